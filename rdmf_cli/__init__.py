@@ -1,0 +1,56 @@
+"""rdmf: language-guided video moment retrieval by reaction-diffusion fusion.
+
+    >>> from rdmf_cli import query
+    >>> answer = query("examples/tour.mp4", "the face of a cat")
+    >>> answer.moments[0].start, answer.moments[0].end      # seconds, the best moment first
+    >>> answer.saliency                                     # one number in [0, 1] a clip
+
+    >>> from rdmf_cli import Searcher                       # many questions: load once, ask often
+    >>> search = Searcher(clip_length=1.0)
+    >>> for answer in search.ask("examples/tour.mp4", ["a rocket", "old coins"]):
+    ...     print(answer.query, answer.moments[0].score)
+
+    >>> from rdmf_cli import extract, fuse
+    >>> extract("examples/tour.mp4").rows.shape             # (clips, 384), kept in the cache
+    >>> fuse("examples/tour.mp4", "a rocket").reading.v     # the pattern: (channels, clips)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rdmf_cli.errors import ExitCode, MissingExtra, RdmfError, UsageError
+
+if TYPE_CHECKING:
+    from rdmf_cli.api import Fused, Searcher, extract, fuse, query
+    from rdmf_cli.moments.types import Answer, Moment
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Answer",
+    "ExitCode",
+    "Fused",
+    "MissingExtra",
+    "Moment",
+    "RdmfError",
+    "Searcher",
+    "UsageError",
+    "extract",
+    "fuse",
+    "query",
+]
+
+# Loaded when first asked for: `rdmf --help` must not pay for numpy.
+_HOMES = {
+    **dict.fromkeys(("Fused", "Searcher", "extract", "fuse", "query"), "rdmf_cli.api"),
+    **dict.fromkeys(("Answer", "Moment"), "rdmf_cli.moments.types"),
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,63 @@
+"""The root command and its parts."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from rdmf_cli.cli.report import debugging, errors_reported
+
+
+class ReportingGroup(TyperGroup):
+    """Every command's failures pass here, and become a message and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        with errors_reported(as_json="--json" in sys.argv):
+            return super().invoke(ctx)
+
+
+app = typer.Typer(
+    name="rdmf",
+    cls=ReportingGroup,
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=debugging(),
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Find the moments of a video that a sentence describes.",
+    epilog='Try: rdmf query VIDEO "a man opens the door"',
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from rdmf_cli import __version__
+
+        typer.echo(f"rdmf {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _register() -> None:
+    from rdmf_cli.cli import cache, doctor, eval, extract, fuse, query, weights
+
+    app.command("query")(query.query)
+    app.command("extract")(extract.extract)
+    app.command("fuse")(fuse.fuse)
+    app.command("eval")(eval.eval_)
+    app.add_typer(cache.app, name="cache")
+    app.add_typer(weights.app, name="weights")
+    app.command("doctor")(doctor.doctor)
+
+
+_register()

@@ -1,0 +1,112 @@
+"""rdmf cache: look at the feature cache and keep it small."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from rdmf_cli.cli import options
+
+if TYPE_CHECKING:
+    from rdmf_cli.features.store import Entry
+
+app = typer.Typer(no_args_is_help=True, help="The feature cache: list, size, prune, clear, where.")
+
+
+@app.command("list")
+def list_(as_json: options.Json = False) -> None:
+    """What is in the cache, the most recently used first."""
+    from rdmf_cli.features import FeatureStore
+
+    entries = FeatureStore().entries()
+    if as_json:
+        for entry in entries:
+            typer.echo(json.dumps(_told(entry)))
+    elif not entries:
+        typer.echo("The cache is empty.")
+    else:
+        _print_table(entries)
+
+
+@app.command()
+def size(as_json: options.Json = False) -> None:
+    """How much room the cache takes, and how much it may take."""
+    from rdmf_cli.features import FeatureStore
+
+    store = FeatureStore()
+    if as_json:
+        typer.echo(json.dumps({"bytes": store.size(), "limit_bytes": store.limit}))
+    else:
+        typer.echo(f"{_megabytes(store.size())} of at most {_megabytes(store.limit)}")
+
+
+@app.command()
+def prune(
+    megabytes: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option("--to", min=0, help="Megabytes to keep; by default the cache's limit."),
+    ] = None,
+) -> None:
+    """Remove what was not used for longest, until the cache is small enough."""
+    from rdmf_cli.features import FeatureStore
+
+    store = FeatureStore()
+    removed = store.prune(store.limit if megabytes is None else int(megabytes * (1 << 20)))
+    typer.echo(f"{len(removed)} entries removed, {_megabytes(store.size())} left")
+
+
+@app.command()
+def clear() -> None:
+    """Remove everything."""
+    from rdmf_cli.features import FeatureStore
+
+    typer.echo(f"{FeatureStore().clear()} entries removed")
+
+
+@app.command()
+def where() -> None:
+    """The folder of the cache (set by RDMF_CACHE_DIR)."""
+    from rdmf_cli.features import FeatureStore
+
+    typer.echo(str(FeatureStore().folder))
+
+
+def _told(entry: Entry) -> dict[str, object]:
+    return {
+        "video": entry.about.get("video"),
+        "encoder": entry.about.get("encoder"),
+        "clip_length": entry.about.get("clip_length"),
+        "duration": entry.about.get("duration"),
+        "bytes": entry.bytes,
+        "used": entry.used,
+        "file": str(entry.path),
+    }
+
+
+def _print_table(entries: list[Entry]) -> None:
+    import datetime
+
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from rdmf_cli.outputs.text import one_line
+
+    table = Table("video", "encoder", "clip", "size", "used", box=box.SIMPLE_HEAD)
+    for entry in entries:
+        about, used = entry.about, datetime.datetime.fromtimestamp(entry.used)
+        table.add_row(
+            one_line(Path(about["video"]).name),
+            about.get("encoder", ""),
+            f"{about['clip_length']:g} s" if "clip_length" in about else "",
+            _megabytes(entry.bytes),
+            f"{used:%Y-%m-%d %H:%M}",
+        )
+    Console(highlight=False).print(table)
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / (1 << 20):.1f} MB"

@@ -1,0 +1,93 @@
+"""rdmf extract: fill the feature cache, and write the field's layout."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from rdmf_cli.cli import options
+
+if TYPE_CHECKING:
+    from rdmf_cli.features import VideoFeatures
+
+
+def extract(
+    videos: Annotated[list[str], typer.Argument(metavar="VIDEO...", help="Videos or folders.")],
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--out", help="Also write <video>.npz here, key `features`, float16 (L, D)."),
+    ] = None,
+    clip_length: options.ClipLength = 2.0,
+    start: options.Start = None,
+    end: options.End = None,
+    encoder: options.EncoderName = "auto",
+    device: options.Device = "auto",
+    decoder: options.Decoder = "auto",
+    no_cache: options.NoCache = False,
+    as_json: options.Json = False,
+) -> None:
+    """Decode and encode VIDEO once, so that queries answer at once.
+
+    The rows are as the encoder gives them, one a clip, not normalised: the layout of the field's
+    feature files.
+    """
+    from rdmf_cli.api import Searcher
+    from rdmf_cli.cli import inputs
+    from rdmf_cli.cli.report import end_command, extraction_progress, report, say
+    from rdmf_cli.errors import RdmfError
+    from rdmf_cli.features import save_video_features
+
+    searcher = Searcher(
+        encoder=encoder,
+        clip_length=clip_length,
+        device=device,
+        decoder=decoder,
+        cache=not no_cache,
+    )
+    if note := searcher.note:
+        say("note", note)
+    first, last = inputs.part(start, end)
+    paths, failed = inputs.expand_videos(videos), 0
+    for path in paths:
+        try:
+            with extraction_progress(path.name) as progress:
+                features = searcher.extract(path, start=first, end=last, progress=progress)
+            file = None if out is None else save_video_features(out, path.stem, features.rows)
+        except RdmfError as error:
+            report(error, as_json)
+            failed += 1
+            continue
+        for warning in features.warnings:
+            say("warning", f"{path}: {warning}")
+        typer.echo(json.dumps(_told(path, features, file)) if as_json else _line(path, features))
+    end_command(failed, len(paths))
+
+
+def _told(path: Path, features: VideoFeatures, file: Path | None) -> dict[str, Any]:
+    return {
+        "schema": "rdmf.extract/1",
+        "video": str(path),
+        "clips": len(features.rows),
+        "size": features.rows.shape[1],
+        "clip_length": features.clip_length,
+        "offset": features.offset,
+        "duration": round(features.duration, 3),
+        "encoder": features.encoder,
+        "decoder": features.decoder,
+        "cached": features.cached,
+        "frames_decoded": features.frames_decoded,
+        "frames_failed": features.frames_failed,
+        "file": None if file is None else str(file),
+        "timings": {name: round(value, 3) for name, value in features.timings.items()},
+    }
+
+
+def _line(path: Path, features: VideoFeatures) -> str:
+    from rdmf_cli.outputs.text import one_line
+
+    clips, size = features.rows.shape
+    how = "cached" if features.cached else f"{features.timings['extract']:.1f} s"
+    return f"{one_line(str(path))}: {clips} clips × {size}, {features.encoder} ({how})"

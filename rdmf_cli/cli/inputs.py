@@ -1,0 +1,111 @@
+"""From what was typed to videos, queries and seconds."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rdmf_cli.errors import RdmfError, UsageError
+
+
+def seconds(text: str | None, option: str) -> float | None:
+    """ "90", "1:30" or "0:01:30.5" in seconds."""
+    if text is None:
+        return None
+    try:
+        parts = [float(part) for part in text.split(":")]
+        if len(parts) > 3 or any(p < 0 for p in parts) or not all(p < 1e7 for p in parts):
+            raise ValueError(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{option} {text!r} is not a time", todo="write seconds, m:ss or h:mm:ss"
+        ) from error
+    total = 0.0
+    for part in parts:
+        total = total * 60 + part
+    return total
+
+
+def part(start: str | None, end: str | None) -> tuple[float | None, float | None]:
+    """--start and --end in seconds."""
+    return seconds(start, "--start"), seconds(end, "--end")
+
+
+def split_arguments(
+    words: Sequence[str], queries: Sequence[str], queries_file: str | None
+) -> tuple[list[str], list[str]]:
+    """Which arguments are videos, which are queries.
+
+    With --query or --queries all arguments are videos. Otherwise an argument is a video if such a
+    file or folder is there, or if it looks like one (so that a mistyped name is an error, and not
+    a question about nothing); the others are queries.
+    """
+    asked = [*queries, *(read_queries(queries_file) if queries_file else [])]
+    if queries or queries_file:
+        videos, sentences = list(words), asked
+    else:
+        videos = [w for w in words if _is_video(w)]
+        sentences = [w for w in words if not _is_video(w)]
+    if not videos:
+        raise UsageError("no video is given", todo='type: rdmf query VIDEO "a sentence"')
+    if not sentences:
+        raise UsageError("no query is given", todo='type: rdmf query VIDEO "a sentence"')
+    return videos, [_query(q) for q in sentences]
+
+
+def _is_video(word: str) -> bool:
+    from rdmf_cli.video import VIDEO_SUFFIXES
+
+    try:
+        if Path(word).exists():
+            return True
+    except (OSError, ValueError):  # too long for a file name: a sentence
+        return False
+    return len(word) < 1000 and Path(word).suffix.lower() in VIDEO_SUFFIXES
+
+
+def _query(text: str) -> str:
+    text = " ".join(text.split())
+    if not text:
+        raise UsageError("the query is empty", todo="say in words what to look for")
+    return text
+
+
+def read_queries(name: str) -> list[str]:
+    """One query a line, or JSON Lines with a key `query`; "-" reads stdin; empty lines are passed over."""
+    try:
+        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise RdmfError(f"the queries cannot be read ({error.strerror})", name) from error
+    except UnicodeDecodeError as error:
+        raise RdmfError("the queries are not text in UTF-8", name) from error
+    lines = enumerate(text.lstrip("\ufeff").splitlines(), 1)
+    found = [_line_query(name, number, line) for number, line in lines if line.strip()]
+    if not found:
+        raise UsageError("there is no query in this file", name, "write one a line")
+    return found
+
+
+def _line_query(name: str, number: int, line: str) -> str:
+    if not line.lstrip().startswith("{"):
+        return line
+    try:
+        row = json.loads(line)
+        return str(row["query"])
+    except (ValueError, KeyError) as error:
+        raise RdmfError(
+            f"line {number} is not JSON with a key `query`", name, "write plain text or JSON Lines"
+        ) from error
+
+
+def expand_videos(names: Iterable[str]) -> list[Path]:
+    """Files as they are; a folder becomes the videos in it, by name."""
+    from rdmf_cli.video import find_videos
+
+    paths: list[Path] = []
+    for name in names:
+        path = Path(name)
+        paths += find_videos(path) if path.is_dir() else [path]
+    return paths

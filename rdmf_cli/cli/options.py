@@ -1,0 +1,37 @@
+"""The options that several commands share: one wording, one meaning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+ClipLength = Annotated[
+    float, typer.Option("--clip-length", min=0.05, help="Seconds a clip; one frame is seen a clip.")
+]
+EncoderName = Annotated[
+    str,
+    typer.Option(
+        "--encoder",
+        help="auto, embedded, or a model of open_clip: ARCH/PRETRAINED, hf-hub:NAME, a file.",
+    ),
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, mps: where open_clip runs.")]
+Decoder = Annotated[str, typer.Option("--decoder", help="auto, pyav, ffmpeg or decord.")]
+Checkpoint = Annotated[
+    Optional[Path],  # noqa: UP045  (typer reads this at run time on Python 3.10)
+    typer.Option("--checkpoint", help="The head that answers; by default the one that is shipped."),
+]
+Start = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--start", help="Look only from here: seconds, m:ss or h:mm:ss."),
+]
+End = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--end", help="Look only up to here."),
+]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Neither look into the feature cache nor add to it.")
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON Lines on stdout, and nothing else there.")]

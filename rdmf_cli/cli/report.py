@@ -1,0 +1,98 @@
+"""What goes to stderr: errors, warnings, progress; and how a command ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rdmf_cli.errors import ExitCode, RdmfError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def debugging() -> bool:
+    return os.environ.get("RDMF_DEBUG", "") not in ("", "0")
+
+
+def stderr_console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def say(kind: str, text: str) -> None:
+    """One line on stderr: "warning: …". Not wrapped: scripts and people grep for it."""
+    print(f"{kind}: {text}", file=sys.stderr)
+
+
+def report(error: RdmfError, as_json: bool = False) -> None:
+    """Say an error on stderr and, for a program that reads JSON Lines, on stdout."""
+    say("error", str(error))
+    if as_json:
+        from rdmf_cli.outputs import error_line
+
+        print(error_line(error), flush=True)
+
+
+@contextmanager
+def errors_reported(as_json: bool) -> Iterator[None]:
+    """Turn what went wrong into a message and an exit code; tracebacks under RDMF_DEBUG=1."""
+    if debugging():
+        yield
+        return
+    try:
+        yield
+    except RdmfError as error:
+        report(error, as_json)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        say("interrupted", "nothing half-written is left")
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:  # the reader of our output has gone: `rdmf query ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.ANSWERED)
+    except MemoryError:
+        report(RdmfError("there is not enough memory", todo="try a longer --clip-length"), as_json)
+        sys.exit(ExitCode.FAILED)
+    except Exception as error:
+        what = f"an unexpected failure ({type(error).__name__}: {error})"
+        todo = "this is a defect of rdmf; run again with RDMF_DEBUG=1 and report what it prints"
+        report(RdmfError(what, todo=todo), as_json)
+        sys.exit(ExitCode.FAILED)
+
+
+def end_command(failed: int, total: int) -> None:
+    """Exit 0 if all inputs were answered, 3 if some were not, 1 if none was."""
+    if failed:
+        sys.exit(ExitCode.FAILED if failed == total else ExitCode.SOME_INPUTS_FAILED)
+
+
+@contextmanager
+def extraction_progress(name: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on stderr with rate and remaining time, where stderr is a terminal."""
+    console = stderr_console()
+    if not console.is_terminal:
+        yield None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        TextColumn("{task.completed:.0f}/{task.total:.0f} clips"),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(f"decoding + encoding {name}", total=None, rate="", visible=False)
+
+        def update(done: int, total: int) -> None:
+            speed = progress.tasks[0].speed
+            rate = f"{speed:.0f} clips/s" if speed else ""
+            progress.update(task, completed=done, total=total, rate=rate, visible=True)
+
+        yield update

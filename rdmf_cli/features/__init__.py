@@ -1,0 +1,23 @@
+"""One row a clip: extracted, cached, and read from and written to the field's files."""
+
+from rdmf_cli.features.extract import VideoFeatures, extract
+from rdmf_cli.features.files import (
+    load_text_features,
+    load_video_features,
+    normalise_rows,
+    save_video_features,
+    visual_change,
+)
+from rdmf_cli.features.store import FeatureStore, cache_folder
+
+__all__ = [
+    "FeatureStore",
+    "VideoFeatures",
+    "cache_folder",
+    "extract",
+    "load_text_features",
+    "load_video_features",
+    "normalise_rows",
+    "save_video_features",
+    "visual_change",
+]

@@ -1,0 +1,203 @@
+"""The feature cache: content-addressed, atomic, locked across processes, bounded in size.
+
+One entry is one safetensors file named by the hash of its key; what it is of stands in the file's
+own metadata. An entry that cannot be read is thrown away and made again, never trusted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rdmf_cli.errors import RdmfError
+
+LAYOUT = 1  # raised when the meaning of an entry changes; older ones are then never found
+DEFAULT_LIMIT = 2 << 30  # bytes
+LOCK_SECONDS = 3600.0  # another process may be extracting a long video
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cached file. `about` says what it was made of; `rows` is float16 (L, D)."""
+
+    path: Path
+    about: dict[str, Any]
+    bytes: int
+    used: float  # time of last use, seconds since the epoch
+
+
+def cache_folder() -> Path:
+    """RDMF_CACHE_DIR, else the system's place for a user's caches."""
+    if chosen := os.environ.get("RDMF_CACHE_DIR"):
+        return Path(chosen).expanduser()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("rdmf", appauthor=False)
+
+
+def size_limit() -> int:
+    """Bytes the cache may hold: RDMF_CACHE_LIMIT_MB, 2 GiB by default."""
+    text = os.environ.get("RDMF_CACHE_LIMIT_MB")
+    if text is None:
+        return DEFAULT_LIMIT
+    try:
+        return int(float(text) * (1 << 20))
+    except ValueError as error:
+        raise RdmfError(f"RDMF_CACHE_LIMIT_MB is not a number: {text!r}") from error
+
+
+class FeatureStore:
+    """Rows of videos by key. A key is a dict of plain values: the content's fingerprint, the clip
+    grid, the frame rule, the decoder family, the encoder's name and fingerprint."""
+
+    def __init__(self, folder: Path | None = None, limit: int | None = None):
+        self.folder = folder if folder is not None else cache_folder() / "features"
+        self.limit = limit if limit is not None else size_limit()
+
+    def path(self, key: dict[str, Any]) -> Path:
+        text = json.dumps({"layout": LAYOUT, **key}, sort_keys=True)
+        return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.safetensors"
+
+    def get(self, key: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]] | None:
+        """Rows float16 (L, D) and what was said of them, or None."""
+        path = self.path(key)
+        loaded = _read(path)
+        if loaded is None:
+            return None
+        try:
+            os.utime(path)  # least recently used goes first when the cache is pruned
+        except OSError:  # a cache that may only be read still serves
+            pass
+        return loaded
+
+    def put(self, key: dict[str, Any], rows: np.ndarray, about: dict[str, Any]) -> Path:
+        """Write an entry whole or not at all, then prune to the limit.
+
+        Raises OSError where the folder cannot be written: the caller has its rows and may go on.
+        """
+        from safetensors.numpy import save
+
+        path = self.path(key)
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        rows = np.ascontiguousarray(rows)
+        told = {**about, "key": key, "sha256": _sha256(rows)}
+        blob = save({"rows": rows}, {"about": json.dumps(told)})
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            part.write_bytes(blob)
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+        self.prune(self.limit, keep=path)
+        return path
+
+    @contextmanager
+    def lock(self, key: dict[str, Any]) -> Iterator[None]:
+        """Held while an entry is made, so that two processes do not make it twice.
+
+        Where no lock can be had (a cache that cannot be written), the work is done without.
+        """
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(str(self.path(key).with_suffix(".lock")), timeout=LOCK_SECONDS)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except (OSError, Timeout, NotImplementedError):
+            yield
+            return
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def entries(self) -> list[Entry]:
+        """All readable entries, the most recently used first."""
+        found = (_entry(path) for path in self.folder.glob("*.safetensors"))
+        return sorted((e for e in found if e is not None), key=lambda e: -e.used)
+
+    def size(self) -> int:
+        """Bytes of all files in the cache."""
+        return sum(_size(path) for path in self.folder.glob("*.safetensors"))
+
+    def prune(self, limit: int, keep: Path | None = None) -> list[Path]:
+        """Remove the least recently used entries until at most `limit` bytes are left."""
+        files = [(p, s) for p in self.folder.glob("*.safetensors") if (s := _stat(p)) is not None]
+        files.sort(key=lambda f: f[1].st_mtime)
+        total, removed = sum(s.st_size for _, s in files), []
+        for path, stat in files:
+            if total <= limit:
+                break
+            if path != keep:
+                remove(path)
+                total -= stat.st_size
+                removed.append(path)
+        return removed
+
+    def clear(self) -> int:
+        """Remove everything, also what interrupted runs left; the number of entries removed."""
+        entries = list(self.folder.glob("*.safetensors"))
+        for path in [*entries, *self.folder.glob("*.part"), *self.folder.glob("*.lock")]:
+            remove(path)
+        return len(entries)
+
+
+def remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise RdmfError(
+            f"the cache entry cannot be removed ({error.strerror})", path, "check its permissions"
+        ) from error
+
+
+def _read(path: Path) -> tuple[np.ndarray, dict[str, Any]] | None:
+    from safetensors import SafetensorError, safe_open
+
+    if not path.exists():
+        return None
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            about = json.loads((file.metadata() or {})["about"])
+            rows = file.get_tensor("rows")
+        if _sha256(rows) != about["sha256"]:
+            raise ValueError("the rows are not those that were written")
+    except (SafetensorError, OSError, ValueError, KeyError):
+        return None
+    return rows, about
+
+
+def _sha256(rows: np.ndarray) -> str:
+    return hashlib.sha256(rows.tobytes()).hexdigest()
+
+
+def _entry(path: Path) -> Entry | None:
+    from safetensors import SafetensorError, safe_open
+
+    stat = _stat(path)
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            about = json.loads((file.metadata() or {})["about"])
+    except (SafetensorError, OSError, ValueError, KeyError):
+        about = {"video": "(unreadable: will be made again)"}
+    return None if stat is None else Entry(path, about, stat.st_size, stat.st_mtime)
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:  # removed by another process meanwhile
+        return None
+
+
+def _size(path: Path) -> int:
+    stat = _stat(path)
+    return 0 if stat is None else stat.st_size

@@ -1,0 +1,63 @@
+"""The answer to one query on one video, and its JSON form (the published schema)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA = "rdmf.answer/1"
+
+Seconds = Annotated[float, Field(ge=0)]
+Unit = Annotated[float, Field(ge=0, le=1)]
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Moment(Record):
+    """A span of the video that answers the query."""
+
+    rank: Annotated[int, Field(ge=1)]
+    start: Seconds
+    end: Seconds
+    score: Unit
+    raw_score: float = Field(description="the ranking score before it is mapped to [0, 1]")
+
+
+class Features(Record):
+    """Where the video's features came from."""
+
+    encoder: str
+    decoder: str
+    clips: Annotated[int, Field(ge=0)]
+    cached: bool = Field(description="true: nothing was decoded or encoded for this answer")
+    frames_decoded: Annotated[int, Field(ge=0)]
+    frames_failed: Annotated[int, Field(ge=0)]
+
+
+class Answer(Record):
+    """Ranked moments (best first), one saliency per clip, and how they came about.
+
+    Clip i covers [offset + i·clip_length, offset + (i+1)·clip_length) seconds of the video.
+    """
+
+    schema_: Literal["rdmf.answer/1"] = Field(default=SCHEMA, alias="schema")
+    video: str
+    query: str
+    duration: Seconds
+    offset: Seconds = Field(default=0.0, description="where the searched part starts, seconds")
+    clip_length: Annotated[float, Field(gt=0)]
+    head: str
+    presence: Unit = Field(description="how likely the query is shown anywhere in the video")
+    moments: tuple[Moment, ...]
+    saliency: tuple[Unit, ...]
+    saliency_raw: tuple[float, ...]
+    features: Features
+    warnings: tuple[str, ...] = ()
+    timings: dict[str, float] = Field(default_factory=dict, description="seconds by stage")
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True
+    )
