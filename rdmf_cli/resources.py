@@ -12,6 +12,11 @@ def example_video() -> Path:
     return _shipped("_examples/tour.mp4", "examples/tour.mp4")
 
 
+def weight_file(name: str) -> Path:
+    """A file of `weights/`."""
+    return _shipped(f"_weights/{name}", f"weights/{name}")
+
+
 def _shipped(installed: str, in_checkout: str) -> Path:
     path = PACKAGE / installed
     return path if path.exists() else PACKAGE.parent / in_checkout

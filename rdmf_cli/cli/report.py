@@ -33,9 +33,9 @@ def report(error: RdmfError, as_json: bool = False) -> None:
     """Say an error on stderr and, for a program that reads JSON Lines, on stdout."""
     say("error", str(error))
     if as_json:
-        from rdmf_cli.outputs import error_line
+        from rdmf_cli.outputs import JsonWriter
 
-        print(error_line(error), flush=True)
+        JsonWriter(sys.stdout).write_error(error)
 
 
 @contextmanager

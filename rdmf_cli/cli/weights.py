@@ -1,0 +1,99 @@
+"""`rdmf weights`: which encoders are here, and how to bring better ones."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from rdmf_cli.encoders.registry import Listed
+
+app = typer.Typer(
+    help="List the encoders on this machine, and fetch better ones.", no_args_is_help=True
+)
+
+
+@app.command("fetch")
+def fetch_command(
+    name: Annotated[
+        str, typer.Argument(help="An open_clip name (ViT-B-32/openai) or hf-hub:ORG/NAME.")
+    ],
+) -> None:
+    """Download an encoder's weights: resumed where they stopped, verified, remembered."""
+    from rdmf_cli.encoders.fetch import fetch
+
+    with _progress() as progress:
+        entry = fetch(name, _Bars(progress))
+    typer.echo(f"{entry.name}: {entry.path}")
+
+
+@app.command("list")
+def list_command(
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also those that would have to be fetched.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """List the encoders on this machine."""
+    from rdmf_cli.encoders.registry import list_encoders
+
+    shown = [listed for listed in list_encoders() if everything or listed.is_here]
+    if as_json:
+        for listed in shown:
+            typer.echo(json.dumps(_as_dict(listed), ensure_ascii=False))
+    else:
+        _print_table(shown)
+
+
+def _as_dict(listed: Listed) -> dict[str, object]:
+    path = None if listed.path is None else str(listed.path)
+    return {"name": listed.name, "here": listed.is_here, "source": listed.source, "path": path}
+
+
+def _print_table(shown: list[Listed]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("encoder", "weights", box=None, pad_edge=False)
+    for listed in shown:
+        where = listed.source or "rdmf weights fetch"
+        table.add_row(listed.name, f"{where}  {listed.path or ''}".rstrip())
+    Console().print(table)
+
+
+def _progress() -> Progress:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+
+class _Bars:
+    """One bar a file."""
+
+    def __init__(self, progress: Progress):
+        self._progress = progress
+        self._tasks: dict[str, object] = {}
+
+    def __call__(self, file: str, done: int, total: int | None) -> None:
+        if file not in self._tasks:
+            self._tasks[file] = self._progress.add_task(file, completed=done)
+        self._progress.update(self._tasks[file], completed=done, total=total)  # type: ignore[arg-type]

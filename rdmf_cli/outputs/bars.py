@@ -1,0 +1,35 @@
+"""Lengths drawn in eighths of a character."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+RISING = " ▁▂▃▄▅▆▇█"
+RISING_ASCII = " .:#"
+GROWING = " ▏▎▍▌▋▊▉█"
+
+
+def bar(share: float, columns: int, ascii_only: bool = False) -> str:
+    """A horizontal bar of `share` (0 to 1) of the columns; anything above 0 is seen.
+
+    >>> bar(0.5, 5), bar(0.5, 5, ascii_only=True)
+    ('██▌', '###')
+    """
+    if ascii_only:
+        return "#" * _steps(share, columns)
+    full, eighths = divmod(_steps(share, columns * 8), 8)
+    return "█" * full + GROWING[eighths].strip()
+
+
+def area(shares: NDArray[np.floating], rows: int, ascii_only: bool = False) -> list[str]:
+    """The area under a curve of shares (0 to 1), one sign a column; the highest row first."""
+    signs = RISING_ASCII if ascii_only else RISING
+    most = len(signs) - 1
+    heights = np.rint(np.clip(shares, 0, 1) * rows * most).astype(int)
+    filled = [np.clip(heights - row * most, 0, most) for row in reversed(range(rows))]
+    return ["".join(signs[step] for step in row) for row in filled]
+
+
+def _steps(share: float, most: int) -> int:
+    return 0 if share <= 0 else max(1, round(min(share, 1.0) * most))

@@ -1,0 +1,105 @@
+"""JSON Lines: one answer, or one error, a line; the schema is in `docs/json.md`.
+
+The order of keys is that of the types, numbers are rounded, and only `timings` differs between
+two runs of one question: the rest is the same to the byte.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+from typing import Any, Final, Literal, TextIO
+
+from pydantic import ConfigDict, Field
+
+from rdmf_cli.errors import RdmfError
+from rdmf_cli.moments.types import Answer, Record
+from rdmf_cli.outputs.writer import Writer
+
+ERROR_SCHEMA: Final = "rdmf.error/1"
+DECIMALS = 6
+DECIMALS_OF = {
+    **dict.fromkeys(("start", "end", "duration", "offset", "timings"), 3),  # milliseconds
+    "saliency": 4,
+}
+
+
+class ErrorFacts(Record):
+    """What happened, to which file, and what to do about it."""
+
+    what: str
+    subject: str | None = Field(description="the file, option or name it happened to")
+    todo: str | None = Field(description="what to do about it")
+
+
+class ErrorLine(Record):
+    """The line that stands where an answer could not be given."""
+
+    schema_: Literal["rdmf.error/1"] = Field(default=ERROR_SCHEMA, alias="schema")
+    error: ErrorFacts
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+def answer_line(answer: Answer, ascii_only: bool = False) -> str:
+    """The answer as one line of JSON, without the line's end."""
+    fields = answer.model_dump(mode="json", by_alias=True)
+    timings = fields.pop("timings")
+    fields["timings"] = dict(sorted(timings.items()))
+    return _line(rounded(fields), ascii_only)
+
+
+def error_line(error: RdmfError, ascii_only: bool = False) -> str:
+    """The error as one line of JSON, without the line's end."""
+    facts = {name: _valid(text) for name, text in error.as_dict().items()}
+    line = ErrorLine(error=ErrorFacts.model_validate(facts))
+    return _line(line.model_dump(mode="json", by_alias=True), ascii_only)
+
+
+class JsonWriter(Writer):
+    """Writes a line at a time and flushes it, so that a pipeline sees each answer at once.
+
+    Text stays as it is in UTF-8; a stream of another encoding gets JSON's escapes.
+    """
+
+    def __init__(self, stream: TextIO):
+        super().__init__(stream)
+        self.ascii_only = not _is_utf8(getattr(stream, "encoding", None))
+
+    def write(self, answer: Answer) -> None:
+        self._write(answer_line(answer, self.ascii_only))
+
+    def write_error(self, error: RdmfError) -> None:
+        """Write the error where its answer would have stood."""
+        self._write(error_line(error, self.ascii_only))
+
+    def _write(self, line: str) -> None:
+        self.stream.write(line + "\n")
+        self.stream.flush()
+
+
+def rounded(value: Any, decimals: int = DECIMALS) -> Any:
+    """The same JSON value with every float rounded: what a key says holds for all below it."""
+    if isinstance(value, float):
+        return round(value, decimals) + 0.0  # -0.0 becomes 0.0
+    if isinstance(value, list):
+        return [rounded(item, decimals) for item in value]
+    if isinstance(value, dict):
+        return {key: rounded(item, DECIMALS_OF.get(key, decimals)) for key, item in value.items()}
+    return value
+
+
+def _line(fields: dict[str, Any], ascii_only: bool) -> str:
+    return json.dumps(fields, ensure_ascii=ascii_only, allow_nan=False)
+
+
+def _valid(text: str | None) -> str | None:
+    """A file name that is not valid UTF-8 reaches Python as lone surrogates; JSON has none."""
+    if text is None:
+        return None
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _is_utf8(encoding: str | None) -> bool:
+    """A stream without an encoding (in memory) takes any text."""
+    return encoding is None or codecs.lookup(encoding).name.startswith("utf-8")

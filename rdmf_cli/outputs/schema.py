@@ -1,0 +1,42 @@
+"""The published JSON schemas, made from the types: `python -m rdmf_cli.outputs.schema docs`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from rdmf_cli.moments.types import Answer
+from rdmf_cli.outputs.json_lines import ErrorLine
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+PUBLISHED: dict[str, type[BaseModel]] = {
+    "answer.schema.json": Answer,
+    "error.schema.json": ErrorLine,
+}
+
+
+def json_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The schema of what is written, in the dialect it names; every field is always there."""
+    schema = model.model_json_schema(mode="serialization")
+    for record in (schema, *schema["$defs"].values()):
+        record["required"] = list(record["properties"])
+    return {"$schema": DIALECT, **schema}
+
+
+def schema_text(model: type[BaseModel]) -> str:
+    """The schema as it stands in its file."""
+    return json.dumps(json_schema(model), indent=2, ensure_ascii=False) + "\n"
+
+
+def publish(folder: Path) -> None:
+    """Write every published schema into the folder."""
+    for name, model in PUBLISHED.items():
+        (folder / name).write_text(schema_text(model), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    publish(Path(sys.argv[1]))

@@ -1,0 +1,52 @@
+"""Moments as subtitles, to be watched over the video: SRT and WebVTT."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TextIO
+
+from rdmf_cli.moments.types import Answer, Moment
+from rdmf_cli.outputs.text import one_line, time_code
+from rdmf_cli.outputs.writer import Writer
+
+SHORTEST = 0.001  # seconds; players skip a cue of no length
+
+
+class SrtWriter(Writer):
+    """SubRip: numbered cues in order of time. Numbers run on over several answers."""
+
+    def __init__(self, stream: TextIO):
+        super().__init__(stream)
+        self.cues = 0
+
+    def write(self, answer: Answer) -> None:
+        for moment in _by_time(answer):
+            self.cues += 1
+            cue = f"{_times(moment, ',')}\n{_label(moment, answer.query)}"
+            self.stream.write(f"{self.cues}\n{cue}\n\n")
+
+
+class VttWriter(Writer):
+    """WebVTT: cues in order of time; its text is markup, so `&`, `<` and `>` are escaped."""
+
+    def __init__(self, stream: TextIO):
+        super().__init__(stream)
+        self.stream.write("WEBVTT\n\n")
+
+    def write(self, answer: Answer) -> None:
+        query = answer.query.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        for moment in _by_time(answer):
+            self.stream.write(f"{_times(moment, '.')}\n{_label(moment, query)}\n\n")
+
+
+def _by_time(answer: Answer) -> Iterator[Moment]:
+    yield from sorted(answer.moments, key=lambda m: (m.start, m.end))
+
+
+def _times(moment: Moment, mark: str) -> str:
+    end = max(moment.end, moment.start + SHORTEST)
+    return f"{time_code(moment.start, mark)} --> {time_code(end, mark)}"
+
+
+def _label(moment: Moment, query: str) -> str:
+    return f"#{moment.rank} {one_line(query)} ({moment.score:.2f})"

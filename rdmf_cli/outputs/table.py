@@ -1,0 +1,115 @@
+"""Ranked moments as a table for people, with the saliency curve under it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TextIO
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from rdmf_cli.moments.types import Answer, Moment
+from rdmf_cli.outputs.bars import bar
+from rdmf_cli.outputs.curve import BEST, LISTED, Curve
+from rdmf_cli.outputs.text import BETWEEN, EDGES, FAINT, clock, plain_table, printable, shortened
+from rdmf_cli.outputs.writer import Writer
+
+PRESENCE_THRESHOLD = 0.5
+TITLE_LINES = 3
+MARGIN = 16  # columns of those lines that breaking between words may leave empty
+WIDEST_BAR, NARROWEST_BAR = 40, 4  # columns
+SCORE = len("score")
+
+
+@dataclass(frozen=True)
+class AnswerTable:
+    """Video, query, presence, and the moments with a bar for the score of each.
+
+    Below `presence_threshold` it says that the query is probably not in the video.
+    """
+
+    answer: Answer
+    presence_threshold: float = PRESENCE_THRESHOLD
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield self._title(options)
+        yield self._presence()
+        yield Text()
+        yield self._moments(options) if self.answer.moments else self._nothing()
+        yield Text()
+
+    def _title(self, options: ConsoleOptions) -> Text:
+        name = printable(PurePath(self.answer.video).name, options.encoding).append("  ")
+        name.stylize("bold")
+        query = printable(f'"{self.answer.query}"', options.encoding)
+        title = name + query
+        return shortened(title, TITLE_LINES * options.max_width - MARGIN, options.ascii_only)
+
+    def _presence(self) -> Text:
+        presence = f"presence {self.answer.presence:.2f}"
+        if self.answer.presence < self.presence_threshold:
+            return Text(f"probably not in this video ({presence})", style="yellow")
+        return Text(presence, style=FAINT)
+
+    def _nothing(self) -> Text:
+        if not self.answer.saliency:
+            return Text("No moments: there were no clips to search.")
+        return Text("No moments: nothing here scored high enough.")
+
+    def _moments(self, options: ConsoleOptions) -> Table:
+        ascii_only = options.ascii_only
+        table = plain_table(ascii_only, [("#", "right"), ("moment", "right"), ("score", "right")])
+        columns = self._bar_columns(options)
+        for moment in self.answer.moments:
+            table.add_row(*_cells(moment, columns, ascii_only))
+        return table
+
+    def _bar_columns(self, options: ConsoleOptions) -> int:
+        """What the other columns leave for the bar; none where that is too little to read."""
+        ranks = max(len(str(moment.rank)) for moment in self.answer.moments)
+        times = max(len(_times(moment, "-")) for moment in self.answer.moments)
+        left = options.max_width - (ranks + times + SCORE + 3 * BETWEEN + EDGES)
+        return min(left, WIDEST_BAR) if left >= NARROWEST_BAR else 0
+
+
+class TableWriter(Writer):
+    """The table and, unless `curve` is False, the curve; plain text where it is no terminal.
+
+    Width, colours and NO_COLOR, COLUMNS, FORCE_COLOR are rich's to settle, unless a `console`
+    is given.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        presence_threshold: float = PRESENCE_THRESHOLD,
+        curve: bool = True,
+        console: Console | None = None,
+    ):
+        super().__init__(stream)
+        self.console = console or Console(file=stream, highlight=False)
+        self.presence_threshold = presence_threshold
+        self.curve = curve
+
+    def write(self, answer: Answer) -> None:
+        self.console.print(AnswerTable(answer, self.presence_threshold))
+        if self.curve:
+            self.console.print(Curve(answer))
+        self.console.print()
+
+
+def _cells(moment: Moment, columns: int, ascii_only: bool) -> tuple[Text, ...]:
+    style = BEST if moment.rank == 1 else LISTED
+    score_bar = [Text(bar(moment.score, columns, ascii_only), style=style)] if columns else []
+    return (
+        Text(str(moment.rank), style=style),
+        Text(_times(moment, "-" if ascii_only else "–")),
+        Text(f"{moment.score:.2f}"),
+        *score_bar,
+    )
+
+
+def _times(moment: Moment, dash: str) -> str:
+    return f"{clock(moment.start)} {dash} {clock(moment.end)}"

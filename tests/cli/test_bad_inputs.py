@@ -1,0 +1,286 @@
+"""What goes wrong is said: what happened, to which file, what to do; never with a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rdmf_cli.features import FeatureStore
+from cli_shell import command, environment, write_sound, write_video
+
+UNPRIVILEGED = 65534  # the user "nobody"
+
+
+def answers(text: str) -> list[dict]:
+    return [row for row in map(json.loads, text.splitlines()) if row["schema"] == "rdmf.answer/1"]
+
+
+def test_a_missing_file(run, tmp_path):
+    result = run("query", tmp_path / "none.mp4", "a cat")
+    assert result.returncode == 1
+    assert re.search(r"error: .*none\.mp4: .*no such file", result.stderr)
+
+
+def test_a_folder_without_videos(run, tmp_path):
+    (tmp_path / "notes.txt").write_text("nothing to see")
+    result = run("query", tmp_path, "a cat")
+    assert result.returncode == 1
+    assert str(tmp_path) in result.stderr
+    assert "video" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("empty.mp4", b""), ("text.mp4", b"this is no video\n" * 500)]
+)
+def test_files_that_hold_no_video(run, tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    result = run("query", tmp_path / name, "a cat")
+    assert result.returncode == 1
+    assert result.stderr.count("error:") == 1
+    assert name in result.stderr
+
+
+def test_sound_without_pictures(run, tmp_path):
+    result = run("query", write_sound(tmp_path / "sound.mp4"), "a cat")
+    assert result.returncode == 1
+    assert "no video" in result.stderr
+
+
+def test_a_file_cut_off_half_way_is_answered_with_a_warning(run, tmp_path):
+    whole = write_video(tmp_path / "whole.mkv", seconds=40)
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    result = run("query", cut, "a red square", "--json")
+    assert result.returncode == 0
+    (answer,) = answers(result.stdout)
+    assert answer["warnings"]
+    assert "warning: " in result.stderr
+    assert 0 < answer["duration"] < 39
+
+
+def test_a_film_whose_index_is_missing(run, video):
+    video.write_bytes(video.read_bytes()[:2000])
+    result = run("query", video, "a red square")
+    assert result.returncode == 1
+    assert "square.mp4" in result.stderr
+
+
+def _as_nobody() -> None:
+    os.setgid(UNPRIVILEGED)
+    os.setuid(UNPRIVILEGED)
+
+
+@pytest.fixture
+def as_another_user(tmp_path_factory):
+    """Runs rdmf as a user whom file permissions bind: root passes every door."""
+
+    def run(*args: object, **env: str) -> subprocess.CompletedProcess[str]:
+        if os.getuid() != 0:
+            return subprocess.run(
+                command(*args), capture_output=True, text=True, env=environment(**env), timeout=120
+            )
+        # Only imports happen before the change of user: another user may not read this Python.
+        code = (
+            "import os, sys, runpy, numpy, av, onnxruntime, rich.console, pydantic, safetensors.numpy\n"
+            "import rdmf_cli.api, rdmf_cli.cli.app, rdmf_cli.cli.query, rdmf_cli.cli.inputs\n"
+            "import rdmf_cli.outputs, filelock, rdmf_cli.encoders.embedded\n"
+            f"rdmf_cli.api.Searcher(encoder='embedded', cache=False).ask({str(_tiny())!r}, ['warm'])\n"
+            f"os.setgid({UNPRIVILEGED}); os.setuid({UNPRIVILEGED})\n"
+            "sys.argv = ['rdmf', *sys.argv[1:]]\n"
+            "from rdmf_cli.__main__ import main; main()\n"
+        )
+        return subprocess.run(
+            [sys.executable, "-c", code, *map(str, args)],
+            capture_output=True,
+            text=True,
+            env=environment(**env),
+            timeout=120,
+        )
+
+    folder = tmp_path_factory.mktemp("tiny")
+
+    def _tiny() -> Path:
+        path = folder / "tiny.mp4"
+        return path if path.exists() else write_video(path, seconds=1)
+
+    return run
+
+
+def test_a_file_that_may_not_be_read(as_another_user, video):
+    for folder in (video.parent, *video.parent.parents):
+        if folder.stat().st_uid == os.getuid() and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o055)
+    video.chmod(0)
+    result = as_another_user("query", video, "a red square")
+    assert result.returncode == 1, result.stderr
+    assert re.search(r"square\.mp4: .*[Pp]ermission", result.stderr)
+    assert "Traceback" not in result.stderr
+
+
+def test_a_cache_that_may_not_be_written_costs_a_warning_only(as_another_user, video, tmp_path):
+    for folder in (video.parent, *video.parent.parents):
+        if folder.stat().st_uid == os.getuid() and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o055)
+    cache = tmp_path / "cache"
+    cache.mkdir(mode=0o555)
+    result = as_another_user("query", video, "a red square", "--json", RDMF_CACHE_DIR=str(cache))
+    assert result.returncode == 0, result.stderr
+    assert answers(result.stdout)[0]["moments"]
+    assert "could not be kept" in result.stderr
+
+
+def test_a_full_disk_costs_a_warning_only(run, video):
+    """/dev/full is the disk that is always full; the cache's folder cannot be made under a device."""
+    result = run("query", video, "a red square", "--json", RDMF_CACHE_DIR="/dev/full/cache")
+    assert result.returncode == 0
+    assert answers(result.stdout)[0]["moments"]
+    assert "could not be kept" in result.stderr
+
+
+def test_an_empty_query(run, video):
+    for text in ("", "   ", "\t\n"):
+        result = run("query", video, "--query", text)
+        assert result.returncode == 2
+        assert "the query is empty" in result.stderr
+
+
+def test_nothing_to_ask_or_nothing_to_look_at(run, video):
+    assert "no query is given" in run("query", video).stderr
+    assert "no video is given" in run("query", "a red square").stderr
+    assert run("query", video).returncode == 2
+
+
+def test_a_query_of_ten_thousand_words_is_answered_and_said_to_be_cut(run, video):
+    result = run("query", video, "--queries", "-", "--json", stdin="a red square " * 3334)
+    assert result.returncode == 0
+    assert any("the query is longer" in w for w in answers(result.stdout)[0]["warnings"])
+
+
+@pytest.mark.parametrize("text", ["赤い四角", "красный квадрат", "مربع أحمر", "🟥", "ß é ñ", "1 + 1"])
+def test_a_query_in_any_script(run, video, text):
+    result = run("query", video, "--query", text, "--json")
+    assert result.returncode == 0
+    assert answers(result.stdout)[0]["query"] == text
+
+
+def test_a_damaged_cache_entry_is_made_again(run, video, own_cache):
+    before = answers(run("query", video, "a red square", "--json").stdout)[0]
+    (entry,) = own_cache.rglob("*.safetensors")
+    blob = bytearray(entry.read_bytes())
+    blob[-2] ^= 0xFF
+    entry.write_bytes(blob)
+    after = answers(run("query", video, "a red square", "--json").stdout)[0]
+    assert not after["features"]["cached"]
+    assert after["saliency"] == before["saliency"]
+    assert answers(run("query", video, "a red square", "--json").stdout)[0]["features"]["cached"]
+
+
+def test_a_file_that_changed_is_read_again(run, video):
+    run("query", video, "a red square", "--json")
+    write_video(video, seconds=10, shade=30)
+    after = answers(run("query", video, "a red square", "--json").stdout)[0]
+    assert not after["features"]["cached"]
+    assert after["duration"] == pytest.approx(10, abs=0.1)
+
+
+def test_two_processes_on_one_video_decode_it_once(video, own_cache):
+    env = environment(RDMF_CACHE_DIR=str(own_cache))
+    shell = command("query", video, "a red square", "--json", "--clip-length", "0.2")
+    workers = [
+        subprocess.Popen(shell, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, text=True)
+        for _ in range(2)
+    ]
+    told = [answers(w.communicate(timeout=120)[0])[0] for w in workers]
+    assert [w.returncode for w in workers] == [0, 0]
+    assert sorted(a["features"]["cached"] for a in told) == [False, True]
+    assert told[0]["saliency"] == told[1]["saliency"]
+
+
+def test_one_bad_file_of_several(run, video, tmp_path):
+    result = run("query", video, tmp_path / "none.mp4", "-q", "a red square", "--json")
+    assert result.returncode == 3
+    good, bad = map(json.loads, result.stdout.splitlines())
+    assert good["schema"] == "rdmf.answer/1"
+    assert bad["schema"] == "rdmf.error/1"
+    assert bad["error"]["subject"].endswith("none.mp4")
+    assert "none.mp4" in result.stderr
+
+
+def test_ctrl_c_ends_at_once_and_leaves_nothing_half_written(tour, own_cache):
+    env = environment(RDMF_CACHE_DIR=str(own_cache))
+    worker = subprocess.Popen(
+        command("query", tour, "a cat", "--clip-length", "0.05"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=env,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not list(own_cache.rglob("*.lock")) and time.monotonic() < deadline:
+        time.sleep(0.02)  # until it has begun to extract
+    time.sleep(0.5)
+    worker.send_signal(signal.SIGINT)
+    _, said = worker.communicate(timeout=30)
+    assert worker.returncode == 130
+    assert "Traceback" not in said
+    assert "interrupted" in said
+    assert not [p for p in own_cache.rglob("*") if p.suffix in (".part", ".safetensors")]
+    assert FeatureStore().entries() == []
+
+
+def test_a_reader_that_goes_away_is_no_failure(video):
+    shell = " ".join(map(str, command("query", video, "-q", "a", "-q", "b", "-q", "c", "--json")))
+    result = subprocess.run(
+        ["sh", "-c", f"{shell} | head -n 1"],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=120,
+    )
+    assert answers(result.stdout)[0]["query"] == "a"
+    assert "Broken" not in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_debugger_gets_the_traceback(tmp_path):
+    result = subprocess.run(
+        command("query", tmp_path / "none.mp4", "a cat", "-q", "x"),
+        capture_output=True,
+        text=True,
+        env=environment(RDMF_DEBUG="1"),
+        timeout=60,
+    )
+    assert result.returncode != 0
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--decoder", "vlc"), ("--encoder", "nonsense"), ("--device", "abacus")]
+)
+def test_an_unknown_choice_is_said_with_what_there_is(run, video, option, value):
+    result = run("query", video, "a red square", option, value)
+    assert result.returncode in (1, 2)
+    assert value in result.stderr
+
+
+def test_jq_reads_what_query_prints(run, video):
+    if shutil.which("jq") is None:  # the shell's tool is not part of the installation
+        text = run("query", video, "a red square", "--json").stdout
+        assert all(json.loads(line) for line in text.splitlines())
+        return
+    result = subprocess.run(
+        ["jq", "-r", ".moments[0].start"],
+        input=run("query", video, "a red square", "--json").stdout,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert float(result.stdout) >= 0

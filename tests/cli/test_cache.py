@@ -1,0 +1,25 @@
+"""rdmf cache: list, size, prune, clear, where."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+
+def test_an_empty_cache(run, own_cache):
+    assert run("cache", "list").stdout == "The cache is empty.\n"
+    assert json.loads(run("cache", "size", "--json").stdout)["bytes"] == 0
+    assert run("cache", "clear").stdout == "0 entries removed\n"
+    assert Path(run("cache", "where").stdout.strip()) == own_cache / "features"
+
+
+def test_what_is_in_it_and_how_it_goes(run, video):
+    run("extract", video)
+    (entry,) = map(json.loads, run("cache", "list", "--json").stdout.splitlines())
+    assert Path(entry["video"]) == video
+    assert entry["encoder"] == "embedded"
+    assert "square.mp4" in run("cache", "list").stdout
+    assert json.loads(run("cache", "size", "--json").stdout)["bytes"] == entry["bytes"]
+    assert run("cache", "prune").stdout.startswith("0 entries removed")
+    assert run("cache", "prune", "--to", "0").stdout.startswith("1 entries removed")
+    assert run("cache", "list").stdout == "The cache is empty.\n"

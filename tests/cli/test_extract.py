@@ -1,0 +1,41 @@
+"""rdmf extract: the cache, and the field's files."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+
+def test_extract_fills_the_cache_that_query_reads(run, video):
+    told = json.loads(run("extract", video, "--json").stdout)
+    assert (told["clips"], told["cached"]) == (3, False)
+    answer = json.loads(run("query", video, "a red square", "--json").stdout)
+    assert answer["features"]["cached"]
+    assert json.loads(run("extract", video, "--json").stdout)["cached"]
+
+
+def test_the_fields_layout(run, video, tmp_path):
+    result = run("extract", video, "--out", tmp_path / "features", "--clip-length", "1")
+    assert result.returncode == 0
+    assert "6 clips" in result.stdout
+    with np.load(tmp_path / "features" / "square.npz") as file:
+        rows = file["features"]
+    assert rows.dtype == np.float16
+    assert len(rows) == 6
+    assert np.isfinite(rows).all()
+    assert not np.allclose(np.linalg.norm(rows.astype(float), axis=1), 1)  # as the encoder gives them
+
+
+def test_one_bad_file_of_several(run, video, tmp_path):
+    result = run("extract", video, tmp_path / "none.mp4", "--json")
+    assert result.returncode == 3
+    good, bad = map(json.loads, result.stdout.splitlines())
+    assert good["schema"] == "rdmf.extract/1"
+    assert bad["schema"] == "rdmf.error/1"
+
+
+def test_a_folder_that_cannot_be_written(run, video):
+    result = run("extract", video, "--out", "/dev/null/features")
+    assert result.returncode == 1
+    assert "cannot be written" in result.stderr

@@ -1,0 +1,54 @@
+"""The plain installation is light: what an answer imports, and what help does not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from cli_shell import command, environment
+
+HEAVY = ("torch", "open_clip", "torchvision", "transformers", "matplotlib", "scipy", "pandas")
+
+
+def imported_by(*args: object) -> set[str]:
+    """Top-level packages that a command imports."""
+    shell = [sys.executable, "-X", "importtime", *command(*args)[1:]]
+    result = subprocess.run(shell, capture_output=True, text=True, env=environment(), timeout=120)
+    assert result.returncode == 0, result.stderr[-2000:]
+    marked = (line for line in result.stderr.splitlines() if line.startswith("import time:"))
+    return {line.rsplit("|", 1)[1].strip().split(".")[0] for line in marked}
+
+
+def test_a_warm_answer_imports_nothing_heavy(run, tour):
+    question = ("query", tour, "the face of a cat", "--encoder", "embedded")
+    run(*question)
+    packages = imported_by(*question)
+    assert "onnxruntime" in packages
+    assert not packages.intersection(HEAVY)
+    assert "av" not in packages  # a warm answer decodes nothing
+
+
+@pytest.mark.parametrize("args", [("--help",), ("--version",), ("query", "--help")])
+def test_help_and_version_import_no_numerics(args):
+    assert not imported_by(*args).intersection({*HEAVY, "numpy", "av", "onnxruntime", "PIL"})
+
+
+def test_the_version_is_the_packages(run):
+    from rdmf_cli import __version__
+
+    assert run("--version").stdout == f"rdmf {__version__}\n"
+
+
+def test_help_names_every_command(run):
+    said = run("--help").stdout
+    for name in ("query", "extract", "fuse", "eval", "cache", "weights", "doctor"):
+        assert name in said
+
+
+def test_an_unknown_command_is_a_usage_error(run):
+    assert run("ask").returncode == 2
+
+
+def test_an_unknown_option_is_a_usage_error(run):
+    assert run("query", "--colour").returncode == 2

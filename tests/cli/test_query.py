@@ -1,0 +1,178 @@
+"""rdmf query, as typed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from rdmf_cli.cli.inputs import seconds
+from rdmf_cli.errors import UsageError
+
+CAT = "the face of a cat"
+
+
+def lines(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def same_but_for_this_run(answer: dict) -> dict:
+    features = {k: v for k, v in answer["features"].items() if k not in ("cached", "frames_decoded")}
+    return {**answer, "timings": {}, "features": features}
+
+
+def test_the_readmes_question(run, tour):
+    result = run("query", tour, CAT)
+    assert result.returncode == 0
+    assert "0:" in result.stdout
+    assert CAT in result.stdout
+    assert "\x1b" not in result.stdout  # a pipe gets plain text
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("sentence", "start", "end"),
+    [
+        ("a cup of coffee", 0, 10),
+        ("a rocket on the launch pad", 10, 19),
+        (CAT, 19, 32),
+        ("a smiling woman", 38, 50),
+        ("a man with a camera", 57, 67),
+    ],
+)
+def test_the_best_moment_is_where_it_is_shown(run, tour, sentence, start, end):
+    (answer,) = lines(run("query", tour, sentence, "--json").stdout)
+    best = answer["moments"][0]
+    shared = min(best["end"], end) - max(best["start"], start)
+    assert shared / (max(best["end"], end) - min(best["start"], start)) > 0.5
+
+
+def test_a_second_query_decodes_nothing_and_says_so(run, tour):
+    first, second = (lines(run("query", tour, CAT, "--json").stdout)[0] for _ in range(2))
+    assert not first["features"]["cached"]
+    assert first["features"]["frames_decoded"] > 0
+    assert second["features"]["cached"]
+    assert second["features"]["frames_decoded"] == 0
+    assert same_but_for_this_run(first) == same_but_for_this_run(second)
+
+
+def test_without_the_cache_nothing_is_kept(run, video, own_cache):
+    for _ in range(2):
+        (answer,) = lines(run("query", video, CAT, "--json", "--no-cache").stdout)
+        assert not answer["features"]["cached"]
+    assert not list(own_cache.rglob("*.safetensors"))
+
+
+def test_several_videos_and_several_queries(run, video, tmp_path):
+    other = Path(shutil.copy(video, tmp_path / "other.mp4"))
+    result = run("query", video, other, "-q", "a red square", "-q", "a dog", "--json")
+    asked = [(Path(a["video"]).name, a["query"]) for a in lines(result.stdout)]
+    assert asked == [(v, q) for v in ("square.mp4", "other.mp4") for q in ("a red square", "a dog")]
+
+
+def test_a_folder_stands_for_its_videos(run, video):
+    (video.parent / "notes.txt").write_text("not a video")
+    shutil.copy(video, video.parent / "another.mp4")
+    result = run("query", video.parent, "a red square", "--json")
+    assert [Path(a["video"]).name for a in lines(result.stdout)] == ["another.mp4", "square.mp4"]
+
+
+@pytest.mark.parametrize(
+    "text", ["a dog\n\na cat\n", '{"query": "a dog", "qid": 3}\n{"query": "a cat"}\n']
+)
+@pytest.mark.parametrize("from_stdin", [True, False])
+def test_queries_from_a_file_or_from_stdin(run, video, tmp_path, text, from_stdin):
+    file = tmp_path / "queries.txt"
+    file.write_text(text)
+    name = "-" if from_stdin else file
+    result = run("query", video, "--queries", name, "--json", stdin=text if from_stdin else None)
+    assert [a["query"] for a in lines(result.stdout)] == ["a dog", "a cat"]
+
+
+def test_a_line_of_queries_that_is_not_json_is_named(run, video):
+    result = run("query", video, "--queries", "-", stdin='a dog\n{"text": "a cat"}\n')
+    assert result.returncode == 1
+    assert "-: line 2 is not JSON with a key `query`" in result.stderr
+
+
+def test_only_part_of_the_video(run, tour):
+    (answer,) = lines(run("query", tour, CAT, "--start", "0:50", "--end", "60", "--json").stdout)
+    assert answer["offset"] == 50
+    assert len(answer["saliency"]) == 5
+    assert all(50 <= m["start"] < m["end"] <= 60 for m in answer["moments"])
+
+
+def test_a_part_of_a_cached_video_is_cut_from_it(run, tour):
+    whole = lines(run("query", tour, CAT, "--json").stdout)[0]
+    part = lines(run("query", tour, CAT, "--start", "20", "--json").stdout)[0]
+    assert part["features"]["cached"]
+    assert part["features"]["clips"] == whole["features"]["clips"] - 10
+    assert part["offset"] == 20
+
+
+def test_a_part_past_the_end_is_an_error(run, video):
+    result = run("query", video, CAT, "--start", "1:00")
+    assert result.returncode != 0
+    assert "--start" in result.stderr or "start" in result.stderr
+
+
+def test_top_k_and_min_score(run, tour):
+    (all_of_them,) = lines(run("query", tour, CAT, "--json", "-k", "9").stdout)
+    (one,) = lines(run("query", tour, CAT, "--json", "--top-k", "1").stdout)
+    assert one["moments"] == all_of_them["moments"][:1]
+    limit = all_of_them["moments"][1]["score"]
+    (above,) = lines(run("query", tour, CAT, "--json", "--min-score", limit).stdout)
+    assert all(m["score"] >= limit for m in above["moments"])
+    (none,) = lines(run("query", tour, CAT, "--json", "--min-score", 1).stdout)
+    assert none["moments"] == []
+
+
+def test_shorter_clips_make_a_finer_curve(run, video):
+    (answer,) = lines(run("query", video, CAT, "--clip-length", "0.5", "--json").stdout)
+    assert len(answer["saliency"]) == 12
+    assert answer["clip_length"] == 0.5
+
+
+def test_json_is_nothing_but_json(run, video):
+    result = run("query", video, "a red square", "--json")
+    (answer,) = lines(result.stdout)
+    assert answer["schema"] == "rdmf.answer/1"
+    assert len(answer["saliency"]) == answer["features"]["clips"]
+    assert 0 <= answer["presence"] <= 1
+
+
+def test_csv_has_a_row_a_moment(run, video):
+    result = run("query", video, "a red square", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert rows
+    assert float(rows[0]["start"]) < float(rows[0]["end"])
+
+
+def test_which_encoder_answers_is_said_once_on_stderr(run, video):
+    result = run("query", video, "a", "-q", "b", "--json")
+    assert result.returncode == 1  # "a" is taken for a video here, as --query says
+    result = run("query", video, "-q", "a dog", "-q", "a cat")
+    assert sum("encoder" in line for line in result.stderr.splitlines()) == 1
+
+
+def test_the_table_fits_a_narrow_terminal_and_any_script(run, video):
+    result = run("query", video, "ein rotes Viereck, 赤い四角 مربع أحمر", COLUMNS="40")
+    assert result.returncode == 0
+    assert "赤い四角" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("90", 90), ("1:30", 90), ("0:01:30.5", 90.5), ("0", 0), (None, None)]
+)
+def test_times_as_people_write_them(text, value):
+    assert seconds(text, "--start") == value
+
+
+@pytest.mark.parametrize("text", ["", "a", "1:2:3:4", "-3", "nan", "inf", "1e9"])
+def test_what_is_no_time_is_said(text):
+    with pytest.raises(UsageError, match="--start .* is not a time"):
+        seconds(text, "--start")

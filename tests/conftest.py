@@ -1,0 +1,22 @@
+"""What all tests share: a cache of their own, and the example video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rdmf_cli.resources import example_video
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test reads or fills the user's cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("RDMF_CACHE_DIR", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tour() -> Path:
+    return example_video()

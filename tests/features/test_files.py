@@ -1,0 +1,82 @@
+"""The field's feature files, and the normalisation that everything shares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from rdmf_cli.errors import RdmfError
+from rdmf_cli.features import (
+    load_text_features,
+    load_video_features,
+    normalise_rows,
+    save_video_features,
+    visual_change,
+)
+
+ROWS = hnp.arrays(
+    np.float32,
+    st.tuples(st.integers(1, 6), st.integers(1, 5)),
+    elements=st.floats(-100, 100, width=32),
+)
+
+
+@given(ROWS)
+def test_rows_are_at_most_one_long_and_keep_their_direction(rows):
+    unit = normalise_rows(rows)
+    length = np.linalg.norm(rows, axis=-1)
+    assert np.allclose(np.linalg.norm(unit, axis=-1), length / (length + 1e-5), atol=1e-5)
+    assert np.allclose(unit * (length + 1e-5)[:, None], rows, rtol=1e-4, atol=1e-4)
+
+
+def test_an_empty_row_stays_empty():
+    assert np.array_equal(normalise_rows(np.zeros((1, 3))), np.zeros((1, 3), np.float32))
+
+
+@given(ROWS)
+def test_visual_change_lies_between_same_and_opposite(rows):
+    change = visual_change(normalise_rows(rows))
+    assert change.shape == (len(rows) - 1,)
+    assert ((change >= 0) & (change <= 2)).all()
+
+
+def test_the_layout_on_disk_is_the_fields(tmp_path: Path):
+    rows = np.linspace(-3, 3, 12).reshape(4, 3)
+    path = save_video_features(tmp_path / "out", "clip.v2", rows)
+    assert path.name == "clip.v2.npz"
+    with np.load(path) as file:
+        assert file.files == ["features"]
+        assert file["features"].dtype == np.float16
+        assert np.array_equal(file["features"], rows.astype(np.float16))
+    assert [p.name for p in path.parent.iterdir()] == ["clip.v2.npz"]
+
+
+def test_loading_normalises_once_for_every_layout(tmp_path: Path):
+    rows = np.array([[3, 4], [0, 2]], np.float16)
+    np.savez(tmp_path / "a.npz", features=rows)
+    np.save(tmp_path / "a.npy", rows)
+    np.savez(tmp_path / "q.npz", pooler_output=rows[0], last_hidden_state=rows)
+    expected = normalise_rows(rows)
+    assert np.array_equal(load_video_features(tmp_path / "a.npz"), expected)
+    assert np.array_equal(load_video_features(tmp_path / "a.npy"), expected)
+    sentence, words = load_text_features(tmp_path / "q.npz")
+    assert np.array_equal(sentence, expected[0])
+    assert np.array_equal(words, expected)
+
+
+def test_bad_files_are_named(tmp_path: Path):
+    (tmp_path / "cut.npz").write_bytes(b"PK\x03\x04 cut")
+    np.savez(tmp_path / "other.npz", data=np.ones(3))
+    for name, said in (
+        ("none.npz", "no such feature file"),
+        ("cut.npz", "cannot be read"),
+        ("other.npz", "no array named `features`"),
+    ):
+        with pytest.raises(RdmfError, match=said) as error:
+            load_video_features(tmp_path / name)
+        assert name in str(error.value)

@@ -1,0 +1,137 @@
+"""The feature cache: what is put is got, whole or not at all; damage is noticed; size is bounded."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from rdmf_cli.errors import RdmfError
+from rdmf_cli.features import FeatureStore, cache_folder
+
+KEY = {"content": "abc", "clip_length": 2.0, "start": None}
+
+
+def rows(count: int = 7, value: float = 1.0) -> np.ndarray:
+    return np.full((count, 4), value, dtype=np.float16)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FeatureStore:
+    return FeatureStore(tmp_path / "features", limit=1 << 20)
+
+
+def test_what_is_put_is_got(store: FeatureStore):
+    store.put(KEY, rows(), {"video": "a.mp4"})
+    got, about = store.get(KEY)
+    assert np.array_equal(got, rows())
+    assert got.dtype == np.float16
+    assert about["video"] == "a.mp4"
+
+
+@given(
+    array=hnp.arrays(np.float16, st.tuples(st.integers(1, 9), st.integers(1, 5)), elements={"width": 16}),
+    clip_length=st.floats(0.1, 10),
+)
+@settings(max_examples=25)
+def test_any_rows_come_back_bit_for_bit(tmp_path_factory, array, clip_length):
+    store = FeatureStore(tmp_path_factory.mktemp("s"), limit=1 << 20)
+    key = {**KEY, "clip_length": clip_length}
+    store.put(key, array, {})
+    assert store.get(key)[0].tobytes() == array.tobytes()
+
+
+def test_another_key_is_another_entry(store: FeatureStore):
+    store.put(KEY, rows(), {})
+    for change in ({"content": "abd"}, {"clip_length": 1.0}, {"start": 3.0}):
+        assert store.get({**KEY, **change}) is None
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "empty", "text"])
+def test_a_damaged_entry_is_not_trusted(store: FeatureStore, damage: str):
+    path = store.put(KEY, rows(), {})
+    blob = bytearray(path.read_bytes())
+    if damage == "flip":
+        blob[-3] ^= 0x40
+    path.write_bytes({"cut": blob[:-5], "flip": blob, "empty": b"", "text": b"not a tensor"}[damage])
+    assert store.get(KEY) is None
+    store.put(KEY, rows(value=2), {})
+    assert np.array_equal(store.get(KEY)[0], rows(value=2))
+
+
+def test_the_least_recently_used_goes_first(tmp_path: Path):
+    store = FeatureStore(tmp_path, limit=10_000)
+    keys = [{"content": str(i)} for i in range(4)]
+    for age, key in enumerate(keys):
+        os.utime(store.put(key, rows(300), {}), (1000 + age, 1000 + age))
+    assert store.get(keys[0]) is not None  # used again: now the youngest
+    store.prune(2 * store.entries()[0].bytes)
+    assert [store.get(key) is not None for key in keys] == [True, False, False, True]
+
+
+def test_the_cache_stays_within_its_limit(tmp_path: Path):
+    store = FeatureStore(tmp_path, limit=20_000)
+    for i in range(30):
+        store.put({"content": str(i)}, rows(500), {})
+        time.sleep(0.002)  # so that times of use differ
+        assert store.size() <= 20_000
+    assert store.get({"content": "29"}) is not None
+
+
+def test_clear_also_removes_what_interrupted_runs_left(store: FeatureStore):
+    store.put(KEY, rows(), {})
+    (store.folder / "x.safetensors.123.part").write_bytes(b"half")
+    assert store.clear() == 1
+    assert list(store.folder.iterdir()) == []
+
+
+def test_nothing_half_written_is_left_when_the_disk_is_full(store: FeatureStore, monkeypatch):
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    store.folder.mkdir(parents=True)
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        store.put(KEY, rows(), {})
+    assert list(store.folder.glob("*.safetensors*")) == []
+
+
+def test_the_cache_folder_can_be_chosen(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("RDMF_CACHE_DIR", str(tmp_path / "here"))
+    assert cache_folder() == tmp_path / "here"
+    assert FeatureStore().folder == tmp_path / "here" / "features"
+
+
+def test_a_limit_that_is_no_number_is_said(monkeypatch):
+    monkeypatch.setenv("RDMF_CACHE_LIMIT_MB", "much")
+    with pytest.raises(RdmfError, match="RDMF_CACHE_LIMIT_MB is not a number: 'much'"):
+        FeatureStore()
+
+
+def _make_slowly(folder: Path, log: Path) -> None:
+    store = FeatureStore(folder, limit=1 << 20)
+    with store.lock(KEY):
+        if store.get(KEY) is None:
+            with open(log, "a") as file:
+                file.write("made\n")
+            time.sleep(0.3)
+            store.put(KEY, rows(), {})
+
+
+def test_two_processes_make_an_entry_once(tmp_path: Path):
+    log = tmp_path / "log"
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=_make_slowly, args=(tmp_path / "c", log)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+        assert worker.exitcode == 0
+    assert log.read_text() == "made\n"
