@@ -93,7 +93,7 @@ def _device() -> tuple[str, str]:
 def _encoders() -> tuple[str, str]:
     from rdmf_cli.encoders import list_encoders
 
-    present = [entry.name for entry in list_encoders() if entry.present]
+    present = [entry.name for entry in list_encoders() if entry.is_here]
     return ("ok", ", ".join(present)) if present else ("failed", "none: install rdmf again")
 
 

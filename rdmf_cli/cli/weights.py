@@ -46,7 +46,7 @@ def list_command(
         for listed in shown:
             typer.echo(json.dumps(_as_dict(listed), ensure_ascii=False))
     else:
-        _print_table(shown)
+        _print_lines(shown)
 
 
 def _as_dict(listed: Listed) -> dict[str, object]:
@@ -54,15 +54,12 @@ def _as_dict(listed: Listed) -> dict[str, object]:
     return {"name": listed.name, "here": listed.is_here, "source": listed.source, "path": path}
 
 
-def _print_table(shown: list[Listed]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("encoder", "weights", box=None, pad_edge=False)
+def _print_lines(shown: list[Listed]) -> None:
+    """Not a rich table: a path that is cut or folded cannot be copied."""
+    width = max(len(listed.name) for listed in shown)
     for listed in shown:
-        where = listed.source or "rdmf weights fetch"
-        table.add_row(listed.name, f"{where}  {listed.path or ''}".rstrip())
-    Console().print(table)
+        place = (listed.source or "not here", str(listed.path or ""))
+        typer.echo(f"{listed.name:<{width}}  {'  '.join(place)}".rstrip())
 
 
 def _progress() -> Progress:

@@ -20,7 +20,8 @@ from rdmf_cli.encoders.base import Encoder
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.features.fingerprint import content_fingerprint
 from rdmf_cli.features.store import FeatureStore
-from rdmf_cli.video import ClipGrid, ClipReader, open_clips
+from rdmf_cli.video.clips import ClipReader, open_clips
+from rdmf_cli.video.timeline import ClipGrid
 
 FRAME_RULE = "last-before-middle/1"  # part of the cache key: another rule makes other features
 QUEUED_BATCHES = 3
@@ -125,8 +126,8 @@ def _cached(rows: np.ndarray, about: dict[str, Any]) -> VideoFeatures:
 
 def _part(whole: VideoFeatures, start: float | None, end: float | None) -> VideoFeatures:
     grid = ClipGrid(whole.duration, whole.clip_length).part(start, end)
-    rows = whole.rows[grid.first : grid.first + grid.count]
-    return replace(whole, rows=rows, offset=grid.span(0)[0])
+    part = grid.indices
+    return replace(whole, rows=whole.rows[part.start : part.stop], offset=grid.span(part.start)[0])
 
 
 def _keep(
@@ -169,19 +170,28 @@ def _make(
             rows=rows,
             duration=clips.info.duration,
             clip_length=clip_length,
-            offset=clips.grid.span(0)[0],
+            offset=clips.grid.spans[0][0],
             encoder=encoder.name,
             decoder=clips.decoder,
             frames_decoded=clips.frames_decoded,
             frames_failed=clips.failures.count,
-            warnings=tuple(clips.warnings),
+            warnings=_warnings(clips),
             timings={"extract": time.perf_counter() - begun},
         )
 
 
+def _warnings(clips: ClipReader) -> tuple[str, ...]:
+    """What is odd about the file, and what did not decode: known once all clips were read."""
+    failures = clips.failures
+    said = [*clips.info.warnings, *failures.messages]
+    if failures.count:
+        said.append(f"{failures.count} of {len(clips.grid)} clips are shown by a frame of another")
+    return tuple(said)
+
+
 def _encode_all(clips: ClipReader, encoder: Encoder, progress: Progress | None) -> np.ndarray:
     """Rows float16 (L, D) of all clips, in order."""
-    total, rows = clips.grid.count, []
+    total, rows = len(clips.grid), []
     for batch in _batches(_prepared(clips, encoder), encoder.batch):
         rows.append(encoder.encode_images(np.stack(batch)).astype(np.float16))
         if progress:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -65,6 +66,6 @@ def _read_array(path: Path, key: str) -> np.ndarray:
         raise RdmfError("there is no such feature file", path) from error
     except KeyError as error:
         raise RdmfError(f"this feature file has no array named `{key}`", path) from error
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise RdmfError(f"this feature file cannot be read ({error})", path) from error
     return np.asarray(array)

@@ -1,0 +1,1 @@
+"""The learned form of fusion and moments (to come)."""

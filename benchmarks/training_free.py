@@ -1,0 +1,487 @@
+"""The training-free answer on QVHighlights-captions: fits its rates, compares it with smoothing.
+
+    python benchmarks/training_free.py search --features DIR --log LOGS [--arm ARM] [--draws N]
+    python benchmarks/training_free.py choose --features DIR --log LOGS [--rates FILE]
+    python benchmarks/training_free.py report --features DIR [--rates FILE]
+
+DIR holds features in the field's layout: train.jsonl, val.jsonl, video/<vid>.npz, text/qid<qid>.npz.
+`train` there is the official TEST split of QVHighlights with its ground truth, `val` the official
+val; clip features are sentence embeddings of captions (docs name the source). Numbers compare
+within this project only.
+
+search draws settings at random (seeded, one JSON line a draw; run it again to go on), then jitters
+the best ones; every arm gets the same number of draws and the same candidates, rank and NMS:
+
+    rd         reaction-diffusion at several scales, as `rdmf query` runs it
+    diffusion  the same without the reaction: linear diffusion that stops at visual change
+    gaussian   Gaussian smoothing at several scales
+
+A draw is scored on train alone, five-fold by YouTube id: the linear rank is fitted on four parts and
+scored on the fifth. choose takes the draw whose neighbourhood (it and its jittered copies) scores
+best, fits its rank on all of train, and writes the rates of `rd` and, beside this script, the other
+arms' settings. report scores val, once, with bootstrap intervals paired over queries.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.optimize import lsq_linear, minimize
+
+from rdmf_cli.evaluation.detection import average_precision
+from rdmf_cli.evaluation.overlap import iou_over_hull
+from rdmf_cli.fusion.operators import Chain
+from rdmf_cli.moments.background import Background, strongest
+from rdmf_cli.moments.field import coherence, curves, edge_weights, fuse, standardise
+from rdmf_cli.moments.nms import overlaps, suppress
+from rdmf_cli.moments.pattern import Candidates, level_sets
+from rdmf_cli.moments.ranking import describe
+from rdmf_cli.moments.rates import (
+    FusionRates,
+    PresenceRates,
+    RankingRates,
+    SaliencyRates,
+    TrainingFreeRates,
+)
+
+CLIP_LENGTH = 2.0  # seconds, of QVHighlights
+LEVELS = 16
+OVERLAP = 0.7
+MOMENTS = 10  # a query; what the metric looks at
+FOLDS = 5
+RIDGE = 1e-3  # of the standardised columns' covariance
+YOUTUBE_ID = 11  # characters at the start of a video's name
+
+Setting = dict[str, Any]
+
+
+# ------------------------------------------------------------------------------- data
+
+
+@dataclass(frozen=True)
+class Split:
+    """Q queries padded to L clips.
+
+    similarity, mask (Q, L); change (Q, L - 1); windows: true ones (Q, G, 2) in seconds, NaN
+    padded; duration (Q,); youtube (Q,) id of what the video is cut from; clips: Q arrays (T, D)
+    and queries (Q, D) of unit rows; rows: the annotations.
+    """
+
+    similarity: np.ndarray
+    change: np.ndarray
+    mask: np.ndarray
+    windows: np.ndarray
+    duration: np.ndarray
+    youtube: np.ndarray
+    rows: list[dict[str, Any]]
+    clips: list[np.ndarray]
+    queries: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.similarity)
+
+    @cached_property
+    def z(self) -> np.ndarray:
+        return standardise(self.similarity, self.mask)
+
+    @cached_property
+    def fold(self) -> np.ndarray:
+        """Part of train a query belongs to; videos of one YouTube id stay together."""
+        names, number = np.unique(self.youtube, return_inverse=True)
+        return (np.random.default_rng(0).permutation(len(names)) % FOLDS)[number]
+
+
+def unit_rows(x: np.ndarray) -> np.ndarray:
+    x = x.astype(np.float32)
+    return x / (np.linalg.norm(x, axis=-1, keepdims=True) + 1e-5)
+
+
+def load(features: Path, name: str) -> Split:
+    """A split's similarities and visual change from its features, with the annotations."""
+    rows = [json.loads(line) for line in (features / f"{name}.jsonl").open(encoding="utf-8")]
+    clips = {row["vid"]: None for row in rows}
+    for vid in clips:
+        clips[vid] = unit_rows(np.load(features / "video" / f"{vid}.npz")["features"])
+    texts = [np.load(features / "text" / f"qid{row['qid']}.npz")["pooler_output"] for row in rows]
+    videos = [clips[row["vid"]] for row in rows]
+    queries = unit_rows(np.stack(texts))
+    return Split(
+        similarity=padded([v @ q for v, q in zip(videos, queries, strict=True)]),
+        change=padded([1 - (v[1:] * v[:-1]).sum(1) for v in videos]),
+        mask=padded([np.ones(len(v), bool) for v in videos]),
+        windows=padded([np.array(row["relevant_windows"], float) for row in rows], np.nan),
+        duration=np.array([float(row["duration"]) for row in rows]),
+        youtube=np.array([row["vid"][:YOUTUBE_ID] for row in rows]),
+        rows=rows,
+        clips=videos,
+        queries=queries,
+    )
+
+
+def padded(arrays: list[np.ndarray], fill: float = 0) -> np.ndarray:
+    longest = max(map(len, arrays))
+    out = np.full((len(arrays), longest, *arrays[0].shape[1:]), fill, dtype=arrays[0].dtype)
+    for row, array in zip(out, arrays, strict=True):
+        row[: len(array)] = array
+    return out
+
+
+# ------------------------------------------------------------------------------- arms
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way from similarity to a pattern (Q, C, L), and how its settings are drawn."""
+
+    pattern: Callable[[Split, Setting], np.ndarray]
+    draw: Callable[[np.random.Generator], Setting]
+    smooths_similarity: bool  # its pattern is in deviations, as the similarity is
+
+
+def reacting(split: Split, setting: Setting) -> np.ndarray:
+    return fuse(split.z, split.change, split.mask, fusion_rates(setting)).v
+
+
+def fusion_rates(setting: Setting) -> FusionRates:
+    return FusionRates.model_validate({k: v for k, v in setting.items() if k != "dark"})
+
+
+def draw_reacting(rng: np.random.Generator) -> Setting:
+    channels = int(rng.integers(1, 5))
+    D_v = log_uniform(rng, 0.02, 0.5, channels)
+    ratio = log_uniform(rng, 1, 16, channels)
+    return {
+        "D_v": D_v,
+        "D_u": [min(0.5, d * q) for d, q in zip(D_v, ratio, strict=True)],
+        "F": log_uniform(rng, 0.003, 0.3, channels),
+        "k": log_uniform(rng, 0.01, 0.5, channels),
+        "reaction": log_uniform(rng, 0.3, 20, channels),
+        "threshold": float(rng.uniform(-0.5, 1.8)),
+        "softness": log_uniform(rng, 0.2, 1.5)[0],
+        "seed": log_uniform(rng, 0.05, 1)[0],
+        "cut": [None, log_uniform(rng, 0.7, 3)[0]][int(rng.random() < 0.8)],
+        "steps": round(log_uniform(rng, 4, 32)[0]),
+        "dilations": [(1,), (1, 2), (1, 2, 4)][rng.integers(3)],
+    }
+
+
+def diffusing(split: Split, setting: Setting) -> np.ndarray:
+    """States of linear diffusion after some numbers of steps: one channel each."""
+    z = split.z.astype(np.float32)
+    edges = edge_weights(split.change, split.mask, setting["cut"]).astype(np.float32)
+    chain = Chain.of(z, mask=split.mask, edges=edges)
+    states = [z]
+    for _ in range(round(max(setting["steps"]))):
+        states.append(states[-1] + np.float32(setting["D"]) * chain.laplacian(states[-1]))
+    return np.stack([states[round(n)] for n in setting["steps"]], axis=1)
+
+
+def draw_diffusing(rng: np.random.Generator) -> Setting:
+    channels = int(rng.integers(1, 5))
+    return {
+        "D": float(rng.uniform(0.05, 0.5)),
+        "cut": log_uniform(rng, 0.5, 20)[0],
+        "steps": log_uniform(rng, 1, 64, channels),
+    }
+
+
+def smoothing(split: Split, setting: Setting) -> np.ndarray:
+    return np.stack([gaussian(split.z, split.mask, sigma) for sigma in setting["sigma"]], axis=1)
+
+
+def gaussian(z: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
+    """(Q, L): weighted mean over the real clips around each."""
+    clips = np.arange(z.shape[1])
+    kernel = np.exp(-0.5 * ((clips[:, None] - clips) / sigma) ** 2).astype(np.float32)
+    weight = mask.astype(np.float32) @ kernel
+    return np.where(mask, z.astype(np.float32) @ kernel / np.maximum(weight, 1e-9), 0)
+
+
+def draw_smoothing(rng: np.random.Generator) -> Setting:
+    return {"sigma": log_uniform(rng, 0.3, 8, int(rng.integers(1, 5)))}
+
+
+def draw_setting(arm: Arm, rng: np.random.Generator) -> Setting:
+    return {**arm.draw(rng), "dark": float(rng.uniform(-2, 0))}
+
+
+def log_uniform(rng: np.random.Generator, low: float, high: float, size: int = 1) -> list[float]:
+    return np.exp(rng.uniform(np.log(low), np.log(high), size)).tolist()
+
+
+ARMS = {
+    "rd": Arm(reacting, draw_reacting, False),
+    "diffusion": Arm(diffusing, draw_diffusing, True),
+    "gaussian": Arm(smoothing, draw_smoothing, True),
+}
+
+
+# ------------------------------------------------------------- candidates, rank, scores
+
+
+@dataclass(frozen=True)
+class Described:
+    """Candidates of a split, their columns and the IoU each has with the truth."""
+
+    candidates: Candidates
+    columns: np.ndarray
+    iou: np.ndarray
+
+    @property
+    def signs(self) -> np.ndarray:
+        """What lies inside may only help a candidate, what lies around it only harm it."""
+        curves = (self.columns.shape[1] - 2) // 2
+        return np.r_[np.ones(curves), -np.ones(curves), 0, 0]
+
+
+def described(split: Split, arm: Arm, setting: Setting) -> Described:
+    pattern = arm.pattern(split, setting)
+    found = level_sets(pattern, split.mask, LEVELS)
+    seen = curves(split.z, pattern)
+    unlit = setting["dark"] if arm.smooths_similarity else 0.0
+    dark = np.array([setting["dark"], *[unlit] * pattern.shape[1]])
+    columns = describe(seen, split.mask, found, CLIP_LENGTH, dark)
+    spans = seconds(split, found.row, found.start, found.end)
+    iou = overlaps(spans[:, None], split.windows[found.row])
+    return Described(found, columns, iou.max(axis=1))
+
+
+def seconds(split: Split, row: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """(n, 2): whole clips, as the field rounds predictions, within the video."""
+    spans = np.stack([start, end], axis=1) * CLIP_LENGTH
+    return np.minimum(spans, split.duration[row, None])
+
+
+def fit(columns: np.ndarray, target: np.ndarray, signs: np.ndarray) -> tuple[np.ndarray, float]:
+    """Weights and offset of least squares with a little ridge, each weight of its allowed sign."""
+    mean, scale = columns.mean(0), columns.std(0) + 1e-9
+    x = (columns - mean) / scale
+    covariance = x.T @ x / len(x) + RIDGE * np.eye(x.shape[1])
+    root = np.linalg.cholesky(covariance)
+    aim = np.linalg.solve(root, x.T @ (target - target.mean()) / len(x))
+    bounds = np.where(signs > 0, 0, -np.inf), np.where(signs < 0, 0, np.inf)
+    weights = lsq_linear(root.T, aim, bounds).x / scale
+    return weights, float(target.mean() - mean @ weights)
+
+
+def out_of_fold(split: Split, data: Described) -> np.ndarray:
+    """(n,) predicted IoU, each by a rank fitted on the other folds."""
+    fold = split.fold[data.candidates.row]
+    scores = np.zeros(len(fold))
+    for part in range(FOLDS):
+        inside = fold == part
+        weights, offset = fit(data.columns[~inside], data.iou[~inside], data.signs)
+        scores[inside] = data.columns[inside] @ weights + offset
+    return scores
+
+
+def predictions(split: Split, found: Candidates, scores: np.ndarray) -> np.ndarray:
+    """(Q, 10, 3) [start, end, score], NaN padded: the moments that stay after NMS."""
+    spans = seconds(split, found.row, found.start, found.end)
+    row, kept = suppress(found.row, spans, scores, OVERLAP, MOMENTS)
+    rank = np.arange(len(row)) - np.searchsorted(row, row)
+    out = np.full((len(split), MOMENTS, 3), np.nan)
+    out[row, rank] = np.column_stack([spans[kept], scores[kept]])
+    return out
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Per query, in per cent: R1@0.5, R1@0.7 and AP."""
+
+    per_query: np.ndarray  # (Q, 3)
+
+    @classmethod
+    def of(cls, split: Split, predicted: np.ndarray) -> Scores:
+        first = iou_over_hull(predicted[:, :1], split.windows).max(axis=(1, 2))
+        ap = average_precision(predicted, split.windows).mean(axis=1)
+        return cls(100 * np.column_stack([first >= 0.5, first >= 0.7, ap]))
+
+    @property
+    def means(self) -> list[float]:
+        return self.per_query.mean(axis=0).tolist()
+
+
+# ------------------------------------------------------------------------------ search
+
+
+JITTER = 0.1
+"""Size of a jittered copy's change: relative, absolute for what is in deviations."""
+
+LEADERS, COPIES = 40, 10
+"""How many of the best draws are jittered, and how often each."""
+
+MOST = {"D": 0.5, "D_u": 0.5, "D_v": 0.5}
+
+
+def jittered(setting: Setting, rng: np.random.Generator) -> Setting:
+    """A neighbour of a setting; what is not a rate (dilations, no cut) stays."""
+    return {name: jitter(name, value, rng) for name, value in setting.items()}
+
+
+def jitter(name: str, value: Any, rng: np.random.Generator) -> Any:
+    if value is None or name == "dilations":
+        return value
+    if name in ("threshold", "dark"):
+        return value + JITTER * rng.normal()
+    moved = np.minimum(value * np.exp(JITTER * rng.normal(size=np.shape(value))), MOST.get(name, np.inf))
+    if isinstance(value, int):
+        return max(1, round(float(moved)))
+    return moved.tolist()
+
+
+def evaluated(split: Split, arm: Arm, setting: Setting) -> list[float]:
+    """R1@0.5, R1@0.7, mAP over all of train, each query by a rank that never saw its video."""
+    data = described(split, arm, setting)
+    return Scores.of(split, predictions(split, data.candidates, out_of_fold(split, data))).means
+
+
+def objective(scores: list[float]) -> float:
+    """What is searched for: mAP and the mean of both recalls, equally."""
+    return scores[2] / 2 + (scores[0] + scores[1]) / 4
+
+
+def search(split: Split, name: str, draws: int, seed: int, log: Path) -> None:
+    """Draw `draws` settings, then jitter the leaders; skips what the log already has."""
+    known = {row["draw"]: row for row in read_log(log)}
+    todo = ((f"{n}", None) for n in range(draws))
+    score_all(split, name, seed, log, known, todo)
+    leaders = sorted((r for r in known.values() if "." not in r["draw"]), key=by_objective)
+    copies = ((f"{r['draw']}.{c}", r) for r in leaders[-LEADERS:] for c in range(COPIES))
+    score_all(split, name, seed, log, known, copies)
+
+
+def by_objective(row: dict[str, Any]) -> float:
+    return objective(row["scores"])
+
+
+def score_all(
+    split: Split,
+    name: str,
+    seed: int,
+    log: Path,
+    known: dict[str, dict[str, Any]],
+    todo: Iterable[tuple[str, dict[str, Any] | None]],
+) -> None:
+    for draw, parent in todo:
+        if draw in known:
+            continue
+        rng = np.random.default_rng([seed, *map(ord, name), *map(int, draw.split("."))])
+        setting = jittered(parent["setting"], rng) if parent else draw_setting(ARMS[name], rng)
+        begun = time.perf_counter()
+        scores = evaluated(split, ARMS[name], setting)
+        known[draw] = {"draw": draw, "setting": setting, "scores": scores}
+        line = {**known[draw], "seconds": round(time.perf_counter() - begun, 3), "seed": seed}
+        with log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+def read_log(log: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in log.open(encoding="utf-8")] if log.exists() else []
+
+
+# ------------------------------------------------------------------------- calibration
+
+
+def chosen(log: list[dict[str, Any]]) -> dict[str, Any]:
+    """The best leader by the mean objective of its neighbourhood, itself included."""
+    around: dict[str, list[float]] = {}
+    for row in log:
+        around.setdefault(row["draw"].split(".")[0], []).append(by_objective(row))
+    full = [draw for draw, values in around.items() if len(values) > COPIES] or list(around)
+    best = max(full, key=lambda draw: np.mean(around[draw]))
+    [row] = [row for row in log if row["draw"] == best]
+    return {**row, "neighbourhood": float(np.mean(around[best])), "draws": len(log)}
+
+
+def fit_log_odds(x: np.ndarray, y: np.ndarray, least: float) -> tuple[list[float], float]:
+    """Logistic regression of y (n,) in {0, 1} on x (n, k), weights not below `least`."""
+
+    def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
+        odds = x @ w[:-1] + w[-1]
+        error = 0.5 * (1 + np.tanh(odds / 2)) - y
+        value = np.mean(np.logaddexp(0, odds) - y * odds)
+        return value, np.r_[x.T @ error, error.sum()] / len(y)
+
+    bounds = [(least, None)] * x.shape[1] + [(None, None)]
+    w = minimize(loss, np.zeros(x.shape[1] + 1), jac=True, method="L-BFGS-B", bounds=bounds).x
+    return w[:-1].tolist(), float(w[-1])
+
+
+def fit_saliency(split: Split, seen: np.ndarray) -> SaliencyRates:
+    """Whether a clip lies in a true window, from the curves (Q, K, L)."""
+    centre = (np.arange(split.mask.shape[1]) + 0.5) * CLIP_LENGTH
+    start, end = split.windows[..., 0, None], split.windows[..., 1, None]
+    relevant = ((start <= centre) & (centre < end)).any(axis=1)
+    x = seen.swapaxes(1, 2)[split.mask]
+    weights, offset = fit_log_odds(x, relevant[split.mask].astype(float), least=0)
+    return SaliencyRates(curves=weights, offset=offset)
+
+
+def evidence(split: Split, background: np.ndarray) -> np.ndarray:
+    """(2, Q, 2): coherence and excess over the background, for each query on its own video and,
+    then, for a query of another YouTube id."""
+    rng = np.random.default_rng(0)
+    out = np.zeros((2, len(split), 2))
+    for n, rows in enumerate(split.clips):
+        other = rng.choice(np.flatnonzero(split.youtube != split.youtube[n]))
+        over = Background.of(rows @ background.T)
+        for kind, query in enumerate((n, other)):
+            s, mask = rows @ split.queries[query], np.ones(len(rows), bool)
+            held_together = coherence(standardise(s, mask), mask)
+            out[kind, n] = held_together, over.excess(float(strongest(s)))
+    return out
+
+
+def fit_presence(found: np.ndarray) -> PresenceRates:
+    """From evidence (2, Q, k) of shown and not shown queries."""
+    shown = np.repeat([1.0, 0.0], found.shape[1])
+    weights, offset = fit_log_odds(found.reshape(-1, found.shape[2]), shown, least=0)
+    return PresenceRates(evidence=weights, offset=offset)
+
+
+def fitted_rates(split: Split, row: dict[str, Any], background: np.ndarray) -> TrainingFreeRates:
+    """The rates file of a setting of the arm `rd`, its rank and calibration fitted on the split."""
+    setting = row["setting"]
+    data = described(split, ARMS["rd"], setting)
+    weights, offset = fit(data.columns, data.iou, data.signs)
+    curve = len(data.signs) // 2 - 1
+    seen = curves(split.z, ARMS["rd"].pattern(split, setting))
+    found = evidence(split, background)
+    return TrainingFreeRates(
+        fusion=fusion_rates(setting),
+        ranking=RankingRates(
+            inside=weights[:curve],
+            around=weights[curve : 2 * curve],
+            sqrt_seconds=weights[-2],
+            log_seconds=weights[-1],
+            offset=offset,
+            dark=setting["dark"],
+            levels=LEVELS,
+            overlap=OVERLAP,
+        ),
+        saliency=fit_saliency(split, seen),
+        presence=fit_presence(found[..., :1]),
+        presence_over_background=fit_presence(found),
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what"); parser.add_argument("--features", type=Path); parser.add_argument("--log", type=Path); parser.add_argument("--arm"); parser.add_argument("--draws", type=int, default=300); parser.add_argument("--seed", type=int, default=0)
+    a = parser.parse_args()
+    if a.what == "search":
+        search(load(a.features, "train"), a.arm, a.draws, a.seed, a.log)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,279 @@
+"""The verbs of the command line as a Python API: query, extract, fuse.
+
+`Searcher` holds what is loaded once (encoder, head, cache); the functions make one and ask it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rdmf_cli.encoders.background import BACKGROUND
+from rdmf_cli.features import (
+    FeatureStore,
+    VideoFeatures,
+    normalise_rows,
+    visual_change,
+)
+from rdmf_cli.features import extract as extract_features
+from rdmf_cli.fusion import Fields
+from rdmf_cli.moments import Background, Reading, TrainingFree
+from rdmf_cli.moments.types import Answer, Features, Moment
+
+if TYPE_CHECKING:
+    from rdmf_cli.encoders.base import Encoder
+    from rdmf_cli.features.extract import Progress
+
+VideoPath = str | PathLike[str]
+
+
+@dataclass(frozen=True)
+class Fused:
+    """The fusion of one video and one query, with all that led to it.
+
+    similarity: (L,) cosine of each clip and the query
+    change:     (L − 1,) visual change between neighbouring clips
+    r:          (C, L) the reaction rates that the query produced
+    trace:      u and v over pseudo-time, (steps + 1, C, L) each
+    reading:    the pattern u, v (C, L) and what was read from it
+    answer:     the same as `Searcher.ask` gives
+    """
+
+    features: VideoFeatures
+    similarity: np.ndarray
+    change: np.ndarray
+    r: np.ndarray
+    trace: Fields
+    reading: Reading
+    answer: Answer
+
+    def level_set(self, channel: int, height: float) -> list[tuple[float, float]]:
+        """The spans in seconds where v of a channel is at least `height`."""
+        above = np.diff(self.reading.v[channel] >= height, prepend=False, append=False)
+        edges = self.features.offset + np.flatnonzero(above) * self.features.clip_length
+        return [(float(a), float(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+class Searcher:
+    """Answers queries on videos. Loads its encoder when it is first needed, and once.
+
+    encoder:     "auto", "embedded", or a model of open_clip: "ARCH/PRETRAINED", "hf-hub:NAME", a file
+    checkpoint:  a head's file; None takes the shipped one
+    clip_length: seconds
+    device:      "auto", "cpu", "cuda", "mps"
+    decoder:     "auto", "pyav", "ffmpeg", "decord"
+    cache:       False: features are neither looked up nor kept
+
+    `note` says in a line which encoder "auto" took, and how to get better answers.
+    """
+
+    def __init__(
+        self,
+        *,
+        encoder: str = "auto",
+        checkpoint: VideoPath | None = None,
+        clip_length: float = 2.0,
+        device: str = "auto",
+        decoder: str = "auto",
+        cache: bool = True,
+    ):
+        from rdmf_cli.encoders import choose_encoder, load_encoder
+
+        choice = choose_encoder(encoder)
+        self.note = choice.line() if encoder == "auto" else ""
+        self.clip_length = clip_length
+        self.decoder = decoder
+        self.store = FeatureStore() if cache else None
+        self.encoder: Encoder = load_encoder(choice.name, device)
+        self.head = TrainingFree.load(None if checkpoint is None else Path(checkpoint))
+
+    def extract(
+        self,
+        video: VideoPath,
+        *,
+        start: float | None = None,
+        end: float | None = None,
+        progress: Progress | None = None,
+    ) -> VideoFeatures:
+        """One row a clip, from the cache or from the video; `start` and `end` in seconds."""
+        return extract_features(
+            Path(video),
+            self.encoder,
+            clip_length=self.clip_length,
+            decoder=self.decoder,
+            start=start,
+            end=end,
+            store=self.store,
+            progress=progress,
+        )
+
+    def ask(
+        self,
+        video: VideoPath,
+        queries: Sequence[str],
+        *,
+        top_k: int = 5,
+        min_score: float = 0.0,
+        start: float | None = None,
+        end: float | None = None,
+        progress: Progress | None = None,
+    ) -> list[Answer]:
+        """One answer a query, in the order of the queries."""
+        features = self.extract(video, start=start, end=end, progress=progress)
+        texts, cut, took = self._texts(queries)
+        rows = normalise_rows(features.rows)
+        answers = []
+        for query, text, was_cut in zip(queries, texts, cut, strict=True):
+            begun = time.perf_counter()
+            reading = self._read(rows, text, features, top_k=top_k)
+            answer = _answer(str(video), query, features, reading, self.head.name, min_score)
+            timings = {**features.timings, "text": took, "fuse": time.perf_counter() - begun}
+            warnings = features.warnings + ((CUT_QUERY,) if was_cut else ())
+            answers.append(answer.model_copy(update={"timings": timings, "warnings": warnings}))
+        return answers
+
+    def fuse(
+        self,
+        video: VideoPath,
+        query: str,
+        *,
+        start: float | None = None,
+        end: float | None = None,
+        progress: Progress | None = None,
+    ) -> Fused:
+        """The emergent pattern of one query on one video, with its trace over pseudo-time."""
+        features = self.extract(video, start=start, end=end, progress=progress)
+        texts, _, _ = self._texts([query])
+        rows = normalise_rows(features.rows)
+        reading = self._read(rows, texts[0], features, trace=True)
+        similarity = rows @ texts[0]
+        return Fused(
+            features=features,
+            similarity=similarity,
+            change=visual_change(rows),
+            r=self.head.reaction(similarity),
+            trace=_traced(reading),
+            reading=reading,
+            answer=_answer(str(video), query, features, reading, self.head.name, 0.0),
+        )
+
+    def _texts(self, queries: Sequence[str]) -> tuple[np.ndarray, list[bool], float]:
+        """Unit rows (Q, D), which queries were longer than the text tower reads, seconds taken."""
+        begun = time.perf_counter()
+        texts = self.encoder.encode_texts(list(queries))
+        # A word is a token at least, and two tokens mark start and end: fewer states than words
+        # mean that the end of the query was not read.
+        cut = [
+            len(query.split()) > len(words) - 2
+            for query, words in zip(queries, texts.words, strict=True)
+        ]
+        return normalise_rows(texts.rows), cut, time.perf_counter() - begun
+
+    def _read(
+        self, rows: np.ndarray, text: np.ndarray, features: VideoFeatures, **more: Any
+    ) -> Reading:
+        return self.head.read(
+            rows @ text,
+            visual_change(rows),
+            clip_length=features.clip_length,
+            duration=max(features.duration - features.offset, features.clip_length / 2),
+            background=Background.of(rows @ self._background.T),
+            **more,
+        )
+
+    @cached_property
+    def _background(self) -> np.ndarray:
+        """Unit rows (B, D) of sentences that stand for anything; kept in the cache."""
+        key = {"background": list(BACKGROUND), "encoder_fingerprint": self.encoder.fingerprint}
+        if self.store and (found := self.store.get(key)):
+            return normalise_rows(found[0])
+        rows = self.encoder.encode_texts(BACKGROUND).rows
+        if self.store:
+            # A cache that cannot be written is said where the features are kept.
+            with suppress(OSError):
+                self.store.put(key, rows, {"video": "(background sentences)"})
+        return normalise_rows(rows)
+
+
+def _traced(reading: Reading) -> Fields:
+    if reading.trace is None:
+        raise ValueError("this reading was made without its trace")
+    return reading.trace
+
+
+CUT_QUERY = "the query is longer than the encoder reads; its end was not considered"
+
+
+def _answer(
+    video: str,
+    query: str,
+    features: VideoFeatures,
+    reading: Reading,
+    head: str,
+    min_score: float,
+) -> Answer:
+    offset, end = features.offset, max(features.duration, features.offset)
+    found = zip(reading.spans, reading.scores, reading.raw_scores, strict=True)
+    moments = [
+        Moment(
+            rank=rank,
+            start=min(offset + float(span[0]), end),
+            end=min(offset + float(span[1]), end),
+            score=float(score),
+            raw_score=float(raw),
+        )
+        for rank, (span, score, raw) in enumerate(found, 1)
+        if score >= min_score
+    ]
+    return Answer(
+        video=_valid_text(video),
+        query=_valid_text(query),
+        duration=features.duration,
+        offset=offset,
+        clip_length=features.clip_length,
+        head=head,
+        presence=float(reading.presence),
+        moments=tuple(moments),
+        saliency=tuple(map(float, reading.saliency)),
+        saliency_raw=tuple(map(float, reading.saliency_raw)),
+        features=Features(
+            encoder=features.encoder,
+            decoder=features.decoder,
+            clips=len(features.rows),
+            cached=features.cached,
+            frames_decoded=features.frames_decoded,
+            frames_failed=features.frames_failed,
+        ),
+    )
+
+
+def _valid_text(text: str) -> str:
+    """A file name that is not UTF-8 reaches Python as lone surrogates, which JSON has not."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def query(video: VideoPath, sentence: str, *, top_k: int = 5, **options: Any) -> Answer:
+    """The moments of a video that a sentence describes; `options` are those of `Searcher`.
+
+    >>> answer = query("examples/tour.mp4", "the face of a cat", encoder="embedded")
+    >>> [(m.start, m.end, m.score) for m in answer.moments]
+    """
+    return Searcher(**options).ask(video, [sentence], top_k=top_k)[0]
+
+
+def extract(video: VideoPath, **options: Any) -> VideoFeatures:
+    """The features of a video, one row a clip; `options` are those of `Searcher`."""
+    return Searcher(**options).extract(video)
+
+
+def fuse(video: VideoPath, sentence: str, **options: Any) -> Fused:
+    """The reaction-diffusion pattern of a sentence in a video; `options` as for `Searcher`."""
+    return Searcher(**options).fuse(video, sentence)

@@ -1,0 +1,194 @@
+"""What open_clip knows, read from its files: importing it would import torch (seconds)."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import json
+import runpy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from rdmf_cli.errors import MissingExtra, UsageError
+
+HUB_PREFIX = "hf-hub:"
+EMBEDDED = "embedded"
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """One set of weights that open_clip has a name for.
+
+    settings: open_clip's own entry: `hf_hub`, `url`, `mean`, `std`, `quick_gelu`, ...
+    """
+
+    architecture: str
+    tag: str
+    settings: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """As the user types it: "ViT-B-32/openai"."""
+        return f"{self.architecture}/{self.tag}"
+
+    @property
+    def url_hash(self) -> str:
+        """The sha256 that its address carries, or the first digits of it; "" where none.
+
+        OpenAI's addresses end in HASH/FILE, those of open_clip's releases in NAME-HASH.pt
+        (the rule of open_clip's own downloader).
+        """
+        folder, _, file = self.settings.get("url", "").rpartition("/")
+        candidates = (folder.rpartition("/")[2], Path(file).stem.rpartition("-")[2])
+        return next((text for text in candidates if _is_hash(text)), "")
+
+
+def _is_hash(text: str) -> bool:
+    return len(text) in (8, 64) and all(digit in "0123456789abcdef" for digit in text)
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The architectures and weights of one installation of open_clip.
+
+    architectures: name -> model configuration
+    pretrained:    architecture -> tag -> settings
+    """
+
+    architectures: dict[str, dict[str, Any]]
+    pretrained: dict[str, dict[str, dict[str, Any]]]
+
+    def __iter__(self) -> Iterator[Pretrained]:
+        for architecture, tags in self.pretrained.items():
+            for tag, settings in tags.items():
+                yield Pretrained(architecture, tag, settings)
+
+    def config(self, architecture: str) -> dict[str, Any]:
+        """A copy of an architecture's configuration, free to be changed."""
+        return copy.deepcopy(self.architectures[architecture])
+
+    def split(self, name: str) -> tuple[str, str] | None:
+        """("ViT-B-32", "openai") of "ViT-B-32/openai" and of "ViT-B/32/openai".
+
+        What stands before a slash is an architecture, what follows a tag or a path;
+        None where no architecture of that name exists.
+        """
+        parts = name.split("/")
+        for cut in range(len(parts), 0, -1):
+            architecture = self._spelling("-".join(parts[:cut]))
+            if architecture:
+                return architecture, "/".join(parts[cut:])
+        return None
+
+    def _spelling(self, name: str) -> str | None:
+        same = (known for known in self.architectures if known.lower() == name.lower())
+        return name if name in self.architectures else next(same, None)
+
+    def tagged(self, architecture: str, tag: str) -> Pretrained | None:
+        """The weights of that tag; upper case and hyphens are as good, as in open_clip."""
+        tag = tag.lower().replace("-", "_")
+        settings = self.pretrained.get(architecture, {}).get(tag)
+        return None if settings is None else Pretrained(architecture, tag, settings)
+
+    def with_hash(self, sha256: str) -> list[Pretrained]:
+        """Every name for a file of these bytes; one file may serve several architectures."""
+        return [known for known in self if known.url_hash and sha256.startswith(known.url_hash)]
+
+    def unknown(self, name: str) -> UsageError:
+        """The error for a name that is none of ours, with the nearest that are."""
+        known = [AUTO, EMBEDDED, *self.architectures, *(weights.name for weights in self)]
+        return unknown_encoder(name, known)
+
+    def unknown_tag(self, architecture: str, tag: str) -> UsageError:
+        """The error for an architecture without such weights, with those that exist."""
+        elsewhere = [w.name for w in self if w.tag == tag.lower().replace("-", "_")]
+        tags = [w.name for w in self if w.architecture == architecture]
+        near = _nearest(f"{architecture}/{tag}", [*tags, *elsewhere]) if tag else []
+        offered = near or tags or elsewhere
+        missing = f"it has no weights named {tag!r}" if tag else "which of its weights?"
+        todo = f"choose {' or '.join(offered)}" if offered else ""
+        todo = todo or f"open_clip has none for it: add your own file, {architecture}/PATH"
+        return UsageError(missing, architecture, todo)
+
+
+def unknown_encoder(name: str, known: list[str]) -> UsageError:
+    """The error for a name that is none of `known`, with the nearest of them."""
+    near = _nearest(name, known)
+    see = "`rdmf weights list --all` names them all"
+    return UsageError(
+        "no encoder of this name, and no such file or folder",
+        name,
+        f"did you mean {' or '.join(near)}? {see}" if near else see,
+    )
+
+
+def _nearest(name: str, known: list[str]) -> list[str]:
+    lowered = {text.lower(): text for text in known}
+    return [lowered[text] for text in get_close_matches(name.lower(), lowered, n=3, cutoff=0.6)]
+
+
+def is_installed() -> bool:
+    """Whether open_clip and torch can be imported; imports neither."""
+    return all(find_spec(package) is not None for package in ("open_clip", "torch"))
+
+
+def load_catalog() -> Catalog:
+    """The tables of the installed open_clip, in milliseconds.
+
+    Raises MissingExtra where it is not installed.
+    """
+    if not is_installed():
+        raise MissingExtra("every encoder but `embedded`", "clip")
+    return _read_catalog(_package_folder())
+
+
+@cache
+def _read_catalog(folder: Path) -> Catalog:
+    return Catalog(_architectures(folder / "model_configs"), _pretrained(folder))
+
+
+def _package_folder() -> Path:
+    spec = find_spec("open_clip")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0])
+
+
+def _architectures(folder: Path) -> dict[str, dict[str, Any]]:
+    files = sorted(folder.glob("*.json"))
+    return {file.stem: json.loads(file.read_text("utf-8")) for file in files}
+
+
+def _pretrained(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
+    """open_clip's table of weights; from the package itself should the file have changed."""
+    try:
+        return _table_of_source(folder)
+    except Exception:
+        from open_clip import get_pretrained_cfg, list_pretrained
+
+        table: dict[str, dict[str, dict[str, Any]]] = {}
+        for architecture, tag in list_pretrained():
+            table.setdefault(architecture, {})[tag] = get_pretrained_cfg(architecture, tag)
+        return table
+
+
+def _table_of_source(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
+    """Runs only the statements of pretrained.py that build its table: none of its imports."""
+    source = ast.parse((folder / "pretrained.py").read_text("utf-8"))
+    source.body = [statement for statement in source.body if _builds_table(statement)]
+    scope = {**runpy.run_path(str(folder / "constants.py")), "copy": copy}
+    exec(compile(source, "pretrained.py", "exec"), scope)
+    return scope["_PRETRAINED"]
+
+
+def _builds_table(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.FunctionDef):
+        return statement.name.startswith("_") and statement.name.endswith("cfg")
+    plain = isinstance(statement, ast.Assign | ast.For)
+    return plain or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call))

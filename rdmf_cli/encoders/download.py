@@ -1,0 +1,320 @@
+"""One file over HTTP: resumed where it stopped, verified, and in place only when whole."""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.message import Message
+from pathlib import Path
+from typing import IO
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from filelock import FileLock, Timeout
+
+from rdmf_cli.encoders.shelf import hash_stream
+from rdmf_cli.errors import RdmfError
+
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes that are here and the bytes there will be (None where not known)."""
+
+_TIMEOUT_SECONDS = 15.0
+_TRIES = 6  # in a row without a byte of progress
+_FIRST_PAUSE_SECONDS = 0.1
+_BLOCK_BYTES = 1 << 18
+_TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file to fetch.
+
+    sha256:  what it has to hash to, in hexadecimal, or the first digits; "" where not known
+    headers: sent to the host of `url` only, never to one it redirects to
+    """
+
+    url: str
+    sha256: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).netloc
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    """A whole file. verified: "sha256" or "size", or "nothing" where the server told neither."""
+
+    path: Path
+    sha256: str
+    size_bytes: int
+    verified: str
+
+
+class NotOnServerError(RdmfError):
+    """The server answers, and has no such file."""
+
+
+class UnreachableError(RdmfError):
+    """No answer from the server."""
+
+
+def download(
+    remote: Remote, target: Path, progress: Progress = lambda done, total: None
+) -> Downloaded:
+    """Brings a file to `target`, by way of `target` + ".part", which a later call continues.
+
+    A part is continued only if the hash of the whole is known, so that two versions of a file
+    never mix. A connection that breaks is taken up again while bytes keep coming; a server
+    that does not answer at all fails at once.
+
+    Raises NotOnServerError, UnreachableError, and RdmfError for a wrong hash, a full disk or a
+    refusal.
+    """
+    with _writing(target):
+        transfer = _Transfer(remote, target, progress)
+        resumed = transfer.run()
+        if resumed and not transfer.is_right():
+            transfer.start_over()
+            transfer.run()
+        return transfer.finish()
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    """Holds the target for this process; turns what a disk may refuse into our error."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(target.with_name(f".{target.name}.lock"), blocking=False):
+            yield
+    except Timeout as error:
+        raise RdmfError("another process is fetching this file", target, "wait for it") from error
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise _no_room(target) from error
+        raise RdmfError(
+            f"cannot be written ({error.strerror or error})", target, "set RDMF_DATA_DIR elsewhere"
+        ) from error
+
+
+def _no_room(target: Path, missing_bytes: int = 0) -> RdmfError:
+    size = f"; {missing_bytes / 1e6:.0f} MB are missing" if missing_bytes else ""
+    return RdmfError(
+        f"the disk is full{size}", target.parent, "make room, or set RDMF_DATA_DIR elsewhere"
+    )
+
+
+class _Transfer:
+    """One download under way: the part file, and what the server has said of the whole."""
+
+    def __init__(self, remote: Remote, target: Path, progress: Progress):
+        self.remote = remote
+        self.target = target
+        self.part = Path(f"{target}.part")
+        self.progress = progress
+        self.sha256 = remote.sha256
+        self.size_bytes: int | None = None
+        self.trusted = False  # the part was begun in this call
+        self.came_bytes = 0  # in this call
+
+    @property
+    def done_bytes(self) -> int:
+        return self.part.stat().st_size if self.part.exists() else 0
+
+    def start_over(self) -> None:
+        self.part.unlink(missing_ok=True)
+
+    def run(self) -> bool:
+        """Reads until the file is whole; True if it began with a part of an earlier call."""
+        resumed, tries = self.done_bytes > 0, 0
+        while True:
+            came = self.came_bytes
+            try:
+                self._read_on()
+                return resumed
+            except UnreachableError as error:
+                tries = 1 if self.came_bytes > came else tries + 1
+                hopeless = not (self.came_bytes or isinstance(error, _BrokenOffError))
+                if hopeless or tries >= _TRIES:
+                    raise
+            time.sleep(_FIRST_PAUSE_SECONDS * 2 ** (tries - 1))
+
+    def _read_on(self) -> None:
+        start = self.done_bytes
+        with _open(self.remote, start) as response:
+            self.sha256 = self.sha256 or response.sha256
+            if start and not (self.sha256 or self.trusted):
+                self.start_over()
+                raise _broken_off(
+                    self.remote, "the part of an earlier call tells not what it is of"
+                )
+            if response.is_at_end:
+                return
+            self.size_bytes = response.size_bytes
+            self._check_room(start)
+            self._write(response, "ab" if response.continues(start) else "wb")
+        if self.size_bytes is not None and self.done_bytes < self.size_bytes:
+            reason = f"the connection broke off after {self.done_bytes} of {self.size_bytes} bytes"
+            raise _broken_off(self.remote, reason)
+
+    def _write(self, response: _Response, mode: str) -> None:
+        self.trusted = self.trusted or mode == "wb"
+        with self.part.open(mode) as stream:
+            self.progress(stream.tell(), self.size_bytes)
+            while block := response.read(_BLOCK_BYTES):
+                stream.write(block)
+                self.came_bytes += len(block)
+                self.progress(stream.tell(), self.size_bytes)
+
+    def _check_room(self, start: int) -> None:
+        missing = (self.size_bytes or 0) - start - shutil.disk_usage(self.part.parent).free
+        if missing > 0:
+            raise _no_room(self.target, missing)
+
+    def is_right(self) -> bool:
+        return self._hash().startswith(self.sha256)
+
+    def _hash(self) -> str:
+        return hash_stream(self.part).hexdigest()
+
+    def finish(self) -> Downloaded:
+        """Verifies the part and puts it in place."""
+        sha256, size = self._hash(), self.done_bytes
+        if not sha256.startswith(self.sha256):
+            self.start_over()
+            raise RdmfError(
+                f"what came is not the file: sha256 {sha256[:16]}…, expected {self.sha256[:16]}…",
+                self.remote.url,
+                "try again, perhaps over another network",
+            )
+        self.part.replace(self.target)
+        verified = "sha256" if self.sha256 else "size" if self.size_bytes is not None else "nothing"
+        return Downloaded(self.target, sha256, size, verified)
+
+
+class _BrokenOffError(UnreachableError):
+    """The server answers, but not with the whole file: worth another try."""
+
+
+@dataclass
+class _Response:
+    """A server's answer to "give me this file from byte `start` on"."""
+
+    stream: IO[bytes]
+    status: int
+    headers: Message
+    sha256: str
+    remote: Remote
+
+    is_at_end = property(lambda self: self.status == http.client.REQUESTED_RANGE_NOT_SATISFIABLE)
+
+    def continues(self, start: int) -> bool:
+        """Whether the answer begins where we asked; a server may ignore that and send all."""
+        spoken = self.headers.get("Content-Range") or ""
+        return self.status == http.client.PARTIAL_CONTENT and spoken.startswith(f"bytes {start}-")
+
+    @property
+    def size_bytes(self) -> int | None:
+        """The length of the whole file."""
+        total = (self.headers.get("Content-Range") or "").rpartition("/")[2]
+        if self.status != http.client.PARTIAL_CONTENT:
+            total = self.headers.get("Content-Length") or ""
+        return int(total) if total.isdigit() else None
+
+    def read(self, count: int) -> bytes:
+        try:
+            return self.stream.read(count)
+        except (http.client.HTTPException, OSError) as error:
+            raise _broken_off(self.remote, f"the connection broke off: {error}") from error
+
+
+@contextmanager
+def _open(remote: Remote, start: int) -> Iterator[_Response]:
+    headers = {"Accept-Encoding": "identity", **remote.headers}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    redirects = _Redirects(remote.host)
+    try:
+        request = Request(remote.url, headers=headers)
+        stream = build_opener(redirects).open(request, timeout=_TIMEOUT_SECONDS)
+    except HTTPError as error:
+        if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise _refused(remote, error) from error
+        stream = error
+    except (URLError, OSError, ValueError) as error:
+        raise _unreachable(remote, str(getattr(error, "reason", error))) from error
+    with stream:
+        sha256 = redirects.sha256 or _linked_sha256(stream.headers)
+        yield _Response(stream, stream.status, stream.headers, sha256, remote)
+
+
+class _Redirects(HTTPRedirectHandler):
+    """Follows redirects; keeps the hash the first host names, and our headers from the others."""
+
+    def __init__(self, host: str):
+        self.host = host
+        self.sha256 = ""
+
+    def redirect_request(  # type: ignore[override]
+        self,
+        req: Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> Request | None:
+        self.sha256 = self.sha256 or _linked_sha256(headers)
+        request = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if request is not None and urlsplit(newurl).netloc != self.host:
+            for name in [name for name in request.headers if name.lower() in _PRIVATE]:
+                request.remove_header(name)
+        return request
+
+
+_PRIVATE = {"authorization", "cookie"}
+
+
+def _linked_sha256(headers: Message) -> str:
+    """The sha256 that a hub names in its answer: the tag of a large file is its hash."""
+    tag = (headers.get("X-Linked-Etag") or "").removeprefix("W/").strip('"')
+    return tag if len(tag) == 64 and all(digit in "0123456789abcdef" for digit in tag) else ""
+
+
+def _refused(remote: Remote, error: HTTPError) -> Exception:
+    if error.code in (404, 410):
+        return NotOnServerError("there is no such file on the server", remote.url, "check the name")
+    if error.code in (401, 403):
+        return RdmfError(
+            f"the server refuses this file (HTTP {error.code})",
+            remote.url,
+            "if it is public, check the name; if not, accept its terms there and set HF_TOKEN",
+        )
+    if error.code in _TRY_AGAIN:
+        return _broken_off(remote, f"HTTP {error.code} {error.reason}")
+    return RdmfError(
+        f"the server answers HTTP {error.code} {error.reason}", remote.url, "try later"
+    )
+
+
+def _unreachable(remote: Remote, reason: str) -> UnreachableError:
+    return UnreachableError(*_no_answer(remote, reason))
+
+
+def _broken_off(remote: Remote, reason: str) -> _BrokenOffError:
+    return _BrokenOffError(*_no_answer(remote, reason))
+
+
+def _no_answer(remote: Remote, reason: str) -> tuple[str, str, str]:
+    return (
+        f"cannot be reached ({reason})",
+        remote.host or remote.url,
+        "check the network (or HF_ENDPOINT, HTTPS_PROXY), then try again: what came is kept",
+    )

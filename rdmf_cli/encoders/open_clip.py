@@ -1,0 +1,367 @@
+"""Any model of open_clip as an encoder; torch is imported when the first frame or text comes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+from zipfile import ZipFile, is_zipfile
+
+import numpy as np
+
+from rdmf_cli.encoders.base import TextFeatures
+from rdmf_cli.encoders.blueprint import Blueprint
+from rdmf_cli.encoders.catalog import is_installed
+from rdmf_cli.encoders.shelf import HUB_CONFIG
+from rdmf_cli.errors import MissingExtra, RdmfError, UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+PRECISIONS = ("float32", "bfloat16")
+_MAX_CHARACTERS = 4096  # far past any context; one endless word takes quadratic time to tokenise
+_JIT_SCALARS = {"input_resolution", "context_length", "vocab_size"}
+
+
+class OpenClipEncoder:
+    """A model of open_clip behind the `Encoder` protocol.
+
+    Building one reads no weights and imports no torch; it needs both to be there.
+
+    device:    "auto" (cuda, else mps, else cpu) or a name torch knows
+    precision: "bfloat16" is some four times faster on processors with AMX and several times
+               slower on others, where it is refused; rows then differ in the third digit
+
+    Raises MissingExtra where open_clip is not installed.
+    """
+
+    batch = 32
+
+    def __init__(self, blueprint: Blueprint, device: str = "auto", precision: str = "float32"):
+        if not is_installed():
+            raise MissingExtra(f"the encoder {blueprint.name}", "clip")
+        if precision not in PRECISIONS:
+            raise UsageError("no such precision", precision, f"choose {' or '.join(PRECISIONS)}")
+        self.name = blueprint.name
+        self.size = blueprint.size
+        self.fingerprint = blueprint.fingerprint()
+        if precision != PRECISIONS[0]:
+            self.fingerprint += f"-{precision}"
+        self._blueprint = blueprint
+        self._device = device
+        self._precision = precision
+        self._loading = Lock()
+
+    def prepare(self, frame: np.ndarray) -> np.ndarray:
+        """uint8 RGB (H, W, 3) through the model's own preprocessing: float32 (3, S, S)."""
+        from PIL import Image
+
+        return self._model.preprocess(Image.fromarray(frame)).numpy()
+
+    def encode_images(self, images: np.ndarray) -> np.ndarray:
+        """(N, 3, S, S) as `prepare` gives them to float32 (N, D), not normalised."""
+        rows = [self._no_rows()]
+        for start in range(0, len(images), self.batch):
+            rows.append(self._model.image_rows(images[start : start + self.batch]))
+        return np.concatenate(rows)
+
+    def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
+        """Texts to rows (N, D) and to word states: the last layer's, before the projection."""
+        short = [_shortened(text) for text in texts]
+        rows: list[np.ndarray] = [self._no_rows()]
+        words: list[np.ndarray] = []
+        for start in range(0, len(short), self.batch):
+            some_rows, some_words = self._model.text_features(short[start : start + self.batch])
+            rows.append(some_rows)
+            words += some_words
+        return TextFeatures(np.concatenate(rows), tuple(words))
+
+    def _no_rows(self) -> np.ndarray:
+        return np.zeros((0, self.size), np.float32)
+
+    @property
+    def _model(self) -> _Model:
+        with self._loading:  # frames are prepared in one thread and encoded in another
+            return self._loaded
+
+    @cached_property
+    def _loaded(self) -> _Model:
+        device = _device(self._device)
+        if self._precision == "bfloat16" and device.type == "cpu":
+            _check_bfloat16_pays()
+        return _load(self._blueprint, device, self._precision)
+
+
+def _shortened(text: str) -> str:
+    return " ".join(text.split())[:_MAX_CHARACTERS]
+
+
+@dataclass(frozen=True)
+class _Model:
+    """A loaded model with what open_clip gives to feed it."""
+
+    net: Any
+    preprocess: Callable[[Any], torch.Tensor]
+    tokenizer: Any
+    device: torch.device
+    precision: str
+
+    def image_rows(self, images: np.ndarray) -> np.ndarray:
+        import torch
+
+        batch = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
+        with self._inference():
+            return _to_numpy(self.net.encode_image(batch, normalize=False))
+
+    def text_features(self, texts: list[str]) -> tuple[np.ndarray, list[np.ndarray]]:
+        tokens = self.tokenizer(texts).to(self.device)  # (N, context)
+        with self._inference(), self._states() as states:
+            rows = self.net.encode_text(tokens, normalize=False)
+            words = self._final_norm(states[-1])[:, : tokens.shape[1]]  # (N, context, W)
+        lengths = _token_counts(tokens, self.tokenizer)
+        return _to_numpy(rows), [
+            _to_numpy(states[:length]) for states, length in zip(words, lengths, strict=True)
+        ]
+
+    @property
+    def _text(self) -> Any:
+        """The module with the text tower: the model itself in plain CLIP."""
+        return getattr(self.net, "text", self.net)
+
+    def _final_norm(self, states: torch.Tensor) -> torch.Tensor:
+        norm = getattr(self._text, "ln_final", None)
+        return states if norm is None else norm(states)
+
+    @contextmanager
+    def _states(self) -> Iterator[list[torch.Tensor]]:
+        """Collects what the text transformer's last layer gives, for every token."""
+        states: list[torch.Tensor] = []
+
+        def collect(_module: Any, _inputs: Any, output: Any) -> None:
+            states.append(getattr(output, "last_hidden_state", output))
+
+        hook = self._text.transformer.register_forward_hook(collect)
+        try:
+            yield states
+        finally:
+            hook.remove()
+
+    @contextmanager
+    def _inference(self) -> Iterator[None]:
+        import torch
+
+        low = self.precision == "bfloat16"
+        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=low):
+            yield
+
+
+def _to_numpy(values: torch.Tensor) -> np.ndarray:
+    return np.ascontiguousarray(values.float().cpu().numpy())
+
+
+def _token_counts(tokens: torch.Tensor, tokenizer: Any) -> list[int]:
+    """How many tokens each text has, start and end tokens counted, padding not.
+
+    The first end token ends a text: padding is told apart by it, since CLIP pads with 0, which
+    is also the exclamation mark, and SigLIP pads with the end token itself.
+    """
+    end = _end_token(tokenizer)
+    ends = (tokens == end).int()
+    whole = ends.new_full((len(tokens),), tokens.shape[1])
+    return (ends.argmax(dim=1) + 1).where(ends.any(dim=1), whole).tolist()
+
+
+def _end_token(tokenizer: Any) -> int:
+    inner = getattr(tokenizer, "tokenizer", None)
+    if inner is None:
+        return int(tokenizer.eot_token_id)
+    known = (inner.sep_token_id, inner.eos_token_id)
+    return next((int(token) for token in known if token is not None), -1)
+
+
+def _device(name: str) -> torch.device:
+    """The device of that name; "auto" is the fastest kind there is."""
+    import torch
+
+    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device(next((kind for kind, there in found.items() if there), "cpu"))
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        usable = ["auto", "cpu", *(kind for kind, there in found.items() if there)]
+        raise UsageError(
+            f"this device cannot be used ({_first_line(error)})",
+            name,
+            f"choose one of: {', '.join(usable)}",
+        ) from error
+    return device
+
+
+def _check_bfloat16_pays() -> None:
+    """Refuses bfloat16 where a matrix product takes longer in it than in float32."""
+    import torch
+
+    exact, short = _product_seconds(torch.float32), _product_seconds(torch.bfloat16)
+    if short > exact:
+        raise UsageError(
+            f"bfloat16 is {short / exact:.1f} times slower than float32 on this processor",
+            "bfloat16",
+            "use float32",
+        )
+
+
+def _product_seconds(dtype: torch.dtype) -> float:
+    import torch
+
+    one, two = torch.ones(512, 768, dtype=dtype), torch.ones(768, 3072, dtype=dtype)
+    times = []
+    for _ in range(4):
+        start = time.perf_counter()
+        one @ two
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def _load(blueprint: Blueprint, device: torch.device, precision: str) -> _Model:
+    with _quiet(), _offline():
+        net, preprocess, tokenizer = _build(blueprint)
+        _fill(net, blueprint)
+    net = net.to(device).eval()
+    return _Model(net, preprocess, tokenizer, device, precision)
+
+
+def _build(blueprint: Blueprint) -> tuple[Any, Callable[[Any], Any], Any]:
+    """The model with random weights, its preprocessing and its tokenizer.
+
+    open_clip reads them from a folder that holds the blueprint's configuration: what is built
+    is what the fingerprint stands for, wherever the configuration came from.
+    """
+    import open_clip
+
+    try:
+        with TemporaryDirectory(prefix="rdmf-") as folder:
+            content = {
+                "model_cfg": _with_local_text_tower(blueprint),
+                "preprocess_cfg": blueprint.preprocessing,
+            }
+            Path(folder, HUB_CONFIG).write_text(json.dumps(content), "utf-8")
+            net, _, preprocess = open_clip.create_model_and_transforms(
+                f"local-dir:{folder}", load_weights=False, pretrained_text=False
+            )
+            tokenizer = open_clip.get_tokenizer(_tokenizer_source(blueprint, folder))
+    except ImportError as error:
+        package = error.name or "transformers"
+        raise RdmfError(
+            f"this model needs the package {package}, which is not installed",
+            blueprint.name,
+            f"install it with: pip install {package}",
+        ) from error
+    except Exception as error:
+        raise RdmfError(
+            f"open_clip cannot build this model ({_first_line(error)})",
+            blueprint.name,
+            "fetch it again with `rdmf weights fetch`, or check its configuration",
+        ) from error
+    return net, preprocess, tokenizer
+
+
+def _with_local_text_tower(blueprint: Blueprint) -> dict[str, Any]:
+    """The configuration; a text tower of transformers is described by files in our folder."""
+    text = blueprint.config["text_cfg"]
+    local = blueprint.folder
+    if "hf_model_name" not in text or local is None or not (local / "config.json").is_file():
+        return blueprint.config
+    return {**blueprint.config, "text_cfg": {**text, "hf_model_name": str(local)}}
+
+
+def _tokenizer_source(blueprint: Blueprint, folder: str) -> str:
+    if "hf_tokenizer_name" not in blueprint.config["text_cfg"]:
+        return f"local-dir:{folder}"
+    if blueprint.folder is None:
+        return blueprint.architecture
+    return f"local-dir:{blueprint.folder}"
+
+
+def _fill(net: Any, blueprint: Blueprint) -> None:
+    """Puts the weights into the model: all of them, or an error. Never a random rest."""
+    import open_clip
+
+    path = blueprint.weights
+    try:
+        if _is_torchscript(path):
+            net.load_state_dict(_torchscript_state(path, net), strict=True)
+        else:
+            open_clip.load_checkpoint(net, str(path), strict=True)
+    except Exception as error:
+        if "state_dict for" in str(error) or "size mismatch" in str(error):
+            what = f"these weights do not fit the architecture {blueprint.architecture}"
+            todo = "name the architecture they were trained with: ARCHITECTURE/FILE"
+        else:
+            what = f"cannot be read as weights ({_first_line(error)})"
+            todo = "fetch or copy the file again"
+        raise RdmfError(what, path, todo) from error
+
+
+def _is_torchscript(path: Path) -> bool:
+    """OpenAI's own files are TorchScript archives, which hold code beside the weights."""
+    if not is_zipfile(path):
+        return False
+    with ZipFile(path) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+
+
+def _torchscript_state(path: Path, net: Any) -> dict[str, Any]:
+    """The weights of an archive, without the numbers and masks that archives also list."""
+    import torch
+
+    state = torch.jit.load(str(path), map_location="cpu").state_dict()
+    unsaved = {name for name, _ in net.named_buffers()} - net.state_dict().keys()
+    return {key: state[key] for key in state.keys() - unsaved - _JIT_SCALARS}
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps open_clip from warning that the model is random: the next step fills it or fails."""
+    root = logging.getLogger()
+    silent = logging.NullHandler()
+
+    def is_grave(record: logging.LogRecord) -> bool:
+        return record.levelno > logging.WARNING
+
+    root.addFilter(is_grave)
+    root.addHandler(silent)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        root.removeHandler(silent)
+        root.removeFilter(is_grave)
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Makes the hub's client fail at once instead of trying for most of a minute."""
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before

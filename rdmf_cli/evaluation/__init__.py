@@ -1,0 +1,35 @@
+"""Scoring predictions by the protocols of the field's benchmarks, and reading their annotations.
+
+    >>> from rdmf_cli.evaluation import evaluate_files
+    >>> evaluate_files("preds.jsonl", "highlight_val_release.jsonl", "qvhighlights")["brief"]
+
+The metrics alone, on arrays: `qvhighlights`, `grounding`, `domains`.
+"""
+
+from rdmf_cli.evaluation.annotations import Annotation, Annotations, read_annotations
+from rdmf_cli.evaluation.datasets import DATASETS, Dataset, dataset_named, own_dataset
+from rdmf_cli.evaluation.predictions import (
+    Prediction,
+    Predictions,
+    read_predictions,
+    write_submission,
+)
+from rdmf_cli.evaluation.scoring import Options, evaluate, evaluate_files, rounded
+
+__all__ = [
+    "DATASETS",
+    "Annotation",
+    "Annotations",
+    "Dataset",
+    "Options",
+    "Prediction",
+    "Predictions",
+    "dataset_named",
+    "evaluate",
+    "evaluate_files",
+    "own_dataset",
+    "read_annotations",
+    "read_predictions",
+    "rounded",
+    "write_submission",
+]

@@ -1,0 +1,81 @@
+"""Charades-STA, TACoS, ActivityNet Captions, Ego4D-NLQ: one sentence, one moment.
+
+Gao, Sun, Yang, Nevatia, "TALL: Temporal Activity Localization via Language Query", ICCV 2017, in
+the form that the DETR family scores (IoU >= t, no suppression), and in 2D-TAN's (Zhang, Peng,
+Fu, Luo, "Learning 2D Temporal Adjacent Networks", AAAI 2020: IoU > t after suppression).
+Arguments and results as in `retrieval`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rdmf_cli.evaluation.overlap import Array, Windows, iou_over_lengths, stack
+from rdmf_cli.evaluation.retrieval import mean_average_precision, mean_iou, recall
+
+THRESHOLDS = (0.3, 0.5, 0.7)
+LEGACY_THRESHOLDS = (0.1, *THRESHOLDS)
+"""2D-TAN prints 0.1 for TACoS too."""
+
+WITHIN = 5
+
+
+def moment_metrics(predicted: Sequence[Windows], truths: Sequence[Windows]) -> dict[str, Any]:
+    """{"MR-R1", "MR-R5", "MR-mIoU", "MR-mAP", "queries"}; every query has a true window."""
+    return {
+        "MR-R1": recall(predicted, truths, THRESHOLDS),
+        "MR-R5": recall(predicted, truths, THRESHOLDS, within=WITHIN),
+        "MR-mIoU": mean_iou(predicted, truths),
+        "MR-mAP": mean_average_precision(predicted, truths),
+        "queries": len(truths),
+    }
+
+
+def legacy_metrics(
+    predicted: Sequence[Windows], truths: Sequence[Windows], nms: float
+) -> dict[str, Any]:
+    """{"MR-R1", "MR-R5", "MR-mIoU", "queries"} by 2D-TAN's rules.
+
+    nms: the IoU with a better window above which a window is suppressed.
+    """
+    kept = list(suppress(stack(predicted, 3), nms, WITHIN))
+    return {
+        "MR-R1": recall(kept, truths, LEGACY_THRESHOLDS, strict=True),
+        "MR-R5": recall(kept, truths, LEGACY_THRESHOLDS, within=WITHIN, strict=True),
+        "MR-mIoU": mean_iou(kept, truths),
+        "queries": len(truths),
+    }
+
+
+def suppress(predicted: Array, threshold: float, keep: int) -> Array:
+    """(Q, keep, 3): greedy non-maximum suppression in list order; NaN where none is left.
+
+    predicted: (Q, P, 3), best first, padded with NaN.
+    """
+    kept = np.full((len(predicted), keep, 3), np.nan)
+    alive = np.isfinite(predicted[..., 0])
+    for rank in range(keep if predicted.shape[1] else 0):
+        first = alive.argmax(axis=1)[:, None]
+        chosen = np.take_along_axis(predicted, first[..., None], axis=1)  # (Q, 1, 3)
+        chosen[~alive.any(axis=1)] = np.nan
+        kept[:, rank] = chosen[:, 0]
+        alive &= iou_over_lengths(chosen, predicted)[:, 0] <= threshold
+        np.put_along_axis(alive, first, False, axis=1)
+    return kept
+
+
+def brief(metrics: dict[str, Any]) -> dict[str, float | None]:
+    """The numbers of a paper's table, by the names that CG-DETR's evaluator gives them."""
+    full = metrics["full"]
+    short = {
+        f"MR-full-{name}@{t}": full[f"MR-{name}"][t]
+        for name in ("R1", "R5")
+        for t in full[f"MR-{name}"]
+    }
+    short["MR-full-mIoU"] = full["MR-mIoU"]
+    if "MR-mAP" in full:
+        short["MR-full-mAP"] = full["MR-mAP"]["average"]
+    return short

@@ -1,0 +1,190 @@
+"""The QVHighlights protocol: moment retrieval and highlight detection.
+
+Lei, Berg, Bansal, "QVHighlights: Detecting Moments and Highlights in Videos via Natural Language
+Queries", NeurIPS 2021; the rules as its published evaluator applies them, the names of the
+results as its files spell them. All results are percentages, not rounded; None where no query
+is left to average over. `docs/evaluation.md` says where we differ and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rdmf_cli.evaluation.overlap import Array, Windows, lengths
+from rdmf_cli.evaluation.retrieval import (
+    Percent,
+    mean_average_precision,
+    mean_iou,
+    percent,
+    recall,
+)
+
+R1_THRESHOLDS = tuple(round(0.3 + 0.05 * step, 2) for step in range(14))
+"""IoU at which the first prediction counts as right: 0.30, 0.35, ... 0.95."""
+
+LENGTH_GROUPS = {"short": (0.0, 10.0), "middle": (10.0, 30.0), "long": (30.0, 150.0)}
+"""Groups by length of the true window in seconds: longer than the first, up to the second."""
+
+SALIENCY_LEVELS = {"Fair": 2, "Good": 3, "VeryGood": 4}
+"""The lowest of an annotator's marks (0 to 4) that makes a clip a highlight."""
+
+CLIP_LENGTH = 2.0
+ANNOTATORS = 3
+
+Scores = Sequence[float] | npt.NDArray[np.floating[Any]]
+
+
+# ------------------------------------------------------------------ moment retrieval
+
+
+def recall_at_one(
+    predicted: Sequence[Windows],
+    truths: Sequence[Windows],
+    thresholds: Sequence[float] = R1_THRESHOLDS,
+) -> dict[str, Percent]:
+    """R1@t: how many first predictions (in list order) reach an IoU of t with a true window.
+
+    predicted: for each of Q queries (P, 3) rows [start, end, score]; truths: (G, 2) rows
+    [start, end], seconds. A query without predictions is missed.
+    """
+    return recall(predicted, truths, thresholds)
+
+
+def _of_length(truths: Sequence[Windows], longer: float, up_to: float) -> list[Array]:
+    """The true windows of each query whose length lies in (longer, up_to] seconds."""
+    rows = [np.asarray(row, dtype=np.float64).reshape(-1, 2) for row in truths]
+    return [row[(lengths(row) > longer) & (lengths(row) <= up_to)] for row in rows]
+
+
+def _retrieval(predicted: Sequence[Windows], truths: Sequence[Windows]) -> dict[str, Any]:
+    """One length group: queries left without a true window are out, predictions all stay."""
+    kept = [query for query, row in enumerate(truths) if len(row)]
+    predicted, truths = [predicted[k] for k in kept], [truths[k] for k in kept]
+    return {
+        "MR-mAP": mean_average_precision(predicted, truths),
+        "MR-R1": recall_at_one(predicted, truths),
+        "MR-mIoU": mean_iou(predicted, truths),
+        "queries": len(kept),
+    }
+
+
+def moment_metrics(predicted: Sequence[Windows], truths: Sequence[Windows]) -> dict[str, Any]:
+    """{"full" | "short" | "middle" | "long": {"MR-mAP", "MR-R1", "MR-mIoU", "queries"}}.
+
+    Arguments as for `recall_at_one`. Queries without any true window are in no group.
+    """
+    groups = {"full": (-inf, inf), **LENGTH_GROUPS}
+    return {
+        name: _retrieval(predicted, _of_length(truths, *bounds)) for name, bounds in groups.items()
+    }
+
+
+# ---------------------------------------------------------------- highlight detection
+
+
+def relevance(
+    duration: float,
+    clip_ids: Sequence[int] | npt.NDArray[np.int_],
+    marks: Sequence[Sequence[float]] | Array,
+    clip_length: float = CLIP_LENGTH,
+) -> Array:
+    """(C, 3): each annotator's mark for each of the int(duration / clip_length) clips.
+
+    marks: one row of three (0 to 4) for each of `clip_ids`; clips not named have 0. An id past
+    the last clip has no row to go to and is left out (annotations may name one such clip).
+    """
+    matrix = np.zeros((int(duration / clip_length), ANNOTATORS))
+    ids, rows = np.asarray(clip_ids, dtype=np.int_), np.reshape(marks, (-1, ANNOTATORS))
+    matrix[ids[ids < len(matrix)]] = rows[ids < len(matrix)]
+    return matrix
+
+
+def _stack_clips(rows: Sequence[Array], clips: Sequence[int], fill: float) -> Array:
+    """(Q, C, ...): rows cut to, or filled with zeros up to, `clips`; `fill` beyond those."""
+    stacked = np.full((len(rows), max(clips, default=0), *rows[0].shape[1:]), fill)
+    for target, row, count in zip(stacked, rows, clips, strict=True):
+        target[:count] = 0
+        target[: min(len(row), count)] = row[:count]
+    return stacked
+
+
+def interpolated_precision(scores: Array, labels: npt.NDArray[np.bool_]) -> Array:
+    """(Q, A): interpolated precision averaged plainly over the distinct steps of recall.
+
+    scores: (Q, C), -inf for clips that do not exist; labels: (Q, C, A). Clips of equal score
+    enter together, so they make one step at most.
+    """
+    order = np.argsort(-scores, axis=1, kind="stable")
+    scores = np.take_along_axis(scores, order, axis=1)
+    hits = np.cumsum(np.take_along_axis(labels, order[..., None], axis=1), axis=1)
+    last = np.ones(scores.shape, dtype=bool)  # the last of a run of equal scores
+    last[:, :-1] = scores[:, 1:] != scores[:, :-1]
+    ranks = np.arange(1, scores.shape[1] + 1)[:, None]
+    precision = np.where(last[..., None], hits / ranks, 0)
+    monotone = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    reached = np.maximum.accumulate(np.where(last[..., None], hits, 0), axis=1)
+    steps = np.diff(reached, axis=1, prepend=0) > 0
+    mean: Array = (monotone * steps).sum(axis=1) / np.maximum(steps.sum(axis=1), 1)
+    return mean
+
+
+def highlight_map(saliency: Sequence[Scores], marks: Sequence[Array], level: int) -> Percent:
+    """HL-mAP: mean AP of the saliency over queries and annotators.
+
+    saliency: (T,) of each query, cut or filled with zeros to the clips of marks, (C, 3) each
+    (`relevance`). An annotator who marks no clip so high gives 0, one who marks them all gives 1.
+    """
+    if not saliency:
+        return None
+    clips = [len(matrix) for matrix in marks]
+    scores = _stack_clips([np.asarray(row, dtype=np.float64) for row in saliency], clips, -inf)
+    labels = _stack_clips(list(marks), clips, -1.0) >= level
+    ap = interpolated_precision(scores, labels)
+    counts = np.asarray(clips)[:, None]
+    all_marked = (labels.sum(axis=1) == counts) & (counts > 0)
+    return percent(np.where(all_marked, 1.0, ap))
+
+
+def hit_at_one(saliency: Sequence[Scores], marks: Sequence[Array], level: int) -> Percent:
+    """HIT@1: the clip scored highest (the first of equals) is a highlight to any annotator.
+
+    Arguments as for `highlight_map`; a clip past the last one marked is a miss.
+    """
+    tops = [int(np.argmax(row)) for row in saliency]
+    hits = [bool(np.any(m[top : top + 1] >= level)) for top, m in zip(tops, marks, strict=True)]
+    return percent(np.asarray(hits, dtype=float))
+
+
+def highlight_metrics(saliency: Sequence[Scores], marks: Sequence[Array]) -> dict[str, Any]:
+    """{"HL-min-Fair" | "HL-min-Good" | "HL-min-VeryGood": {"HL-mAP", "HL-Hit1"}}."""
+    return {
+        f"HL-min-{name}": {
+            "HL-mAP": highlight_map(saliency, marks, level),
+            "HL-Hit1": hit_at_one(saliency, marks, level),
+        }
+        for name, level in SALIENCY_LEVELS.items()
+    }
+
+
+# ----------------------------------------------------------------------- what papers print
+
+
+def brief(metrics: dict[str, Any]) -> dict[str, Percent]:
+    """The numbers of a paper's table, by the names the published evaluator gives them."""
+    short: dict[str, Percent] = {}
+    if "full" in metrics:
+        full = metrics["full"]
+        short = {f"MR-full-R1@{t}": full["MR-R1"][t] for t in ("0.3", "0.5", "0.7")}
+        short["MR-full-mIoU"] = full["MR-mIoU"]
+        short["MR-full-mAP"] = full["MR-mAP"]["average"]
+        short |= {f"MR-full-mAP@{t}": full["MR-mAP"][t] for t in ("0.5", "0.75")}
+        short |= {f"MR-{g}-mAP": metrics[g]["MR-mAP"]["average"] for g in LENGTH_GROUPS}
+    for level in (f"HL-min-{name}" for name in SALIENCY_LEVELS):
+        if level in metrics:
+            short |= {f"{level}-{k.removeprefix('HL-')}": v for k, v in metrics[level].items()}
+    return short

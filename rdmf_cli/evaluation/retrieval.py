@@ -1,0 +1,74 @@
+"""Recall and mAP of moment retrieval: what the protocols have in common.
+
+Everywhere here `predicted` holds for each of Q queries (P, 3) rows [start, end, score], best
+first, and `truths` (G, 2) rows [start, end], in seconds; results are percentages, not rounded,
+None where there is no query. A query without predictions is missed and has an AP of 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rdmf_cli.evaluation.detection import AP_THRESHOLDS, average_precision
+from rdmf_cli.evaluation.overlap import Array, Windows, iou_over_hull, stack
+
+PREDICTIONS_SCORED = 10
+"""mAP looks at the first ten predictions of a query."""
+
+Percent = float | None
+
+
+def percent(values: npt.NDArray[Any]) -> Percent:
+    """The mean as a percentage; None of nothing."""
+    return 100 * float(np.mean(values)) if values.size else None
+
+
+def by_threshold(columns: npt.NDArray[Any], thresholds: Iterable[float]) -> dict[str, Percent]:
+    """{"0.5": mean of the first column, ...} in per cent."""
+    return {f"{t:g}": percent(columns[:, k]) for k, t in enumerate(thresholds)}
+
+
+def best_iou(predicted: Sequence[Windows], truths: Sequence[Windows], within: int = 1) -> Array:
+    """(Q,): the highest IoU that one of the first `within` predictions has with a true window."""
+    overlaps = iou_over_hull(stack(predicted, 3, at_most=within), stack(truths, 2))
+    best: Array = overlaps.max(axis=(1, 2), initial=0)
+    return best
+
+
+def recall(
+    predicted: Sequence[Windows],
+    truths: Sequence[Windows],
+    thresholds: Sequence[float],
+    within: int = 1,
+    strict: bool = False,
+) -> dict[str, Percent]:
+    """R1@t, or R5@t with within=5: one of the first predictions, in list order, reaches IoU t.
+
+    strict: the IoU has to exceed t, as in 2D-TAN's evaluation.
+    """
+    iou = best_iou(predicted, truths, within)[:, None]
+    reached = iou > np.asarray(thresholds) if strict else iou >= np.asarray(thresholds)
+    return by_threshold(reached, thresholds)
+
+
+def mean_iou(predicted: Sequence[Windows], truths: Sequence[Windows]) -> Percent:
+    """mIoU of the first predictions."""
+    return percent(best_iou(predicted, truths))
+
+
+def mean_average_precision(
+    predicted: Sequence[Windows],
+    truths: Sequence[Windows],
+    thresholds: tuple[float, ...] = AP_THRESHOLDS,
+) -> dict[str, Percent]:
+    """mAP@t over queries, and the mean over the thresholds as "average".
+
+    Every query has at least one true window.
+    """
+    scored = stack(predicted, 3, at_most=PREDICTIONS_SCORED)
+    ap = average_precision(scored, stack(truths, 2), thresholds)
+    return {**by_threshold(ap, thresholds), "average": percent(ap)}

@@ -1,0 +1,54 @@
+"""Reaction-diffusion fusion: arrays in, arrays out.
+
+Fields are (..., C, L): channels, then clips. numpy arrays and torch tensors are served alike;
+torch is imported only by `rdmf_cli.fusion.module` and the kernels.
+"""
+
+from rdmf_cli.fusion.operators import diffuse, edges_from_change, laplacian, span_edges
+from rdmf_cli.fusion.reaction import Drive, Fields, Rates, StepRates, gray_scott, react
+from rdmf_cli.fusion.stability import (
+    Analysis,
+    Regime,
+    RegimeName,
+    amplification,
+    analyze,
+    dispersion,
+    eigenvalues,
+    jacobian,
+    steady_states,
+    step_jacobian,
+    threshold,
+    turing,
+    wave_numbers,
+)
+from rdmf_cli.fusion.steppers import STEPPERS, evolve
+from rdmf_cli.fusion.streaming import Stream
+
+__all__ = [
+    "STEPPERS",
+    "Analysis",
+    "Drive",
+    "Fields",
+    "Rates",
+    "Regime",
+    "RegimeName",
+    "StepRates",
+    "Stream",
+    "amplification",
+    "analyze",
+    "diffuse",
+    "dispersion",
+    "edges_from_change",
+    "eigenvalues",
+    "evolve",
+    "gray_scott",
+    "jacobian",
+    "laplacian",
+    "react",
+    "span_edges",
+    "steady_states",
+    "step_jacobian",
+    "threshold",
+    "turing",
+    "wave_numbers",
+]

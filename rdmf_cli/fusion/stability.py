@@ -1,0 +1,329 @@
+"""What the rates will do, before anything is run: steady states, Turing's conditions, spacing.
+
+numpy only, vectorised over channels: every rate is a number or an array (C,), r and u0 likewise.
+"lit" is the steady state of larger v, (u-, v-); "saddle" the one of smaller v, (u+, v+), which is
+the brink between the lit state and the extinct one, (u0, 0). Where a clip's match r is below the
+threshold r*, neither exists, and both are NaN here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from enum import Enum
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from rdmf_cli.fusion.operators import checked_dilations
+from rdmf_cli.fusion.reaction import Rates
+
+GRID = 2048
+"""Wave numbers looked at where no length is given; the spacing is then good to about 0.1 %."""
+
+
+class SteadyState(NamedTuple):
+    """A uniform state that does not change, one number per channel."""
+
+    u: np.ndarray
+    v: np.ndarray
+
+
+class SteadyStates(NamedTuple):
+    """All uniform steady states: extinct (u0, 0), and, from r* on, saddle and lit."""
+
+    extinct: SteadyState
+    saddle: SteadyState
+    lit: SteadyState
+
+
+class RegimeName(str, Enum):
+    """What a channel does with a clip that the query matches with rate r."""
+
+    EXTINCT = "extinct"  # r < r*: whatever is lit dies
+    BISTABLE = "bistable"  # a lit clip stays lit, a dark one dark: memory with a threshold
+    OSCILLATORY = "oscillatory"  # the lit state exists but is unstable even when uniform
+    TURING = "turing"  # the lit state is stable when uniform, unstable to a pattern
+    UNDAMPED = "undamped"  # nothing removes v (F + k = 0): it grows until u is used up
+
+
+def threshold(rates: Rates, u0: np.ndarray | float = 1.0) -> np.ndarray:
+    """r* = 4 (F + k)² / (F u0²): the match below which no clip stays lit. inf without feed."""
+    feed, removal, u0, _ = _rates(rates, u0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = 4.0 * removal**2 / (feed * u0**2)
+    return np.where(removal == 0, 0.0, np.where(feed * u0**2 > 0, value, np.inf))
+
+
+def steady_states(
+    rates: Rates, r: np.ndarray | float = 1.0, u0: np.ndarray | float = 1.0
+) -> SteadyStates:
+    """The uniform steady states, of the equations and of the scheme alike."""
+    feed, removal, u0, r = _rates(rates, u0, r)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        product = removal**2 / (r * feed)  # u+ u-
+        high = (u0 + np.sqrt(u0**2 - 4.0 * product)) / 2.0
+        low = product / high  # not (u0 - sqrt(...)) / 2, and v not F (u0 - u) / (F + k): those
+        # cancel where r is large
+        lit, saddle = removal / (r * low), removal / (r * high)
+    return SteadyStates(
+        SteadyState(u0, np.zeros_like(u0)), SteadyState(high, saddle), SteadyState(low, lit)
+    )
+
+
+def jacobian(rates: Rates, state: SteadyState, r: np.ndarray | float = 1.0) -> np.ndarray:
+    """Jacobian (C, 2, 2) of the reaction's right-hand side at any (u, v)."""
+    feed, removal, _, r = _rates(rates, 1.0, r)
+    u, v = state
+    return _matrices(-r * v**2 - feed, -2.0 * r * u * v, r * v**2, 2.0 * r * u * v - removal)
+
+
+def step_jacobian(
+    rates: Rates,
+    state: SteadyState,
+    r: np.ndarray | float = 1.0,
+    u0: np.ndarray | float = 1.0,
+) -> np.ndarray:
+    """Jacobian R (C, 2, 2) of the Patankar reaction step at any (u, v)."""
+    _, _, u0, r = _rates(rates, u0, r)
+    u, v = state
+    f, kappa, rho = (np.asarray(x, float) for x in (rates.f, rates.kappa, r * rates.dt))
+    pull = rho * v**2
+    held = 1.0 + f + pull
+    new_u = (u + f * u0) / held
+    du_du, du_dv = 1.0 / held, -2.0 * rho * v * new_u / held
+    dv_du = pull * du_du
+    dv_dv = 1.0 + 2.0 * rho * v * new_u + pull * du_dv
+    return _matrices(du_du, du_dv, dv_du / (1.0 + kappa), dv_dv / (1.0 + kappa))
+
+
+def wave_numbers(length: int | None = None, dilations: Sequence[int] = (1,)) -> np.ndarray:
+    """θ of the modes cos(θ (i + 1/2)): θ = π q / L for q = 0 … L - 1, or a fine grid on [0, π].
+
+    The wavelength of θ is 2 π / θ clips (2 L / q). Where all dilations share a divisor g, the
+    chain falls into g interleaved ones that cannot see each other, and waves above π / g repeat
+    those below: they are left out.
+    """
+    end = np.pi / math.gcd(*checked_dilations(dilations))
+    if length is None:
+        return np.linspace(0.0, end, GRID + 1)
+    theta = np.pi * np.arange(length) / length
+    return theta[theta <= end]
+
+
+def eigenvalues(theta: np.ndarray, dilations: Sequence[int] = (1,)) -> np.ndarray:
+    """λ(θ) = mean over the dilations d of 2 - 2 cos(d θ): the Laplacian's are -λ.
+
+    Exact for the modes of the chain with d = 1, where θ = π q / L; else for waves far from its
+    ends.
+    """
+    spread = [2.0 - 2.0 * np.cos(d * np.asarray(theta)) for d in checked_dilations(dilations)]
+    return np.mean(spread, axis=0)
+
+
+def dispersion(
+    rates: Rates,
+    modes: np.ndarray,
+    r: np.ndarray | float = 1.0,
+    u0: np.ndarray | float = 1.0,
+) -> np.ndarray:
+    """Growth per unit of pseudo-time of a perturbation of the lit state: (C, Q).
+
+    modes: (Q,) eigenvalues λ >= 0 of -Δ. The largest real part of the eigenvalues of
+    J - λ diag(D_u, D_v); NaN where there is no lit state.
+    """
+    J = jacobian(rates, steady_states(rates, r, u0).lit, r)[:, None]
+    D = np.stack(np.broadcast_arrays(*(_row(x) for x in (rates.D_u, rates.D_v))), -1)
+    return _largest_real(J - modes[:, None, None] * (D[:, None, :, None] * np.eye(2)))
+
+
+def amplification(
+    rates: Rates,
+    modes: np.ndarray,
+    r: np.ndarray | float = 1.0,
+    u0: np.ndarray | float = 1.0,
+) -> np.ndarray:
+    """Growth factor per step of the scheme as it runs: (C, Q).
+
+    The spectral radius of G = R diag(1 - a_u λ, 1 - a_v λ), R from `step_jacobian`; above 1 the
+    perturbation grows. NaN where there is no lit state.
+    """
+    R = step_jacobian(rates, steady_states(rates, r, u0).lit, r, u0)[:, None]
+    a = np.stack(np.broadcast_arrays(*(_row(x) for x in (rates.a_u, rates.a_v))), -1)
+    return _spectral_radius(R * (1.0 - a[:, None, None, :] * modes[:, None, None]))
+
+
+class Turing(NamedTuple):
+    """Turing's conditions at the lit state, per channel; all False where there is none."""
+
+    stable_uniform: np.ndarray  # tr J < 0 and det J > 0
+    unstable: np.ndarray  # and some pattern grows
+    fastest: np.ndarray  # λ of the minimum of det(J - λ D), (D_v J11 + D_u J22) / (2 D_u D_v)
+
+
+def turing(rates: Rates, r: np.ndarray | float = 1.0, u0: np.ndarray | float = 1.0) -> Turing:
+    """Turing's conditions (1952) for the equations, on a chain long enough to hold any wave."""
+    J = jacobian(rates, steady_states(rates, r, u0).lit, r)
+    D_u, D_v = _row(rates.D_u), _row(rates.D_v)
+    trace, determinant = J[:, 0, 0] + J[:, 1, 1], _determinant(J)
+    lean = D_v * J[:, 0, 0] + D_u * J[:, 1, 1]
+    stable = (trace < 0) & (determinant > 0)
+    grows = (lean > 0) & (lean**2 > 4.0 * D_u * D_v * determinant)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fastest = lean / (2.0 * D_u * D_v)
+    return Turing(stable, stable & grows, np.where(stable & grows, fastest, np.nan))
+
+
+@dataclass(frozen=True)
+class Regime:
+    """One channel of the report; `rdmf fuse --analyze` prints `COLUMNS` of it."""
+
+    channel: int
+    D_u: float
+    D_v: float
+    F: float
+    k: float
+    dt: float
+    regime: str
+    r_star: float  # the match a clip needs to stay lit
+    spacing_clips: float  # of the pattern that grows fastest; NaN where none does
+    spacing_seconds: float
+    growth: float  # largest factor per step of a patterned perturbation; NaN without a lit state
+    turing: bool  # Turing's conditions on the equations; `regime` judges the scheme as it runs
+
+    COLUMNS: ClassVar[tuple[str, ...]] = (
+        "channel",
+        "D_u",
+        "D_v",
+        "F",
+        "k",
+        "dt",
+        "regime",
+        "r_star",
+        "spacing_seconds",
+    )
+
+    def as_row(self) -> dict[str, float | int | str]:
+        """The columns of the table, by name."""
+        return {name: getattr(self, name) for name in self.COLUMNS}
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """All channels at once, arrays (C,); see `Regime` for the fields."""
+
+    D_u: np.ndarray
+    D_v: np.ndarray
+    F: np.ndarray
+    k: np.ndarray
+    dt: np.ndarray
+    regime: np.ndarray
+    r_star: np.ndarray
+    spacing_clips: np.ndarray
+    spacing_seconds: np.ndarray
+    growth: np.ndarray
+    turing: np.ndarray
+
+    def rows(self, first: int = 0) -> list[Regime]:
+        """One `Regime` per channel, numbered from `first`."""
+        names = [field.name for field in fields(self)]
+        columns = zip(*(getattr(self, name).tolist() for name in names), strict=True)
+        return [
+            Regime(channel, **dict(zip(names, row, strict=True)))
+            for channel, row in enumerate(columns, start=first)
+        ]
+
+
+def analyze(
+    rates: Rates,
+    *,
+    r: np.ndarray | float = 1.0,
+    u0: np.ndarray | float = 1.0,
+    clip_seconds: float = 2.0,
+    length: int | None = None,
+    dilations: Sequence[int] = (1,),
+) -> Analysis:
+    """What each channel does with a clip of match r and feed u0.
+
+    length: clips of the video; a pattern counts only if the chain holds a mode of it.
+    The regime is judged on the scheme as it runs (`amplification`); `turing` tells what the
+    equations say.
+    """
+    theta = wave_numbers(length, dilations)
+    growth = amplification(rates, eigenvalues(theta, dilations), r, u0)
+    C = max(len(growth), _channels(rates, u0, r))
+    growth = np.broadcast_to(growth, (C, len(theta)))
+    patterned, spacing = _fastest(growth, theta)
+    columns = {f.name: np.broadcast_to(_row(getattr(rates, f.name)), C) for f in fields(rates)}
+    return Analysis(
+        **columns,
+        regime=_regimes(rates, growth[:, 0], patterned),
+        r_star=np.broadcast_to(threshold(rates, u0), C),
+        spacing_clips=spacing,
+        spacing_seconds=spacing * clip_seconds,
+        growth=patterned,
+        turing=np.broadcast_to(turing(rates, r, u0).unstable, C),
+    )
+
+
+def _fastest(growth: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The largest growth over θ > 0 and its wavelength in clips, NaN where nothing grows."""
+    if len(theta) < 2:
+        nothing = np.full(len(growth), np.nan)
+        return nothing, nothing
+    best = np.argmax(growth[:, 1:], axis=1) + 1
+    largest = growth[np.arange(len(growth)), best]
+    grows = (largest > 1.0) & (growth[:, 0] < 1.0)
+    return largest, np.where(grows, 2.0 * np.pi / theta[best], np.nan)
+
+
+def _regimes(rates: Rates, uniform: np.ndarray, patterned: np.ndarray) -> np.ndarray:
+    undamped = np.broadcast_to(_row(rates.kappa) == 0, uniform.shape)
+    conditions = [undamped, np.isnan(uniform), uniform >= 1.0, patterned > 1.0]
+    names = [RegimeName.UNDAMPED, RegimeName.EXTINCT, RegimeName.OSCILLATORY, RegimeName.TURING]
+    chosen = np.select(conditions, [n.value for n in names], RegimeName.BISTABLE.value)
+    return np.asarray(chosen)
+
+
+def _row(x: np.ndarray | float) -> np.ndarray:
+    return np.atleast_1d(np.asarray(x, dtype=np.float64))
+
+
+def _channels(rates: Rates, *more: np.ndarray | float) -> int:
+    return max(rates.channels, *(_row(x).size for x in more))
+
+
+def _rates(
+    rates: Rates, u0: np.ndarray | float, r: np.ndarray | float = 1.0
+) -> tuple[np.ndarray, ...]:
+    """F, F + k, u0 and r, (C,) each."""
+    feed, kill = _row(rates.F), _row(rates.k)
+    return tuple(np.broadcast_arrays(feed, feed + kill, _row(u0), _row(r)))
+
+
+def _matrices(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarray:
+    """[[a, b], [c, d]] per channel: (C, 2, 2)."""
+    a, b, c, d = np.broadcast_arrays(a, b, c, d)
+    return np.stack([np.stack([a, b], -1), np.stack([c, d], -1)], -2)
+
+
+def _determinant(M: np.ndarray) -> np.ndarray:
+    return M[..., 0, 0] * M[..., 1, 1] - M[..., 0, 1] * M[..., 1, 0]
+
+
+def _eigenvalue_pair(M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both eigenvalues of 2 x 2 matrices, complex; NaN in, NaN out."""
+    half = (M[..., 0, 0] + M[..., 1, 1]) / 2.0
+    root = np.sqrt((half**2 - _determinant(M)).astype(complex))
+    return half + root, half - root
+
+
+def _largest_real(M: np.ndarray) -> np.ndarray:
+    first, second = _eigenvalue_pair(M)
+    return np.maximum(first.real, second.real)
+
+
+def _spectral_radius(M: np.ndarray) -> np.ndarray:
+    first, second = _eigenvalue_pair(M)
+    return np.maximum(np.abs(first), np.abs(second))

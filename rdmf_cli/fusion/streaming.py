@@ -1,0 +1,165 @@
+"""The fusion of a video that is still arriving: exact, with a stated delay, in constant memory.
+
+The steps run as a wavefront. Step s of clip i needs step s - 1 of the clips i ± d only, so when
+clip i + s d has arrived, step s of clip i can run. Each level keeps the few clips that the next
+ones need, every clip is stepped exactly N times, and the result is that of the whole video, bit
+for bit: the same operations on the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from rdmf_cli.errors import RdmfError
+from rdmf_cli.fusion.arrays import (
+    Array,
+    boolean,
+    cast,
+    is_torch,
+    like,
+    namespace,
+    result_dtype,
+)
+from rdmf_cli.fusion.operators import Chain, checked_dilations
+from rdmf_cli.fusion.reaction import Drive, Fields, Rates, StepRates
+from rdmf_cli.fusion.steppers import named_stepper, prepared
+
+
+@dataclass(frozen=True)
+class _Clips:
+    """A run of consecutive clips at one level of the wavefront; last axes (C, n)."""
+
+    u: Array
+    v: Array
+    u0: Array
+    r: Array
+    real: Array  # booleans
+    entering: Array  # weight of the edge from the clip before
+
+    def __len__(self) -> int:  # clips, not members
+        return int(self.u.shape[-1])
+
+    def arrays(self) -> list[Array]:
+        return [getattr(self, field.name) for field in fields(self)]
+
+    def part(self, start: int, stop: int | None) -> _Clips:
+        return _Clips(*(x[..., start:stop] for x in self.arrays()))
+
+    def last(self, n: int) -> _Clips:
+        """The last n, copied: a view would keep all the others in memory."""
+        return self.part(0, 0).then(self.part(max(len(self) - n, 0), None))
+
+    def then(self, later: _Clips) -> _Clips:
+        concatenate = namespace(self.u).concatenate
+        pairs = zip(self.arrays(), later.arrays(), strict=True)
+        return _Clips(*(concatenate(pair, -1) for pair in pairs))
+
+
+class Stream:
+    """Takes clips as they arrive and gives the fields `delay` clips later.
+
+    >>> stream = Stream(rates, steps=16)
+    >>> for chunk in chunks:
+    ...     u, v = stream.push(chunk.u, chunk.v, u0=1.0, r=chunk.r)   # clips that are ready
+    >>> u, v = stream.close()                                          # the last ones
+
+    All that was pushed, put together, equals `evolve` on the whole video. Memory: steps times
+    2 max(dilations) clips, whatever the length.
+    """
+
+    def __init__(
+        self,
+        rates: Rates | StepRates,
+        *,
+        steps: int,
+        dilations: Sequence[int] = (1,),
+        stepper: str = "patankar",
+    ):
+        self._rates = rates
+        self._dilations = checked_dilations(dilations)
+        self._scheme = named_stepper(stepper)
+        self._reach = max(self._dilations)
+        self._steps = steps
+        self._levels: list[_Clips] = []  # what each step still needs of the one before it
+        self._before: _Clips | None = None
+        self._closed = False
+
+    @property
+    def delay(self) -> int:
+        """H: a clip's result is out once H later clips have arrived, or the stream is closed."""
+        return self._steps * self._reach
+
+    def push(
+        self,
+        u: Array,
+        v: Array,
+        *,
+        u0: Array,
+        r: Array,
+        mask: Array | None = None,
+        edges: Array | None = None,
+    ) -> Fields:
+        """The next n >= 0 clips, fields (..., C, n); returns those that became ready.
+
+        edges: (..., n), the weight of the edge that ENTERS each clip from the one before it (the
+               first clip of the video has none: any number).
+        """
+        if self._closed:
+            raise RdmfError("this stream is closed", todo="start a new Stream for another video")
+        self._dtype = result_dtype(v)
+        return self._result(self._advance(self._arriving(u, v, u0, r, mask, edges)))
+
+    def close(self) -> Fields:
+        """The video has ended; returns the clips still held back."""
+        if self._before is None:
+            raise RdmfError("nothing was pushed into this stream", todo="push clips first")
+        self._closed = True
+        return self._result(self._advance(_silence(self._before, self.delay)))
+
+    def _arriving(
+        self, u: Array, v: Array, u0: Array, r: Array, mask: Array | None, edges: Array | None
+    ) -> _Clips:
+        state, drive, self._per_step = prepared(u, v, u0, r, self._rates, mask)
+        one = namespace(state.v).ones_like(state.v)
+        real = one > 0 if mask is None else boolean(mask, one) & (one > 0)
+        return _Clips(*state, *drive, real, one if edges is None else like(edges, one) * one)
+
+    def _advance(self, clips: _Clips) -> _Clips:
+        """The wavefront moves on by len(clips) clips."""
+        if self._before is None:  # before the first clip there is nothing, and no flux to it
+            self._before = _silence(clips, self._reach)
+            self._levels = [self._before] * self._steps
+        for level, kept in enumerate(self._levels):
+            waiting = kept.then(clips)
+            self._levels[level] = waiting.last(2 * self._reach)
+            clips = self._stepped(waiting)
+        return clips
+
+    def _stepped(self, window: _Clips) -> _Clips:
+        """The window's inner clips, those that see both neighbours, one step later."""
+        inner = window.part(self._reach, max(len(window) - self._reach, self._reach))
+        if not len(inner):
+            return inner
+        chain = Chain.of(
+            window.u, mask=window.real, edges=window.entering[..., 1:], dilations=self._dilations
+        )
+        state = Fields(window.u, window.v), Drive(window.u0, window.r)
+        u, v = self._scheme.step(*state, self._per_step, chain)
+        inside = slice(self._reach, -self._reach)
+        return replace(inner, u=u[..., inside], v=v[..., inside])
+
+    def _result(self, clips: _Clips) -> Fields:
+        return Fields(cast(clips.u, self._dtype), cast(clips.v, self._dtype))
+
+
+def _silence(clips: _Clips, n: int) -> _Clips:
+    """n clips that are not there: zero, and masked."""
+    xp = namespace(clips.u)
+    nothing = xp.zeros((*clips.u.shape[:-1], n), **_kind(clips.u))
+    return _Clips(nothing, nothing, nothing, nothing, nothing > 0, nothing)
+
+
+def _kind(x: Array) -> dict[str, Any]:
+    return {"dtype": x.dtype, "device": x.device} if is_torch(x) else {"dtype": x.dtype}

@@ -1,0 +1,107 @@
+"""From similarity to the emergent pattern, training-free: standardise, drive, evolve.
+
+Arrays are (..., L): one query on one video, or a batch of them padded to one length with a mask.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rdmf_cli.fusion import Fields, edges_from_change, evolve
+from rdmf_cli.moments.rates import FusionRates
+
+MOST_DEVIATIONS = 2.5
+"""Standardised similarity stays within ±2.5, so that one freak clip cannot outvote a moment."""
+
+LEAST_DEVIATION = 1e-3
+"""Cosines that vary less say nothing: features are kept in float16, which rounds about so."""
+
+LEAST_CHANGE = 1e-3
+"""The median visual change (1 - cosine) taken of a picture that does not move."""
+
+
+def standardise(similarity: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """(..., L): similarity in standard deviations from its mean over the video, within ±2.5.
+
+    Masked clips are 0, and so is a curve that does not vary. The result does not change when the
+    similarities are scaled or shifted, so encoders of any temperature are served alike.
+    """
+    clips = np.maximum(mask.sum(-1, keepdims=True), 1)
+    s = np.where(mask, similarity, 0.0)
+    centred = np.where(mask, s - s.sum(-1, keepdims=True) / clips, 0.0)
+    deviation = np.sqrt((centred**2).sum(-1, keepdims=True) / clips)
+    z = np.where(deviation < LEAST_DEVIATION, 0.0, centred / np.maximum(deviation, LEAST_DEVIATION))
+    return np.clip(z, -MOST_DEVIATIONS, MOST_DEVIATIONS)
+
+
+def match(z: np.ndarray, rates: FusionRates) -> np.ndarray:
+    """(..., L): how far each clip matches the query, a soft step in [0, 1] at the threshold."""
+    return 1.0 / (1.0 + np.exp((rates.threshold - z) / rates.softness))
+
+
+def reaction_rates(z: np.ndarray, mask: np.ndarray, rates: FusionRates) -> np.ndarray:
+    """(..., C, L): r, how fast v grows where it is seeded; 0 at masked clips."""
+    matched = np.where(mask, match(z, rates), 0.0)
+    return np.asarray(rates.reaction, dtype=matched.dtype)[:, None] * matched[..., None, :]
+
+
+def edge_weights(change: np.ndarray, mask: np.ndarray, cut: float) -> np.ndarray:
+    """(..., L - 1): how much of the diffusion passes from clip to clip, 1/2 at `cut` medians."""
+    real = mask[..., 1:] & mask[..., :-1]
+    median = _median(change, real)
+    return edges_from_change(np.maximum(change, 0.0), cut * np.maximum(median, LEAST_CHANGE))
+
+
+def fuse(
+    z: np.ndarray,
+    change: np.ndarray | None,
+    mask: np.ndarray,
+    rates: FusionRates,
+    trace: bool = False,
+) -> Fields:
+    """u and v, (..., C, L) [with `trace` (steps + 1, ..., C, L)], of the reacting video.
+
+    z: standardised similarity (..., L); change: visual change (..., L - 1) or None; mask (..., L).
+    """
+    r = reaction_rates(z, mask, rates)
+    seed = rates.seed * np.where(mask, match(z, rates), 0.0)
+    v = np.broadcast_to(seed[..., None, :], r.shape)
+    edges = None
+    if change is not None and rates.cut is not None:
+        edges = edge_weights(change, mask, rates.cut)[..., None, :]
+    return evolve(
+        np.ones_like(v),
+        v,
+        u0=1.0,
+        r=r,
+        rates=rates.rates,
+        steps=rates.steps,
+        mask=mask[..., None, :],
+        edges=edges,
+        dilations=rates.dilations,
+        trace=trace,
+    )
+
+
+def curves(z: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """(..., 1 + C, L): what candidates are ranked by, the standardised similarity and then v."""
+    return np.concatenate([z[..., None, :], v], axis=-2)
+
+
+def coherence(z: np.ndarray, mask: np.ndarray) -> float:
+    """Mean of z_i z_{i+1} over neighbouring clips of one video: what is shown lasts, noise does not.
+
+    0 without neighbours, near 1 for long bumps, about 0 for noise.
+    """
+    both = mask[1:] & mask[:-1]
+    return float((z[1:] * z[:-1])[both].sum() / max(both.sum(), 1))
+
+
+def _median(x: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """(..., 1): the lower median of the real entries of x (..., n); 0 where there are none."""
+    if x.shape[-1] == 0:
+        return np.zeros((*x.shape[:-1], 1), x.dtype)
+    ordered = np.sort(np.where(real, x, np.inf), axis=-1)
+    middle = np.maximum(real.sum(-1, keepdims=True) - 1, 0) // 2
+    median = np.take_along_axis(ordered, middle, axis=-1)
+    return np.where(np.isfinite(median), median, 0.0)

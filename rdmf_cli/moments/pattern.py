@@ -1,0 +1,145 @@
+"""From a pattern to candidate moments: the connected parts of its level sets {v >= h}.
+
+All functions take a batch of B rows (videos, or queries on videos) of C channels and L clips;
+a candidate names its row. Nothing here grows faster than L (log L for long videos).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+WINDOW = 128
+"""Clips that a set of levels spans; a longer video is also looked at window by window, so that
+a small moment of it still has levels of its own."""
+
+GROWTH = 4
+"""Windows grow by this factor until they hold the whole video."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """n spans, each of clips [start, end) of its row, ordered by row, start, end.
+
+    left, right: the edges in clips to a fraction, where the pattern crosses the levels
+    persistence: number of levels, over all channels, at which precisely these clips stand out
+    """
+
+    row: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    persistence: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+def level_sets(pattern: np.ndarray, mask: np.ndarray, levels: int = 16) -> Candidates:
+    """Every connected part of {pattern >= h} for `levels` heights h between the extremes.
+
+    pattern: (B, C, L), finite; mask: (B, L), True at real clips. A row that has a real clip also
+    has the span of all its clips, from the first to the last real one.
+    """
+    parts = [_whole(mask), _runs(pattern, mask, levels)]
+    size = WINDOW
+    while size < pattern.shape[-1]:
+        parts.append(_runs_by_window(pattern, mask, levels, size))
+        size *= GROWTH
+    return _merged(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+Columns = tuple[np.ndarray, ...]
+"""row, start, end, left, right of runs as found, repetitions included."""
+
+
+def _whole(mask: np.ndarray) -> Columns:
+    rows = np.flatnonzero(mask.any(axis=1))
+    clips = np.arange(mask.shape[1])
+    start = np.where(mask, clips, len(clips)).min(axis=1, initial=len(clips))[rows]
+    end = np.where(mask, clips + 1, 0).max(axis=1, initial=0)[rows]
+    return rows, start, end, start.astype(float), end.astype(float)
+
+
+def _runs(pattern: np.ndarray, mask: np.ndarray, levels: int) -> Columns:
+    low = np.where(mask[:, None], pattern, np.inf).min(axis=2, initial=np.inf)
+    high = np.where(mask[:, None], pattern, -np.inf).max(axis=2, initial=-np.inf)
+    span = np.where(high > low, high - low, 0.0)  # neither flat curves nor masked rows have sets
+    share = np.arange(1, levels + 1) / (levels + 1)
+    heights = np.where(span > 0, low, np.inf)[..., None] + span[..., None] * share  # (B, C, H)
+    above = (pattern[:, :, None, :] >= heights[..., None]) & mask[:, None, None, :]
+    row, channel, level, start, end = _true_runs(above)
+    edges = _Edges(pattern, mask, row, channel, heights[row, channel, level])
+    return row, start, end, edges.crossing(start, -1), edges.crossing(end - 1, +1)
+
+
+def _true_runs(above: np.ndarray) -> Columns:
+    """Indices (row, channel, level, first clip, clip after the last) of runs along the last axis."""
+    none = np.zeros((*above.shape[:-1], 1), dtype=bool)
+    padded = np.concatenate([none, above, none], axis=-1)
+    *where, start = np.nonzero(padded[..., 1:] & ~padded[..., :-1])
+    end = np.nonzero(padded[..., :-1] & ~padded[..., 1:])[-1]
+    return (*where, start, end)
+
+
+@dataclass(frozen=True)
+class _Edges:
+    """Where the pattern of n runs falls to its level; row, channel and height are of n runs."""
+
+    pattern: np.ndarray
+    mask: np.ndarray
+    row: np.ndarray
+    channel: np.ndarray
+    height: np.ndarray
+
+    def crossing(self, clip: np.ndarray, step: int) -> np.ndarray:
+        """In clips: where the line from the centre of `clip` to its neighbour's meets the height.
+
+        The border of the clip itself where there is no neighbour.
+        """
+        beyond = np.clip(clip + step, 0, self.mask.shape[1] - 1)
+        exists = (beyond != clip) & self.mask[self.row, beyond]
+        inner = self.pattern[self.row, self.channel, clip]
+        outer = self.pattern[self.row, self.channel, beyond]
+        fall = np.where(exists, inner - outer, 1.0)
+        share = np.where(exists, (inner - self.height) / fall, 0.5)
+        return clip + 0.5 + step * share
+
+
+def _runs_by_window(pattern: np.ndarray, mask: np.ndarray, levels: int, size: int) -> Columns:
+    """Runs within overlapping windows, less those cut by a window's border."""
+    clips, hop = pattern.shape[-1], size // 2
+    count = -(-(clips - size) // hop) + 1
+    missing = (count - 1) * hop + size - clips
+    padded = np.pad(pattern, ((0, 0), (0, 0), (0, missing)))
+    real = np.pad(mask, ((0, 0), (0, missing)))
+    windows = sliding_window_view(padded, size, axis=2)[:, :, ::hop].swapaxes(1, 2)
+    shown = sliding_window_view(real, size, axis=1)[:, ::hop]
+    tile, start, end, left, right = _runs(
+        windows.reshape(-1, pattern.shape[1], size), shown.reshape(-1, size), levels
+    )
+    row, offset = tile // count, tile % count * hop
+    whole = ((start > 0) | (offset == 0)) & ((end < size) | (offset + end >= clips))
+    columns = row, start + offset, end + offset, left + offset, right + offset
+    return tuple(column[whole] for column in columns)
+
+
+def _merged(
+    row: np.ndarray, start: np.ndarray, end: np.ndarray, left: np.ndarray, right: np.ndarray
+) -> Candidates:
+    """Equal spans made one: edges averaged, repetitions counted."""
+    base = end.max(initial=0) + 1
+    key = (row.astype(np.int64) * base + start) * base + end
+    order = np.argsort(key, kind="stable")
+    first = np.flatnonzero(np.diff(key[order], prepend=-1))
+    times = np.diff(np.append(first, len(row)))
+    left, right = (_group_means(edge[order], first, times) for edge in (left, right))
+    kept = order[first]
+    return Candidates(row[kept], start[kept], end[kept], left, right, times)
+
+
+def _group_means(x: np.ndarray, first: np.ndarray, times: np.ndarray) -> np.ndarray:
+    return np.add.reduceat(x, first) / times if len(first) else np.zeros(0)

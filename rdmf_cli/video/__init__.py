@@ -1,0 +1,34 @@
+"""Video files: what they are, how they are cut into clips, and one frame for each clip.
+
+>>> from rdmf_cli.video import open_clips, probe
+>>> probe("talk.mp4").duration                                    # doctest: +SKIP
+>>> with open_clips("talk.mp4", clip_length=2) as reader:         # doctest: +SKIP
+...     images = [frame.image for clip, frame in reader]
+
+Names are looked up on first use: nothing is imported before it is needed.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+_HOMES = {
+    "ClipGrid": "timeline",
+    "ClipReader": "clips",
+    "Failures": "clips",
+    "Frame": "clips",
+    "Timestamp": "timeline",
+    "VIDEO_SUFFIXES": "clips",
+    "VideoInfo": "info",
+    "find_videos": "clips",
+    "open_clips": "clips",
+    "probe": "info",
+}
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

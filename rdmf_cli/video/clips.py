@@ -1,0 +1,165 @@
+"""The clips of a video, one frame each, in order, as a stream."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from rdmf_cli.errors import RdmfError
+
+from .decoders import DECODERS, Picture, Scan, Tally, choose, scan
+from .info import VideoInfo, checked_file
+from .sampling import wanted_frames
+from .timeline import ClipGrid, Timestamp
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture: `image` uint8 (H, W, 3), RGB, upright; `time` since the video's first frame."""
+
+    image: np.ndarray
+    time: Timestamp
+
+
+@dataclass
+class Failures:
+    """What did not decode.
+
+    count:    clips shown by a frame from outside the clip, as none of it could be decoded
+    errors:   packets that the decoder refused
+    messages: a sentence for each kind of problem, not one for each packet
+    """
+
+    count: int = 0
+    errors: int = 0
+    messages: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.count or self.errors)
+
+
+class ClipReader:
+    """Iterates `(clip number, Frame)` over the clips of `grid`, in order, decoding as it goes.
+
+    Clips that want the same frame share it. Made by `open_clips`.
+    """
+
+    def __init__(self, scanned: Scan, grid: ClipGrid, decoder: str):
+        self._scan = scanned
+        self._tally = Tally()
+        self._failed = 0
+        self.grid = grid
+        self.decoder = decoder
+
+    @property
+    def info(self) -> VideoInfo:
+        return self._scan.info
+
+    @property
+    def frames_decoded(self) -> int:
+        """Frames decoded so far, wanted or not."""
+        return self._tally.frames_decoded
+
+    @property
+    def failures(self) -> Failures:
+        """What went wrong so far."""
+        return Failures(self._failed, self._tally.errors, list(self._tally.messages))
+
+    def __enter__(self) -> ClipReader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        return None
+
+    def __iter__(self) -> Iterator[tuple[int, Frame]]:
+        timeline = self._scan.timeline
+        wanted = wanted_frames(timeline.shown, timeline.time_base, self.grid)
+        pictures = DECODERS[self.decoder](self._scan, np.unique(wanted), self._tally)
+        with closing(pictures):  # type: ignore[type-var]
+            coming, shown = next(pictures, None), None
+            for clip, pts in zip(self.grid.indices, wanted.tolist(), strict=True):
+                while coming is not None and (shown is None or coming.wanted <= pts):
+                    shown, coming = coming, next(pictures, None)
+                if shown is None:
+                    raise self._nothing()
+                self._count_failure(clip, pts, shown)
+                yield clip, self._frame(shown)
+
+    def _frame(self, picture: Picture) -> Frame:
+        timeline = self._scan.timeline
+        return Frame(picture.image, Timestamp(picture.pts - timeline.start, timeline.time_base))
+
+    def _count_failure(self, clip: int, wanted: int, shown: Picture) -> None:
+        """A neighbour out of the same clip is as good; any other frame is a failure."""
+        timeline = self._scan.timeline
+        begins = timeline.start + self.grid.start(clip) / timeline.time_base
+        self._failed += shown.pts != wanted and not begins <= shown.pts < wanted
+
+    def _nothing(self) -> RdmfError:
+        return RdmfError(
+            f"none of the wanted frames could be decoded by {self.decoder}",
+            self.info.path,
+            "try another --decoder, or copy the file again",
+        )
+
+
+def open_clips(
+    path: str | os.PathLike[str],
+    clip_length: float | Fraction = 2.0,
+    decoder: str = "auto",
+    start: float | None = None,
+    end: float | None = None,
+) -> ClipReader:
+    """Open a video for reading one frame a clip.
+
+    The frame of a clip is the last one strictly before the clip's middle (times counted from the
+    video's first frame), the video's first or last frame where there is none.
+
+    decoder: "pyav", "decord", "ffmpeg", or "auto"; `reader.decoder` says which one is used
+    start, end: seconds; only clips that overlap [start, end) are read
+
+    Raises RdmfError for files that cannot be read, UsageError for an impossible part or length.
+
+    >>> with open_clips("talk.mp4", clip_length=2) as reader:      # doctest: +SKIP
+    ...     for clip, frame in reader:
+    ...         print(clip, frame.time.seconds, frame.image.shape)
+    """
+    ClipGrid(0.0, float(clip_length))  # complains of an impossible length before anything is read
+    scanned = scan(checked_file(path), decoder)
+    grid = ClipGrid(scanned.info.duration, float(clip_length))
+    if start is not None or end is not None:
+        grid = grid.part(start, end)
+    return ClipReader(scanned, grid, choose(decoder, scanned))
+
+
+VIDEO_SUFFIXES = frozenset(
+    ".3g2 .3gp .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .ts .vob .webm "
+    ".wmv".split()
+)
+
+
+def find_videos(path: str | os.PathLike[str]) -> list[Path]:
+    """The video files of a directory, by suffix, sorted by name; not of its subdirectories.
+
+    Raises RdmfError where the directory cannot be listed or holds none.
+    """
+    path = Path(path)
+    try:
+        found = sorted(p for p in path.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file())
+    except OSError as error:
+        raise RdmfError("this directory cannot be listed", path, f"{error.strerror}") from error
+    if not found:
+        raise RdmfError("no videos in this directory", path, "name video files, or their folder")
+    return found

@@ -1,0 +1,264 @@
+"""PyAV: the default decoder, driven by the packet timeline."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from av.error import FFmpegError
+from av.video.reformatter import VideoReformatter
+
+from rdmf_cli.errors import RdmfError
+
+from ..orientation import Orientation, from_display_matrix
+from ..packets import MISSING, opened, packets, read_timeline
+from ..info import Claims, VideoInfo, average_rate, header_warnings
+from ..sampling import Run, plan_runs, whole_run
+from ..timeline import Timestamp
+from . import Picture, Scan, Tally
+
+# Codecs in which a non-reference picture is, by definition, needed by no other picture. (HEVC's
+# may be needed by higher temporal layers.)
+SKIPS_NONREFERENCE = {"h264", "mpeg4", "mpeg2video", "mpeg1video"}
+MICROSECONDS = 1_000_000  # FFmpeg counts the duration of a whole file in them
+# Packets between two runs over which a seek is quicker than reading on.
+WORTH_SEEKING = 250
+
+
+def scan(path: Path) -> Scan:
+    """Demux the whole file and decode its first frame. Raises RdmfError."""
+    with opened(path) as (container, stream):
+        _require_codec(stream, path)
+        claims = _claims(container, stream)
+        timeline = read_timeline(container, stream)
+        facts = {
+            "codec": stream.codec_context.name,
+            "container": container.format.name,
+            "has_audio": bool(container.streams.audio),
+        }
+    if not len(timeline.shown):
+        raise _nothing_decodes(path)
+    frame, pixel_shape = _first_frame(path)
+    picture_size = displayed_size(frame.width, frame.height, pixel_shape)
+    orientation = _orientation(frame)
+    width, height = orientation.size(*picture_size)
+    info = VideoInfo(
+        path=path,
+        duration=timeline.seconds,
+        width=width,
+        height=height,
+        rotation=orientation.degrees,
+        frame_rate=average_rate(timeline),
+        start=Timestamp(timeline.start, timeline.time_base),
+        n_packets=len(timeline),
+        n_frames=len(timeline.shown),
+        warnings=header_warnings(claims, timeline),
+        **facts,
+    )
+    return Scan(info, timeline, orientation, picture_size)
+
+
+def _claims(container: Any, stream: Any) -> Claims:
+    whole = container.duration / MICROSECONDS if container.duration else None
+    own = float(stream.duration * stream.time_base) if stream.duration else None
+    return Claims(whole, own, alone=len(container.streams) == 1)
+
+
+def _require_codec(stream: Any, path: Path) -> None:
+    if stream.codec_context is None:
+        raise RdmfError(
+            "holds video in a codec that is unknown here",
+            path,
+            "convert it, for example: ffmpeg -i INPUT -c:v libx264 OUTPUT.mp4",
+        )
+
+
+def _nothing_decodes(path: Path) -> RdmfError:
+    return RdmfError("no frame of its video can be decoded", path, "copy or download it again")
+
+
+def _first_frame(path: Path) -> tuple[Any, Any]:
+    """The first frame that decodes, and the shape (width / height) of its pixels."""
+    with opened(path) as (container, stream):
+        for frame in _decoded(stream, packets(container, stream), Tally()):
+            return frame, stream.sample_aspect_ratio or 1
+    raise _nothing_decodes(path)
+
+
+def displayed_size(width: int, height: int, pixel_shape: Any) -> tuple[int, int]:
+    """(width, height) with square pixels: the short side of a pixel is drawn out, none is lost."""
+    return round(width * max(pixel_shape, 1)), round(height * max(1 / pixel_shape, 1))
+
+
+def _orientation(frame: Any) -> Orientation:
+    for data in frame.side_data.keys():
+        if data.type.name == "DISPLAYMATRIX":
+            return from_display_matrix(bytes(data))
+    return Orientation()
+
+
+def _decoded(stream: Any, source: Iterator[Any], tally: Tally) -> Iterator[Any]:
+    """Frames of these packets and, at their end, those the decoder still held back."""
+    for packet in source:
+        yield from _fed(stream, packet, tally)
+    yield from _fed(stream, None, tally)
+    stream.codec_context.flush_buffers()
+
+
+def _fed(stream: Any, packet: Any, tally: Tally) -> Iterator[Any]:
+    try:
+        frames = stream.codec_context.decode(packet)
+    except EOFError:
+        return
+    except FFmpegError as error:
+        tally.error(f"a packet did not decode: {error.strerror}")
+        return
+    tally.frames_decoded += len(frames)
+    yield from frames
+
+
+def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
+    """See `Decoder`. Decodes only the groups of pictures that hold a wanted frame.
+
+    Where a frame does not come out of its group, key frames are not what the file says (or it is
+    damaged there), and what is left is read from the start, once.
+    """
+    runs = plan_runs(scan.timeline, wanted)
+    while runs:
+        with closing(_Reader(scan, tally)) as reader:
+            missed = yield from reader.follow(runs)
+        runs = whole_run(scan.timeline, missed) if missed else []
+
+
+class _Reader:
+    """One pass over the file, from run to run."""
+
+    def __init__(self, scan: Scan, tally: Tally):
+        self.scan, self.timeline, self.tally = scan, scan.timeline, tally
+        self.seekable = not scan.timeline.ordered
+        self.skips = scan.info.codec in SKIPS_NONREFERENCE and not scan.timeline.ordered
+        self.to_rgb = VideoReformatter()
+        self._open()
+
+    def _open(self) -> None:
+        self._file = opened(self.scan.info.path)
+        self.container, self.stream = self._file.__enter__()
+        self.stream.thread_type = "AUTO"  # PyAV's own default, by slices, is several times slower
+        self.source = packets(self.container, self.stream)
+        self.position = 0  # number of the packet that `source` gives next
+
+    def close(self) -> None:
+        self.source = iter(())
+        self._file.__exit__(None, None, None)
+
+    def follow(self, runs: list[Run]) -> Generator[Picture, None, list[int]]:
+        """Yield the pictures of the runs; return what is wanted still after one was missed."""
+        for at, run in enumerate(runs):
+            missed = yield from self._pictures(run)
+            if missed:
+                return missed + [w for later in runs[at + 1 :] for w in later.wanted]
+        return []
+
+    def _pictures(self, run: Run) -> Generator[Picture, None, list[int]]:
+        pending = deque(run.wanted)
+        last: tuple[int, Any] | None = None
+        for pts, frame in self._frames(run):
+            while pending and pending[0] < pts:
+                if run.start > 0:
+                    return list(pending)
+                yield from self._instead(pending.popleft(), last)
+            if pending and pending[0] == pts:
+                yield Picture(pending.popleft(), pts, self._image(frame))
+            if not pending:
+                return []
+            last = pts, frame
+        if run.start > 0:
+            return list(pending)
+        for wanted in pending:
+            yield from self._instead(wanted, last)
+        return []
+
+    def _instead(self, wanted: int, last: tuple[int, Any] | None) -> Iterator[Picture]:
+        """The nearest earlier frame in place of one that did not decode."""
+        if last is not None:
+            yield Picture(wanted, last[0], self._image(last[1]))
+
+    def _image(self, frame: Any) -> np.ndarray:
+        width, height = self.scan.picture_size
+        rgb = self.to_rgb.reformat(frame, width, height, "rgb24", interpolation="BICUBIC")
+        return self.scan.orientation.upright(rgb.to_ndarray())
+
+    def _frames(self, run: Run) -> Iterator[tuple[int, Any]]:
+        """(pts, frame) of a run, in display order."""
+        self.stream.codec_context.flush_buffers()
+        self._go_to(run.start)
+        stamp = self._by_order if self.timeline.ordered else self._by_pts
+        return stamp(_decoded(self.stream, self._packets(run), self.tally))
+
+    def _packets(self, run: Run) -> Iterator[Any]:
+        wanted = set(run.wanted)
+        while self.position < run.stop and (packet := self._next()) is not None:
+            if self.skips and packet.pts is not None:
+                skip = "DEFAULT" if packet.pts in wanted else "NONREF"
+                self.stream.codec_context.skip_frame = skip
+            yield packet
+
+    def _next(self) -> Any:
+        """The next packet; None at the end of the file or where it cannot be read further."""
+        try:
+            packet = next(self.source, None)
+        except FFmpegError as error:
+            self.tally.error(f"the file cannot be read further: {error.strerror}")
+            return None
+        self.position += 1
+        return packet
+
+    def _by_pts(self, frames: Iterator[Any]) -> Iterator[tuple[int, Any]]:
+        last = MISSING
+        for frame in frames:
+            known = frame.pts is not None
+            last = frame.pts if known else max(last, self.timeline.start) + self.timeline.usual_step
+            yield last, frame
+
+    def _by_order(self, frames: Iterator[Any]) -> Iterator[tuple[int, Any]]:
+        return zip(self.timeline.shown.tolist(), frames, strict=False)
+
+    def _go_to(self, target: int) -> None:
+        """Make packet `target` the next to be read, by a seek if it is far."""
+        if self.seekable and target - self.position > WORTH_SEEKING:
+            self.seekable = self._seek(target)
+            if not self.seekable:
+                self.close()
+                self._open()
+        while self.position < target and self._next() is not None:
+            pass
+
+    def _seek(self, target: int) -> bool:
+        """Seek to packet `target`, or to a little before it; False where that went wrong.
+
+        Containers index by presentation or by decoding time. Where a seek ends is read off the
+        first packet: one that stands in the timeline, at or before the target.
+        """
+        for time in (self.timeline.pts[target], self.timeline.dts[target]):
+            if time == MISSING:
+                continue
+            self.container.seek(int(time), stream=self.stream, backward=True)
+            self.source = packets(self.container, self.stream)
+            first = self._next()
+            landed = self._number(first)
+            if landed is not None and landed <= target:
+                self.source, self.position = chain([first], self.source), landed
+                return True
+        return False
+
+    def _number(self, packet: Any) -> int | None:
+        """Which packet of the timeline this is; None where its time does not tell."""
+        if packet is None or packet.pts is None:
+            return None
+        found = np.flatnonzero(self.timeline.pts == packet.pts)
+        return int(found[0]) if len(found) == 1 else None

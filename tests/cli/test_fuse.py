@@ -1,0 +1,53 @@
+"""rdmf fuse: the pattern, to be looked at and to be read by programs."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+from PIL import Image
+
+CAT = "the face of a cat"
+
+
+def test_the_pattern_in_the_terminal(run, tour):
+    result = run("fuse", tour, CAT)
+    assert result.returncode == 0
+    assert "channel 0" in result.stdout
+    assert "r*" in result.stdout
+    assert "regime" in result.stdout
+    assert "\x1b" not in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_the_analysis_alone(run, tour):
+    assert len(run("fuse", tour, CAT, "--analyze").stdout) < len(run("fuse", tour, CAT).stdout)
+
+
+def test_the_numbers_behind_it(run, tour):
+    told = json.loads(run("fuse", tour, CAT, "--json").stdout)
+    assert told["schema"] == "rdmf.fuse/1"
+    for channel in told["channels"]:
+        u, v, r = (np.array(channel[name]) for name in "uvr")
+        assert len(u) == len(v) == len(r) == len(told["similarity"])
+        assert ((u >= 0) & (u <= 1)).all()
+        assert (v >= 0).all()
+        for level in channel["level_sets"]:
+            inside = np.zeros(len(v), bool)
+            for start, end in level["spans"]:
+                inside[round(start / 2) : round(end / 2)] = True
+            assert np.array_equal(inside, v >= level["height"] - 1e-6)
+
+
+def test_a_figure(run, tour, tmp_path):
+    file = tmp_path / "pattern.png"
+    assert run("fuse", tour, CAT, "--plot", file).returncode == 0
+    with Image.open(file) as image:
+        assert image.width > 500
+        assert len(image.convert("RGB").getcolors(1 << 24)) > 50  # something is drawn
+
+
+def test_an_unknown_kind_of_figure(run, tour, tmp_path):
+    result = run("fuse", tour, CAT, "--plot", tmp_path / "pattern.docx")
+    assert result.returncode == 1
+    assert "docx" in result.stderr

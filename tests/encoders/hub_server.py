@@ -1,0 +1,106 @@
+"""A small server on loopback that answers as a model hub does, and can be made to misbehave."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+
+@dataclass
+class Hub:
+    """Files by path, and faults to show.
+
+    files:      path -> content; /ORG/NAME/resolve/main/FILE redirects to the file and names
+                its sha256, as hubs do for large files
+    cut_after:  bytes after which the connection breaks, one entry an answer
+    status:     codes to answer with before anything else, one entry an answer
+    ranges:     whether Range is honoured
+    wrong_hash: names another hash than the file's
+    says_length: whether an answer tells its length
+    log:        what was asked: (path, Range header, Authorization header)
+    """
+
+    files: dict[str, bytes] = field(default_factory=dict, repr=False)
+    cut_after: list[int] = field(default_factory=list)
+    status: list[int] = field(default_factory=list)
+    ranges: bool = True
+    wrong_hash: bool = False
+    says_length: bool = True
+    log: list[tuple[str, str | None, str | None]] = field(default_factory=list)
+    url: str = ""
+
+    def add(self, repository: str, file: str, content: bytes) -> None:
+        self.files[f"/{repository}/resolve/main/{file}"] = content
+
+    def ranges_asked(self) -> list[str | None]:
+        return [asked for path, asked, _ in self.log if path.startswith("/bytes/")]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    hub: Hub
+    protocol_version = "HTTP/1.0"
+
+    def do_GET(self) -> None:
+        path = urlsplit(self.path).path
+        hub = self.hub
+        hub.log.append((path, self.headers.get("Range"), self.headers.get("Authorization")))
+        if hub.status:
+            self.send_error(hub.status.pop(0))
+        elif "/resolve/" in path and path in hub.files:
+            self._redirect(path)
+        elif (content := hub.files.get(path.removeprefix("/bytes"))) is not None:
+            self._send(content)
+        else:
+            self.send_error(404)
+
+    def _redirect(self, path: str) -> None:
+        content = b"?" if self.hub.wrong_hash else self.hub.files[path]
+        self.send_response(302)
+        self.send_header("X-Linked-Etag", f'"{hashlib.sha256(content).hexdigest()}"')
+        # another name of the same machine, so that it counts as another host
+        self.send_header(
+            "Location", f"{self.hub.url.replace('127.0.0.1', 'localhost')}/bytes{path}"
+        )
+        self.end_headers()
+
+    def _send(self, content: bytes) -> None:
+        start = self._start()
+        if start > 0 and start >= len(content):
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        if self.hub.says_length:
+            self.send_header("Content-Length", str(len(content) - start))
+        self.end_headers()
+        cut = self.hub.cut_after.pop(0) if self.hub.cut_after else len(content)
+        self.wfile.write(content[start : start + cut])
+
+    def _start(self) -> int:
+        asked = self.headers.get("Range")
+        return int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.hub.ranges else 0
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@contextmanager
+def serving() -> Iterator[Hub]:
+    """A running hub on a port of its own."""
+    hub = Hub()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
+    hub.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield hub
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

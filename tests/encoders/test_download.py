@@ -1,0 +1,194 @@
+"""Files over HTTP against a real server on loopback, with everything that goes wrong there."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from hub_server import Hub, serving
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rdmf_cli.encoders.download import NotOnServerError, Remote, UnreachableError, download
+from rdmf_cli.errors import RdmfError
+
+CONTENT = bytes(range(256)) * 4096  # 1 MiB: several blocks
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+SETTINGS = settings(
+    max_examples=10,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+PATH = "/org/name/resolve/main/weights.bin"
+
+
+@pytest.fixture
+def hub():
+    with serving() as hub:
+        hub.files = {PATH: CONTENT, "/plain.bin": CONTENT}
+        yield hub
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "deep" / "weights.bin"
+
+
+def plain(hub: Hub, sha256: str = "") -> Remote:
+    """The same file without a redirect and without a hash in the answer."""
+    return Remote(f"{hub.url}/bytes/plain.bin", sha256)
+
+
+def part_of(target: Path, content: bytes) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(f"{target}.part")
+    part.write_bytes(content)
+    return part
+
+
+class TestWholeFiles:
+    def test_hub_file_is_verified_by_the_hash_in_the_redirect(self, hub: Hub, target: Path) -> None:
+        done = download(Remote(hub.url + PATH), target)
+        assert target.read_bytes() == CONTENT
+        assert (done.sha256, done.size_bytes, done.verified) == (SHA256, len(CONTENT), "sha256")
+        assert not Path(f"{target}.part").exists()
+
+    def test_progress_ends_at_the_size(self, hub: Hub, target: Path) -> None:
+        seen: list[tuple[int, int | None]] = []
+        download(plain(hub), target, lambda done, total: seen.append((done, total)))
+        assert seen[0] == (0, len(CONTENT))
+        assert seen[-1] == (len(CONTENT), len(CONTENT))
+        assert seen == sorted(seen)
+
+    @pytest.mark.parametrize(("says_length", "verified"), [(True, "size"), (False, "nothing")])
+    def test_without_a_hash(self, hub: Hub, target: Path, says_length: bool, verified: str) -> None:
+        hub.says_length = says_length
+        assert download(plain(hub), target).verified == verified
+        assert target.read_bytes() == CONTENT
+
+    def test_first_digits_of_a_hash_are_enough(self, hub: Hub, target: Path) -> None:
+        assert download(plain(hub, SHA256[:8]), target).verified == "sha256"
+
+    def test_empty_file(self, hub: Hub, target: Path) -> None:
+        hub.files["/plain.bin"] = b""
+        assert download(plain(hub), target).size_bytes == 0
+
+    def test_our_key_is_not_shown_to_the_host_of_the_redirect(self, hub: Hub, target: Path) -> None:
+        download(Remote(hub.url + PATH, headers={"authorization": "Bearer secret"}), target)
+        assert [key for _, _, key in hub.log] == ["Bearer secret", None]
+
+
+class TestResuming:
+    @SETTINGS
+    @given(start=st.integers(1, len(CONTENT)))
+    def test_any_part_is_continued(self, hub: Hub, target: Path, start: int) -> None:
+        part_of(target, CONTENT[:start])
+        assert download(Remote(hub.url + PATH), target).sha256 == SHA256
+        assert hub.ranges_asked()[-1] == f"bytes={start}-"
+
+    @SETTINGS
+    @given(cuts=st.lists(st.integers(1, 400_000), max_size=4))
+    def test_cut_connections_are_taken_up(self, hub: Hub, target: Path, cuts: list[int]) -> None:
+        hub.cut_after = list(cuts)
+        for address in (plain(hub), Remote(hub.url + PATH)):
+            assert download(address, target).sha256 == SHA256
+
+    def test_server_without_ranges_starts_over(self, hub: Hub, target: Path) -> None:
+        hub.ranges = False
+        hub.cut_after = [300_000]
+        assert download(plain(hub), target).sha256 == SHA256
+
+    def test_part_of_another_file_is_thrown_away(self, hub: Hub, target: Path) -> None:
+        part_of(target, b"x" * 5000)
+        assert download(Remote(hub.url + PATH), target).sha256 == SHA256
+
+    def test_part_longer_than_the_file_is_thrown_away(self, hub: Hub, target: Path) -> None:
+        part_of(target, CONTENT + b"x")
+        assert download(Remote(hub.url + PATH), target).sha256 == SHA256
+
+    def test_part_is_not_trusted_without_a_hash(self, hub: Hub, target: Path) -> None:
+        part_of(target, b"x" * 5000)
+        assert download(plain(hub), target).sha256 == SHA256
+
+    def test_server_that_stumbles_is_asked_again(self, hub: Hub, target: Path) -> None:
+        hub.status = [503, 429]
+        assert download(plain(hub), target).sha256 == SHA256
+
+    def test_part_stays_when_the_server_goes_for_good(self, hub: Hub, target: Path) -> None:
+        hub.cut_after = [1000]
+        hub.status = []
+
+        def fail_from_now_on(done: int, total: int | None) -> None:
+            hub.status = [500] * 9 if done else []
+
+        with pytest.raises(UnreachableError, match="500"):
+            download(Remote(hub.url + PATH), target, fail_from_now_on)
+        assert Path(f"{target}.part").read_bytes() == CONTENT[:1000]
+        assert not target.exists()
+        hub.status = []
+        assert download(Remote(hub.url + PATH), target).sha256 == SHA256
+
+
+class TestFailures:
+    def test_wrong_content_never_arrives(self, hub: Hub, target: Path) -> None:
+        hub.wrong_hash = True
+        with pytest.raises(RdmfError, match="is not the file"):
+            download(Remote(hub.url + PATH), target)
+        assert not target.exists()
+        assert not Path(f"{target}.part").exists()
+
+    def test_missing_file(self, hub: Hub, target: Path) -> None:
+        with pytest.raises(NotOnServerError):
+            download(Remote(f"{hub.url}/none"), target)
+
+    @pytest.mark.parametrize("status", [401, 403])
+    def test_closed_file_names_the_token(self, hub: Hub, target: Path, status: int) -> None:
+        hub.status = [status]
+        with pytest.raises(RdmfError, match="HF_TOKEN"):
+            download(plain(hub), target)
+
+    @pytest.mark.parametrize("url", ["http://127.0.0.1:{port}/x", "http://none.invalid/x", "x:y"])
+    def test_no_server_at_all_fails_at_once(self, target: Path, url: str) -> None:
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            address = url.format(port=unused.getsockname()[1])
+            start = time.monotonic()
+            with pytest.raises(UnreachableError, match="cannot be reached"):
+                download(Remote(address), target)
+        assert time.monotonic() - start < 2
+
+    def test_unwritable_place(self, hub: Hub, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("in the way")
+        with pytest.raises(RdmfError, match="cannot be written"):
+            download(plain(hub), tmp_path / "file" / "weights.bin")
+
+    def test_file_larger_than_the_disk(self, hub: Hub, target: Path) -> None:
+        class Endless(bytes):
+            def __len__(self) -> int:
+                return 1 << 62
+
+        hub.files["/plain.bin"] = Endless(b"x")
+        with pytest.raises(RdmfError, match="disk is full"):
+            download(plain(hub), target)
+
+    def test_two_at_once_do_not_mix(self, hub: Hub, target: Path) -> None:
+        target.parent.mkdir()
+        with (
+            FileLock(target.parent / f".{target.name}.lock"),
+            pytest.raises(RdmfError, match="another process"),
+        ):
+            download(plain(hub), target)
+
+    def test_interruption_keeps_the_part(self, hub: Hub, target: Path) -> None:
+        def interrupt(done: int, total: int | None) -> None:
+            if done:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            download(Remote(hub.url + PATH), target, interrupt)
+        assert CONTENT.startswith(Path(f"{target}.part").read_bytes())
+        assert not target.exists()

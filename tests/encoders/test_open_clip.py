@@ -1,0 +1,375 @@
+"""open_clip models behind the encoder protocol: equal to open_clip's own, and its traps."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+import subprocess
+import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_clip
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_clip import CONFIGS, TinyClip, frames
+
+from rdmf_cli.encoders import Encoder, load_encoder, shelf
+from rdmf_cli.encoders.blueprint import described
+from rdmf_cli.encoders.catalog import Catalog, load_catalog
+from rdmf_cli.encoders.open_clip import OpenClipEncoder
+from rdmf_cli.encoders.registry import find_blueprint
+from rdmf_cli.errors import RdmfError, UsageError
+
+TEXTS = ["a man opens the door", "", "!a ?! hi", "word " * 10_000, "日本語 العربية ёж 👋", "A  b\n"]
+
+
+@pytest.fixture(autouse=True)
+def own_data(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RDMF_DATA_DIR", str(tmp_path_factory.mktemp("data")))
+
+
+@pytest.fixture(scope="module", params=CONFIGS)
+def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TinyClip:
+    """Every kind of model, one after the other."""
+    return tiny_clip.make(request.param, tmp_path_factory.mktemp(request.param))
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> TinyClip:
+    return tiny_clip.make("plain", tmp_path_factory.mktemp("plain"))
+
+
+@pytest.fixture(scope="module")
+def encoder(plain: TinyClip) -> Encoder:
+    return load_encoder(str(plain.folder), device="cpu")
+
+
+def encode(encoder: Encoder, pictures: np.ndarray) -> np.ndarray:
+    return encoder.encode_images(np.stack([encoder.prepare(picture) for picture in pictures]))
+
+
+def tiny_catalog(sha256: str = "") -> Catalog:
+    """The tiny models as if open_clip knew them; weights of that hash need QuickGELU."""
+    url = f"https://host/{sha256}/x.pt" if sha256 else ""
+    tags = {"trained": {"url": url, "quick_gelu": True, "mean": (0.1, 0.2, 0.3)}}
+    names = {"tiny": "plain", "tiny-quickgelu": "quickgelu", "tiny-resnet": "resnet"}
+    configs = {name: CONFIGS[kind] for name, kind in names.items()}
+    return Catalog(configs, {"tiny": tags, "tiny-quickgelu": tags})
+
+
+class TestEqualToOpenClip:
+    def test_images(self, model: TinyClip) -> None:
+        encoder = load_encoder(str(model.folder), device="cpu")
+        pictures = frames(5)
+        np.testing.assert_allclose(
+            encode(encoder, pictures), model.image_rows(pictures), rtol=1e-4, atol=1e-5
+        )
+
+    def test_texts(self, model: TinyClip) -> None:
+        encoder = load_encoder(str(model.folder), device="cpu")
+        rows = encoder.encode_texts(TEXTS).rows
+        np.testing.assert_allclose(rows, model.text_rows(TEXTS), rtol=1e-4, atol=1e-5)
+
+    def test_word_states_project_to_the_row(self, model: TinyClip) -> None:
+        """In CLIP the row is the projected state of the end token: so states precede it."""
+        if model.kind == "coca":  # its row comes from a token of its own
+            return
+        text = load_encoder(str(model.folder), device="cpu").encode_texts(TEXTS)
+        tower = getattr(model.net, "text", model.net)
+        projection = tower.text_projection.detach().numpy()
+        last = np.stack([words[-1] for words in text.words])
+        np.testing.assert_allclose(last @ projection, text.rows, rtol=1e-4, atol=1e-5)
+
+    def test_shapes_and_types(self, model: TinyClip) -> None:
+        encoder = load_encoder(str(model.folder), device="cpu")
+        text = encoder.encode_texts(TEXTS)
+        rows = encode(encoder, frames(2))
+        assert isinstance(encoder, Encoder)
+        assert encoder.size == rows.shape[1] == text.rows.shape[1] == 16
+        assert rows.dtype == text.rows.dtype == np.float32
+        assert {words.dtype for words in text.words} == {np.dtype(np.float32)}
+        assert {words.shape[1] for words in text.words} == {24}
+
+    def test_a_row_does_not_depend_on_its_neighbours(self, model: TinyClip) -> None:
+        """The model is set to answer, not to train: no dropout, no batch statistics."""
+        encoder = load_encoder(str(model.folder), device="cpu")
+        pictures = frames(3)
+        together = encode(encoder, pictures)
+        alone = np.concatenate([encode(encoder, pictures[i : i + 1]) for i in range(3)])
+        np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-5)
+
+
+class TestTexts:
+    @settings(max_examples=50, deadline=None)
+    @given(text=st.text(max_size=120))
+    def test_word_states_are_as_many_as_tokens(
+        self, encoder: Encoder, plain: TinyClip, text: str
+    ) -> None:
+        tokens = len(plain.tokenizer.encode(" ".join(text.split())))
+        (words,) = encoder.encode_texts([text]).words
+        assert len(words) == min(tokens + 2, 77)
+        assert np.isfinite(words).all()
+
+    @pytest.mark.parametrize("text", ["a" * 1_000_000, " " * 1_000_000 + "end", "&amp;" * 10_000])
+    def test_endless_words_cost_no_time(self, encoder: Encoder, text: str) -> None:
+        assert np.isfinite(encoder.encode_texts([text]).rows).all()
+
+    def test_none_and_many(self, encoder: Encoder) -> None:
+        assert encoder.encode_texts([]).rows.shape == (0, 16)
+        many = encoder.encode_texts([f"text {number}" for number in range(70)])
+        assert many.rows.shape == (70, 16)
+        assert len(many.words) == 70
+        one = encoder.encode_texts(["text 69"])
+        np.testing.assert_allclose(many.rows[69], one.rows[0], rtol=1e-4, atol=1e-5)
+
+
+class TestImages:
+    @settings(max_examples=20, deadline=None)
+    @given(height=st.integers(1, 200), width=st.integers(1, 200))
+    def test_any_size_of_frame_comes_to_one_shape(
+        self, encoder: Encoder, height: int, width: int
+    ) -> None:
+        prepared = encoder.prepare(frames(1, height=height, width=width)[0])
+        assert prepared.shape == (3, 32, 32)
+        assert prepared.dtype == np.float32
+
+    def test_preprocessing_is_the_models_own(self, encoder: Encoder) -> None:
+        mean, std = (tiny_clip.PREPROCESSING[key] for key in ("mean", "std"))
+        white = encoder.prepare(np.full((40, 60, 3), 255, np.uint8))
+        np.testing.assert_allclose(white[:, 16, 16], (1 - np.array(mean)) / std, rtol=1e-5)
+
+    def test_rows_are_not_normalised(self, encoder: Encoder) -> None:
+        lengths = np.linalg.norm(encode(encoder, frames(4)), axis=1)
+        assert np.ptp(lengths) > 1e-3
+
+    def test_more_than_a_batch(self, encoder: Encoder) -> None:
+        pictures = frames(encoder.batch + 3)
+        rows = encode(encoder, pictures)
+        np.testing.assert_allclose(rows[-1:], encode(encoder, pictures[-1:]), rtol=1e-4, atol=1e-5)
+        assert encoder.encode_images(np.zeros((0, 3, 32, 32), np.float32)).shape == (0, 16)
+
+    def test_two_threads_share_one_model(self, plain: TinyClip) -> None:
+        """Frames are prepared in one thread while others are encoded."""
+        encoder = load_encoder(str(plain.folder), device="cpu")
+        with ThreadPoolExecutor(4) as pool:
+            prepared = list(pool.map(encoder.prepare, frames(8)))
+        np.testing.assert_allclose(
+            encoder.encode_images(np.stack(prepared)), plain.image_rows(frames(8)), atol=1e-5
+        )
+
+
+class TestNoRandomWeights:
+    def test_loading_says_nothing(self, plain: TinyClip) -> None:
+        code = (
+            "from rdmf_cli.encoders import load_encoder\n"
+            f"load_encoder({str(plain.folder)!r}).encode_texts(['a'])"
+        )
+        told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert (told.returncode, told.stdout, told.stderr) == (0, "", "")
+
+    def test_weights_with_a_gap_are_refused(self, plain: TinyClip, tmp_path: Path) -> None:
+        import torch
+
+        state = plain.net.state_dict()
+        state.pop("visual.proj")
+        torch.save(state, tmp_path / "random_gap.pt")
+        with pytest.raises(RdmfError, match="do not fit the architecture tiny"):
+            run(f"tiny/{tmp_path}/random_gap.pt")
+
+    def test_weights_of_another_architecture_are_refused(self, tmp_path: Path) -> None:
+        resnet = tiny_clip.make("resnet", tmp_path / "resnet")
+        file = shutil.copy(resnet.weights, tmp_path)
+        with pytest.raises(RdmfError, match="do not fit the architecture tiny") as caught:
+            run(f"tiny/{file}")
+        assert str(file) in str(caught.value)
+
+    @pytest.mark.parametrize("content", [b"", b"not weights", b"PK\x03\x04 torn"])
+    @pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+    def test_spoilt_files_are_named(self, tmp_path: Path, content: bytes, suffix: str) -> None:
+        file = tmp_path / f"random{suffix}"
+        file.write_bytes(content)
+        with pytest.raises(RdmfError, match="cannot be read as weights") as caught:
+            run(f"tiny/{file}")
+        assert str(file) in str(caught.value)
+
+    def test_code_in_a_checkpoint_is_not_run(self, tmp_path: Path) -> None:
+        class Attack:
+            def __reduce__(self) -> tuple[object, ...]:
+                return (Path.touch, (tmp_path / "attacked",))
+
+        file = tmp_path / "random.pt"
+        file.write_bytes(pickle.dumps(Attack()))
+        with pytest.raises(RdmfError, match="cannot be read as weights"):
+            run(f"tiny/{file}")
+        assert not (tmp_path / "attacked").exists()
+
+
+def run(name: str, sha256: str = "") -> np.ndarray:
+    """Loads a model by name, and the rows of three pictures."""
+    blueprint = find_blueprint(name, tiny_catalog(sha256))
+    return encode(OpenClipEncoder(blueprint, "cpu"), frames(3))
+
+
+class TestLocalFiles:
+    def test_folder_file_and_checkpoint_agree(self, plain: TinyClip, tmp_path: Path) -> None:
+        import torch
+
+        folder = run(str(plain.folder))
+        np.testing.assert_array_equal(run(str(plain.weights)), folder)
+        checkpoint = tmp_path / "random_epoch_3.pt"
+        state = {f"module.{key}": value for key, value in plain.net.state_dict().items()}
+        torch.save({"epoch": 3, "state_dict": state}, checkpoint)
+        expected = run(f"tiny/{plain.weights}")
+        np.testing.assert_array_equal(expected, folder)  # the configuration beside it is used
+        (tmp_path / "open_clip_config.json").write_bytes(
+            (plain.folder / "open_clip_config.json").read_bytes()
+        )
+        np.testing.assert_array_equal(run(f"tiny/{checkpoint}"), folder)
+
+    def test_torchscript_archive_as_openai_publishes(self, plain: TinyClip, tmp_path: Path) -> None:
+        import torch
+
+        file = tmp_path / "random_jit.pt"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.jit.save(torch.jit.script(plain.net), str(file))
+        bare = shutil.copy(plain.weights, tmp_path / "random.safetensors")
+        np.testing.assert_array_equal(run(f"tiny/{file}"), run(f"tiny/{bare}"))
+
+    def test_file_without_an_architecture(self, plain: TinyClip, tmp_path: Path) -> None:
+        bare = shutil.copy(plain.weights, tmp_path)
+        with pytest.raises(UsageError, match=f"ARCHITECTURE/{bare}"):
+            run(str(bare))
+
+    def test_folder_with_several_weights(self, plain: TinyClip, tmp_path: Path) -> None:
+        folder = Path(shutil.copytree(plain.folder, tmp_path / "two"))
+        shutil.copy(plain.weights, folder / "random_other.safetensors")
+        with pytest.raises(UsageError, match=r"random_other\.safetensors"):
+            run(str(folder))
+        shutil.copy(plain.weights, folder / "open_clip_model.safetensors")
+        np.testing.assert_array_equal(run(str(folder)), run(str(plain.folder)))
+
+    @pytest.mark.parametrize("content", ["{", "[]", '{"model_cfg": {}}', '{"model_cfg": 3}'])
+    def test_spoilt_configuration(self, plain: TinyClip, tmp_path: Path, content: str) -> None:
+        folder = Path(shutil.copytree(plain.folder, tmp_path / "spoilt"))
+        (folder / "open_clip_config.json").write_text(content)
+        with pytest.raises(RdmfError, match="not a configuration of open_clip"):
+            run(str(folder))
+
+    def test_configuration_that_cannot_be_built(self, plain: TinyClip, tmp_path: Path) -> None:
+        folder = Path(shutil.copytree(plain.folder, tmp_path / "odd"))
+        config = {**CONFIGS["plain"], "vision_cfg": {"timm_model_name": "no_such_network"}}
+        (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
+        with pytest.raises(RdmfError, match="cannot build this model"):
+            run(str(folder))
+
+    def test_tokenizer_of_a_missing_package(self, plain: TinyClip, tmp_path: Path) -> None:
+        folder = Path(shutil.copytree(plain.folder, tmp_path / "siglip"))
+        text = {**CONFIGS["plain"]["text_cfg"], "hf_tokenizer_name": "org/none"}
+        config = {**CONFIGS["plain"], "text_cfg": text}
+        (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
+        with pytest.raises(RdmfError, match=r"transformers|cannot build this model"):
+            run(str(folder))
+
+
+class TestQuickGelu:
+    """OpenAI's weights load into either activation; in the wrong one they answer worse."""
+
+    @pytest.fixture
+    def bare(self, plain: TinyClip, tmp_path: Path) -> Path:
+        """The weights alone, as someone copied them."""
+        return Path(shutil.copy(plain.weights, tmp_path / "random.safetensors"))
+
+    def test_activations_differ(self, bare: Path) -> None:
+        assert np.abs(run(f"tiny/{bare}") - run(f"tiny-quickgelu/{bare}")).max() > 1e-3
+
+    @pytest.mark.parametrize("name", ["tiny/{}", "tiny-quickgelu/{}", "{}"])
+    def test_known_weights_bring_their_own(self, bare: Path, name: str) -> None:
+        known = find_blueprint(name.format(bare), tiny_catalog(shelf.file_sha256(bare)))
+        assert known.config["quick_gelu"] is True
+        assert known.preprocessing == {"mean": (0.1, 0.2, 0.3)}
+
+    def test_known_weights_of_another_architecture(self, bare: Path) -> None:
+        with pytest.raises(UsageError, match=r"of tiny/trained, not of tiny-resnet"):
+            run(f"tiny-resnet/{bare}", shelf.file_sha256(bare))
+
+    def test_architecture_against_the_configuration_beside_it(self, plain: TinyClip) -> None:
+        for wrong in ("tiny-quickgelu", "tiny-resnet"):
+            with pytest.raises(UsageError, match=f"not of {wrong}"):
+                run(f"{wrong}/{plain.weights}")
+
+    def test_every_named_one_of_openai(self) -> None:
+        catalog = load_catalog()
+        openai = [weights for weights in catalog if weights.tag == "openai"]
+        assert len(openai) > 10
+        assert all(described(weights, catalog)[0]["quick_gelu"] is True for weights in openai)
+
+
+class TestFingerprint:
+    def test_needs_no_torch(self, plain: TinyClip) -> None:
+        code = (
+            "import sys\nfrom rdmf_cli.encoders import load_encoder\n"
+            f"print(load_encoder({str(plain.folder)!r}).fingerprint, 'torch' in sys.modules)"
+        )
+        told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert told.stdout.split() == [load_encoder(str(plain.folder)).fingerprint, "False"]
+
+    def test_follows_the_bytes_not_the_place(self, plain: TinyClip, tmp_path: Path) -> None:
+        copied = shutil.copytree(plain.folder, tmp_path / "copy")
+        one, two = load_encoder(str(plain.folder)), load_encoder(str(copied))
+        assert one.fingerprint == two.fingerprint
+
+    def test_changes_with_weights_architecture_and_preprocessing(
+        self, plain: TinyClip, tmp_path: Path
+    ) -> None:
+        def changed(**parts: object) -> str:
+            folder = tmp_path / str(len(seen))
+            shutil.copytree(plain.folder, folder)
+            file = folder / "open_clip_config.json"
+            file.write_text(json.dumps({**json.loads(file.read_text()), **parts}))
+            return load_encoder(str(folder)).fingerprint
+
+        seen = {load_encoder(str(plain.folder)).fingerprint}
+        seen.add(changed(model_cfg={**CONFIGS["plain"], "quick_gelu": True}))
+        seen.add(changed(preprocess_cfg={**tiny_clip.PREPROCESSING, "interpolation": "bicubic"}))
+        other = tiny_clip.make("plain", tmp_path / "other", seed=1)
+        seen.add(load_encoder(str(other.folder)).fingerprint)
+        assert len(seen) == 4
+
+
+class TestDevicesAndPrecision:
+    def test_auto_takes_what_there_is(self, plain: TinyClip) -> None:
+        rows = encode(load_encoder(str(plain.folder)), frames(2))
+        np.testing.assert_allclose(rows, plain.image_rows(frames(2)), rtol=1e-2, atol=1e-2)
+
+    @pytest.mark.parametrize("device", ["cuda:77", "nonsense", "meta2"])
+    def test_unusable_device_names_those_that_are(self, plain: TinyClip, device: str) -> None:
+        with pytest.raises(UsageError, match="choose one of: auto, cpu"):
+            load_encoder(str(plain.folder), device=device).encode_texts(["a"])
+
+    def test_bfloat16_is_close_or_refused_for_being_slower(self, plain: TinyClip) -> None:
+        encoder = load_encoder(str(plain.folder), "cpu", "bfloat16")
+        assert encoder.fingerprint != load_encoder(str(plain.folder)).fingerprint
+        told = _rows_or_refusal(encoder)
+        if isinstance(told, str):
+            assert "slower than float32" in told
+            return
+        exact = plain.image_rows(frames(4))
+        lengths = np.linalg.norm(told, axis=1) * np.linalg.norm(exact, axis=1)
+        assert ((told * exact).sum(1) / lengths > 0.999).all()
+
+    def test_unknown_precision(self, plain: TinyClip) -> None:
+        with pytest.raises(UsageError, match="float32 or bfloat16"):
+            load_encoder(str(plain.folder), precision="float8")
+
+
+def _rows_or_refusal(encoder: Encoder) -> np.ndarray | str:
+    try:
+        return encode(encoder, frames(4))
+    except UsageError as error:
+        return str(error)

@@ -1,0 +1,112 @@
+"""rdmf eval as a shell sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from made_up_benchmark import ANNOTATIONS, PREDICTIONS, with_change, written
+
+
+@pytest.fixture
+def files(tmp_path):
+    truth = written(tmp_path / "truth.jsonl", ANNOTATIONS)
+    return written(tmp_path / "guess.jsonl", PREDICTIONS), truth
+
+
+def rdmf_eval(*options, **variables):
+    environment = {k: v for k, v in os.environ.items() if k not in ("RDMF_DEBUG", "COLUMNS")}
+    return subprocess.run(
+        [sys.executable, "-m", "rdmf_cli", "eval", *map(str, options)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        env={**environment, "PYTHONIOENCODING": "utf-8", **variables},
+    )
+
+
+def test_a_table_on_stdout_and_notes_on_stderr(files, tmp_path):
+    guess, truth = files
+    written(guess, with_change(PREDICTIONS, 1, pred_relevant_windows=[]))
+    done = rdmf_eval("--predictions", guess, "--ground-truth", truth)
+    assert done.returncode == 0
+    assert "MR-full-R1@0.5" in done.stdout
+    assert "66.67" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert done.stderr == "note: 1 queries have no predicted window and count as missed\n"
+
+
+def test_json_on_stdout_alone(files):
+    guess, truth = files
+    done = rdmf_eval(
+        "--predictions", guess, "--ground-truth", truth, "--dataset", "qvhighlights", "--json"
+    )
+    assert done.returncode == 0
+    assert done.stderr == ""
+    result = json.loads(done.stdout)
+    assert result["dataset"] == "qvhighlights"
+    assert result["brief"]["MR-full-mIoU"] == 90.56
+    assert result["HL-min-VeryGood"]["HL-Hit1"] == 33.33
+
+
+def test_ones_own_annotations_may_be_the_dataset(files):
+    guess, truth = files
+    done = rdmf_eval("--predictions", guess, "--dataset", truth, "--json")
+    assert json.loads(done.stdout)["dataset"] == "truth.jsonl"
+
+
+def test_a_bad_file_is_one_line_on_stderr_and_exit_code_1(files):
+    guess, truth = files
+    written(guess, with_change(PREDICTIONS, 2, pred_relevant_windows=[[5, 1, 0.5]]))
+    done = rdmf_eval("--predictions", guess, "--ground-truth", truth)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"error: {guess}: line 3: pred_relevant_windows[0]")
+    assert done.stderr.count("\n") == 1
+
+
+def test_with_json_an_error_is_json_too(files):
+    guess, truth = files
+    guess.write_text("")
+    done = rdmf_eval("--predictions", guess, "--ground-truth", truth, "--json")
+    assert done.returncode == 1
+    error = json.loads(done.stdout)["error"]
+    assert error["what"] == "the file is empty"
+    assert error["subject"] == str(guess)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--dataset", "charadess"], "choose one of: qvhighlights, charades"),
+        (["--dataset", "qvhighlights", "--legacy"], "there is no legacy protocol for qvhighlights"),
+        (["--dataset", "charades", "--only", "highlights"], "charades has no highlights"),
+    ],
+)
+def test_what_cannot_be_is_exit_code_2(files, options, said):
+    guess, truth = files
+    done = rdmf_eval("--predictions", guess, "--ground-truth", truth, *options)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_missing_options_are_exit_code_2_with_the_line_to_type(files):
+    guess, _ = files
+    done = rdmf_eval("--predictions", guess)
+    assert done.returncode == 2
+    assert "--ground-truth: not given; rdmf eval --predictions" in done.stderr
+
+
+def test_scoring_needs_neither_torch_nor_scipy(files):
+    guess, truth = files
+    code = (
+        "import sys\n"
+        "from rdmf_cli.evaluation import evaluate_files\n"
+        f"evaluate_files({str(guess)!r}, {str(truth)!r})\n"
+        "assert not {'torch', 'scipy', 'sklearn'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

