@@ -4,10 +4,11 @@
     python benchmarks/training_free.py choose --features DIR --log LOGS [--rates FILE]
     python benchmarks/training_free.py report --features DIR [--rates FILE]
 
-DIR holds features in the field's layout: train.jsonl, val.jsonl, video/<vid>.npz, text/qid<qid>.npz.
-`train` there is the official TEST split of QVHighlights with its ground truth, `val` the official
-val; clip features are sentence embeddings of captions (docs name the source). Numbers compare
-within this project only.
+DIR holds features in the field's layout: train.jsonl, val.jsonl, video/<vid>.npz,
+text/qid<qid>.npz; and text/background.npz, the sentences of rdmf_cli.encoders.background through
+the same encoder. `train` there is the official TEST split of QVHighlights with its ground truth,
+`val` the official val; clip features are sentence embeddings of captions. Numbers compare within
+this project only.
 
 search draws settings at random (seeded, one JSON line a draw; run it again to go on), then jitters
 the best ones; every arm gets the same number of draws and the same candidates, rank and NMS:
@@ -16,17 +17,16 @@ the best ones; every arm gets the same number of draws and the same candidates, 
     diffusion  the same without the reaction: linear diffusion that stops at visual change
     gaussian   Gaussian smoothing at several scales
 
-A draw is scored on train alone, five-fold by YouTube id: the linear rank is fitted on four parts and
-scored on the fifth. choose takes the draw whose neighbourhood (it and its jittered copies) scores
-best, fits its rank on all of train, and writes the rates of `rd` and, beside this script, the other
-arms' settings. report scores val, once, with bootstrap intervals paired over queries.
+A draw is scored on train alone, five-fold by YouTube id: the linear rank is fitted on four parts
+and scored on the fifth. choose takes the draw whose neighbourhood (it and its jittered copies)
+scores best, fits its rank on all of train, and writes the rates of `rd` and, beside this script,
+the settings of all arms. report scores val, with bootstrap intervals paired over queries.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -38,7 +38,9 @@ import numpy as np
 from scipy.optimize import lsq_linear, minimize
 
 from rdmf_cli.evaluation.detection import average_precision
-from rdmf_cli.evaluation.overlap import iou_over_hull
+from rdmf_cli.evaluation.overlap import iou_over_hull, stack, to_grid
+from rdmf_cli.evaluation.qvhighlights import SALIENCY_LEVELS, hit_at_one, relevance
+from rdmf_cli.features import visual_change
 from rdmf_cli.fusion.operators import Chain
 from rdmf_cli.moments.background import Background, strongest
 from rdmf_cli.moments.field import coherence, curves, edge_weights, fuse, standardise
@@ -51,7 +53,9 @@ from rdmf_cli.moments.rates import (
     RankingRates,
     SaliencyRates,
     TrainingFreeRates,
+    shipped_rates,
 )
+from rdmf_cli.moments.training_free import Reading, TrainingFree
 
 CLIP_LENGTH = 2.0  # seconds, of QVHighlights
 LEVELS = 16
@@ -60,6 +64,10 @@ MOMENTS = 10  # a query; what the metric looks at
 FOLDS = 5
 RIDGE = 1e-3  # of the standardised columns' covariance
 YOUTUBE_ID = 11  # characters at the start of a video's name
+
+RESAMPLES = 2000  # of the bootstrap
+MEASURES = ("R1@0.5", "R1@0.7", "mAP", "HIT@1")
+CHOSEN = Path(__file__).with_suffix(".json")
 
 Setting = dict[str, Any]
 
@@ -91,7 +99,7 @@ class Split:
 
     @cached_property
     def z(self) -> np.ndarray:
-        return standardise(self.similarity, self.mask)
+        return standardise(self.similarity, self.mask).astype(np.float32)
 
     @cached_property
     def fold(self) -> np.ndarray:
@@ -108,9 +116,8 @@ def unit_rows(x: np.ndarray) -> np.ndarray:
 def load(features: Path, name: str) -> Split:
     """A split's similarities and visual change from its features, with the annotations."""
     rows = [json.loads(line) for line in (features / f"{name}.jsonl").open(encoding="utf-8")]
-    clips = {row["vid"]: None for row in rows}
-    for vid in clips:
-        clips[vid] = unit_rows(np.load(features / "video" / f"{vid}.npz")["features"])
+    files = {row["vid"]: features / "video" / f"{row['vid']}.npz" for row in rows}
+    clips = {vid: unit_rows(np.load(file)["features"]) for vid, file in files.items()}
     texts = [np.load(features / "text" / f"qid{row['qid']}.npz")["pooler_output"] for row in rows]
     videos = [clips[row["vid"]] for row in rows]
     queries = unit_rows(np.stack(texts))
@@ -251,8 +258,17 @@ def described(split: Split, arm: Arm, setting: Setting) -> Described:
     dark = np.array([setting["dark"], *[unlit] * pattern.shape[1]])
     columns = describe(seen, split.mask, found, CLIP_LENGTH, dark)
     spans = seconds(split, found.row, found.start, found.end)
-    iou = overlaps(spans[:, None], split.windows[found.row])
-    return Described(found, columns, iou.max(axis=1))
+    return Described(found, columns, true_iou(split, found.row, spans))
+
+
+def true_iou(split: Split, row: np.ndarray, spans: np.ndarray) -> np.ndarray:
+    """(n,): the highest IoU a span has with a true window; few queries have more than two."""
+    best = np.zeros(len(row))
+    count = np.isfinite(split.windows[..., 0]).sum(axis=1)[row]
+    for n in range(split.windows.shape[1]):
+        has = np.flatnonzero(count > n)
+        best[has] = np.maximum(best[has], overlaps(spans[has], split.windows[row[has], n]))
+    return best
 
 
 def seconds(split: Split, row: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
@@ -261,26 +277,44 @@ def seconds(split: Split, row: np.ndarray, start: np.ndarray, end: np.ndarray) -
     return np.minimum(spans, split.duration[row, None])
 
 
-def fit(columns: np.ndarray, target: np.ndarray, signs: np.ndarray) -> tuple[np.ndarray, float]:
-    """Weights and offset of least squares with a little ridge, each weight of its allowed sign."""
-    mean, scale = columns.mean(0), columns.std(0) + 1e-9
-    x = (columns - mean) / scale
-    covariance = x.T @ x / len(x) + RIDGE * np.eye(x.shape[1])
-    root = np.linalg.cholesky(covariance)
-    aim = np.linalg.solve(root, x.T @ (target - target.mean()) / len(x))
-    bounds = np.where(signs > 0, 0, -np.inf), np.where(signs < 0, 0, np.inf)
-    weights = lsq_linear(root.T, aim, bounds).x / scale
-    return weights, float(target.mean() - mean @ weights)
+@dataclass(frozen=True)
+class Moments:
+    """What least squares needs of columns x and target y: their count, sums and products."""
+
+    products: np.ndarray  # of [1, x, y] with itself
+
+    @classmethod
+    def of(cls, columns: np.ndarray, target: np.ndarray) -> Moments:
+        joint = np.column_stack([np.ones(len(target)), columns, target])
+        return cls(joint.T @ joint)
+
+    def solve(self, signs: np.ndarray) -> tuple[np.ndarray, float]:
+        """Weights and offset of least squares with a little ridge, each of its allowed sign."""
+        mean = self.products[0] / self.products[0, 0]
+        covariance = self.products / self.products[0, 0] - np.outer(mean, mean)
+        scale = np.sqrt(np.maximum(np.diag(covariance)[1:-1], 0)) + 1e-9
+        x = covariance[1:-1, 1:-1] / np.outer(scale, scale) + RIDGE * np.eye(len(scale))
+        root = np.linalg.cholesky(x)
+        aim = np.linalg.solve(root, covariance[1:-1, -1] / scale)
+        bounds = np.where(signs > 0, 0, -np.inf), np.where(signs < 0, 0, np.inf)
+        weights = lsq_linear(root.T, aim, bounds).x / scale
+        return weights, float(mean[-1] - mean[1:-1] @ weights)
+
+
+def fit(data: Described) -> tuple[np.ndarray, float]:
+    """The rank of a split: weights and offset."""
+    return Moments.of(data.columns, data.iou).solve(data.signs)
 
 
 def out_of_fold(split: Split, data: Described) -> np.ndarray:
     """(n,) predicted IoU, each by a rank fitted on the other folds."""
     fold = split.fold[data.candidates.row]
+    parts = [np.flatnonzero(fold == part) for part in range(FOLDS)]
+    moments = [Moments.of(data.columns[part], data.iou[part]).products for part in parts]
     scores = np.zeros(len(fold))
-    for part in range(FOLDS):
-        inside = fold == part
-        weights, offset = fit(data.columns[~inside], data.iou[~inside], data.signs)
-        scores[inside] = data.columns[inside] @ weights + offset
+    for part, own in zip(parts, moments, strict=True):
+        weights, offset = Moments(sum(moments) - own).solve(data.signs)
+        scores[part] = data.columns[part] @ weights + offset
     return scores
 
 
@@ -294,21 +328,11 @@ def predictions(split: Split, found: Candidates, scores: np.ndarray) -> np.ndarr
     return out
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Per query, in per cent: R1@0.5, R1@0.7 and AP."""
-
-    per_query: np.ndarray  # (Q, 3)
-
-    @classmethod
-    def of(cls, split: Split, predicted: np.ndarray) -> Scores:
-        first = iou_over_hull(predicted[:, :1], split.windows).max(axis=(1, 2))
-        ap = average_precision(predicted, split.windows).mean(axis=1)
-        return cls(100 * np.column_stack([first >= 0.5, first >= 0.7, ap]))
-
-    @property
-    def means(self) -> list[float]:
-        return self.per_query.mean(axis=0).tolist()
+def moment_scores(split: Split, predicted: np.ndarray) -> np.ndarray:
+    """(Q, 3) per query, in per cent: R1@0.5, R1@0.7 and AP."""
+    first = iou_over_hull(predicted[:, :1], split.windows).max(axis=(1, 2))
+    ap = average_precision(predicted[:, :MOMENTS], split.windows).mean(axis=1)
+    return 100 * np.column_stack([first >= 0.5, first >= 0.7, ap])
 
 
 # ------------------------------------------------------------------------------ search
@@ -317,7 +341,7 @@ class Scores:
 JITTER = 0.1
 """Size of a jittered copy's change: relative, absolute for what is in deviations."""
 
-LEADERS, COPIES = 40, 10
+LEADERS, COPIES = 20, 10
 """How many of the best draws are jittered, and how often each."""
 
 MOST = {"D": 0.5, "D_u": 0.5, "D_v": 0.5}
@@ -333,7 +357,9 @@ def jitter(name: str, value: Any, rng: np.random.Generator) -> Any:
         return value
     if name in ("threshold", "dark"):
         return value + JITTER * rng.normal()
-    moved = np.minimum(value * np.exp(JITTER * rng.normal(size=np.shape(value))), MOST.get(name, np.inf))
+    moved = np.minimum(
+        value * np.exp(JITTER * rng.normal(size=np.shape(value))), MOST.get(name, np.inf)
+    )
     if isinstance(value, int):
         return max(1, round(float(moved)))
     return moved.tolist()
@@ -342,7 +368,8 @@ def jitter(name: str, value: Any, rng: np.random.Generator) -> Any:
 def evaluated(split: Split, arm: Arm, setting: Setting) -> list[float]:
     """R1@0.5, R1@0.7, mAP over all of train, each query by a rank that never saw its video."""
     data = described(split, arm, setting)
-    return Scores.of(split, predictions(split, data.candidates, out_of_fold(split, data))).means
+    found = predictions(split, data.candidates, out_of_fold(split, data))
+    return moment_scores(split, found).mean(axis=0).tolist()
 
 
 def objective(scores: list[float]) -> float:
@@ -392,18 +419,24 @@ def read_log(log: Path) -> list[dict[str, Any]]:
 # ------------------------------------------------------------------------- calibration
 
 
-def chosen(log: list[dict[str, Any]]) -> dict[str, Any]:
-    """The best leader by the mean objective of its neighbourhood, itself included."""
-    around: dict[str, list[float]] = {}
+def neighbourhoods(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The leaders of a log, best first by the mean objective of each and its jittered copies."""
+    values: dict[str, list[float]] = {}
     for row in log:
-        around.setdefault(row["draw"].split(".")[0], []).append(by_objective(row))
-    full = [draw for draw, values in around.items() if len(values) > COPIES] or list(around)
-    best = max(full, key=lambda draw: np.mean(around[draw]))
-    [row] = [row for row in log if row["draw"] == best]
-    return {**row, "neighbourhood": float(np.mean(around[best])), "draws": len(log)}
+        values.setdefault(row["draw"].split(".")[0], []).append(by_objective(row))
+    mean = {draw: float(np.mean(v)) for draw, v in values.items() if len(v) > COPIES}
+    leaders = [{**row, "neighbourhood": mean[row["draw"]]} for row in log if row["draw"] in mean]
+    return sorted(leaders, key=lambda row: row["neighbourhood"], reverse=True)
 
 
-def fit_log_odds(x: np.ndarray, y: np.ndarray, least: float) -> tuple[list[float], float]:
+def numbers(x: np.ndarray) -> tuple[float, ...]:
+    """As a file holds them; what is 0 but for rounding is 0."""
+    return tuple(float(n) if abs(n) > 1e-12 else 0.0 for n in x)
+
+
+def fit_log_odds(
+    x: np.ndarray, y: np.ndarray, least: float = 0.0
+) -> tuple[tuple[float, ...], float]:
     """Logistic regression of y (n,) in {0, 1} on x (n, k), weights not below `least`."""
 
     def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
@@ -414,16 +447,16 @@ def fit_log_odds(x: np.ndarray, y: np.ndarray, least: float) -> tuple[list[float
 
     bounds = [(least, None)] * x.shape[1] + [(None, None)]
     w = minimize(loss, np.zeros(x.shape[1] + 1), jac=True, method="L-BFGS-B", bounds=bounds).x
-    return w[:-1].tolist(), float(w[-1])
+    return numbers(w[:-1]), float(w[-1])
 
 
 def fit_saliency(split: Split, seen: np.ndarray) -> SaliencyRates:
     """Whether a clip lies in a true window, from the curves (Q, K, L)."""
     centre = (np.arange(split.mask.shape[1]) + 0.5) * CLIP_LENGTH
     start, end = split.windows[..., 0, None], split.windows[..., 1, None]
-    relevant = ((start <= centre) & (centre < end)).any(axis=1)
+    relevant = np.any((start <= centre) & (centre < end), axis=1)
     x = seen.swapaxes(1, 2)[split.mask]
-    weights, offset = fit_log_odds(x, relevant[split.mask].astype(float), least=0)
+    weights, offset = fit_log_odds(x, relevant[split.mask].astype(float))
     return SaliencyRates(curves=weights, offset=offset)
 
 
@@ -445,25 +478,24 @@ def evidence(split: Split, background: np.ndarray) -> np.ndarray:
 def fit_presence(found: np.ndarray) -> PresenceRates:
     """From evidence (2, Q, k) of shown and not shown queries."""
     shown = np.repeat([1.0, 0.0], found.shape[1])
-    weights, offset = fit_log_odds(found.reshape(-1, found.shape[2]), shown, least=0)
+    weights, offset = fit_log_odds(found.reshape(-1, found.shape[2]), shown)
     return PresenceRates(evidence=weights, offset=offset)
 
 
-def fitted_rates(split: Split, row: dict[str, Any], background: np.ndarray) -> TrainingFreeRates:
+def fitted_rates(split: Split, setting: Setting, background: np.ndarray) -> TrainingFreeRates:
     """The rates file of a setting of the arm `rd`, its rank and calibration fitted on the split."""
-    setting = row["setting"]
     data = described(split, ARMS["rd"], setting)
-    weights, offset = fit(data.columns, data.iou, data.signs)
+    weights, offset = fit(data)
     curve = len(data.signs) // 2 - 1
     seen = curves(split.z, ARMS["rd"].pattern(split, setting))
     found = evidence(split, background)
     return TrainingFreeRates(
         fusion=fusion_rates(setting),
         ranking=RankingRates(
-            inside=weights[:curve],
-            around=weights[curve : 2 * curve],
-            sqrt_seconds=weights[-2],
-            log_seconds=weights[-1],
+            inside=numbers(weights[:curve]),
+            around=numbers(weights[curve : 2 * curve]),
+            sqrt_seconds=float(weights[-2]),
+            log_seconds=float(weights[-1]),
             offset=offset,
             dark=setting["dark"],
             levels=LEVELS,
@@ -475,12 +507,146 @@ def fitted_rates(split: Split, row: dict[str, Any], background: np.ndarray) -> T
     )
 
 
+def choose(split: Split, logs: Path, background: np.ndarray, rates: Path) -> None:
+    """Write the settings that won, and the rates file of `rd`."""
+    winners = {}
+    for name in ARMS:
+        log = read_log(logs / f"{name}.jsonl")
+        winners[name] = {**neighbourhoods(log)[0], "draws": len(log)}
+    CHOSEN.write_text(json.dumps(winners, indent=1) + "\n", encoding="utf-8")
+    row = winners["rd"]
+    made_by = {
+        "command": "benchmarks/training_free.py search, then choose",
+        "data": "QVHighlights-captions train (official test split), MiniLM captions and queries",
+        "queries": len(split),
+        **{key: row[key] for key in ("seed", "draws", "draw")},
+        "train_out_of_fold": dict(zip(MEASURES, row["scores"], strict=False)),
+    }
+    fitted = fitted_rates(split, row["setting"], background)
+    fitted = fitted.model_copy(update={"made_by": made_by})
+    rates.write_text(fitted.model_dump_json(by_alias=True, indent=1) + "\n", encoding="utf-8")
+
+
+# ------------------------------------------------------------------------------ report
+
+
+def first_hits(split: Split, saliency: list[np.ndarray]) -> np.ndarray:
+    """(Q,) 100 where the clip of highest saliency is Very Good to an annotator, else 0."""
+    hits = []
+    for row, scores in zip(split.rows, saliency, strict=True):
+        marks = relevance(row["duration"], row["relevant_clip_ids"], row["saliency_scores"])
+        hits.append(hit_at_one([scores], [marks], SALIENCY_LEVELS["VeryGood"]))
+    return np.array(hits)
+
+
+def real_clips(split: Split, curve: np.ndarray) -> list[np.ndarray]:
+    return [row[mask] for row, mask in zip(curve, split.mask, strict=True)]
+
+
+def arm_on(train: Split, val: Split, arm: Arm, setting: Setting) -> np.ndarray:
+    """(Q, 4) on val, the rank and the saliency of the arm fitted on all of train."""
+    known, asked = described(train, arm, setting), described(val, arm, setting)
+    weights, offset = fit(known)
+    found = predictions(val, asked.candidates, asked.columns @ weights + offset)
+    lit = fit_saliency(train, curves(train.z, arm.pattern(train, setting)))
+    saliency = np.einsum("k,qkl->ql", lit.curves, curves(val.z, arm.pattern(val, setting)))
+    return np.column_stack([moment_scores(val, found), first_hits(val, real_clips(val, saliency))])
+
+
+def readings(split: Split, head: TrainingFree, background: np.ndarray) -> list[Reading]:
+    """What `rdmf query` would answer, query by query."""
+    return [
+        head.read(
+            rows @ query,
+            visual_change(rows),
+            clip_length=CLIP_LENGTH,
+            duration=duration,
+            background=Background.of(rows @ background.T),
+        )
+        for rows, query, duration in zip(split.clips, split.queries, split.duration, strict=True)
+    ]
+
+
+def shipped_on(split: Split, read: list[Reading], grid: bool) -> np.ndarray:
+    """(Q, 4) of the shipped head; its edges as they are, or on the clip grid as the field does."""
+    found = stack([np.column_stack([r.spans, r.raw_scores]) for r in read], 3)
+    found = to_grid(found, CLIP_LENGTH, limit=150.0) if grid else found
+    hits = first_hits(split, [r.saliency_raw for r in read])
+    return np.column_stack([moment_scores(split, found), hits])
+
+
+def bootstrap(differences: np.ndarray) -> list[tuple[float, float]]:
+    """95 % interval of the mean of each column, queries drawn with replacement."""
+    rng = np.random.default_rng(0)
+    draws = rng.integers(len(differences), size=(RESAMPLES, len(differences)))
+    means = np.array([differences[draw].mean(axis=0) for draw in draws])
+    low, high = np.percentile(means, [2.5, 97.5], axis=0)
+    return list(zip(low.tolist(), high.tolist(), strict=True))
+
+
+def auroc(positive: np.ndarray, negative: np.ndarray) -> float:
+    """How often a positive scores above a negative; ties count half."""
+    above = (positive[:, None] > negative).mean() + (positive[:, None] == negative).mean() / 2
+    return float(above)
+
+
+def print_presence(split: Split, rates: TrainingFreeRates, background: np.ndarray) -> None:
+    shown, missing = evidence(split, background)
+    fits = {"shape alone": rates.presence, "over background": rates.presence_over_background}
+    for name, fitted in fits.items():
+        weights = np.array(fitted.evidence)
+        area = auroc(shown[:, : len(weights)] @ weights, missing[:, : len(weights)] @ weights)
+        print(f"presence, own query against another video's, {name}: AUROC {area:.3f}")
+
+
+def report(train: Split, val: Split, background: np.ndarray, rates: Path) -> None:
+    """A table of val for every arm, and how `rd` differs from each."""
+    head = TrainingFree.load(rates)
+    read = readings(val, head, background)
+    winners = json.loads(CHOSEN.read_text(encoding="utf-8"))
+    table = {name: arm_on(train, val, ARMS[name], winners[name]["setting"]) for name in ARMS}
+    table["rdmf query, grid"] = shipped_on(val, read, grid=True)
+    table["rdmf query"] = shipped_on(val, read, grid=False)
+    print(f"val, {len(val)} queries, per cent      " + "  ".join(f"{m:>8}" for m in MEASURES))
+    for name, scores in table.items():
+        print(f"{name:32}" + "  ".join(f"{x:8.2f}" for x in scores.mean(axis=0)))
+    for name in ("diffusion", "gaussian"):
+        difference = table["rd"] - table[name]
+        cells = zip(difference.mean(axis=0), bootstrap(difference), strict=True)
+        print(f"rd - {name}: " + "; ".join(f"{d:+.2f} [{a:+.2f}, {b:+.2f}]" for d, (a, b) in cells))
+    print_presence(val, head.rates, background)
+
+
+# ------------------------------------------------------------------------ command line
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("task", choices=["search", "choose", "report"])
+    parser.add_argument("--features", type=Path, required=True)
+    parser.add_argument("--log", type=Path, default=Path("runs/training_free"))
+    parser.add_argument("--arm", choices=list(ARMS), action="append", help="default: all")
+    parser.add_argument("--draws", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rates", type=Path, default=shipped_rates())
+    return parser.parse_args()
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("what"); parser.add_argument("--features", type=Path); parser.add_argument("--log", type=Path); parser.add_argument("--arm"); parser.add_argument("--draws", type=int, default=300); parser.add_argument("--seed", type=int, default=0)
-    a = parser.parse_args()
-    if a.what == "search":
-        search(load(a.features, "train"), a.arm, a.draws, a.seed, a.log)
+    args = arguments()
+    train = load(args.features, "train")
+    if args.task == "search":
+        args.log.mkdir(parents=True, exist_ok=True)
+        for name in args.arm or ARMS:
+            search(train, name, args.draws, args.seed, args.log / f"{name}.jsonl")
+        return
+    sentences = np.load(args.features / "text" / "background.npz")["pooler_output"]
+    if args.task == "choose":
+        choose(train, args.log, unit_rows(sentences), args.rates)
+    else:
+        report(train, load(args.features, "val"), unit_rows(sentences), args.rates)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Make examples/tour.mp4: photographs in the public domain, each on screen for a while, under a moving camera.
+"""Make examples/tour.mp4: photographs in the public domain, under a moving camera.
 
     pip install av numpy pillow scikit-image
     python examples/make_tour.py [OUT.mp4]

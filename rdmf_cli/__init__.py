@@ -1,18 +1,18 @@
 """rdmf: language-guided video moment retrieval by reaction-diffusion fusion.
 
-    >>> from rdmf_cli import query
-    >>> answer = query("examples/tour.mp4", "the face of a cat")
-    >>> answer.moments[0].start, answer.moments[0].end      # seconds, the best moment first
-    >>> answer.saliency                                     # one number in [0, 1] a clip
+>>> from rdmf_cli import query
+>>> answer = query("examples/tour.mp4", "the face of a cat")
+>>> answer.moments[0].start, answer.moments[0].end      # seconds, the best moment first
+>>> answer.saliency                                     # one number in [0, 1] a clip
 
-    >>> from rdmf_cli import Searcher                       # many questions: load once, ask often
-    >>> search = Searcher(clip_length=1.0)
-    >>> for answer in search.ask("examples/tour.mp4", ["a rocket", "old coins"]):
-    ...     print(answer.query, answer.moments[0].score)
+>>> from rdmf_cli import Searcher                       # many questions: load once, ask often
+>>> search = Searcher(clip_length=1.0)
+>>> for answer in search.ask("examples/tour.mp4", ["a rocket", "old coins"]):
+...     print(answer.query, answer.moments[0].score)
 
-    >>> from rdmf_cli import extract, fuse
-    >>> extract("examples/tour.mp4").rows.shape             # (clips, 384), kept in the cache
-    >>> fuse("examples/tour.mp4", "a rocket").reading.v     # the pattern: (channels, clips)
+>>> from rdmf_cli import extract, fuse
+>>> extract("examples/tour.mp4").rows.shape             # (clips, 384), kept in the cache
+>>> fuse("examples/tour.mp4", "a rocket").reading.v     # the pattern: (channels, clips)
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rdmf_cli.encoders.background import BACKGROUND
+from rdmf_cli.errors import UsageError
 from rdmf_cli.features import (
     FeatureStore,
     VideoFeatures,
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from rdmf_cli.features.extract import Progress
 
 VideoPath = str | PathLike[str]
+
+DEVICES = r"auto|cpu|mps|cuda(:\d+)?"
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class Fused:
 class Searcher:
     """Answers queries on videos. Loads its encoder when it is first needed, and once.
 
-    encoder:     "auto", "embedded", or a model of open_clip: "ARCH/PRETRAINED", "hf-hub:NAME", a file
+    encoder:     "auto", "embedded", or open_clip's: "ARCH/PRETRAINED", "hf-hub:NAME", a file
     checkpoint:  a head's file; None takes the shipped one
     clip_length: seconds
     device:      "auto", "cpu", "cuda", "mps"
@@ -87,6 +91,8 @@ class Searcher:
     ):
         from rdmf_cli.encoders import choose_encoder, load_encoder
 
+        if not re.fullmatch(DEVICES, device):
+            raise UsageError("no such device", device, "take auto, cpu, cuda, cuda:1 or mps")
         choice = choose_encoder(encoder)
         self.note = choice.line() if encoder == "auto" else ""
         self.clip_length = clip_length

@@ -47,7 +47,7 @@ class UsageError(RdmfError):
     exit_code = ExitCode.USAGE
 
 
-class MissingExtra(RdmfError):
+class MissingExtra(RdmfError):  # noqa: N818  (it is the extra that is missing)
     """A feature needs an optional part of the installation."""
 
     def __init__(self, feature: str, extra: str):

@@ -1,6 +1,6 @@
 """Draw docs/figures/flow.svg, the way of the data through rdmf.
 
-    python docs/figures/make_flow.py
+python docs/figures/make_flow.py
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ def text(x: float, y: float, words: str, size: int = 13, colour: str = INK, more
         f'<tspan x="{x}" dy="{0 if i == 0 else size + 3}">{escape(line)}</tspan>'
         for i, line in enumerate(lines)
     )
-    return f'<text x="{x}" y="{y}" font-size="{size}" fill="{colour}" text-anchor="middle" {more}>{spans}</text>'
+    style = f'font-size="{size}" fill="{colour}" text-anchor="middle" {more}'
+    return f'<text x="{x}" y="{y}" {style}>{spans}</text>'
 
 
 def box(x: float, y: float, width: float, height: float, kind: str) -> str:
@@ -57,7 +58,11 @@ def step(index: int, folder: str, does: str, leaves: str, kind: str) -> list[str
     ]
     if leaves:
         after = x + BOX_WIDTH + GAP / 2
-        parts.append(arrow(x + BOX_WIDTH, TOP + BOX_HEIGHT / 2, x + BOX_WIDTH + GAP - 1, TOP + BOX_HEIGHT / 2))
+        parts.append(
+            arrow(
+                x + BOX_WIDTH, TOP + BOX_HEIGHT / 2, x + BOX_WIDTH + GAP - 1, TOP + BOX_HEIGHT / 2
+            )
+        )
         parts.append(text(after, TOP - 8, leaves, 11, FAINT))
     return parts
 
@@ -70,7 +75,13 @@ def draw() -> str:
     parts = [
         text(LEFT + BOX_WIDTH / 2, 26, "video.mp4", 13, more='font-family="monospace"'),
         arrow(LEFT + BOX_WIDTH / 2, 32, LEFT + BOX_WIDTH / 2, TOP - 2),
-        text(LEFT + BOX_WIDTH * 1.5 + GAP, 26, '"a man opens the door"', 13, more='font-family="monospace"'),
+        text(
+            LEFT + BOX_WIDTH * 1.5 + GAP,
+            26,
+            '"a man opens the door"',
+            13,
+            more='font-family="monospace"',
+        ),
         arrow(LEFT + BOX_WIDTH * 1.5 + GAP, 32, LEFT + BOX_WIDTH * 1.5 + GAP, TOP - 2),
     ]
     for index, facts in enumerate(STEPS):
@@ -81,16 +92,36 @@ def draw() -> str:
         text(x + span / 2, below + 39, "the learned form of fusion and moments", 12, FAINT),
         arrow(x + span / 2, below, x + span / 2, TOP + BOX_HEIGHT + 2, dashed=True),
         box(LEFT + BOX_WIDTH + GAP, below, span, 52, "learned"),
-        text(LEFT + BOX_WIDTH + GAP + span / 2, below + 21, "training/   evaluation/", 14, more='font-weight="bold"'),
-        text(LEFT + BOX_WIDTH + GAP + span / 2, below + 39, "data sets, losses, the field's metrics", 12, FAINT),
+        text(
+            LEFT + BOX_WIDTH + GAP + span / 2,
+            below + 21,
+            "training/   evaluation/",
+            14,
+            more='font-weight="bold"',
+        ),
+        text(
+            LEFT + BOX_WIDTH + GAP + span / 2,
+            below + 39,
+            "data sets, losses, the field's metrics",
+            12,
+            FAINT,
+        ),
         arrow(LEFT + BOX_WIDTH + GAP + span, below + 26, x - 2, below + 26, dashed=True),
-        text(width / 2, below + 84, "cli/ calls the public API and renders; nothing imports cli/. A file imports what stands to its left, never to its right.", 12, FAINT),
+        text(
+            width / 2,
+            below + 84,
+            "cli/ calls the public API and renders; nothing imports cli/. "
+            "A file imports what stands to its left, never to its right.",
+            12,
+            FAINT,
+        ),
     ]
     height = below + 100
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}" font-family="DejaVu Sans, Verdana, sans-serif">'
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
+        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" '
+        'markerWidth="7" markerHeight="7" '
         f'orient="auto"><path d="M0 0 L8 4 L0 8 z" fill="{FAINT}"/></marker></defs>'
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>' + "\n".join(parts) + "</svg>\n"
     )

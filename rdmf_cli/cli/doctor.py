@@ -117,7 +117,9 @@ def _self_test() -> tuple[str, str]:
     answer = Searcher(encoder="embedded", cache=False).ask(example_video(), [sentence])[0]
     took = time.perf_counter() - begun
     best = answer.moments[0]
-    said = f'"{sentence}": {best.start:.1f}-{best.end:.1f} s, shown {start:g}-{end:g} s ({took:.1f} s)'
+    said = (
+        f'"{sentence}": {best.start:.1f}-{best.end:.1f} s, shown {start:g}-{end:g} s ({took:.1f} s)'
+    )
     return ("ok" if best.start < end and best.end > start else "failed"), said
 
 

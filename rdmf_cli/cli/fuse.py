@@ -43,7 +43,10 @@ def fuse(
     from rdmf_cli.cli import inputs
     from rdmf_cli.cli.report import extraction_progress, say
 
-    (path,), (query,) = inputs.expand_videos([video]), inputs.split_arguments([video], [sentence], None)[1]
+    (path,), (query,) = (
+        inputs.expand_videos([video]),
+        inputs.split_arguments([video], [sentence], None)[1],
+    )
     first, last = inputs.part(start, end)
     searcher = Searcher(
         encoder=encoder,
@@ -135,6 +138,8 @@ def _in_words(fused: Fused, channel: int, r_star: float) -> str:
 
 
 def _plot(path: Path, fused: Fused, head: TrainingFree, title: str) -> None:
+    import numpy as np
+
     from rdmf_cli.outputs.figure import save_pattern_figure
 
     rows = _analysis(fused, head)
@@ -143,7 +148,7 @@ def _plot(path: Path, fused: Fused, head: TrainingFree, title: str) -> None:
         similarity=fused.similarity,
         change=fused.change,
         r=fused.r,
-        r_star=[row["r*"] for row in rows],
+        r_star=np.array([row["r*"] for row in rows]),
         u_trace=fused.trace.u,
         v_trace=fused.trace.v,
         moments=fused.answer.moments,

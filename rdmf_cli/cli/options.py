@@ -17,7 +17,9 @@ EncoderName = Annotated[
         help="auto, embedded, or a model of open_clip: ARCH/PRETRAINED, hf-hub:NAME, a file.",
     ),
 ]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, mps: where open_clip runs.")]
+Device = Annotated[
+    str, typer.Option("--device", help="auto, cpu, cuda, mps: where open_clip runs.")
+]
 Decoder = Annotated[str, typer.Option("--decoder", help="auto, pyav, ffmpeg or decord.")]
 Checkpoint = Annotated[
     Optional[Path],  # noqa: UP045  (typer reads this at run time on Python 3.10)

@@ -8,10 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import typer
+
 from rdmf_cli.errors import ExitCode, RdmfError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+# click's mistakes of usage, which typer prints; newer typers carry a click of their own.
+_ClickException: type[Exception] = typer.BadParameter.__mro__[2]
 
 
 def debugging() -> bool:
@@ -46,6 +51,8 @@ def errors_reported(as_json: bool) -> Iterator[None]:
         return
     try:
         yield
+    except (typer.Exit, typer.Abort, _ClickException):  # typer says these itself
+        raise
     except RdmfError as error:
         report(error, as_json)
         sys.exit(error.exit_code)

@@ -27,7 +27,7 @@ from rdmf_cli.errors import MissingExtra, RdmfError, UsageError
 if TYPE_CHECKING:
     import torch
 
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = {"float32": "fp32", "bfloat16": "pure_bf16"}  # and open_clip's words for them
 _MAX_CHARACTERS = 4096  # far past any context; one endless word takes quadratic time to tokenise
 _JIT_SCALARS = {"input_resolution", "context_length", "vocab_size"}
 
@@ -38,7 +38,7 @@ class OpenClipEncoder:
     Building one reads no weights and imports no torch; it needs both to be there.
 
     device:    "auto" (cuda, else mps, else cpu) or a name torch knows
-    precision: "bfloat16" is some four times faster on processors with AMX and several times
+    precision: "bfloat16" is two to four times faster on processors with AMX and several times
                slower on others, where it is refused; rows then differ in the third digit
 
     Raises MissingExtra where open_clip is not installed.
@@ -54,7 +54,7 @@ class OpenClipEncoder:
         self.name = blueprint.name
         self.size = blueprint.size
         self.fingerprint = blueprint.fingerprint()
-        if precision != PRECISIONS[0]:
+        if precision != "float32":
             self.fingerprint += f"-{precision}"
         self._blueprint = blueprint
         self._device = device
@@ -113,18 +113,20 @@ class _Model:
     preprocess: Callable[[Any], torch.Tensor]
     tokenizer: Any
     device: torch.device
-    precision: str
+    dtype: torch.dtype
 
     def image_rows(self, images: np.ndarray) -> np.ndarray:
         import torch
 
-        batch = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
-        with self._inference():
+        batch = torch.from_numpy(np.ascontiguousarray(images)).to(self.device, self.dtype)
+        with torch.inference_mode():
             return _to_numpy(self.net.encode_image(batch, normalize=False))
 
     def text_features(self, texts: list[str]) -> tuple[np.ndarray, list[np.ndarray]]:
+        import torch
+
         tokens = self.tokenizer(texts).to(self.device)  # (N, context)
-        with self._inference(), self._states() as states:
+        with torch.inference_mode(), self._states() as states:
             rows = self.net.encode_text(tokens, normalize=False)
             words = self._final_norm(states[-1])[:, : tokens.shape[1]]  # (N, context, W)
         lengths = _token_counts(tokens, self.tokenizer)
@@ -154,14 +156,6 @@ class _Model:
             yield states
         finally:
             hook.remove()
-
-    @contextmanager
-    def _inference(self) -> Iterator[None]:
-        import torch
-
-        low = self.precision == "bfloat16"
-        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=low):
-            yield
 
 
 def _to_numpy(values: torch.Tensor) -> np.ndarray:
@@ -234,14 +228,16 @@ def _product_seconds(dtype: torch.dtype) -> float:
 
 
 def _load(blueprint: Blueprint, device: torch.device, precision: str) -> _Model:
+    import torch
+
     with _quiet(), _offline():
-        net, preprocess, tokenizer = _build(blueprint)
+        net, preprocess, tokenizer = _build(blueprint, precision)
         _fill(net, blueprint)
     net = net.to(device).eval()
-    return _Model(net, preprocess, tokenizer, device, precision)
+    return _Model(net, preprocess, tokenizer, device, getattr(torch, precision))
 
 
-def _build(blueprint: Blueprint) -> tuple[Any, Callable[[Any], Any], Any]:
+def _build(blueprint: Blueprint, precision: str) -> tuple[Any, Callable[[Any], Any], Any]:
     """The model with random weights, its preprocessing and its tokenizer.
 
     open_clip reads them from a folder that holds the blueprint's configuration: what is built
@@ -257,7 +253,10 @@ def _build(blueprint: Blueprint) -> tuple[Any, Callable[[Any], Any], Any]:
             }
             Path(folder, HUB_CONFIG).write_text(json.dumps(content), "utf-8")
             net, _, preprocess = open_clip.create_model_and_transforms(
-                f"local-dir:{folder}", load_weights=False, pretrained_text=False
+                f"local-dir:{folder}",
+                load_weights=False,
+                pretrained_text=False,
+                precision=PRECISIONS[precision],
             )
             tokenizer = open_clip.get_tokenizer(_tokenizer_source(blueprint, folder))
     except ImportError as error:

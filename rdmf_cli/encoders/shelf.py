@@ -73,8 +73,10 @@ def _entry(content: Any) -> Fetched | None:
 
 
 def remember(entry: Fetched) -> None:
-    """Adds one line to the memory."""
+    """Adds one line to the memory, and the hash to those that need no reading of the file."""
     _update(_memory(), entry.name, asdict(entry))
+    path = Path(entry.path)
+    _update(_hashes(), str(path.resolve()), [*_stamp(path), entry.sha256])
 
 
 def find_tagged(weights: Pretrained) -> Path | None:
@@ -156,8 +158,7 @@ def hub_cache() -> Path:
 
 def file_sha256(path: Path) -> str:
     """A file's sha256 in hexadecimal, remembered by path, size and time of change."""
-    facts = path.stat()
-    stamp = [facts.st_size, facts.st_mtime_ns]
+    stamp = _stamp(path)
     key = str(path.resolve())
     known = _read(_hashes()).get(key)
     if known and known[:2] == stamp:
@@ -166,6 +167,11 @@ def file_sha256(path: Path) -> str:
     with suppress(OSError):  # a memory that cannot be written costs time, nothing else
         _update(_hashes(), key, [*stamp, sha256])
     return sha256
+
+
+def _stamp(path: Path) -> list[int]:
+    facts = path.stat()
+    return [facts.st_size, facts.st_mtime_ns]
 
 
 def hash_stream(path: Path) -> hashlib._Hash:

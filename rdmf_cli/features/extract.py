@@ -21,6 +21,7 @@ from rdmf_cli.errors import RdmfError
 from rdmf_cli.features.fingerprint import content_fingerprint
 from rdmf_cli.features.store import FeatureStore
 from rdmf_cli.video.clips import ClipReader, open_clips
+from rdmf_cli.video.info import checked_file
 from rdmf_cli.video.timeline import ClipGrid
 
 FRAME_RULE = "last-before-middle/1"  # part of the cache key: another rule makes other features
@@ -68,6 +69,7 @@ def extract(
     store: where they are looked for first and kept afterwards; None decodes anew and keeps nothing.
     Raises RdmfError for a file that holds no video or cannot be read.
     """
+    path = checked_file(path)
     if store is None:
         return _make(path, encoder, clip_length, decoder, start, end, progress)
     key = _key(path, encoder, clip_length, decoder, start, end)

@@ -1,8 +1,9 @@
-"""The field's feature files, and the one normalisation that training, evaluation and query share."""
+"""The field's feature files, and the one normalisation that all of rdmf shares."""
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -37,7 +38,8 @@ def save_video_features(folder: Path, video_id: str, rows: np.ndarray) -> Path:
             np.savez(file, features=np.asarray(rows, dtype=np.float16))
         os.replace(part, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise RdmfError(
             f"the features cannot be written ({error.strerror})", path, "choose another --out"
         ) from error

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,10 +72,8 @@ class FeatureStore:
         loaded = _read(path)
         if loaded is None:
             return None
-        try:
+        with suppress(OSError):  # a cache that may only be read still serves
             os.utime(path)  # least recently used goes first when the cache is pruned
-        except OSError:  # a cache that may only be read still serves
-            pass
         return loaded
 
     def put(self, key: dict[str, Any], rows: np.ndarray, about: dict[str, Any]) -> Path:
@@ -95,7 +93,8 @@ class FeatureStore:
             part.write_bytes(blob)
             os.replace(part, path)
         finally:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink()
         self.prune(self.limit, keep=path)
         return path
 

@@ -17,6 +17,7 @@ STRONGEST = 3
 LEAST_DEVIATION = 1e-3
 """Smallest deviation of background similarity that is divided by; see `field`."""
 
+
 def strongest(similarity: np.ndarray) -> np.ndarray:
     """(...): mean of the highest similarities over time, the last axis (all, where few); not NaN.
 

@@ -89,9 +89,10 @@ def curves(z: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def coherence(z: np.ndarray, mask: np.ndarray) -> float:
-    """Mean of z_i z_{i+1} over neighbouring clips of one video: what is shown lasts, noise does not.
+    """Mean of z_i z_{i+1} over the neighbouring clips of one video.
 
-    0 without neighbours, near 1 for long bumps, about 0 for noise.
+    What is shown lasts and noise does not: near 1 for long bumps, about 0 for noise, 0 without
+    neighbours.
     """
     both = mask[1:] & mask[:-1]
     return float((z[1:] * z[:-1])[both].sum() / max(both.sum(), 1))

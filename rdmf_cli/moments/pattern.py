@@ -77,7 +77,7 @@ def _runs(pattern: np.ndarray, mask: np.ndarray, levels: int) -> Columns:
 
 
 def _true_runs(above: np.ndarray) -> Columns:
-    """Indices (row, channel, level, first clip, clip after the last) of runs along the last axis."""
+    """Runs along the last axis: (row, channel, level, first clip, clip after the last) of each."""
     none = np.zeros((*above.shape[:-1], 1), dtype=bool)
     padded = np.concatenate([none, above, none], axis=-1)
     *where, start = np.nonzero(padded[..., 1:] & ~padded[..., :-1])

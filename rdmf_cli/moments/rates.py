@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
@@ -13,7 +13,7 @@ from rdmf_cli.fusion import Rates
 from rdmf_cli.moments.types import Record
 from rdmf_cli.resources import PACKAGE
 
-SCHEMA = "rdmf.rates/1"
+SCHEMA: Final = "rdmf.rates/1"
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]

@@ -12,7 +12,7 @@ from rdmf_cli.fusion import Fields
 from rdmf_cli.moments.background import Background, strongest
 from rdmf_cli.moments.field import coherence, curves, fuse, reaction_rates, standardise
 from rdmf_cli.moments.nms import suppress
-from rdmf_cli.moments.pattern import Candidates, level_sets
+from rdmf_cli.moments.pattern import level_sets
 from rdmf_cli.moments.ranking import describe, predicted_iou
 from rdmf_cli.moments.rates import PresenceRates, TrainingFreeRates, load_rates
 
@@ -102,7 +102,9 @@ class TrainingFree:
     def reaction(self, similarity: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
         """(C, L): the reaction rate r of every clip in every channel, as `read` runs it."""
         clips = _Clips.of(similarity, None, mask)
-        return reaction_rates(standardise(clips.similarity, clips.mask), clips.mask, self.rates.fusion)
+        return reaction_rates(
+            standardise(clips.similarity, clips.mask), clips.mask, self.rates.fusion
+        )
 
     def _moments(
         self, z: np.ndarray, v: np.ndarray, mask: np.ndarray, clip_length: float, top_k: int

@@ -14,7 +14,7 @@ import numpy as np
 
 from rdmf_cli.errors import RdmfError
 
-from .decoders import DECODERS, Picture, Scan, Tally, choose, scan
+from .decoders import Picture, Scan, Tally, choose, scan
 from .info import VideoInfo, checked_file
 from .sampling import wanted_frames
 from .timeline import ClipGrid, Timestamp
@@ -52,11 +52,12 @@ class ClipReader:
     """
 
     def __init__(self, scanned: Scan, grid: ClipGrid, decoder: str):
+        """decoder: a name of the registry, or "auto"."""
         self._scan = scanned
         self._tally = Tally()
         self._failed = 0
         self.grid = grid
-        self.decoder = decoder
+        self.decoder, self._decode = choose(decoder, scanned)
 
     @property
     def info(self) -> VideoInfo:
@@ -86,7 +87,7 @@ class ClipReader:
     def __iter__(self) -> Iterator[tuple[int, Frame]]:
         timeline = self._scan.timeline
         wanted = wanted_frames(timeline.shown, timeline.time_base, self.grid)
-        pictures = DECODERS[self.decoder](self._scan, np.unique(wanted), self._tally)
+        pictures = self._decode(self._scan, np.unique(wanted), self._tally)
         with closing(pictures):  # type: ignore[type-var]
             coming, shown = next(pictures, None), None
             for clip, pts in zip(self.grid.indices, wanted.tolist(), strict=True):
@@ -141,12 +142,18 @@ def open_clips(
     grid = ClipGrid(scanned.info.duration, float(clip_length))
     if start is not None or end is not None:
         grid = grid.part(start, end)
-    return ClipReader(scanned, grid, choose(decoder, scanned))
+    return ClipReader(scanned, grid, decoder)
 
 
 VIDEO_SUFFIXES = frozenset(
-    ".3g2 .3gp .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .ts .vob .webm "
-    ".wmv".split()
+    f".{name}"
+    for family in (
+        ("mp4", "m4v", "mov", "3gp", "3g2"),
+        ("mkv", "webm", "ogv"),
+        ("ts", "mts", "m2ts", "mpg", "mpeg", "vob"),
+        ("avi", "wmv", "flv", "mxf", "gif"),
+    )
+    for name in family
 )
 
 
@@ -157,7 +164,9 @@ def find_videos(path: str | os.PathLike[str]) -> list[Path]:
     """
     path = Path(path)
     try:
-        found = sorted(p for p in path.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file())
+        found = sorted(
+            p for p in path.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()
+        )
     except OSError as error:
         raise RdmfError("this directory cannot be listed", path, f"{error.strerror}") from error
     if not found:

@@ -23,6 +23,11 @@ class Orientation:
         turned = (self.transpose, self.mirror_rows)
         return {(False, False): 0, (True, False): 90, (False, True): 180, (True, True): 270}[turned]
 
+    @property
+    def mirrored(self) -> bool:
+        """Whether no turn alone makes the picture right."""
+        return (self.transpose + self.mirror_rows + self.mirror_columns) % 2 == 1
+
     def upright(self, image: np.ndarray) -> np.ndarray:
         """(H, W, 3) as stored → (H, W, 3) or (W, H, 3) as seen, contiguous."""
         if self.transpose:

@@ -22,6 +22,8 @@ KEY, HIDDEN = 1, 2
 
 # AVI stores no presentation times: FFmpeg guesses them, wrongly for H.264 with B-frames.
 UNTIMED_CONTAINERS = {"avi"}
+# No codec holds back more frames than this.
+REORDERED_PACKETS = 16
 USUAL_RATE = Fraction(25)  # where a file does not even tell its frame rate
 
 
@@ -58,6 +60,16 @@ class Timeline:
     def keys(self) -> np.ndarray:
         """Positions of the packets where decoding can begin, ascending, int64 (K,)."""
         return np.flatnonzero((self.flags & KEY != 0) & (self.pts != MISSING))
+
+    @cached_property
+    def has_open_gops(self) -> bool:
+        """Whether some frame is decoded after a key frame and shown before it."""
+        later = np.lib.stride_tricks.sliding_window_view(
+            np.pad(self.pts, (1, REORDERED_PACKETS), constant_values=np.iinfo(np.int64).max),
+            REORDERED_PACKETS,
+        )[2:]
+        earliest = np.where(later == MISSING, np.iinfo(np.int64).max, later).min(axis=1)
+        return bool(np.any(earliest[self.keys] < self.pts[self.keys]))
 
     @property
     def start(self) -> int:
@@ -112,7 +124,7 @@ def _video_stream(container: Any, path: Path) -> Any:
         kinds = {s.type for s in container.streams}
         held = "only sound" if "audio" in kinds else "no pictures"
         raise RdmfError(f"holds {held}, no video stream", path, "name a file that has a picture")
-    return max(streams, key=lambda s: (s.codec_context is not None and s.width * s.height))
+    return max(streams, key=lambda s: s.codec_context is not None and s.width * s.height)
 
 
 def _is_cover(stream: Any) -> bool:

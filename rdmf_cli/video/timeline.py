@@ -117,7 +117,8 @@ class ClipGrid:
             raise UsageError(f"the part from {start:g} s to {end:g} s is empty", "--start/--end")
         if start > 0 and start >= self.duration:
             raise UsageError(
-                f"the part begins at {start:g} s, the video ends at {self.duration:.1f} s", "--start"
+                f"the part begins at {start:g} s, the video ends at {self.duration:.1f} s",
+                "--start",
             )
         first = min(math.floor(exact(start) / exact(self.clip_length)), self.count - 1)
         last = self.count

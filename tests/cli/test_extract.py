@@ -24,7 +24,8 @@ def test_the_fields_layout(run, video, tmp_path):
     assert rows.dtype == np.float16
     assert len(rows) == 6
     assert np.isfinite(rows).all()
-    assert not np.allclose(np.linalg.norm(rows.astype(float), axis=1), 1)  # as the encoder gives them
+    lengths = np.linalg.norm(rows.astype(float), axis=1)
+    assert not np.allclose(lengths, 1)  # as the encoder gives them
 
 
 def test_one_bad_file_of_several(run, video, tmp_path):

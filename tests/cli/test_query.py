@@ -21,8 +21,8 @@ def lines(text: str) -> list[dict]:
 
 
 def same_but_for_this_run(answer: dict) -> dict:
-    features = {k: v for k, v in answer["features"].items() if k not in ("cached", "frames_decoded")}
-    return {**answer, "timings": {}, "features": features}
+    of_this_run = {"cached": None, "frames_decoded": None}
+    return {**answer, "timings": {}, "features": {**answer["features"], **of_this_run}}
 
 
 def test_the_readmes_question(run, tour):
@@ -153,8 +153,6 @@ def test_csv_has_a_row_a_moment(run, video):
 
 
 def test_which_encoder_answers_is_said_once_on_stderr(run, video):
-    result = run("query", video, "a", "-q", "b", "--json")
-    assert result.returncode == 1  # "a" is taken for a video here, as --query says
     result = run("query", video, "-q", "a dog", "-q", "a cat")
     assert sum("encoder" in line for line in result.stderr.splitlines()) == 1
 
@@ -174,5 +172,5 @@ def test_times_as_people_write_them(text, value):
 
 @pytest.mark.parametrize("text", ["", "a", "1:2:3:4", "-3", "nan", "inf", "1e9"])
 def test_what_is_no_time_is_said(text):
-    with pytest.raises(UsageError, match="--start .* is not a time"):
+    with pytest.raises(UsageError, match=r"--start .* is not a time"):
         seconds(text, "--start")

@@ -178,7 +178,7 @@ class TestFailures:
     def test_two_at_once_do_not_mix(self, hub: Hub, target: Path) -> None:
         target.parent.mkdir()
         with (
-            FileLock(target.parent / f".{target.name}.lock"),
+            FileLock(target.with_name(".lock")),
             pytest.raises(RdmfError, match="another process"),
         ):
             download(plain(hub), target)

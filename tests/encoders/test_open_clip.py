@@ -352,14 +352,14 @@ class TestDevicesAndPrecision:
         with pytest.raises(UsageError, match="choose one of: auto, cpu"):
             load_encoder(str(plain.folder), device=device).encode_texts(["a"])
 
-    def test_bfloat16_is_close_or_refused_for_being_slower(self, plain: TinyClip) -> None:
-        encoder = load_encoder(str(plain.folder), "cpu", "bfloat16")
-        assert encoder.fingerprint != load_encoder(str(plain.folder)).fingerprint
+    def test_bfloat16_is_close_or_refused_for_being_slower(self, model: TinyClip) -> None:
+        encoder = load_encoder(str(model.folder), "cpu", "bfloat16")
+        assert encoder.fingerprint != load_encoder(str(model.folder)).fingerprint
         told = _rows_or_refusal(encoder)
         if isinstance(told, str):
             assert "slower than float32" in told
             return
-        exact = plain.image_rows(frames(4))
+        exact = model.image_rows(frames(4))
         lengths = np.linalg.norm(told, axis=1) * np.linalg.norm(exact, axis=1)
         assert ((told * exact).sum(1) / lengths > 0.999).all()
 

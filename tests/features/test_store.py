@@ -1,4 +1,4 @@
-"""The feature cache: what is put is got, whole or not at all; damage is noticed; size is bounded."""
+"""The feature cache: what is put is got; damage is noticed; size is bounded."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ def test_a_damaged_entry_is_not_trusted(store: FeatureStore, damage: str):
     blob = bytearray(path.read_bytes())
     if damage == "flip":
         blob[-3] ^= 0x40
-    path.write_bytes({"cut": blob[:-5], "flip": blob, "empty": b"", "text": b"not a tensor"}[damage])
+    spoilt = {"cut": blob[:-5], "flip": blob, "empty": b"", "text": b"not a tensor"}
+    path.write_bytes(spoilt[damage])
     assert store.get(KEY) is None
     store.put(KEY, rows(value=2), {})
     assert np.array_equal(store.get(KEY)[0], rows(value=2))

@@ -56,7 +56,12 @@ def test_the_gpu_kernel_is_the_reference_in_tritons_interpreter() -> None:
         return
     done = subprocess.run(
         [sys.executable, str(HERE / "fused.py"), "triton"],
-        env={**os.environ, "TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": ""},
+        env={
+            **os.environ,
+            "TRITON_INTERPRET": "1",
+            "CUDA_VISIBLE_DEVICES": "",
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        },
         capture_output=True,
         text=True,
         timeout=300,

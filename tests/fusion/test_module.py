@@ -96,7 +96,8 @@ def saved_bytes(backend: str, steps: int) -> int:
 
 def test_what_training_keeps_does_not_grow_with_the_steps() -> None:
     assert saved_bytes("tiled", 40) == saved_bytes("tiled", 5)
-    assert saved_bytes("tiled", 40) < 8 * B * C * 400 * 4  # a handful of fields
+    field = B * C * 400 * 4
+    assert saved_bytes("tiled", 40) < 9 * field  # u, v, u0, r, their scaled copies, and rates
     assert saved_bytes("reference", 40) > 5 * saved_bytes("tiled", 40)
 
 
@@ -166,7 +167,7 @@ def test_rates_are_learned_without_tuning() -> None:
         loss = (student(u, v, u0=u0, r=r).v - wanted).square().mean()
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(loss.item())
     assert losses[-1] < 0.1 * losses[0]
 
 

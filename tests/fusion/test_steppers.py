@@ -91,9 +91,7 @@ def test_the_error_is_of_the_order_the_scheme_claims(stepper: str) -> None:
 
     def after(steps: int) -> np.ndarray:
         rates = Rates(D_u=0.3, D_v=0.1, F=0.06, k=0.05, dt=time / steps)
-        return evolve(
-            1 - start, start, u0=1.0, r=1.0, rates=rates, steps=steps, stepper=stepper
-        ).v
+        return evolve(1 - start, start, u0=1.0, r=1.0, rates=rates, steps=steps, stepper=stepper).v
 
     coarse, middle, fine = (after(n) for n in (256, 512, 1024))
     observed = np.log2(np.abs(coarse - middle).max() / np.abs(middle - fine).max())
@@ -223,9 +221,7 @@ def test_bfloat16_is_computed_in_float32() -> None:
 
 def test_the_trace_holds_every_state() -> None:
     case = Case(9, CHANNELS, 12)
-    history = evolve(
-        case.u, case.v, u0=1.0, r=1.0, rates=TURING, steps=5, trace=True
-    )
+    history = evolve(case.u, case.v, u0=1.0, r=1.0, rates=TURING, steps=5, trace=True)
     assert history.v.shape == (6, 2, CHANNELS, 12)
     np.testing.assert_array_equal(history.v[0], case.v)
     for steps in (1, 5):

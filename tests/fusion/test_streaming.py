@@ -77,9 +77,7 @@ def test_float32_agrees_to_a_millionth() -> None:
 def test_torch_streams_too() -> None:
     u, v, u0 = torch.rand(3, 2, 50, dtype=torch.float64)
     stream = Stream(TURING, steps=5, dilations=(2,))
-    ready = [
-        stream.push(u[:, p], v[:, p], u0=u0[:, p], r=1.0) for p in chunks(50, [9])
-    ]
+    ready = [stream.push(u[:, p], v[:, p], u0=u0[:, p], r=1.0) for p in chunks(50, [9])]
     got = torch.cat([fields.v for fields in [*ready, stream.close()]], -1)
     whole = evolve(u, v, u0=u0, r=1.0, rates=TURING, steps=5, dilations=(2,))
     assert torch.equal(got, whole.v)

@@ -205,6 +205,7 @@ def export_text(args: argparse.Namespace) -> dict[str, float]:
     pieces = json.loads((args.work / "pieces.json").read_text())
     tower = TextTower(TextShape(len(pieces)))
     tower.load_state_dict(state)
+    torch.save(state, args.work / "text-shipped.pt")
     generator = torch.Generator().manual_seed(0)
     example = torch.randint(4, len(pieces), (8, 12), generator=generator)
     graph = TextGraph(tower)
@@ -224,7 +225,8 @@ def main() -> None:
     parser.add_argument("--strength", type=float, default=0.0, help="0: mean only, 1: covariance")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.basicConfig(format="%(asctime)s %(message)s")
+    log.setLevel(logging.INFO)
     metrics: dict[str, object] = {}
     files: dict[str, str] = {}
     if args.image:

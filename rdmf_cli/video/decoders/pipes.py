@@ -1,0 +1,14 @@
+"""Pictures that come through a pipe."""
+
+from __future__ import annotations
+
+from typing import IO
+
+import numpy as np
+
+
+def read_image(pipe: IO[bytes], height: int, width: int) -> np.ndarray | None:
+    """The next height * width * 3 bytes as uint8 (H, W, 3), writable; None where they end early."""
+    image = np.empty((height, width, 3), np.uint8)
+    read = pipe.readinto(image.data.cast("B"))  # type: ignore[attr-defined]
+    return image if read == image.nbytes else None

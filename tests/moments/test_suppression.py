@@ -1,0 +1,70 @@
+"""Overlap and non-maximum suppression."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rdmf_cli.moments import overlaps, suppress
+
+SPANS = st.lists(
+    st.tuples(st.integers(0, 2), st.integers(0, 20), st.integers(1, 20), st.integers(0, 5)),
+    max_size=30,
+)
+
+
+def arrays_of(drawn):
+    drawn = sorted(drawn, key=lambda d: d[0])
+    row = np.array([d[0] for d in drawn], int)
+    spans = np.array([(d[1], d[1] + d[2]) for d in drawn], float).reshape(-1, 2)
+    return row, spans, np.array([d[3] for d in drawn], float)
+
+
+@given(SPANS, st.floats(0.05, 1), st.integers(0, 12))
+def test_what_stays_is_sorted_apart_and_covers_what_went(drawn, overlap, most):
+    row, spans, scores = arrays_of(drawn)
+    rows, kept = suppress(row, spans, scores, overlap, most)
+    np.testing.assert_array_equal(rows, row[kept])
+    for video in set(row.tolist()):
+        best = kept[rows == video]
+        assert len(best) <= most
+        assert np.all(np.diff(scores[best]) <= 0)
+        pairs = overlaps(spans[best][:, None], spans[best])
+        assert np.all(pairs[~np.eye(len(best), dtype=bool)] < overlap)
+        if len(best) < most:
+            gone = np.setdiff1d(np.flatnonzero(row == video), best)
+            covered = overlaps(spans[gone][:, None], spans[best]) >= overlap
+            better = scores[best] >= scores[gone][:, None]
+            assert np.all((covered & better).any(axis=1))
+
+
+def test_of_equal_scores_the_first_stays():
+    spans = np.array([[0, 10], [1, 11], [30, 40.0]])
+    _, kept = suppress(np.zeros(3, int), spans, np.ones(3), 0.5, 10)
+    assert kept.tolist() == [0, 2]
+
+
+def test_rows_without_candidates_are_fine():
+    rows, kept = suppress(np.array([2, 5]), np.array([[0, 1], [0, 1.0]]), np.ones(2), 0.5, 3)
+    assert rows.tolist() == [2, 5]
+    assert kept.tolist() == [0, 1]
+    rows, kept = suppress(np.zeros(0, int), np.zeros((0, 2)), np.zeros(0), 0.5, 3)
+    assert len(rows) == len(kept) == 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "iou"),
+    [
+        ([0, 10], [0, 10], 1.0),
+        ([0, 10], [5, 15], 1 / 3),
+        ([0, 10], [10, 20], 0.0),
+        ([0, 10], [30, 40], 0.0),
+        ([0, 10], [2, 4], 0.2),
+        ([3, 3], [3, 3], 0.0),
+    ],
+)
+def test_overlap(one, other, iou):
+    assert overlaps(np.array(one, float), np.array(other, float)) == pytest.approx(iou)
+    assert overlaps(np.array(other, float), np.array(one, float)) == pytest.approx(iou)
