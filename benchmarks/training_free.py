@@ -278,13 +278,13 @@ def seconds(split: Split, row: np.ndarray, start: np.ndarray, end: np.ndarray) -
 
 
 @dataclass(frozen=True)
-class Moments:
+class NormalEquations:
     """What least squares needs of columns x and target y: their count, sums and products."""
 
     products: np.ndarray  # of [1, x, y] with itself
 
     @classmethod
-    def of(cls, columns: np.ndarray, target: np.ndarray) -> Moments:
+    def of(cls, columns: np.ndarray, target: np.ndarray) -> NormalEquations:
         joint = np.column_stack([np.ones(len(target)), columns, target])
         return cls(joint.T @ joint)
 
@@ -303,17 +303,17 @@ class Moments:
 
 def fit(data: Described) -> tuple[np.ndarray, float]:
     """The rank of a split: weights and offset."""
-    return Moments.of(data.columns, data.iou).solve(data.signs)
+    return NormalEquations.of(data.columns, data.iou).solve(data.signs)
 
 
 def out_of_fold(split: Split, data: Described) -> np.ndarray:
     """(n,) predicted IoU, each by a rank fitted on the other folds."""
     fold = split.fold[data.candidates.row]
     parts = [np.flatnonzero(fold == part) for part in range(FOLDS)]
-    moments = [Moments.of(data.columns[part], data.iou[part]).products for part in parts]
+    products = [NormalEquations.of(data.columns[part], data.iou[part]).products for part in parts]
     scores = np.zeros(len(fold))
-    for part, own in zip(parts, moments, strict=True):
-        weights, offset = Moments(sum(moments) - own).solve(data.signs)
+    for part, own in zip(parts, products, strict=True):
+        weights, offset = NormalEquations(sum(products) - own).solve(data.signs)
         scores[part] = data.columns[part] @ weights + offset
     return scores
 

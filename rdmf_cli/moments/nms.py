@@ -7,10 +7,10 @@ import numpy as np
 
 def overlaps(spans: np.ndarray, others: np.ndarray) -> np.ndarray:
     """IoU of spans (..., 2) [start, end], broadcast against each other; 0 where both are empty."""
-    start, end, other_start, other_end = spans[..., 0], spans[..., 1], others[..., 0], others[..., 1]
-    common = np.minimum(end, other_end) - np.maximum(start, other_start)
-    np.maximum(common, 0.0, out=common)
-    union = (end - start) + (other_end - other_start) - common
+    first = np.maximum(spans[..., 0], others[..., 0])
+    last = np.minimum(spans[..., 1], others[..., 1])
+    common = np.asarray(np.maximum(last - first, 0.0))
+    union = (spans[..., 1] - spans[..., 0]) + (others[..., 1] - others[..., 0]) - common
     return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
 
 

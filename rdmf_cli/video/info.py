@@ -98,7 +98,9 @@ def header_warnings(claims: Claims, timeline: Timeline) -> tuple[str, ...]:
     """Sentences on where the header disagrees with the packets, or the packets end early."""
     found, seconds = [], timeline.seconds
     if timeline.broken:
-        found.append(f"reading stopped after {seconds:.1f} s ({timeline.broken}): damaged file")
+        found.append(
+            f"{timeline.broken}, after {seconds:.1f} s of video (the file may be cut short)"
+        )
     for claim in _odd_claims(claims, timeline):
         hint = "the file may be cut short" if claim > seconds else "the header is wrong"
         found.append(

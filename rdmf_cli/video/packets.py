@@ -36,7 +36,7 @@ class Timeline:
     ordered:  the file carries no presentation times; frames come in display order, and the k-th
               frame is shown at the k-th time of `shown`
     last_duration: ticks that the last frame is shown for, 0 where unknown
-    broken:   what ended the reading before the end of the file, empty if nothing did
+    broken:   how the file shows that it ends too early, empty if it does not
     """
 
     pts: np.ndarray
@@ -141,15 +141,18 @@ def packets(container: Any, stream: Any) -> Iterator[Any]:
 
 def read_timeline(container: Any, stream: Any) -> Timeline:
     """Demux a freshly opened file to its end; damage ends the reading and is noted."""
-    columns, broken = [array("q") for _ in range(4)], ""
+    incomplete = False
+    columns, broken = [array("q") for _ in range(4)], _odd_end(container)
     try:
         for packet in packets(container, stream):
+            incomplete = packet.is_corrupt
             flags = KEY * packet.is_keyframe | HIDDEN * packet.is_discard
             row = (_known(packet.pts), _known(packet.dts), flags, packet.duration or 0)
             for column, value in zip(columns, row, strict=True):
                 column.append(value)
+        broken = "the last packet is incomplete" if incomplete else broken
     except FFmpegError as error:
-        broken = reason(error)
+        broken = f"the file cannot be read further ({reason(error)})"
     return timeline_of(
         *(np.array(column, np.int64) for column in columns),
         time_base=stream.time_base,
@@ -157,6 +160,17 @@ def read_timeline(container: Any, stream: Any) -> Timeline:
         broken=broken,
         rate=stream.average_rate,
     )
+
+
+# ISO/IEC 13818-1 has packets of 188 bytes; disc and broadcast formats add to each.
+TRANSPORT_PACKET_SIZES = (188, 192, 204)
+
+
+def _odd_end(container: Any) -> str:
+    """A transport stream states no duration, but it should end with a whole packet."""
+    whole = any(container.size % size == 0 for size in TRANSPORT_PACKET_SIZES)
+    odd = container.format.name == "mpegts" and not whole
+    return "the file ends inside a transport packet" if odd else ""
 
 
 def _known(ticks: int | None) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import total_ordering
+from functools import lru_cache, total_ordering
 
 from rdmf_cli.errors import UsageError
 
@@ -127,6 +127,7 @@ class ClipGrid:
         return replace(self, first=first, last=max(last, first + 1))
 
 
+@lru_cache(maxsize=1024)
 def exact(seconds: float | Fraction) -> Fraction:
     """The decimal number that a person means by a float: 0.1 is one tenth."""
     return seconds if isinstance(seconds, Fraction) else Fraction(str(seconds))

@@ -67,11 +67,15 @@ def test_a_changed_file_is_refused_by_name(folder: Path, name: str) -> None:
 @pytest.mark.parametrize("name", [IMAGE_TOWER, TEXT_TOWER, PIECES])
 def test_a_missing_file_is_named_and_its_remedy_told(folder: Path, name: str) -> None:
     (folder / name).unlink()
-    encoder = EmbeddedEncoder(folder)
     with pytest.raises(RdmfError, match=f"{name}.*missing") as caught:
-        encoder.encode_images(frames(1))
-        encoder.encode_texts(["a dog"])
+        load_weights(name, folder)
     assert "install" in caught.value.todo
+
+
+def test_the_encoder_checks_what_it_loads(folder: Path) -> None:
+    (folder / TEXT_TOWER).write_bytes(b"something else")
+    with pytest.raises(RdmfError, match=TEXT_TOWER):
+        EmbeddedEncoder(folder).encode_texts(["a dog"])
 
 
 def test_without_a_manifest_there_is_no_encoder(folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdmf_cli.moments import overlaps, suppress
@@ -22,6 +22,7 @@ def arrays_of(drawn):
     return row, spans, np.array([d[3] for d in drawn], float)
 
 
+@settings(deadline=None)
 @given(SPANS, st.floats(0.05, 1), st.integers(0, 12))
 def test_what_stays_is_sorted_apart_and_covers_what_went(drawn, overlap, most):
     row, spans, scores = arrays_of(drawn)

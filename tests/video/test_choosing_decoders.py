@@ -16,9 +16,7 @@ from rdmf_cli.video import open_clips, probe
 from rdmf_cli.video.decoders import Picture, Scan, Tally, decord, ffmpeg, pyav
 
 PLAIN = Recipe("plain", "libx264", "mp4", b_frames=2)
-VP9 = Recipe(
-    "plain_vp9", "libvpx-vp9", "webm", options={"deadline": "realtime", "cpu-used": "8"}
-)
+VP9 = Recipe("plain_vp9", "libvpx-vp9", "webm", options={"deadline": "realtime", "cpu-used": "8"})
 WANTED_OF_PLAIN = [24, 74, 124]
 
 

@@ -15,7 +15,7 @@ from rdmf_cli.video import ClipGrid, Timestamp
 from rdmf_cli.video.packets import HIDDEN, KEY, Timeline
 from rdmf_cli.video.sampling import plan_runs, wanted_frames
 
-seconds = st.integers(0, 4_000_000).map(lambda ms: ms / 1000)
+seconds = st.integers(0, 400_000).map(lambda ms: ms / 1000)
 clip_lengths = st.sampled_from([2.0, 1.0, 0.5, 0.1667, 4.0, 0.1])
 
 
@@ -127,4 +127,4 @@ def test_runs_hold_every_wanted_frame_and_all_it_leans_on(
         held = timeline.pts[run.start : run.stop]
         assert timeline.flags[run.start] & KEY
         assert set(run.wanted) <= set(held.tolist())
-        assert timeline.pts[run.start] <= min(run.wanted)
+        assert run.start == 0 or timeline.pts[run.start] <= min(run.wanted)

@@ -106,11 +106,11 @@ def plain(pixels: np.ndarray, side: int) -> np.ndarray:
 class Batches:
     """Batch number n, the same for every run of one seed; a thread prepares the next ones."""
 
-    def __init__(self, work: Path, side: int, seed: int):
+    def __init__(self, work: Path, side: int, seed: int, rows: str = "photo_rows"):
         self.photos, self.side, self.seed = Photos(work), side, seed
         texts = json.loads((work / "photo_sentences.json").read_text())
         place = {text: i for i, text in enumerate(texts)}
-        self.text_rows = torch.from_numpy(np.load(work / "photo_rows.npy").astype(np.float32))
+        self.text_rows = torch.from_numpy(np.load(work / f"{rows}.npy").astype(np.float32))
         self.own = [[place[text] for text in row.sentences] for row in self.photos.rows]
         self.train = np.array(self.photos.of("train"))
         weight = np.array([WEIGHTS.get(self.photos.rows[i].source, 0.6) for i in self.train])
@@ -241,7 +241,7 @@ def groups(tower: ImageTower, frozen: int, rate: float) -> list[dict]:
 def train(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
-    batches, loss_of = Batches(args.work, args.side, args.seed), Loss()
+    batches, loss_of = Batches(args.work, args.side, args.seed, args.rows), Loss()
     tower = start_image_tower()
     log_scale = torch.nn.Parameter(torch.tensor(math.log(20.0)))
     if args.start:
@@ -300,6 +300,11 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="what data.py wrote")
     parser.add_argument("--out", required=True, help="the name of this run")
     parser.add_argument("--start", help="begin with the weights of this run")
+    parser.add_argument(
+        "--rows",
+        default="photo_rows",
+        help="photo_rows: the teacher's; photo_rows-NAME: text run NAME's",
+    )
     parser.add_argument("--images", type=int, default=100_000, help="how many views to see")
     parser.add_argument("--side", type=int, default=160, help="pixels")
     parser.add_argument("--frozen", type=int, default=0, help="keep the first blocks as they are")

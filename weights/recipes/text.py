@@ -178,7 +178,9 @@ def text_rows(tower: TextTower, cut: WordPieces, texts: list[str]) -> torch.Tens
         ids = [cut(texts[i]) for i in part]
         longest = max(map(len, ids))
         padded = torch.tensor([row + [0] * (longest - len(row)) for row in ids])
-        rows[part] = F.normalize(mean_state(tower(padded), padded), dim=-1)
+        with torch.autocast("cpu", torch.bfloat16):
+            states = tower(padded)
+        rows[part] = F.normalize(mean_state(states.float(), padded), dim=-1)
     return rows
 
 
@@ -194,6 +196,15 @@ def look(tower: TextTower, cut: WordPieces, data: Path, cache: Path) -> dict[str
     above = np.triu_indices(len(texts), 1)
     rank = spearmanr((mine @ mine.T).numpy()[above], (theirs @ theirs.T).numpy()[above])
     return {"cosine": (mine * theirs).sum(1).mean().item(), "spearman": float(rank.statistic)}
+
+
+def write_photo_rows(tower: TextTower, cut: WordPieces, work: Path, out: str) -> None:
+    """The rows of the photographs' sentences, for image.py: what queries will be made of."""
+    texts = json.loads((work / "photo_sentences.json").read_text())
+    file = work / f"photo_rows-{out}.npy"
+    with open(file.with_suffix(".part"), "wb") as part:
+        np.save(part, text_rows(tower, cut, texts).half().numpy())
+    os.replace(file.with_suffix(".part"), file)
 
 
 # ---------------------------------------------------------------- training
@@ -250,6 +261,7 @@ def train(args: argparse.Namespace) -> None:
         if step % LOOK_EVERY == 0 or step == steps:
             found = look(kept, lessons.cut, args.data, args.work / "val_queries.npy")
             log.info("unseen queries at step %d: %s", step, found)
+    write_photo_rows(kept, lessons.cut, args.work, args.out)
 
 
 def main() -> None:

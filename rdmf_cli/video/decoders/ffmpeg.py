@@ -95,7 +95,7 @@ def scan(path: Path) -> Scan:
 
 
 def _info(path: Path, timeline: Timeline, log: str, width: int, height: int) -> VideoInfo:
-    turned = re.search(r"displaymatrix: rotation of (-?\d+)", log)
+    turned = re.search(r"(?i)display ?matrix: rotation of (-?\d+)", log)
     return VideoInfo(
         path=path,
         duration=timeline.seconds,
