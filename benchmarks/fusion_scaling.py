@@ -188,7 +188,15 @@ def timed(
         if repetition and time.perf_counter() - begun > args.patience:
             break
     return [
-        Cell(name, length, mode, min(took[name]), True, len(took[name]), memory(name, length, mode, args))
+        Cell(
+            name,
+            length,
+            mode,
+            min(took[name]),
+            True,
+            len(took[name]),
+            memory(name, length, mode, args),
+        )
         if name in took
         else Cell(name, length, mode, expected[name] or 0.0, False, 0)
         for name in encoders
@@ -263,7 +271,9 @@ def summary(cells: list[Cell]) -> list[str]:
             if cell.mode == mode and cell.encoder != "rd":
                 ratio = cell.seconds / mine[cell.clips].seconds
                 word = "measured" if cell.measured else "extrapolated"
-                lines.append(f"  {cell.clips:>7,} clips: rd is {ratio:,.1f}x {cell.encoder} ({word})")
+                lines.append(
+                    f"  {cell.clips:>7,} clips: rd is {ratio:,.1f}x {cell.encoder} ({word})"
+                )
     return lines
 
 
@@ -280,9 +290,9 @@ def bandwidth(args: argparse.Namespace) -> list[str]:
     u, v, u0, r = torch.rand(4, 1, WIDTH, length, device=device)
     values = (0.4, 0.1, 0.05, 0.1, 1.0)
     rates = StepRates(*(torch.full((WIDTH, 1), x, device=device) for x in values))
-    chain = Chain.of(v, dilations=(1,))
-    problem = (Fields(u, v), Drive(u0, r), rates, chain, STEPS)
-    compiled = torch.compile(kernels.reference)
+    groups = [kernels.Group(slice(0, WIDTH), Chain.of(v, dilations=(1,)))]
+    problem = (Fields(u, v), Drive(u0, r), rates, groups, STEPS)
+    compiled = torch.compile(kernels.BACKENDS["reference"])
     ways: dict[str, Callable[[], object]] = {
         "copy": lambda: u.clone(),
         "triton": lambda: kernels.run("triton", *problem),

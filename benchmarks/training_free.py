@@ -60,6 +60,7 @@ from rdmf_cli.moments.training_free import Reading, TrainingFree
 CLIP_LENGTH = 2.0  # seconds, of QVHighlights
 LEVELS = 16
 OVERLAP = 0.7
+REDUNDANCY = 0.2
 MOMENTS = 10  # a query; what the metric looks at
 FOLDS = 5
 RIDGE = 1e-3  # of the standardised columns' covariance
@@ -321,10 +322,10 @@ def out_of_fold(split: Split, data: Described) -> np.ndarray:
 def predictions(split: Split, found: Candidates, scores: np.ndarray) -> np.ndarray:
     """(Q, 10, 3) [start, end, score], NaN padded: the moments that stay after NMS."""
     spans = seconds(split, found.row, found.start, found.end)
-    row, kept = suppress(found.row, spans, scores, OVERLAP, MOMENTS)
+    row, kept, left = suppress(found.row, spans, scores, OVERLAP, MOMENTS, REDUNDANCY)
     rank = np.arange(len(row)) - np.searchsorted(row, row)
     out = np.full((len(split), MOMENTS, 3), np.nan)
-    out[row, rank] = np.column_stack([spans[kept], scores[kept]])
+    out[row, rank] = np.column_stack([spans[kept], left])
     return out
 
 
@@ -500,6 +501,7 @@ def fitted_rates(split: Split, setting: Setting, background: np.ndarray) -> Trai
             dark=setting["dark"],
             levels=LEVELS,
             overlap=OVERLAP,
+            redundancy=REDUNDANCY,
         ),
         saliency=fit_saliency(split, seen),
         presence=fit_presence(found[..., :1]),
@@ -628,7 +630,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--features", type=Path, required=True)
     parser.add_argument("--log", type=Path, default=Path("runs/training_free"))
     parser.add_argument("--arm", choices=list(ARMS), action="append", help="default: all")
-    parser.add_argument("--draws", type=int, default=1000)
+    parser.add_argument("--draws", type=int, default=700)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rates", type=Path, default=shipped_rates())
     return parser.parse_args()

@@ -1,4 +1,4 @@
-"""What all tests share: a cache of their own, and the example video."""
+"""What all tests share: folders of their own, and the example video."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from rdmf_cli.resources import example_video
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No test reads or fills the user's cache."""
+    """No test reads or fills the user's cache, or what the user has fetched."""
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("RDMF_CACHE_DIR", str(folder))
+    monkeypatch.setenv("RDMF_DATA_DIR", str(tmp_path_factory.mktemp("data")))
     return folder
 
 

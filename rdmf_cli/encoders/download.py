@@ -92,7 +92,7 @@ def _writing(target: Path) -> Iterator[None]:
     """Holds the target for this process; turns what a disk may refuse into our error."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(target.with_name(".lock"), blocking=False):
+        with FileLock(target.with_name(".lock"), timeout=0):
             yield
     except Timeout as error:
         raise RdmfError("another process is fetching this file", target, "wait for it") from error

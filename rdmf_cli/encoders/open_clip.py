@@ -95,10 +95,23 @@ class OpenClipEncoder:
 
     @cached_property
     def _loaded(self) -> _Model:
+        _check_imports(self.name)
         device = _device(self._device)
         if self._precision == "bfloat16" and device.type == "cpu":
             _check_bfloat16_pays()
         return _load(self._blueprint, device, self._precision)
+
+
+def _check_imports(name: str) -> None:
+    """Builds of torch and torchvision that do not fit fail when they are imported, in many ways."""
+    try:
+        import open_clip  # noqa: F401
+    except Exception as error:
+        raise RdmfError(
+            f"open_clip is installed but cannot be imported ({_first_line(error)})",
+            name,
+            "reinstall it with: pip install --force-reinstall torch torchvision open_clip_torch",
+        ) from error
 
 
 def _shortened(text: str) -> str:

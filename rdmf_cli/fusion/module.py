@@ -149,28 +149,17 @@ class ReactionDiffusion(nn.Module):
             mask = mask.bool()[:, None]
             inputs = [x.masked_fill(~mask, 0.0) for x in inputs]
         edges = None if edges is None else edges.to(work)[:, None]
-        rates = self.learned()
-        parts = [
-            self._group(group, inputs, rates, mask, edges, self.steps if steps is None else steps)
-            for group in self.groups
+        rates = StepRates(*(rate[:, None].to(work) for rate in self.learned()))
+        groups = [
+            kernels.Group(
+                channels, Chain.of(inputs[0], mask=mask, edges=edges, dilations=(dilation,))
+            )
+            for channels, dilation in self.groups
         ]
-        if len(parts) == 1:
-            return Fields(*(x.to(dtype) for x in parts[0]))
-        return Fields(*(torch.cat(field, 1).to(dtype) for field in zip(*parts, strict=True)))
-
-    def _group(
-        self,
-        group: Group,
-        inputs: list[Tensor],
-        rates: StepRates,
-        mask: Tensor | None,
-        edges: Tensor | None,
-        steps: int,
-    ) -> Fields:
-        u, v, u0, r = (x[:, group.channels] for x in inputs)
-        per_step = StepRates(*(rate[group.channels, None].to(v.dtype) for rate in rates))
-        chain = Chain.of(v, mask=mask, edges=edges, dilations=(group.dilation,))
-        return kernels.run(self.backend, Fields(u, v), Drive(u0, r), per_step, chain, steps)
+        u, v, u0, r = inputs
+        steps = self.steps if steps is None else steps
+        after = kernels.run(self.backend, Fields(u, v), Drive(u0, r), rates, groups, steps)
+        return Fields(*(x.to(dtype) for x in after))
 
     def analyze(self, **settings: Any) -> list[stability.Regime]:
         """The regime of every channel at the present rates; settings as for `analyze`.

@@ -15,24 +15,31 @@ def overlaps(spans: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def suppress(
-    row: np.ndarray, spans: np.ndarray, scores: np.ndarray, overlap: float, most: int
-) -> tuple[np.ndarray, np.ndarray]:
+    row: np.ndarray,
+    spans: np.ndarray,
+    scores: np.ndarray,
+    overlap: float,
+    most: int,
+    redundancy: float = 0.0,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of each row the best candidates, none of which overlaps a better one by `overlap` or more.
 
-    row:    (n,) ascending, the row (video, query) a candidate belongs to
-    spans:  (n, 2); scores: (n,), finite; of equal scores the first counts as better
-    Returns (row, index) of those that stay, by row and then best first; at most `most` a row.
+    row:        (n,) ascending, the row (video, query) a candidate belongs to
+    spans:      (n, 2); scores: (n,), finite; of equal scores the first counts as better
+    redundancy: what a candidate loses for repeating a better one: this times their IoU
+    Returns (row, index, score) of those that stay, by row and then best first, at most `most` a
+    row; the score is what redundancy left of it.
     """
     rows, place = _places(row)
-    best = np.full((len(rows), place.max(initial=-1) + 1), -np.inf)
     slot = np.searchsorted(rows, row)
-    best[slot, place] = scores
-    laid = np.zeros((*best.shape, 2))
-    laid[slot, place] = spans
-    first = np.searchsorted(row, rows)
-    picks = _pick(best, laid, overlap, most)
+    shape = len(rows), place.max(initial=-1) + 1
+    laid_scores, laid_spans = np.full(shape, -np.inf), np.zeros((*shape, 2))
+    laid_scores[slot, place] = scores
+    laid_spans[slot, place] = spans
+    picks, left = _pick(laid_scores, laid_spans, overlap, most, redundancy)
     kept = picks >= 0
-    return np.repeat(rows, kept.sum(1)), (first[:, None] + picks)[kept]
+    first = np.searchsorted(row, rows)
+    return np.repeat(rows, kept.sum(axis=1)), (first[:, None] + picks)[kept], left[kept]
 
 
 def _places(row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -41,16 +48,22 @@ def _places(row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return rows, np.arange(len(row)) - np.repeat(first, counts)
 
 
-def _pick(best: np.ndarray, spans: np.ndarray, overlap: float, most: int) -> np.ndarray:
-    """(rows, most): places of those that stay, -1 where none is left; empties `best`."""
-    rows = np.arange(len(best))
-    picks = np.full((len(best), most), -1)
-    for n in range(most if best.size else 0):
-        place = best.argmax(axis=1)
-        left = best[rows, place] > -np.inf
-        if not left.any():
-            break
-        picks[left, n] = place[left]
-        best[overlaps(spans, spans[rows, place][:, None]) >= overlap] = -np.inf
-        best[rows, place] = -np.inf
-    return picks
+def _pick(
+    scores: np.ndarray, spans: np.ndarray, overlap: float, most: int, redundancy: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Places (rows, most) of those that stay, best first, and their scores; -1 and -inf: none.
+
+    Takes them out of `scores`, (rows, candidates).
+    """
+    rows = np.arange(len(scores))
+    repeated = np.zeros(scores.shape)  # highest IoU with one that stays
+    picks = np.full((len(scores), most), -1)
+    left = np.full(picks.shape, -np.inf)
+    for n in range(most if scores.size else 0):
+        worth = np.where(repeated < overlap, scores - redundancy * repeated, -np.inf)
+        place = worth.argmax(axis=1)
+        found = worth[rows, place] > -np.inf
+        picks[found, n], left[found, n] = place[found], worth[rows, place][found]
+        repeated = np.maximum(repeated, overlaps(spans, spans[rows, place][:, None]))
+        scores[rows, place] = -np.inf
+    return picks, left

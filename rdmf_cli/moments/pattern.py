@@ -78,11 +78,13 @@ def _runs(pattern: np.ndarray, mask: np.ndarray, levels: int) -> Columns:
 
 def _true_runs(above: np.ndarray) -> Columns:
     """Runs along the last axis: (row, channel, level, first clip, clip after the last) of each."""
-    none = np.zeros((*above.shape[:-1], 1), dtype=bool)
-    padded = np.concatenate([none, above, none], axis=-1)
-    *where, start = np.nonzero(padded[..., 1:] & ~padded[..., :-1])
-    end = np.nonzero(padded[..., :-1] & ~padded[..., 1:])[-1]
-    return (*where, start, end)
+    width = above.shape[-1] + 1
+    flat = np.zeros((*above.shape[:-1], width), dtype=bool)  # a False ends every line
+    flat[..., :-1] = above
+    turns = np.flatnonzero(np.diff(flat.ravel(), prepend=False))
+    start, end = turns[::2], turns[1::2]
+    line, first = np.divmod(start, width)
+    return (*np.unravel_index(line, above.shape[:-1]), first, end - line * width)
 
 
 @dataclass(frozen=True)

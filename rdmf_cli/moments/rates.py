@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.fusion import Rates
+from rdmf_cli.fusion.operators import checked_dilations
 from rdmf_cli.moments.types import Record
 from rdmf_cli.resources import PACKAGE
 
@@ -44,10 +45,15 @@ class FusionRates(Record):
     dilations: tuple[int, ...] = (1,)
 
     @model_validator(mode="after")
-    def _one_number_a_channel(self) -> FusionRates:
+    def _the_fusion_takes_them(self) -> FusionRates:
         lengths = {len(row) for row in (self.D_u, self.D_v, self.F, self.k, self.reaction)}
         if len(lengths) > 1:
             raise ValueError(f"rates of {sorted(lengths)} channels; all need the same number")
+        try:
+            checked_dilations(self.dilations)
+            _ = self.rates
+        except RdmfError as error:
+            raise ValueError(str(error)) from error
         return self
 
     @property
@@ -76,6 +82,9 @@ class RankingRates(Record):
     levels: Annotated[int, Field(ge=1)] = Field(default=16, description="level sets a channel")
     overlap: Annotated[float, Field(gt=0, le=1)] = Field(
         default=0.7, description="IoU from which on the worse of two moments is dropped"
+    )
+    redundancy: NotNegative = Field(
+        default=0.2, description="what a moment loses for repeating a better one, times their IoU"
     )
 
     @property

@@ -22,7 +22,8 @@ class Reading:
     """What one query finds in one video of L clips.
 
     spans:        (K, 2) [start, end] in seconds from the first clip, best first
-    scores:       (K,) in [0, 1], the IoU expected of each if the query is shown at all
+    scores:       (K,) in [0, 1], the IoU expected of each if the query is shown at all, less what
+                  it repeats of better ones
     raw_scores:   (K,) the same before it is kept within [0, 1]; descending
     saliency:     (L,) in [0, 1], chance that a clip belongs to the answer; 0 at masked clips
     saliency_raw: (L,) its log-odds
@@ -114,8 +115,10 @@ class TrainingFree:
         seen = curves(z, v)[None]
         raw = predicted_iou(describe(seen, mask, found, clip_length, rates.dark_curves), rates)
         spans = np.stack([found.left, found.right], axis=1)
-        _, kept = suppress(found.row, spans, raw, rates.overlap, top_k)
-        return _Moments(spans[kept], raw[kept])
+        _, kept, left = suppress(
+            found.row, spans, raw, rates.overlap, top_k, redundancy=rates.redundancy
+        )
+        return _Moments(spans[kept], left)
 
     def _log_odds(self, z: np.ndarray, v: np.ndarray) -> np.ndarray:
         rates = self.rates.saliency

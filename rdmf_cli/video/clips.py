@@ -65,7 +65,7 @@ class ClipReader:
 
     @property
     def frames_decoded(self) -> int:
-        """Frames decoded so far, wanted or not."""
+        """Frames decoded so far, wanted or not (where another process decodes: those it gave)."""
         return self._tally.frames_decoded
 
     @property

@@ -63,6 +63,8 @@ def checked_file(path: str | os.PathLike[str]) -> Path:
     try:
         if path.is_dir():
             raise RdmfError("is a directory, not a video file", path, "name a file inside it")
+        if path.exists() and not path.is_file():
+            raise RdmfError("is no regular file", path, "save what it gives to a file first")
         with path.open("rb") as file:
             empty = not file.read(1)
     except FileNotFoundError:

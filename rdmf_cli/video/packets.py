@@ -17,6 +17,7 @@ from av.error import FFmpegError
 
 from rdmf_cli.errors import RdmfError
 
+LOCAL = "file:"  # keeps FFmpeg from reading a colon in a name as a protocol
 MISSING = np.iinfo(np.int64).min
 KEY, HIDDEN = 1, 2
 
@@ -102,8 +103,7 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
 
 def _open(path: Path) -> Any:
     try:
-        # "file:" keeps FFmpeg from reading a colon in a name as a protocol.
-        return av.open(f"file:{path}", metadata_errors="replace")
+        return av.open(f"{LOCAL}{path}", metadata_errors="replace")
     except (FFmpegError, UnicodeError) as error:
         raise RdmfError(
             f"cannot be read as a video ({reason(error)})",
@@ -141,35 +141,41 @@ def packets(container: Any, stream: Any) -> Iterator[Any]:
 
 def read_timeline(container: Any, stream: Any) -> Timeline:
     """Demux a freshly opened file to its end; damage ends the reading and is noted."""
-    incomplete = False
-    columns, broken = [array("q") for _ in range(4)], _odd_end(container)
+    pts, dts, flags = array("q"), array("q"), array("B")
+    latest, last_duration, broken = MISSING, 0, _odd_end(container)
+    packet = None
     try:
         for packet in packets(container, stream):
-            incomplete = packet.is_corrupt
-            flags = KEY * packet.is_keyframe | HIDDEN * packet.is_discard
-            row = (_known(packet.pts), _known(packet.dts), flags, packet.duration or 0)
-            for column, value in zip(columns, row, strict=True):
-                column.append(value)
-        broken = "the last packet is incomplete" if incomplete else broken
+            pts.append(_known(packet.pts))
+            dts.append(_known(packet.dts))
+            flags.append(KEY * packet.is_keyframe | HIDDEN * packet.is_discard)
+            if pts[-1] > latest:
+                latest, last_duration = pts[-1], packet.duration or 0
+        if packet is not None and packet.is_corrupt:
+            broken = "the last packet is incomplete"
     except FFmpegError as error:
         broken = f"the file cannot be read further ({reason(error)})"
     return timeline_of(
-        *(np.array(column, np.int64) for column in columns),
+        *(np.asarray(column) for column in (pts, dts, flags)),
         time_base=stream.time_base,
         ordered=container.format.name in UNTIMED_CONTAINERS,
+        last_duration=last_duration,
         broken=broken,
         rate=stream.average_rate,
     )
 
 
-# ISO/IEC 13818-1 has packets of 188 bytes; disc and broadcast formats add to each.
-TRANSPORT_PACKET_SIZES = (188, 192, 204)
+TRANSPORT_PACKET, SYNC_BYTE = 188, 0x47  # ISO/IEC 13818-1; disc and broadcast add some bytes
 
 
 def _odd_end(container: Any) -> str:
     """A transport stream states no duration, but it should end with a whole packet."""
-    whole = any(container.size % size == 0 for size in TRANSPORT_PACKET_SIZES)
-    odd = container.format.name == "mpegts" and not whole
+    if container.format.name != "mpegts":
+        return ""
+    with open(container.name.removeprefix(LOCAL), "rb") as file:
+        head = file.read(TRANSPORT_PACKET + 1)
+    plain = head[0] == head[-1] == SYNC_BYTE
+    odd = plain and container.size % TRANSPORT_PACKET
     return "the file ends inside a transport packet" if odd else ""
 
 
@@ -181,14 +187,14 @@ def timeline_of(
     pts: np.ndarray,
     dts: np.ndarray,
     flags: np.ndarray,
-    durations: np.ndarray,
     *,
     time_base: Fraction,
     ordered: bool = False,
+    last_duration: int = 0,
     broken: str = "",
     rate: Fraction | None = None,
 ) -> Timeline:
-    """A timeline from columns of packets, int64 (N,) each, MISSING where a file does not tell.
+    """A timeline from columns of packets, (N,) each, MISSING where a file does not tell.
 
     Where presentation times are missing, the frames are taken in order, at the decoding times or,
     where those are missing too, `rate` frames a second.
@@ -198,8 +204,7 @@ def timeline_of(
     if _lacking(pts):
         step = float(1 / (rate or USUAL_RATE) / time_base)
         pts = np.round(np.arange(len(pts)) * step).astype(np.int64)
-    last = int(durations[np.argmax(pts)]) if len(pts) else 0
-    return Timeline(pts, dts, flags.astype(np.uint8), time_base, ordered, max(0, last), broken)
+    return Timeline(pts, dts, flags, time_base, ordered, max(0, last_duration), broken)
 
 
 # A recording begun in mid-stream lacks a few times; that is no reason to give up the others.

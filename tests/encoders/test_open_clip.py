@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -31,6 +32,17 @@ TEXTS = ["a man opens the door", "", "!a ?! hi", "word " * 10_000, "日本語 ا
 @pytest.fixture(autouse=True)
 def own_data(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RDMF_DATA_DIR", str(tmp_path_factory.mktemp("data")))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Models this small are slower on two cores than on one, and far slower on busy ones."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module", params=CONFIGS)
@@ -105,7 +117,7 @@ class TestEqualToOpenClip:
 
 
 class TestTexts:
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=25, deadline=None)
     @given(text=st.text(max_size=120))
     def test_word_states_are_as_many_as_tokens(
         self, encoder: Encoder, plain: TinyClip, text: str
@@ -171,6 +183,17 @@ class TestNoRandomWeights:
         )
         told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert (told.returncode, told.stdout, told.stderr) == (0, "", "")
+
+    def test_torch_that_cannot_be_imported(self, plain: TinyClip, tmp_path: Path) -> None:
+        (tmp_path / "torchvision.py").write_text("raise RuntimeError('operator nms is missing')")
+        code = (
+            f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+            "from rdmf_cli.encoders import load_encoder\n"
+            f"load_encoder({str(plain.folder)!r}).encode_texts(['a'])"
+        )
+        told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert "RdmfError" in told.stderr.splitlines()[-1]
+        assert "operator nms is missing" in told.stderr.splitlines()[-1]
 
     def test_weights_with_a_gap_are_refused(self, plain: TinyClip, tmp_path: Path) -> None:
         import torch

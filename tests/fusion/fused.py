@@ -14,6 +14,7 @@ SHAPES = [  # B, C, L, dilation, steps
     (1, 1, 300, 1, 2),
     (2, 2, 3, 5, 2),
     (3, 2, 1, 1, 1),
+    (1, 1, 90, 2, 6),
 ]
 
 
@@ -33,8 +34,11 @@ def compare(
 
     def run(name: str) -> tuple[torch.Tensor, ...]:
         u, v, u0, r = inputs
-        chain = Chain.of(v.detach(), edges=edges, dilations=(dilation,))
-        after = kernels.run(name, Fields(u, v), Drive(u0, r), StepRates(*rates), chain, steps)
+        groups = [
+            kernels.Group(channels, Chain.of(v.detach(), edges=edges, dilations=(d,)))
+            for channels, d in ((slice(0, 1), dilation), (slice(1, C), dilation + 1))[:C]
+        ]
+        after = kernels.run(name, Fields(u, v), Drive(u0, r), StepRates(*rates), groups, steps)
         score = sum((x * w).sum() for x, w in zip(after, wanted, strict=True))
         return *after, *torch.autograd.grad(score, [*inputs, *rates])
 

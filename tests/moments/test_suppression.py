@@ -26,7 +26,7 @@ def arrays_of(drawn):
 @given(SPANS, st.floats(0.05, 1), st.integers(0, 12))
 def test_what_stays_is_sorted_apart_and_covers_what_went(drawn, overlap, most):
     row, spans, scores = arrays_of(drawn)
-    rows, kept = suppress(row, spans, scores, overlap, most)
+    rows, kept, _ = suppress(row, spans, scores, overlap, most)
     np.testing.assert_array_equal(rows, row[kept])
     for video in set(row.tolist()):
         best = kept[rows == video]
@@ -41,17 +41,36 @@ def test_what_stays_is_sorted_apart_and_covers_what_went(drawn, overlap, most):
             assert np.all((covered & better).any(axis=1))
 
 
+@settings(deadline=None)
+@given(SPANS, st.floats(0, 2))
+def test_redundancy_takes_from_what_repeats(drawn, redundancy):
+    row, spans, scores = arrays_of(drawn)
+    rows, kept, left = suppress(row, spans, scores, 0.7, 10, redundancy)
+    for video in set(row.tolist()):
+        best = kept[rows == video]
+        pairs = np.tril(overlaps(spans[best][:, None], spans[best]), -1)
+        repeated = pairs.max(axis=1, initial=0)
+        np.testing.assert_allclose(left[rows == video], scores[best] - redundancy * repeated)
+        assert np.all(np.diff(left[rows == video]) <= 1e-12)
+
+
+def test_a_second_moment_comes_before_a_variant_of_the_first():
+    spans, scores = np.array([[0, 10], [0, 6], [20, 30.0]]), np.array([0.9, 0.8, 0.75])
+    order = [suppress(np.zeros(3, int), spans, scores, 0.7, 3, r)[1].tolist() for r in (0, 0.2)]
+    assert order == [[0, 1, 2], [0, 2, 1]]
+
+
 def test_of_equal_scores_the_first_stays():
     spans = np.array([[0, 10], [1, 11], [30, 40.0]])
-    _, kept = suppress(np.zeros(3, int), spans, np.ones(3), 0.5, 10)
+    _, kept, _ = suppress(np.zeros(3, int), spans, np.ones(3), 0.5, 10)
     assert kept.tolist() == [0, 2]
 
 
 def test_rows_without_candidates_are_fine():
-    rows, kept = suppress(np.array([2, 5]), np.array([[0, 1], [0, 1.0]]), np.ones(2), 0.5, 3)
+    rows, kept, _ = suppress(np.array([2, 5]), np.array([[0, 1], [0, 1.0]]), np.ones(2), 0.5, 3)
     assert rows.tolist() == [2, 5]
     assert kept.tolist() == [0, 1]
-    rows, kept = suppress(np.zeros(0, int), np.zeros((0, 2)), np.zeros(0), 0.5, 3)
+    rows, kept, _ = suppress(np.zeros(0, int), np.zeros((0, 2)), np.zeros(0), 0.5, 3)
     assert len(rows) == len(kept) == 0
 
 

@@ -52,6 +52,10 @@ class TestNoVideo:
     def test_a_directory(self, tmp_path: Path) -> None:
         assert "is a directory" in error_of(tmp_path).what
 
+    def test_a_pipe(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe.mp4")
+        assert "no regular file" in error_of(tmp_path / "pipe.mp4").what
+
     def test_an_empty_file(self, tmp_path: Path) -> None:
         (tmp_path / "empty.mp4").touch()
         assert "0 bytes" in error_of(tmp_path / "empty.mp4").what
@@ -145,7 +149,7 @@ class TestCutShort:
     def test_other_files_are_answered_as_far_as_they_go(
         self, recipe: Recipe, made: Callable[[Recipe], Path], tmp_path: Path
     ) -> None:
-        path = copy_of(made(recipe), tmp_path, first_part(0.6))
+        path = copy_of(made(recipe), tmp_path, first_part(0.603))
         with open_clips(path, 1.0) as reader:
             got = [read_barcode(frame.image) for _, frame in reader]
             assert 4 <= len(got) <= 9

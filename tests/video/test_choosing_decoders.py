@@ -80,14 +80,14 @@ class TestDecord:
         self, made: Callable[[Recipe], Path], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(decord, "find_spec", lambda name: None)
-        with pytest.raises(RdmfError, match="not installed.*--decoder pyav"):
+        with pytest.raises(RdmfError, match=r"not installed.*--decoder pyav"):
             open_clips(made(PLAIN), decoder="decord")
 
     def test_is_stopped_when_it_falls_silent(
         self, made: Callable[[Recipe], Path], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(decord, "SILENCE_SECONDS", 0.001)
-        with pytest.raises(RdmfError, match="gave nothing for 0.001 s and was stopped"):
+        with pytest.raises(RdmfError, match=r"gave nothing for 0\.001 s and was stopped"):
             numbers(made(PLAIN), "decord")
 
     def test_its_crash_is_an_error_and_not_ours(
@@ -95,7 +95,7 @@ class TestDecord:
     ) -> None:
         (tmp_path / "decord.py").write_text("import os\nos._exit(11)\n")
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-        with pytest.raises(RdmfError, match="it crashed.*11"):
+        with pytest.raises(RdmfError, match=r"it crashed.*11"):
             numbers(made(PLAIN), "decord")
 
     def test_says_what_it_is_known_to_get_wrong(self, made: Callable[[Recipe], Path]) -> None:

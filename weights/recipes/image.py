@@ -32,7 +32,7 @@ from towers import ImageTower, start_image_tower
 BATCH = 128
 NEGATIVE_TEXTS, QUEUE = 2048, 2048
 ALIKE = 0.8  # texts this similar are not each other's negatives
-WEIGHTS = {"flickr8k": 1.6, "coco_sample": 1.6, "stanford40": 1.0, "har15": 0.8}
+WEIGHTS = {"flickr8k": 2.0, "coco_sample": 1.6, "stanford40": 1.0, "har15": 0.8}
 EMA = 0.997
 CHECKPOINT_EVERY, LOOK_EVERY = 100, 300
 
@@ -179,7 +179,7 @@ class Loss:
         self.past_images = torch.cat([z.detach(), self.past_images])[:QUEUE]
         self.past_texts = torch.cat([t, self.past_texts])[:QUEUE]
         parts = {"i2t": to_text.item(), "t2i": to_image.item(), "far": regression.item()}
-        return to_text + to_image + 2 * regression, parts
+        return to_text + to_image + regression, parts
 
 
 # ---------------------------------------------------------------- looking at what it learned
@@ -250,7 +250,7 @@ def train(args: argparse.Namespace) -> None:
         log_scale.data.copy_(first["log_scale"])
     kept = copy.deepcopy(tower)
     parts = groups(tower, args.frozen, args.rate)
-    parts.append({"params": [log_scale], "rate": args.rate, "weight_decay": 0.0})
+    parts.append({"params": [log_scale], "rate": 10 * args.rate, "weight_decay": 0.0})
     optimizer = torch.optim.AdamW(parts, lr=args.rate, betas=(0.9, 0.98))
     steps, step, file = args.images // BATCH, 0, args.work / f"image-{args.out}.pt"
     if file.exists():

@@ -8,64 +8,113 @@ triton:    the GPU's: all steps of a tile in one launch (see `tiled_triton`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from rdmf_cli.errors import RdmfError
-from rdmf_cli.fusion.kernels import tiled
+from rdmf_cli.fusion.kernels import interleaved, tiled
 from rdmf_cli.fusion.operators import Chain
 from rdmf_cli.fusion.reaction import Drive, Fields, StepRates
 from rdmf_cli.fusion.steppers import STEPPERS
 
 
-def reference(fields: Fields, drive: Drive, rates: StepRates, chain: Chain, steps: int) -> Fields:
-    """The plain path: autograd keeps every intermediate of every step."""
+class Group(NamedTuple):
+    """Consecutive channels that share a chain of one dilation."""
+
+    channels: slice
+    chain: Chain
+
+    @property
+    def link(self) -> Tensor | None:
+        return self.chain.links[0]
+
+    @property
+    def dilation(self) -> int:
+        return self.chain.dilations[0]
+
+
+Backend = Callable[[Fields, Drive, StepRates, Sequence[Group], int], Fields]
+Single = Callable[[Fields, Drive, StepRates, Chain, int], Fields]
+
+
+def _one_by_one(single: Single) -> Backend:
+    """A backend that takes one group at a time."""
+
+    def run(
+        fields: Fields, drive: Drive, rates: StepRates, groups: Sequence[Group], steps: int
+    ) -> Fields:
+        parts = []
+        for channels, chain in groups:
+            u, v, u0, r = (x[:, channels] for x in (*fields, *drive))
+            own = StepRates(*(rate[channels] for rate in rates))
+            parts.append(single(Fields(u, v), Drive(u0, r), own, chain, steps))
+        if len(parts) == 1:
+            return parts[0]
+        return Fields(*(torch.cat(field, 1) for field in zip(*parts, strict=True)))
+
+    return run
+
+
+def _plain(fields: Fields, drive: Drive, rates: StepRates, chain: Chain, steps: int) -> Fields:
     for _ in range(steps):
         fields = STEPPERS["patankar"].step(fields, drive, rates, chain)
     return fields
 
 
-def _tiled(fields: Fields, drive: Drive, rates: StepRates, chain: Chain, steps: int) -> Fields:
-    link, dilation = _only(chain)
+def _tiles(fields: Fields, drive: Drive, rates: StepRates, chain: Chain, steps: int) -> Fields:
+    (link,), (dilation,) = chain.links, chain.dilations
     return Fields(*tiled.evolve(*fields, *drive, rates, link, steps, dilation))
 
 
-def _triton(fields: Fields, drive: Drive, rates: StepRates, chain: Chain, steps: int) -> Fields:
+def _gpu_tiles(fields: Fields, drive: Drive, rates: StepRates, chain: Chain, steps: int) -> Fields:
     from rdmf_cli.fusion.kernels import tiled_triton
 
-    link, dilation = _only(chain)
+    (link,), (dilation,) = chain.links, chain.dilations
     return Fields(*tiled_triton.evolve(*fields, *drive, rates, link, steps, dilation))
 
 
-def _only(chain: Chain) -> tuple[Tensor | None, int]:
-    (link,), (dilation,) = chain.links, chain.dilations
-    return link, dilation
+def _tiled(
+    fields: Fields, drive: Drive, rates: StepRates, groups: Sequence[Group], steps: int
+) -> Fields:
+    """Group by group, or, where the fields are so small that calls cost most, all at once."""
+    if len(groups) == 1 or fields.v.numel() > interleaved.CELLS:
+        return _one_by_one(_tiles)(fields, drive, rates, groups, steps)
+    links = [(group.channels, group.dilation, group.link) for group in groups]
+    return Fields(*interleaved.evolve(*fields, *drive, rates, links, steps))
 
 
-Backend = Callable[[Fields, Drive, StepRates, Chain, int], Fields]
-
-BACKENDS: dict[str, Backend] = {"reference": reference, "tiled": _tiled, "triton": _triton}
+BACKENDS: dict[str, Backend] = {
+    "reference": _one_by_one(_plain),
+    "tiled": _tiled,
+    "triton": _one_by_one(_gpu_tiles),
+}
 
 
 def run(
-    backend: str, fields: Fields, drive: Drive, rates: StepRates, chain: Chain, steps: int
+    backend: str,
+    fields: Fields,
+    drive: Drive,
+    rates: StepRates,
+    groups: Sequence[Group],
+    steps: int,
 ) -> Fields:
     """The fields (B, C, L) after all steps, by the backend named or, with "auto", the fastest.
 
-    rates: (C, 1). chain: of one dilation. A gradient of the edge weights is known to the reference
-    alone, so "auto" takes it where they want one.
+    rates: (C, 1). groups: together all channels, in order. A gradient of the edge weights is known
+    to the reference alone, so "auto" takes it where they want one.
     """
     if backend == "auto":
-        backend = _fastest(fields.v, chain)
+        backend = _fastest(fields.v, groups)
     if backend not in BACKENDS:
         raise RdmfError("no such backend", backend, f"take auto, {', '.join(BACKENDS)}")
-    return BACKENDS[backend](fields, drive, rates, chain, steps)
+    return BACKENDS[backend](fields, drive, rates, groups, steps)
 
 
-def _fastest(v: Tensor, chain: Chain) -> str:
-    weighted = any(link is not None and link.requires_grad for link in chain.links)
+def _fastest(v: Tensor, groups: Sequence[Group]) -> str:
+    weighted = any(group.link is not None and group.link.requires_grad for group in groups)
     if weighted or _is_traced():
         return "reference"
     if v.device.type == "cpu":

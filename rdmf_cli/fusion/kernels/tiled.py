@@ -19,6 +19,7 @@ from torch import Tensor
 
 CELLS = 32_768  # clips x channels in a tile: some ten arrays of it fit a 2 MB cache, and torch
 #                 leaves operations of this size to the calling thread
+CELLS_BACK = 16_384  # the same for the backward pass, which works on twice as many
 CLIPS = 4_096  # longest tile; above it come its two halos
 
 
@@ -27,8 +28,8 @@ class Problem(NamedTuple):
 
     f_u0: Tensor  # (B, C, L) f times u0: what the feed adds
     rho: Tensor  # (B, C, L) r dt
-    link: Tensor | None  # (B, 1, L - d) edge weights
-    a: Tensor  # (2, C, 1) diffusion of u and of v
+    link: Tensor | None  # (B or 1, C or 1, L - d) edge weights
+    a: Tensor  # (2, 1, C, 1) diffusion of u and of v
     held: Tensor  # (C, 1) 1 + f
     kept: Tensor  # (C, 1) 1 / (1 + kappa)
     steps: int
@@ -39,19 +40,20 @@ class Problem(NamedTuple):
         return self.steps * self.dilation
 
     def part(self, window: Window) -> Problem:
-        c, clips = window.channels, window.clips
-        link = self.link
-        if link is not None:
-            stop = max(clips.stop - self.dilation, clips.start)
-            link = link[window.batch, :, clips.start : stop]
+        c = window.channels
         return self._replace(
             f_u0=self.f_u0[window.outer()],
             rho=self.rho[window.outer()],
-            link=link,
-            a=self.a[:, None, c],
+            link=None if self.link is None else window.edges(self.link, self.dilation),
+            a=self.a[:, :, c],
             held=self.held[c],
             kept=self.kept[c],
         )
+
+    @property
+    def conductance(self) -> Tensor:
+        """How much of a difference flows over an edge in a step, for u and for v."""
+        return self.a if self.link is None else self.a * self.link
 
 
 class Window(NamedTuple):
@@ -70,9 +72,15 @@ class Window(NamedTuple):
         core = slice(start + self.core.start, start + self.core.stop)
         return ..., self.batch, self.channels, core
 
+    def edges(self, link: Tensor, dilation: int) -> Tensor:
+        batch = self.batch if link.shape[0] > 1 else slice(None)
+        channels = self.channels if link.shape[1] > 1 else slice(None)
+        stop = max(self.clips.stop - dilation, self.clips.start)
+        return link[batch, channels, self.clips.start : stop]
+
 
 class _Evolve(torch.autograd.Function):
-    """(u, v, f u0, rho, a, held, kept) -> (u, v) after all steps."""
+    """(u and v stacked, f u0, rho, a, held, kept) -> u and v after all steps."""
 
     @staticmethod
     def forward(  # type: ignore[override]
@@ -94,10 +102,12 @@ class _Evolve(torch.autograd.Function):
 
         def run(window: Window) -> None:
             tile = w[window.outer()].clone(memory_format=torch.contiguous_format)
-            _advance(tile, problem.part(window))
+            stepper = _Stepper(tile, problem.part(window))
+            for _ in range(steps):
+                stepper.step()
             out[window.inner()] = tile[..., window.core]
 
-        _for_each(run, w.shape[1:], problem.halo)
+        _for_each(run, w.shape[1:], problem.halo, CELLS)
         return out
 
     @staticmethod
@@ -105,148 +115,115 @@ class _Evolve(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         w, f_u0, rho, a, held, kept, link = ctx.saved_tensors
         problem = Problem(f_u0, rho, link, a, held, kept, ctx.steps, ctx.dilation)
-        into = Gradients(*(torch.zeros_like(x) for x in (w, f_u0, rho)))
+        into = [torch.zeros_like(x) for x in (w, f_u0, rho)]
 
-        def run(window: Window) -> Rates:
-            states = _history(w[window.outer()], problem.part(window))
-            return _retreat(states, grad, into, problem.part(window), window)
+        def run(window: Window) -> list[Tensor]:
+            part = problem.part(window)
+            g = torch.zeros(w[window.outer()].shape, dtype=w.dtype)
+            g[..., window.core] = grad[window.inner()]
+            fields, rates = _retreat(_history(w[window.outer()], part), g, part)
+            for whole, share in zip(into, fields, strict=True):
+                whole[window.outer()] += share
+            return rates
 
-        shares = _for_each(run, w.shape[1:], problem.halo)
-        rates = Rates(*(torch.zeros_like(x) for x in (a, held, kept)))
-        for window, share in shares:
-            rates.add(share, window.channels)
+        rates = [torch.zeros_like(x) for x in (a, held, kept)]
+        for window, shares in _for_each(run, w.shape[1:], problem.halo, CELLS_BACK):
+            for whole, share in zip(rates, shares, strict=True):
+                whole[..., window.channels, :] += share
         return *into, *rates, None, None, None
 
 
-class Gradients(NamedTuple):
-    """Where the tiles add their shares."""
+class _Edges:
+    """All edges of a field w (..., l), with working memory (..., l - d) for what flows there."""
 
-    w: Tensor
-    f_u0: Tensor
-    rho: Tensor
+    def __init__(self, w: Tensor, dilation: int):
+        self.left = w[..., : max(w.shape[-1] - dilation, 0)]
+        self.right = w[..., dilation:]
+        self.difference = torch.empty_like(self.right, memory_format=torch.contiguous_format)
+        self.flux = torch.empty_like(self.difference)
 
-
-class Rates(NamedTuple):
-    """Gradients of the per-channel numbers."""
-
-    a: Tensor
-    held: Tensor
-    kept: Tensor
-
-    def add(self, share: Rates, channels: slice) -> None:
-        self.a[:, channels] += share.a
-        self.held[channels] += share.held
-        self.kept[channels] += share.kept
+    def diffuse(self, conductance: Tensor) -> Tensor:
+        """Moves over every edge its flux, in place; returns the differences that drove it."""
+        difference = torch.sub(self.right, self.left, out=self.difference)
+        flux = torch.mul(difference, conductance, out=self.flux)
+        self.left.add_(flux)
+        self.right.sub_(flux)
+        return difference
 
 
-def _advance(w: Tensor, p: Problem) -> None:
-    """All steps of w (2, b, c, l), in place."""
-    room = _Room.beside(w, p.dilation)
-    for _ in range(p.steps):
-        _step(w, p, room)
+class _Stepper:
+    """Steps a tile w (2, b, c, l) in place; its working memory and views are made once."""
 
+    def __init__(self, w: Tensor, p: Problem):
+        self.p, self.w, self.conductance = p, w, p.conductance
+        self.u, self.v = w
+        self.edges = _Edges(w, p.dilation)
+        self.pull, self.room = torch.empty_like(w)  # rho v²; anything
 
-class _Room(NamedTuple):
-    """Working memory of a step."""
+    def diffuse(self) -> Tensor:
+        return self.edges.diffuse(self.conductance)
 
-    flux: Tensor  # (2, b, c, l - d)
-    pull: Tensor  # (b, c, l), rho v²
-    other: Tensor  # (b, c, l)
-
-    @classmethod
-    def beside(cls, w: Tensor, dilation: int) -> _Room:
-        return cls(torch.empty_like(w[..., dilation:]), *torch.empty_like(w))
-
-
-def _step(w: Tensor, p: Problem, room: _Room) -> None:
-    _difference(w, p, room.flux)
-    _diffuse(w, room.flux.mul_(p.a), p.dilation)
-    u, v = w
-    torch.mul(v, v, out=room.pull).mul_(p.rho)
-    u.add_(p.f_u0).div_(torch.add(room.pull, p.held, out=room.other))
-    v.addcmul_(room.pull, u).mul_(p.kept)
-
-
-def _difference(w: Tensor, p: Problem, out: Tensor) -> None:
-    """What would flow over every edge: g (w_j - w_i)."""
-    d = p.dilation
-    torch.sub(w[..., d:], _left_ends(w, d), out=out)
-    if p.link is not None:
-        out.mul_(p.link)
-
-
-def _diffuse(w: Tensor, flux: Tensor, d: int) -> None:
-    """Moves the flux (..., l - d) into the left end of every edge and out of the right one."""
-    _left_ends(w, d).add_(flux)
-    w[..., d:].sub_(flux)
-
-
-def _left_ends(w: Tensor, d: int) -> Tensor:
-    return w[..., : max(w.shape[-1] - d, 0)]
+    def step(self) -> None:
+        u, v, p = self.u, self.v, self.p
+        self.diffuse()
+        pull = torch.mul(v, v, out=self.pull).mul_(p.rho)
+        u.add_(p.f_u0).div_(torch.add(pull, p.held, out=self.room))
+        v.addcmul_(pull, u).mul_(p.kept)
 
 
 def _history(w: Tensor, p: Problem) -> Tensor:
     """All states, (steps + 1, 2, b, c, l)."""
     states = w.new_empty((p.steps + 1, *w.shape))
     states[0] = w
-    room = _Room.beside(states[0], p.dilation)
-    for before, after in pairwise(states):
-        _step(after.copy_(before), p, room)
+    stepper = _Stepper(states[0].clone(), p)
+    for after in states[1:]:
+        stepper.step()
+        after.copy_(stepper.w)
     return states
 
 
-def _retreat(states: Tensor, grad: Tensor, into: Gradients, p: Problem, window: Window) -> Rates:
-    """The adjoint of all steps over one window, for the gradient that enters at its tile.
+def _retreat(states: Tensor, g: Tensor, p: Problem) -> tuple[list[Tensor], list[Tensor]]:
+    """The adjoint of all steps over one window, for the gradient g that enters at its tile.
 
     Steps are linear in that gradient, so the shares of all tiles add up to the whole. Away from
     the tile it is zero, and reaches no further per step than the states are right.
+    Returns the gradients of w, f u0, rho, and of a, held, kept.
     """
-    g = torch.zeros_like(states[0])
-    g[..., window.core] = grad[window.inner()]
-    room, back = _Room.beside(g, p.dilation), torch.empty_like(g[..., p.dilation :])
-    diffused, square = torch.empty_like(g), torch.empty_like(g[0])
-    feed, rho = torch.zeros_like(g[0]), torch.zeros_like(g[0])
-    rates = Rates(torch.zeros_like(p.a[:, 0]), torch.zeros_like(p.held), torch.zeros_like(p.kept))
-    for n in reversed(range(p.steps)):
+    stepper, edges, (g_u, g_v) = _Stepper(torch.empty_like(g), p), _Edges(g, p.dilation), g
+    diffused, v = stepper.w, stepper.v
+    square, g_kept, feed, held, kept, rho = torch.zeros((6, *g_u.shape), dtype=g.dtype)
+    bend = torch.zeros_like(edges.flux)
+    for before, (new_u, new_v) in reversed(list(pairwise(states))):
         # what the step computed on its way
-        diffused.copy_(states[n])
-        _difference(diffused, p, room.flux)
-        _diffuse(diffused, torch.mul(room.flux, p.a, out=back), p.dilation)
-        new_u, new_v = states[n + 1]
-        v = diffused[1]
-        torch.mul(v, v, out=square)
-        torch.mul(square, p.rho, out=room.pull)
+        diffused.copy_(before)
+        difference = stepper.diffuse()
+        pull = torch.mul(torch.mul(v, v, out=square), p.rho, out=stepper.pull)
         # the reaction, backwards
-        g_u, g_v = g
-        rates.kept.add_(_over_clips(g_v, new_v).div_(p.kept))
-        g_v.mul_(p.kept)
-        g_u.addcmul_(room.pull, g_v).div_(torch.add(room.pull, p.held, out=room.other))
+        torch.mul(g_v, p.kept, out=g_kept)
+        kept.addcmul_(g_kept, new_v)
+        g_u.addcmul_(pull, g_kept).div_(torch.add(pull, p.held, out=stepper.room))
         feed.add_(g_u)
-        rates.held.sub_(_over_clips(g_u, new_u))
-        g_pull = torch.sub(g_v, g_u, out=room.other).mul_(new_u)
+        held.addcmul_(g_u, new_u)
+        g_pull = torch.sub(g_kept, g_u, out=stepper.room).mul_(new_u)
         rho.addcmul_(g_pull, square)
-        g_v.addcmul_(g_pull.mul_(p.rho), v, value=2.0)
+        torch.addcmul(g_kept, g_pull.mul_(p.rho), v, value=2.0, out=g_v)
         # diffusion is its own adjoint
-        torch.sub(g[..., p.dilation :], _left_ends(g, p.dilation), out=back)
-        rates.a.sub_(_over_clips(room.flux, back))
-        _diffuse(g, (back if p.link is None else back.mul_(p.link)).mul_(p.a), p.dilation)
-    into.w[window.outer()] += g
-    into.f_u0[window.outer()] += feed
-    into.rho[window.outer()] += rho
-    return rates
+        bend.addcmul_(difference, edges.diffuse(stepper.conductance))
+    bend = bend if p.link is None else bend.mul_(p.link)
+    rates = [-_per_channel(bend)[:, None], -_per_channel(held), _per_channel(kept) / p.kept**2]
+    return [g, feed, rho], rates
 
 
-def _over_clips(x: Tensor, y: Tensor) -> Tensor:
-    """Σ x y over batch and clips: (..., b, c, l) -> (..., c, 1)."""
-    return torch.einsum("...bcl,...bcl->...c", x, y)[..., None]
+def _per_channel(x: Tensor) -> Tensor:
+    """Sums over batch and clips: (..., b, c, l) -> (..., c, 1)."""
+    return x.sum(-1, keepdim=True).sum(-3)
 
 
 def _for_each(
-    run: Callable[[Window], Any], shape: torch.Size, halo: int
+    run: Callable[[Window], Any], shape: torch.Size, halo: int, cells: int
 ) -> list[tuple[Window, Any]]:
     """Runs every tile. Lanes (the tiles of some channels) run side by side, a lane in order."""
-    lanes = list(_lanes(shape, halo))
-
+    lanes = list(_lanes(shape, halo, cells))
     quiet = torch.inference_mode if torch.is_inference_mode_enabled() else torch.no_grad
 
     def lane(windows: list[Window]) -> list[tuple[Window, Any]]:
@@ -255,18 +232,17 @@ def _for_each(
 
     workers = min(torch.get_num_threads(), len(lanes))
     if workers <= 1:
-        done = map(lane, lanes)
-        return [share for shares in done for share in shares]
+        return [share for windows in lanes for share in lane(windows)]
     with ThreadPoolExecutor(workers) as pool:
         return [share for shares in pool.map(lane, lanes) for share in shares]
 
 
-def _lanes(shape: torch.Size, halo: int) -> Iterator[list[Window]]:
+def _lanes(shape: torch.Size, halo: int, cells: int) -> Iterator[list[Window]]:
     B, C, L = shape
     length = min(L, max(CLIPS, 4 * halo)) or 1
     width = min(L, length + 2 * halo) or 1
-    channels = max(1, min(C, CELLS // width))
-    batch = max(1, min(B, CELLS // (width * C))) if channels == C else 1
+    channels = max(1, min(C, cells // width))
+    batch = max(1, min(B, cells // (width * C))) if channels == C else 1
     for b in range(0, B, batch):
         for c in range(0, C, channels):
             rows = slice(b, min(b + batch, B)), slice(c, min(c + channels, C))
@@ -290,13 +266,12 @@ def evolve(
     steps: int,
     dilation: int,
 ) -> tuple[Tensor, Tensor]:
-    """Fields (B, C, L) after all steps; rates (C, 1), link (B, 1, L - d) or None."""
-    w = torch.stack([u, v])
+    """Fields (B, C, L) after all steps; rates (C, 1), link (B or 1, C or 1, L - d) or None."""
     out = _Evolve.apply(
-        w,
+        torch.stack([u, v]),
         rates.f * u0,
         rates.dt * r,
-        torch.stack([rates.a_u, rates.a_v]),
+        torch.stack([rates.a_u, rates.a_v])[:, None],
         1.0 + rates.f,
         1.0 / (1.0 + rates.kappa),
         link,

@@ -57,6 +57,10 @@ class Tally:
         self.errors += 1
         self.note(message)
 
+    def forget_errors(self) -> None:
+        self.errors = 0
+        self.messages.clear()
+
     def note(self, message: str) -> None:
         if message not in self.messages and len(self.messages) < MESSAGES_KEPT:
             self.messages.append(message)

@@ -184,8 +184,16 @@ def parse_packet_listing(listing: bytes, ordered: bool) -> Timeline:
             bits = next((int(c[2:], 16) for c in cells[6:] if c.startswith("F=")), 1)
             flags = KEY * (bits & 1) | HIDDEN * (bits >> 2 & 1)
             rows.append((int(cells[2]), int(cells[1]), flags, int(cells[3])))
-    table = np.array(rows, np.int64).reshape(-1, 4)
-    return timeline_of(*table.T, time_base=time_base, ordered=ordered)
+    pts, dts, flags, durations = np.array(rows, np.int64).reshape(-1, 4).T
+    last_duration = int(durations[np.argmax(pts)]) if len(rows) else 0
+    return timeline_of(
+        pts,
+        dts,
+        flags.astype(np.uint8),
+        time_base=time_base,
+        ordered=ordered,
+        last_duration=last_duration,
+    )
 
 
 def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:

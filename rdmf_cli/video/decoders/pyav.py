@@ -134,6 +134,8 @@ def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
         with closing(_Reader(scan, tally)) as reader:
             missed = yield from reader.follow(runs)
         runs = whole_run(scan.timeline, missed) if missed else []
+        if runs:
+            tally.forget_errors()  # the second pass meets them all again
 
 
 class _Reader:
@@ -248,7 +250,10 @@ class _Reader:
         for time in (self.timeline.pts[target], self.timeline.dts[target]):
             if time == MISSING:
                 continue
-            self.container.seek(int(time), stream=self.stream, backward=True)
+            try:
+                self.container.seek(int(time), stream=self.stream, backward=True)
+            except FFmpegError:
+                return False
             self.source = packets(self.container, self.stream)
             first = self._next()
             landed = self._number(first)

