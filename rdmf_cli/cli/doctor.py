@@ -98,6 +98,8 @@ def _encoders() -> tuple[str, str]:
 
 
 def _cache() -> tuple[str, str]:
+    from rich.filesize import decimal
+
     from rdmf_cli.features import FeatureStore
 
     store = FeatureStore()
@@ -105,7 +107,7 @@ def _cache() -> tuple[str, str]:
     probe = store.folder / "doctor.part"
     probe.write_bytes(b"")
     probe.unlink()
-    return "ok", f"{store.folder} ({len(store.entries())} entries, {store.size() / 2**20:.1f} MB)"
+    return "ok", f"{store.folder} ({len(store.entries())} entries, {decimal(store.size())})"
 
 
 def _self_test() -> tuple[str, str]:

@@ -34,21 +34,19 @@ def extract(
     The rows are as the encoder gives them, one a clip, not normalised: the layout of the field's
     feature files.
     """
-    from rdmf_cli.api import Searcher
     from rdmf_cli.cli import inputs
     from rdmf_cli.cli.report import end_command, extraction_progress, report, say
+    from rdmf_cli.cli.search import open_searcher
     from rdmf_cli.errors import RdmfError
     from rdmf_cli.features import save_video_features
 
-    searcher = Searcher(
+    searcher = open_searcher(
         encoder=encoder,
         clip_length=clip_length,
         device=device,
         decoder=decoder,
         cache=not no_cache,
     )
-    if note := searcher.note:
-        say("note", note)
     first, last = inputs.part(start, end)
     paths, failed = inputs.expand_videos(videos), 0
     for path in paths:

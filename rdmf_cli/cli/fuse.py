@@ -39,16 +39,16 @@ def fuse(
     Of every channel: its rates and regime, the activator v over time and pseudo-time, and where
     the level sets of the pattern lie.
     """
-    from rdmf_cli.api import Searcher
     from rdmf_cli.cli import inputs
-    from rdmf_cli.cli.report import extraction_progress, say
+    from rdmf_cli.cli.report import extraction_progress
+    from rdmf_cli.cli.search import open_searcher
 
     (path,), (query,) = (
         inputs.expand_videos([video]),
         inputs.split_arguments([video], [sentence], None)[1],
     )
     first, last = inputs.part(start, end)
-    searcher = Searcher(
+    searcher = open_searcher(
         encoder=encoder,
         checkpoint=checkpoint,
         clip_length=clip_length,
@@ -56,8 +56,6 @@ def fuse(
         decoder=decoder,
         cache=not no_cache,
     )
-    if note := searcher.note:
-        say("note", note)
     with extraction_progress(path.name) as progress:
         fused = searcher.fuse(path, query, start=first, end=last, progress=progress)
     if plot:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable
 from enum import Enum
@@ -23,6 +24,9 @@ class Format(str, Enum):
     csv = "csv"
     srt = "srt"
     vtt = "vtt"
+
+
+FILE_FORMATS = (Format.csv, Format.srt, Format.vtt)
 
 
 def query(
@@ -58,13 +62,13 @@ def query(
     An argument that names a file or a folder is a video; the others are sentences.
     With --query or --queries all arguments are videos.
     """
-    from rdmf_cli.api import Searcher
     from rdmf_cli.cli import inputs
-    from rdmf_cli.cli.report import end_command, say
+    from rdmf_cli.cli.report import end_command
+    from rdmf_cli.cli.search import open_searcher
 
     videos, sentences = inputs.split_arguments(words, queries or (), queries_file)
     part = inputs.part(start, end)
-    searcher = Searcher(
+    searcher = open_searcher(
         encoder=encoder,
         checkpoint=checkpoint,
         clip_length=clip_length,
@@ -72,8 +76,6 @@ def query(
         decoder=decoder,
         cache=not no_cache,
     )
-    if note := searcher.note:
-        say("note", note)
     write = _writer(Format.json if as_json else form)
     failed = 0
     paths = inputs.expand_videos(videos)
@@ -123,5 +125,7 @@ def _writer(form: Format) -> Callable[[Answer], None]:
     """Writes one answer to stdout, whole, as soon as it is there."""
     from rdmf_cli.outputs import FORMATS
 
+    if form in FILE_FORMATS and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # whatever the terminal's: files are in UTF-8
     write: Callable[[Answer], None] = FORMATS[form.value](sys.stdout).write
     return write

@@ -78,6 +78,17 @@ def end_command(failed: int, total: int) -> None:
         sys.exit(ExitCode.FAILED if failed == total else ExitCode.SOME_INPUTS_FAILED)
 
 
+NAME_COLUMNS = 24
+
+
+def _short(name: str) -> str:
+    """A file name that leaves room for the bar; without what could steer the terminal."""
+    from rdmf_cli.outputs.text import one_line
+
+    name = one_line(name)
+    return name if len(name) <= NAME_COLUMNS else f"{name[: NAME_COLUMNS - 1]}…"
+
+
 @contextmanager
 def extraction_progress(name: str) -> Iterator[Callable[[int, int], None] | None]:
     """A bar on stderr with rate and remaining time, where stderr is a terminal."""
@@ -88,14 +99,15 @@ def extraction_progress(name: str) -> Iterator[Callable[[int, int], None] | None
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
         TextColumn("{task.completed:.0f}/{task.total:.0f} clips"),
         TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
+        TimeRemainingColumn(compact=True),
+        TextColumn("left"),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(f"decoding + encoding {name}", total=None, rate="", visible=False)
+        task = progress.add_task(_short(name), total=None, rate="", visible=False)
 
         def update(done: int, total: int) -> None:
             speed = progress.tasks[0].speed

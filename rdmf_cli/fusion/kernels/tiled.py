@@ -42,8 +42,8 @@ class Problem(NamedTuple):
     def part(self, window: Window) -> Problem:
         c = window.channels
         return self._replace(
-            f_u0=self.f_u0[window.outer()],
-            rho=self.rho[window.outer()],
+            f_u0=self.f_u0[window.outer()].contiguous(),  # used in every step
+            rho=self.rho[window.outer()].contiguous(),
             link=None if self.link is None else window.edges(self.link, self.dilation),
             a=self.a[:, :, c],
             held=self.held[c],

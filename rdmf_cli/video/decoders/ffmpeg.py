@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import cache
@@ -175,15 +175,16 @@ def parse_packet_listing(listing: bytes, ordered: bool) -> Timeline:
 
     The flags are AV_PKT_FLAG_*, in hexadecimal; the muxer leaves them out for plain key frames.
     """
-    rows, time_base = [], Fraction(1)
+    rows: list[tuple[int, int, int, int]] = []
+    time_base = Fraction(1)
     for line in listing.decode(errors="replace").splitlines():
         if line.startswith("#tb 0:"):
             time_base = Fraction(line.split()[-1])
         elif not line.startswith("#"):
             cells = [cell.strip() for cell in line.split(",")]
             bits = next((int(c[2:], 16) for c in cells[6:] if c.startswith("F=")), 1)
-            flags = KEY * (bits & 1) | HIDDEN * (bits >> 2 & 1)
-            rows.append((int(cells[2]), int(cells[1]), flags, int(cells[3])))
+            mark = KEY * (bits & 1) | HIDDEN * (bits >> 2 & 1)
+            rows.append((int(cells[2]), int(cells[1]), mark, int(cells[3])))
     pts, dts, flags, durations = np.array(rows, np.int64).reshape(-1, 4).T
     last_duration = int(durations[np.argmax(pts)]) if len(rows) else 0
     return timeline_of(
@@ -212,8 +213,9 @@ def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
             **program.every_frame(),
         )
         args = job.global_args(*QUIET, "-loglevel", "level+info").compile(cmd=program.path)
-        with _started(args) as process:
-            yield from _selected(scan, wanted, process, tally)
+        log = _Log(tally)
+        with _started(args, log.follow) as output:
+            yield from _selected(scan, wanted, output, log)
 
 
 def _graph(scan: Scan, wanted: np.ndarray) -> str:
@@ -238,45 +240,50 @@ def is_one_of(name: str, values: list[int]) -> str:
 
 
 @contextmanager
-def _started(args: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+def _started(args: list[str], follow_log: Callable[[IO[bytes]], None]) -> Iterator[IO[bytes]]:
+    """The standard output of a program, which is gone when the block is left."""
     process = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
+    with process:
+        log = Thread(target=follow_log, args=(process.stderr,), daemon=True)
+        log.start()
+        try:
+            yield process.stdout  # type: ignore[misc]
+        finally:
+            process.kill()
+            log.join()
 
 
 SHOWN = re.compile(rb"showinfo.*\bn: *(\d+) +pts: *(-?\d+)")
 LOG_LAGS_SECONDS = 10.0
 
 
-def _selected(
-    scan: Scan, wanted: np.ndarray, process: subprocess.Popen[bytes], tally: Tally
-) -> Iterator[Picture]:
+class _Log:
+    """What the program says of itself: the time of each frame it gives, and errors."""
+
+    def __init__(self, tally: Tally):
+        self.tally = tally
+        self.times: SimpleQueue[int] = SimpleQueue()
+
+    def follow(self, lines: IO[bytes]) -> None:
+        for line in lines:
+            if found := SHOWN.search(line):
+                self.times.put(int(found[2]))
+            elif b"[error]" in line or b"[fatal]" in line:
+                self.tally.error(line.decode(errors="replace").strip())
+
+
+def _selected(scan: Scan, wanted: np.ndarray, output: IO[bytes], log: _Log) -> Iterator[Picture]:
     """Pictures from the program's output, their times from its log."""
-    assert process.stdout is not None
-    assert process.stderr is not None
-    logged: SimpleQueue[int] = SimpleQueue()
-    Thread(target=_follow_log, args=(process.stderr, logged, tally), daemon=True).start()
     in_order = iter(wanted.tolist())
-    while (image := _read_ppm(process.stdout)) is not None:
+    while (image := _read_ppm(output)) is not None:
         try:
-            pts = logged.get(timeout=LOG_LAGS_SECONDS)
+            pts = log.times.get(timeout=LOG_LAGS_SECONDS)
         except Empty:
             raise RdmfError("ffmpeg does not say which frames it gives", scan.info.path) from None
         if scan.timeline.ordered:
             pts = next(in_order)
-        tally.frames_decoded += 1
+        log.tally.frames_decoded += 1
         yield Picture(pts, pts, image)
-
-
-def _follow_log(log: IO[bytes], times: SimpleQueue[int], tally: Tally) -> None:
-    for line in log:
-        if found := SHOWN.search(line):
-            times.put(int(found[2]))
-        elif b"[error]" in line or b"[fatal]" in line:
-            tally.error(line.decode(errors="replace").strip())
 
 
 def _read_ppm(pipe: IO[bytes]) -> np.ndarray | None:
