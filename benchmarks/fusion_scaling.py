@@ -4,10 +4,11 @@
     python benchmarks/fusion_scaling.py --lengths 75 300 1000 # a quick look
     python benchmarks/fusion_scaling.py --device cuda         # and the Triton kernel's bandwidth
 
-Three encoders of width 256 turn L clips and a query of 32 tokens into L fused clips:
+Encoders of width 256 turn L clips and a query of 32 tokens into L fused clips:
 
 rd:      r, u0 and v(0) by one linear layer each, 12 reaction-diffusion steps in four groups of
          channels at distances 1, 2, 4, 8, and a linear layer out.
+core:    of that, the reaction-diffusion steps alone.
 self:    Moment-DETR's encoder: clips and tokens together through 2 layers of self-attention,
          8 heads, 1,024 hidden units.
 cross:   QD-DETR's: 2 layers in which clips attend to the tokens, then 2 of self-attention.
@@ -61,6 +62,18 @@ class RdFusion(nn.Module):
         return self.out(self.fuse(u0, v, u0=u0, r=r).v.transpose(1, 2))
 
 
+class RdCore(nn.Module):
+    """The steps alone, on fields that are there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fuse = ReactionDiffusion(WIDTH, steps=STEPS)
+
+    def forward(self, clips: Tensor, query: Tensor) -> Tensor:
+        field = clips.view(clips.shape[0], WIDTH, -1).abs().clamp(max=1.0)
+        return self.fuse(field, field, u0=field, r=field).v
+
+
 class AttentionLayer(nn.Module):
     """A post-norm transformer layer; keys are the clips' own, or the tokens'."""
 
@@ -107,6 +120,7 @@ class CrossAttention(nn.Module):
 
 ENCODERS: dict[str, type[nn.Module]] = {
     "rd": RdFusion,
+    "core": RdCore,
     "self": SelfAttention,
     "cross": CrossAttention,
 }
@@ -206,7 +220,7 @@ def timed(
 def extrapolated(name: str, length: int, mode: str, before: list[Cell]) -> float | None:
     """What L² makes of the last length's time; for rd, L."""
     last = [c for c in before if c.encoder == name and c.mode == mode]
-    power = 1 if name == "rd" else 2
+    power = 1 if name in ("rd", "core") else 2
     return last[-1].seconds * (length / last[-1].clips) ** power if last else None
 
 
@@ -268,7 +282,7 @@ def summary(cells: list[Cell]) -> list[str]:
             if all(c.memory_mb is not None for c in longer.values()):
                 lines.append(f"  memory from 1,000 clips on: L^{slope(longer, 'memory_mb'):.3f}")
         for cell in cells:
-            if cell.mode == mode and cell.encoder != "rd":
+            if cell.mode == mode and cell.encoder in ("self", "cross"):
                 ratio = cell.seconds / mine[cell.clips].seconds
                 word = "measured" if cell.measured else "extrapolated"
                 lines.append(
@@ -328,7 +342,8 @@ def gpu_seconds(run: Callable[[], object], repetitions: int) -> float:
 
 
 NAMES = {
-    "rd": "reaction-diffusion",
+    "rd": "reaction-diffusion, with its linear layers",
+    "core": "reaction-diffusion, the steps alone",
     "self": "self-attention (Moment-DETR)",
     "cross": "cross- + self-attention (QD-DETR)",
 }
@@ -342,7 +357,7 @@ def draw(cells: list[Cell], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(2, 2, figsize=(9, 6.5), sharex=True, layout="constrained")
-    colours = dict(zip(ENCODERS, ("#1b7f5c", "#c44e52", "#4c72b0"), strict=True))
+    colours = dict(zip(ENCODERS, ("#1b7f5c", "#8bc4a9", "#c44e52", "#4c72b0"), strict=True))
     for column, mode in enumerate(MODES):
         for name in ENCODERS:
             own = [c for c in cells if (c.encoder, c.mode) == (name, mode)]

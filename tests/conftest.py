@@ -5,8 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from rdmf_cli.resources import example_video
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("rdmf", deadline=None)
+settings.load_profile("rdmf")
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 """Draw docs/figures/query.svg: what `rdmf query` prints, by rich's own export.
 
-    python docs/figures/make_screens.py
+python docs/figures/make_screens.py
 """
 
 from __future__ import annotations

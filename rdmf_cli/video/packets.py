@@ -14,6 +14,7 @@ from typing import Any
 import av
 import numpy as np
 from av.error import FFmpegError
+from av.stream import Disposition
 
 from rdmf_cli.errors import RdmfError
 
@@ -129,8 +130,6 @@ def _video_stream(container: Any, path: Path) -> Any:
 
 def _is_cover(stream: Any) -> bool:
     """Cover art of a music file is a video stream of one picture."""
-    from av.stream import Disposition
-
     return bool(stream.disposition & Disposition.attached_pic)
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
-from .packets import MISSING, Timeline
+from .packets import Timeline
 from .timeline import ClipGrid
 
 
-def wanted_frames(shown: np.ndarray, time_base: object, grid: ClipGrid) -> np.ndarray:
+def wanted_frames(shown: np.ndarray, time_base: Fraction, grid: ClipGrid) -> np.ndarray:
     """The presentation time of each clip's frame, int64, one for each of `grid.indices`.
 
     It is the last frame strictly before the clip's middle, counted from the first frame; the
@@ -19,7 +20,7 @@ def wanted_frames(shown: np.ndarray, time_base: object, grid: ClipGrid) -> np.nd
     which the published features were made. `shown` is ascending, ticks of `time_base`.
     """
     start = int(shown[0])
-    middles = [start + math.ceil(grid.middle(i) / time_base) for i in grid.indices]  # type: ignore[operator]
+    middles = [start + math.ceil(grid.middle(i) / time_base) for i in grid.indices]
     before = np.searchsorted(shown, np.array(middles, np.int64), side="left") - 1
     return shown[np.maximum(before, 0)]
 
@@ -84,6 +85,3 @@ def _entry(timeline: Timeline, packet: int, pts: int) -> int:
 def index_of_frames(timeline: Timeline, wanted: np.ndarray) -> np.ndarray:
     """The number of each wanted frame in display order, from 0."""
     return np.searchsorted(timeline.shown, wanted)
-
-
-__all__ = ["MISSING", "Run", "index_of_frames", "plan_runs", "wanted_frames", "whole_run"]

@@ -53,23 +53,33 @@ def test_tiled_is_the_reference_for_any_tiling(
         compare("tiled", B, C, L, dilation, steps, weighted=weighted)
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Triton exists for Linux only")
-def test_the_gpu_kernel_is_the_reference_in_tritons_interpreter() -> None:
-    """Triton must be told to interpret before it is imported: hence a process of its own."""
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Triton is Linux only")
+
+
+def in_a_process(argument: str, **environment: str) -> list[str]:
+    """What fused.py prints: Triton decides on its import whether it interprets."""
+    plain = {name: x for name, x in os.environ.items() if name != "TRITON_INTERPRET"}
     done = subprocess.run(
-        [sys.executable, str(HERE / "fused.py")],
-        env={
-            **os.environ,
-            "TRITON_INTERPRET": "1",
-            "CUDA_VISIBLE_DEVICES": "",
-            "PYTHONPATH": os.pathsep.join(sys.path),
-        },
+        [sys.executable, str(HERE / "fused.py"), argument],
+        env={**plain, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
         capture_output=True,
         text=True,
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["equal"] * 2 * len(SHAPES)
+    return done.stdout.split()
+
+
+@linux
+def test_the_gpu_kernel_is_the_reference_in_tritons_interpreter() -> None:
+    said = in_a_process("interpret", TRITON_INTERPRET="1", CUDA_VISIBLE_DEVICES="")
+    assert said == ["equal"] * len(SHAPES)
+
+
+@linux
+def test_the_gpu_kernel_compiles_without_a_gpu(tmp_path: Path) -> None:
+    hopper = "90"
+    assert in_a_process(hopper, TRITON_CACHE_DIR=str(tmp_path)) == ["compiled"] * 2
 
 
 def problem(**settings: bool) -> tuple[Fields, Drive, StepRates, list[Group]]:

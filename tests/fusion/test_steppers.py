@@ -75,7 +75,7 @@ def test_u_stays_below_its_level_and_the_feeds() -> None:
 
 
 def test_explicit_euler_has_no_such_bounds() -> None:
-    u, v = evolve(
+    u, _ = evolve(
         np.ones(20), np.full(20, 0.9), u0=1.0, r=20.0,
         rates=Rates(D_u=0.1, D_v=0.1, F=0.1, k=0.1), steps=1, stepper="euler",
     )  # fmt: skip

@@ -77,7 +77,7 @@ class TestNoVideo:
         with av.open(str(path), "w") as container:
             cover = container.add_stream("mjpeg", rate=1)
             cover.width, cover.height, cover.pix_fmt = 64, 64, "yuvj420p"
-            cover.disposition = av.stream.Disposition.attached_pic
+            cover.disposition = av.stream.Disposition.attached_pic.value
             sound = container.add_stream("aac", rate=16000)
             container.mux(cover.encode(av.VideoFrame(64, 64, "yuvj420p")))
             container.mux(cover.encode(None))

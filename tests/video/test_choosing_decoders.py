@@ -165,7 +165,7 @@ class TestFfmpegProgram:
     ) -> None:
         (tmp_path / "note.mp4").write_bytes(content)
         with pytest.raises(RdmfError, match="no video"):
-            probe_by_program(tmp_path / "note.mp4")
+            open_clips(tmp_path / "note.mp4", decoder="ffmpeg")
 
     def test_selects_thousands_of_frames(self) -> None:
         """Its expression is a search tree: its depth grows with the logarithm."""
@@ -175,7 +175,3 @@ class TestFfmpegProgram:
             depth += (letter == "(") - (letter == ")")
             deepest = max(deepest, depth)
         assert deepest < 20
-
-
-def probe_by_program(path: Path) -> None:
-    open_clips(path, decoder="ffmpeg")

@@ -25,6 +25,7 @@ from rdmf_cli.errors import RdmfError
 from ..info import Claims, VideoInfo, average_rate, header_warnings
 from ..orientation import Orientation
 from ..packets import HIDDEN, KEY, Timeline, timeline_of
+from ..sampling import index_of_frames
 from ..timeline import Timestamp
 from . import Picture, Scan, Tally
 from .pipes import read_image
@@ -222,7 +223,7 @@ def _graph(scan: Scan, wanted: np.ndarray) -> str:
     """Select the wanted frames, print their times, make their pixels square."""
     timeline = scan.timeline
     if timeline.ordered:
-        name, values = "n", np.searchsorted(timeline.shown, wanted)
+        name, values = "n", index_of_frames(timeline, wanted)
     else:
         name, values = "pts", wanted
     chosen = is_one_of(name, values.tolist())
