@@ -56,7 +56,7 @@ def split_arguments(
 
 
 def _is_video(word: str) -> bool:
-    from rdmf_cli.video.clips import VIDEO_SUFFIXES
+    from rdmf_cli.video import VIDEO_SUFFIXES
 
     try:
         if Path(word).exists():
@@ -102,7 +102,7 @@ def _line_query(name: str, number: int, line: str) -> str:
 
 def expand_videos(names: Iterable[str]) -> list[Path]:
     """Files as they are; a folder becomes the videos in it, by name."""
-    from rdmf_cli.video.clips import find_videos
+    from rdmf_cli.video import find_videos
 
     paths: list[Path] = []
     for name in names:

@@ -20,9 +20,8 @@ from rdmf_cli.encoders.base import Encoder
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.features.fingerprint import content_fingerprint
 from rdmf_cli.features.store import FeatureStore
-from rdmf_cli.video.clips import ClipReader, open_clips
+from rdmf_cli.video import ClipGrid, ClipReader, open_clips
 from rdmf_cli.video.info import checked_file
-from rdmf_cli.video.timeline import ClipGrid
 
 FRAME_RULE = "last-before-middle/1"  # part of the cache key: another rule makes other features
 QUEUED_BATCHES = 3

@@ -11,6 +11,12 @@ Names are looked up on first use: nothing is imported before it is needed.
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .clips import VIDEO_SUFFIXES, ClipReader, Failures, Frame, find_videos, open_clips
+    from .info import VideoInfo, probe
+    from .timeline import ClipGrid, Timestamp
 
 _HOMES = {
     "ClipGrid": "timeline",
@@ -25,7 +31,18 @@ _HOMES = {
     "probe": "info",
 }
 
-__all__ = sorted(_HOMES)
+__all__ = [
+    "VIDEO_SUFFIXES",
+    "ClipGrid",
+    "ClipReader",
+    "Failures",
+    "Frame",
+    "Timestamp",
+    "VideoInfo",
+    "find_videos",
+    "open_clips",
+    "probe",
+]
 
 
 def __getattr__(name: str) -> object:
