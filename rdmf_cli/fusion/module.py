@@ -68,7 +68,7 @@ class LearnedRates(nn.Module):
         return Rates(D_u=a_u / dt, D_v=a_v / dt, F=f / dt, k=(kappa - f) / dt, dt=dt)
 
 
-class Group(NamedTuple):
+class ChannelGroup(NamedTuple):
     """Consecutive channels that exchange with neighbours at one distance."""
 
     channels: slice
@@ -168,7 +168,7 @@ class ReactionDiffusion(nn.Module):
         """
         return [row for group in self.groups for row in self._analyzed(group, settings)]
 
-    def _analyzed(self, group: Group, settings: dict[str, Any]) -> list[stability.Regime]:
+    def _analyzed(self, group: ChannelGroup, settings: dict[str, Any]) -> list[stability.Regime]:
         def own(x: Any) -> Any:
             return x[group.channels] if np.ndim(x) else x
 
@@ -241,14 +241,14 @@ def _kill_in_band(D_u: float, D_v: float, feed: float) -> float:
     return float(np.median(kills[analysis.regime == stability.RegimeName.TURING.value]))
 
 
-def _groups(channels: int, dilations: Sequence[int]) -> Iterator[Group]:
+def _groups(channels: int, dilations: Sequence[int]) -> Iterator[ChannelGroup]:
     for part, dilation in zip(
         np.array_split(np.arange(channels), len(dilations)), dilations, strict=True
     ):
-        yield Group(slice(int(part[0]), int(part[-1]) + 1), dilation)
+        yield ChannelGroup(slice(int(part[0]), int(part[-1]) + 1), dilation)
 
 
-def _width(group: Group) -> int:
+def _width(group: ChannelGroup) -> int:
     return group.channels.stop - group.channels.start
 
 

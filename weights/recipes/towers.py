@@ -104,8 +104,10 @@ class ImageTower(nn.Module):
         self.direct = nn.Linear(LAST, SIZE)
         self.hidden = nn.Linear(LAST, HIDDEN)
         self.out = nn.Linear(HIDDEN, SIZE)
-        self.drop = nn.Dropout(0.1)
-        self.register_buffer("shift", torch.zeros(SIZE))
+        self.drop = nn.Dropout(0.3)
+        # Of the pooled features: raw ones are small, and a head would learn from them slowly.
+        self.register_buffer("centre", torch.zeros(LAST))
+        self.register_buffer("spread", torch.ones(()))
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         x = (images.permute(0, 3, 1, 2).float() - MEAN) / DEVIATION
@@ -114,9 +116,13 @@ class ImageTower(nn.Module):
             x = block(x)
         return F.relu6(self.last(x)).mean((2, 3))
 
+    def head(self, pooled: torch.Tensor) -> torch.Tensor:
+        """Pooled features (N, 1280) to rows (N, 384)."""
+        x = self.drop((pooled - self.centre) / self.spread)
+        return self.direct(x) + self.out(F.gelu(self.hidden(x)))
+
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        pooled = self.drop(self.features(images).float())
-        return self.direct(pooled) + self.out(F.gelu(self.hidden(pooled))) + self.shift
+        return self.head(self.features(images).float())
 
 
 def _folded(
