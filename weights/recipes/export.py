@@ -42,7 +42,7 @@ def close_gap(
     captioned = [i for s in ("flickr8k", "coco_sample") for i in batches.photos.of("train", s)]
     which = rng.choice(captioned, min(photos, len(captioned)), replace=False).tolist()
     images = image_rows(tower, batches.photos, which, SIDE, unit=False)
-    images, scale = images, images.norm(dim=1).mean()
+    scale = images.norm(dim=1).mean()
     images = images / scale
     texts = torch.cat([batches.text_rows[batches.own[i]] for i in which])
     before = (F.normalize(images, dim=1).mean(0) - texts.mean(0)).norm().item()
@@ -54,7 +54,7 @@ def close_gap(
         for layer in (tower.direct, tower.out):
             layer.weight.copy_(move.T @ layer.weight / scale)
             layer.bias.copy_(move.T @ layer.bias / scale)
-        tower.shift.copy_(move.T @ (tower.shift / scale - centre) + texts.mean(0))
+        tower.direct.bias.add_(texts.mean(0) - move.T @ centre)
     after = F.normalize(image_rows(tower, batches.photos, which, SIDE, unit=False), dim=1).mean(0)
     return {"gap_before": before, "gap_after": (after - texts.mean(0)).norm().item()}
 
@@ -222,7 +222,7 @@ def main() -> None:
     parser.add_argument("--image", help="the run of image.py to ship")
     parser.add_argument("--text", help="the run of text.py to ship")
     parser.add_argument("--photos", type=int, default=3000, help="to measure the gap on")
-    parser.add_argument("--strength", type=float, default=0.0, help="0: mean only, 1: covariance")
+    parser.add_argument("--strength", type=float, default=0.4, help="0: mean only, 1: covariance")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     logging.basicConfig(format="%(asctime)s %(message)s")
