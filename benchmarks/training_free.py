@@ -19,8 +19,9 @@ the best ones; every arm gets the same number of draws and the same candidates, 
 
 A draw is scored on train alone, five-fold by YouTube id: the linear rank is fitted on four parts
 and scored on the fifth. choose takes the draw whose neighbourhood (it and its jittered copies)
-scores best, fits its rank on all of train, and writes the rates of `rd` and, beside this script,
-the settings of all arms. report scores val, with bootstrap intervals paired over queries.
+scores best; for `rd`, the arm of most freedom, the draw of fewest channels within one standard
+error of that. It fits its rank on all of train, and writes the rates of `rd` and, beside this
+script, the settings of all arms. report scores val, with bootstrap intervals paired over queries.
 """
 
 from __future__ import annotations
@@ -366,16 +367,16 @@ def jitter(name: str, value: Any, rng: np.random.Generator) -> Any:
     return moved.tolist()
 
 
-def evaluated(split: Split, arm: Arm, setting: Setting) -> list[float]:
-    """R1@0.5, R1@0.7, mAP over all of train, each query by a rank that never saw its video."""
+def per_query(split: Split, arm: Arm, setting: Setting) -> np.ndarray:
+    """(Q, 3) R1@0.5, R1@0.7, AP on train, each query by a rank that never saw its video."""
     data = described(split, arm, setting)
     found = predictions(split, data.candidates, out_of_fold(split, data))
-    return moment_scores(split, found).mean(axis=0).tolist()
+    return moment_scores(split, found)
 
 
-def objective(scores: list[float]) -> float:
-    """What is searched for: mAP and the mean of both recalls, equally."""
-    return scores[2] / 2 + (scores[0] + scores[1]) / 4
+def objective(scores: np.ndarray) -> np.ndarray:
+    """What is searched for, from (..., 3): AP and the mean of both recalls, equally."""
+    return np.asarray(scores) @ (0.25, 0.25, 0.5)
 
 
 def search(split: Split, name: str, draws: int, seed: int, log: Path) -> None:
@@ -389,7 +390,7 @@ def search(split: Split, name: str, draws: int, seed: int, log: Path) -> None:
 
 
 def by_objective(row: dict[str, Any]) -> float:
-    return objective(row["scores"])
+    return float(objective(row["scores"]))
 
 
 def score_all(
@@ -406,7 +407,7 @@ def score_all(
         rng = np.random.default_rng([seed, *map(ord, name), *map(int, draw.split("."))])
         setting = jittered(parent["setting"], rng) if parent else draw_setting(ARMS[name], rng)
         begun = time.perf_counter()
-        scores = evaluated(split, ARMS[name], setting)
+        scores = per_query(split, ARMS[name], setting).mean(axis=0).tolist()
         known[draw] = {"draw": draw, "setting": setting, "scores": scores}
         line = {**known[draw], "seconds": round(time.perf_counter() - begun, 3), "seed": seed}
         with log.open("a", encoding="utf-8") as file:
@@ -428,6 +429,20 @@ def neighbourhoods(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
     mean = {draw: float(np.mean(v)) for draw, v in values.items() if len(v) > COPIES}
     leaders = [{**row, "neighbourhood": mean[row["draw"]]} for row in log if row["draw"] in mean]
     return sorted(leaders, key=lambda row: row["neighbourhood"], reverse=True)
+
+
+def simplest(split: Split, leaders: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of the leaders within one standard error of the best (paired over queries) the one of the
+    fewest channels, and of these the first."""
+    setting = leaders[0]["setting"]
+    best = objective(per_query(split, ARMS["rd"], setting))
+    able = []
+    for row in leaders:
+        lost = best - objective(per_query(split, ARMS["rd"], row["setting"]))
+        error = lost.std() / np.sqrt(len(split))
+        if leaders[0]["neighbourhood"] - row["neighbourhood"] <= error:
+            able.append(row)
+    return min(able, key=lambda row: len(row["setting"]["F"]))
 
 
 def numbers(x: np.ndarray) -> tuple[float, ...]:
@@ -514,7 +529,9 @@ def choose(split: Split, logs: Path, background: np.ndarray, rates: Path) -> Non
     winners = {}
     for name in ARMS:
         log = read_log(logs / f"{name}.jsonl")
-        winners[name] = {**neighbourhoods(log)[0], "draws": len(log)}
+        leaders = neighbourhoods(log)
+        won = simplest(split, leaders) if name == "rd" else leaders[0]
+        winners[name] = {**won, "draws": len(log)}
     CHOSEN.write_text(json.dumps(winners, indent=1) + "\n", encoding="utf-8")
     row = winners["rd"]
     made_by = {

@@ -130,8 +130,9 @@ def _in_words(fused: Fused, channel: int, r_star: float) -> str:
     r, v = fused.r[channel], fused.reading.v[channel]
     able = int((r >= r_star).sum())
     return (
-        f"channel {channel}: the query gives r = {r.min():.3g} to {r.max():.3g}, a clip stays lit "
-        f"from r* = {r_star:.3g} on: {able} of {len(r)} clips; highest v = {v.max():.3g}"
+        f"channel {channel}: the query gives r = {r.min():.3g} to {r.max():.3g}; a uniform field "
+        f"stays lit from r* = {r_star:.3g} on, which {able} of {len(r)} clips reach; "
+        f"highest v = {v.max():.3g}"
     )
 
 
