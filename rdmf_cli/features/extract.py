@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,8 +20,11 @@ from rdmf_cli.encoders.base import Encoder
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.features.fingerprint import content_fingerprint
 from rdmf_cli.features.store import FeatureStore
-from rdmf_cli.video import ClipGrid, ClipReader, open_clips
+from rdmf_cli.video import ClipGrid
 from rdmf_cli.video.info import checked_file
+
+if TYPE_CHECKING:
+    from rdmf_cli.video import ClipReader
 
 FRAME_RULE = "last-before-middle/1"  # part of the cache key: another rule makes other features
 QUEUED_BATCHES = 3
@@ -162,6 +165,8 @@ def _make(
     end: float | None,
     progress: Progress | None,
 ) -> VideoFeatures:
+    from rdmf_cli.video import open_clips  # a warm answer must not pay for the decoders
+
     begun = time.perf_counter()
     with open_clips(path, clip_length, decoder=decoder, start=start, end=end) as clips:
         rows = _encode_all(clips, encoder, progress)

@@ -14,7 +14,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .clips import VIDEO_SUFFIXES, ClipReader, Failures, Frame, find_videos, open_clips
+    from .clips import ClipReader, Failures, Frame, open_clips
+    from .folder import VIDEO_SUFFIXES, find_videos
     from .info import VideoInfo, probe
     from .timeline import ClipGrid, Timestamp
 
@@ -24,9 +25,9 @@ _HOMES = {
     "Failures": "clips",
     "Frame": "clips",
     "Timestamp": "timeline",
-    "VIDEO_SUFFIXES": "clips",
+    "VIDEO_SUFFIXES": "folder",
     "VideoInfo": "info",
-    "find_videos": "clips",
+    "find_videos": "folder",
     "open_clips": "clips",
     "probe": "info",
 }

@@ -10,7 +10,6 @@ sums are exact.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import logging
 from pathlib import Path
@@ -20,6 +19,7 @@ import onnx
 import torch
 from data import Photos, log
 from image import Batches, image_rows
+from manifest import FACTS, list_in_manifest
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
@@ -155,34 +155,7 @@ def agreement(file: Path, module: nn.Module, example: torch.Tensor) -> float:
     return F.cosine_similarity(torch.from_numpy(found), wanted, dim=-1).min().item()
 
 
-# ---------------------------------------------------------------- the manifest
-def list_in_manifest(out: Path, files: dict[str, str], facts: dict[str, object]) -> None:
-    """Enter our files and facts; what others have entered stays as it is."""
-    path = out / "manifest.json"
-    manifest = json.loads(path.read_text()) if path.exists() else {"files": {}}
-    for name, role in files.items():
-        content = (out / name).read_bytes()
-        sha256 = hashlib.sha256(content).hexdigest()
-        manifest["files"][name] = {"sha256": sha256, "bytes": len(content), "role": role}
-    for key, value in facts.items():
-        old = manifest.get(key)
-        manifest[key] = (
-            {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
-        )
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(manifest, indent=2) + "\n")
-    part.replace(path)
-
-
-FACTS = {
-    "made_by": "weights/recipes: data.py, text.py, image.py, export.py",
-    "data": "Flickr8k train, a COCO sample, eleven labelled sets; sentences of these, of benchmark "
-    "training splits and of clip captions: weights/README.md has the list and its terms",
-    "licence_note": "Weights: Apache-2.0 as far as they are ours to license. The photographs they "
-    "learned from belong to their authors and came from research sets; see weights/README.md.",
-}
-
-
+# ---------------------------------------------------------------- the two files
 def export_image(args: argparse.Namespace) -> dict[str, float]:
     state = torch.load(args.work / f"image-{args.image}.pt", weights_only=True)
     tower = start_image_tower()
@@ -223,6 +196,7 @@ def main() -> None:
     parser.add_argument("--text", help="the run of text.py to ship")
     parser.add_argument("--photos", type=int, default=3000, help="to measure the gap on")
     parser.add_argument("--strength", type=float, default=0.4, help="0: mean only, 1: covariance")
+    parser.add_argument("--report", type=Path, help="numbers of encoder_report.py, to be listed")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     logging.basicConfig(format="%(asctime)s %(message)s")
@@ -236,6 +210,8 @@ def main() -> None:
         metrics["text"] = export_text(args)
         files["embedded_text.onnx"] = "text tower of the embedded encoder"
         files["embedded_pieces.txt"] = "word pieces of the text tower"
+    if args.report:
+        metrics["report"] = json.loads(args.report.read_text())
     list_in_manifest(args.out, files, FACTS | {"metrics": metrics})
     log.info("%s", metrics)
 
