@@ -42,9 +42,10 @@ from rdmf_cli.evaluation.detection import average_precision
 from rdmf_cli.evaluation.overlap import iou_over_hull, stack, to_grid
 from rdmf_cli.evaluation.qvhighlights import SALIENCY_LEVELS, hit_at_one, relevance
 from rdmf_cli.features import visual_change
+from rdmf_cli.fusion import threshold
 from rdmf_cli.fusion.operators import Chain
 from rdmf_cli.moments.background import Background, strongest
-from rdmf_cli.moments.field import coherence, curves, edge_weights, fuse, standardise
+from rdmf_cli.moments.field import coherence, curves, edge_weights, fuse, match, standardise
 from rdmf_cli.moments.nms import overlaps, suppress
 from rdmf_cli.moments.pattern import Candidates, level_sets
 from rdmf_cli.moments.ranking import describe
@@ -164,23 +165,35 @@ def fusion_rates(setting: Setting) -> FusionRates:
     return FusionRates.model_validate({k: v for k, v in setting.items() if k != "dark"})
 
 
+LIT_FROM = 2.0
+"""Deviations of similarity at which a clip must be able to stay lit (r >= r*), in every channel:
+what fades everywhere would be a kind of smoothing, and no switch."""
+
+
 def draw_reacting(rng: np.random.Generator) -> Setting:
-    channels = int(rng.integers(1, 5))
+    channels = int(rng.integers(1, 4))
     D_v = log_uniform(rng, 0.02, 0.5, channels)
     ratio = log_uniform(rng, 1, 16, channels)
-    return {
+    setting = {
         "D_v": D_v,
         "D_u": [min(0.5, d * q) for d, q in zip(D_v, ratio, strict=True)],
         "F": log_uniform(rng, 0.003, 0.3, channels),
         "k": log_uniform(rng, 0.01, 0.5, channels),
-        "reaction": log_uniform(rng, 0.3, 20, channels),
         "threshold": float(rng.uniform(-0.5, 1.8)),
         "softness": log_uniform(rng, 0.2, 1.5)[0],
         "seed": log_uniform(rng, 0.05, 1)[0],
         "cut": [None, log_uniform(rng, 0.7, 3)[0]][int(rng.random() < 0.8)],
-        "steps": round(log_uniform(rng, 4, 32)[0]),
+        "steps": round(log_uniform(rng, 4, 40)[0]),
         "dilations": [(1,), (1, 2), (1, 2, 4)][rng.integers(3)],
     }
+    margin = log_uniform(rng, 1, 30, channels)
+    return {**setting, "reaction": [m * r for m, r in zip(margin, least(setting), strict=True)]}
+
+
+def least(setting: Setting) -> list[float]:
+    """The reaction of each channel from which on a clip at LIT_FROM stays lit."""
+    rates = fusion_rates({**setting, "reaction": setting["F"]})
+    return (threshold(rates.rates) / match(np.array(LIT_FROM), rates)).tolist()
 
 
 def diffusing(split: Split, setting: Setting) -> np.ndarray:
@@ -647,7 +660,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--features", type=Path, required=True)
     parser.add_argument("--log", type=Path, default=Path("runs/training_free"))
     parser.add_argument("--arm", choices=list(ARMS), action="append", help="default: all")
-    parser.add_argument("--draws", type=int, default=700)
+    parser.add_argument("--draws", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rates", type=Path, default=shipped_rates())
     return parser.parse_args()

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
@@ -57,8 +57,7 @@ def errors_reported(as_json: bool) -> Iterator[None]:
         report(error, as_json)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        say("interrupted", "nothing half-written is left")
-        sys.exit(ExitCode.INTERRUPTED)
+        _end_interrupted()
     except BrokenPipeError:  # the reader of our output has gone: `rdmf query ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.ANSWERED)
@@ -66,10 +65,26 @@ def errors_reported(as_json: bool) -> Iterator[None]:
         report(RdmfError("there is not enough memory", todo="try a longer --clip-length"), as_json)
         sys.exit(ExitCode.FAILED)
     except Exception as error:
+        if _was_interrupted(error):
+            _end_interrupted()
         what = f"an unexpected failure ({type(error).__name__}: {error})"
         todo = "this is a defect of rdmf; run again with RDMF_DEBUG=1 and report what it prints"
         report(RdmfError(what, todo=todo), as_json)
         sys.exit(ExitCode.FAILED)
+
+
+def _end_interrupted() -> NoReturn:
+    say("interrupted", "nothing half-written is left")
+    sys.exit(ExitCode.INTERRUPTED)
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Ctrl-C while a native module is loading reaches us as the cause of an ImportError."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def end_command(failed: int, total: int) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from rdmf_cli.cli.inputs import seconds
 from rdmf_cli.errors import UsageError
+from rdmf_cli.resources import weight_file
 
 CAT = "the face of a cat"
 
@@ -124,11 +125,30 @@ def test_top_k_and_min_score(run, tour):
     (all_of_them,) = lines(run("query", tour, CAT, "--json", "-k", "9").stdout)
     (one,) = lines(run("query", tour, CAT, "--json", "--top-k", "1").stdout)
     assert one["moments"] == all_of_them["moments"][:1]
-    limit = all_of_them["moments"][1]["score"]
+    first, second = all_of_them["moments"][:2]
+    limit = (first["score"] + second["score"]) / 2
     (above,) = lines(run("query", tour, CAT, "--json", "--min-score", limit).stdout)
-    assert all(m["score"] >= limit for m in above["moments"])
-    (none,) = lines(run("query", tour, CAT, "--json", "--min-score", 1).stdout)
-    assert none["moments"] == []
+    assert above["moments"] == [first]
+
+
+def test_another_head(run, tour, tmp_path):
+    rates = json.loads(weight_file("rates.json").read_text())
+    rates["ranking"]["offset"] -= 0.1
+    (tmp_path / "mine.json").write_text(json.dumps(rates))
+    (shipped,) = lines(run("query", tour, CAT, "--json").stdout)
+    (mine,) = lines(
+        run("query", tour, CAT, "--json", "--checkpoint", tmp_path / "mine.json").stdout
+    )
+    lower = shipped["moments"][0]["raw_score"] - mine["moments"][0]["raw_score"]
+    assert lower == pytest.approx(0.1, abs=1e-5)
+
+
+def test_a_head_that_is_none(run, tour, tmp_path):
+    (tmp_path / "no.json").write_text('{"rates": 3}')
+    for name in ("no.json", "none.json"):
+        result = run("query", tour, CAT, "--checkpoint", tmp_path / name)
+        assert result.returncode == 1
+        assert name in result.stderr
 
 
 def test_shorter_clips_make_a_finer_curve(run, video):
