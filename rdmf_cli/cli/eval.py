@@ -13,7 +13,7 @@ from rdmf_cli.cli import options
 from rdmf_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from rdmf_cli.evaluation import Dataset
+    from rdmf_cli.evaluation import Dataset, Options
 
 
 class Only(str, Enum):
@@ -44,6 +44,18 @@ def eval_(
             "youtube-highlights, or your own annotations (JSON Lines).",
         ),
     ] = None,
+    features: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--features", help="Predict from features: a folder with video/, text/."),
+    ] = None,
+    split: Annotated[
+        str, typer.Option("--split", help="With --features: annotations are FEATURES/SPLIT.jsonl.")
+    ] = "val",
+    checkpoint: options.Checkpoint = None,
+    submission: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--submission", help="With --features: write the predictions here."),
+    ] = None,
     only: Annotated[
         Optional[Only],  # noqa: UP045
         typer.Option("--only", help="Score only the moments or only the highlights."),
@@ -64,16 +76,15 @@ def eval_(
     ] = Outside.refuse,
     as_json: options.Json = False,
 ) -> None:
-    """Score predictions against ground truth by the benchmark's own protocol."""
+    """Score predictions by the benchmark's own protocol.
+
+    With --predictions they are read from a file; with --features the head predicts them first.
+    """
     from rdmf_cli.cli.report import say
     from rdmf_cli.evaluation import Options, evaluate_files, rounded
 
     benchmark = _benchmark(dataset)
     truth = ground_truth or (Path(dataset) if dataset and benchmark is None else None)
-    if predictions is None or truth is None:
-        missing = "--predictions" if predictions is None else "--ground-truth"
-        todo = "rdmf eval --predictions P.jsonl --ground-truth G.jsonl [--dataset NAME]"
-        raise UsageError("not given", missing, todo)
     choices = Options(
         only=only.value if only else None,
         legacy=legacy,
@@ -81,13 +92,45 @@ def eval_(
         round_to=round_to,
         outside=outside.value,
     )
-    result = rounded(evaluate_files(predictions, truth, benchmark, choices))
+    if predictions is not None and features is not None:
+        raise UsageError("cannot be given together", "--predictions and --features")
+    if features is not None:
+        truth = truth or features / f"{split}.jsonl"
+        result = _predicted(features, truth, benchmark, checkpoint, submission, choices)
+    elif predictions is not None and truth is not None:
+        result = evaluate_files(predictions, truth, benchmark, choices)
+    else:
+        missing = "--predictions or --features" if predictions is None else "--ground-truth"
+        todo = "rdmf eval --predictions P.jsonl --ground-truth G.jsonl [--dataset NAME]"
+        raise UsageError("not given", missing, todo)
+    result = rounded(result)
     for note in result["notes"]:
         say("note", note)
     if as_json:
         typer.echo(json.dumps(result))
     else:
         _print_tables(result)
+
+
+def _predicted(
+    features: Path,
+    truth: Path,
+    benchmark: Dataset | None,
+    checkpoint: Path | None,
+    submission: Path | None,
+    choices: Options,
+) -> dict[str, Any]:
+    """Predict every query of the annotations, write the submission if wanted, and score."""
+    from rdmf_cli.evaluation import DATASETS, evaluate, write_submission
+    from rdmf_cli.evaluation.predict import predict
+    from rdmf_cli.moments import TrainingFree
+
+    chosen = benchmark or DATASETS["qvhighlights"]
+    annotations = chosen.read(truth)
+    made = predict(annotations, features, chosen, TrainingFree.load(checkpoint))
+    if submission is not None:
+        write_submission(submission, zip(annotations, made.entries, strict=True))
+    return evaluate(made, annotations, chosen, choices)
 
 
 def _benchmark(name: str | None) -> Dataset | None:

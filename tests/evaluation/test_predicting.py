@@ -1,0 +1,93 @@
+"""rdmf eval --features: the head predicts on feature files, and the predictions are scored."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+CLIPS, SECONDS = 30, 2.0
+MOMENTS = {1: (10, 20), 2: (30, 44), 3: (8, 14)}  # qid to a window in seconds
+
+
+def rdmf(*args: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "rdmf_cli", "eval", *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture
+def features(tmp_path: Path) -> Path:
+    """Three videos in which the query's direction shows during the moment, in the field's files."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "video").mkdir()
+    (tmp_path / "text").mkdir()
+    lines = []
+    for qid, (start, end) in MOMENTS.items():
+        text = rng.normal(size=16)
+        rows = rng.normal(size=(CLIPS, 16)) * 0.3 + rng.normal(size=16)
+        rows[int(start / SECONDS) : int(end / SECONDS)] += 2 * text
+        np.savez(tmp_path / "video" / f"v{qid}.npz", features=rows.astype(np.float16))
+        words = np.stack([text] * 4).astype(np.float16)
+        np.savez(
+            tmp_path / "text" / f"qid{qid}.npz", pooler_output=words[0], last_hidden_state=words
+        )
+        clip_ids = list(range(int(start / SECONDS), int(end / SECONDS)))
+        lines.append(
+            {
+                "qid": qid,
+                "query": "what is shown",
+                "vid": f"v{qid}",
+                "duration": CLIPS * SECONDS,
+                "relevant_windows": [[start, end]],
+                "relevant_clip_ids": clip_ids,
+                "saliency_scores": [[4, 4, 4]] * len(clip_ids),
+            }
+        )
+    (tmp_path / "val.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return tmp_path
+
+
+def test_moments_are_found_and_scored(features: Path):
+    result = rdmf("--features", features, "--split", "val", "--dataset", "qvhighlights", "--json")
+    assert result.returncode == 0, result.stderr
+    brief = json.loads(result.stdout)["brief"]
+    assert brief["MR-full-R1@0.7"] == 100
+    assert brief["HL-min-VeryGood-Hit1"] == 100
+
+
+def test_the_submission_scores_the_same(features: Path, tmp_path: Path):
+    file = tmp_path / "submission.jsonl"
+    args = ("--dataset", "qvhighlights", "--json")
+    predicted = rdmf("--features", features, *args, "--submission", file)
+    read = rdmf("--predictions", file, "--ground-truth", features / "val.jsonl", *args)
+    assert json.loads(read.stdout)["brief"] == json.loads(predicted.stdout)["brief"]
+    first = json.loads(file.read_text().splitlines()[0])
+    assert all(start % 2 == 0 and end % 2 == 0 for start, end, _ in first["pred_relevant_windows"])
+    assert len(first["pred_saliency_scores"]) == CLIPS
+
+
+def test_what_is_missing_is_named(features: Path, tmp_path: Path):
+    truth = ("--ground-truth", features / "val.jsonl")
+    assert "no folders video/ and text/" in rdmf("--features", tmp_path / "none", *truth).stderr
+    (features / "text" / "qid2.npz").unlink()
+    result = rdmf("--features", features, "--dataset", "qvhighlights")
+    assert result.returncode == 1
+    assert "qid2.npz" in result.stderr
+
+
+def test_features_of_another_clip_length_are_noticed(features: Path):
+    rows = np.ones((2 * CLIPS, 16), np.float16)
+    np.savez(features / "video" / "v1.npz", features=rows)
+    result = rdmf("--features", features, "--dataset", "qvhighlights")
+    assert result.returncode == 1
+    assert "60 rows, but 60 s are 30.0 clips" in result.stderr
+
+
+def test_either_predictions_or_features(features: Path):
+    result = rdmf("--features", features, "--predictions", features / "val.jsonl")
+    assert result.returncode == 2
+    assert "cannot be given together" in result.stderr
