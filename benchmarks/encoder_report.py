@@ -33,7 +33,7 @@ import numpy as np
 from PIL import Image
 
 from rdmf_cli.encoders.embedded import IMAGE_TOWER, PIECES, SIDE, TEXT_TOWER, EmbeddedEncoder
-from rdmf_cli.encoders.weights import weights_folder
+from rdmf_cli.resources import weights_folder
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "weights" / "recipes"))
 from data import HELD_OUT_SETS, KINDS, class_sentences, held_out_classes

@@ -29,6 +29,7 @@ from rdmf_cli.features import extract as extract_features
 from rdmf_cli.fusion import Fields
 from rdmf_cli.moments import Background, Reading, TrainingFree
 from rdmf_cli.moments.types import Answer, Features, Moment
+from rdmf_cli.outputs.text import valid_text
 
 if TYPE_CHECKING:
     from rdmf_cli.encoders.base import Encoder
@@ -240,8 +241,8 @@ def _answer(
         if score >= min_score
     ]
     return Answer(
-        video=_valid_text(video),
-        query=_valid_text(query),
+        video=valid_text(video),
+        query=valid_text(query),
         duration=features.duration,
         offset=offset,
         clip_length=features.clip_length,
@@ -259,11 +260,6 @@ def _answer(
             frames_failed=features.frames_failed,
         ),
     )
-
-
-def _valid_text(text: str) -> str:
-    """A file name that is not UTF-8 reaches Python as lone surrogates, which JSON has not."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def query(video: VideoPath, sentence: str, *, top_k: int = 5, **options: Any) -> Answer:

@@ -20,6 +20,9 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("RDMF_CACHE_DIR", str(folder))
     monkeypatch.setenv("RDMF_DATA_DIR", str(tmp_path_factory.mktemp("data")))
+    # Where other programs keep models: with CLIP at hand, "auto" would answer with it.
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path_factory.mktemp("hub")))
+    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
     return folder
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
@@ -15,8 +16,14 @@ class ReportingGroup(TyperGroup):
     """Every command's failures pass here, and become a message and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
-        with errors_reported(as_json="--json" in sys.argv):
+        with errors_reported(as_json=_wants_json(sys.argv)):
             return super().invoke(ctx)
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    return any(word in ("--json", "--format=json") for word in arguments) or any(
+        pair == ("--format", "json") for pair in pairwise(arguments)
+    )
 
 
 app = typer.Typer(

@@ -45,16 +45,17 @@ def size(as_json: options.Json = False) -> None:
 
 @app.command()
 def prune(
-    megabytes: Annotated[
+    to: Annotated[
         Optional[float],  # noqa: UP045
         typer.Option("--to", min=0, help="Megabytes to keep; by default the cache's limit."),
     ] = None,
 ) -> None:
     """Remove what was not used for longest, until the cache is small enough."""
     from rdmf_cli.features import FeatureStore
+    from rdmf_cli.features.store import megabytes
 
     store = FeatureStore()
-    removed = store.prune(store.limit if megabytes is None else int(megabytes * (1 << 20)))
+    removed = store.prune(store.limit if to is None else megabytes(to, "--to"))
     typer.echo(f"{len(removed)} entries removed, {_size(store.size())} left")
 
 
@@ -91,6 +92,7 @@ def _print_table(entries: list[Entry]) -> None:
 
     from rich import box
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from rdmf_cli.outputs.text import one_line
@@ -99,7 +101,7 @@ def _print_table(entries: list[Entry]) -> None:
     for entry in entries:
         about, used = entry.about, datetime.datetime.fromtimestamp(entry.used)
         table.add_row(
-            one_line(Path(about["video"]).name),
+            escape(one_line(Path(about["video"]).name)),
             about.get("encoder", ""),
             f"{about['clip_length']:g} s" if "clip_length" in about else "",
             _size(entry.bytes),

@@ -16,7 +16,19 @@ import typer
 
 from rdmf_cli.cli import options
 
-NEEDED = ("numpy", "av", "onnxruntime", "safetensors", "pydantic", "typer", "rich")
+NEEDED = (
+    "numpy",
+    "av",
+    "onnxruntime",
+    "pillow",
+    "safetensors",
+    "filelock",
+    "pydantic",
+    "platformdirs",
+    "typer",
+    "rich",
+    "ffmpeg-python",
+)
 OPTIONAL = ("decord", "torch", "open_clip_torch", "matplotlib")
 SELF_TEST = ("the face of a cat", 19.0, 32.0)  # the query, and where the example shows it, seconds
 
@@ -128,10 +140,11 @@ def _self_test() -> tuple[str, str]:
 def _print(checks: list[Check]) -> None:
     from rich import box
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     marks = {"ok": "[green]ok[/]", "absent": "[dim]absent[/]", "failed": "[red]FAILED[/]"}
     table = Table(box=box.SIMPLE_HEAD, show_header=False)
     for check in checks:
-        table.add_row(check.name, marks[check.state], check.detail)
+        table.add_row(check.name, marks[check.state], escape(check.detail))
     Console(file=sys.stdout, highlight=False).print(table)

@@ -35,11 +35,12 @@ def extract(
     feature files.
     """
     from rdmf_cli.cli import inputs
-    from rdmf_cli.cli.report import end_command, extraction_progress, report, say
-    from rdmf_cli.cli.search import open_searcher
-    from rdmf_cli.errors import RdmfError
+    from rdmf_cli.cli.report import extraction_progress, say_warnings
+    from rdmf_cli.cli.search import for_each_video, open_searcher
     from rdmf_cli.features import save_video_features
 
+    first, last = inputs.part(start, end)
+    written = _Written()
     searcher = open_searcher(
         encoder=encoder,
         clip_length=clip_length,
@@ -47,27 +48,40 @@ def extract(
         decoder=decoder,
         cache=not no_cache,
     )
-    first, last = inputs.part(start, end)
-    paths, failed = inputs.expand_videos(videos), 0
-    for path in paths:
-        try:
-            with extraction_progress(path.name) as progress:
-                features = searcher.extract(path, start=first, end=last, progress=progress)
-            file = None if out is None else save_video_features(out, path.stem, features.rows)
-        except RdmfError as error:
-            report(error, as_json)
-            failed += 1
-            continue
-        for warning in features.warnings:
-            say("warning", f"{path}: {warning}")
+
+    def work(path: Path) -> None:
+        if out is not None:
+            written.claim(path)
+        with extraction_progress(path.name) as progress:
+            features = searcher.extract(path, start=first, end=last, progress=progress)
+        file = None if out is None else save_video_features(out, path.stem, features.rows)
+        say_warnings(path, features.warnings)
         typer.echo(json.dumps(_told(path, features, file)) if as_json else _line(path, features))
-    end_command(failed, len(paths))
+
+    for_each_video(videos, as_json, work)
+
+
+class _Written:
+    """Which video each file of --out belongs to: two must not share one."""
+
+    def __init__(self) -> None:
+        self.owners: dict[str, Path] = {}
+
+    def claim(self, path: Path) -> None:
+        """Raises RdmfError where another video of this run has the same name."""
+        from rdmf_cli.errors import RdmfError
+
+        if (owner := self.owners.setdefault(path.stem, path)) != path:
+            what = f"its features would overwrite those of {owner}: both are {path.stem}.npz"
+            raise RdmfError(what, path, "extract one of them into another --out")
 
 
 def _told(path: Path, features: VideoFeatures, file: Path | None) -> dict[str, Any]:
+    from rdmf_cli.outputs.text import valid_text
+
     return {
         "schema": "rdmf.extract/1",
-        "video": str(path),
+        "video": valid_text(str(path)),
         "clips": len(features.rows),
         "size": features.rows.shape[1],
         "clip_length": features.clip_length,
@@ -78,7 +92,8 @@ def _told(path: Path, features: VideoFeatures, file: Path | None) -> dict[str, A
         "cached": features.cached,
         "frames_decoded": features.frames_decoded,
         "frames_failed": features.frames_failed,
-        "file": None if file is None else str(file),
+        "warnings": list(features.warnings),
+        "file": None if file is None else valid_text(str(file)),
         "timings": {name: round(value, 3) for name, value in features.timings.items()},
     }
 

@@ -40,13 +40,11 @@ def fuse(
     the level sets of the pattern lie.
     """
     from rdmf_cli.cli import inputs
-    from rdmf_cli.cli.report import extraction_progress
+    from rdmf_cli.cli.report import extraction_progress, say_warnings
     from rdmf_cli.cli.search import open_searcher
 
-    (path,), (query,) = (
-        inputs.expand_videos([video]),
-        inputs.split_arguments([video], [sentence], None)[1],
-    )
+    path = inputs.one_video(video)
+    query = inputs.checked_query(sentence)
     first, last = inputs.part(start, end)
     searcher = open_searcher(
         encoder=encoder,
@@ -58,6 +56,7 @@ def fuse(
     )
     with extraction_progress(path.name) as progress:
         fused = searcher.fuse(path, query, start=first, end=last, progress=progress)
+    say_warnings(path, fused.answer.warnings)
     if plot:
         _plot(plot, fused, searcher.head, f'{path.name}: "{query}"')
     if as_json:

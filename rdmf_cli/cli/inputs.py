@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rdmf_cli.errors import RdmfError, UsageError
@@ -29,8 +29,15 @@ def seconds(text: str | None, option: str) -> float | None:
 
 
 def part(start: str | None, end: str | None) -> tuple[float | None, float | None]:
-    """--start and --end in seconds."""
-    return seconds(start, "--start"), seconds(end, "--end")
+    """--start and --end in seconds; UsageError where nothing lies between them."""
+    first, last = seconds(start, "--start"), seconds(end, "--end")
+    if last is not None and last <= (first or 0.0):
+        raise UsageError(
+            f"the part from {first or 0.0:g} s to {last:g} s is empty",
+            "--start/--end",
+            "let it end after it starts",
+        )
+    return first, last
 
 
 def split_arguments(
@@ -52,7 +59,7 @@ def split_arguments(
         raise UsageError("no video is given", todo='type: rdmf query VIDEO "a sentence"')
     if not sentences:
         raise UsageError("no query is given", todo='type: rdmf query VIDEO "a sentence"')
-    return videos, [_query(q) for q in sentences]
+    return videos, [checked_query(q) for q in sentences]
 
 
 def _is_video(word: str) -> bool:
@@ -66,7 +73,8 @@ def _is_video(word: str) -> bool:
     return len(word) < 1000 and Path(word).suffix.lower() in VIDEO_SUFFIXES
 
 
-def _query(text: str) -> str:
+def checked_query(text: str) -> str:
+    """The words of a query; UsageError where there are none."""
     text = " ".join(text.split())
     if not text:
         raise UsageError("the query is empty", todo="say in words what to look for")
@@ -76,16 +84,21 @@ def _query(text: str) -> str:
 def read_queries(name: str) -> list[str]:
     """One query a line, or JSON Lines with a key `query`; "-" is stdin; empty lines are skipped."""
     try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
-    except OSError as error:
-        raise RdmfError(f"the queries cannot be read ({error.strerror})", name) from error
-    except UnicodeDecodeError as error:
-        raise RdmfError("the queries are not text in UTF-8", name) from error
+        text = _stdin() if name == "-" else Path(name).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:  # not there, or not text in UTF-8
+        todo = "give a text file in UTF-8, or - for stdin"
+        raise RdmfError(f"the queries cannot be read ({error})", name, todo) from error
     lines = enumerate(text.lstrip("\ufeff").splitlines(), 1)
     found = [_line_query(name, number, line) for number, line in lines if line.strip()]
     if not found:
         raise UsageError("there is no query in this file", name, "write one a line")
     return found
+
+
+def _stdin() -> str:
+    if sys.stdin is None:
+        raise OSError("stdin is closed")
+    return sys.stdin.read()
 
 
 def _line_query(name: str, number: int, line: str) -> str:
@@ -100,12 +113,30 @@ def _line_query(name: str, number: int, line: str) -> str:
         ) from error
 
 
-def expand_videos(names: Iterable[str]) -> list[Path]:
-    """Files as they are; a folder becomes the videos in it, by name."""
+def expand_videos(names: Iterable[str]) -> Iterator[Path | RdmfError]:
+    """Files as they are; a folder becomes the videos in it, or the error of having none."""
     from rdmf_cli.video import find_videos
 
-    paths: list[Path] = []
     for name in names:
         path = Path(name)
-        paths += find_videos(path) if path.is_dir() else [path]
-    return paths
+        try:
+            yield from find_videos(path) if _is_folder(path) else [path]
+        except RdmfError as error:
+            yield error
+
+
+def one_video(name: str) -> Path:
+    """The one video that a name stands for; UsageError where there are several."""
+    found = list(expand_videos([name]))
+    if len(found) > 1:
+        raise UsageError(f"there are {len(found)} videos in this folder", name, "name one of them")
+    if isinstance(found[0], RdmfError):
+        raise found[0]
+    return found[0]
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # what is wrong with the name is said when it is opened
+        return False

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -63,11 +63,11 @@ def query(
     With --query or --queries all arguments are videos.
     """
     from rdmf_cli.cli import inputs
-    from rdmf_cli.cli.report import end_command
-    from rdmf_cli.cli.search import open_searcher
+    from rdmf_cli.cli.search import for_each_video, open_searcher
 
+    form = Format.json if as_json else form
     videos, sentences = inputs.split_arguments(words, queries or (), queries_file)
-    part = inputs.part(start, end)
+    first, last = inputs.part(start, end)
     searcher = open_searcher(
         encoder=encoder,
         checkpoint=checkpoint,
@@ -76,48 +76,23 @@ def query(
         decoder=decoder,
         cache=not no_cache,
     )
-    write = _writer(Format.json if as_json else form)
-    failed = 0
-    paths = inputs.expand_videos(videos)
-    for path in paths:
-        answers = _ask(searcher, path, sentences, top_k, min_score, part, as_json)
-        failed += answers is None
-        for answer in answers or ():
+    write = _writer(form)
+
+    def work(path: Path) -> None:
+        chosen = {"top_k": top_k, "min_score": min_score, "start": first, "end": last}
+        for answer in _ask(searcher, path, sentences, **chosen):
             write(answer)
-    end_command(failed, len(paths))
+
+    for_each_video(videos, form is Format.json, work)
 
 
-def _ask(
-    searcher: Searcher,
-    path: Path,
-    sentences: list[str],
-    top_k: int,
-    min_score: float,
-    part: tuple[float | None, float | None],
-    as_json: bool,
-) -> list[Answer] | None:
-    """The answers on one video, or None after its failure has been said."""
-    from rdmf_cli.cli.report import extraction_progress, report, say
-    from rdmf_cli.errors import RdmfError, UsageError
+def _ask(searcher: Searcher, path: Path, sentences: list[str], **chosen: Any) -> list[Answer]:
+    """The answers on one video; warnings go to stderr."""
+    from rdmf_cli.cli.report import extraction_progress, say_warnings
 
-    try:
-        with extraction_progress(path.name) as progress:
-            answers = searcher.ask(
-                path,
-                sentences,
-                top_k=top_k,
-                min_score=min_score,
-                start=part[0],
-                end=part[1],
-                progress=progress,
-            )
-    except UsageError:
-        raise
-    except RdmfError as error:
-        report(error, as_json)
-        return None
-    for warning in dict.fromkeys(w for a in answers for w in a.warnings):
-        say("warning", f"{path}: {warning}")
+    with extraction_progress(path.name) as progress:
+        answers = searcher.ask(path, sentences, progress=progress, **chosen)
+    say_warnings(path, [warning for answer in answers for warning in answer.warnings])
     return answers
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
@@ -38,9 +39,20 @@ def report(error: RdmfError, as_json: bool = False) -> None:
     """Say an error on stderr and, for a program that reads JSON Lines, on stdout."""
     say("error", str(error))
     if as_json:
-        from rdmf_cli.outputs import JsonWriter
+        _write_error(error)
 
+
+def _write_error(error: RdmfError) -> None:
+    from rdmf_cli.outputs import JsonWriter
+
+    with suppress(OSError):  # stdout may be what failed
         JsonWriter(sys.stdout).write_error(error)
+
+
+def _message(error: Exception) -> str:
+    """What click says of a mistake of usage."""
+    say_it = getattr(error, "format_message", None)
+    return " ".join(str(say_it() if say_it else error).split()) or type(error).__name__
 
 
 @contextmanager
@@ -51,7 +63,11 @@ def errors_reported(as_json: bool) -> Iterator[None]:
         return
     try:
         yield
-    except (typer.Exit, typer.Abort, _ClickException):  # typer says these itself
+    except (typer.Exit, typer.Abort):
+        raise
+    except _ClickException as error:  # typer says it on stderr
+        if as_json:
+            _write_error(RdmfError(_message(error), todo="see --help"))
         raise
     except RdmfError as error:
         report(error, as_json)
@@ -61,6 +77,10 @@ def errors_reported(as_json: bool) -> Iterator[None]:
     except BrokenPipeError:  # the reader of our output has gone: `rdmf query ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.ANSWERED)
+    except OSError as error:
+        what = f"the output cannot be written ({error.strerror or error})"
+        report(RdmfError(what, error.filename, "make room, or write elsewhere"))
+        sys.exit(ExitCode.FAILED)
     except MemoryError:
         report(RdmfError("there is not enough memory", todo="try a longer --clip-length"), as_json)
         sys.exit(ExitCode.FAILED)
@@ -85,6 +105,12 @@ def _was_interrupted(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def say_warnings(path: Path, warnings: Iterable[str]) -> None:
+    """Each warning on a file once."""
+    for warning in dict.fromkeys(warnings):
+        say("warning", f"{path}: {warning}")
 
 
 def end_command(failed: int, total: int) -> None:

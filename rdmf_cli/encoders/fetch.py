@@ -93,7 +93,7 @@ def _named(name: str, catalog: Catalog) -> Pretrained:
 
 
 def _fetch_tagged(weights: Pretrained, catalog: Catalog, progress: FileProgress) -> Fetched:
-    folder = shelf.weights_folder(weights.name)
+    folder = shelf.encoder_folder(weights.name)
     brought, remote = _first_of(_sources(weights), folder, progress)
     config, preprocessing = described(weights, catalog)
     _fetch_hub_parts(config, folder, progress)
@@ -105,7 +105,7 @@ def _fetch_tagged(weights: Pretrained, catalog: Catalog, progress: FileProgress)
 def _fetch_repository(name: str, progress: FileProgress) -> Fetched:
     repository = name.removeprefix(HUB_PREFIX)
     check_repository(repository)
-    folder = shelf.weights_folder(name)
+    folder = shelf.encoder_folder(name)
     _get(_on_hub(repository, shelf.HUB_CONFIG), folder, progress)
     config = read_config(folder)["model_cfg"]
     remotes = [_on_hub(repository, file) for file in shelf.HUB_WEIGHTS]

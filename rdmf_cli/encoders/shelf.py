@@ -53,7 +53,7 @@ def data_folder() -> Path:
     return Path(chosen) if chosen else Path(platformdirs.user_data_dir("rdmf", appauthor=False))
 
 
-def weights_folder(name: str) -> Path:
+def encoder_folder(name: str) -> Path:
     """The folder of one encoder: its weights, configuration and tokenizer."""
     parts = name.replace(HUB_PREFIX, "hf-hub/").split("/")
     return data_folder().joinpath("encoders", *parts)
@@ -89,7 +89,7 @@ def find_tagged(weights: Pretrained) -> Path | None:
 
 def find_repository(repository: str) -> Path | None:
     """A folder with a hub repository's configuration and weights, where some cache has both."""
-    places = [weights_folder(HUB_PREFIX + repository), *_snapshots(repository)]
+    places = [encoder_folder(HUB_PREFIX + repository), *_snapshots(repository)]
     return next((place for place in places if _is_complete(place)), None)
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 FRAME_RULE = "last-before-middle/1"  # part of the cache key: another rule makes other features
 QUEUED_BATCHES = 3
+LEAVE_SECONDS = 2.0
 
 Progress = Callable[[int, int], None]  # clips done, clips in all
 
@@ -75,10 +77,10 @@ def extract(
     if store is None:
         return _make(path, encoder, clip_length, decoder, start, end, progress)
     key = _key(path, encoder, clip_length, decoder, start, end)
-    if found := _find(store, key):
+    if found := _find(store, key, path):
         return found
     with store.lock(key):
-        if found := _find(store, key):  # another process made it while this one waited
+        if found := _find(store, key, path):  # another process made it while this one waited
             return found
         made = _make(path, encoder, clip_length, decoder, start, end, progress)
         return _keep(store, key, made, path)
@@ -104,14 +106,14 @@ def _key(
     }
 
 
-def _find(store: FeatureStore, key: dict[str, Any]) -> VideoFeatures | None:
+def _find(store: FeatureStore, key: dict[str, Any], path: Path) -> VideoFeatures | None:
     """The entry itself, or the part wanted of the entry that holds the whole video."""
     if entry := store.get(key):
         return _cached(*entry)
     if key["start"] is None and key["end"] is None:
         return None
     entry = store.get({**key, "start": None, "end": None})
-    return None if entry is None else _part(_cached(*entry), key["start"], key["end"])
+    return None if entry is None else _part(_cached(*entry), key["start"], key["end"], path)
 
 
 def _cached(rows: np.ndarray, about: dict[str, Any]) -> VideoFeatures:
@@ -128,8 +130,10 @@ def _cached(rows: np.ndarray, about: dict[str, Any]) -> VideoFeatures:
     )
 
 
-def _part(whole: VideoFeatures, start: float | None, end: float | None) -> VideoFeatures:
-    grid = ClipGrid(whole.duration, whole.clip_length).part(start, end)
+def _part(
+    whole: VideoFeatures, start: float | None, end: float | None, path: Path
+) -> VideoFeatures:
+    grid = ClipGrid(whole.duration, whole.clip_length).part(start, end, path)
     part = grid.indices
     return replace(whole, rows=whole.rows[part.start : part.stop], offset=grid.span(part.start)[0])
 
@@ -198,10 +202,11 @@ def _warnings(clips: ClipReader) -> tuple[str, ...]:
 def _encode_all(clips: ClipReader, encoder: Encoder, progress: Progress | None) -> np.ndarray:
     """Rows float16 (L, D) of all clips, in order."""
     total, rows = len(clips.grid), []
-    for batch in _batches(_prepared(clips, encoder), encoder.batch):
-        rows.append(encoder.encode_images(np.stack(batch)).astype(np.float16))
-        if progress:
-            progress(sum(map(len, rows)), total)
+    with closing(_prepared(clips, encoder)) as prepared:
+        for batch in _batches(prepared, encoder.batch):
+            rows.append(encoder.encode_images(np.stack(batch)).astype(np.float16))
+            if progress:
+                progress(sum(map(len, rows)), total)
     return np.concatenate(rows)
 
 
@@ -221,7 +226,7 @@ class _Failure:
         self.error = error
 
 
-def _prepared(clips: ClipReader, encoder: Encoder) -> Iterator[np.ndarray]:
+def _prepared(clips: ClipReader, encoder: Encoder) -> Generator[np.ndarray, None, None]:
     """Prepared frames in clip order, made by a thread that stays a few batches ahead."""
     waiting: queue.Queue[Any] = queue.Queue(maxsize=QUEUED_BATCHES * encoder.batch)
     stop = threading.Event()
@@ -252,4 +257,5 @@ def _prepared(clips: ClipReader, encoder: Encoder) -> Iterator[np.ndarray]:
             yield item
     finally:
         stop.set()
-        thread.join()
+        # A decoder may be far from its next wanted frame: who interrupts must not wait for it.
+        thread.join(LEAVE_SECONDS)

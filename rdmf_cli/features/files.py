@@ -38,11 +38,12 @@ def save_video_features(folder: Path, video_id: str, rows: np.ndarray) -> Path:
             np.savez(file, features=np.asarray(rows, dtype=np.float16))
         os.replace(part, path)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink()
         raise RdmfError(
             f"the features cannot be written ({error.strerror})", path, "choose another --out"
         ) from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
     return path
 
 

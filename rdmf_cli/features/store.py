@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,11 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from rdmf_cli.errors import RdmfError
+from rdmf_cli.errors import RdmfError, UsageError
 
 LAYOUT = 1  # raised when the meaning of an entry changes; older ones are then never found
 DEFAULT_LIMIT = 2 << 30  # bytes
 LOCK_SECONDS = 3600.0  # another process may be extracting a long video
+LEFT_OVER_SECONDS = 86_400.0  # a part older than a day belongs to nobody
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,20 @@ def size_limit() -> int:
     text = os.environ.get("RDMF_CACHE_LIMIT_MB")
     if text is None:
         return DEFAULT_LIMIT
+    return megabytes(text, "RDMF_CACHE_LIMIT_MB")
+
+
+def megabytes(text: str | float, name: str) -> int:
+    """A number of megabytes in bytes; UsageError for what is no number, or below zero."""
     try:
-        return int(float(text) * (1 << 20))
+        count = float(text)
+        if not 0 <= count < 1e12:
+            raise ValueError(text)
     except ValueError as error:
-        raise RdmfError(f"RDMF_CACHE_LIMIT_MB is not a number: {text!r}") from error
+        raise UsageError(
+            f"{name} is not a number of megabytes: {text!r}", todo="write 2048, say"
+        ) from error
+    return int(count * (1 << 20))
 
 
 class FeatureStore:
@@ -70,7 +82,7 @@ class FeatureStore:
         """Rows float16 (L, D) and what was said of them, or None."""
         path = self.path(key)
         loaded = _read(path)
-        if loaded is None:
+        if loaded is None or loaded[1]["key"] != json.loads(json.dumps(key)):
             return None
         with suppress(OSError):  # a cache that may only be read still serves
             os.utime(path)  # least recently used goes first when the cache is pruned
@@ -86,8 +98,8 @@ class FeatureStore:
         path = self.path(key)
         part = path.with_name(f"{path.name}.{os.getpid()}.part")
         rows = np.ascontiguousarray(rows)
-        told = {**about, "key": key, "sha256": _sha256(rows)}
-        blob = save({"rows": rows}, {"about": json.dumps(told)})
+        told = json.loads(json.dumps({**about, "key": key}))
+        blob = save({"rows": rows}, {"about": json.dumps(told), "sha256": _sum(rows, told)})
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             part.write_bytes(blob)
@@ -128,15 +140,18 @@ class FeatureStore:
         return sum(_size(path) for path in self.folder.glob("*.safetensors"))
 
     def prune(self, limit: int, keep: Path | None = None) -> list[Path]:
-        """Remove the least recently used entries until at most `limit` bytes are left."""
+        """Remove the least recently used entries until at most `limit` bytes are left.
+
+        What cannot be removed stays: a full cache must not cost the answer.
+        """
+        self._remove_leftovers()
         files = [(p, s) for p in self.folder.glob("*.safetensors") if (s := _stat(p)) is not None]
         files.sort(key=lambda f: f[1].st_mtime)
         total, removed = sum(s.st_size for _, s in files), []
         for path, stat in files:
             if total <= limit:
                 break
-            if path != keep:
-                remove(path)
+            if path != keep and _removed(path):
                 total -= stat.st_size
                 removed.append(path)
         return removed
@@ -144,49 +159,52 @@ class FeatureStore:
     def clear(self) -> int:
         """Remove everything, also what interrupted runs left; the number of entries removed."""
         entries = list(self.folder.glob("*.safetensors"))
-        for path in [*entries, *self.folder.glob("*.part"), *self.folder.glob("*.lock")]:
-            remove(path)
+        for path in entries:
+            if not _removed(path):
+                raise RdmfError("this entry cannot be removed", path, "check its permissions")
+        for path in [*self.folder.glob("*.part"), *self.folder.glob("*.lock")]:
+            _removed(path)
         return len(entries)
 
+    def _remove_leftovers(self) -> None:
+        """Parts of entries whose process was killed long ago."""
+        for path in self.folder.glob("*.part"):
+            stat = _stat(path)
+            if stat is not None and time.time() - stat.st_mtime > LEFT_OVER_SECONDS:
+                _removed(path)
 
-def remove(path: Path) -> None:
+
+def _removed(path: Path) -> bool:
     try:
         path.unlink(missing_ok=True)
-    except OSError as error:
-        raise RdmfError(
-            f"the cache entry cannot be removed ({error.strerror})", path, "check its permissions"
-        ) from error
+    except OSError:
+        return False
+    return True
 
 
 def _read(path: Path) -> tuple[np.ndarray, dict[str, Any]] | None:
     from safetensors import SafetensorError, safe_open
 
-    if not path.exists():
-        return None
     try:
         with safe_open(str(path), framework="numpy") as file:
-            about = json.loads((file.metadata() or {})["about"])
-            rows = file.get_tensor("rows")
-        if _sha256(rows) != about["sha256"]:
-            raise ValueError("the rows are not those that were written")
-    except (SafetensorError, OSError, ValueError, KeyError):
+            told = file.metadata() or {}
+            about, rows = json.loads(told["about"]), file.get_tensor("rows")
+        if _sum(rows, about) != told["sha256"]:
+            raise ValueError("this is not what was written")
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError):
         return None
     return rows, about
 
 
-def _sha256(rows: np.ndarray) -> str:
-    return hashlib.sha256(rows.tobytes()).hexdigest()
+def _sum(rows: np.ndarray, about: dict[str, Any]) -> str:
+    """sha256 of all that an entry says, not of its rows alone."""
+    said = json.dumps([about, rows.dtype.str, rows.shape], sort_keys=True)
+    return hashlib.sha256(said.encode() + rows.tobytes()).hexdigest()
 
 
 def _entry(path: Path) -> Entry | None:
-    from safetensors import SafetensorError, safe_open
-
-    stat = _stat(path)
-    try:
-        with safe_open(str(path), framework="numpy") as file:
-            about = json.loads((file.metadata() or {})["about"])
-    except (SafetensorError, OSError, ValueError, KeyError):
-        about = {"video": "(unreadable: will be made again)"}
+    stat, loaded = _stat(path), _read(path)
+    about = {"video": "(unreadable: will be made again)"} if loaded is None else loaded[1]
     return None if stat is None else Entry(path, about, stat.st_size, stat.st_mtime)
 
 

@@ -12,8 +12,9 @@ from rdmf_cli.errors import RdmfError
 from rdmf_cli.fusion import Rates
 from rdmf_cli.fusion.operators import checked_dilations
 from rdmf_cli.moments.types import Record
-from rdmf_cli.resources import PACKAGE
+from rdmf_cli.resources import load_weights, weights_folder
 
+RATES = "rates.json"
 SCHEMA: Final = "rdmf.rates/1"
 
 Positive = Annotated[float, Field(gt=0)]
@@ -136,22 +137,30 @@ class TrainingFreeRates(Record):
 
 def shipped_rates() -> Path:
     """`weights/rates.json` of this installation or checkout."""
-    installed = PACKAGE / "_weights" / "rates.json"
-    return installed if installed.exists() else PACKAGE.parent / "weights" / "rates.json"
+    return weights_folder() / RATES
 
 
 def load_rates(path: Path | None = None) -> TrainingFreeRates:
-    """The rates in a JSON file, by default the shipped ones; RdmfError where they are no rates."""
-    path = path or shipped_rates()
+    """The rates in a JSON file, by default the shipped ones, whose hash is checked.
+
+    Raises RdmfError where they are missing or are no rates.
+    """
+    content = load_weights(RATES) if path is None else _read(path)
     try:
-        return TrainingFreeRates.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise RdmfError(
-            f"the rates cannot be read ({error.strerror})", path, "reinstall rdmf"
-        ) from error
+        return TrainingFreeRates.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "file"
         raise RdmfError(
-            f"these are no rates of the training-free answer: {where}: {first['msg']}", path
+            f"these are no rates of the training-free answer: {where}: {first['msg']}",
+            path or shipped_rates(),
+            "take a file that benchmarks/training_free.py wrote",
         ) from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        what = f"the rates cannot be read ({error.strerror})"
+        raise RdmfError(what, path, "name a file of rates, or leave --checkpoint out") from error

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field
 
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.moments.types import Answer, Record
+from rdmf_cli.outputs.text import valid_text
 from rdmf_cli.outputs.writer import Writer
 
 ERROR_SCHEMA: Final = "rdmf.error/1"
@@ -51,7 +52,7 @@ def answer_line(answer: Answer, ascii_only: bool = False) -> str:
 
 def error_line(error: RdmfError, ascii_only: bool = False) -> str:
     """The error as one line of JSON, without the line's end."""
-    facts = {name: _valid(text) for name, text in error.as_dict().items()}
+    facts = {name: text and valid_text(text) for name, text in error.as_dict().items()}
     line = ErrorLine(error=ErrorFacts.model_validate(facts))
     return _line(line.model_dump(mode="json", by_alias=True), ascii_only)
 
@@ -91,13 +92,6 @@ def rounded(value: Any, decimals: int = DECIMALS) -> Any:
 
 def _line(fields: dict[str, Any], ascii_only: bool) -> str:
     return json.dumps(fields, ensure_ascii=ascii_only, allow_nan=False)
-
-
-def _valid(text: str | None) -> str | None:
-    """A file name that is not valid UTF-8 reaches Python as lone surrogates; JSON has none."""
-    if text is None:
-        return None
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _is_utf8(encoding: str | None) -> bool:

@@ -48,6 +48,11 @@ def one_line(text: str) -> str:
     return "".join("\N{REPLACEMENT CHARACTER}" if _steers(sign) else sign for sign in spaced)
 
 
+def valid_text(text: str) -> str:
+    """A file name that is not valid UTF-8 reaches Python as lone surrogates; JSON has none."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def printable(text: str, encoding: str) -> Text:
     """The text on one line as rich prints it; what the encoding lacks is written as `\\u....`."""
     return Text(one_line(text).encode(encoding, "backslashreplace").decode(encoding))

@@ -140,5 +140,5 @@ def open_clips(
     scanned = scan(checked_file(path), decoder)
     grid = ClipGrid(scanned.info.duration, float(clip_length))
     if start is not None or end is not None:
-        grid = grid.part(start, end)
+        grid = grid.part(start, end, path)
     return ClipReader(scanned, grid, decoder)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache, total_ordering
 
-from rdmf_cli.errors import UsageError
+from rdmf_cli.errors import RdmfError, UsageError
 
 
 @total_ordering
@@ -106,19 +107,29 @@ class ClipGrid:
         """(start, end) in seconds of every clip of the part, in order."""
         return [self.span(i) for i in self.indices]
 
-    def part(self, start: float | None = None, end: float | None = None) -> ClipGrid:
+    def part(
+        self,
+        start: float | None = None,
+        end: float | None = None,
+        path: str | os.PathLike[str] | None = None,
+    ) -> ClipGrid:
         """The clips that overlap [start, end), in seconds; None: from or to the video's end.
 
-        Raises UsageError where nothing of the video lies between the two.
+        Raises UsageError where nothing lies between the two, and RdmfError, naming the file at
+        `path`, where the video ends before the part begins.
         """
         start = 0.0 if start is None else max(0.0, start)
         end = math.inf if end is None else end
         if end <= start:
-            raise UsageError(f"the part from {start:g} s to {end:g} s is empty", "--start/--end")
-        if start > 0 and start >= self.duration:
             raise UsageError(
-                f"the part begins at {start:g} s, the video ends at {self.duration:.1f} s",
-                "--start",
+                f"the part from {start:g} s to {end:g} s is empty",
+                todo="let it end after it starts",
+            )
+        if start > 0 and start >= self.duration:
+            raise RdmfError(
+                f"the part starts at {start:g} s, but the video ends at {self.duration:.1f} s",
+                path,
+                "start earlier",
             )
         first = min(math.floor(exact(start) / exact(self.clip_length)), self.count - 1)
         last = self.count

@@ -170,6 +170,55 @@ def test_two_processes_on_one_video_decode_it_once(video, own_cache):
     assert told[0]["saliency"] == told[1]["saliency"]
 
 
+def test_a_folder_without_videos_among_others(run, video, tmp_path):
+    (tmp_path / "none").mkdir()
+    result = run("query", video, tmp_path / "none", "-q", "a red square", "--json")
+    assert result.returncode == 3
+    assert answers(result.stdout)
+
+
+def test_output_that_cannot_be_written_is_said(video):
+    for form in ("--json", "--format=table"):
+        with open("/dev/full", "w") as full:
+            result = subprocess.run(
+                command("query", video, "a red square", form),
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=environment(),
+                timeout=120,
+            )
+        assert result.returncode == 1
+        assert "the output cannot be written" in result.stderr
+        assert "Traceback" not in result.stderr
+
+
+def test_mistakes_of_usage_are_json_too(run, video):
+    for args in (("--colour",), ("--top-k", "0"), ("--start", "x")):
+        result = run("query", video, "a red square", "--json", *args)
+        assert result.returncode == 2
+        (row,) = map(json.loads, result.stdout.splitlines())
+        assert row["schema"] == "rdmf.error/1"
+        assert row["error"]["what"]
+
+
+def test_a_cache_that_may_not_be_read_costs_nothing(video, tmp_path):
+    cache = tmp_path / "cache"
+    (cache / "features").mkdir(parents=True)
+    (cache / "features").chmod(0)
+    env = {"RDMF_CACHE_DIR": str(cache)}
+    result = bound_by_permissions("query", video, "a red square", "--json", **env)
+    assert result.returncode == 0
+    assert answers(result.stdout)[0]["moments"]
+
+
+def test_fuse_takes_one_video(run, video):
+    shutil.copy(video, video.parent / "another.mp4")
+    result = run("fuse", video.parent, "a red square")
+    assert result.returncode == 2
+    assert "there are 2 videos in this folder" in result.stderr
+
+
 def test_one_bad_file_of_several(run, video, tmp_path):
     result = run("query", video, tmp_path / "none.mp4", "-q", "a red square", "--json")
     assert result.returncode == 3
@@ -218,13 +267,14 @@ def test_a_reader_that_goes_away_is_no_failure(video):
 
 def test_a_debugger_gets_the_traceback(tmp_path):
     result = subprocess.run(
-        command("query", tmp_path / "none.mp4", "a cat", "-q", "x"),
+        command("query", tmp_path / "none.mp4", "a cat"),
         capture_output=True,
         text=True,
         env=environment(RDMF_DEBUG="1"),
         timeout=60,
     )
     assert result.returncode != 0
+    assert "Traceback" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 
@@ -34,6 +35,14 @@ def test_one_bad_file_of_several(run, video, tmp_path):
     good, bad = map(json.loads, result.stdout.splitlines())
     assert good["schema"] == "rdmf.extract/1"
     assert bad["schema"] == "rdmf.error/1"
+
+
+def test_two_videos_of_one_name_do_not_share_a_file(run, video, tmp_path):
+    (tmp_path / "b").mkdir()
+    other = shutil.copy(video, tmp_path / "b" / "square.mp4")
+    result = run("extract", video, other, "--out", tmp_path / "features")
+    assert result.returncode == 3
+    assert "would overwrite those of" in result.stderr
 
 
 def test_a_folder_that_cannot_be_written(run, video):

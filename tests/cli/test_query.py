@@ -12,7 +12,7 @@ import pytest
 
 from rdmf_cli.cli.inputs import seconds
 from rdmf_cli.errors import UsageError
-from rdmf_cli.resources import weight_file
+from rdmf_cli.resources import weights_folder
 
 CAT = "the face of a cat"
 
@@ -115,10 +115,17 @@ def test_a_part_of_a_cached_video_is_cut_from_it(run, tour):
     assert part["offset"] == 20
 
 
-def test_a_part_past_the_end_is_an_error(run, video):
-    result = run("query", video, CAT, "--start", "1:00")
-    assert result.returncode != 0
-    assert "--start" in result.stderr or "start" in result.stderr
+def test_a_part_past_the_end_of_one_video_leaves_the_others(run, video, tour):
+    result = run("query", video, tour, "-q", CAT, "--start", "1:00", "--json")
+    assert result.returncode == 3
+    assert [row["schema"] for row in lines(result.stdout)] == ["rdmf.error/1", "rdmf.answer/1"]
+    assert "square.mp4: the part starts at 60 s, but the video ends at 6.0 s" in result.stderr
+
+
+def test_an_empty_part_is_a_usage_error(run, video):
+    result = run("query", video, CAT, "--start", "0:05", "--end", "4")
+    assert result.returncode == 2
+    assert "the part from 5 s to 4 s is empty" in result.stderr
 
 
 def test_top_k_and_min_score(run, tour):
@@ -132,7 +139,7 @@ def test_top_k_and_min_score(run, tour):
 
 
 def test_another_head(run, tour, tmp_path):
-    rates = json.loads(weight_file("rates.json").read_text())
+    rates = json.loads((weights_folder() / "rates.json").read_text())
     rates["ranking"]["offset"] -= 0.1
     (tmp_path / "mine.json").write_text(json.dumps(rates))
     (shipped,) = lines(run("query", tour, CAT, "--json").stdout)

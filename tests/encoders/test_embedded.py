@@ -16,8 +16,8 @@ from skimage import data as pictures
 
 from rdmf_cli.encoders.base import Encoder
 from rdmf_cli.encoders.embedded import IMAGE_TOWER, PIECES, SIDE, TEXT_TOWER, EmbeddedEncoder
-from rdmf_cli.encoders.weights import load_weights, read_manifest, weights_folder
 from rdmf_cli.errors import RdmfError, UsageError
+from rdmf_cli.resources import load_weights, read_manifest, weights_folder
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rdmf_cli.encoders.weights import load_weights
 from rdmf_cli.encoders.wordpieces import SPECIAL, WordPieces, words
+from rdmf_cli.resources import load_weights
 
 SHIPPED = WordPieces(load_weights("embedded_pieces.txt").decode().splitlines())
 CUT = WordPieces([*SPECIAL, "un", "##aff", "##able", "##a", "a", "dog", "!", "'", "s"])
