@@ -1,6 +1,6 @@
 """What the embedded encoder can do, measured on what it never learned from.
 
-    python benchmarks/encoder_report.py --data shared/data [--features DIR] [--scenes 200]
+    python benchmarks/encoder_report.py --data DATA [--features DIR] [--scenes 200]
         [--videos] [--torch-work runs/encoder] [--json FILE]
 
 1  Flickr8k test: text to image, image to text, beside chance and two simple maps

@@ -42,7 +42,7 @@ def make(path: Path, minutes: float) -> Path:
 def ask(path: Path) -> dict[str, float]:
     """One question in a process of its own: what it answered, its peak memory, its seconds."""
     command = [sys.executable, "-m", "rdmf_cli", "query", str(path), "a blue wall", "--json"]
-    environment = {**os.environ, "RDMF_CACHE_DIR": tempfile.mkdtemp()}
+    environment = {**os.environ, "RDMF_CACHE_DIR": str(path.parent / "cache")}
     child = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
     answer = json.loads(child.stdout.read())
     _, status, usage = os.wait4(child.pid, 0)

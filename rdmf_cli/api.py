@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -33,7 +33,7 @@ from rdmf_cli.outputs.text import valid_text
 
 if TYPE_CHECKING:
     from rdmf_cli.encoders.base import Encoder
-    from rdmf_cli.features.extract import Progress
+    from rdmf_cli.features.extraction import Progress
 
 VideoPath = str | PathLike[str]
 
@@ -135,16 +135,15 @@ class Searcher:
     ) -> list[Answer]:
         """One answer a query, in the order of the queries."""
         features = self.extract(video, start=start, end=end, progress=progress)
-        texts, cut, took = self._texts(queries)
+        texts, took = self._texts(queries)
         rows = normalise_rows(features.rows)
         answers = []
-        for query, text, was_cut in zip(queries, texts, cut, strict=True):
+        for query, text in zip(queries, texts, strict=True):
             begun = time.perf_counter()
-            reading = self._read(rows, text, features, top_k=top_k)
+            reading = self._read(rows, text.row, features, top_k=top_k)
+            timings = {"text": took, "fuse": time.perf_counter() - begun}
             answer = _answer(str(video), query, features, reading, self.head.name, min_score)
-            timings = {**features.timings, "text": took, "fuse": time.perf_counter() - begun}
-            warnings = features.warnings + ((CUT_QUERY,) if was_cut else ())
-            answers.append(answer.model_copy(update={"timings": timings, "warnings": warnings}))
+            answers.append(_completed(answer, features, text.cut, timings))
         return answers
 
     def fuse(
@@ -158,10 +157,11 @@ class Searcher:
     ) -> Fused:
         """The emergent pattern of one query on one video, with its trace over pseudo-time."""
         features = self.extract(video, start=start, end=end, progress=progress)
-        texts, _, _ = self._texts([query])
+        (text,), took = self._texts([query])
         rows = normalise_rows(features.rows)
-        reading = self._read(rows, texts[0], features, trace=True)
-        similarity = rows @ texts[0]
+        reading = self._read(rows, text.row, features, trace=True)
+        similarity = rows @ text.row
+        answer = _answer(str(video), query, features, reading, self.head.name, 0.0)
         return Fused(
             features=features,
             similarity=similarity,
@@ -169,20 +169,15 @@ class Searcher:
             r=self.head.reaction(similarity),
             trace=_traced(reading),
             reading=reading,
-            answer=_answer(str(video), query, features, reading, self.head.name, 0.0),
+            answer=_completed(answer, features, text.cut, {"text": took}),
         )
 
-    def _texts(self, queries: Sequence[str]) -> tuple[np.ndarray, list[bool], float]:
-        """Unit rows (Q, D), which queries were longer than the text tower reads, seconds taken."""
+    def _texts(self, queries: Sequence[str]) -> tuple[list[_Text], float]:
+        """Every query as the encoder reads it, and the seconds that took."""
         begun = time.perf_counter()
         texts = self.encoder.encode_texts(list(queries))
-        # A word is a token at least, and two tokens mark start and end: fewer states than words
-        # mean that the end of the query was not read.
-        cut = [
-            len(query.split()) > len(words) - 2
-            for query, words in zip(queries, texts.words, strict=True)
-        ]
-        return normalise_rows(texts.rows), cut, time.perf_counter() - begun
+        found = [_Text(*text) for text in zip(normalise_rows(texts.rows), texts.cut, strict=True)]
+        return found, time.perf_counter() - begun
 
     def _read(
         self, rows: np.ndarray, text: np.ndarray, features: VideoFeatures, **more: Any
@@ -208,6 +203,20 @@ class Searcher:
             with suppress(OSError):
                 self.store.put(key, rows, {"video": "(background sentences)"})
         return normalise_rows(rows)
+
+
+def _completed(
+    answer: Answer, features: VideoFeatures, was_cut: bool, timings: dict[str, float]
+) -> Answer:
+    """The answer with its warnings and its seconds by stage."""
+    warnings = features.warnings + ((CUT_QUERY,) if was_cut else ())
+    timings = {**features.timings, **timings}
+    return answer.model_copy(update={"warnings": warnings, "timings": timings})
+
+
+class _Text(NamedTuple):
+    row: np.ndarray  # (D,), unit length
+    cut: bool  # its end was not read
 
 
 def _traced(reading: Reading) -> Fields:

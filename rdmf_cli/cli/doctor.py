@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -88,8 +87,13 @@ def _guarded(name: str, check: Callable[[], tuple[str, str]]) -> Check:
 
 
 def _ffmpeg() -> tuple[str, str]:
-    program = shutil.which("ffmpeg")
-    return ("ok", program) if program else ("absent", "not on PATH; only unusual files need it")
+    from rdmf_cli.errors import RdmfError
+    from rdmf_cli.video.decoders.ffmpeg import find_program
+
+    try:
+        return "ok", str(find_program().path)
+    except RdmfError as error:
+        return "absent", f"{error}; only unusual files need it"
 
 
 def _device() -> tuple[str, str]:

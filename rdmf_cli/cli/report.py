@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -37,6 +38,8 @@ def say(kind: str, text: str) -> None:
 
 def report(error: RdmfError, as_json: bool = False) -> None:
     """Say an error on stderr and, for a program that reads JSON Lines, on stdout."""
+    if debugging():
+        traceback.print_exception(error)
     say("error", str(error))
     if as_json:
         _write_error(error)

@@ -15,10 +15,12 @@ class TextFeatures:
 
     rows:  float32 (N, D), in the space of the image rows
     words: N arrays float32 (T_n, W): the word states, start and end tokens kept
+    cut:   N times whether the end of the text was not read, as the tower's context is too short
     """
 
     rows: np.ndarray
     words: tuple[np.ndarray, ...]
+    cut: tuple[bool, ...]
 
 
 @runtime_checkable

@@ -77,7 +77,7 @@ class EmbeddedEncoder:
             rows[chosen] = found
             for i, state in zip(chosen, states, strict=True):
                 words[i] = state
-        return TextFeatures(rows, tuple(words))
+        return TextFeatures(rows, tuple(words), tuple(map(self._pieces.overflows, texts)))
 
     @cached_property
     def _pieces(self) -> WordPieces:

@@ -83,7 +83,9 @@ class OpenClipEncoder:
             some_rows, some_words = self._model.text_features(short[start : start + self.batch])
             rows.append(some_rows)
             words += some_words
-        return TextFeatures(np.concatenate(rows), tuple(words))
+        # A text that fills the context was cut, but for the rare one that fits to the token.
+        cut = tuple(len(states) >= self._model.context for states in words)
+        return TextFeatures(np.concatenate(rows), tuple(words), cut)
 
     def _no_rows(self) -> np.ndarray:
         return np.zeros((0, self.size), np.float32)
@@ -114,6 +116,9 @@ def _check_imports(name: str) -> None:
         ) from error
 
 
+CLIP_CONTEXT = 77  # tokens, of every text tower that does not say otherwise
+
+
 def _shortened(text: str) -> str:
     return " ".join(text.split())[:_MAX_CHARACTERS]
 
@@ -127,6 +132,11 @@ class _Model:
     tokenizer: Any
     device: torch.device
     dtype: torch.dtype
+
+    @property
+    def context(self) -> int:
+        """Tokens that the text tower reads at most."""
+        return int(getattr(self.tokenizer, "context_length", None) or CLIP_CONTEXT)
 
     def image_rows(self, images: np.ndarray) -> np.ndarray:
         import torch

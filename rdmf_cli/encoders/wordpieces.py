@@ -70,6 +70,15 @@ class WordPieces:
                 break
         return [self._start, *numbers[:room], self._end]
 
+    def overflows(self, text: str) -> bool:
+        """Whether `longest` pieces do not hold the whole text."""
+        room = self.longest - 2
+        for word in words(text):
+            room -= len(self._of_word(word))
+            if room < 0:
+                return True
+        return False
+
     def _split(self, word: str, without: Collection[int] = ()) -> tuple[int, ...]:
         if len(word) > LONGEST_WORD:
             return (self._unknown,)

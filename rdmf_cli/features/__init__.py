@@ -1,6 +1,6 @@
 """One row a clip: extracted, cached, and read from and written to the field's files."""
 
-from rdmf_cli.features.extract import VideoFeatures, extract
+from rdmf_cli.features.extraction import VideoFeatures, extract
 from rdmf_cli.features.files import (
     load_text_features,
     load_video_features,

@@ -122,8 +122,11 @@ def test_nothing_to_ask_or_nothing_to_look_at(run, video):
     assert run("query", video).returncode == 2
 
 
-def test_a_query_of_ten_thousand_words_is_answered_and_said_to_be_cut(run, video):
-    result = run("query", video, "--queries", "-", "--json", stdin="a red square " * 3334)
+@pytest.mark.parametrize(
+    "text", ["a red square " * 3334, "antidisestablishmentarianism " * 12, "赤い四角" * 100]
+)
+def test_a_query_that_is_too_long_is_answered_and_said_to_be_cut(run, video, text):
+    result = run("query", video, "--queries", "-", "--json", stdin=text)
     assert result.returncode == 0
     assert any("the query is longer" in w for w in answers(result.stdout)[0]["warnings"])
 
@@ -135,6 +138,7 @@ def test_a_query_in_any_script(run, video, text):
     result = run("query", video, "--query", text, "--json")
     assert result.returncode == 0
     assert answers(result.stdout)[0]["query"] == text
+    assert answers(result.stdout)[0]["warnings"] == []
 
 
 def test_a_damaged_cache_entry_is_made_again(run, video, own_cache):

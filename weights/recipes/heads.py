@@ -2,6 +2,10 @@
 
     python heads.py --work runs/encoder --start upper --out headed
 
+With --blend B the body's weights are first drawn back towards those that it began with, B of the
+trained and 1 - B of the first ones (Wortsman et al. 2022): the first ones know more of the world
+than our few photographs taught, and the mean of both sees better than either.
+
 An epoch over features takes a second where one over photographs takes minutes: between runs of
 image.py the head catches up with the body, and what image.py then sends back to the body says
 more. Run again after a kill, it keeps the features that it has.
@@ -50,6 +54,15 @@ def view_features(
     os.replace(file.with_suffix(".part"), file)
     log.info("features: view %d of %d photographs", view, len(which))
     return features
+
+
+def blend(tower: ImageTower, share: float) -> None:
+    """Weights of the body: `share` of the trained ones, the rest of those it began with."""
+    first = start_image_tower().state_dict()
+    with torch.no_grad():
+        for name, values in tower.named_parameters():
+            if name.startswith(("stem", "blocks", "last")):
+                values.lerp_(first[name], 1 - share)
 
 
 def fit(
@@ -107,6 +120,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--drop", type=float, default=0.5)
+    parser.add_argument("--blend", type=float, default=1.0, help="share of the trained body")
+    parser.add_argument("--only-view", type=int, help="write the features of this view and stop")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     logging.basicConfig(
@@ -121,12 +136,16 @@ def main() -> None:
     tower.load_state_dict(
         torch.load(args.work / f"image-{args.start}.pt", weights_only=True)["ema"]
     )
+    blend(tower, args.blend)
     tower.eval()
 
     def features(which: list[int], view: int, name: str) -> torch.Tensor:
-        file = args.work / f"features-{args.start}-{args.side}-{name}{view}.npy"
+        file = args.work / f"features-{args.start}-{args.blend}-{args.side}-{name}{view}.npy"
         return view_features(tower, batches, which, view, file)
 
+    if args.only_view is not None:  # several machines or processes can share the work
+        features(batches.train.tolist(), args.only_view, "view")
+        return
     val = batches.photos.of("val", "flickr8k")
     seen_val = features(val, 0, "val")
     views = torch.stack([features(batches.train.tolist(), v, "view") for v in range(args.views)])
