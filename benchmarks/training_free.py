@@ -524,8 +524,10 @@ def fitted_rates(split: Split, row: dict[str, Any], background: np.ndarray) -> T
 
 
 def winner(logs: Path, name: str) -> dict[str, Any]:
+    """The draw of an arm that won; of a search that was stopped before it jittered, the best."""
     log = read_log(logs / f"{name}.jsonl")
-    return {**neighbourhoods(log)[0], "draws": len(log)}
+    leaders = neighbourhoods(log) or sorted(log, key=by_objective, reverse=True)
+    return {**leaders[0], "draws": len(log)}
 
 
 def choose(split: Split, logs: Path, background: np.ndarray, rates: Path) -> None:

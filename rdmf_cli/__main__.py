@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> None:
+    if os.environ.get("COLUMNS", "").strip() in ("0", ""):  # what some terminals say for "unknown"
+        os.environ.pop("COLUMNS", None)
     try:
         from rdmf_cli.cli.app import app
 

@@ -96,7 +96,7 @@ class Searcher:
             raise UsageError("no such device", device, "take auto, cpu, cuda, cuda:1 or mps")
         choice = choose_encoder(encoder)
         self.note = choice.line() if encoder == "auto" else ""
-        self.clip_length = clip_length
+        self.clip_length = float(clip_length)
         self.decoder = decoder
         self.store = FeatureStore() if cache else None
         self.encoder: Encoder = load_encoder(choice.name, device)
@@ -134,6 +134,7 @@ class Searcher:
         progress: Progress | None = None,
     ) -> list[Answer]:
         """One answer a query, in the order of the queries."""
+        queries = _checked(queries)
         features = self.extract(video, start=start, end=end, progress=progress)
         texts, took = self._texts(queries)
         rows = normalise_rows(features.rows)
@@ -143,6 +144,7 @@ class Searcher:
             reading = self._read(rows, text.row, features, top_k=top_k)
             timings = {"text": took, "fuse": time.perf_counter() - begun}
             answer = _answer(str(video), query, features, reading, self.head.name, min_score)
+            answer = _within(answer, start, end)
             answers.append(_completed(answer, features, text.cut, timings))
         return answers
 
@@ -203,6 +205,27 @@ class Searcher:
             with suppress(OSError):
                 self.store.put(key, rows, {"video": "(background sentences)"})
         return normalise_rows(rows)
+
+
+def _checked(queries: Sequence[str]) -> list[str]:
+    if isinstance(queries, str):
+        raise UsageError("one text is given for a list of queries", todo=f"write [{queries!r}]")
+    queries = [" ".join(valid_text(query).split()) for query in queries]
+    if not all(queries):
+        raise UsageError("the query is empty", todo="say in words what to look for")
+    return queries
+
+
+def _within(answer: Answer, start: float | None, end: float | None) -> Answer:
+    """The answer with its moments cut to the part that was asked for: clips may reach past it."""
+    low, high = start or 0.0, answer.duration if end is None else min(end, answer.duration)
+    cut = [
+        moment.model_copy(update={"start": max(moment.start, low), "end": min(moment.end, high)})
+        for moment in answer.moments
+    ]
+    kept = [moment for moment in cut if moment.end > moment.start]
+    ranked = [m.model_copy(update={"rank": rank}) for rank, m in enumerate(kept, 1)]
+    return answer.model_copy(update={"moments": tuple(ranked)})
 
 
 def _completed(
@@ -271,13 +294,25 @@ def _answer(
     )
 
 
-def query(video: VideoPath, sentence: str, *, top_k: int = 5, **options: Any) -> Answer:
+def query(
+    video: VideoPath,
+    sentence: str,
+    *,
+    top_k: int = 5,
+    min_score: float = 0.0,
+    start: float | None = None,
+    end: float | None = None,
+    **options: Any,
+) -> Answer:
     """The moments of a video that a sentence describes; `options` are those of `Searcher`.
 
     >>> answer = query("examples/tour.mp4", "the face of a cat", encoder="embedded")
     >>> [(m.start, m.end, m.score) for m in answer.moments]
     """
-    return Searcher(**options).ask(video, [sentence], top_k=top_k)[0]
+    (answer,) = Searcher(**options).ask(
+        video, [sentence], top_k=top_k, min_score=min_score, start=start, end=end
+    )
+    return answer
 
 
 def extract(video: VideoPath, **options: Any) -> VideoFeatures:

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 import typer
 
 from rdmf_cli.cli import options
+from rdmf_cli.cli.report import was_interrupted
 
 NEEDED = (
     "numpy",
@@ -83,6 +84,8 @@ def _guarded(name: str, check: Callable[[], tuple[str, str]]) -> Check:
     try:
         return Check(name, *check())
     except Exception as error:
+        if was_interrupted(error):
+            raise KeyboardInterrupt from error
         return Check(name, "failed", str(error) or type(error).__name__)
 
 

@@ -94,6 +94,8 @@ def eval_(
     )
     if predictions is not None and features is not None:
         raise UsageError("cannot be given together", "--predictions and --features")
+    if submission is not None and features is None:
+        raise UsageError("needs --features", "--submission", "the head must predict first")
     if features is not None:
         truth = truth or features / f"{split}.jsonl"
         result = _predicted(features, truth, benchmark, checkpoint, submission, choices)

@@ -49,8 +49,8 @@ def split_arguments(
     file or folder is there, or if it looks like one (so that a mistyped name is an error, and not
     a question about nothing); the others are queries.
     """
-    asked = [*queries, *(read_queries(queries_file) if queries_file else [])]
-    if queries or queries_file:
+    asked = [*queries, *([] if queries_file is None else read_queries(queries_file))]
+    if queries or queries_file is not None:
         videos, sentences = list(words), asked
     else:
         videos = [w for w in words if _is_video(w)]
@@ -75,7 +75,9 @@ def _is_video(word: str) -> bool:
 
 def checked_query(text: str) -> str:
     """The words of a query; UsageError where there are none."""
-    text = " ".join(text.split())
+    from rdmf_cli.outputs.text import valid_text
+
+    text = " ".join(valid_text(text).split())
     if not text:
         raise UsageError("the query is empty", todo="say in words what to look for")
     return text
@@ -88,7 +90,7 @@ def read_queries(name: str) -> list[str]:
     except (OSError, ValueError) as error:  # not there, or not text in UTF-8
         todo = "give a text file in UTF-8, or - for stdin"
         raise RdmfError(f"the queries cannot be read ({error})", name, todo) from error
-    lines = enumerate(text.lstrip("\ufeff").splitlines(), 1)
+    lines = enumerate(text.lstrip("\ufeff").split("\n"), 1)  # JSON may hold other line ends
     found = [_line_query(name, number, line) for number, line in lines if line.strip()]
     if not found:
         raise UsageError("there is no query in this file", name, "write one a line")
@@ -105,11 +107,15 @@ def _line_query(name: str, number: int, line: str) -> str:
     if not line.lstrip().startswith("{"):
         return line
     try:
-        row = json.loads(line)
-        return str(row["query"])
-    except (ValueError, KeyError) as error:
+        query = json.loads(line)["query"]
+        if not isinstance(query, str):
+            raise ValueError(query)
+        return query
+    except (ValueError, KeyError, RecursionError) as error:
         raise RdmfError(
-            f"line {number} is not JSON with a key `query`", name, "write plain text or JSON Lines"
+            f"line {number} is not JSON with a key `query` that holds text",
+            name,
+            "write plain text or JSON Lines",
         ) from error
 
 

@@ -8,7 +8,10 @@ from typing import Annotated, Optional
 import typer
 
 ClipLength = Annotated[
-    float, typer.Option("--clip-length", min=0.05, help="Seconds a clip; one frame is seen a clip.")
+    float,
+    typer.Option(
+        "--clip-length", min=0.05, max=3600, help="Seconds a clip; one frame is seen a clip."
+    ),
 ]
 EncoderName = Annotated[
     str,

@@ -98,9 +98,12 @@ def _ask(searcher: Searcher, path: Path, sentences: list[str], **chosen: Any) ->
 
 def _writer(form: Format) -> Callable[[Answer], None]:
     """Writes one answer to stdout, whole, as soon as it is there."""
+    from rdmf_cli.errors import RdmfError
     from rdmf_cli.outputs import FORMATS
 
     if form in FILE_FORMATS and isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # whatever the terminal's: files are in UTF-8
+    if sys.stdout is None:
+        raise RdmfError("the output is closed", "stdout", "open it, or write to a file")
     write: Callable[[Answer], None] = FORMATS[form.value](sys.stdout).write
     return write

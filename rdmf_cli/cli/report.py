@@ -32,8 +32,16 @@ def stderr_console() -> Console:
 
 
 def say(kind: str, text: str) -> None:
-    """One line on stderr: "warning: …". Not wrapped: scripts and people grep for it."""
-    print(f"{kind}: {text}", file=sys.stderr)
+    """One line on stderr: "warning: …". Not wrapped: scripts and people grep for it.
+
+    Names of files are made harmless to terminals. Where stderr is closed or full, nothing is said:
+    that must not cost the answer.
+    """
+    from rdmf_cli.outputs.text import one_line
+
+    with suppress(OSError, ValueError):
+        if sys.stderr is not None:  # print would take stdout then
+            print(f"{kind}: {one_line(text)}", file=sys.stderr, flush=True)
 
 
 def report(error: RdmfError, as_json: bool = False) -> None:
@@ -48,8 +56,9 @@ def report(error: RdmfError, as_json: bool = False) -> None:
 def _write_error(error: RdmfError) -> None:
     from rdmf_cli.outputs import JsonWriter
 
-    with suppress(OSError):  # stdout may be what failed
-        JsonWriter(sys.stdout).write_error(error)
+    with suppress(OSError, ValueError):  # stdout may be what failed
+        if sys.stdout is not None:
+            JsonWriter(sys.stdout).write_error(error)
 
 
 def _message(error: Exception) -> str:
@@ -88,7 +97,7 @@ def errors_reported(as_json: bool) -> Iterator[None]:
         report(RdmfError("there is not enough memory", todo="try a longer --clip-length"), as_json)
         sys.exit(ExitCode.FAILED)
     except Exception as error:
-        if _was_interrupted(error):
+        if was_interrupted(error):
             _end_interrupted()
         what = f"an unexpected failure ({type(error).__name__}: {error})"
         todo = "this is a defect of rdmf; run again with RDMF_DEBUG=1 and report what it prints"
@@ -101,7 +110,7 @@ def _end_interrupted() -> NoReturn:
     sys.exit(ExitCode.INTERRUPTED)
 
 
-def _was_interrupted(error: BaseException | None) -> bool:
+def was_interrupted(error: BaseException | None) -> bool:
     """Ctrl-C while a native module is loading reaches us as the cause of an ImportError."""
     while error is not None:
         if isinstance(error, KeyboardInterrupt):
@@ -137,7 +146,7 @@ def _short(name: str) -> str:
 def extraction_progress(name: str) -> Iterator[Callable[[int, int], None] | None]:
     """A bar on stderr with rate and remaining time, where stderr is a terminal."""
     console = stderr_console()
-    if not console.is_terminal:
+    if sys.stderr is None or not console.is_terminal:
         yield None
         return
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn

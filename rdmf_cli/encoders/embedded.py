@@ -28,6 +28,7 @@ IMAGE_TOWER, TEXT_TOWER, PIECES = "embedded_image.onnx", "embedded_text.onnx", "
 SIDE = 192  # pixels
 PREPROCESSING = f"squash-{SIDE}-bicubic-1"  # part of the fingerprint: change it with `prepare`
 TEXTS_AT_ONCE = 32
+MOST_THREADS = 1024
 
 
 class EmbeddedEncoder:
@@ -102,9 +103,10 @@ def _of_one_length(pieces: list[list[int]]) -> Iterator[list[int]]:
 
 def _threads() -> int:
     """RDMF_THREADS, or 0: as many as ONNX Runtime finds right."""
-    given = os.environ.get("RDMF_THREADS", "0")
-    if not given.isdecimal():
-        raise UsageError(f"RDMF_THREADS is {given!r}", todo="set it to a whole number, or unset it")
+    given = os.environ.get("RDMF_THREADS") or "0"
+    if not given.isdecimal() or int(given) > MOST_THREADS:
+        todo = f"set it to a whole number up to {MOST_THREADS}, or unset it"
+        raise UsageError(f"RDMF_THREADS is {given!r}", todo=todo)
     return int(given)
 
 

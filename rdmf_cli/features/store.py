@@ -39,7 +39,10 @@ class Entry:
 def cache_folder() -> Path:
     """RDMF_CACHE_DIR, else the system's place for a user's caches."""
     if chosen := os.environ.get("RDMF_CACHE_DIR"):
-        return Path(chosen).expanduser()
+        try:
+            return Path(chosen).expanduser()
+        except RuntimeError as error:
+            raise UsageError("names no folder", f"RDMF_CACHE_DIR={chosen}", "correct it") from error
     from platformdirs import user_cache_path
 
     return user_cache_path("rdmf", appauthor=False)
@@ -48,7 +51,7 @@ def cache_folder() -> Path:
 def size_limit() -> int:
     """Bytes the cache may hold: RDMF_CACHE_LIMIT_MB, 2 GiB by default."""
     text = os.environ.get("RDMF_CACHE_LIMIT_MB")
-    if text is None:
+    if not text:
         return DEFAULT_LIMIT
     return megabytes(text, "RDMF_CACHE_LIMIT_MB")
 

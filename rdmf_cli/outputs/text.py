@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from typing import Literal
@@ -15,6 +16,10 @@ Justify = Literal["left", "right"]
 FAINT = "bright_black"
 BETWEEN, EDGES = 3, 2  # columns between two columns of a table, and at its ends together
 SIMPLE_HEAD_ASCII = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
+
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Signs that turn the direction of writing, and so can make a name look like another."""
 
 
 def clock(seconds: float, decimals: int = 1) -> str:
@@ -50,7 +55,7 @@ def one_line(text: str) -> str:
 
 def valid_text(text: str) -> str:
     """A file name that is not valid UTF-8 reaches Python as lone surrogates; JSON has none."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def printable(text: str, encoding: str) -> Text:
@@ -78,4 +83,4 @@ def plain_table(ascii_only: bool, heads: Iterable[tuple[str, Justify]]) -> Table
 
 
 def _steers(sign: str) -> bool:
-    return unicodedata.category(sign) in {"Cc", "Cs"}
+    return unicodedata.category(sign) in {"Cc", "Cs"} or sign in TURNING

@@ -216,6 +216,30 @@ def test_a_cache_that_may_not_be_read_costs_nothing(video, tmp_path):
     assert answers(result.stdout)[0]["moments"]
 
 
+def test_closed_streams_are_no_defect(video):
+    shell = " ".join(map(str, command("query", video, "-q", "cat", "--json")))
+    runs = {
+        redirect: subprocess.run(
+            ["sh", "-c", f"{shell} {redirect}"],
+            capture_output=True,
+            text=True,
+            env=environment(),
+            timeout=120,
+        )
+        for redirect in ("2>&-", ">&-")
+    }
+    assert answers(runs["2>&-"].stdout)
+    assert runs[">&-"].returncode == 1
+    assert "Traceback" not in runs[">&-"].stderr
+    assert "defect" not in runs[">&-"].stderr
+
+
+def test_a_name_cannot_write_lines_of_its_own(run, tmp_path):
+    result = run("query", tmp_path / "a\x1b[31m\nerror: fake.mp4", "-q", "cat")
+    assert "\x1b" not in result.stderr
+    assert sum(line.startswith("error:") for line in result.stderr.splitlines()) == 1
+
+
 def test_fuse_takes_one_video(run, video):
     shutil.copy(video, video.parent / "another.mp4")
     result = run("fuse", video.parent, "a red square")

@@ -98,6 +98,7 @@ def test_a_line_of_queries_that_is_not_json_is_named(run, video):
     result = run("query", video, "--queries", "-", stdin='a dog\n{"text": "a cat"}\n')
     assert result.returncode == 1
     assert "-: line 2 is not JSON with a key `query`" in result.stderr
+    assert run("query", video, "--queries", "-", stdin='{"query": null}').returncode == 1
 
 
 def test_only_part_of_the_video(run, tour):
@@ -105,6 +106,14 @@ def test_only_part_of_the_video(run, tour):
     assert answer["offset"] == 50
     assert len(answer["saliency"]) == 5
     assert all(50 <= m["start"] < m["end"] <= 60 for m in answer["moments"])
+
+
+def test_moments_stay_within_the_part(run, tour):
+    (answer,) = lines(run("query", tour, CAT, "--start", "21", "--end", "25", "--json").stdout)
+    assert answer["offset"] == 20
+    assert answer["moments"]
+    assert all(21 <= m["start"] < m["end"] <= 25 for m in answer["moments"])
+    assert [m["rank"] for m in answer["moments"]] == list(range(1, len(answer["moments"]) + 1))
 
 
 def test_a_part_of_a_cached_video_is_cut_from_it(run, tour):

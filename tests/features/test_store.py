@@ -117,7 +117,7 @@ def test_the_cache_folder_can_be_chosen(tmp_path: Path, monkeypatch):
     assert FeatureStore().folder == tmp_path / "here" / "features"
 
 
-@pytest.mark.parametrize("text", ["much", "-1", "inf", "nan", ""])
+@pytest.mark.parametrize("text", ["much", "-1", "inf", "nan"])
 def test_a_limit_that_is_no_number_is_said(monkeypatch, text):
     monkeypatch.setenv("RDMF_CACHE_LIMIT_MB", text)
     with pytest.raises(RdmfError, match="RDMF_CACHE_LIMIT_MB is not a number of megabytes"):
