@@ -11,7 +11,7 @@ the same encoder. `train` there is the official TEST split of QVHighlights with 
 this project only.
 
 search draws settings at random (seeded, one JSON line a draw; run it again to go on), then jitters
-the best ones; every arm gets the same number of draws and the same candidates, rank and NMS:
+the best ones; every arm gets the same candidates, rank and NMS and, run to its end, as many draws:
 
     rd         reaction-diffusion, as `rdmf query` runs it; every channel is a switch: a clip that
                matches well enough can stay lit

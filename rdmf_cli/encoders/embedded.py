@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 IMAGE_TOWER, TEXT_TOWER, PIECES = "embedded_image.onnx", "embedded_text.onnx", "embedded_pieces.txt"
-SIDE = 192  # pixels
+SIDE = 224  # pixels
 PREPROCESSING = f"squash-{SIDE}-bicubic-1"  # part of the fingerprint: change it with `prepare`
 TEXTS_AT_ONCE = 32
 MOST_THREADS = 1024
@@ -52,7 +52,7 @@ class EmbeddedEncoder:
         self.fingerprint = hashlib.sha256(" ".join([*hashes, PREPROCESSING]).encode()).hexdigest()
 
     def prepare(self, frame: np.ndarray) -> np.ndarray:
-        """uint8 RGB (H, W, 3) to uint8 (192, 192, 3), squashed to a square.
+        """uint8 RGB (H, W, 3) to uint8 (224, 224, 3), squashed to a square.
 
         Squashed, not cropped: a centre crop would lose the sides of a wide picture, and the tower
         was trained on squashed photographs.
@@ -62,7 +62,7 @@ class EmbeddedEncoder:
         return np.asarray(image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0))
 
     def encode_images(self, images: np.ndarray) -> np.ndarray:
-        """Prepared frames uint8 (N, 192, 192, 3) to float32 rows (N, 384), not normalised."""
+        """Prepared frames uint8 (N, 224, 224, 3) to float32 rows (N, 384), not normalised."""
         batches = [images[i : i + self.batch] for i in range(0, len(images), self.batch)]
         rows = [self._image_tower.run(None, {"images": batch})[0] for batch in batches]
         return np.concatenate([np.zeros((0, self.size), np.float32), *rows])

@@ -39,7 +39,7 @@ def test_the_readmes_question(run, tour):
     ("sentence", "start", "end"),
     [
         ("a cup of coffee", 0, 10),
-        ("a rocket on the launch pad", 10, 19),
+        ("a brick wall", 32, 38),
         (CAT, 19, 32),
         ("a smiling woman", 38, 50),
         ("a man with a camera", 57, 67),

@@ -25,7 +25,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 from towers import ImageTower, TextShape, TextTower, mean_state, start_image_tower
 
-SIDE = 192
+SIDE = 224
 SMALL = 1024  # tensors with fewer numbers stay float32
 
 
