@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -101,12 +102,31 @@ def test_a_cache_that_may_not_be_written_costs_a_warning_only(video, tmp_path):
     assert "could not be kept" in result.stderr
 
 
-def test_a_full_disk_costs_a_warning_only(run, video):
-    """No folder can be made under a device: the cache has nowhere to go."""
-    result = run("query", video, "a red square", "--json", RDMF_CACHE_DIR="/dev/full/cache")
+def test_a_cache_without_a_place_costs_a_warning_only(run, video):
+    result = run("query", video, "a red square", "--json", RDMF_CACHE_DIR="/dev/null/cache")
     assert result.returncode == 0
     assert answers(result.stdout)[0]["moments"]
     assert "could not be kept" in result.stderr
+
+
+def no_room() -> None:
+    """From here on the system refuses to let any file grow past 64 bytes, as a full disk would."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
+
+
+def test_a_full_disk_costs_a_warning_only(video, own_cache):
+    result = subprocess.run(
+        command("query", video, "a red square", "--json"),
+        preexec_fn=no_room,
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=120,
+    )
+    assert result.returncode == 0, result.stderr
+    assert answers(result.stdout)[0]["moments"]
+    assert "could not be kept" in result.stderr
+    assert not [p for p in own_cache.rglob("*") if p.suffix in (".part", ".safetensors")]
 
 
 def test_an_empty_query(run, video):

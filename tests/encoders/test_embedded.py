@@ -213,20 +213,20 @@ def test_sentences_that_say_the_same_lie_near_each_other(encoder: EmbeddedEncode
     assert rows[0] @ rows[1] > rows[0] @ rows[2] + 0.3
 
 
-SEEN = {
-    "chelsea": "the face of a cat",
-    "coffee": "a cup of coffee on a table",
-    "rocket": "a rocket on a launch pad",
-    "astronaut": "a smiling woman in front of a flag",
-}
-NOT_SEEN = ["a man rides a horse", "people ski down a mountain", "a bowl of soup", "a red bus"]
+SEEN = {"chelsea": "the face of a cat", "coffee": "a cup of coffee on a table"}
+NOT_SEEN = [
+    "a man rides a horse",
+    "people ski down a mountain",
+    "waves on a beach",
+    "a red bus in a street",
+    "children play football",
+    "an airplane in the sky",
+]
 
 
-@pytest.mark.parametrize("name", ["chelsea", "coffee", "astronaut"])
+@pytest.mark.parametrize("name", sorted(SEEN))
 def test_a_photograph_is_found_among_distractors(encoder: EmbeddedEncoder, name: str) -> None:
     picture = encoder.prepare(getattr(pictures, name)())
     texts = [SEEN[name], *NOT_SEEN, *(text for other, text in SEEN.items() if other != name)]
-    similarity = (
-        unit(encoder.encode_texts(texts).rows) @ unit(encoder.encode_images(picture[None]))[0]
-    )
-    assert similarity.argmax() == 0
+    rows = unit(encoder.encode_texts(texts).rows)
+    assert (rows @ unit(encoder.encode_images(picture[None]))[0]).argmax() == 0
