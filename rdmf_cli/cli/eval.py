@@ -124,7 +124,7 @@ def _predicted(
 ) -> dict[str, Any]:
     """Predict every query of the annotations, write the submission if wanted, and score."""
     from rdmf_cli.evaluation import DATASETS, evaluate, write_submission
-    from rdmf_cli.evaluation.predict import predict
+    from rdmf_cli.evaluation.predict import predict_from_features as predict
     from rdmf_cli.moments import TrainingFree
 
     chosen = benchmark or DATASETS["qvhighlights"]

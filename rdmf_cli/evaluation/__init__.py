@@ -6,8 +6,8 @@
 The metrics alone, on arrays: `qvhighlights`, `grounding`, `domains`.
 """
 
-from rdmf_cli.evaluation.annotations import Annotation, Annotations, read_annotations
-from rdmf_cli.evaluation.datasets import DATASETS, Dataset, dataset_named, own_dataset
+from rdmf_cli.datasets.annotations import Annotation, Annotations, read_annotations
+from rdmf_cli.datasets.benchmarks import DATASETS, Dataset, dataset_named, own_dataset
 from rdmf_cli.evaluation.predictions import (
     Prediction,
     Predictions,

@@ -1,67 +1,70 @@
-"""Predictions of our own head on features in the field's layout, ready to be scored."""
+"""Predictions of a head on annotated samples, ready to be scored."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
-from rdmf_cli.errors import RdmfError
-from rdmf_cli.evaluation.annotations import Annotation, Annotations
-from rdmf_cli.evaluation.datasets import Dataset
+from rdmf_cli.datasets import Annotations, Dataset, Sample, Samples, open_samples
 from rdmf_cli.evaluation.overlap import Array, to_grid
 from rdmf_cli.evaluation.predictions import Prediction, Predictions
-from rdmf_cli.features.files import load_text_features, load_video_features, visual_change
-from rdmf_cli.moments import TrainingFree
+from rdmf_cli.moments import Reading, TrainingFree
 
 TOP_K = 10  # windows a query: mean average precision looks at no more
-MOST_CLIPS_OFF = 1  # published features may be a clip longer or shorter than the duration says
 
 
-def predict(
-    annotations: Annotations,
-    features: Path,
-    dataset: Dataset,
-    head: TrainingFree,
-) -> Predictions:
+class Head(Protocol):
+    """Whatever finds the moments of a sample."""
+
+    def answer(self, sample: Sample, top_k: int) -> Reading:
+        """At most `top_k` moments, best first, and the saliency of every clip."""
+        ...
+
+
+@dataclass(frozen=True)
+class FromSimilarity:
+    """The training-free head as one that reads samples, of which it needs similarity and change."""
+
+    head: TrainingFree
+
+    def answer(self, sample: Sample, top_k: int) -> Reading:
+        return self.head.read(
+            sample.similarity,
+            sample.change,
+            clip_length=sample.clip_length,
+            duration=sample.duration,
+            top_k=top_k,
+        )
+
+
+def predict(samples: Samples, dataset: Dataset, head: Head) -> Predictions:
     """One prediction a query, windows in seconds, best first, rounded as the dataset's are.
 
-    features: a folder with `video/<vid>.npz` (rows (L, D)) and `text/qid<qid>.npz`.
-    Raises RdmfError for a file that is missing, or rows that do not fit duration and clip length.
+    Saliency is of the labelled clips where there are labels. RdmfError for a feature file that
+    cannot be read, or does not fit its annotation.
     """
-    if not (features / "video").is_dir() or not (features / "text").is_dir():
-        todo = f"extract them, or see {dataset.where}" if dataset.where else "extract them"
-        raise RdmfError("there are no folders video/ and text/ with features here", features, todo)
-    # Queries of one video follow each other in the benchmarks' files.
-    video = lru_cache(maxsize=8)(load_video_features)
-    entries = [
-        _predict(annotation, video(_video_file(features, annotation)), features, dataset, head)
-        for annotation in annotations
-    ]
-    return Predictions(annotations.path, entries)
+    entries = [_predict(sample, dataset, head) for sample in samples]
+    return Predictions(samples.annotations.path, entries)
 
 
-def _video_file(features: Path, annotation: Annotation) -> Path:
-    return features / "video" / f"{annotation.vid}.npz"
+def predict_from_features(
+    annotations: Annotations, features: Path, dataset: Dataset, head: TrainingFree
+) -> Predictions:
+    """`predict` by the training-free head, on a folder of features."""
+    samples = open_samples(dataset, annotations, features=features)
+    return predict(samples, dataset, FromSimilarity(head))
 
 
-def _predict(
-    annotation: Annotation, rows: Array, features: Path, dataset: Dataset, head: TrainingFree
-) -> Prediction:
-    _check_length(annotation, len(rows), features, dataset.clip_length)
-    text, _ = load_text_features(features / "text" / f"qid{annotation.qid}.npz")
-    reading = head.read(
-        rows @ text,
-        visual_change(rows),
-        clip_length=dataset.clip_length,
-        duration=annotation.duration,
-        top_k=TOP_K,
-    )
+def _predict(sample: Sample, dataset: Dataset, head: Head) -> Prediction:
+    reading = head.answer(sample, TOP_K)
     windows = np.column_stack([reading.spans, reading.raw_scores])
     if dataset.rounded:
         windows = _rounded(windows, dataset)
-    return Prediction(annotation.qid, windows, reading.saliency_raw, annotation.vid)
+    saliency = sample.at_labels(reading.saliency_raw)
+    return Prediction(sample.annotation.qid, windows, saliency, sample.annotation.vid)
 
 
 def _rounded(windows: Array, dataset: Dataset) -> Array:
@@ -69,16 +72,3 @@ def _rounded(windows: Array, dataset: Dataset) -> Array:
     windows = to_grid(windows, dataset.clip_length, dataset.clamp)
     windows[:, 1] = np.maximum(windows[:, 1], windows[:, 0] + dataset.clip_length)
     return windows
-
-
-def _check_length(annotation: Annotation, clips: int, features: Path, clip_length: float) -> None:
-    if annotation.duration is None:
-        return
-    expected = annotation.duration / clip_length
-    if abs(clips - expected) > MOST_CLIPS_OFF + 0.02 * expected:
-        raise RdmfError(
-            f"has {clips} rows, but {annotation.duration:g} s are {expected:.1f} clips "
-            f"of {clip_length:g} s",
-            _video_file(features, annotation),
-            "check the clip length of these features",
-        )

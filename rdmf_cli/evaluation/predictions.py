@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from rdmf_cli.datasets.annotations import Annotation, Annotations
+from rdmf_cli.datasets.lines import LineError, identifier, numbers, records, windows
 from rdmf_cli.errors import RdmfError
-from rdmf_cli.evaluation.annotations import Annotation, Annotations
-from rdmf_cli.evaluation.lines import LineError, identifier, numbers, records, windows
 
 Array = npt.NDArray[np.float64]
 

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from rdmf_cli.datasets.annotations import Annotation, Annotations, read_annotations
+from rdmf_cli.datasets.benchmarks import Dataset, dataset_named, own_dataset
+from rdmf_cli.datasets.lines import LineError, entry
 from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.evaluation import domains, grounding, qvhighlights
-from rdmf_cli.evaluation.annotations import Annotation, Annotations, read_annotations
-from rdmf_cli.evaluation.datasets import Dataset, dataset_named, own_dataset
-from rdmf_cli.evaluation.lines import LineError, entry
 from rdmf_cli.evaluation.overlap import Array, to_grid
 from rdmf_cli.evaluation.predictions import Prediction, Predictions, read_predictions
 

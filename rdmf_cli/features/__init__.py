@@ -2,10 +2,12 @@
 
 from rdmf_cli.features.extraction import VideoFeatures, extract
 from rdmf_cli.features.files import (
+    join_streams,
     load_text_features,
     load_video_features,
     normalise_rows,
     save_video_features,
+    temporal_endpoints,
     visual_change,
 )
 from rdmf_cli.features.store import FeatureStore, cache_folder
@@ -15,9 +17,11 @@ __all__ = [
     "VideoFeatures",
     "cache_folder",
     "extract",
+    "join_streams",
     "load_text_features",
     "load_video_features",
     "normalise_rows",
     "save_video_features",
+    "temporal_endpoints",
     "visual_change",
 ]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import zlib
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -12,6 +15,11 @@ import numpy as np
 from rdmf_cli.errors import RdmfError
 
 EPSILON = 1e-5  # added to the norm, as the field's loaders do
+
+VIDEO_KEYS = ("features",)
+WORD_KEYS = ("last_hidden_state", "token")  # the second: TVSum's
+SENTENCE_KEYS = ("pooler_output", "text")
+KEYS = {*VIDEO_KEYS, *WORD_KEYS, *SENTENCE_KEYS}
 
 
 def normalise_rows(rows: np.ndarray) -> np.ndarray:
@@ -49,26 +57,92 @@ def save_video_features(folder: Path, video_id: str, rows: np.ndarray) -> Path:
 
 def load_video_features(path: Path) -> np.ndarray:
     """Rows (L, D) of a `.npz` (key `features`) or `.npy` file, normalised by row."""
-    return normalise_rows(_read_array(path, "features"))
+    return normalise_rows(read_rows(path))
 
 
-def load_text_features(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """The sentence row (D,) and the word states (T, W) of a `qid<qid>.npz`, each normalised."""
-    return (
-        normalise_rows(_read_array(path, "pooler_output")),
-        normalise_rows(_read_array(path, "last_hidden_state")),
-    )
+def load_text_features(path: Path) -> tuple[np.ndarray | None, np.ndarray]:
+    """The sentence row (D,) and the word states (T, W) of a text file, each normalised.
+
+    The sentence is None where the file has none, as some published ones.
+    """
+    sentence, words = read_text(path)
+    return None if sentence is None else normalise_rows(sentence), normalise_rows(words)
 
 
-def _read_array(path: Path, key: str) -> np.ndarray:
+def join_streams(streams: Sequence[np.ndarray]) -> np.ndarray:
+    """Streams (L_n, D_n) of one video side by side, float32 (L, ΣD_n).
+
+    Each is normalised by row first; the longer ones are cut to the shortest.
+    """
+    clips = min(map(len, streams))
+    return np.concatenate([normalise_rows(rows[:clips]) for rows in streams], axis=1)
+
+
+def temporal_endpoints(clips: int) -> np.ndarray:
+    """Where each clip starts and ends within its video, float32 (L, 2): [i / L, (i + 1) / L].
+
+    The field appends them to the rows after these were normalised.
+    """
+    edges = np.arange(clips + 1, dtype=np.float32) / clips
+    return np.stack([edges[:-1], edges[1:]], axis=1)
+
+
+def read_rows(path: Path) -> np.ndarray:
+    """Rows (L, D), L ≥ 1, as they are stored: float16, else float32. RdmfError names the file."""
+    return _checked(_read_arrays(path).get(VIDEO_KEYS), "rows", path)
+
+
+def read_text(path: Path) -> tuple[np.ndarray | None, np.ndarray]:
+    """The sentence row (D,) or None, and the word states (T, W), T ≥ 1, as they are stored."""
+    file = _read_arrays(path)
+    words = _checked(file.get(WORD_KEYS), "word states", path)
+    if not file.has(SENTENCE_KEYS):
+        return None, words
+    rows = np.atleast_2d(file.get(SENTENCE_KEYS))
+    if len(rows) != 1:
+        raise RdmfError(f"holds {len(rows)} sentence rows, not one", path)
+    return _checked(rows, "the sentence", path)[0], words
+
+
+def _checked(rows: np.ndarray, what: str, path: Path) -> np.ndarray:
+    if rows.ndim != 2 or rows.dtype.kind not in "fiu":
+        raise RdmfError(f"{what}: a {rows.dtype} array of shape {rows.shape}, not rows", path)
+    if not rows.size:
+        raise RdmfError(f"{what}: there are none, the array is empty {rows.shape}", path)
+    if rows.dtype != np.float16:
+        with np.errstate(over="ignore"):  # what overflows is infinite, and said below
+            rows = rows.astype(np.float32)
+    if not np.isfinite(rows).all():
+        row = int(np.argwhere(~np.isfinite(rows))[0][0])
+        raise RdmfError(f"{what}: row {row} holds NaN or infinity", path, "extract it again")
+    return rows
+
+
+@dataclass(frozen=True)
+class _Arrays:
+    """What a file holds: arrays by key, or one that needs no key (`.npy`)."""
+
+    by_key: dict[str, np.ndarray]
+    path: Path
+
+    def has(self, keys: tuple[str, ...]) -> bool:
+        return any(key in self.by_key for key in keys)
+
+    def get(self, keys: tuple[str, ...]) -> np.ndarray:
+        for key in (*keys, ""):
+            if key in self.by_key:
+                return self.by_key[key]
+        raise RdmfError(f"this feature file has no array named `{keys[0]}`", self.path)
+
+
+def _read_arrays(path: Path) -> _Arrays:
     try:
         with open(path, "rb") as file:
             loaded = np.load(file, allow_pickle=False)
-            array = loaded if isinstance(loaded, np.ndarray) else loaded[key]
+            if isinstance(loaded, np.ndarray):
+                return _Arrays({"": loaded}, path)
+            return _Arrays({key: loaded[key] for key in loaded.files if key in KEYS}, path)
     except FileNotFoundError as error:
         raise RdmfError("there is no such feature file", path) from error
-    except KeyError as error:
-        raise RdmfError(f"this feature file has no array named `{key}`", path) from error
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
         raise RdmfError(f"this feature file cannot be read ({error})", path) from error
-    return np.asarray(array)

@@ -10,6 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rdmf_cli.datasets import DATASETS, Sample, open_samples
+from rdmf_cli.evaluation import evaluate
+from rdmf_cli.evaluation.predict import FromSimilarity, predict
+from rdmf_cli.moments import Reading, TrainingFree
+
 CLIPS, SECONDS = 30, 2.0
 MOMENTS = {1: (10, 20), 2: (30, 44), 3: (8, 14)}  # qid to a window in seconds
 
@@ -72,11 +77,13 @@ def test_the_submission_scores_the_same(features: Path, tmp_path: Path):
 
 def test_what_is_missing_is_named(features: Path, tmp_path: Path):
     truth = ("--ground-truth", features / "val.jsonl")
-    assert "no folders video/ and text/" in rdmf("--features", tmp_path / "none", *truth).stderr
+    assert "no such folder of features" in rdmf("--features", tmp_path / "none", *truth).stderr
+    (tmp_path / "empty").mkdir()
+    assert "no folders video/ and text/" in rdmf("--features", tmp_path / "empty", *truth).stderr
     (features / "text" / "qid2.npz").unlink()
     result = rdmf("--features", features, "--dataset", "qvhighlights")
     assert result.returncode == 1
-    assert "qid2.npz" in result.stderr
+    assert "qid2.npz: there is no such feature file, 1 of the 3 queries" in result.stderr
 
 
 def test_features_of_another_clip_length_are_noticed(features: Path):
@@ -91,3 +98,36 @@ def test_either_predictions_or_features(features: Path):
     result = rdmf("--features", features, "--predictions", features / "val.jsonl")
     assert result.returncode == 2
     assert "cannot be given together" in result.stderr
+
+
+class Oracle:
+    """A head that reads whole samples, and says what was annotated."""
+
+    def answer(self, sample: Sample, top_k: int) -> Reading:
+        spans = sample.annotation.windows[:top_k]
+        saliency = np.zeros(len(sample.video))
+        saliency[sample.annotation.clip_ids] = 1
+        none = np.zeros((0, len(saliency)))
+        scores = np.linspace(1, 0.5, len(spans))
+        return Reading(spans, scores, scores, saliency, saliency, 1.0, none, none)
+
+
+def test_any_head_that_reads_samples_can_predict(features: Path):
+    dataset = DATASETS["qvhighlights"]
+    samples = open_samples(dataset, features / "val.jsonl", features=features)
+    brief = evaluate(predict(samples, dataset, Oracle()), samples.annotations, dataset)["brief"]
+    assert brief["MR-full-mAP"] == brief["HL-min-VeryGood-mAP"] == 100
+
+
+def test_windows_are_rounded_as_the_datasets_published_ones_are(features: Path):
+    path = features / "val.jsonl"
+    head = FromSimilarity(TrainingFree.load())
+    samples = open_samples(DATASETS["tvsum"], path, features=features)  # which does not round
+    free = predict(samples, DATASETS["tvsum"], head)
+    rounded = predict(samples, DATASETS["qvhighlights"], head)
+    for one, other in zip(free.entries, rounded.entries, strict=True):
+        np.testing.assert_allclose(one.windows[:, :2], other.windows[:, :2], atol=2 * SECONDS)
+        np.testing.assert_array_equal(one.windows[:, 2], other.windows[:, 2])
+        assert (other.windows[:, 1] - other.windows[:, 0] >= SECONDS).all()
+        assert (other.windows[:, :2] % SECONDS == 0).all()
+    assert any((entry.windows[:, :2] % SECONDS != 0).any() for entry in free.entries)

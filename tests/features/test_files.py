@@ -12,10 +12,12 @@ from hypothesis.extra import numpy as hnp
 
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.features import (
+    join_streams,
     load_text_features,
     load_video_features,
     normalise_rows,
     save_video_features,
+    temporal_endpoints,
     visual_change,
 )
 
@@ -45,6 +47,26 @@ def test_visual_change_lies_between_same_and_opposite(rows):
     assert ((change >= 0) & (change <= 2)).all()
 
 
+@given(st.lists(ROWS, min_size=1, max_size=4))
+def test_streams_stand_side_by_side_each_normalised(streams):
+    joined = join_streams(streams)
+    clips = min(map(len, streams))
+    assert joined.shape == (clips, sum(rows.shape[1] for rows in streams))
+    edges = np.cumsum([rows.shape[1] for rows in streams])[:-1]
+    for rows, part in zip(streams, np.split(joined, edges, axis=1), strict=True):
+        assert np.array_equal(part, normalise_rows(rows[:clips]))
+
+
+@given(st.integers(1, 5000))
+def test_endpoints_cut_the_video_into_equal_clips(clips):
+    ends = temporal_endpoints(clips)
+    assert ends.shape == (clips, 2)
+    assert ends.dtype == np.float32
+    assert (ends[0, 0], ends[-1, 1]) == (0, 1)
+    assert np.array_equal(ends[1:, 0], ends[:-1, 1])
+    assert np.allclose(ends[:, 1] - ends[:, 0], 1 / clips, atol=1e-6)
+
+
 def test_the_layout_on_disk_is_the_fields(tmp_path: Path):
     rows = np.linspace(-3, 3, 12).reshape(4, 3)
     path = save_video_features(tmp_path / "out", "clip.v2", rows)
@@ -69,13 +91,30 @@ def test_loading_normalises_once_for_every_layout(tmp_path: Path):
     assert np.array_equal(words, expected)
 
 
+def test_texts_of_other_releases(tmp_path: Path):
+    """Words without a sentence, and TVSum's names with the sentence as a row of one."""
+    words = np.arange(1, 7, dtype=np.float32).reshape(2, 3)
+    np.savez(tmp_path / "words.npz", last_hidden_state=words)
+    np.savez(tmp_path / "tvsum.npz", token=words, text=words[:1])
+    sentence, alone = load_text_features(tmp_path / "words.npz")
+    assert sentence is None
+    assert np.array_equal(alone, normalise_rows(words))
+    sentence, token = load_text_features(tmp_path / "tvsum.npz")
+    assert np.array_equal(sentence, normalise_rows(words[0]))
+    assert np.array_equal(token, alone)
+
+
 def test_bad_files_are_named(tmp_path: Path):
     (tmp_path / "cut.npz").write_bytes(b"PK\x03\x04 cut")
     np.savez(tmp_path / "other.npz", data=np.ones(3))
+    np.savez(tmp_path / "huge.npz", features=np.full((2, 2), 1e300))
+    np.savez(tmp_path / "none_at_all.npz", features=np.ones((0, 4)))
     for name, said in (
         ("none.npz", "no such feature file"),
         ("cut.npz", "cannot be read"),
         ("other.npz", "no array named `features`"),
+        ("huge.npz", "row 0 holds NaN or infinity"),
+        ("none_at_all.npz", "there are none"),
     ):
         with pytest.raises(RdmfError, match=said) as error:
             load_video_features(tmp_path / name)

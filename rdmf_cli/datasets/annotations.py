@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rdmf_cli.errors import RdmfError
-from rdmf_cli.evaluation.lines import (
+from rdmf_cli.datasets.lines import (
     LineError,
     entry,
     identifier,
@@ -28,6 +27,7 @@ from rdmf_cli.evaluation.lines import (
     text_lines,
     windows,
 )
+from rdmf_cli.errors import RdmfError
 
 Array = npt.NDArray[np.float64]
 
@@ -207,6 +207,7 @@ def _labels(record: dict[str, Any], path: Path, line: int) -> Array | None:
 
 # ------------------------------------------------------------------- the other formats
 
+CHARADES_FIRST_QIDS = {"charades_sta_test": 12404}  # in the JSON Lines form, 0 for train
 CHARADES_LINE = re.compile(r"\s*(\S+)\s+(\S+)\s+(\S+?)\s*##(.*)")
 
 
@@ -215,9 +216,10 @@ def read_charades_text(path: Path, clip_length: float) -> Annotations:
 
     Four lines of the train file end before they start; every published evaluation leaves them
     out. The qid is the number of lines kept before, which for train are the qids of the JSON
-    Lines form (whose test qids go on from there).
+    Lines form; those of charades_sta_test go on from there, as the text features' names do.
     """
     annotations = Annotations(path)
+    first = CHARADES_FIRST_QIDS.get(path.name.removesuffix(".gz").removesuffix(".txt"), 0)
     for line, text in text_lines(path):
         vid, start, end, query = _charades_fields(text, path, line)
         if end < start:
@@ -226,7 +228,7 @@ def read_charades_text(path: Path, clip_length: float) -> Annotations:
             continue
         span = np.array([[start, end]])
         annotations.entries.append(
-            Annotation(len(annotations), query, vid, None, windows=span, line=line)
+            Annotation(first + len(annotations), query, vid, None, windows=span, line=line)
         )
     return annotations
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from made_up_benchmark import ANNOTATIONS, with_change, written
 
+from rdmf_cli.datasets import DATASETS, dataset_named, read_annotations
 from rdmf_cli.errors import RdmfError, UsageError
-from rdmf_cli.evaluation import DATASETS, dataset_named, read_annotations
 
 
 def test_json_lines(tmp_path):
@@ -61,6 +61,15 @@ def test_charades_text_leaves_inverted_lines_out_aloud(tmp_path):
     assert annotations.notes == [
         "charades_sta_train.txt: line 2: AB12C ends (2 s) before it starts (9 s); left out"
     ]
+
+
+def test_charades_test_text_has_the_qids_that_its_features_are_named_by(tmp_path):
+    path = tmp_path / "charades_sta_test.txt"
+    path.write_text("3MSZA 24.3 30.4##person turn a light on.\nAMT7R 4.3 12.5##a picture.\n")
+    assert [a.qid for a in dataset_named("charades").read(path)] == [12404, 12405]
+    zipped = tmp_path / "charades_sta_test.txt.gz"
+    zipped.write_bytes(gzip.compress(path.read_bytes()))
+    assert [a.qid for a in dataset_named("charades").read(zipped)] == [12404, 12405]
 
 
 def test_activitynet_json(tmp_path):

@@ -1,0 +1,197 @@
+"""Features in the field's folders: one file a video and stream, one file a query."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from rdmf_cli.datasets.annotations import Annotation, Annotations
+from rdmf_cli.datasets.memory import Memory
+from rdmf_cli.datasets.sample import MOST_CLIPS_OFF, Text
+from rdmf_cli.datasets.source import Video, Widths, as_text, columns
+from rdmf_cli.errors import RdmfError
+from rdmf_cli.features.files import join_streams, read_rows, read_text
+
+OWN_STREAMS = "video"
+KNOWN_STREAM = re.compile(
+    r"(vid_)?(clip|slowfast|vgg|resnet|c3d|i3d|blip|internvideo2?|video)(_features)?"
+)
+TEXT_FOLDERS = ("text", "clip_text_features", "clip_text", "txt_clip", "query_features")
+VIDEO_FILES = (("{}.npz",), ("{}.npy",), ("{}_rgb.npy", "{}_opt.npy"))  # the last: TVSum's
+TEXT_FILES = ("qid{}.npz", "{}.npz")
+
+
+class FeatureFolder:
+    """A folder of features, of any encoder.
+
+    Videos: `video/<vid>.npz` (key `features`) or `.npy`; or several streams, in folders below
+    `video/` or named as the field does (`clip_features/`, `slowfast_features/`, `vid_clip/` …),
+    in the order of their names. Texts: `text/qid<qid>.npz` or `<qid>.npz`, or another folder of
+    TEXT_FOLDERS.
+
+    streams: the streams' folders within `folder`, in order; None: all that are recognised
+    text:    the texts' folder within `folder`; None: the first that is there
+    where:   where such features are to be had, for errors
+
+    Raises RdmfError where there are no such folders.
+    """
+
+    encoder_name: str | None = None
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        streams: Sequence[str] | None = None,
+        text: str | None = None,
+        where: str = "",
+        memory: Memory | None = None,
+    ):
+        if not folder.is_dir():
+            raise RdmfError("there is no such folder of features", folder)
+        self.folder = folder
+        self.notes: list[str] = []
+        self._todo = f"extract them, or see {where}" if where else "extract them"
+        self._streams = _streams(folder) if streams is None else list(streams)
+        self._text = _text_folder(folder) if text is None else text
+        self._memory = memory or Memory()
+        self._widths = Widths()
+        self._check_folders()
+
+    def _check_folders(self) -> None:
+        if not self._streams or not self._text:
+            what = "there are no folders video/ and text/ with features here"
+            raise RdmfError(what, self.folder, self._todo)
+        for name in (*self._streams, self._text):
+            if not (self.folder / name).is_dir():
+                raise RdmfError("there is no such folder of features", self.folder / name)
+
+    def require(self, annotations: Annotations) -> None:
+        """RdmfError where an annotated video or query has no file, or not in every stream."""
+        vids = list(dict.fromkeys(annotation.vid for annotation in annotations))
+        for stream in self._streams:
+            lost = [vid for vid in vids if not _files(self.folder / stream, vid)]
+            self._require(lost, len(vids), stream, annotations)
+        qids = [annotation.qid for annotation in annotations]
+        unread = [qid for qid in qids if self._text_file(qid) is None]
+        self._require(unread, len(qids), self._text, annotations)
+
+    def _require(
+        self, lost: Sequence[object], of: int, folder: str, annotations: Annotations
+    ) -> None:
+        if not lost:
+            return
+        is_text = folder == self._text
+        kind, pattern = ("queries", TEXT_FILES[0]) if is_text else ("videos", VIDEO_FILES[0][0])
+        lacking = f"{len(lost)} of the {of} {kind} in {annotations.path.name} have none"
+        path = self.folder / folder / pattern.format(lost[0])
+        raise RdmfError(f"there is no such feature file, {lacking}", path, self._todo)
+
+    def video(self, vid: str) -> Video:
+        """The streams of a video, normalised one by one, cut to the shortest, side by side."""
+        found = [self._stream(name, vid) for name in self._streams]
+        _check_lengths(found)
+        widths = {name: s.rows.shape[1] for name, s in zip(self._streams, found, strict=True)}
+        rows = join_streams([stream.rows for stream in found])
+        return Video(rows, columns(widths), None, found[0].path)
+
+    def _stream(self, name: str, vid: str) -> _Stream:
+        files = _files(self.folder / name, vid)
+        if not files:
+            path = self.folder / name / VIDEO_FILES[0][0].format(vid)
+            raise RdmfError("there is no such feature file", path, self._todo)
+        stream = self._memory.get((name, vid), lambda: _read_stream(files))
+        self._widths.check(name, stream.rows, stream.path)
+        return stream
+
+    def text(self, annotation: Annotation) -> Text:
+        path = self._text_file(annotation.qid)
+        if path is None:
+            path = self.folder / self._text / TEXT_FILES[0].format(annotation.qid)
+            raise RdmfError("there is no such feature file", path, self._todo)
+        return self._read_text(path)
+
+    def paraphrases(self, annotation: Annotation) -> list[Text]:
+        """Those of `qid<qid>_p0.npz`, `qid<qid>_p1.npz`, … up to the first that is not there."""
+        path = self._text_file(annotation.qid)
+        if path is None:
+            return []
+        texts: list[Text] = []
+        for number in count():
+            other = path.with_name(f"{path.name.removesuffix('.npz')}_p{number}.npz")
+            if not other.is_file():
+                return texts
+            texts.append(self._read_text(other))
+        return texts
+
+    def _text_file(self, qid: int | str) -> Path | None:
+        paths = (self.folder / self._text / name.format(qid) for name in TEXT_FILES)
+        return next((path for path in paths if path.is_file()), None)
+
+    def _read_text(self, path: Path) -> Text:
+        sentence, words = self._memory.get(path, lambda: read_text(path))
+        self._widths.check("words", words, path)
+        self._widths.check("sentence", words[:0, 0] if sentence is None else sentence, path)
+        return as_text(sentence, words)
+
+
+class _Stream(NamedTuple):
+    """Rows as they are stored, and their (first) file."""
+
+    rows: np.ndarray
+    path: Path
+
+
+def _read_stream(files: Sequence[Path]) -> _Stream:
+    """Of several files, such as colour and motion of one network, the columns of all."""
+    parts = [_Stream(read_rows(path), path) for path in files]
+    _check_lengths(parts)
+    clips = min(len(part.rows) for part in parts)
+    rows = np.concatenate([part.rows[:clips] for part in parts], axis=1)
+    return _Stream(rows, files[0])
+
+
+def _check_lengths(streams: Sequence[_Stream]) -> None:
+    """Streams of one video may differ by a clip, as published ones do."""
+    by_length = sorted(streams, key=lambda stream: len(stream.rows))
+    short, long = by_length[0], by_length[-1]
+    if len(long.rows) - len(short.rows) > MOST_CLIPS_OFF:
+        what = f"{len(long.rows)} clips, but {short.path} has {len(short.rows)} of the same video"
+        raise RdmfError(what, long.path, "extract both with the same clip length")
+
+
+def _files(folder: Path, vid: str) -> list[Path]:
+    """The files of one stream of a video; empty where there are none."""
+    for names in VIDEO_FILES:
+        paths = [folder / name.format(vid) for name in names]
+        if all(path.is_file() for path in paths):
+            return paths
+    return []
+
+
+def _streams(folder: Path) -> list[str]:
+    """The streams' folders, relative, in the order of their names."""
+    below = _folders(folder)
+    tops = [OWN_STREAMS] if OWN_STREAMS in below else filter(KNOWN_STREAM.fullmatch, below)
+    return [name for top in tops for name in _leaves(folder, top)]
+
+
+def _leaves(folder: Path, top: str) -> list[str]:
+    """A folder's folders, where it has any, else itself: `vgg_features/rgb_features`."""
+    return [f"{top}/{name}" for name in _folders(folder / top)] or [top]
+
+
+def _folders(folder: Path) -> list[str]:
+    try:
+        return sorted(path.name for path in folder.iterdir() if path.is_dir())
+    except OSError as error:
+        raise RdmfError("this folder cannot be listed", folder, f"{error.strerror}") from error
+
+
+def _text_folder(folder: Path) -> str:
+    return next((name for name in TEXT_FOLDERS if (folder / name).is_dir()), "")

@@ -1,0 +1,214 @@
+"""A set of annotated queries with features, read when they are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from rdmf_cli.datasets.annotations import Annotation, Annotations
+from rdmf_cli.datasets.benchmarks import Dataset
+from rdmf_cli.datasets.feature_folder import FeatureFolder
+from rdmf_cli.datasets.memory import MOST_BYTES, Memory
+from rdmf_cli.datasets.sample import MOST_CLIPS_OFF, SHARE_OFF, Sample, Text, fits
+from rdmf_cli.datasets.source import Source, Video
+from rdmf_cli.datasets.video_folder import VideoFolder
+from rdmf_cli.encoders import Encoder, load_encoder
+from rdmf_cli.errors import RdmfError, UsageError
+from rdmf_cli.features.store import FeatureStore
+
+WINDOW_PAST_END = 2.0  # seconds; Charades-STA's text ends up to 1.5 s past its video
+
+Progress = Callable[[int, int, str], None]  # videos done, videos in all, the one at hand
+
+
+class Samples:
+    """The samples of some annotations, in their order; `samples[i]` reads the i-th.
+
+    >>> samples = open_samples(DATASETS["charades"], "val.jsonl", features="charades")
+    >>> samples[0].video.shape, samples[0].annotation.windows
+
+    annotations:  the annotations themselves
+    encoder_name: which encoder made the features; None: a folder does not tell
+    """
+
+    def __init__(self, annotations: Annotations, dataset: Dataset, source: Source):
+        source.require(annotations)
+        self.annotations = annotations
+        self.dataset = dataset
+        self.encoder_name = source.encoder_name
+        self._source = source
+
+    def __len__(self) -> int:
+        return len(self.annotations)
+
+    def __getitem__(self, index: int) -> Sample:
+        annotation = self.annotations.entries[index]
+        video = self._source.video(annotation.vid)
+        text = self._source.text(annotation)
+        clip_length = _clip_length(annotation, video, self.dataset.clip_length)
+        return Sample(
+            annotation=annotation,
+            video=video.rows,
+            matching=_matching(video.streams, text),
+            sentence=text.sentence,
+            words=text.words,
+            clip_length=clip_length,
+            duration=annotation.duration or video.duration or len(video.rows) * clip_length,
+            streams=video.streams,
+        )
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[i] for i in range(len(self)))
+
+    def part(self, indices: Sequence[int]) -> Samples:
+        """Some of the samples, in that order; what was read is shared."""
+        chosen = [self.annotations.entries[i] for i in indices]
+        kept = Annotations(self.annotations.path, chosen, self.annotations.notes)
+        return Samples(kept, self.dataset, self._source)
+
+    def paraphrases(self, annotation: Annotation) -> list[Text]:
+        """The query in other words, (sentence, words) each; empty where there are none."""
+        return self._source.paraphrases(annotation)
+
+    def prepare(self, progress: Progress | None = None) -> None:
+        """Read everything once, so that what is wrong with a file is said before any work.
+
+        Videos are extracted here that no cache holds yet.
+        """
+        by_video: dict[str, list[int]] = {}
+        for i, annotation in enumerate(self.annotations):
+            by_video.setdefault(annotation.vid, []).append(i)
+        for done, (vid, indices) in enumerate(by_video.items()):
+            if progress:
+                progress(done, len(by_video), vid)
+            for i in indices:
+                self[i]
+        if progress:
+            progress(len(by_video), len(by_video), "")
+
+    @property
+    def notes(self) -> list[str]:
+        """What had to be said while annotations and videos were read."""
+        return [*self.annotations.notes, *self._source.notes]
+
+    @cached_property
+    def _first(self) -> Sample:
+        return self[0]
+
+    @property
+    def width(self) -> int:
+        """D: the columns of `Sample.video`, all streams together."""
+        return self._first.video.shape[1]
+
+    @property
+    def streams(self) -> Mapping[str, slice]:
+        """The columns of each stream, by name."""
+        return self._first.streams
+
+    @property
+    def words_width(self) -> int:
+        """W: the columns of `Sample.words`."""
+        return self._first.words.shape[1]
+
+    @property
+    def sentence_width(self) -> int | None:
+        """S: the length of `Sample.sentence`; None where there are no sentences."""
+        return None if self._first.sentence is None else len(self._first.sentence)
+
+
+def open_samples(
+    dataset: Dataset,
+    annotations: Annotations | Path | str,
+    *,
+    features: Path | str | None = None,
+    streams: Sequence[str] | None = None,
+    text: str | None = None,
+    videos: Path | str | None = None,
+    encoder: Encoder | str = "auto",
+    device: str = "auto",
+    decoder: str = "auto",
+    cache: bool = True,
+    memory: int = MOST_BYTES,
+) -> Samples:
+    """The samples of an annotation file, from a folder of features or a folder of videos.
+
+    features: a `FeatureFolder`; `streams` and `text` name folders in it, where it has more
+    videos:   files named as the annotations' vids, read by `encoder` at the dataset's clip length
+    encoder:  itself, or its name as after --encoder
+    cache:    False: extracted features are neither looked up nor kept on disk
+    memory:   bytes of features kept once they were read
+
+    Raises UsageError unless one of the two folders is given, RdmfError where files are missing.
+    """
+    if (features is None) == (videos is None):
+        raise UsageError(
+            "give either features or videos", "--features, --videos", "one of the two folders"
+        )
+    if not isinstance(annotations, Annotations):
+        annotations = dataset.read(annotations)
+    kept = Memory(memory)
+    if features is not None:
+        folder = FeatureFolder(
+            Path(features), streams=streams, text=text, where=dataset.where, memory=kept
+        )
+        return Samples(annotations, dataset, folder)
+    assert videos is not None
+    return Samples(
+        annotations,
+        dataset,
+        VideoFolder(
+            Path(videos),
+            _loaded(encoder, device),
+            dataset.clip_length,
+            decoder=decoder,
+            store=FeatureStore() if cache else None,
+            memory=kept,
+        ),
+    )
+
+
+def _loaded(encoder: Encoder | str, device: str) -> Encoder:
+    return load_encoder(encoder, device) if isinstance(encoder, str) else encoder
+
+
+def _clip_length(annotation: Annotation, video: Video, clip_length: float) -> float:
+    """Seconds a clip of these features; RdmfError where that cannot be.
+
+    YouTube Highlights' published features have a row for each label, however long that lasts.
+    """
+    if annotation.duration is None:
+        _check_windows(annotation, video, clip_length)
+        return clip_length
+    clips, expected = len(video.rows), annotation.duration / clip_length
+    if fits(clips, expected):
+        return clip_length
+    if annotation.labels is not None and fits(clips, len(annotation.labels)):
+        return annotation.duration / clips
+    what = (
+        f"has {clips} rows, but {annotation.duration:g} s are {expected:.1f} clips "
+        f"of {clip_length:g} s"
+    )
+    raise RdmfError(what, video.path, "check the clip length, and that it is this video")
+
+
+def _check_windows(annotation: Annotation, video: Video, clip_length: float) -> None:
+    """Where annotations tell no durations, their windows tell when features are too short."""
+    if annotation.windows is None or not len(annotation.windows):
+        return
+    ends = video.duration or len(video.rows) * clip_length
+    latest = float(annotation.windows.max())
+    if latest > (1 + SHARE_OFF) * ends + MOST_CLIPS_OFF * clip_length + WINDOW_PAST_END:
+        what = (
+            f"{len(video.rows)} clips of {clip_length:g} s end at {ends:g} s, but qid "
+            f"{annotation.qid} has a moment that ends at {latest:g} s"
+        )
+        raise RdmfError(what, video.path, "check the clip length, and that it is this video")
+
+
+def _matching(streams: Mapping[str, slice], text: Text) -> slice | None:
+    """The columns of the first stream as wide as the sentence."""
+    if text.sentence is None:
+        return None
+    wide = len(text.sentence)
+    return next((part for part in streams.values() if part.stop - part.start == wide), None)

@@ -1,0 +1,112 @@
+"""Features of one's own footage: extracted once and cached; one encoder for videos and queries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from rdmf_cli.datasets.annotations import Annotation, Annotations
+from rdmf_cli.datasets.memory import Memory
+from rdmf_cli.datasets.sample import Text
+from rdmf_cli.datasets.source import Video, as_text
+from rdmf_cli.encoders.base import Encoder
+from rdmf_cli.errors import RdmfError
+from rdmf_cli.features.extraction import extract
+from rdmf_cli.features.files import normalise_rows
+from rdmf_cli.features.store import FeatureStore
+from rdmf_cli.video.folder import find_videos
+
+
+class VideoFolder:
+    """A folder of video files, named `<vid>` with any suffix of a video.
+
+    clip_length: seconds
+    decoder:     as for `features.extract`
+    store:       where features are kept between runs; None: nowhere
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        encoder: Encoder,
+        clip_length: float,
+        *,
+        decoder: str = "auto",
+        store: FeatureStore | None = None,
+        memory: Memory | None = None,
+    ):
+        self.folder = folder
+        self.encoder_name: str | None = encoder.name
+        self.notes: list[str] = []
+        self._encoder = encoder
+        self._clip_length = clip_length
+        self._decoder = decoder
+        self._store = store
+        self._memory = memory or Memory()
+        self._files = _by_name(find_videos(folder))
+
+    def require(self, annotations: Annotations) -> None:
+        """RdmfError where an annotated video is not here, or is here twice."""
+        vids = list(dict.fromkeys(annotation.vid for annotation in annotations))
+        lost = [vid for vid in vids if vid not in self._files]
+        if lost:
+            what = (
+                f"no video named {lost[0]} here; {len(lost)} of the {len(vids)} videos "
+                f"in {annotations.path.name} are missing"
+            )
+            raise RdmfError(what, self.folder, "name each file as the annotations' vid")
+        for vid in vids:
+            self._file(vid)
+
+    def _file(self, vid: str) -> Path:
+        files = self._files.get(vid, [])
+        if not files:
+            raise RdmfError(f"no video named {vid} here", self.folder)
+        if len(files) > 1:
+            what = f"there are two videos of that name, {files[0].name} and {files[1].name}"
+            raise RdmfError(what, self.folder / vid, "keep one, or give vid with its suffix")
+        return files[0]
+
+    def video(self, vid: str) -> Video:
+        path = self._file(vid)
+        rows, duration = self._memory.get(("video", vid), lambda: self._extract(path))
+        streams = {self._encoder.name: slice(0, self._encoder.size)}
+        return Video(normalise_rows(rows), streams, duration, path)
+
+    def _extract(self, path: Path) -> _Extracted:
+        made = extract(
+            path,
+            self._encoder,
+            clip_length=self._clip_length,
+            decoder=self._decoder,
+            store=self._store,
+        )
+        self.notes += [f"{path.name}: {warning}" for warning in made.warnings]
+        return _Extracted(made.rows, made.duration)
+
+    def text(self, annotation: Annotation) -> Text:
+        query = annotation.query
+        return as_text(*self._memory.get(("text", query), lambda: self._encode(query)))
+
+    def _encode(self, query: str) -> Text:
+        """As the encoder gives it: not normalised."""
+        texts = self._encoder.encode_texts([query])
+        return Text(texts.rows[0], texts.words[0])
+
+    def paraphrases(self, annotation: Annotation) -> list[Text]:
+        return []
+
+
+class _Extracted(NamedTuple):
+    rows: np.ndarray  # float16 (L, D), not normalised
+    duration: float
+
+
+def _by_name(paths: list[Path]) -> dict[str, list[Path]]:
+    """Every file by its name, and by its name without the suffix."""
+    files: dict[str, list[Path]] = {}
+    for path in paths:
+        files.setdefault(path.stem, []).append(path)
+    return files | {path.name: [path] for path in paths}

@@ -1,0 +1,89 @@
+"""The log of a training: one JSON object a line, and TensorBoard's curves of the same numbers."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rdmf_cli.training.events import Epoch, Plan, Step, Watcher
+
+
+class LogFile(Watcher):
+    """Lines of kind "begun", "step" (every `interval` steps) and "epoch", flushed one by one.
+
+    Lines of epochs after those that are `done` are cut: they are about to be trained again.
+    """
+
+    def __init__(self, path: Path, done: int, interval: int):
+        self._interval = interval
+        _keep_epochs(path, done)
+        self._file = path.open("a", encoding="utf-8")
+
+    def begun(self, plan: Plan) -> None:
+        if not plan.done:
+            told = {k: v for k, v in asdict(plan).items() if k not in ("done", "best")}
+            self._write("begun", {"epoch": 0, **told})
+
+    def stepped(self, step: Step) -> None:
+        if step.step % self._interval == 0:
+            self._write("step", asdict(step))
+
+    def scored(self, epoch: Epoch) -> None:
+        self._write("epoch", {**asdict(epoch), "best": epoch.best.epoch == epoch.epoch})
+
+    def ended(self) -> None:
+        self._file.close()
+
+    def _write(self, kind: str, content: dict[str, Any]) -> None:
+        print(json.dumps({"kind": kind, **content}), file=self._file, flush=True)
+
+
+def _keep_epochs(path: Path, last: int) -> None:
+    """Cut the log after an epoch; the line that was being written when a process died goes too."""
+    if not path.exists():
+        return
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    kept = [line for line in lines if _epoch_of(line) <= last] if last else []
+    part = path.with_name(f"{path.name}.part")
+    part.write_text("".join(kept), encoding="utf-8")
+    os.replace(part, path)
+
+
+def _epoch_of(line: str) -> float:
+    try:
+        return json.loads(line)["epoch"]
+    except (ValueError, KeyError, TypeError):
+        return float("inf")
+
+
+class TensorBoard(Watcher):
+    """Scalars loss/NAME, held_out/NAME, rate and gradient_norm over the steps of training."""
+
+    def __init__(self, folder: Path, step: int, interval: int):
+        """Raises ImportError where tensorboard is not installed.
+
+        step: those done; what an earlier run told of later ones is taken back
+        """
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._interval = interval
+        self._writer = SummaryWriter(str(folder), purge_step=step + 1)
+
+    def stepped(self, step: Step) -> None:
+        if step.step % self._interval == 0:
+            curves = {f"loss/{name}": value for name, value in step.losses.items()}
+            self._add(step.step, {**curves, "rate": step.rate, "gradient_norm": step.gradient_norm})
+
+    def scored(self, epoch: Epoch) -> None:
+        self._add(epoch.step, {f"held_out/{name}": x for name, x in epoch.scores.items()})
+        self._writer.flush()
+
+    def ended(self) -> None:
+        self._writer.close()
+
+    def _add(self, step: int, curves: dict[str, float]) -> None:
+        for name, value in curves.items():
+            self._writer.add_scalar(name, value, step)

@@ -1,0 +1,353 @@
+"""The training loop: epochs of steps, each scored and saved, so that it may end anywhere."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rdmf_cli.devices import bfloat16_speed
+from rdmf_cli.errors import RdmfError, UsageError
+from rdmf_cli.training import state as states
+from rdmf_cli.training.averaging import Average
+from rdmf_cli.training.events import Best, Epoch, Numbers, Plan, Step, Watcher, Watchers
+from rdmf_cli.training.log import LogFile, TensorBoard
+from rdmf_cli.training.optimizer import adamw
+from rdmf_cli.training.options import TrainingOptions
+from rdmf_cli.training.parallel import Processes, joined
+from rdmf_cli.training.schedule import rate_share, warm_up_steps
+from rdmf_cli.training.seeds import generator_of, seed_everything, shuffled
+from rdmf_cli.training.state import State, Weights
+from rdmf_cli.training.task import Task
+
+PAYS = 1.5  # times as fast that bfloat16 must be on a processor to be worth its rounding
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a training ended.
+
+    scores:     the held-out scores of the best epoch
+    checkpoint: its weights, {"epoch", "scores", "model"} by torch.load
+    epochs:     those trained, fewer than planned where it stopped early
+    seconds:    of training, over all runs
+    report:     what the task says of the best model
+    """
+
+    best_epoch: int
+    scores: Numbers
+    checkpoint: Path
+    epochs: int
+    seconds: float
+    report: dict[str, Any] = field(default_factory=dict)
+
+
+def train(
+    task: Task,
+    options: TrainingOptions,
+    out: Path | str,
+    *,
+    watcher: Watcher | None = None,
+    about: Mapping[str, Any] | None = None,
+    restart: bool = False,
+) -> Result:
+    """Train the task's model, which then holds the best weights, in evaluation mode.
+
+    After every epoch the folder `out` holds a state; called again with it, the training goes on
+    from there and ends in the same result as if it had never ended (on one thread of a CPU bit for
+    bit). With `restart` what is there is removed first. Under torchrun the processes train as one.
+    The generators of python, numpy and torch are seeded anew.
+
+    about: plain values beside the options that must stay the same (the data, the model's form)
+    Raises UsageError where `out` was begun with others, RdmfError for a state that is damaged or
+    of another model and for a loss that is not finite; KeyboardInterrupt passes, after a note.
+    """
+    if not len(task):
+        raise UsageError("there are no samples to learn from", todo="check the annotations")
+    out, watcher = Path(out), watcher or Watcher()
+    settings = {**options.as_dict(), "samples": len(task), **(about or {})}
+    with joined(options.device) as processes, _deterministic(processes.device):
+        processes.check_shares(min(options.batch_size, len(task)))
+        with states.own_folder(out) if processes.first else nullcontext():
+            if restart and processes.first:
+                states.discard(out)
+            training = _Training(task, options, processes)
+            training.begin(out, settings)
+            told = Watcher()
+            if processes.first:
+                told = _watchers(out, training.state, options.log_interval, watcher)
+            try:
+                return training.run(out, told)
+            except KeyboardInterrupt:
+                told.note(_how_to_go_on(training.state, out))
+                raise
+            finally:
+                told.ended()
+
+
+class _Training:
+    """A training under way. `state` is that after the last whole epoch."""
+
+    state: State
+
+    def __init__(self, task: Task, options: TrainingOptions, processes: Processes):
+        self.task, self.options, self.processes = task, options, processes
+        seed_everything(options.seed)
+        self.model = task.model.to(processes.device)
+        self.parameters = [p for p in self.model.parameters() if p.requires_grad]
+        self.optimizer = adamw(self.model, options)
+        self.average = Average(self.model, options.ema)
+        self.epoch_steps = math.ceil(len(task) / options.batch_size)
+        self.all_steps = self.epoch_steps * options.epochs
+        self.warm_up = warm_up_steps(options.warm_up, self.all_steps)
+        self.loss_names: list[str] = []
+
+    # --------------------------------------------------------------------- state
+
+    def begin(self, out: Path, settings: dict[str, Any]) -> None:
+        """From the state in the folder, or from the start; in all processes alike."""
+        self.state = self.processes.from_first(
+            lambda: states.load_state(out, settings) or self._first_state(settings)
+        )
+        try:
+            self.model.load_state_dict(self.state.model)
+            self.average.model.load_state_dict(self.state.average)
+            self.optimizer.load_state_dict(self.state.optimizer)
+        except (RuntimeError, ValueError) as error:
+            what = "this is the state of another model"
+            raise RdmfError(what, out / states.STATE, states.ANEW) from error
+
+    def _first_state(self, settings: dict[str, Any]) -> State:
+        precision = _chosen_precision(self.options.precision, self.processes.device)
+        return State(settings, precision, **self._weights())
+
+    def _weights(self) -> dict[str, Any]:
+        return {
+            "model": _copied(self.model),
+            "average": _copied(self.average.model),
+            "optimizer": deepcopy(self.optimizer.state_dict()),
+        }
+
+    @property
+    def finished(self) -> bool:
+        """All epochs are done, or patience has run out."""
+        state, patience = self.state, self.options.patience
+        out_of_patience = 0 < patience <= state.epoch - state.best_epoch
+        return state.epoch >= self.options.epochs or out_of_patience
+
+    # -------------------------------------------------------------------- epochs
+
+    def run(self, out: Path, told: Watcher) -> Result:
+        """Epoch after epoch to the end."""
+        if self.processes.first:
+            states.save_best(out, self.state)
+        told.begun(self._plan())
+        began = time.monotonic() - self.state.seconds
+        while not self.finished:
+            epoch, self.state = self._epoch(began, told)
+            told.scored(epoch)
+            if self.processes.first:
+                states.save_state(out, self.state)
+        if self.state.epoch < self.options.epochs:
+            told.note(f"stopped early: no better goal in {self.options.patience} epochs")
+        return self._result(out)
+
+    def _plan(self) -> Plan:
+        state = self.state
+        return Plan(
+            epochs=self.options.epochs,
+            steps=self.epoch_steps,
+            done=state.epoch,
+            samples=len(self.task),
+            parameters=sum(p.numel() for p in self.parameters),
+            processes=self.processes.count,
+            device=str(self.processes.device),
+            precision=state.precision,
+            best=state.best,
+            settings=state.settings,
+        )
+
+    def _epoch(self, began: float, told: Watcher) -> tuple[Epoch, State]:
+        """One epoch, and the state after it."""
+        number, steps = self.state.epoch + 1, []
+        seed_everything(self.options.seed, number, self.processes.rank, 0)
+        self.model.train()
+        for step, indices in enumerate(self._batches(number), self.state.step):
+            losses, norm = self._step(number, step, indices)
+            seconds = time.monotonic() - began
+            rate = self._rate(step)
+            steps.append(Step(number, step + 1, losses, rate, norm, len(indices), seconds))
+            told.stepped(steps[-1])
+        scores = self.processes.from_first(self._scores)
+        state = self._state_after(number, scores, time.monotonic() - began)
+        assert state.best is not None
+        return _summary(steps, scores, state.best, state.seconds), state
+
+    def _batches(self, epoch: int) -> Iterator[list[int]]:
+        order, size = shuffled(len(self.task), self.options.seed, epoch), self.options.batch_size
+        return (order[start : start + size] for start in range(0, len(order), size))
+
+    @torch.no_grad()
+    def _scores(self) -> Numbers:
+        model = self.average.model.eval()
+        scores = {name: float(value) for name, value in self.task.score(model).items()}
+        if not math.isfinite(scores["goal"]):
+            what = f"the held-out goal after epoch {self.state.epoch + 1} is {scores['goal']}"
+            raise RdmfError(what, todo="check the held-out features and annotations")
+        return scores
+
+    def _state_after(self, epoch: int, scores: Numbers, seconds: float) -> State:
+        before, weights = self.state, self._weights()
+        best, best_model = before.best, before.best_model
+        if best is None or scores["goal"] > best.goal:
+            best, best_model = Best(epoch, scores), weights["average"]
+        return State(
+            before.settings,
+            before.precision,
+            **weights,
+            epoch=epoch,
+            step=before.step + self.epoch_steps,
+            seconds=seconds,
+            best_epoch=best.epoch,
+            best_scores=best.scores,
+            best_model=best_model,
+        )
+
+    def _result(self, out: Path) -> Result:
+        state = self.state
+        self.model.load_state_dict(state.best_model)
+        self.model.eval()
+        return Result(
+            best_epoch=state.best_epoch,
+            scores=state.best_scores,
+            checkpoint=out / states.BEST,
+            epochs=state.epoch,
+            seconds=state.seconds,
+            report=self.processes.from_first(self._report),
+        )
+
+    @torch.no_grad()
+    def _report(self) -> dict[str, Any]:
+        return self.task.report(self.model)
+
+    # --------------------------------------------------------------------- steps
+
+    def _rate(self, step: int) -> float:
+        return self.options.rate * rate_share(step, self.all_steps, self.warm_up)
+
+    def _step(self, epoch: int, step: int, indices: Sequence[int]) -> tuple[Numbers, float]:
+        """One step down the gradient; the losses and the gradient's norm before it."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rate(step)
+        self.optimizer.zero_grad()
+        own = self._backward(epoch, step, indices)
+        sums = self.processes.sum(own, self.parameters)
+        losses = dict(zip(self.loss_names, sums.tolist(), strict=True))
+        _check_losses(losses, epoch, step)
+        limit = self.options.clip_norm or math.inf
+        norm = float(nn.utils.clip_grad_norm_(self.parameters, limit))
+        if not math.isfinite(norm):
+            raise _not_finite("the gradient", epoch, step)
+        self.optimizer.step()
+        self.average.update(step)
+        return losses, norm
+
+    def _backward(self, epoch: int, step: int, indices: Sequence[int]) -> Tensor:
+        """The losses of this process's samples, (names,), weighted by their share of the batch."""
+        own = self.processes.share(indices)
+        if not own:
+            return torch.zeros(len(self.loss_names), device=self.processes.device)
+        batch = self.task.batch(own, generator_of(self.options.seed, epoch, step))
+        with self._autocast():
+            losses = self.task.losses(batch)
+        share = len(own) / len(indices)
+        (losses["total"] * share).backward()
+        self.loss_names = list(losses)
+        return torch.stack([losses[name].detach().float() * share for name in self.loss_names])
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(
+            self.processes.device.type,
+            dtype=torch.bfloat16,
+            enabled=self.state.precision == "bfloat16",
+        )
+
+
+@contextmanager
+def _deterministic(device: torch.device) -> Iterator[None]:
+    """Only algorithms that give the same numbers each time, where torch has them for everything."""
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(before or device.type == "cpu")
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+
+
+def _chosen_precision(precision: str, device: torch.device) -> str:
+    """What "auto" means here. Kept in the state: it is measured, and must not change half-way."""
+    if precision != "auto":
+        return precision
+    pays = {"cuda": torch.cuda.is_bf16_supported, "cpu": lambda: bfloat16_speed() > PAYS}
+    return "bfloat16" if pays.get(device.type, lambda: False)() else "float32"
+
+
+def _watchers(out: Path, state: State, interval: int, watcher: Watcher) -> Watcher:
+    """The log, TensorBoard's where it is installed, and whoever watches."""
+    watchers: list[Watcher] = [LogFile(out / states.LOG, state.epoch, interval), watcher]
+    try:
+        watchers.append(TensorBoard(out / states.TENSORBOARD, state.step, interval))
+    except ImportError:
+        watcher.note("no curves for TensorBoard: it is not installed (pip install tensorboard)")
+    return Watchers(watchers)
+
+
+def _how_to_go_on(state: State, out: Path) -> str:
+    if not state.epoch:
+        return f"interrupted in the first epoch: nothing is kept in {out} yet"
+    epochs = "epoch 1 is" if state.epoch == 1 else f"epochs 1 to {state.epoch} are"
+    return f"interrupted: {epochs} kept in {out}; the same command goes on from there"
+
+
+def _copied(model: nn.Module) -> Weights:
+    """The weights as they are now, on the CPU."""
+    return {name: t.detach().to("cpu", copy=True) for name, t in model.state_dict().items()}
+
+
+def _summary(steps: Sequence[Step], scores: Numbers, best: Best, seconds: float) -> Epoch:
+    """An epoch in numbers: losses are means over samples, the gradient's norm over steps."""
+    samples, last = sum(step.samples for step in steps), steps[-1]
+    return Epoch(
+        epoch=last.epoch,
+        step=last.step,
+        losses={
+            name: math.fsum(step.losses[name] * step.samples for step in steps) / samples
+            for name in last.losses
+        },
+        scores=scores,
+        rate=last.rate,
+        gradient_norm=math.fsum(step.gradient_norm for step in steps) / len(steps),
+        seconds=seconds,
+        best=best,
+    )
+
+
+def _check_losses(losses: Numbers, epoch: int, step: int) -> None:
+    bad = [f"{name} ({value})" for name, value in losses.items() if not math.isfinite(value)]
+    if bad:
+        raise _not_finite(f"the loss {', '.join(bad)}", epoch, step)
+
+
+def _not_finite(what: str, epoch: int, step: int) -> RdmfError:
+    return RdmfError(
+        f"{what} is not finite at step {step + 1}, in epoch {epoch}",
+        todo="try a lower rate, or float32, and look for features that are not finite",
+    )

@@ -1,0 +1,39 @@
+"""AdamW, in which only what multiplies features decays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+from rdmf_cli.training.options import TrainingOptions
+
+NORMS = (nn.LayerNorm, nn.RMSNorm)  # those whose weights may have more than one dimension
+
+
+def adamw(model: nn.Module, options: TrainingOptions) -> torch.optim.AdamW:
+    """Two groups of parameters: those that decay, then those that do not."""
+    return torch.optim.AdamW(decay_groups(model, options.weight_decay), lr=options.rate)
+
+
+def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Biases, the weights of norms and parameters of one dimension (rates, scales) do not decay."""
+    named = list(_decay_by_parameter(model))
+    return [
+        {"params": [p for p, decays in named if decays], "weight_decay": weight_decay},
+        {"params": [p for p, decays in named if not decays], "weight_decay": 0.0},
+    ]
+
+
+def _decay_by_parameter(model: nn.Module) -> Iterator[tuple[nn.Parameter, bool]]:
+    """Each parameter that learns, once, in the model's order, and whether it decays."""
+    seen: set[nn.Parameter] = set()
+    for module in model.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if parameter in seen or not parameter.requires_grad:
+                continue
+            seen.add(parameter)
+            spared = parameter.ndim < 2 or name.endswith("bias") or isinstance(module, NORMS)
+            yield parameter, not spared

@@ -1,0 +1,68 @@
+"""How to train: numbers that are checked once, so that the loop need not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal, get_args
+
+from rdmf_cli.errors import UsageError
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """Raises UsageError for numbers that cannot be.
+
+    epochs:       passes over the samples that are planned; the schedule ends with the last
+    batch_size:   samples a step, over all processes together
+    rate:         the highest learning rate
+    weight_decay: AdamW's, for matrices and kernels only
+    warm_up:      share of all steps in which the rate rises
+    clip_norm:    longer gradients are shortened to this norm; None: never
+    ema:          decay a step of the averaged weights that are scored and kept; None: no average
+    precision:    "bfloat16" runs the losses under autocast; "auto" does so where it is faster
+    patience:     epochs without a better goal after which to stop; 0: never stop early
+    seed:         of everything that is left to chance
+    device:       "auto", "cpu", "cuda", "cuda:1", "mps"
+    log_interval: steps from one line of the log to the next
+    """
+
+    epochs: int = 30
+    batch_size: int = 32
+    rate: float = 1e-3
+    weight_decay: float = 1e-2
+    warm_up: float = 0.05
+    clip_norm: float | None = 1.0
+    ema: float | None = 0.999
+    precision: Precision = "auto"
+    patience: int = 0
+    seed: int = 0
+    device: str = "auto"
+    log_interval: int = 10
+
+    def __post_init__(self) -> None:
+        for name, (rule, holds) in RULES.items():
+            value = getattr(self, name)
+            if value is not None and not holds(value):
+                raise UsageError(f"{name} must be {rule}, not {value}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values by name, for the log and the state."""
+        return asdict(self)
+
+
+RULES: Final[dict[str, tuple[str, Callable[[Any], bool]]]] = {
+    "epochs": ("at least 1", lambda n: n >= 1),
+    "batch_size": ("at least 1", lambda n: n >= 1),
+    "rate": ("above 0", lambda x: 0 < x < float("inf")),
+    "weight_decay": ("at least 0", lambda x: 0 <= x < float("inf")),
+    "warm_up": ("at least 0 and below 1", lambda x: 0 <= x < 1),
+    "clip_norm": ("above 0", lambda x: x > 0),
+    "ema": ("at least 0 and below 1", lambda x: 0 <= x < 1),
+    "precision": (" or ".join(get_args(Precision)), lambda word: word in get_args(Precision)),
+    "patience": ("at least 0", lambda n: n >= 0),
+    "seed": ("at least 0", lambda n: n >= 0),
+    "log_interval": ("at least 1", lambda n: n >= 1),
+}

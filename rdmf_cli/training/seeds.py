@@ -1,0 +1,40 @@
+"""Chance, tied down: each epoch and each sample has its own, whatever came before.
+
+So a training that goes on after an epoch needs to restore no generator.
+"""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import torch
+
+
+def seed_of(*numbers: int) -> int:
+    """One seed out of several numbers; where they differ, or are fewer, it is another."""
+    words = (len(numbers), *numbers)  # numpy takes numbers that are not there for zeros
+    return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> 1)
+
+
+def seed_everything(*numbers: int) -> None:
+    """Seed the generators of python, numpy and torch (all devices)."""
+    seed = seed_of(*numbers)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def generator_of(*numbers: int) -> torch.Generator:
+    """A generator on the CPU, seeded by these numbers."""
+    return torch.Generator().manual_seed(seed_of(*numbers))
+
+
+def of_sample(generator: torch.Generator, index: int) -> torch.Generator:
+    """The generator of one sample of a batch: from the batch's seed and the sample's index."""
+    return generator_of(generator.initial_seed(), index)
+
+
+def shuffled(samples: int, seed: int, epoch: int) -> list[int]:
+    """The order of the samples in an epoch."""
+    return torch.randperm(samples, generator=generator_of(seed, epoch)).tolist()

@@ -1,0 +1,156 @@
+"""The file a training goes on from: written whole or not at all, checked when it is read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, fields
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final
+from zipfile import ZipFile
+
+import torch
+from filelock import FileLock, Timeout
+from torch import Tensor
+
+from rdmf_cli.errors import RdmfError, UsageError
+from rdmf_cli.training.events import Best, Numbers
+
+STATE: Final = "last.pt"
+BEST: Final = "best.pt"
+LOG: Final = "log.jsonl"
+TENSORBOARD: Final = "tensorboard"
+
+STATE_SCHEMA: Final = "rdmf.training/1"
+BEST_SCHEMA: Final = "rdmf.trained/1"
+ANEW = "begin anew with --restart, or choose another --out"
+
+Weights = dict[str, Tensor]
+
+
+@dataclass
+class State:
+    """All that a training needs to go on after `epoch` epochs; its tensors lie on the CPU.
+
+    Chance needs nothing: it depends on the seed and the epoch (see seeds.py).
+
+    settings: the options, and what else must stay the same, as plain values
+    seconds:  trained so far
+    average:  the weights that are scored; those of `model` where none are averaged
+    """
+
+    settings: dict[str, Any]
+    precision: str
+    model: Weights
+    average: Weights
+    optimizer: dict[str, Any]
+    epoch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    best_epoch: int = 0
+    best_scores: Numbers = field(default_factory=dict)
+    best_model: Weights = field(default_factory=dict)
+
+    @property
+    def best(self) -> Best | None:
+        return Best(self.best_epoch, self.best_scores) if self.best_epoch else None
+
+
+def save_state(folder: Path, state: State) -> None:
+    """Write the state, then the best weights, which are part of it: a copy for others to load."""
+    content = {f.name: getattr(state, f.name) for f in fields(state)}
+    _write(folder / STATE, {"schema": STATE_SCHEMA, **content})
+    save_best(folder, state)
+
+
+def save_best(folder: Path, state: State) -> None:
+    """The best weights so far as a file of their own: {"epoch", "scores", "model"}."""
+    if state.best_epoch:
+        about = {"schema": BEST_SCHEMA, "epoch": state.best_epoch, "scores": state.best_scores}
+        _write(folder / BEST, {**about, "model": state.best_model})
+
+
+def load_state(folder: Path, settings: Mapping[str, Any]) -> State | None:
+    """The state in a folder; None where there is none.
+
+    Raises RdmfError for a file that is damaged, and UsageError where it was made with other
+    settings than these.
+    """
+    path = folder / STATE
+    if not path.exists():
+        return None
+    content = _read(path)
+    if content.pop("schema", None) != STATE_SCHEMA:
+        raise RdmfError("this is no state of a training that this version knows", path, ANEW)
+    _check_same(path, content["settings"], settings)
+    return State(**content)
+
+
+def discard(folder: Path) -> None:
+    """Remove what an earlier training wrote there, and nothing else."""
+    for name in (STATE, BEST, LOG):
+        (folder / name).unlink(missing_ok=True)
+    for events in (folder / TENSORBOARD).glob("events.out.tfevents.*"):
+        events.unlink()
+
+
+@contextmanager
+def own_folder(folder: Path) -> Iterator[None]:
+    """The folder, made if need be, and held against a second training in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock", timeout=0)
+        lock.acquire()
+    except Timeout:
+        what = "another training is writing here"
+        raise RdmfError(what, folder, "wait for it, or choose another --out") from None
+    except OSError as error:
+        what = f"cannot be written ({error.strerror or error})"
+        raise UsageError(what, folder, "choose another --out") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    buffer = BytesIO()
+    torch.save(content, buffer)
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(buffer.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RdmfError(f"cannot be read ({error.strerror})", path, ANEW) from error
+    try:
+        with ZipFile(BytesIO(content)) as archive:
+            if damaged := archive.testzip():
+                raise ValueError(f"{damaged} is not what was written")
+        loaded = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
+        return dict(loaded)
+    except Exception as error:  # each damage has its own type
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise RdmfError(
+            f"the state of the training is damaged ({reason[0].rstrip('.')})", path, ANEW
+        ) from error
+
+
+def _check_same(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    if names:
+        told = ", ".join(f"{name} {before.get(name)} (now {now.get(name)})" for name in names)
+        todo = "give those, choose another --out, or begin anew with --restart"
+        raise UsageError(f"this training was begun with other settings: {told}", path, todo)

@@ -1,0 +1,243 @@
+"""A training that is ended, anywhere and anyhow, goes on to the result it would have had."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import toy_task
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from toy_task import ToyTask, log_lines, options, same_result
+
+from rdmf_cli.errors import RdmfError, UsageError
+from rdmf_cli.training.events import Watcher
+from rdmf_cli.training.loop import Result, train
+
+
+class Ended(BaseException):
+    """Stands for the end of the process."""
+
+
+def ends_at(batch: int, how: type[BaseException] = Ended):
+    def on_batch(number: int) -> None:
+        if number == batch:
+            raise how
+
+    return on_batch
+
+
+@pytest.fixture
+def whole(tmp_path) -> Result:
+    """The training that nothing ends; with dropout, so that chance matters."""
+    return train(ToyTask(dropout=0.2), options(), tmp_path / "whole")
+
+
+def go_on(folder: Path, **changes) -> Result:
+    torch.rand(7)  # what was drawn before must not matter
+    return train(ToyTask(dropout=0.2), options(**changes), folder)
+
+
+def test_after_sigkill_in_mid_epoch_it_ends_the_same(tmp_path):
+    arguments = [toy_task.__file__, str(tmp_path / "killed"), json.dumps({"pause": 0.05})]
+    shell = subprocess.Popen(
+        [sys.executable, *arguments], env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    try:
+        _wait_for(tmp_path / "killed", '"kind": "step", "epoch": 3')
+    finally:
+        shell.kill()
+        shell.wait(timeout=20)
+    assert shell.returncode == -9
+    assert len(log_lines(tmp_path / "killed", "epoch")) == 2
+    resumed = train(ToyTask(), options(), tmp_path / "killed")
+    whole = train(ToyTask(), options(), tmp_path / "whole")
+    assert same_result(resumed, whole)
+    assert log_lines(tmp_path / "killed") == log_lines(tmp_path / "whole")
+
+
+def _wait_for(folder: Path, words: str) -> None:
+    """Until the log of a process says so."""
+    log, late = folder / "log.jsonl", time.monotonic() + 60
+    while not log.exists() or words not in log.read_text():
+        assert time.monotonic() < late, "the training did not get there"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("batch", range(1, 13, 2))
+def test_wherever_it_ends_it_goes_on_to_the_same(tmp_path, whole, batch):
+    with pytest.raises(Ended):
+        train(ToyTask(dropout=0.2, on_batch=ends_at(batch)), options(), tmp_path)
+    assert same_result(go_on(tmp_path), whole)
+    assert log_lines(tmp_path) == log_lines(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("write", range(1, 6))
+def test_a_file_is_there_whole_or_not_at_all(tmp_path, whole, monkeypatch, write, before):
+    """Ends just before or just after the n-th file is put in its place."""
+    replace, count = os.replace, iter(range(1, 100))
+
+    def ending(source, target):
+        if (last := next(count) == write) and before:
+            raise Ended
+        replace(source, target)
+        if last:
+            raise Ended
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", ending)
+        with pytest.raises(Ended):
+            train(ToyTask(dropout=0.2), options(), tmp_path)
+    assert same_result(go_on(tmp_path), whole)
+    assert log_lines(tmp_path) == log_lines(tmp_path / "whole")
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_ended_again_and_again(tmp_path, whole):
+    for batch in (5, 2, 4, 3):
+        with pytest.raises(Ended):
+            train(ToyTask(dropout=0.2, on_batch=ends_at(batch)), options(), tmp_path)
+    assert same_result(go_on(tmp_path), whole)
+
+
+def test_a_finished_training_says_its_result_again_without_a_step(tmp_path, whole):
+    task = ToyTask(dropout=0.2, on_batch=ends_at(1))
+    again = train(task, options(), tmp_path / "whole")
+    assert same_result(again, whole)
+    assert again.seconds == whole.seconds
+
+
+def test_a_lost_copy_of_the_best_weights_is_written_anew(tmp_path, whole):
+    before = whole.checkpoint.read_bytes()
+    whole.checkpoint.unlink()
+    go_on(tmp_path / "whole")
+    assert whole.checkpoint.read_bytes() == before
+
+
+def test_seconds_add_up_over_runs(tmp_path):
+    with pytest.raises(Ended):
+        train(ToyTask(on_batch=ends_at(8)), options(), tmp_path)
+    first = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-2])["seconds"]
+    assert train(ToyTask(), options(), tmp_path).seconds > first
+
+
+def test_tensorboard_takes_back_what_is_trained_again(tmp_path):
+    with pytest.raises(Ended):
+        train(ToyTask(on_batch=ends_at(6)), options(), tmp_path)
+    train(ToyTask(), options(), tmp_path)
+    curves = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [point.step for point in curves.Scalars("loss/total")] == list(range(1, 13))
+
+
+@pytest.mark.parametrize(
+    ("batch", "said"),
+    [
+        (2, "interrupted in the first epoch: nothing is kept in {} yet"),
+        (5, "interrupted: epoch 1 is kept in {}; the same command goes on from there"),
+        (8, "interrupted: epochs 1 to 2 are kept in {}; the same command goes on from there"),
+    ],
+)
+def test_ctrl_c_says_how_to_go_on(tmp_path, whole, batch, said):
+    class Notes(Watcher):
+        def __init__(self) -> None:
+            self.said: list[str] = []
+
+        def note(self, text):
+            self.said.append(text)
+
+        def ended(self):
+            self.said.append("ended")
+
+    notes = Notes()
+    task = ToyTask(dropout=0.2, on_batch=ends_at(batch, KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        train(task, options(), tmp_path, watcher=notes)
+    assert notes.said == [said.format(tmp_path), "ended"]
+    assert same_result(go_on(tmp_path), whole)
+
+
+# ------------------------------------------------------------------- what cannot be gone on from
+
+
+def test_other_settings_are_named(tmp_path, whole):
+    folder = tmp_path / "whole"
+    with pytest.raises(UsageError) as failed:
+        train(ToyTask(), options(rate=0.5, epochs=9), folder, about={"fusion": "none"})
+    assert str(failed.value) == (
+        f"{folder / 'last.pt'}: this training was begun with other settings: epochs 4 (now 9), "
+        "rate 0.02 (now 0.5), fusion None (now none); give those, choose another --out, or begin "
+        "anew with --restart"
+    )
+
+
+def test_other_data_is_another_setting(tmp_path, whole):
+    with pytest.raises(UsageError, match=r"samples 19 \(now 20\)"):
+        train(ToyTask(samples=20), options(), tmp_path / "whole")
+
+
+def test_restart_begins_anew_and_removes_nothing_else(tmp_path, whole):
+    folder = tmp_path / "whole"
+    (folder / "notes.txt").write_text("mine")
+    result = train(ToyTask(dropout=0.2), options(rate=0.01), folder, restart=True)
+    fresh = train(ToyTask(dropout=0.2), options(rate=0.01), tmp_path / "fresh")
+    assert same_result(result, fresh)
+    assert log_lines(folder) == log_lines(tmp_path / "fresh")
+    assert len(list((folder / "tensorboard").iterdir())) == 1
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
+def test_another_model_is_an_error(tmp_path, whole):
+    task = ToyTask()
+    task.model.read = torch.nn.Linear(6, 1, bias=False)
+    with pytest.raises(RdmfError, match=r"last\.pt: this is the state of another model; begin"):
+        train(task, options(), tmp_path / "whole")
+
+
+def damaged(content: bytes) -> list[bytes]:
+    middle = len(content) // 2
+    flipped = bytes([content[middle] ^ 1])
+    return [
+        b"",
+        content[:middle],
+        content[:-1],
+        b"PK" + bytes(100),
+        content[:middle] + flipped + content[middle + 1 :],
+    ]
+
+
+@pytest.mark.parametrize("how", range(5))
+def test_a_damaged_state_is_an_error_that_names_it(tmp_path, whole, how):
+    path = tmp_path / "whole" / "last.pt"
+    path.write_bytes(damaged(path.read_bytes())[how])
+    with pytest.raises(RdmfError) as failed:
+        go_on(tmp_path / "whole")
+    assert failed.value.subject == str(path)
+    assert failed.value.what.startswith("the state of the training is damaged (")
+    assert failed.value.todo == "begin anew with --restart, or choose another --out"
+
+
+class Loud:
+    """Unpickled, it would be called."""
+
+    def __reduce__(self):
+        return (os.mkdir, ("unpickled",))
+
+
+def test_a_state_runs_no_code(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"schema": "rdmf.training/1", "settings": Loud()}, tmp_path / "last.pt")
+    with pytest.raises(RdmfError, match="damaged"):
+        go_on(tmp_path)
+    assert not (tmp_path / "unpickled").exists()
+
+
+def test_a_file_of_another_program_is_an_error(tmp_path):
+    torch.save({"weights": torch.ones(3)}, tmp_path / "last.pt")
+    with pytest.raises(RdmfError, match="no state of a training that this version knows"):
+        go_on(tmp_path)
