@@ -29,13 +29,13 @@ class TrainingOptions:
     log_interval: steps from one line of the log to the next
     """
 
-    epochs: int = 30
-    batch_size: int = 32
-    rate: float = 1e-3
-    weight_decay: float = 1e-2
-    warm_up: float = 0.05
+    epochs: int = 6
+    batch_size: int = 16
+    rate: float = 5e-4
+    weight_decay: float = 5e-2
+    warm_up: float = 0.1
     clip_norm: float | None = 1.0
-    ema: float | None = 0.999
+    ema: float | None = 0.99
     precision: Precision = "auto"
     patience: int = 0
     seed: int = 0

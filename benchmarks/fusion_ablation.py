@@ -1,0 +1,192 @@
+"""Is reaction-diffusion worth it? Every fusion in the same frame, all else equal, three seeds.
+
+    python benchmarks/fusion_ablation.py train FEATURES RUNS [--share 0.25] [--arms ...]
+    python benchmarks/fusion_ablation.py table FEATURES RUNS [--json FILE]
+
+FEATURES is a folder in the field's layout: video/, text/, train.jsonl, val.jsonl. `train` trains
+every arm (one folder each under RUNS; what is there is kept, what was cut off goes on) and scores
+it on val; `table` adds the bar and the training-free answer, which are fitted on train as well.
+Nothing is chosen on val: epochs and rates are the same for all arms and were chosen on folds of
+train. Every arm has about the same number of parameters (tests/model holds it).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ranked_level_sets import bar
+
+from rdmf_cli.datasets import DATASETS, Samples, open_samples
+from rdmf_cli.evaluation import evaluate
+from rdmf_cli.evaluation.predict import FromSimilarity, Head, predict
+from rdmf_cli.model.torch_head import TorchHead
+from rdmf_cli.moments import TrainingFree
+from rdmf_cli.training.loop import train
+from rdmf_cli.training.options import TrainingOptions
+from rdmf_cli.training.retrieval import RetrievalTask
+
+QVHIGHLIGHTS = DATASETS["qvhighlights"]
+METRICS = {
+    "R1@0.5": "MR-full-R1@0.5",
+    "R1@0.7": "MR-full-R1@0.7",
+    "mAP": "MR-full-mAP",
+    "HIT@1": "HL-min-VeryGood-Hit1",
+}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One configuration of the model; `config` is what differs from the defaults."""
+
+    name: str
+    config: dict[str, Any]
+
+
+ARMS = {
+    arm.name: arm
+    for arm in (
+        Arm("full, reaction-diffusion", {}),
+        Arm("full, joint attention", {"fusion": "joint-attention"}),
+        Arm("full, cross attention", {"fusion": "cross-attention"}),
+        Arm("full, no fusion", {"fusion": "none"}),
+        Arm("full, fixed Gaussian", {"fusion": "gaussian"}),
+        Arm("full, depthwise convolution", {"fusion": "convolution"}),
+        Arm("full, random slots", {"slots": "random"}),
+        Arm("universal, reaction-diffusion", {"head": "universal"}),
+        Arm("universal, no fusion", {"head": "universal", "fusion": "none"}),
+        Arm("universal, depthwise convolution", {"head": "universal", "fusion": "convolution"}),
+    )
+}
+
+
+def samples_of(features: Path, split: str) -> Samples:
+    return open_samples(QVHIGHLIGHTS, features / f"{split}.jsonl", features=features)
+
+
+def share_of(samples: Samples, share: float, seed: int = 0) -> Samples:
+    """A share of the queries, drawn once: the same for every arm and every training seed."""
+    if share == 1.0:
+        return samples
+    chosen = np.random.default_rng(seed).permutation(len(samples))[: round(share * len(samples))]
+    return samples.part([int(i) for i in np.sort(chosen)])
+
+
+def folder_of(runs: Path, arm: Arm, seed: int, share: float) -> Path:
+    name = arm.name.replace(", ", "-").replace(" ", "-")
+    return runs / f"{name}-{share:g}-{seed}"
+
+
+def trained(samples: Samples, arm: Arm, seed: int, folder: Path) -> RetrievalTask:
+    """The arm's task with its trained model."""
+    options = TrainingOptions(seed=seed, device="cpu")
+    torch.manual_seed(seed)
+    task = RetrievalTask(samples, arm.config, options)
+    train(task, options, folder, about={"arm": arm.name})
+    return task
+
+
+def scores_of(head: Head, val: Samples) -> dict[str, float]:
+    """What papers print, per cent, of the head on val."""
+    result = evaluate(predict(val, QVHIGHLIGHTS, head), val.annotations, QVHIGHLIGHTS)
+    return {name: result["brief"][key] for name, key in METRICS.items()}
+
+
+def train_all(args: argparse.Namespace) -> None:
+    samples = share_of(samples_of(args.features, "train"), args.share)
+    val = samples_of(args.features, "val")
+    for seed in range(args.seeds):
+        for arm in (ARMS[name] for name in args.arms):
+            folder = folder_of(args.runs, arm, seed, args.share)
+            if (folder / "scores.json").exists():
+                continue
+            begun = time.perf_counter()
+            task = trained(samples, arm, seed, folder)
+            row = {
+                "arm": arm.name,
+                "seed": seed,
+                "share": args.share,
+                "queries": len(samples),
+                "parameters": sum(x.numel() for x in task.model.parameters()),
+                "seconds": round(time.perf_counter() - begun, 1),
+                **scores_of(TorchHead(task.model), val),
+            }
+            (folder / "scores.json").write_text(json.dumps(row))
+            print(json.dumps(row), flush=True)
+
+
+def rows_of(runs: Path) -> Iterator[dict[str, Any]]:
+    for path in sorted(runs.glob("*/scores.json")):
+        yield json.loads(path.read_text())
+
+
+def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Mean and standard deviation over the seeds of every arm and share of the data."""
+    groups: dict[tuple[str, float], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["arm"], row["share"]), []).append(row)
+    return [
+        {
+            "arm": arm,
+            "share": share,
+            "seeds": len(group),
+            "parameters": group[0]["parameters"],
+            "seconds": float(np.median([row["seconds"] for row in group])),
+            **{
+                name: [float(f([row[name] for row in group])) for f in (np.mean, np.std)]
+                for name in METRICS
+            },
+        }
+        for (arm, share), group in groups.items()
+    ]
+
+
+def show(table: list[dict[str, Any]]) -> None:
+    """As Markdown."""
+    print("| model | train queries | parameters | " + " | ".join(METRICS) + " |")
+    print("| --- | ---: | ---: |" + " ---: |" * len(METRICS))
+    order = list(ARMS)
+    for row in sorted(table, key=lambda r: (-r["share"], order.index(r["arm"]))):
+        cells = " | ".join(f"{row[m][0]:.1f} ± {row[m][1]:.1f}" for m in METRICS)
+        share = "all" if row["share"] == 1 else f"{row['share']:.0%}"
+        print(f"| {row['arm']} | {share} | {row['parameters'] // 1000} k | {cells} |")
+
+
+def print_table(args: argparse.Namespace) -> None:
+    val = samples_of(args.features, "val")
+    table = summary(list(rows_of(args.runs)))
+    plain = {
+        "the bar: level sets ranked by boosting": bar(samples_of(args.features, "train"), val),
+        "training-free": scores_of(FromSimilarity(TrainingFree.load()), val),
+    }
+    show(table)
+    for name, scores in plain.items():
+        cells = " | ".join(f"{scores[m]:.1f}" if m in scores else "–" for m in METRICS)
+        print(f"| {name} | all | – | {cells} |")
+    if args.json:
+        args.json.write_text(json.dumps({"arms": table, "plain": plain}, indent=1) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("train", "table"))
+    parser.add_argument("features", type=Path)
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("--share", type=float, default=1.0, help="of the training queries")
+    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    torch.set_num_threads(1)  # two arms at once beat one arm on two threads
+    (train_all if args.what == "train" else print_table)(args)
+
+
+if __name__ == "__main__":
+    main()

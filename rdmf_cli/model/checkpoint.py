@@ -1,0 +1,142 @@
+"""A trained head on disk: a folder of config.json and weights.safetensors."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import ValidationError
+
+from rdmf_cli.errors import RdmfError
+from rdmf_cli.model.channels import CHANNELS
+from rdmf_cli.model.config import ModelConfig
+
+if TYPE_CHECKING:
+    from rdmf_cli.datasets import Samples
+    from rdmf_cli.model.network import Network
+
+SCHEMA: Final = "rdmf.model/1"
+CONFIG, WEIGHTS = "config.json", "weights.safetensors"
+ANEW = "train it again, or copy the folder again"
+
+
+def save(folder: Path | str, network: Network, about: Mapping[str, Any] | None = None) -> Path:
+    """Write the folder, making it where it is not there.
+
+    about: what a reader should know of it (data set, scores), as JSON can hold it
+    """
+    from safetensors.torch import save as as_bytes
+
+    folder = Path(folder)
+    weights = {name: x.detach().cpu().contiguous() for name, x in network.state_dict().items()}
+    config = {
+        "schema": SCHEMA,
+        "config": network.config.model_dump(mode="json"),
+        "about": dict(about or {}),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / WEIGHTS, as_bytes(weights))
+        _write(folder / CONFIG, (json.dumps(config, indent=1) + "\n").encode())
+    except OSError as error:
+        what = f"the checkpoint cannot be written ({error.strerror})"
+        raise RdmfError(what, folder, "choose another folder") from error
+    return folder
+
+
+def load(folder: Path | str) -> Network:
+    """The network, in evaluation mode on the CPU.
+
+    Raises RdmfError for files that are missing, damaged, or do not belong together.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load as from_bytes
+
+    from rdmf_cli.model.network import Network
+
+    folder = Path(folder)
+    network = Network(load_config(folder))
+    path = folder / WEIGHTS
+    try:
+        network.load_state_dict(from_bytes(_read(path)))
+    except SafetensorError as error:
+        raise RdmfError(f"these weights are damaged ({error})", path, ANEW) from error
+    except RuntimeError as error:
+        what = f"these are the weights of another model than {CONFIG} describes"
+        raise RdmfError(what, path, ANEW) from error
+    return network.eval()
+
+
+def load_config(folder: Path | str) -> ModelConfig:
+    """The form of the head in a folder. Raises RdmfError as `load` does."""
+    path = Path(folder) / CONFIG
+    try:
+        content = json.loads(_read(path))
+        if content["schema"] != SCHEMA:
+            raise RdmfError(f"its schema is {content['schema']}, not {SCHEMA}", path, ANEW)
+        config = ModelConfig.model_validate(content["config"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "config"
+        raise RdmfError(f"{where}: {first['msg']}", path, ANEW) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise RdmfError("this is not the configuration of a head", path, ANEW) from error
+    if config.channels != CHANNELS:
+        what = f"it reads the channels {', '.join(config.channels)}; there are now others"
+        raise RdmfError(what, path, "train it again with this version of rdmf")
+    return config
+
+
+def fits(config: ModelConfig, samples: Samples) -> None:
+    """RdmfError, which names both, where a full head meets features of another encoder."""
+    if not config.full:
+        return
+    mine, theirs = config.encoder, samples.encoder_name
+    if mine and theirs and mine != theirs:
+        what = f"this head was trained on features of {mine}, not of {theirs}"
+        raise RdmfError(what, todo=OTHER_FEATURES)
+    given = widths(samples)
+    wanted = {name: getattr(config, name) for name in given}
+    if wanted != given:
+        what = f"this head was trained on features of {_named(wanted)}, these have {_named(given)}"
+        raise RdmfError(what, todo=OTHER_FEATURES)
+
+
+OTHER_FEATURES = "give features of its encoder, or a universal head"
+
+
+def widths(samples: Samples) -> dict[str, Any]:
+    """What a full head must know of the features it reads, by the names of `ModelConfig`."""
+    matching = samples[0].matching
+    return {
+        "video_width": samples.width,
+        "words_width": samples.words_width,
+        "sentence_width": None if matching is None else samples.sentence_width,
+        "matching": None if matching is None else (matching.start, matching.stop),
+    }
+
+
+def _named(widths: Mapping[str, Any]) -> str:
+    sentence = f"sentences of {widths['sentence_width']}" if widths["sentence_width"] else "none"
+    return f"{widths['video_width']} columns a clip, {widths['words_width']} a word, {sentence}"
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        what = f"this part of a checkpoint cannot be read ({error.strerror})"
+        raise RdmfError(what, path, f"give a folder with {CONFIG} and {WEIGHTS}") from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Whole or not at all."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,110 @@
+"""What a learned head is made of: plain values, kept beside its weights."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from rdmf_cli.model.channels import CHANNELS, CUT
+from rdmf_cli.moments.types import Record
+
+Head = Literal["universal", "full"]
+Fusion = Literal[
+    "reaction-diffusion",
+    "joint-attention",
+    "cross-attention",
+    "none",
+    "gaussian",
+    "convolution",
+]
+Slots = Literal["pattern", "random"]
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+SHORT, LONG = 10.0, 30.0
+"""Seconds: a moment up to the first is short, beyond the second long (QVHighlights' ranges)."""
+
+SCALES = ("any", "short", "middle", "long")
+"""What each curve of the emergent pattern stands for: moments of any length, or of one range."""
+
+
+class ModelConfig(Record):
+    """The form of a head; with it and its weights it can be built again.
+
+    >>> ModelConfig(head="universal", fusion="none").model_dump_json()
+    """
+
+    head: Head = "universal"
+    fusion: Fusion = "reaction-diffusion"
+    slots: Slots = "pattern"
+
+    # what it was trained on
+    channels: tuple[str, ...] = CHANNELS
+    encoder: str | None = Field(default=None, description="of its features; null: not known")
+    clip_length: Positive = Field(default=2.0, description="seconds a clip, in training")
+    video_width: Count | None = Field(default=None, description="full head: columns of a clip")
+    sentence_width: Count | None = Field(
+        default=None, description="full head: of sentences that share a space with clips"
+    )
+    words_width: Count | None = Field(default=None, description="full head: columns of a word")
+    matching: tuple[int, int] | None = Field(
+        default=None, description="full head: the clip's columns in the sentence's space, [a, b)"
+    )
+
+    # fusion
+    width: Count = 64
+    blocks: Count = 2
+    fusion_channels: Count = Field(default=64, description="of u and v in each block")
+    steps: Annotated[int, Field(ge=0)] = 12
+    dilations: tuple[Count, ...] = (1, 2, 4, 8)
+    turing_share: Annotated[float, Field(ge=0, le=1)] = 0.25
+    cut: Positive = Field(
+        default=CUT, description="visual change, in medians, at which half of the flux passes"
+    )
+    heads: Count = Field(default=4, description="of every attention")
+    taps: Count = Field(default=33, description="most clips under a kernel of a convolution")
+    projection: Count = Field(default=32, description="full head: of clips and sentence, each")
+    metric: Count = Field(default=192, description="full head: hidden width of the metric")
+
+    # slots and their decoder
+    levels: Count = 12
+    most_slots: Count = 96
+    anchors: Count = Field(default=32, description="random slots: how many are learned")
+    bins: Count = Field(default=8, description="inside a slot; four more lie around it")
+    slot_features: Count = 32
+    slot_width: Count = 128
+    decoder_layers: Annotated[int, Field(ge=0)] = 1
+    decoder_dropout: Share = 0.1
+    reach_clips: Positive = Field(default=1.0, description="how far a pattern slot's end may move")
+    reach_widths: Positive = Field(default=1.0, description="random slots: in widths of the slot")
+
+    dropout: Share = 0.1
+    input_dropout: Share = 0.3
+
+    # the answer
+    overlap: Annotated[float, Field(gt=0, le=1)] = 0.7
+    redundancy: Annotated[float, Field(ge=0)] = 0.1
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> ModelConfig:
+        if self.slot_width % self.heads:
+            raise ValueError(f"slot_width {self.slot_width} is no multiple of {self.heads} heads")
+        if self.fusion_channels < len(self.dilations):
+            raise ValueError("there are fewer fusion_channels than dilations")
+        if self.head == "full" and (self.video_width is None or self.words_width is None):
+            raise ValueError("a full head needs video_width and words_width")
+        if self.head == "full" and (self.matching is None) != (self.sentence_width is None):
+            raise ValueError("matching and sentence_width come together")
+        return self
+
+    @property
+    def full(self) -> bool:
+        return self.head == "full"
+
+    @property
+    def halo(self) -> int:
+        """Clips to each side that one block of reaction-diffusion reaches."""
+        return self.steps * max(self.dilations)

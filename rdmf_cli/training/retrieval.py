@@ -1,0 +1,284 @@
+"""The task of `rdmf train`: annotated samples, a head, its losses, and what it scores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from rdmf_cli.datasets import Sample, Samples, Text, hold_out
+from rdmf_cli.datasets.memory import Memory
+from rdmf_cli.datasets.split import video_of
+from rdmf_cli.evaluation import evaluate
+from rdmf_cli.evaluation.predict import TOP_K, predict
+from rdmf_cli.model.batch import Batch, collate
+from rdmf_cli.model.checkpoint import fits, widths
+from rdmf_cli.model.config import Head, ModelConfig
+from rdmf_cli.model.inputs import Inputs, inputs_of
+from rdmf_cli.model.network import Network
+from rdmf_cli.model.rates import learned_rates
+from rdmf_cli.model.torch_head import TorchHead
+from rdmf_cli.moments import Reading
+from rdmf_cli.training.losses import Recipe, losses
+from rdmf_cli.training.options import TrainingOptions
+from rdmf_cli.training.seeds import of_sample
+from rdmf_cli.training.targets import Target, Targets, collate_targets, target_of
+
+Rows = npt.NDArray[np.float32]
+
+SHARE_HELD_OUT = 0.1
+SCORED_TOGETHER = 64  # held-out samples in a batch
+NOBODY = np.zeros(0, np.int_)
+
+METRICS = {
+    "MR-full-R1@0.5": "R1@0.5",
+    "MR-full-R1@0.7": "R1@0.7",
+    "MR-full-mAP": "mAP",
+    "HL-min-VeryGood-Hit1": "HIT@1",
+    "HL-mAP": "HL-mAP",
+}
+"""Those shown while a head learns, by their names in an evaluation's "brief"."""
+
+GOAL = ("R1@0.5", "mAP")
+"""The mean of these is maximised; where there are none, the mean of all."""
+
+
+class TrainingBatch(NamedTuple):
+    """Samples with their targets, and samples with queries that their videos do not show."""
+
+    shown: Batch
+    targets: Targets
+    unrelated: Batch | None
+
+
+class RetrievalTask:
+    """A head of the form `config` learns from samples, and is judged by those held out.
+
+    config:     a ModelConfig, or the choices for one: what it must know of the features is added
+    held_out:   None: a tenth of the videos are taken from `samples`
+    background: (N, S) unit rows of sentences that say nothing of any video, in the space of the
+                features; with them presence becomes absolute
+
+    Raises RdmfError where a universal head meets features without a joint space.
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        config: ModelConfig | Mapping[str, Any],
+        options: TrainingOptions,
+        *,
+        held_out: Samples | None = None,
+        recipe: Recipe | None = None,
+        background: Rows | None = None,
+    ):
+        if not isinstance(config, ModelConfig):
+            config = config_for(samples, **config)
+        fits(config, samples)
+        self.config, self.recipe = config, recipe or Recipe()
+        self.samples, self.held_out = _parts(samples, held_out, options.seed)
+        self.background = background
+        self.model: nn.Module = Network(config)
+        self._videos = np.array([video_of(a.vid) for a in self.samples.annotations])
+        self._queries = np.array([a.query for a in self.samples.annotations])
+        self._memory = Memory()
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    # ---------------------------------------------------------------------- batches
+
+    def batch(self, indices: Sequence[int], generator: torch.Generator) -> TrainingBatch:
+        drawn = [self._draw(index, of_sample(generator, index)) for index in indices]
+        unrelated = [self._unrelated(one) for one in drawn if one.rival is not None]
+        return TrainingBatch(
+            collate([self._inputs(one) for one in drawn]),
+            collate_targets([self._target(one) for one in drawn]),
+            collate(unrelated) if unrelated else None,
+        )
+
+    def _draw(self, index: int, generator: torch.Generator) -> _Draw:
+        """How this sample comes this time."""
+        chances = torch.rand(6, generator=generator).tolist()
+        plain, backwards, known, mismatched, which, whose = chances
+        others = self._texts(index).number - 1
+        rivals = self._rivals(index) if mismatched < self.recipe.mismatched else NOBODY
+        return _Draw(
+            index,
+            text=0 if plain < self.recipe.plain_query or not others else 1 + int(which * others),
+            backwards=backwards < self.recipe.backwards,
+            with_background=known >= self.recipe.no_background,
+            rival=int(rivals[int(whose * len(rivals))]) if len(rivals) else None,
+        )
+
+    def _rivals(self, index: int) -> npt.NDArray[np.int_]:
+        """Samples of other videos that ask for something else."""
+        other_video = self._videos != self._videos[index]
+        return np.flatnonzero(other_video & (self._queries != self._queries[index]))
+
+    def _texts(self, index: int) -> _Texts:
+        """The query, then its paraphrases."""
+        return self._memory.get(("texts", index), lambda: _Texts.of([*self._read_texts(index)]))
+
+    def _read_texts(self, index: int) -> Iterator[Text]:
+        sample = self.samples[index]
+        yield Text(sample.sentence, sample.words)
+        yield from self.samples.paraphrases(sample.annotation)
+
+    def _inputs(self, draw: _Draw) -> Inputs:
+        sample = self._sample(draw)
+        key = draw.index, draw.text, draw.backwards
+        kept = self._memory.get(key, lambda: self._computed(sample))
+        evidence = kept.evidence if draw.with_background else np.zeros_like(kept.evidence)
+        return _with(sample, self.config, kept, evidence)
+
+    def _computed(self, sample: Sample) -> _Kept:
+        made = inputs_of(sample, self.config, self.background)
+        return _Kept(made.channels, made.edges, made.evidence)
+
+    def _unrelated(self, draw: _Draw) -> Inputs:
+        assert draw.rival is not None
+        sample = _asking(self._sample(draw), self._texts(draw.rival).text(0))
+        background = self.background if draw.with_background else None
+        return inputs_of(sample, self.config, background)
+
+    def _sample(self, draw: _Draw) -> Sample:
+        sample = _asking(self.samples[draw.index], self._texts(draw.index).text(draw.text))
+        return _backwards(sample) if draw.backwards else sample
+
+    def _target(self, draw: _Draw) -> Target:
+        target = target_of(self.samples[draw.index])
+        return target.reversed() if draw.backwards else target
+
+    # --------------------------------------------------------------- losses, scores
+
+    def losses(self, batch: TrainingBatch) -> Mapping[str, Tensor]:
+        device = next(self.model.parameters()).device
+        unrelated = None if batch.unrelated is None else batch.unrelated.to(device)
+        shown, targets = batch.shown.to(device), batch.targets.to(device)
+        return losses(self._network(self.model), shown, targets, self.recipe, unrelated)
+
+    def score(self, model: nn.Module) -> Mapping[str, float]:
+        head = _Answered(TorchHead(self._network(model), self.background), self.held_out)
+        made = predict(self.held_out, self.held_out.dataset, head)
+        brief = evaluate(made, self.held_out.annotations, self.held_out.dataset)["brief"]
+        scores = {short: brief[name] for name, short in METRICS.items() if name in brief}
+        goal = [scores[name] for name in GOAL if name in scores] or list(scores.values())
+        return {"goal": math.fsum(goal) / len(goal), **scores}
+
+    def report(self, model: nn.Module) -> dict[str, Any]:
+        network = self._network(model)
+        return {"config": self.config.model_dump(mode="json"), "rates": learned_rates(network)}
+
+    def _network(self, model: nn.Module) -> Network:
+        assert isinstance(model, Network)
+        return model
+
+
+def config_for(samples: Samples, *, head: Head = "full", **choices: Any) -> ModelConfig:
+    """A configuration with what the features say of themselves, and choices besides."""
+    known: dict[str, Any] = {
+        "encoder": samples.encoder_name,
+        "clip_length": samples.dataset.clip_length,
+        **(widths(samples) if head == "full" else {}),
+    }
+    return ModelConfig(head=head, **{**known, **choices})
+
+
+class _Texts(NamedTuple):
+    """Several texts: sentences (N, S) if there are any, words (T, W) of all, where each ends."""
+
+    sentences: Rows | None
+    words: Rows
+    ends: npt.NDArray[np.int_]
+
+    @classmethod
+    def of(cls, texts: Sequence[Text]) -> _Texts:
+        sentences = [text.sentence for text in texts if text.sentence is not None]
+        words = [text.words for text in texts]
+        return cls(
+            np.stack(sentences) if sentences else None,
+            np.concatenate(words),
+            np.cumsum([len(rows) for rows in words]),
+        )
+
+    @property
+    def number(self) -> int:
+        return len(self.ends)
+
+    def text(self, place: int) -> Text:
+        start = self.ends[place - 1] if place else 0
+        sentence = None if self.sentences is None else self.sentences[place]
+        return Text(sentence, self.words[start : self.ends[place]])
+
+
+class _Kept(NamedTuple):
+    channels: Rows
+    edges: Rows
+    evidence: Rows
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """One sample as it comes in one batch.
+
+    text:  0: the query itself; else which of its paraphrases, from 1
+    rival: the sample whose query its video is also shown with; None: there is none
+    """
+
+    index: int
+    text: int
+    backwards: bool
+    with_background: bool
+    rival: int | None
+
+
+class _Answered:
+    """A head that has answered all samples beforehand, many at once."""
+
+    def __init__(self, head: TorchHead, samples: Samples):
+        self._readings: dict[int | str, Reading] = {}
+        for start in range(0, len(samples), SCORED_TOGETHER):
+            some = [samples[i] for i in range(start, min(start + SCORED_TOGETHER, len(samples)))]
+            inputs = [inputs_of(one, head.network.config, head.background) for one in some]
+            readings = head.answers(inputs, [one.duration for one in some], TOP_K)
+            qids = (one.annotation.qid for one in some)
+            self._readings |= dict(zip(qids, readings, strict=True))
+
+    def answer(self, sample: Sample, top_k: int) -> Reading:
+        return self._readings[sample.annotation.qid]
+
+
+def _parts(samples: Samples, held_out: Samples | None, seed: int) -> tuple[Samples, Samples]:
+    """What is trained on and what is held out; of a single video, the same."""
+    if held_out is not None:
+        return samples, held_out
+    train, held = hold_out(samples.annotations, SHARE_HELD_OUT, seed)
+    return samples.part(train), samples.part(held or train)
+
+
+def _asking(sample: Sample, text: Text) -> Sample:
+    return replace(sample, sentence=text.sentence, words=text.words)
+
+
+def _backwards(sample: Sample) -> Sample:
+    return replace(sample, video=np.ascontiguousarray(sample.video[::-1]))
+
+
+def _with(sample: Sample, config: ModelConfig, kept: _Kept, evidence: Rows) -> Inputs:
+    """Inputs whose costly parts are known already."""
+    return Inputs(
+        channels=kept.channels,
+        edges=kept.edges,
+        evidence=evidence,
+        clip_length=sample.clip_length,
+        video=sample.video if config.full else None,
+        sentence=sample.sentence if config.full and config.matching else None,
+        words=sample.words if config.full else None,
+    )

@@ -1,0 +1,156 @@
+"""What the samples of a batch should become, in clips. Importing this module imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from rdmf_cli.datasets import Annotation, Sample
+from rdmf_cli.datasets.annotations import HIGHEST_MARK
+from rdmf_cli.model.batch import padded
+from rdmf_cli.model.config import LONG, SCALES, SHORT
+
+Array = npt.NDArray[np.float32]
+
+LEAST_WINDOW = 0.25  # clips: a moment without length is taken for one of so much
+NOWHERE = -9.0  # clips: where windows lie that fill a batch up
+NOT_RELEVANT = -9.0  # the mark of a clip in no window: nowhere near the lowest mark, 0
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """What is known of one sample of L clips.
+
+    windows:    (G, 2) in clips; no rows: the query is absent, or nobody looked for moments
+    foreground: (L, 4) 1 where a clip belongs to a moment of each of `config.SCALES`
+    saliency:   (L,) the mean mark of each clip, 0 to 4, NOT_RELEVANT where it is in no moment
+    absent:     the query is shown nowhere
+    windowed:   somebody looked for moments (absent ones included)
+    """
+
+    windows: Array
+    foreground: Array
+    saliency: Array
+    absent: bool
+    windowed: bool
+
+    def __len__(self) -> int:
+        return len(self.saliency)
+
+    def reversed(self) -> Target:
+        """The same of the video that runs backwards."""
+        return replace(
+            self,
+            windows=np.ascontiguousarray(len(self) - self.windows[:, ::-1]),
+            foreground=self.foreground[::-1],
+            saliency=self.saliency[::-1],
+        )
+
+
+def target_of(sample: Sample) -> Target:
+    """The annotation of a sample, at its clips."""
+    clips, annotation = len(sample.video), sample.annotation
+    windows = _in_clips(annotation, sample.clip_length, clips)
+    foreground = _foreground(windows, sample.clip_length, clips)
+    return Target(
+        windows,
+        foreground,
+        _saliency(sample, foreground[:, 0]),
+        absent=annotation.absent,
+        windowed=annotation.windows is not None,
+    )
+
+
+def _in_clips(annotation: Annotation, clip_length: float, clips: int) -> Array:
+    """Windows within the features, each of a length above 0."""
+    if annotation.windows is None:
+        return np.zeros((0, 2), np.float32)
+    spans = annotation.windows.reshape(-1, 2) / clip_length
+    spans = spans[spans[:, 0] < clips]
+    centre = spans.mean(axis=1)
+    half = np.maximum(spans[:, 1] - spans[:, 0], LEAST_WINDOW) / 2
+    wide = np.stack([centre - half, centre + half], axis=1)
+    return np.clip(wide, 0, clips).astype(np.float32)
+
+
+def _foreground(windows: Array, clip_length: float, clips: int) -> Array:
+    lit = np.zeros((clips, len(SCALES)), np.float32)
+    for start, end in windows:
+        seconds = (end - start) * clip_length
+        scale = 1 if seconds <= SHORT else 2 if seconds <= LONG else 3
+        first, last = round(float(start)), round(float(end))
+        if first == last:  # too short for any clip's middle
+            first = min(int((start + end) / 2), clips - 1)
+            last = first + 1
+        lit[first:last, [0, scale]] = 1.0
+    return lit
+
+
+def _saliency(sample: Sample, foreground: Array) -> Array:
+    """Marks where there are marks; labels where there are labels; else the moments themselves."""
+    if (labels := sample.labels) is not None:
+        return _stretched(labels.mean(axis=1))
+    marks = np.zeros(len(foreground), np.float32)
+    annotation = sample.annotation
+    if annotation.clip_ids is not None and annotation.marks is not None:
+        here = annotation.clip_ids < len(marks)
+        marks[annotation.clip_ids[here]] = annotation.marks[here].mean(axis=1)
+    return np.where((foreground > 0) | (marks > 0), marks, NOT_RELEVANT).astype(np.float32)
+
+
+def _stretched(labels: npt.NDArray[np.float64]) -> Array:
+    """Labels from whatever scale to marks, 0 to 4 within the video."""
+    low, high = labels.min(), labels.max()
+    return (HIGHEST_MARK * (labels - low) / max(high - low, 1e-6)).astype(np.float32)
+
+
+class Targets(NamedTuple):
+    """Those of a batch, padded.
+
+    windows:     (B, G, 2) in clips, NOWHERE where a sample has fewer
+    window_mask: (B, G)
+    foreground:  (B, 4, L)
+    saliency:    (B, L)
+    absent, windowed: (B,) bool
+    """
+
+    windows: Tensor
+    window_mask: Tensor
+    foreground: Tensor
+    saliency: Tensor
+    absent: Tensor
+    windowed: Tensor
+
+    @property
+    def spanned(self) -> Tensor:
+        """(B,): samples with a window to be found."""
+        return self.window_mask.any(1)
+
+    def to(self, device: torch.device | str) -> Targets:
+        return Targets(*(x.to(device) for x in self))
+
+
+def collate_targets(targets: Sequence[Target]) -> Targets:
+    """The targets, one a row."""
+    counts = torch.tensor([len(target.windows) for target in targets])
+    most = max(int(counts.max()), 1)
+    windows = [_filled_up(target.windows, most) for target in targets]
+    return Targets(
+        windows=torch.from_numpy(np.stack(windows)),
+        window_mask=torch.arange(most) < counts[:, None],
+        foreground=padded([target.foreground for target in targets]).mT.contiguous(),
+        saliency=padded([target.saliency for target in targets]),
+        absent=torch.tensor([target.absent for target in targets]),
+        windowed=torch.tensor([target.windowed for target in targets]),
+    )
+
+
+def _filled_up(windows: Array, most: int) -> Array:
+    filler = np.tile([[NOWHERE, NOWHERE + LEAST_WINDOW]], (most - len(windows), 1))
+    return np.concatenate([windows, filler.astype(np.float32)])
