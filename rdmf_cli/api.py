@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from rdmf_cli.datasets.sample import MOST_WORDS
 from rdmf_cli.encoders.background import BACKGROUND
 from rdmf_cli.errors import UsageError
 from rdmf_cli.features import (
@@ -27,6 +28,7 @@ from rdmf_cli.features import (
 )
 from rdmf_cli.features import extract as extract_features
 from rdmf_cli.fusion import Fields
+from rdmf_cli.model.head import LearnedHead, load_head
 from rdmf_cli.moments import Background, Reading, TrainingFree
 from rdmf_cli.moments.types import Answer, Features, Moment
 from rdmf_cli.outputs.text import valid_text
@@ -71,7 +73,8 @@ class Searcher:
     """Answers queries on videos. Loads its encoder when it is first needed, and once.
 
     encoder:     "auto", "embedded", or open_clip's: "ARCH/PRETRAINED", "hf-hub:NAME", a file
-    checkpoint:  a head's file; None takes the shipped one
+    head:        "auto", "learned", "training-free"; auto takes the learned one where it ships
+    checkpoint:  a head of one's own: rates, an exported head, or the folder of a trained one
     clip_length: seconds
     device:      "auto", "cpu", "cuda", "mps"
     decoder:     "auto", "pyav", "ffmpeg", "decord"
@@ -84,6 +87,7 @@ class Searcher:
         self,
         *,
         encoder: str = "auto",
+        head: str = "auto",
         checkpoint: VideoPath | None = None,
         clip_length: float = 2.0,
         device: str = "auto",
@@ -100,7 +104,20 @@ class Searcher:
         self.decoder = decoder
         self.store = FeatureStore() if cache else None
         self.encoder: Encoder = load_encoder(choice.name, device)
-        self.head = TrainingFree.load(None if checkpoint is None else Path(checkpoint))
+        self._checkpoint = None if checkpoint is None else Path(checkpoint)
+        self.head = load_head(head, self._checkpoint)
+        if isinstance(self.head, LearnedHead):
+            self.head.require(self.encoder)
+
+    @cached_property
+    def training_free(self) -> TrainingFree:
+        """The head that `fuse` shows: the shipped one, where another answers."""
+        if isinstance(self.head, TrainingFree):
+            return self.head
+        if self._checkpoint is not None:
+            what = f"this is a {self.head.name} head; fuse shows the training-free one"
+            raise UsageError(what, self._checkpoint, "give a file of rates, or no --checkpoint")
+        return TrainingFree.load()
 
     def extract(
         self,
@@ -141,7 +158,7 @@ class Searcher:
         answers = []
         for query, text in zip(queries, texts, strict=True):
             begun = time.perf_counter()
-            reading = self._read(rows, text.row, features, top_k=top_k)
+            reading = self._read(rows, text, features, top_k)
             timings = {"text": took, "fuse": time.perf_counter() - begun}
             answer = _answer(str(video), query, features, reading, self.head.name, min_score)
             answer = _within(answer, start, end)
@@ -158,17 +175,18 @@ class Searcher:
         progress: Progress | None = None,
     ) -> Fused:
         """The emergent pattern of one query on one video, with its trace over pseudo-time."""
+        head = self.training_free
         features = self.extract(video, start=start, end=end, progress=progress)
         (text,), took = self._texts([query])
         rows = normalise_rows(features.rows)
-        reading = self._read(rows, text.row, features, trace=True)
-        similarity = rows @ text.row
-        answer = _answer(str(video), query, features, reading, self.head.name, 0.0)
+        similarity, change = rows @ text.row, visual_change(rows)
+        reading = head.read(similarity, change, trace=True, **self._known(rows, features))
+        answer = _answer(str(video), query, features, reading, head.name, 0.0)
         return Fused(
             features=features,
             similarity=similarity,
-            change=visual_change(rows),
-            r=self.head.reaction(similarity),
+            change=change,
+            r=head.reaction(similarity),
             trace=_traced(reading),
             reading=reading,
             answer=_completed(answer, features, text.cut, {"text": took}),
@@ -178,20 +196,24 @@ class Searcher:
         """Every query as the encoder reads it, and the seconds that took."""
         begun = time.perf_counter()
         texts = self.encoder.encode_texts(list(queries))
-        found = [_Text(*text) for text in zip(normalise_rows(texts.rows), texts.cut, strict=True)]
+        words = (normalise_rows(states[:MOST_WORDS]) for states in texts.words)
+        read = zip(normalise_rows(texts.rows), words, texts.cut, strict=True)
+        found = [_Text(*text) for text in read]
         return found, time.perf_counter() - begun
 
-    def _read(
-        self, rows: np.ndarray, text: np.ndarray, features: VideoFeatures, **more: Any
-    ) -> Reading:
-        return self.head.read(
-            rows @ text,
-            visual_change(rows),
-            clip_length=features.clip_length,
-            duration=max(features.duration - features.offset, features.clip_length / 2),
-            background=Background.of(rows @ self._background.T),
-            **more,
-        )
+    def _read(self, rows: np.ndarray, text: _Text, features: VideoFeatures, top_k: int) -> Reading:
+        known = self._known(rows, features)
+        if isinstance(self.head, LearnedHead):
+            return self.head.read(rows, text.row, words=text.words, top_k=top_k, **known)
+        return self.head.read(rows @ text.row, visual_change(rows), top_k=top_k, **known)
+
+    def _known(self, rows: np.ndarray, features: VideoFeatures) -> dict[str, Any]:
+        """What every head is told of a video."""
+        return {
+            "clip_length": features.clip_length,
+            "duration": max(features.duration - features.offset, features.clip_length / 2),
+            "background": Background.of(rows @ self._background.T),
+        }
 
     @cached_property
     def _background(self) -> np.ndarray:
@@ -239,6 +261,7 @@ def _completed(
 
 class _Text(NamedTuple):
     row: np.ndarray  # (D,), unit length
+    words: np.ndarray  # (T, W), unit rows
     cut: bool  # its end was not read
 
 

@@ -66,6 +66,7 @@ def _checks() -> Iterator[Check]:
         ("ffmpeg program", _ffmpeg),
         ("device", _device),
         ("encoders", _encoders),
+        ("head", _head),
         ("cache", _cache),
         ("self-test", _self_test),
     ):
@@ -114,6 +115,16 @@ def _encoders() -> tuple[str, str]:
 
     present = [entry.name for entry in list_encoders() if entry.is_here]
     return ("ok", ", ".join(present)) if present else ("failed", "none: install rdmf again")
+
+
+def _head() -> tuple[str, str]:
+    """Which head answers where none is named."""
+    from rdmf_cli.model.head import LearnedHead, load_head
+
+    head = load_head()
+    if not isinstance(head, LearnedHead):
+        return "ok", head.name
+    return "ok", f"{head.name} ({head.config.fusion})"
 
 
 def _cache() -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
@@ -13,6 +14,7 @@ from rdmf_cli.cli import options
 from rdmf_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from rdmf_cli.datasets import Samples
     from rdmf_cli.evaluation import Dataset, Options
 
 
@@ -34,7 +36,12 @@ def eval_(
     ] = None,
     ground_truth: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--ground-truth", help="The annotations, as the benchmark publishes them."),
+        typer.Option(
+            "--ground-truth",
+            "--annotations",
+            help="The annotations, as the benchmark publishes them; with --features or --videos "
+            "by default FOLDER/SPLIT.jsonl.",
+        ),
     ] = None,
     dataset: Annotated[
         Optional[str],  # noqa: UP045
@@ -48,13 +55,20 @@ def eval_(
         Optional[Path],  # noqa: UP045
         typer.Option("--features", help="Predict from features: a folder with video/, text/."),
     ] = None,
+    videos: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--videos", help="Predict from videos: their folder. Features are cached."),
+    ] = None,
     split: Annotated[
-        str, typer.Option("--split", help="With --features: annotations are FEATURES/SPLIT.jsonl.")
+        str, typer.Option("--split", help="The part whose annotations are looked for.")
     ] = "val",
+    encoder: options.EncoderName = "auto",
+    device: options.Device = "auto",
+    head: options.HeadName = options.Head.auto,
     checkpoint: options.Checkpoint = None,
     submission: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--submission", help="With --features: write the predictions here."),
+        typer.Option("--submission", help="What a head predicts is written here."),
     ] = None,
     only: Annotated[
         Optional[Only],  # noqa: UP045
@@ -78,13 +92,17 @@ def eval_(
 ) -> None:
     """Score predictions by the benchmark's own protocol.
 
-    With --predictions they are read from a file; with --features the head predicts them first.
+    With --predictions they are read from a file; with --features or --videos a head predicts
+    them first.
     """
     from rdmf_cli.cli.report import say
     from rdmf_cli.evaluation import Options, evaluate_files, rounded
 
-    benchmark = _benchmark(dataset)
-    truth = ground_truth or (Path(dataset) if dataset and benchmark is None else None)
+    _check_sources({"--predictions": predictions, "--features": features, "--videos": videos})
+    if nms is not None and not legacy:
+        raise UsageError("needs --legacy", "--nms", "other rules suppress nothing")
+    if round_to is not None and not math.isfinite(round_to):
+        raise UsageError("is not a number of seconds", "--round-to", "give the clip length, say")
     choices = Options(
         only=only.value if only else None,
         legacy=legacy,
@@ -92,19 +110,18 @@ def eval_(
         round_to=round_to,
         outside=outside.value,
     )
-    if predictions is not None and features is not None:
-        raise UsageError("cannot be given together", "--predictions and --features")
-    if submission is not None and features is None:
-        raise UsageError("needs --features", "--submission", "the head must predict first")
-    if features is not None:
-        truth = truth or features / f"{split}.jsonl"
-        result = _predicted(features, truth, benchmark, checkpoint, submission, choices)
-    elif predictions is not None and truth is not None:
-        result = evaluate_files(predictions, truth, benchmark, choices)
+    if predictions is None:
+        samples = _samples(dataset, ground_truth, features, videos, split, encoder, device)
+        result = _predicted(samples, head.value, checkpoint, submission, choices)
     else:
-        missing = "--predictions or --features" if predictions is None else "--ground-truth"
-        todo = "rdmf eval --predictions P.jsonl --ground-truth G.jsonl [--dataset NAME]"
-        raise UsageError("not given", missing, todo)
+        if submission is not None:
+            todo = "a head must predict first: give --features or --videos"
+            raise UsageError("cannot be given with --predictions", "--submission", todo)
+        benchmark = _benchmark(dataset)
+        truth = ground_truth or (Path(dataset) if dataset and benchmark is None else None)
+        if truth is None:
+            raise UsageError("not given", "--ground-truth", USAGE)
+        result = evaluate_files(predictions, truth, benchmark, choices)
     result = rounded(result)
     for note in result["notes"]:
         say("note", note)
@@ -114,25 +131,79 @@ def eval_(
         _print_tables(result)
 
 
+USAGE = "rdmf eval --predictions P.jsonl --ground-truth G.jsonl [--dataset NAME]"
+
+
+def _check_sources(sources: dict[str, Path | None]) -> None:
+    given = [name for name, path in sources.items() if path is not None]
+    if not given:
+        raise UsageError("not given", "--predictions, --features or --videos", USAGE)
+    if len(given) > 1:
+        raise UsageError("cannot be given together", " and ".join(given))
+
+
+def _samples(
+    dataset: str | None,
+    annotations: Path | None,
+    features: Path | None,
+    videos: Path | None,
+    split: str,
+    encoder: str,
+    device: str,
+) -> Samples:
+    """The annotated queries with their features, all of which are read once."""
+    from rdmf_cli.datasets import open_annotations, open_samples
+
+    folder = features or videos
+    assert folder is not None
+    chosen, read = open_annotations(
+        dataset or "qvhighlights", annotations, folder=folder, split=split
+    )
+    samples = open_samples(
+        chosen, read, features=features, videos=videos, encoder=encoder, device=device
+    )
+    _prepare(samples)
+    return samples
+
+
+def _prepare(samples: Samples) -> None:
+    """Read all features, with a bar on stderr where that is a terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from rdmf_cli.cli.report import stderr_console
+
+    console = stderr_console()
+    if not console.is_terminal:
+        return samples.prepare()
+    columns = (TextColumn("features"), BarColumn(bar_width=None), MofNCompleteColumn())
+    with Progress(*columns, TextColumn("videos"), console=console, transient=True) as progress:
+        bar = progress.add_task("", total=None)
+        samples.prepare(lambda done, of, vid: progress.update(bar, completed=done, total=of))
+
+
 def _predicted(
-    features: Path,
-    truth: Path,
-    benchmark: Dataset | None,
+    samples: Samples,
+    name: str,
     checkpoint: Path | None,
     submission: Path | None,
     choices: Options,
 ) -> dict[str, Any]:
     """Predict every query of the annotations, write the submission if wanted, and score."""
-    from rdmf_cli.evaluation import DATASETS, evaluate, write_submission
-    from rdmf_cli.evaluation.predict import predict_from_features as predict
-    from rdmf_cli.moments import TrainingFree
+    from rdmf_cli.evaluation import evaluate, write_submission
+    from rdmf_cli.evaluation.predict import FromSimilarity, predict
+    from rdmf_cli.model.checkpoint import fits
+    from rdmf_cli.model.head import LearnedHead, load_head
 
-    chosen = benchmark or DATASETS["qvhighlights"]
-    annotations = chosen.read(truth)
-    made = predict(annotations, features, chosen, TrainingFree.load(checkpoint))
+    head = load_head(name, checkpoint)
+    if isinstance(head, LearnedHead):
+        fits(head.config, samples)
+    answering = head if isinstance(head, LearnedHead) else FromSimilarity(head)
+    made = predict(samples, samples.dataset, answering)
     if submission is not None:
-        write_submission(submission, zip(annotations, made.entries, strict=True))
-    return evaluate(made, annotations, chosen, choices)
+        write_submission(submission, zip(samples.annotations, made.entries, strict=True))
+    result = evaluate(made, samples.annotations, samples.dataset, choices)
+    notes = list(dict.fromkeys([*samples.notes, *result["notes"]]))
+    return {**result, "head": head.name, "notes": notes}
 
 
 def _benchmark(name: str | None) -> Dataset | None:
@@ -152,7 +223,8 @@ def _print_tables(result: dict[str, Any]) -> None:
 
     console = Console(highlight=False)
     title = f"{result['dataset']}, {result['queries']['all']} queries, per cent"
-    console.print(f"\n  {title}")
+    by = f", {result['head']} head" if "head" in result else ""
+    console.print(f"\n  {title}{by}")
     summary = Table("metric", box=box.SIMPLE_HEAD)
     summary.add_column("value", justify="right")
     for name, value in result["brief"].items():

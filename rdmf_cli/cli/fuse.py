@@ -36,8 +36,8 @@ def fuse(
 ) -> None:
     """Run the reaction-diffusion fusion of VIDEO and SENTENCE and show the pattern.
 
-    Of every channel: its rates and regime, the activator v over time and pseudo-time, and where
-    the level sets of the pattern lie.
+    It is the fusion of the training-free head. Of every channel: its rates and regime, the
+    activator v over time and pseudo-time, and where the level sets of the pattern lie.
     """
     from rdmf_cli.cli import inputs
     from rdmf_cli.cli.report import extraction_progress, say_warnings
@@ -48,6 +48,7 @@ def fuse(
     first, last = inputs.part(start, end)
     searcher = open_searcher(
         encoder=encoder,
+        head="auto" if checkpoint else "training-free",
         checkpoint=checkpoint,
         clip_length=clip_length,
         device=device,
@@ -58,11 +59,11 @@ def fuse(
         fused = searcher.fuse(path, query, start=first, end=last, progress=progress)
     say_warnings(path, fused.answer.warnings)
     if plot:
-        _plot(plot, fused, searcher.head, f'{path.name}: "{query}"')
+        _plot(plot, fused, searcher.training_free, f'{path.name}: "{query}"')
     if as_json:
-        _print_json(fused, searcher.head)
+        _print_json(fused, searcher.training_free)
     else:
-        _print(fused, searcher.head, analyze)
+        _print(fused, searcher.training_free, analyze)
 
 
 SHARES = (0.75, 0.5, 0.25)  # heights of the level sets shown, of the highest v of the channel

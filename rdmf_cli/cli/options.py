@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
+
+
+class Head(str, Enum):
+    auto = "auto"
+    learned = "learned"
+    training_free = "training-free"
+
 
 ClipLength = Annotated[
     float,
@@ -26,7 +34,13 @@ Device = Annotated[
 Decoder = Annotated[str, typer.Option("--decoder", help="auto, pyav, ffmpeg or decord.")]
 Checkpoint = Annotated[
     Optional[Path],  # noqa: UP045  (typer reads this at run time on Python 3.10)
-    typer.Option("--checkpoint", help="The head that answers; by default the one that is shipped."),
+    typer.Option(
+        "--checkpoint",
+        help="A head of your own: rates, an exported head, or the folder of a trained one.",
+    ),
+]
+HeadName = Annotated[
+    Head, typer.Option("--head", help="Which shipped head answers; auto: learned where it ships.")
 ]
 Start = Annotated[
     Optional[str],  # noqa: UP045

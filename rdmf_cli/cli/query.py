@@ -50,6 +50,7 @@ def query(
     start: options.Start = None,
     end: options.End = None,
     encoder: options.EncoderName = "auto",
+    head: options.HeadName = options.Head.auto,
     checkpoint: options.Checkpoint = None,
     device: options.Device = "auto",
     decoder: options.Decoder = "auto",
@@ -70,6 +71,7 @@ def query(
     first, last = inputs.part(start, end)
     searcher = open_searcher(
         encoder=encoder,
+        head=head.value,
         checkpoint=checkpoint,
         clip_length=clip_length,
         device=device,

@@ -16,8 +16,13 @@ from rdmf_cli.errors import MissingExtra, UsageError
 from rdmf_cli.training import TrainingOptions
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from rdmf_cli.datasets import Samples
     from rdmf_cli.training.loop import Result
-    from rdmf_cli.training.task import Task
+    from rdmf_cli.training.retrieval import RetrievalTask
+
+MODEL = "model"  # the folder in --out that `rdmf eval --checkpoint` takes
 
 
 class Head(str, Enum):
@@ -120,7 +125,6 @@ def train(
     from rdmf_cli.cli.report import stderr_console
     from rdmf_cli.training.live import view_on
     from rdmf_cli.training.loop import train as run
-    from rdmf_cli.training.seeds import seed_everything
 
     how = TrainingOptions(
         epochs=epochs,
@@ -143,16 +147,18 @@ def train(
         "slots": slots.value,
     }
     folder = out or _usual_folder(about, seed)
-    seed_everything(seed)  # the model's first weights
     task = _task(about, how)
     result = run(task, how, folder, watcher=view_on(stderr_console()), about=about, restart=restart)
-    if os.environ.get("RANK", "0") == "0":  # of torchrun's processes one answers
-        _say(result, as_json)
+    if _answers():
+        _say(result, task.save(folder / MODEL, {**about, "scores": result.scores}), as_json)
 
 
-def _task(about: dict[str, Any], how: TrainingOptions) -> Task:
-    """The model and its data, as `about` names them."""
+def _task(about: dict[str, Any], how: TrainingOptions) -> RetrievalTask:
+    """The model and its data, as `about` names them, all of it read once."""
+    from rdmf_cli.cli.report import say
     from rdmf_cli.datasets import open_annotations, open_samples
+    from rdmf_cli.encoders import load_encoder
+    from rdmf_cli.training import background
     from rdmf_cli.training.retrieval import RetrievalTask
 
     dataset, annotations = open_annotations(
@@ -161,16 +167,40 @@ def _task(about: dict[str, Any], how: TrainingOptions) -> Task:
         folder=Path(about["features"] or about["videos"]),
         split=about["split"],
     )
-    samples = open_samples(
-        dataset,
-        annotations,
-        features=about["features"],
-        videos=about["videos"],
-        encoder=about["encoder"],
-        device=how.device,
-    )
+    if about["features"]:
+        samples = open_samples(dataset, annotations, features=about["features"])
+        unrelated = background.in_folder(Path(about["features"]))
+    else:
+        encoder = load_encoder(about["encoder"], how.device)
+        samples = open_samples(dataset, annotations, videos=about["videos"], encoder=encoder)
+        unrelated = background.by_encoder(encoder)
+    _prepare(samples)
+    if _answers():
+        for note in dict.fromkeys(samples.notes):
+            say("note", note)
     config = {name: about[name] for name in ("head", "fusion", "slots")}
-    return RetrievalTask(samples, config, how)
+    return RetrievalTask(samples, config, how, background=unrelated)
+
+
+def _answers() -> bool:
+    """Whether this process speaks: of torchrun's one does."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _prepare(samples: Samples) -> None:
+    """Read all features, with a bar on stderr where that is a terminal."""
+    from rdmf_cli.cli.report import stderr_console
+
+    console = stderr_console()
+    if not (_answers() and console.is_terminal):
+        samples.prepare()
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("features"), BarColumn(bar_width=None), MofNCompleteColumn())
+    with Progress(*columns, TextColumn("videos"), console=console, transient=True) as progress:
+        bar = progress.add_task("", total=None)
+        samples.prepare(lambda done, of, vid: progress.update(bar, completed=done, total=of))
 
 
 def _check_torch() -> None:
@@ -190,9 +220,10 @@ def _usual_folder(about: dict[str, Any], seed: int) -> Path:
     return Path("runs") / "-".join(words)
 
 
-def _say(result: Result, as_json: bool) -> None:
+def _say(result: Result, model: Path, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps({"schema": "rdmf.train/1", **asdict(result)}, default=str))
+        told = {"schema": "rdmf.train/1", **asdict(result), "model": str(model)}
+        typer.echo(json.dumps(told, default=str))
         return
     from rich import box
     from rich.console import Console
@@ -205,4 +236,35 @@ def _say(result: Result, as_json: bool) -> None:
     for name, value in result.scores.items():
         table.add_row(name, f"{value:.4g}")
     console.print(table)
-    console.print(Text(f"the best weights: {result.checkpoint}"), soft_wrap=True)
+    if rates := result.report.get("rates"):
+        console.print(_rates_table(rates))
+    console.print(Text(f"the head: {model}"), soft_wrap=True)
+
+
+RATES = {"D_u": "D_u", "D_v": "D_v", "F": "F", "k": "k", "dt": "dt", "r_star": "r*"}
+
+
+def _rates_table(rates: list[dict[str, Any]]) -> RenderableType:
+    """The learned rates, medians over groups of channels, in no more than 80 columns."""
+    from rich.padding import Padding
+    from rich.table import Table
+
+    table = Table("group", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for head in ("channels", *RATES.values()):
+        table.add_column(head, justify="right")
+    table.add_column("regime")
+    table.add_column("spacing", justify="right")
+    for row in rates:
+        spacing = row["spacing_seconds"]
+        table.add_row(
+            row["group"],
+            str(row["channels"]),
+            *(_short(row[name]) for name in RATES),
+            row["regime"],
+            "–" if spacing is None else f"{spacing:.1f} s",
+        )
+    return Padding(table, (0, 2, 1, 2))
+
+
+def _short(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2g}"

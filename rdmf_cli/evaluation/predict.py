@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from rdmf_cli.datasets import Annotations, Dataset, Sample, Samples, open_samples
+from rdmf_cli.datasets import Dataset, Sample, Samples
 from rdmf_cli.evaluation.overlap import Array, to_grid
 from rdmf_cli.evaluation.predictions import Prediction, Predictions
 from rdmf_cli.moments import Reading, TrainingFree
@@ -48,14 +47,6 @@ def predict(samples: Samples, dataset: Dataset, head: Head) -> Predictions:
     """
     entries = [_predict(sample, dataset, head) for sample in samples]
     return Predictions(samples.annotations.path, entries)
-
-
-def predict_from_features(
-    annotations: Annotations, features: Path, dataset: Dataset, head: TrainingFree
-) -> Predictions:
-    """`predict` by the training-free head, on a folder of features."""
-    samples = open_samples(dataset, annotations, features=features)
-    return predict(samples, dataset, FromSimilarity(head))
 
 
 def _predict(sample: Sample, dataset: Dataset, head: Head) -> Prediction:

@@ -120,7 +120,8 @@ def widths(samples: Samples) -> dict[str, Any]:
 
 
 def _named(widths: Mapping[str, Any]) -> str:
-    sentence = f"sentences of {widths['sentence_width']}" if widths["sentence_width"] else "none"
+    wide = widths["sentence_width"]
+    sentence = f"sentences of {wide}" if wide else "no sentences"
     return f"{widths['video_width']} columns a clip, {widths['words_width']} a word, {sentence}"
 
 

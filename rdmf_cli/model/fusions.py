@@ -68,12 +68,13 @@ class ReactionDiffusionFusion(Fusion):
     def drive(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """u0, r and v(0) of clips (B, L, W): (B, C, L) each."""
         u0, seed = torch.sigmoid(self.feed(x)), torch.sigmoid(self.seed(x))
-        return u0.mT, functional.softplus(self.react(x)).mT, seed.mT
+        r = functional.softplus(self.react(x))
+        return u0.transpose(1, 2), r.transpose(1, 2), seed.transpose(1, 2)
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
         u0, r, seed = self.drive(x)
         u, v = self.evolve(u0, seed, u0=u0, r=r, mask=context.mask, edges=context.edges)
-        return self.out(torch.cat([u, v], 1).mT)
+        return self.out(torch.cat([u, v], 1).transpose(1, 2))
 
 
 class JointAttention(Fusion):
@@ -150,9 +151,9 @@ class GaussianFusion(Fusion):
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
         real = context.mask[:, None].to(x.dtype)
-        smooth = self._convolved(functional.gelu(self.project(x)).mT * real)
+        smooth = self._convolved(functional.gelu(self.project(x)).transpose(1, 2) * real)
         share = self._convolved(real.expand(-1, len(self.kernel), -1))
-        return self.out((smooth / share.clamp_min(1e-3)).mT)
+        return self.out((smooth / share.clamp_min(1e-3)).transpose(1, 2))
 
     def _convolved(self, x: Tensor) -> Tensor:
         padding, columns = self.kernel.shape[-1] // 2, len(self.kernel)
@@ -176,7 +177,7 @@ class ConvolutionFusion(Fusion):
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
         projected = functional.gelu(self.project(x)) * context.mask[..., None]
-        return self.out(self.kernels(projected.mT).mT)
+        return self.out(self.kernels(projected.transpose(1, 2)).transpose(1, 2))
 
 
 FUSIONS: dict[str, type[Fusion]] = {
@@ -192,7 +193,8 @@ FUSIONS: dict[str, type[Fusion]] = {
 def positions(x: Tensor) -> Tensor:
     """(L, W): sinusoids of each clip's place, from one clip to `LONGEST_WAVE` (W even)."""
     L, W = x.shape[1:]
-    waves = torch.logspace(0.0, math.log10(LONGEST_WAVE), W // 2, device=x.device)
+    order = torch.arange(W // 2, device=x.device) / max(W // 2 - 1, 1)
+    waves = LONGEST_WAVE**order
     angle = torch.arange(L, device=x.device)[:, None] / waves
     return torch.cat([angle.sin(), angle.cos()], -1)
 

@@ -98,7 +98,7 @@ class Network(nn.Module):
         logits = self.curves(features).float()
         return Fused(
             features,
-            logits[..., :-1].mT,
+            logits[..., :-1].transpose(1, 2),
             logits[..., -1],
             self.presence(features, batch.mask, batch.evidence),
             self._seen(batch, metric, logits),

@@ -107,6 +107,11 @@ class TrainingFree:
             standardise(clips.similarity, clips.mask), clips.mask, self.rates.fusion
         )
 
+    def presence(self, similarity: np.ndarray, background: Background | None = None) -> float:
+        """In [0, 1]: the chance that the query is shown anywhere, as `read` gives it."""
+        clips = _Clips.of(similarity, None, None)
+        return self._presence(clips, standardise(clips.similarity, clips.mask), background)
+
     def _moments(
         self, z: np.ndarray, v: np.ndarray, mask: np.ndarray, clip_length: float, top_k: int
     ) -> _Moments:

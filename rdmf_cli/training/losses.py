@@ -14,7 +14,7 @@ from rdmf_cli.model.decoder import Decoded
 from rdmf_cli.model.metric import Metrics
 from rdmf_cli.model.network import Network, choose_slots
 from rdmf_cli.moments.types import Record
-from rdmf_cli.training.targets import Targets
+from rdmf_cli.training.targets import NOT_RELEVANT, Targets
 
 NEVER = -99.0  # the logit of what cannot be chosen
 
@@ -42,7 +42,7 @@ class Recipe(Record):
 
     plain_query: Chance = Field(default=0.34, description="of the query itself, not reworded")
     backwards: Chance = Field(default=0.5, description="that a video runs backwards")
-    mismatched: Chance = Field(default=0.5, description="that a video is asked for another's query")
+    mismatched: Chance = Field(default=0.25, description="that a video meets another's query")
     no_background: Chance = Field(default=0.25, description="that evidence is held back")
 
 
@@ -81,7 +81,8 @@ def foreground_loss(pattern: Tensor, mask: Tensor, targets: Targets) -> Tensor:
 def saliency_loss(saliency: Tensor, mask: Tensor, targets: Targets, recipe: Recipe) -> Tensor:
     """The clips of a video compete, and should win by their marks."""
     wanted = (targets.saliency * recipe.saliency_temperature).masked_fill(~mask, NEVER)
-    return _mean(_listwise(saliency, wanted, mask), ~targets.absent)
+    known = ((targets.saliency > NOT_RELEVANT) & mask).any(1)
+    return _mean(_listwise(saliency, wanted, mask), known)
 
 
 def presence_loss(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,10 +16,11 @@ from torch import Tensor, nn
 from rdmf_cli.datasets import Sample, Samples, Text, hold_out
 from rdmf_cli.datasets.memory import Memory
 from rdmf_cli.datasets.split import video_of
+from rdmf_cli.errors import RdmfError
 from rdmf_cli.evaluation import evaluate
 from rdmf_cli.evaluation.predict import TOP_K, predict
 from rdmf_cli.model.batch import Batch, collate
-from rdmf_cli.model.checkpoint import fits, widths
+from rdmf_cli.model.checkpoint import fits, save, widths
 from rdmf_cli.model.config import Head, ModelConfig
 from rdmf_cli.model.inputs import Inputs, inputs_of
 from rdmf_cli.model.network import Network
@@ -27,7 +29,7 @@ from rdmf_cli.model.torch_head import TorchHead
 from rdmf_cli.moments import Reading
 from rdmf_cli.training.losses import Recipe, losses
 from rdmf_cli.training.options import TrainingOptions
-from rdmf_cli.training.seeds import of_sample
+from rdmf_cli.training.seeds import of_sample, seed_of
 from rdmf_cli.training.targets import Target, Targets, collate_targets, target_of
 
 Rows = npt.NDArray[np.float32]
@@ -81,10 +83,11 @@ class RetrievalTask:
         if not isinstance(config, ModelConfig):
             config = config_for(samples, **config)
         fits(config, samples)
+        _check_space(config, samples)
         self.config, self.recipe = config, recipe or Recipe()
         self.samples, self.held_out = _parts(samples, held_out, options.seed)
         self.background = background
-        self.model: nn.Module = Network(config)
+        self.model: nn.Module = _first_weights(config, options.seed)
         self._videos = np.array([video_of(a.vid) for a in self.samples.annotations])
         self._queries = np.array([a.query for a in self.samples.annotations])
         self._memory = Memory()
@@ -176,6 +179,10 @@ class RetrievalTask:
         network = self._network(model)
         return {"config": self.config.model_dump(mode="json"), "rates": learned_rates(network)}
 
+    def save(self, folder: Path, about: Mapping[str, Any]) -> Path:
+        """Write the model as it is now, a folder that `model.checkpoint.load` reads."""
+        return save(folder, self._network(self.model), about)
+
     def _network(self, model: nn.Module) -> Network:
         assert isinstance(model, Network)
         return model
@@ -189,6 +196,20 @@ def config_for(samples: Samples, *, head: Head = "full", **choices: Any) -> Mode
         **(widths(samples) if head == "full" else {}),
     }
     return ModelConfig(head=head, **{**known, **choices})
+
+
+def _first_weights(config: ModelConfig, seed: int) -> Network:
+    """They depend on the seed alone, whatever was drawn before."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of(seed))
+        return Network(config)
+
+
+def _check_space(config: ModelConfig, samples: Samples) -> None:
+    """RdmfError where a universal head would have nothing to read."""
+    if not config.full and samples[0].matching is None:
+        what = "a universal head reads the similarity of clips and sentence, which share no space"
+        raise RdmfError(f"{what} in these features", todo="train a full head (--head full)")
 
 
 class _Texts(NamedTuple):

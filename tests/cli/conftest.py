@@ -38,6 +38,20 @@ def short_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_video(tmp_path_factory.mktemp("videos") / "square.mp4")
 
 
+@pytest.fixture(scope="session")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An exported head, of a network that nobody trained."""
+    import torch
+
+    from rdmf_cli.model.config import ModelConfig
+    from rdmf_cli.model.export import export
+    from rdmf_cli.model.network import Network
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("head")
+    return export(Network(ModelConfig()), folder / "head.rdmf")
+
+
 @pytest.fixture
 def video(short_video: Path, tmp_path: Path) -> Path:
     """A copy that the test may spoil."""

@@ -12,6 +12,7 @@ def test_all_is_well_where_the_suite_runs(run):
     assert {"rdmf", "av", "onnxruntime", "ffmpeg program", "encoders", "cache"} <= checks.keys()
     assert checks["self-test"]["state"] == "ok"
     assert "embedded" in checks["encoders"]["detail"]
+    assert checks["head"]["detail"].startswith(("learned-", "training-free"))
 
 
 def test_what_fails_is_named_and_fails_the_command(run):

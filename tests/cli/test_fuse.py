@@ -51,3 +51,9 @@ def test_an_unknown_kind_of_figure(run, tour, tmp_path):
     result = run("fuse", tour, CAT, "--plot", tmp_path / "pattern.docx")
     assert result.returncode == 1
     assert "docx" in result.stderr
+
+
+def test_a_learned_head_has_no_such_fusion_to_show(run, video, learned):
+    result = run("fuse", video, "a red square", "--checkpoint", learned)
+    assert result.returncode == 2
+    assert "head.rdmf: this is a learned-universal head; fuse shows the training" in result.stderr

@@ -20,8 +20,10 @@ def imported_by(*args: object) -> set[str]:
     return {line.rsplit("|", 1)[1].strip().split(".")[0] for line in marked}
 
 
-def test_a_warm_answer_imports_nothing_heavy(run, tour):
+@pytest.mark.parametrize("head", ["shipped", "learned"])
+def test_a_warm_answer_imports_nothing_heavy(run, tour, learned, head):
     question = ("query", tour, "the face of a cat", "--encoder", "embedded")
+    question += ("--checkpoint", learned) if head == "learned" else ()
     run(*question)
     packages = imported_by(*question)
     assert "onnxruntime" in packages

@@ -151,17 +151,48 @@ def test_another_head(run, tour, tmp_path):
     rates = json.loads((weights_folder() / "rates.json").read_text())
     rates["ranking"]["offset"] -= 0.1
     (tmp_path / "mine.json").write_text(json.dumps(rates))
-    (shipped,) = lines(run("query", tour, CAT, "--json").stdout)
-    (mine,) = lines(
-        run("query", tour, CAT, "--json", "--checkpoint", tmp_path / "mine.json").stdout
+    shipped, mine = (
+        lines(run("query", tour, CAT, "--json", *head).stdout)[0]
+        for head in (("--head", "training-free"), ("--checkpoint", tmp_path / "mine.json"))
     )
+    assert shipped["head"] == mine["head"] == "training-free"
     lower = shipped["moments"][0]["raw_score"] - mine["moments"][0]["raw_score"]
     assert lower == pytest.approx(0.1, abs=1e-5)
 
 
+def test_a_learned_head(run, tour, learned):
+    result = run("query", tour, CAT, "--json", "--checkpoint", learned, "-k", "3")
+    (answer,) = lines(result.stdout)
+    assert answer["head"] == "learned-universal"
+    assert len(answer["moments"]) == 3
+    assert len(answer["saliency"]) == answer["features"]["clips"]
+    assert all(0 <= m["start"] < m["end"] <= answer["duration"] for m in answer["moments"])
+
+
+def test_a_head_for_another_encoder_is_refused(run, tour, tmp_path):
+    from rdmf_cli.model.checkpoint import save
+    from rdmf_cli.model.config import ModelConfig
+    from rdmf_cli.model.network import Network
+
+    widths = {"video_width": 512, "sentence_width": 512, "words_width": 512, "matching": (0, 512)}
+    config = ModelConfig(head="full", encoder="ViT-B-32/openai", **widths)
+    save(tmp_path / "model", Network(config))
+    question = ("query", tour, CAT, "--encoder", "embedded")
+    result = run(*question, "--checkpoint", tmp_path / "model")
+    assert result.returncode == 1
+    assert "trained on features of ViT-B-32/openai, not of embedded; ask with" in result.stderr
+
+
+def test_a_head_and_a_checkpoint_are_a_usage_error(run, tour, learned):
+    result = run("query", tour, CAT, "--head", "learned", "--checkpoint", learned)
+    assert result.returncode == 2
+    assert "--head and --checkpoint: cannot be given together" in result.stderr
+
+
 def test_a_head_that_is_none(run, tour, tmp_path):
     (tmp_path / "no.json").write_text('{"rates": 3}')
-    for name in ("no.json", "none.json"):
+    (tmp_path / "folder").mkdir()
+    for name in ("no.json", "none.json", "folder"):
         result = run("query", tour, CAT, "--checkpoint", tmp_path / name)
         assert result.returncode == 1
         assert name in result.stderr

@@ -85,6 +85,10 @@ def test_with_json_an_error_is_json_too(files):
         (["--dataset", "charadess"], "choose one of: qvhighlights, charades"),
         (["--dataset", "qvhighlights", "--legacy"], "there is no legacy protocol for qvhighlights"),
         (["--dataset", "charades", "--only", "highlights"], "charades has no highlights"),
+        (["--nms", "0.5"], "--nms: needs --legacy"),
+        (["--round-to", "inf"], "--round-to: is not a number of seconds"),
+        (["--submission", "s.jsonl"], "--submission: cannot be given with --predictions"),
+        (["--videos", "."], "--predictions and --videos: cannot be given together"),
     ],
 )
 def test_what_cannot_be_is_exit_code_2(files, options, said):
@@ -96,9 +100,10 @@ def test_what_cannot_be_is_exit_code_2(files, options, said):
 
 def test_missing_options_are_exit_code_2_with_the_line_to_type(files):
     guess, _ = files
-    done = rdmf_eval("--predictions", guess)
-    assert done.returncode == 2
-    assert "--ground-truth: not given; rdmf eval --predictions" in done.stderr
+    for given, missing in ((("--predictions", guess), "--ground-truth"), ((), "or --videos")):
+        done = rdmf_eval(*given)
+        assert done.returncode == 2
+        assert f"{missing}: not given; rdmf eval --predictions" in done.stderr
 
 
 def test_scoring_needs_neither_torch_nor_scipy(files):

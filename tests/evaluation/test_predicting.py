@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,9 @@ import pytest
 from rdmf_cli.datasets import DATASETS, Sample, open_samples
 from rdmf_cli.evaluation import evaluate
 from rdmf_cli.evaluation.predict import FromSimilarity, predict
+from rdmf_cli.model import checkpoint
+from rdmf_cli.model.config import ModelConfig
+from rdmf_cli.model.network import Network
 from rdmf_cli.moments import Reading, TrainingFree
 
 CLIPS, SECONDS = 30, 2.0
@@ -56,18 +61,66 @@ def features(tmp_path: Path) -> Path:
     return tmp_path
 
 
+FREE = ("--head", "training-free")
+
+
 def test_moments_are_found_and_scored(features: Path):
-    result = rdmf("--features", features, "--split", "val", "--dataset", "qvhighlights", "--json")
+    asked = ("--features", features, "--split", "val", "--dataset", "qvhighlights")
+    result = rdmf(*asked, *FREE, "--json")
     assert result.returncode == 0, result.stderr
-    brief = json.loads(result.stdout)["brief"]
-    assert brief["MR-full-R1@0.7"] == 100
-    assert brief["HL-min-VeryGood-Hit1"] == 100
+    told = json.loads(result.stdout)
+    assert told["head"] == "training-free"
+    assert told["brief"]["MR-full-R1@0.7"] == 100
+    assert told["brief"]["HL-min-VeryGood-Hit1"] == 100
+    assert "3 queries, per cent, training-free head" in rdmf(*asked, *FREE).stdout
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Callable[..., Path]:
+    """The folder of a head that nobody trained."""
+
+    def saved(**config: object) -> Path:
+        return checkpoint.save(tmp_path / "head", Network(ModelConfig(**config)))
+
+    return saved
+
+
+def test_a_learned_head_predicts(features: Path, trained: Callable[..., Path]):
+    result = rdmf("--features", features, "--checkpoint", trained(), "--json")
+    assert result.returncode == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert told["head"] == "learned-universal"
+    assert told["queries"]["all"] == 3
+
+
+def test_a_head_of_other_features_is_refused(features: Path, trained: Callable[..., Path]):
+    other = trained(head="full", video_width=9, sentence_width=9, words_width=9, matching=(0, 9))
+    result = rdmf("--features", features, "--checkpoint", other)
+    assert result.returncode == 1
+    assert "trained on features of 9 columns a clip, 9 a word" in result.stderr
+    assert "these have 16 columns" in result.stderr
+
+
+def test_a_folder_of_videos_is_predicted(tour: Path, tmp_path: Path):
+    (tmp_path / "videos").mkdir()
+    shutil.copy(tour, tmp_path / "videos" / "tour.mp4")
+    asked = {"qid": 1, "query": "the face of a cat", "vid": "tour", "duration": 76}
+    marks = {
+        "relevant_windows": [[18, 32]],
+        "relevant_clip_ids": [10],
+        "saliency_scores": [[4] * 3],
+    }
+    (tmp_path / "own.jsonl").write_text(json.dumps(asked | marks) + "\n")
+    source = ("--videos", tmp_path / "videos", "--annotations", tmp_path / "own.jsonl")
+    result = rdmf(*source, *FREE, "--encoder", "embedded", "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["brief"]["MR-full-R1@0.5"] == 100
 
 
 def test_the_submission_scores_the_same(features: Path, tmp_path: Path):
     file = tmp_path / "submission.jsonl"
     args = ("--dataset", "qvhighlights", "--json")
-    predicted = rdmf("--features", features, *args, "--submission", file)
+    predicted = rdmf("--features", features, *args, *FREE, "--submission", file)
     read = rdmf("--predictions", file, "--ground-truth", features / "val.jsonl", *args)
     assert json.loads(read.stdout)["brief"] == json.loads(predicted.stdout)["brief"]
     first = json.loads(file.read_text().splitlines()[0])

@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import typer
+from made_up_sets import SETS, write_lines, write_own
 from toy_task import ToyTask
 
 from rdmf_cli.cli import train as command
+from rdmf_cli.cli.app import app
+from rdmf_cli.datasets import DATASETS, open_samples
 from rdmf_cli.errors import MissingExtra, UsageError
+from rdmf_cli.model.checkpoint import load
+from rdmf_cli.model.torch_head import TorchHead
+from rdmf_cli.video import probe
+
+
+class SavedToy(ToyTask):
+    """One that can be saved as the command saves its head."""
+
+    def save(self, folder, about):
+        folder.mkdir(exist_ok=True)
+        (folder / "about.json").write_text(json.dumps(about))
+        return folder
 
 
 @pytest.fixture
 def rdmf_train(tmp_path, monkeypatch):
     """The command on the toy task, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(command, "_task", lambda about, how: ToyTask())
+    monkeypatch.setattr(command, "_task", lambda about, how: SavedToy())
     app = typer.Typer()
     app.command()(command.train)
     usual = ["--features", "f", "--epochs", "2", "--batch-size", "8", "--device", "cpu"]
@@ -35,15 +51,18 @@ def test_json_is_all_there_is_on_stdout(rdmf_train, capsys):
     assert set(result["scores"]) == {"goal", "error"}
     assert set(result["report"]) == {"scale"}
     assert Path(result["checkpoint"]) == Path("mine/best.pt")
+    assert Path(result["model"]) == Path("mine/model")
+    about = json.loads(Path("mine/model/about.json").read_text())
+    assert (about["head"], about["scores"]) == ("universal", result["scores"])
     assert [line.split("  ")[0] for line in said.err.splitlines()[1:]] == ["epoch 1/2", "epoch 2/2"]
 
 
-def test_a_table_and_the_place_of_the_weights(rdmf_train, capsys):
+def test_a_table_and_the_place_of_the_head(rdmf_train, capsys):
     rdmf_train("--out", "mine")
     out = capsys.readouterr().out
     assert "epoch 2 of 2" in out
     assert "goal" in out
-    assert f"the best weights: {Path('mine/best.pt')}\n" in out
+    assert f"the head: {Path('mine/model')}\n" in out
 
 
 def test_the_same_command_finds_its_folder_again(rdmf_train, capsys):
@@ -66,6 +85,7 @@ def test_of_torchruns_processes_one_answers(rdmf_train, capsys, monkeypatch):
     monkeypatch.setenv("RANK", "1")
     rdmf_train("--out", "mine", "--json")
     assert capsys.readouterr().out == ""
+    assert not Path("mine/model").exists()
 
 
 @pytest.mark.parametrize(
@@ -89,3 +109,105 @@ def test_without_torch_it_says_what_to_install(rdmf_train, monkeypatch):
 def test_the_command_is_there_without_torch():
     code = "import sys, rdmf_cli.cli.train; assert not {'torch', 'numpy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+# --------------------------------------------------------------------- on real data sets
+
+
+def rdmf(*arguments):
+    app([*map(str, arguments), "--device", "cpu", "--batch-size", "4"], standalone_mode=False)
+
+
+def test_a_head_is_trained_on_charades_and_answers(tmp_path, capsys):
+    features = SETS["charades"](tmp_path, 5, 2)
+    rdmf("train", "--dataset", "charades", "--features", features, "--head", "full",
+         "--epochs", 2, "--out", tmp_path / "out")  # fmt: skip
+    said = capsys.readouterr()
+    assert "epoch 2/2" in said.err
+    assert "R1@0.7" in said.out
+    table = [line.split() for line in said.out.splitlines() if " ±" in line]
+    groups = {f"{block} ±{clips}" for block in (1, 2) for clips in (1, 2, 4, 8)}
+    assert {" ".join(row[:2]) for row in table} == groups
+    assert all(row[9] in ("bistable", "turing") for row in table)
+    assert max(map(len, said.out.splitlines()[:-1])) <= 80
+    network = load(tmp_path / "out" / "model")
+    assert (network.config.head, network.config.clip_length) == ("full", 1.0)
+    samples = open_samples(
+        DATASETS["charades"], tmp_path / "charades_sta_test.txt", features=features
+    )
+    reading = TorchHead(network).answer(samples[0], 5)
+    assert 1 <= len(reading.spans) <= 5
+    assert len(reading.saliency) == len(samples[0].video)
+
+
+def test_it_goes_on_and_scores_alike(tmp_path, capsys):
+    features = write_own(tmp_path / "own", 5, 1)
+    said = []
+    for _ in range(2):
+        rdmf("train", "--dataset", features / "train.jsonl", "--features", features,
+             "--epochs", 1, "--out", tmp_path / "out", "--json")  # fmt: skip
+        said.append(json.loads(capsys.readouterr().out))
+    assert said[0] == said[1]
+    assert said[0]["report"]["config"]["head"] == "universal"
+
+
+def test_ones_own_videos(tmp_path, tour, capsys):
+    """One film, asked three things; the embedded encoder reads it and the background sentences."""
+    (tmp_path / "videos").mkdir()
+    shutil.copy(tour, tmp_path / "videos" / "tour.mp4")
+    texts = ("a red circle", "a blue square", "a moving line")
+    write_lines(
+        tmp_path / "mine.jsonl",
+        [
+            {
+                "qid": k,
+                "query": text,
+                "vid": "tour",
+                "duration": probe(tour).duration,
+                "relevant_windows": [[4.0 * k, 4.0 * k + 4.0]],
+            }
+            for k, text in enumerate(texts)
+        ],
+    )
+    rdmf("train", "--dataset", tmp_path / "mine.jsonl", "--videos", tmp_path / "videos",
+         "--encoder", "embedded", "--epochs", 1, "--out", tmp_path / "out", "--json")  # fmt: skip
+    result = json.loads(capsys.readouterr().out)
+    assert set(result["scores"]) == {"goal", "R1@0.5", "R1@0.7", "mAP"}
+    assert load(tmp_path / "out" / "model").config.encoder == "embedded"
+
+
+def test_what_was_left_out_is_said(tmp_path, capsys):
+    features = SETS["charades"](tmp_path, 4, 2)
+    path = tmp_path / "charades_sta_train.txt"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines, f"{lines[0].split()[0]} 9.0 3.0##backwards."]))
+    rdmf("train", "--dataset", "charades", "--features", features, "--annotations", path,
+         "--epochs", 1, "--out", tmp_path / "out")  # fmt: skip
+    assert "note: charades_sta_train.txt: line 9:" in capsys.readouterr().err
+
+
+def failing(capsys, *arguments):
+    """What the command says on stderr before it fails."""
+    with pytest.raises(SystemExit) as ended:
+        rdmf(*arguments)
+    assert ended.value.code == 1
+    return capsys.readouterr().err
+
+
+def test_a_background_file_that_is_none(tmp_path, capsys):
+    features = write_own(tmp_path, 3, 1)
+    (features / "text" / "background.npz").write_bytes(b"PK nothing")
+    said = failing(capsys, "train", "--dataset", features / "train.jsonl", "--features", features)
+    assert "background.npz: no rows of background sentences can be read" in said
+
+
+def test_a_folder_without_annotations(tmp_path, capsys):
+    features = SETS["tvsum"](tmp_path, 2, 1)
+    said = failing(capsys, "train", "--dataset", "tvsum", "--features", features, "--split", "test")
+    assert "no annotations of the split test" in said
+
+
+def test_a_universal_head_without_a_joint_space(tmp_path, capsys):
+    features = SETS["charades-vgg"](tmp_path, 3, 1)
+    said = failing(capsys, "train", "--dataset", "charades-vgg", "--features", features)
+    assert "share no space in these features; train a full head (--head full)" in said

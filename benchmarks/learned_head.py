@@ -1,0 +1,154 @@
+"""The shipped head on QVHighlights-captions val: moments, another encoder's queries, presence.
+
+    python benchmarks/learned_head.py FEATURES [--checkpoint FILE]
+
+FEATURES is a folder in the field's layout, of sentence embeddings (all-MiniLM-L6-v2), with
+text/background.npz: `pooler_output` (N, 384) of the sentences in rdmf_cli.encoders.background.
+1. The learned head and the training-free answer, with the queries as exported and with the same
+   queries read by the embedded text tower, for which the head was not trained.
+2. Presence: each query on its own video against the query of another YouTube video.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from rdmf_cli.datasets import DATASETS, Sample, Samples, open_samples
+from rdmf_cli.datasets.split import video_of
+from rdmf_cli.encoders import load_encoder
+from rdmf_cli.evaluation import evaluate
+from rdmf_cli.evaluation.predict import FromSimilarity, Head, predict
+from rdmf_cli.features import normalise_rows
+from rdmf_cli.model.head import LearnedHead
+from rdmf_cli.moments import Background, Reading, TrainingFree
+
+QVHIGHLIGHTS = DATASETS["qvhighlights"]
+METRICS = {
+    "R1@0.5": "MR-full-R1@0.5",
+    "R1@0.7": "MR-full-R1@0.7",
+    "mAP": "MR-full-mAP",
+    "HIT@1": "HL-min-VeryGood-Hit1",
+}
+
+
+class Reworded:
+    """A head that is asked with the sentences of another text tower."""
+
+    def __init__(self, head: Head, sentences: dict[str, np.ndarray]):
+        self.head, self.sentences = head, sentences
+
+    def answer(self, sample: Sample, top_k: int) -> Reading:
+        sentence = self.sentences[sample.annotation.query]
+        return self.head.answer(replace(sample, sentence=sentence), top_k)
+
+
+def embedded_sentences(val: Samples) -> dict[str, np.ndarray]:
+    """Every query as the embedded text tower reads it, unit rows."""
+    queries = sorted({annotation.query for annotation in val.annotations})
+    rows = normalise_rows(load_encoder("embedded").encode_texts(queries).rows)
+    return dict(zip(queries, rows, strict=True))
+
+
+def scores_of(head: Head, val: Samples) -> dict[str, float]:
+    brief = evaluate(predict(val, QVHIGHLIGHTS, head), val.annotations, QVHIGHLIGHTS)["brief"]
+    return {name: brief[key] for name, key in METRICS.items()}
+
+
+Presence = Callable[[Sample, np.ndarray, np.ndarray], float]
+"""(sample, sentence (D,), background (N, D)) to the chance that the sentence is shown."""
+
+
+def presences(
+    samples: Samples, background: np.ndarray, presence: Presence
+) -> Iterator[tuple[float, float]]:
+    """For each query, its presence in its own video and that of the next other video's query."""
+    rows = [samples[i] for i in range(len(samples))]
+    for i, sample in enumerate(rows):
+        turned = (rows[(i + step) % len(rows)] for step in range(1, len(rows)))
+        other = next(row for row in turned if _unrelated(row, sample))
+        yield tuple(presence(sample, row.sentence, background) for row in (sample, other))
+
+
+def _unrelated(row: Sample, sample: Sample) -> bool:
+    return video_of(row.annotation.vid) != video_of(sample.annotation.vid)
+
+
+def auroc(shown: np.ndarray, absent: np.ndarray) -> float:
+    """The chance that a shown query's presence exceeds an absent one's; ties count half."""
+    order = np.sort(absent)
+    below = np.searchsorted(order, shown, "left") + np.searchsorted(order, shown, "right")
+    return float(below.mean() / 2 / len(absent))
+
+
+def by_learned(head: LearnedHead) -> Presence:
+    def presence(sample: Sample, sentence: np.ndarray, background: np.ndarray) -> float:
+        found = Background.of(sample.video @ background.T)
+        reading = head.read(
+            sample.video, sentence, clip_length=sample.clip_length, background=found, top_k=1
+        )
+        return reading.presence
+
+    return presence
+
+
+def by_rates(head: TrainingFree) -> Presence:
+    def presence(sample: Sample, sentence: np.ndarray, background: np.ndarray) -> float:
+        found = Background.of(sample.video @ background.T)
+        reading = head.read(
+            sample.video @ sentence, sample.change, clip_length=sample.clip_length, background=found
+        )
+        return reading.presence
+
+    return presence
+
+
+def print_moments(val: Samples, heads: dict[str, Head]) -> None:
+    print("| head | queries read by | " + " | ".join(METRICS) + " |")
+    print("| --- | --- |" + " ---: |" * len(METRICS))
+    sentences = embedded_sentences(val)
+    for name, head in heads.items():
+        towers = {"the teacher": head, "the embedded tower": Reworded(head, sentences)}
+        for tower, asked in towers.items():
+            cells = " | ".join(f"{value:.1f}" for value in scores_of(asked, val).values())
+            print(f"| {name} | {tower} | {cells} |", flush=True)
+
+
+def print_presence(splits: dict[str, Samples], folder: Path, of: dict[str, Presence]) -> None:
+    with np.load(folder / "text" / "background.npz") as file:
+        background = normalise_rows(file["pooler_output"])
+    for name, presence in of.items():
+        for split, samples in splits.items():
+            pairs = np.array(list(presences(samples, background, presence)))
+            shown, absent = pairs.T
+            print(
+                f"presence, {name}, {split}: AUROC {auroc(shown, absent):.3f}; below 0.5: "
+                f"{100 * (shown < 0.5).mean():.1f} % of those shown, "
+                f"{100 * (absent < 0.5).mean():.1f} % of those absent; "
+                f"5 % of those shown lie below {np.quantile(shown, 0.05):.3f}",
+                flush=True,
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("features", type=Path)
+    parser.add_argument("--checkpoint", type=Path, help="an exported head; default: the shipped")
+    args = parser.parse_args()
+    splits = {
+        name: open_samples(QVHIGHLIGHTS, args.features / f"{name}.jsonl", features=args.features)
+        for name in ("train", "val")
+    }
+    learned, free = LearnedHead.load(args.checkpoint), TrainingFree.load()
+    print_moments(splits["val"], {"learned": learned, "training-free": FromSimilarity(free)})
+    print_presence(
+        splits, args.features, {"learned": by_learned(learned), "training-free": by_rates(free)}
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+"""The learned head that answers without torch, and which head answers at all."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import replace
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from rdmf_cli.datasets.sample import Sample
+from rdmf_cli.errors import MissingExtra, RdmfError, UsageError
+from rdmf_cli.model import windows
+from rdmf_cli.model.channels import CHANNELS, channels, edges, evidence
+from rdmf_cli.model.config import ModelConfig
+from rdmf_cli.model.inputs import Inputs, inputs_of
+from rdmf_cli.model.reading import reading
+from rdmf_cli.moments import Background, Reading, TrainingFree
+from rdmf_cli.resources import load_weights, read_manifest
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+    from rdmf_cli.encoders.base import Encoder
+
+Array = npt.NDArray[np.float32]
+
+HEADS = ("auto", "learned", "training-free")
+
+SHIPPED = "moments.rdmf"
+SCHEMA: Final = "rdmf.head/1"
+CONFIG = "config.json"
+TRAINED = "model"  # the folder in its own where `rdmf train` leaves the head
+ANEW = "export it again, or copy the file again"
+OTHER = "ask with --encoder {}, or take a universal head"
+
+
+def graph_file(name: str) -> str:
+    """What a part of the network is called within the file of a head."""
+    return f"{name}.onnx"
+
+
+class OnnxGraphs:
+    """The parts of an exported network, run by ONNX Runtime; each is loaded when first needed.
+
+    content: of a file that `export.export` wrote; path: what errors name
+    Raises RdmfError where it is no such file.
+    """
+
+    def __init__(self, content: bytes, path: Path | str):
+        self._path = path
+        try:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                self._files = {name: archive.read(name) for name in archive.namelist()}
+        except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, EOFError) as error:
+            raise RdmfError(f"this file of a head is damaged ({error})", path, ANEW) from error
+        self.config = _config(self._files.get(CONFIG, b""), path)
+        self._sessions: dict[str, InferenceSession] = {}
+
+    def run(self, graph: str, **inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+        session = self._session(graph)
+        wanted = {x.name: inputs[x.name] for x in session.get_inputs()}
+        return tuple(session.run(None, wanted))
+
+    def _session(self, graph: str) -> InferenceSession:
+        if graph not in self._sessions:
+            self._sessions[graph] = self._loaded(graph)
+        return self._sessions[graph]
+
+    def _loaded(self, graph: str) -> InferenceSession:
+        from onnxruntime import InferenceSession, SessionOptions
+
+        options = SessionOptions()
+        options.intra_op_num_threads = 1  # it is small: threads would cost more than they bring
+        options.log_severity_level = 3
+        content = self._files.get(graph_file(graph), b"")
+        try:
+            return InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's own, which share no base
+            what = f"its part {graph_file(graph)} cannot be loaded"
+            raise RdmfError(what, self._path, ANEW) from error
+
+
+def _config(content: bytes, path: Path | str) -> ModelConfig:
+    try:
+        told = json.loads(content)
+        if told["schema"] != SCHEMA:
+            raise RdmfError(f"its schema is {told['schema']}, not {SCHEMA}", path, ANEW)
+        config = ModelConfig.model_validate(told["config"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "config"
+        raise RdmfError(f"{where}: {first['msg']}", path, ANEW) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise RdmfError("this is not a file of a head", path, ANEW) from error
+    if config.channels != CHANNELS:
+        what = f"it reads the channels {', '.join(config.channels)}; there are now others"
+        raise RdmfError(what, path, "export it again with this version of rdmf")
+    return config
+
+
+class LearnedHead:
+    """Finds moments by a trained network; an `evaluation.predict.Head`.
+
+    >>> head = LearnedHead.load()
+    >>> head.read(rows, sentence, clip_length=2.0).spans  # (L, D), (D,) -> (K, 2) seconds
+    """
+
+    def __init__(self, graphs: windows.Graphs):
+        self._graphs = graphs
+        self.config = graphs.config
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> LearnedHead:
+        """From an exported file; None: the one that ships with rdmf, whose hash is checked."""
+        if path is None:
+            return cls(OnnxGraphs(load_weights(SHIPPED), SHIPPED))
+        return cls(OnnxGraphs(_read(path), path))
+
+    @property
+    def name(self) -> str:
+        """What an answer says of it: "learned-universal" or "learned-full"."""
+        return f"learned-{self.config.head}"
+
+    def require(self, encoder: Encoder) -> None:
+        """RdmfError, which names both, unless the head can read what this encoder says."""
+        config = self.config
+        if not config.full:
+            return
+        known = config.encoder in (None, encoder.name)
+        as_wide = (encoder.size, (0, encoder.size)) == (config.video_width, config.matching)
+        if known and as_wide:
+            return
+        mine = config.encoder or f"an encoder of {config.video_width} columns"
+        what = f"this head was trained on features of {mine}, not of {encoder.name}"
+        todo = OTHER.format(config.encoder or "the one it was trained with")
+        raise RdmfError(what, todo=todo)
+
+    def read(
+        self,
+        rows: Array,
+        sentence: Array,
+        *,
+        words: Array | None = None,
+        clip_length: float,
+        duration: float | None = None,
+        background: Background | None = None,
+        top_k: int = 10,
+    ) -> Reading:
+        """Find the moments of one video that one query means.
+
+        rows:        (L, D) clips, and sentence: (D,) the query; unit rows of one space
+        words:       (T, W) unit rows; read by a full head alone
+        clip_length: seconds
+        duration:    seconds, where spans end at the latest; None: the end of the last clip
+        background:  makes `presence` absolute; without it only the shape of the curve is judged
+        """
+        rows, sentence = np.asarray(rows, np.float32), np.asarray(sentence, np.float32)
+        if rows.ndim != 2 or not len(rows) or sentence.shape != rows.shape[1:]:
+            what = f"clips are of shape {rows.shape}, the sentence of {sentence.shape}"
+            raise RdmfError(what, todo="give (L, D) with at least one clip, and (D,)")
+        full = self.config.full
+        inputs = Inputs(
+            channels=channels(rows, sentence),
+            edges=edges(rows, self.config.cut),
+            evidence=evidence(rows @ sentence, background),
+            clip_length=clip_length,
+            video=rows if full else None,
+            sentence=sentence if full else None,
+            words=words if full else None,
+        )
+        told = self._read(inputs, duration, top_k)
+        # On val the fitted rates tell better than the network whether a query is shown at all
+        # (benchmarks/learned_head.py), and at 0.5 they are calibrated.
+        return replace(told, presence=self._rates.presence(rows @ sentence, background))
+
+    @cached_property
+    def _rates(self) -> TrainingFree:
+        return TrainingFree.load()
+
+    def answer(self, sample: Sample, top_k: int) -> Reading:
+        """The same of an annotated sample."""
+        return self._read(inputs_of(sample, self.config), sample.duration, top_k)
+
+    def _read(self, inputs: Inputs, duration: float | None, top_k: int) -> Reading:
+        field = windows.fuse(self._graphs, inputs)
+        found = windows.find(self._graphs, field, inputs.clip_length)
+        return reading(
+            field.pattern,
+            field.saliency,
+            field.presence,
+            found.spans,
+            found.scores,
+            inputs.clip_length,
+            duration,
+            top_k,
+            self.config,
+        )
+
+
+# -------------------------------------------------------------------- which head answers
+def load_head(name: str = "auto", checkpoint: Path | None = None) -> TrainingFree | LearnedHead:
+    """The head that a command line means.
+
+    name:       of HEADS; "auto" is the learned one where it ships
+    checkpoint: rates of the training-free head, an exported head, or the folder of a trained one
+
+    Raises UsageError for another name and where both are given, MissingExtra where a folder meets
+    no torch, RdmfError where the checkpoint is none.
+    """
+    if name not in HEADS:
+        raise UsageError("no such head", name, f"take one of: {', '.join(HEADS)}")
+    if checkpoint is not None:
+        if name != "auto":
+            todo = "a checkpoint says itself which head it is"
+            raise UsageError("cannot be given together", "--head and --checkpoint", todo)
+        return _of_checkpoint(checkpoint)
+    if name == "learned" or (name == "auto" and is_shipped()):
+        return LearnedHead.load()
+    return TrainingFree.load()
+
+
+def is_shipped() -> bool:
+    """Whether this release has a learned head."""
+    return SHIPPED in read_manifest()["files"]
+
+
+def _of_checkpoint(path: Path) -> TrainingFree | LearnedHead:
+    if path.is_dir():
+        return _of_folder(path)
+    return LearnedHead.load(path) if zipfile.is_zipfile(path) else TrainingFree.load(path)
+
+
+def _of_folder(folder: Path) -> LearnedHead:
+    if find_spec("torch") is None:
+        raise MissingExtra("a checkpoint that is a folder", "train")
+    from rdmf_cli.model.checkpoint import load
+    from rdmf_cli.model.export import TorchGraphs
+
+    trained = folder / TRAINED
+    return LearnedHead(TorchGraphs(load(trained if trained.is_dir() else folder)))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        what = f"the head cannot be read ({error.strerror})"
+        raise RdmfError(what, path, "name the file of an exported head") from error

@@ -1,0 +1,46 @@
+"""Sentences that say nothing of any video, as rows: what presence is held against.
+
+An encoder reads `encoders.background.BACKGROUND`; a folder of features may hold their rows.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+
+from rdmf_cli.datasets.feature_folder import TEXT_FOLDERS
+from rdmf_cli.encoders.background import BACKGROUND
+from rdmf_cli.encoders.base import Encoder
+from rdmf_cli.errors import RdmfError
+from rdmf_cli.features.files import SENTENCE_KEYS, normalise_rows
+
+FILE = "background.npz"
+
+Rows = npt.NDArray[np.float32]
+
+
+def by_encoder(encoder: Encoder) -> Rows:
+    """(N, S) unit rows."""
+    return normalise_rows(encoder.encode_texts(list(BACKGROUND)).rows)
+
+
+def in_folder(features: Path) -> Rows | None:
+    """(N, S) unit rows of `text/background.npz`, key `pooler_output`; None where there is none."""
+    paths = (features / name / FILE for name in TEXT_FOLDERS)
+    path = next((path for path in paths if path.is_file()), None)
+    return None if path is None else normalise_rows(_read(path))
+
+
+def _read(path: Path) -> np.ndarray:
+    try:
+        with np.load(path) as file:
+            rows = file[SENTENCE_KEYS[0]]
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        what = f"no rows of background sentences can be read from it ({error})"
+        raise RdmfError(what, path, f"write {SENTENCE_KEYS[0]} (N, S), or remove it") from error
+    if rows.ndim != 2 or not rows.size or not np.isfinite(rows).all():
+        raise RdmfError(f"background sentences of shape {rows.shape}, not finite rows", path)
+    return rows

@@ -1,0 +1,36 @@
+"""Enters a head that `rdmf train` left into weights/, as what `rdmf query` answers with.
+
+python moments.py RUN weights "rdmf train --dataset qvhighlights ..."
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from manifest import list_in_manifest
+
+from rdmf_cli.model.checkpoint import load
+from rdmf_cli.model.export import export
+from rdmf_cli.model.head import SHIPPED
+
+ROLE = "the universal head: moments from what a query says of each clip"
+DATA = (
+    "QVHighlights-captions train: the official test split, 1,542 queries with five paraphrases "
+    "each; sentence embeddings (all-MiniLM-L6-v2) of clip captions and of queries. Queries and "
+    "labels CC BY-NC-SA 4.0 (moment_detr), captions and paraphrases MIT (VTG-GPT)"
+)
+
+
+def main(run: Path, out: Path, command: str) -> None:
+    about = {"command": command, "data": DATA}
+    export(load(run / "model"), out / SHIPPED, about)
+    kept = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    epochs = [json.dumps(row) for row in kept if row.get("kind") == "epoch"]
+    (out / "moments_log.jsonl").write_text("\n".join(epochs) + "\n")
+    list_in_manifest(out, {SHIPPED: ROLE}, {"moments": about})
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
