@@ -150,13 +150,18 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def show(table: list[dict[str, Any]]) -> None:
     """As Markdown."""
-    print("| model | train queries | parameters | " + " | ".join(METRICS) + " |")
-    print("| --- | ---: | ---: |" + " ---: |" * len(METRICS))
+    print("| model | train queries | seeds | parameters | " + " | ".join(METRICS) + " |")
+    print("| --- | ---: | ---: | ---: |" + " ---: |" * len(METRICS))
     order = list(ARMS)
     for row in sorted(table, key=lambda r: (-r["share"], order.index(r["arm"]))):
-        cells = " | ".join(f"{row[m][0]:.1f} ± {row[m][1]:.1f}" for m in METRICS)
+        cells = " | ".join(_cell(*row[m], row["seeds"]) for m in METRICS)
         share = "all" if row["share"] == 1 else f"{row['share']:.0%}"
-        print(f"| {row['arm']} | {share} | {row['parameters'] // 1000} k | {cells} |")
+        parameters = f"{row['parameters'] // 1000} k"
+        print(f"| {row['arm']} | {share} | {row['seeds']} | {parameters} | {cells} |")
+
+
+def _cell(mean: float, deviation: float, seeds: int) -> str:
+    return f"{mean:.1f} ± {deviation:.1f}" if seeds > 1 else f"{mean:.1f}"
 
 
 def print_table(args: argparse.Namespace) -> None:
@@ -169,7 +174,7 @@ def print_table(args: argparse.Namespace) -> None:
     show(table)
     for name, scores in plain.items():
         cells = " | ".join(f"{scores[m]:.1f}" if m in scores else "–" for m in METRICS)
-        print(f"| {name} | all | – | {cells} |")
+        print(f"| {name} | all | – | – | {cells} |")
     if args.json:
         args.json.write_text(json.dumps({"arms": table, "plain": plain}, indent=1) + "\n")
 
