@@ -63,9 +63,9 @@ class Metric(nn.Module):
         video, text = batch.video, self.text(batch)
         own = video if self.matching is None else video[..., slice(*self.matching)]
         query = text if self.to_clips is None else self.to_clips(text)
-        clips = functional.normalize(own + self.move_clip(dropout(video)), dim=-1)
-        query = functional.normalize(query + self.move_query(dropout(text)), dim=-1)
-        match = (clips @ query[..., None])[..., 0]
+        clips = functional.normalize((own + self.move_clip(dropout(video))).float(), dim=-1)
+        query = functional.normalize((query + self.move_query(dropout(text))).float(), dim=-1)
+        match = (clips * query[:, None]).sum(-1)  # no matrix product: it would be in bfloat16
         return Metrics(clips, query, standardise(match, batch.mask))
 
 

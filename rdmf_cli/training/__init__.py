@@ -6,6 +6,8 @@
     optimizer.py   AdamW, and what decays            events.py     what a watcher is told
     averaging.py   the moving average of weights     log.py        log.jsonl, TensorBoard
     seeds.py       chance, by epoch and sample       live.py       the view on the terminal
+    retrieval.py   the task of `rdmf train`          losses.py     what a head lowers
+    targets.py     what annotations ask of a head    background.py sentences of nothing
 
 Only `options` does without torch.
 """

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from made_up_sets import SETS, write_lines, write_own
+from made_up_sets import SETS, save, write_lines, write_own
 
 from rdmf_cli.datasets import (
     DATASETS,
@@ -18,7 +18,7 @@ from rdmf_cli.datasets import (
 from rdmf_cli.datasets.split import video_of
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.features.files import normalise_rows
-from rdmf_cli.training import TrainingOptions
+from rdmf_cli.training import TrainingOptions, background
 from rdmf_cli.training.loop import train
 from rdmf_cli.training.losses import Recipe
 from rdmf_cli.training.retrieval import RetrievalTask
@@ -164,15 +164,28 @@ def test_what_is_remembered_is_what_would_be_computed(own):
 
 
 def test_evidence_comes_with_a_background_and_is_sometimes_held_back(own):
-    background = normalise_rows(np.random.default_rng(0).normal(size=(9, 16)))
+    rows = normalise_rows(np.random.default_rng(0).normal(size=(9, 16)))
     assert not batch_of(task_of(own), 0, 1).shown.evidence.any()
     always = Recipe(plain_query=1, backwards=0, mismatched=1, no_background=0)
-    batch = batch_of(task_of(own, recipe=always, background=background), 0, 1)
+    batch = batch_of(task_of(own, recipe=always, background=rows), 0, 1)
     assert (batch.shown.evidence[:, 1] == 1).all()
     assert (batch.unrelated.evidence[:, 1] == 1).all()
     assert (batch.shown.evidence[:, 0] > 2).all()  # what is shown stands out
     never = Recipe(no_background=1)
-    assert not batch_of(task_of(own, recipe=never, background=background), 0).shown.evidence.any()
+    assert not batch_of(task_of(own, recipe=never, background=rows), 0).shown.evidence.any()
+
+
+def test_a_folder_may_hold_background_sentences(tmp_path):
+    features = write_own(tmp_path, 2, 1)
+    assert background.in_folder(features) is None
+    rows = np.random.default_rng(0).normal(size=(7, 16))
+    save(features / "text" / "background.npz", pooler_output=rows)
+    found = background.in_folder(features)
+    assert np.array_equal(found, normalise_rows(rows))
+    for wrong in (rows[0], rows[:0], np.full((2, 16), np.nan)):
+        save(features / "text" / "background.npz", pooler_output=wrong)
+        with pytest.raises(RdmfError, match=r"background\.npz: background sentences of shape"):
+            background.in_folder(features)
 
 
 def test_a_background_of_another_encoder(own):
@@ -225,6 +238,15 @@ def test_training_finds_more_moments_than_not_training(tmp_path, head):
     assert result.scores["goal"] > untrained["goal"] + 10
     with torch.no_grad():
         assert task.score(task.model)["goal"] == pytest.approx(result.scores["goal"])
+
+
+def test_in_bfloat16_it_learns_too(own, tmp_path):
+    options = TrainingOptions(epochs=1, batch_size=8, device="cpu", precision="bfloat16")
+    for head in ("universal", "full"):
+        task = RetrievalTask(own, {"head": head, **SMALL}, options)
+        result = train(task, options, tmp_path / head)
+        assert np.isfinite(result.scores["goal"])
+        assert all(torch.isfinite(p).all() for p in task.model.parameters())
 
 
 def test_a_tenth_of_the_videos_is_held_out_unless_others_are_given(own, tmp_path):
