@@ -17,23 +17,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from fusion_ablation import METRICS, samples_of, scores_of
 
-from rdmf_cli.datasets import DATASETS, Sample, Samples, open_samples
+from rdmf_cli.datasets import Sample, Samples
 from rdmf_cli.datasets.split import video_of
 from rdmf_cli.encoders import load_encoder
-from rdmf_cli.evaluation import evaluate
-from rdmf_cli.evaluation.predict import FromSimilarity, Head, predict
+from rdmf_cli.evaluation.predict import FromSimilarity, Head
 from rdmf_cli.features import normalise_rows
 from rdmf_cli.model.head import LearnedHead
 from rdmf_cli.moments import Background, Reading, TrainingFree
-
-QVHIGHLIGHTS = DATASETS["qvhighlights"]
-METRICS = {
-    "R1@0.5": "MR-full-R1@0.5",
-    "R1@0.7": "MR-full-R1@0.7",
-    "mAP": "MR-full-mAP",
-    "HIT@1": "HL-min-VeryGood-Hit1",
-}
 
 
 class Reworded:
@@ -52,11 +44,6 @@ def embedded_sentences(val: Samples) -> dict[str, np.ndarray]:
     queries = sorted({annotation.query for annotation in val.annotations})
     rows = normalise_rows(load_encoder("embedded").encode_texts(queries).rows)
     return dict(zip(queries, rows, strict=True))
-
-
-def scores_of(head: Head, val: Samples) -> dict[str, float]:
-    brief = evaluate(predict(val, QVHIGHLIGHTS, head), val.annotations, QVHIGHLIGHTS)["brief"]
-    return {name: brief[key] for name, key in METRICS.items()}
 
 
 Presence = Callable[[Sample, np.ndarray, np.ndarray], float]
@@ -139,10 +126,7 @@ def main() -> None:
     parser.add_argument("features", type=Path)
     parser.add_argument("--checkpoint", type=Path, help="an exported head; default: the shipped")
     args = parser.parse_args()
-    splits = {
-        name: open_samples(QVHIGHLIGHTS, args.features / f"{name}.jsonl", features=args.features)
-        for name in ("train", "val")
-    }
+    splits = {name: samples_of(args.features, name) for name in ("train", "val")}
     learned, free = LearnedHead.load(args.checkpoint), TrainingFree.load()
     print_moments(splits["val"], {"learned": learned, "training-free": FromSimilarity(free)})
     print_presence(

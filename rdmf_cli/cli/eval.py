@@ -152,6 +152,7 @@ def _samples(
     device: str,
 ) -> Samples:
     """The annotated queries with their features, all of which are read once."""
+    from rdmf_cli.cli.report import read_features
     from rdmf_cli.datasets import open_annotations, open_samples
 
     folder = features or videos
@@ -162,23 +163,8 @@ def _samples(
     samples = open_samples(
         chosen, read, features=features, videos=videos, encoder=encoder, device=device
     )
-    _prepare(samples)
+    read_features(samples)
     return samples
-
-
-def _prepare(samples: Samples) -> None:
-    """Read all features, with a bar on stderr where that is a terminal."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    from rdmf_cli.cli.report import stderr_console
-
-    console = stderr_console()
-    if not console.is_terminal:
-        return samples.prepare()
-    columns = (TextColumn("features"), BarColumn(bar_width=None), MofNCompleteColumn())
-    with Progress(*columns, TextColumn("videos"), console=console, transient=True) as progress:
-        bar = progress.add_task("", total=None)
-        samples.prepare(lambda done, of, vid: progress.update(bar, completed=done, total=of))
 
 
 def _predicted(

@@ -17,6 +17,8 @@ from rdmf_cli.errors import ExitCode, RdmfError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from rdmf_cli.datasets import Samples
+
 # click's mistakes of usage, which typer prints; newer typers carry a click of their own.
 _ClickException: type[Exception] = typer.BadParameter.__mro__[2]
 
@@ -29,6 +31,20 @@ def stderr_console() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, highlight=False)
+
+
+def read_features(samples: Samples, shown: bool = True) -> None:
+    """Read all features once, with a bar on stderr where that is a terminal."""
+    console = stderr_console()
+    if not (shown and console.is_terminal):
+        samples.prepare()
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("features"), BarColumn(bar_width=None), MofNCompleteColumn())
+    with Progress(*columns, TextColumn("videos"), console=console, transient=True) as progress:
+        bar = progress.add_task("", total=None)
+        samples.prepare(lambda done, of, vid: progress.update(bar, completed=done, total=of))
 
 
 def say(kind: str, text: str) -> None:

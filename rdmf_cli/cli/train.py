@@ -18,7 +18,6 @@ from rdmf_cli.training import TrainingOptions
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from rdmf_cli.datasets import Samples
     from rdmf_cli.training.loop import Result
     from rdmf_cli.training.retrieval import RetrievalTask
 
@@ -155,7 +154,7 @@ def train(
 
 def _task(about: dict[str, Any], how: TrainingOptions) -> RetrievalTask:
     """The model and its data, as `about` names them, all of it read once."""
-    from rdmf_cli.cli.report import say
+    from rdmf_cli.cli.report import read_features, say
     from rdmf_cli.datasets import open_annotations, open_samples
     from rdmf_cli.encoders import load_encoder
     from rdmf_cli.training import background
@@ -174,7 +173,7 @@ def _task(about: dict[str, Any], how: TrainingOptions) -> RetrievalTask:
         encoder = load_encoder(about["encoder"], how.device)
         samples = open_samples(dataset, annotations, videos=about["videos"], encoder=encoder)
         unrelated = background.by_encoder(encoder)
-    _prepare(samples)
+    read_features(samples, shown=_answers())
     if _answers():
         for note in dict.fromkeys(samples.notes):
             say("note", note)
@@ -185,22 +184,6 @@ def _task(about: dict[str, Any], how: TrainingOptions) -> RetrievalTask:
 def _answers() -> bool:
     """Whether this process speaks: of torchrun's one does."""
     return os.environ.get("RANK", "0") == "0"
-
-
-def _prepare(samples: Samples) -> None:
-    """Read all features, with a bar on stderr where that is a terminal."""
-    from rdmf_cli.cli.report import stderr_console
-
-    console = stderr_console()
-    if not (_answers() and console.is_terminal):
-        samples.prepare()
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn("features"), BarColumn(bar_width=None), MofNCompleteColumn())
-    with Progress(*columns, TextColumn("videos"), console=console, transient=True) as progress:
-        bar = progress.add_task("", total=None)
-        samples.prepare(lambda done, of, vid: progress.update(bar, completed=done, total=of))
 
 
 def _check_torch() -> None:
