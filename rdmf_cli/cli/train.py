@@ -103,6 +103,13 @@ def train(
     precision: Annotated[
         Precision, typer.Option("--precision", help="auto: bfloat16 where that is faster.")
     ] = Precision.auto,
+    hold_out: Annotated[
+        float,
+        typer.Option(
+            "--hold-out",
+            help="Share of the videos that chooses the epoch; 0: learn from all, keep the last.",
+        ),
+    ] = TrainingOptions.hold_out,
     patience: Annotated[
         int,
         typer.Option("--patience", min=0, help="Stop after so many epochs without gain; 0: never."),
@@ -130,6 +137,7 @@ def train(
         batch_size=batch_size,
         rate=rate,
         precision=precision.value,
+        hold_out=hold_out,
         patience=patience,
         seed=seed,
         device=device,
@@ -214,11 +222,12 @@ def _say(result: Result, model: Path, as_json: bool) -> None:
     from rich.text import Text
 
     console = Console(highlight=False)
-    table = Table("held out", box=box.SIMPLE_HEAD)
-    table.add_column(f"epoch {result.best_epoch} of {result.epochs}", justify="right")
-    for name, value in result.scores.items():
-        table.add_row(name, f"{value:.4g}")
-    console.print(table)
+    if result.scores:
+        table = Table("held out", box=box.SIMPLE_HEAD)
+        table.add_column(f"epoch {result.best_epoch} of {result.epochs}", justify="right")
+        for name, value in result.scores.items():
+            table.add_row(name, f"{value:.4g}")
+        console.print(table)
     if rates := result.report.get("rates"):
         console.print(_rates_table(rates))
     console.print(Text(f"the head: {model}"), soft_wrap=True)

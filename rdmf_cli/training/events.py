@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,14 +12,20 @@ Numbers = dict[str, float]
 
 @dataclass(frozen=True)
 class Best:
-    """The epoch (from 1) of the highest goal, and its held-out scores."""
+    """The epoch (from 1) of the highest goal, and its held-out scores.
+
+    Without scores, where nothing is held out, it is the last.
+    """
 
     epoch: int
     scores: Numbers
 
     @property
     def goal(self) -> float:
-        return self.scores["goal"]
+        return self.scores.get("goal", math.nan)
+
+    def beaten_by(self, scores: Numbers) -> bool:
+        return not scores or scores["goal"] > self.goal
 
 
 @dataclass(frozen=True)

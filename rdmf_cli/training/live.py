@@ -35,12 +35,11 @@ class Lines(Watcher):
         self.note(_in_words(plan))
 
     def scored(self, epoch: Epoch) -> None:
-        held_out = "  ".join(f"{name} {_short(x)}" for name, x in epoch.scores.items())
-        self.note(
-            f"epoch {epoch.epoch}/{self._epochs}  loss {_short(epoch.losses['total'])}  "
-            f"{held_out}  best {_short(epoch.best.goal)} (epoch {epoch.best.epoch})  "
-            f"rate {epoch.rate:.2e}  {_clock(epoch.seconds)}"
-        )
+        told = [f"epoch {epoch.epoch}/{self._epochs}", f"loss {_short(epoch.losses['total'])}"]
+        if epoch.scores:
+            told += [f"{name} {_short(x)}" for name, x in epoch.scores.items()]
+            told += [f"best {_short(epoch.best.goal)} (epoch {epoch.best.epoch})"]
+        self.note("  ".join([*told, f"rate {epoch.rate:.2e}", _clock(epoch.seconds)]))
 
     def note(self, text: str) -> None:
         self._console.out(text, highlight=False)
@@ -120,7 +119,7 @@ class Panels(Watcher):
         assert self._plan is not None
         best = self._epoch.best if self._epoch else self._plan.best
         now = self._epoch.scores if self._epoch else {}
-        if best is None:
+        if best is None or not best.scores:
             return _table("held out", {"now": now})
         return _table("held out", {"now": now, f"best ({best.epoch})": best.scores})
 

@@ -199,7 +199,7 @@ class _Training:
     def _scores(self) -> Numbers:
         model = self.average.model.eval()
         scores = {name: float(value) for name, value in self.task.score(model).items()}
-        if not math.isfinite(scores["goal"]):
+        if not math.isfinite(scores.get("goal", 0.0)):
             what = f"the held-out goal after epoch {self.state.epoch + 1} is {scores['goal']}"
             raise RdmfError(what, todo="check the held-out features and annotations")
         return scores
@@ -207,7 +207,7 @@ class _Training:
     def _state_after(self, epoch: int, scores: Numbers, seconds: float) -> State:
         before, weights = self.state, self._weights()
         best, best_model = before.best, before.best_model
-        if best is None or scores["goal"] > best.goal:
+        if best is None or best.beaten_by(scores):
             best, best_model = Best(epoch, scores), weights["average"]
         return State(
             before.settings,

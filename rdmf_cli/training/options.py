@@ -23,6 +23,8 @@ class TrainingOptions:
     clip_norm:    longer gradients are shortened to this norm; None: never
     ema:          decay a step of the averaged weights that are scored and kept; None: no average
     precision:    "bfloat16" runs the losses under autocast; "auto" does so where it is faster
+    hold_out:     share of the videos that is not learned from but chooses the epoch; 0: all are
+                  learned from, and the last epoch is kept
     patience:     epochs without a better goal after which to stop; 0: never stop early
     seed:         of everything that is left to chance
     device:       "auto", "cpu", "cuda", "cuda:1", "mps"
@@ -37,6 +39,7 @@ class TrainingOptions:
     clip_norm: float | None = 1.0
     ema: float | None = 0.99
     precision: Precision = "auto"
+    hold_out: float = 0.1
     patience: int = 0
     seed: int = 0
     device: str = "auto"
@@ -47,6 +50,9 @@ class TrainingOptions:
             value = getattr(self, name)
             if value is not None and not holds(value):
                 raise UsageError(f"{name} must be {rule}, not {value}")
+        if self.patience and not self.hold_out:
+            what = "patience needs videos that are held out"
+            raise UsageError(what, todo="give a hold_out above 0")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values by name, for the log and the state."""
@@ -62,6 +68,7 @@ RULES: Final[dict[str, tuple[str, Callable[[Any], bool]]]] = {
     "clip_norm": ("above 0", lambda x: x > 0),
     "ema": ("at least 0 and below 1", lambda x: 0 <= x < 1),
     "precision": (" or ".join(get_args(Precision)), lambda word: word in get_args(Precision)),
+    "hold_out": ("at least 0 and below 1", lambda x: 0 <= x < 1),
     "patience": ("at least 0", lambda n: n >= 0),
     "seed": ("at least 0", lambda n: n >= 0),
     "log_interval": ("at least 1", lambda n: n >= 1),

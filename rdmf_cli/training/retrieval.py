@@ -34,7 +34,6 @@ from rdmf_cli.training.targets import Target, Targets, collate_targets, target_o
 
 Rows = npt.NDArray[np.float32]
 
-SHARE_HELD_OUT = 0.1
 SCORED_TOGETHER = 64  # held-out samples in a batch
 NOBODY = np.zeros(0, np.int_)
 
@@ -63,7 +62,7 @@ class RetrievalTask:
     """A head of the form `config` learns from samples, and is judged by those held out.
 
     config:     a ModelConfig, or the choices for one: what it must know of the features is added
-    held_out:   None: a tenth of the videos are taken from `samples`
+    held_out:   None: `options.hold_out` of the videos are taken from `samples`
     background: (N, S) unit rows of sentences that say nothing of any video, in the space of the
                 features; with them presence becomes absolute
 
@@ -85,7 +84,7 @@ class RetrievalTask:
         fits(config, samples)
         _check_space(config, samples)
         self.config, self.recipe = config, recipe or Recipe()
-        self.samples, self.held_out = _parts(samples, held_out, options.seed)
+        self.samples, self.held_out = _parts(samples, held_out, options)
         self.background = background
         self.model: nn.Module = _first_weights(config, options.seed)
         self._videos = np.array([video_of(a.vid) for a in self.samples.annotations])
@@ -168,6 +167,8 @@ class RetrievalTask:
         return losses(self._network(self.model), shown, targets, self.recipe, unrelated)
 
     def score(self, model: nn.Module) -> Mapping[str, float]:
+        if not len(self.held_out):
+            return {}
         head = _Answered(TorchHead(self._network(model), self.background), self.held_out)
         made = predict(self.held_out, self.held_out.dataset, head)
         brief = evaluate(made, self.held_out.annotations, self.held_out.dataset)["brief"]
@@ -276,11 +277,15 @@ class _Answered:
         return self._readings[sample.annotation.qid]
 
 
-def _parts(samples: Samples, held_out: Samples | None, seed: int) -> tuple[Samples, Samples]:
+def _parts(
+    samples: Samples, held_out: Samples | None, options: TrainingOptions
+) -> tuple[Samples, Samples]:
     """What is trained on and what is held out; of a single video, the same."""
     if held_out is not None:
         return samples, held_out
-    train, held = hold_out(samples.annotations, SHARE_HELD_OUT, seed)
+    if not options.hold_out:
+        return samples, samples.part([])
+    train, held = hold_out(samples.annotations, options.hold_out, options.seed)
     return samples.part(train), samples.part(held or train)
 
 

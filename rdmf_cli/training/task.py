@@ -39,7 +39,8 @@ class Task(Protocol):
     def score(self, model: nn.Module) -> Mapping[str, float]:
         """The held-out part's metrics for this model, in evaluation mode and without gradients.
 
-        "goal" is maximised: it chooses the best epoch and stops early.
+        "goal" is maximised: it chooses the best epoch and stops early. Empty where nothing is held
+        out: then each epoch counts as better than the last.
         """
         ...
 

@@ -260,6 +260,13 @@ def test_a_tenth_of_the_videos_is_held_out_unless_others_are_given(own, tmp_path
     assert (len(given), given.held_out) == (len(own), others)
 
 
+def test_all_may_be_learned_from(own):
+    everything = TrainingOptions(hold_out=0, device="cpu")
+    task = RetrievalTask(own, {"head": "universal", **SMALL}, everything)
+    assert len(task) == len(own)
+    assert task.score(task.model.eval()) == {}
+
+
 def test_a_single_video_is_judged_by_itself(tmp_path):
     task = task_of(own_samples(tmp_path, videos=1), recipe=Recipe(mismatched=1))
     assert len(task) == len(task.held_out) == 2

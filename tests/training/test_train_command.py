@@ -65,6 +65,14 @@ def test_a_table_and_the_place_of_the_head(rdmf_train, capsys):
     assert f"the head: {Path('mine/model')}\n" in out
 
 
+def test_without_held_out_videos_there_is_no_table_of_them(rdmf_train, monkeypatch, capsys):
+    monkeypatch.setattr(command, "_task", lambda about, how: SavedToy(judged=False))
+    rdmf_train("--out", "mine", "--hold-out", "0")
+    said = capsys.readouterr()
+    assert "held out" not in said.out + said.err
+    assert f"the head: {Path('mine/model')}\n" in said.out
+
+
 def test_the_same_command_finds_its_folder_again(rdmf_train, capsys):
     rdmf_train("--seed", "3", "--json")
     first = json.loads(capsys.readouterr().out)

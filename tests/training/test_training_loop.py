@@ -58,6 +58,16 @@ def test_the_best_epoch_is_kept_and_is_what_the_model_ends_with(tmp_path):
     assert result.report == task.report(task.model)
 
 
+def test_where_nothing_is_held_out_the_last_epoch_is_kept(tmp_path):
+    result = train(ToyTask(judged=False), options(epochs=3, hold_out=0), tmp_path)
+    assert (result.best_epoch, result.scores) == (3, {})
+    last = torch.load(tmp_path / "last.pt", weights_only=True)
+    kept = torch.load(result.checkpoint, weights_only=True)["model"]
+    assert all(torch.equal(kept[name], value) for name, value in last["average"].items())
+    with pytest.raises(UsageError, match=r"patience needs videos that are held out"):
+        options(hold_out=0, patience=2)
+
+
 def test_what_is_scored_and_kept_is_the_average_of_the_steps_weights(tmp_path):
     class Steps(Watcher):
         def __init__(self, model: nn.Module):

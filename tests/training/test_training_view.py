@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from toy_task import ToyTask, options
 
-from rdmf_cli.training.events import Best, Epoch, Plan, Step
+from rdmf_cli.training.events import Best, Epoch, Plan, Step, Watchers
 from rdmf_cli.training.live import view_on
 from rdmf_cli.training.loop import train
 
@@ -103,6 +103,15 @@ def test_elsewhere_it_is_a_line_an_epoch(tmp_path):
     shape = r"epoch 2/2  loss [\d.]+  goal 0.25  error [\d.]+  best 0.5 \(epoch 1\)  rate \S+  0:00"
     assert re.fullmatch(shape, epochs[1])
     assert "\x1b" not in console.file.getvalue()
+
+
+def test_where_nothing_is_held_out_nothing_is_said_of_it(tmp_path, terminal):
+    task, console = ToyTask(judged=False), Console(file=io.StringIO(), width=40)
+    watch = Watchers([view_on(console), view_on(terminal)])
+    train(task, options(epochs=1, hold_out=0), tmp_path, watcher=watch)
+    last = console.file.getvalue().splitlines()[-1]
+    assert re.fullmatch(r"epoch 1/1  loss [\d.]+  rate \S+  0:00", last)
+    assert "best" not in terminal.export_text()
 
 
 def test_nothing_goes_to_stdout(tmp_path, capsys):
