@@ -42,6 +42,9 @@ class Recipe(Record):
 
     plain_query: Chance = Field(default=0.34, description="of the query itself, not reworded")
     backwards: Chance = Field(default=0.5, description="that a video runs backwards")
+    cropped: Chance = Field(default=0.3, description="that only a part of a video is shown")
+    thinned: Chance = Field(default=0.5, description="that clips are left out")
+    most_thinned: Chance = Field(default=0.3, description="and of how many, at most")
     mismatched: Chance = Field(default=0.25, description="that a video meets another's query")
     no_background: Chance = Field(default=0.25, description="that evidence is held back")
 

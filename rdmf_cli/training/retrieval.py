@@ -27,6 +27,7 @@ from rdmf_cli.model.network import Network
 from rdmf_cli.model.rates import learned_rates
 from rdmf_cli.model.torch_head import TorchHead
 from rdmf_cli.moments import Reading
+from rdmf_cli.training.clips import Clips, some_clips
 from rdmf_cli.training.losses import Recipe, losses
 from rdmf_cli.training.options import TrainingOptions
 from rdmf_cli.training.seeds import of_sample, seed_of
@@ -90,6 +91,7 @@ class RetrievalTask:
         self._videos = np.array([video_of(a.vid) for a in self.samples.annotations])
         self._queries = np.array([a.query for a in self.samples.annotations])
         self._memory = Memory()
+        self._targets: dict[int, Target] = {}
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -116,6 +118,7 @@ class RetrievalTask:
             text=0 if plain < self.recipe.plain_query or not others else 1 + int(which * others),
             backwards=backwards < self.recipe.backwards,
             with_background=known >= self.recipe.no_background,
+            clips=some_clips(self._plain_target(index), self.recipe, generator),
             rival=int(rivals[int(whose * len(rivals))]) if len(rivals) else None,
         )
 
@@ -134,11 +137,16 @@ class RetrievalTask:
         yield from self.samples.paraphrases(sample.annotation)
 
     def _inputs(self, draw: _Draw) -> Inputs:
-        sample = self._sample(draw)
-        key = draw.index, draw.text, draw.backwards
-        kept = self._memory.get(key, lambda: self._computed(sample))
+        sample, kept = self._sample(draw), self._costly(draw)
         evidence = kept.evidence if draw.with_background else np.zeros_like(kept.evidence)
         return _with(sample, self.config, kept, evidence)
+
+    def _costly(self, draw: _Draw) -> _Kept:
+        """Remembered, but where clips are left out: those will hardly come again."""
+        if draw.clips is not None:
+            return self._computed(self._sample(draw))
+        key = draw.index, draw.text, draw.backwards
+        return self._memory.get(key, lambda: self._computed(self._sample(draw)))
 
     def _computed(self, sample: Sample) -> _Kept:
         made = inputs_of(sample, self.config, self.background)
@@ -152,10 +160,19 @@ class RetrievalTask:
 
     def _sample(self, draw: _Draw) -> Sample:
         sample = _asking(self.samples[draw.index], self._texts(draw.index).text(draw.text))
+        if draw.clips is not None:
+            sample = replace(sample, video=sample.video[draw.clips])
         return _backwards(sample) if draw.backwards else sample
 
+    def _plain_target(self, index: int) -> Target:
+        if index not in self._targets:
+            self._targets[index] = target_of(self.samples[index])
+        return self._targets[index]
+
     def _target(self, draw: _Draw) -> Target:
-        target = target_of(self.samples[draw.index])
+        target = self._plain_target(draw.index)
+        if draw.clips is not None:
+            target = target.kept(draw.clips)
         return target.reversed() if draw.backwards else target
 
     # --------------------------------------------------------------- losses, scores
@@ -251,6 +268,7 @@ class _Draw:
     """One sample as it comes in one batch.
 
     text:  0: the query itself; else which of its paraphrases, from 1
+    clips: those of its video that are shown; None: all
     rival: the sample whose query its video is also shown with; None: there is none
     """
 
@@ -258,6 +276,7 @@ class _Draw:
     text: int
     backwards: bool
     with_background: bool
+    clips: Clips | None
     rival: int | None
 
 

@@ -52,6 +52,23 @@ class Target:
             saliency=self.saliency[::-1],
         )
 
+    def kept(self, clips: npt.NDArray[np.int_]) -> Target:
+        """The same of the video of which only these clips, ascending, are left.
+
+        Windows shrink with what they lose; those of which nothing is left are gone.
+        """
+        before = np.searchsorted(clips, np.arange(len(self) + 1)).astype(np.float32)
+        clip = np.minimum(self.windows.astype(int), len(self) - 1)
+        share = self.windows - clip
+        windows = before[clip] + share * (before[clip + 1] - before[clip])
+        left = windows[:, 1] - windows[:, 0] >= LEAST_WINDOW
+        return replace(
+            self,
+            windows=windows[left],
+            foreground=self.foreground[clips],
+            saliency=self.saliency[clips],
+        )
+
 
 def target_of(sample: Sample) -> Target:
     """The annotation of a sample, at its clips."""

@@ -17,6 +17,7 @@ from rdmf_cli.model.inputs import inputs_of
 from rdmf_cli.model.metric import Metrics
 from rdmf_cli.model.network import Network
 from rdmf_cli.moments import overlaps as numpy_overlaps
+from rdmf_cli.training.clips import some_clips
 from rdmf_cli.training.losses import (
     Recipe,
     contrast_loss,
@@ -111,6 +112,29 @@ def test_a_target_runs_backwards():
     assert np.flatnonzero(target.foreground[:, 1]).tolist() == [15, 16, 17]
     again = target.reversed()
     assert again.windows.tolist() == [[2, 5], [10, 20]]
+
+
+def test_windows_shrink_with_the_clips_they_lose():
+    target = target_of(sample(windows=[[4, 10], [21, 39]]))  # clips [2, 5), [10.5, 19.5)
+    shown = target.kept(np.array([0, 3, 4, 10, 11, 19]))
+    assert shown.windows.tolist() == [[1, 3], [3.5, 5.5]]
+    assert shown.foreground[:, 0].tolist() == target.foreground[[0, 3, 4, 10, 11, 19], 0].tolist()
+    assert target.kept(np.array([0, 1, 5, 6])).windows.tolist() == []
+    assert target.kept(np.arange(CLIPS)).windows.tolist() == target.windows.tolist()
+    assert target_of(sample(windows=[])).kept(np.array([1, 2])).windows.shape == (0, 2)
+
+
+@given(st.integers(0, 2**31), st.floats(0, 36), st.floats(0.6, 40))
+def test_some_moment_is_always_shown(seed, start, length):
+    target = target_of(sample(windows=[[start, min(start + length, 40)]]))
+    recipe = Recipe(cropped=1, thinned=1, most_thinned=0.99)
+    clips = some_clips(target, recipe, torch.Generator().manual_seed(seed))
+    if clips is None:
+        return
+    assert len(clips) < CLIPS
+    assert (np.diff(clips) > 0).all()
+    ((first, last),) = target.kept(clips).windows
+    assert 0 <= first < last <= len(clips)
 
 
 # -------------------------------------------------------------------------------- losses

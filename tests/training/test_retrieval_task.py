@@ -18,6 +18,7 @@ from rdmf_cli.datasets import (
 from rdmf_cli.datasets.split import video_of
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.features.files import normalise_rows
+from rdmf_cli.model.channels import channels
 from rdmf_cli.training import TrainingOptions, background
 from rdmf_cli.training.loop import train
 from rdmf_cli.training.losses import Recipe
@@ -34,7 +35,7 @@ SMALL = {
     "slot_width": 32,
     "slot_features": 8,
 }
-AS_IT_IS = Recipe(plain_query=1.0, backwards=0.0, mismatched=0.0)
+AS_IT_IS = Recipe(plain_query=1, backwards=0, mismatched=0, cropped=0, thinned=0)
 OPTIONS = TrainingOptions(epochs=1, batch_size=8, device="cpu", precision="float32")
 
 
@@ -55,6 +56,11 @@ def own_samples(folder, videos=6, **kinds):
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
     return own_samples(tmp_path_factory.mktemp("own"))
+
+
+def but(**changes):
+    """Everything as it is, but for these chances."""
+    return AS_IT_IS.model_copy(update=changes)
 
 
 def task_of(samples, head="universal", recipe=AS_IT_IS, **more):
@@ -93,7 +99,7 @@ def test_a_batch_is_the_samples_side_by_side(own):
 
 def test_half_of_the_videos_run_backwards_with_all_that_belongs_to_them(own):
     forwards = batch_of(task_of(own, "full"), 0)
-    backwards = batch_of(task_of(own, "full", Recipe(plain_query=1, backwards=1, mismatched=0)), 0)
+    backwards = batch_of(task_of(own, "full", but(backwards=1)), 0)
     assert torch.equal(backwards.shown.video, forwards.shown.video.flip(1))
     torch.testing.assert_close(backwards.shown.edges, forwards.shown.edges.flip(1))
     assert torch.equal(backwards.targets.foreground, forwards.targets.foreground.flip(2))
@@ -102,15 +108,36 @@ def test_half_of_the_videos_run_backwards_with_all_that_belongs_to_them(own):
     )
     torch.testing.assert_close(similarity[1], similarity[0].flip(0))
     torch.testing.assert_close(change_before[1], change_after[0].flip(0))
-    either = task_of(own, recipe=Recipe())
+    either = task_of(own, recipe=but(backwards=0.5))
     drawn = {
         tuple(batch_of(either, 0, seed=n).targets.windows.flatten().tolist()) for n in range(12)
     }
     assert len(drawn) == 2
 
 
+def test_clips_are_left_out_with_all_that_belongs_to_them(own):
+    whole = batch_of(task_of(own, "full"), 0)
+    rows = whole.shown.video[0]
+    for chances in ({"cropped": 1}, {"thinned": 1}, {"cropped": 1, "thinned": 1}):
+        task = task_of(own, "full", but(**chances))
+        parts = [batch_of(task, 0, seed=n) for n in range(20)]
+        assert len({part.shown.video.shape[1] for part in parts}) > 3
+        for part in parts:
+            kept = [int((rows == row).all(1).nonzero()[0]) for row in part.shown.video[0]]
+            assert kept == sorted(set(kept))
+            assert torch.equal(part.targets.foreground[0], whole.targets.foreground[0][:, kept])
+            assert torch.equal(part.targets.saliency[0], whole.targets.saliency[0][kept])
+            alone = channels(part.shown.video[0].numpy(), part.shown.sentence[0].numpy())
+            np.testing.assert_array_equal(part.shown.channels[0], alone)
+            assert part.targets.window_mask.any()
+            for start, end in part.targets.windows[0][part.targets.window_mask[0]]:
+                inside = torch.arange(len(kept)).add(0.5)
+                lit = (start < inside) & (inside < end)
+                assert (part.targets.foreground[0, 0][lit] > 0).all()
+
+
 def test_paraphrases_stand_in_for_the_query(own):
-    task = task_of(own, "full", Recipe(plain_query=0, backwards=0, mismatched=0))
+    task = task_of(own, "full", but(plain_query=0))
     texts = own.paraphrases(task.samples.annotations.entries[1])
     seen = [batch_of(task, 1, seed=n) for n in range(12)]
     which = {
@@ -130,7 +157,7 @@ def test_paraphrases_stand_in_for_the_query(own):
 
 
 def test_unrelated_queries_are_of_other_videos_and_say_something_else(own):
-    task = task_of(own, "full", Recipe(plain_query=1, backwards=0, mismatched=1))
+    task = task_of(own, "full", but(mismatched=1))
     entries = task.samples.annotations.entries
     by_sentence = {task.samples[i].sentence.tobytes(): i for i in range(len(task))}
     for seed in range(10):
@@ -166,7 +193,7 @@ def test_what_is_remembered_is_what_would_be_computed(own):
 def test_evidence_comes_with_a_background_and_is_sometimes_held_back(own):
     rows = normalise_rows(np.random.default_rng(0).normal(size=(9, 16)))
     assert not batch_of(task_of(own), 0, 1).shown.evidence.any()
-    always = Recipe(plain_query=1, backwards=0, mismatched=1, no_background=0)
+    always = but(mismatched=1, no_background=0)
     batch = batch_of(task_of(own, recipe=always, background=rows), 0, 1)
     assert (batch.shown.evidence[:, 1] == 1).all()
     assert (batch.unrelated.evidence[:, 1] == 1).all()
