@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -98,7 +97,9 @@ class OpenClipEncoder:
     @cached_property
     def _loaded(self) -> _Model:
         _check_imports(self.name)
-        device = _device(self._device)
+        from rdmf_cli.devices import device_named
+
+        device = device_named(self._device)
         if self._precision == "bfloat16" and device.type == "cpu":
             _check_bfloat16_pays()
         return _load(self._blueprint, device, self._precision)
@@ -205,49 +206,14 @@ def _end_token(tokenizer: Any) -> int:
     return next((int(token) for token in known if token is not None), -1)
 
 
-def _device(name: str) -> torch.device:
-    """The device of that name; "auto" is the fastest kind there is."""
-    import torch
-
-    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        return torch.device(next((kind for kind, there in found.items() if there), "cpu"))
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        usable = ["auto", "cpu", *(kind for kind, there in found.items() if there)]
-        raise UsageError(
-            f"this device cannot be used ({_first_line(error)})",
-            name,
-            f"choose one of: {', '.join(usable)}",
-        ) from error
-    return device
-
-
 def _check_bfloat16_pays() -> None:
     """Refuses bfloat16 where a matrix product takes longer in it than in float32."""
-    import torch
+    from rdmf_cli.devices import bfloat16_speed
 
-    exact, short = _product_seconds(torch.float32), _product_seconds(torch.bfloat16)
-    if short > exact:
-        raise UsageError(
-            f"bfloat16 is {short / exact:.1f} times slower than float32 on this processor",
-            "bfloat16",
-            "use float32",
-        )
-
-
-def _product_seconds(dtype: torch.dtype) -> float:
-    import torch
-
-    one, two = torch.ones(512, 768, dtype=dtype), torch.ones(768, 3072, dtype=dtype)
-    times = []
-    for _ in range(4):
-        start = time.perf_counter()
-        one @ two
-        times.append(time.perf_counter() - start)
-    return min(times)
+    speed = bfloat16_speed()
+    if speed < 1:
+        what = f"bfloat16 is {1 / speed:.1f} times slower than float32 on this processor"
+        raise UsageError(what, "bfloat16", "use float32")
 
 
 def _load(blueprint: Blueprint, device: torch.device, precision: str) -> _Model:
