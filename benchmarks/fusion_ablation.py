@@ -6,8 +6,9 @@
 FEATURES is a folder in the field's layout: video/, text/, train.jsonl, val.jsonl. `train` trains
 every arm (one folder each under RUNS; what is there is kept, what was cut off goes on) and scores
 it on val; `table` adds the bar and the training-free answer, which are fitted on train as well.
-Nothing is chosen on val: epochs and rates are the same for all arms and were chosen on folds of
-train. Every arm has about the same number of parameters (tests/model holds it).
+Nothing is chosen on val: epochs, rates and augmentation are the same for all arms and were chosen
+on folds of train, with reaction-diffusion; every query of train is learned from and the last epoch
+is kept. Every arm has about the same number of parameters (tests/model holds it).
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def folder_of(runs: Path, arm: Arm, seed: int, share: float) -> Path:
 
 def trained(samples: Samples, arm: Arm, seed: int, folder: Path) -> RetrievalTask:
     """The arm's task with its trained model."""
-    options = TrainingOptions(seed=seed, device="cpu")
+    options = TrainingOptions(seed=seed, device="cpu", hold_out=0)
     torch.manual_seed(seed)
     task = RetrievalTask(samples, arm.config, options)
     train(task, options, folder, about={"arm": arm.name})
@@ -160,13 +161,36 @@ def show(table: list[dict[str, Any]]) -> None:
         print(f"| {row['arm']} | {share} | {row['seeds']} | {parameters} | {cells} |")
 
 
+def show_differences(rows: list[dict[str, Any]]) -> None:
+    """Reaction-diffusion less each other arm of the same head and share: mean and its error.
+
+    The error is that of a difference of two means over seeds; twice it is a fair doubt.
+    """
+    print("\n| reaction-diffusion less | train queries | " + " | ".join(METRICS) + " |")
+    print("| --- | ---: |" + " ---: |" * len(METRICS))
+    for share in sorted({row["share"] for row in rows}, reverse=True):
+        arms = {arm: [r for r in rows if (r["arm"], r["share"]) == (arm, share)] for arm in ARMS}
+        for arm, other in arms.items():
+            ours = arms[f"{arm.split(', ')[0]}, reaction-diffusion"]
+            if other and ours and other is not ours:
+                cells = " | ".join(_difference(ours, other, name) for name in METRICS)
+                print(f"| {arm} | {share:.0%} | {cells} |")
+
+
+def _difference(ours: list[dict[str, Any]], other: list[dict[str, Any]], name: str) -> str:
+    values = [np.array([row[name] for row in rows]) for rows in (ours, other)]
+    error = np.sqrt(sum(x.var(ddof=1) / len(x) for x in values)) if min(map(len, values)) > 1 else 0
+    return f"{values[0].mean() - values[1].mean():+.1f} ± {error:.1f}"
+
+
 def _cell(mean: float, deviation: float, seeds: int) -> str:
     return f"{mean:.1f} ± {deviation:.1f}" if seeds > 1 else f"{mean:.1f}"
 
 
 def print_table(args: argparse.Namespace) -> None:
     val = samples_of(args.features, "val")
-    table = summary(list(rows_of(args.runs)))
+    rows = list(rows_of(args.runs))
+    table = summary(rows)
     plain = {
         "the bar: level sets ranked by boosting": bar(samples_of(args.features, "train"), val),
         "training-free": scores_of(FromSimilarity(TrainingFree.load()), val),
@@ -175,6 +199,7 @@ def print_table(args: argparse.Namespace) -> None:
     for name, scores in plain.items():
         cells = " | ".join(f"{scores[m]:.1f}" if m in scores else "–" for m in METRICS)
         print(f"| {name} | all | – | – | {cells} |")
+    show_differences(rows)
     if args.json:
         args.json.write_text(json.dumps({"arms": table, "plain": plain}, indent=1) + "\n")
 
