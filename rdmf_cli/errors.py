@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 from os import PathLike, fspath
+from typing import Any
 
 
 class ExitCode(IntEnum):
@@ -45,6 +46,15 @@ class UsageError(RdmfError):
     """The command line asks for something that cannot be."""
 
     exit_code = ExitCode.USAGE
+
+
+def first_problem(error: Any, whole: str) -> str:
+    """Where a pydantic ValidationError found something wrong first, and what.
+
+    whole: what to call the place where it is no single field
+    """
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or whole}: {first['msg']}"
 
 
 class MissingExtra(RdmfError):  # noqa: N818  (it is the extra that is missing)

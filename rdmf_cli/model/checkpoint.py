@@ -8,11 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import ValidationError
-
 from rdmf_cli.errors import RdmfError
-from rdmf_cli.model.channels import CHANNELS
-from rdmf_cli.model.config import ModelConfig
+from rdmf_cli.model.config import ModelConfig, read_config
 
 if TYPE_CHECKING:
     from rdmf_cli.datasets import Samples
@@ -73,21 +70,7 @@ def load(folder: Path | str) -> Network:
 def load_config(folder: Path | str) -> ModelConfig:
     """The form of the head in a folder. Raises RdmfError as `load` does."""
     path = Path(folder) / CONFIG
-    try:
-        content = json.loads(_read(path))
-        if content["schema"] != SCHEMA:
-            raise RdmfError(f"its schema is {content['schema']}, not {SCHEMA}", path, ANEW)
-        config = ModelConfig.model_validate(content["config"])
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "config"
-        raise RdmfError(f"{where}: {first['msg']}", path, ANEW) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise RdmfError("this is not the configuration of a head", path, ANEW) from error
-    if config.channels != CHANNELS:
-        what = f"it reads the channels {', '.join(config.channels)}; there are now others"
-        raise RdmfError(what, path, "train it again with this version of rdmf")
-    return config
+    return read_config(_read(path), SCHEMA, path, ANEW, "train it again with this version of rdmf")
 
 
 def fits(config: ModelConfig, samples: Samples) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import json
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from rdmf_cli.errors import RdmfError, first_problem
 from rdmf_cli.model.channels import CHANNELS, CUT
 from rdmf_cli.moments.types import Record
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Head = Literal["universal", "full"]
 Fusion = Literal[
@@ -108,3 +113,29 @@ class ModelConfig(Record):
     def halo(self) -> int:
         """Clips to each side that one block of reaction-diffusion reaches."""
         return self.steps * max(self.dilations)
+
+
+def read_config(
+    content: bytes, schema: str, path: Path | str, anew: str, again: str
+) -> ModelConfig:
+    """The configuration that JSON holds under "config", beside the schema it was kept by.
+
+    path:  what errors name
+    anew:  what to do where it is damaged, or of another schema
+    again: what to do where it reads channels that there no longer are
+
+    Raises RdmfError for all of these.
+    """
+    try:
+        told = json.loads(content)
+        if told["schema"] != schema:
+            raise RdmfError(f"its schema is {told['schema']}, not {schema}", path, anew)
+        config = ModelConfig.model_validate(told["config"])
+    except ValidationError as error:
+        raise RdmfError(first_problem(error, "config"), path, anew) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise RdmfError("this describes no head", path, anew) from error
+    if config.channels != CHANNELS:
+        what = f"it reads the channels {', '.join(config.channels)}; there are now others"
+        raise RdmfError(what, path, again)
+    return config

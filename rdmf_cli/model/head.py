@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import zipfile
 from dataclasses import replace
 from functools import cached_property
@@ -13,13 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
 
 from rdmf_cli.datasets.sample import Sample
 from rdmf_cli.errors import MissingExtra, RdmfError, UsageError
 from rdmf_cli.model import windows
-from rdmf_cli.model.channels import CHANNELS, channels, edges, evidence
-from rdmf_cli.model.config import ModelConfig
+from rdmf_cli.model.channels import channels, edges, evidence
+from rdmf_cli.model.config import read_config
 from rdmf_cli.model.inputs import Inputs, inputs_of
 from rdmf_cli.model.reading import reading
 from rdmf_cli.moments import Background, Reading, TrainingFree
@@ -39,6 +37,7 @@ SCHEMA: Final = "rdmf.head/1"
 CONFIG = "config.json"
 TRAINED = "model"  # the folder in its own where `rdmf train` leaves the head
 ANEW = "export it again, or copy the file again"
+EXPORT = "export it again with this version of rdmf"
 OTHER = "ask with --encoder {}, or take a universal head"
 
 
@@ -61,7 +60,8 @@ class OnnxGraphs:
                 self._files = {name: archive.read(name) for name in archive.namelist()}
         except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, EOFError) as error:
             raise RdmfError(f"this file of a head is damaged ({error})", path, ANEW) from error
-        self.config = _config(self._files.get(CONFIG, b""), path)
+        content = self._files.get(CONFIG, b"")
+        self.config = read_config(content, SCHEMA, path, ANEW, EXPORT)
         self._sessions: dict[str, InferenceSession] = {}
 
     def run(self, graph: str, **inputs: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -86,24 +86,6 @@ class OnnxGraphs:
         except Exception as error:  # ONNX Runtime's own, which share no base
             what = f"its part {graph_file(graph)} cannot be loaded"
             raise RdmfError(what, self._path, ANEW) from error
-
-
-def _config(content: bytes, path: Path | str) -> ModelConfig:
-    try:
-        told = json.loads(content)
-        if told["schema"] != SCHEMA:
-            raise RdmfError(f"its schema is {told['schema']}, not {SCHEMA}", path, ANEW)
-        config = ModelConfig.model_validate(told["config"])
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "config"
-        raise RdmfError(f"{where}: {first['msg']}", path, ANEW) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise RdmfError("this is not a file of a head", path, ANEW) from error
-    if config.channels != CHANNELS:
-        what = f"it reads the channels {', '.join(config.channels)}; there are now others"
-        raise RdmfError(what, path, "export it again with this version of rdmf")
-    return config
 
 
 class LearnedHead:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
-from rdmf_cli.errors import RdmfError
+from rdmf_cli.errors import RdmfError, first_problem
 from rdmf_cli.fusion import Rates
 from rdmf_cli.fusion.operators import checked_dilations
 from rdmf_cli.moments.types import Record
@@ -149,10 +149,9 @@ def load_rates(path: Path | None = None) -> TrainingFreeRates:
     try:
         return TrainingFreeRates.model_validate_json(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "file"
+        problem = first_problem(error, "file")
         raise RdmfError(
-            f"these are no rates of the training-free answer: {where}: {first['msg']}",
+            f"these are no rates of the training-free answer: {problem}",
             path or shipped_rates(),
             "take a file that benchmarks/training_free.py wrote",
         ) from error

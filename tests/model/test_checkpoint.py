@@ -73,7 +73,7 @@ def test_weights_that_are_cut(saved, kept):
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": "rdmf.model/1"}', '{"config": {}}'])
 def test_a_configuration_that_is_none(saved, content):
     (saved[0] / "config.json").write_text(content)
-    with pytest.raises(RdmfError, match=r"config\.json: this is not the configuration of a head"):
+    with pytest.raises(RdmfError, match=r"config\.json: this describes no head"):
         checkpoint.load(saved[0])
 
 

@@ -160,12 +160,12 @@ def test_what_is_no_head_is_said(files, tmp_path):
         "it reads the channels weather; there are now others": config_with(
             path, config={"channels": ["weather"]}
         ),
-        "this is not a file of a head": b"[]",
+        "this describes no head": b"[]",
     }
     for said, content in cases.items():
         with pytest.raises(RdmfError, match=said):
             LearnedHead.load(spoiled(path, other, "config.json", content))
-    with pytest.raises(RdmfError, match="this is not a file of a head"):
+    with pytest.raises(RdmfError, match="this describes no head"):
         LearnedHead.load(spoiled(path, other, "config.json", None))
     for content in (None, b"no graph"):
         loaded = LearnedHead.load(spoiled(path, other, "fuse.onnx", content))
