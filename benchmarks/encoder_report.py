@@ -381,10 +381,9 @@ def cost(encoder: EmbeddedEncoder, work: Path | None) -> dict[str, Any]:
 def torch_agreement(encoder: EmbeddedEncoder, work: Path) -> dict[str, float]:
     """Least cosine of rows from the files and from the torch modules that they were made of."""
     import torch
-    from towers import ImageTower, TextShape, TextTower, mean_state
+    from towers import TextShape, TextTower, load_image_tower, mean_state
 
-    tower = ImageTower().eval()
-    tower.load_state_dict(torch.load(work / "image-shipped.pt", weights_only=True))
+    tower = load_image_tower(torch.load(work / "image-shipped.pt", weights_only=True)).eval()
     state = torch.load(work / "text-shipped.pt", weights_only=True)
     text = TextTower(TextShape(len(state["pieces.weight"]))).eval()
     text.load_state_dict(state)

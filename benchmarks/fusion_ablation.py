@@ -32,7 +32,7 @@ from rdmf_cli.model.torch_head import TorchHead
 from rdmf_cli.moments import TrainingFree
 from rdmf_cli.training.loop import train
 from rdmf_cli.training.options import TrainingOptions
-from rdmf_cli.training.retrieval import RetrievalTask
+from rdmf_cli.training.retrieval import Answered, RetrievalTask
 
 QVHIGHLIGHTS = DATASETS["qvhighlights"]
 METRICS = {
@@ -117,7 +117,7 @@ def train_all(args: argparse.Namespace) -> None:
                 "queries": len(samples),
                 "parameters": sum(x.numel() for x in task.model.parameters()),
                 "seconds": round(time.perf_counter() - begun, 1),
-                **scores_of(TorchHead(task.model), val),
+                **scores_of(Answered(TorchHead(task.model), val), val),
             }
             (folder / "scores.json").write_text(json.dumps(row))
             print(json.dumps(row), flush=True)

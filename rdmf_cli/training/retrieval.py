@@ -186,7 +186,7 @@ class RetrievalTask:
     def score(self, model: nn.Module) -> Mapping[str, float]:
         if not len(self.held_out):
             return {}
-        head = _Answered(TorchHead(self._network(model), self.background), self.held_out)
+        head = Answered(TorchHead(self._network(model), self.background), self.held_out)
         made = predict(self.held_out, self.held_out.dataset, head)
         brief = evaluate(made, self.held_out.annotations, self.held_out.dataset)["brief"]
         scores = {short: brief[name] for name, short in METRICS.items() if name in brief}
@@ -280,7 +280,7 @@ class _Draw:
     rival: int | None
 
 
-class _Answered:
+class Answered:
     """A head that has answered all samples beforehand, many at once."""
 
     def __init__(self, head: TorchHead, samples: Samples):
