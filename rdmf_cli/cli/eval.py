@@ -139,7 +139,7 @@ def _check_sources(sources: dict[str, Path | None]) -> None:
     if not given:
         raise UsageError("not given", "--predictions, --features or --videos", USAGE)
     if len(given) > 1:
-        raise UsageError("cannot be given together", " and ".join(given))
+        raise UsageError("cannot be given together", " and ".join(given), "give one of them")
 
 
 def _samples(

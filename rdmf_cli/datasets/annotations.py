@@ -32,6 +32,7 @@ from rdmf_cli.errors import RdmfError
 Array = npt.NDArray[np.float64]
 
 HIGHEST_MARK = 4
+CORRECT = "correct the entry, or leave it out"
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +93,7 @@ def read_annotations(path: Path | str, clip_length: float = 2.0) -> Annotations:
     name = path.name.removesuffix(".gz")
     annotations = FORMATS.get(Path(name).suffix.lower(), read_jsonl)(path, clip_length)
     if not annotations.entries:
-        raise RdmfError("holds no annotation", path)
+        raise RdmfError("holds no annotation", path, "give a file that holds some")
     _no_duplicates(annotations)
     return annotations
 
@@ -253,17 +254,19 @@ def read_json(path: Path, clip_length: float) -> Annotations:
     except json.JSONDecodeError as error:
         raise LineError(path, error.lineno, f"not JSON ({error.msg})") from None
     if not isinstance(videos, dict):
-        raise RdmfError("not an object with an entry for each video", path)
+        todo = "give the benchmark's own file, or JSON Lines (.jsonl)"
+        raise RdmfError("not an object with an entry for each video", path, todo)
     annotations = Annotations(path)
     for place, (vid, video) in enumerate(videos.items(), start=1):
         kind = next((key for key in VIDEO_ENTRIES if isinstance(video, dict) and key in video), "")
         if not kind:
             known = " nor ".join(VIDEO_ENTRIES)
-            raise RdmfError(f"entry {place} ({vid}) has neither {known}", path)
+            raise RdmfError(f"entry {place} ({vid}) has neither {known}", path, CORRECT)
         try:
             VIDEO_ENTRIES[kind](annotations, place, vid, video)
         except (LookupError, TypeError, ValueError, ArithmeticError) as error:
-            raise RdmfError(f"entry {place} ({vid}) is not complete ({error!r})", path) from None
+            what = f"entry {place} ({vid}) is not complete ({error!r})"
+            raise RdmfError(what, path, CORRECT) from None
     return annotations
 
 

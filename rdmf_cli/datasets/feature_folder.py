@@ -52,11 +52,11 @@ class FeatureFolder:
         where: str = "",
         memory: Memory | None = None,
     ):
+        self._todo = f"extract them, or see {where}" if where else "extract them"
         if not folder.is_dir():
-            raise RdmfError("there is no such folder of features", folder)
+            raise RdmfError("there is no such folder of features", folder, self._todo)
         self.folder = folder
         self.notes: list[str] = []
-        self._todo = f"extract them, or see {where}" if where else "extract them"
         self._streams = _streams(folder) if streams is None else list(streams)
         self._text = _text_folder(folder) if text is None else text
         self._memory = memory or Memory()
@@ -69,7 +69,8 @@ class FeatureFolder:
             raise RdmfError(what, self.folder, self._todo)
         for name in (*self._streams, self._text):
             if not (self.folder / name).is_dir():
-                raise RdmfError("there is no such folder of features", self.folder / name)
+                what = "there is no such folder of features"
+                raise RdmfError(what, self.folder / name, self._todo)
 
     def require(self, annotations: Annotations) -> None:
         """RdmfError where an annotated video or query has no file, or not in every stream."""

@@ -30,7 +30,8 @@ def read_text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise RdmfError(f"cannot be read ({error.strerror})", path) from None
+        todo = "check its name, and that you may read it"
+        raise RdmfError(f"cannot be read ({error.strerror})", path, todo) from None
     if data.startswith(GZIP_MAGIC):
         data = _unzipped(data, path)
     try:
@@ -39,7 +40,7 @@ def read_text(path: Path) -> str:
         line = data.count(b"\n", 0, error.start) + 1
         raise LineError(path, line, "not UTF-8 text", "save it as UTF-8") from None
     if not text.strip():
-        raise RdmfError("the file is empty", path)
+        raise RdmfError("the file is empty", path, "give one that holds something")
     return text
 
 

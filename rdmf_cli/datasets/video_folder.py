@@ -18,6 +18,8 @@ from rdmf_cli.features.files import normalise_rows
 from rdmf_cli.features.store import FeatureStore
 from rdmf_cli.video.folder import find_videos
 
+NAMES = "name each file as the annotations' vid"
+
 
 class VideoFolder:
     """A folder of video files, named `<vid>` with any suffix of a video.
@@ -56,14 +58,14 @@ class VideoFolder:
                 f"no video named {lost[0]} here; {len(lost)} of the {len(vids)} videos "
                 f"in {annotations.path.name} are missing"
             )
-            raise RdmfError(what, self.folder, "name each file as the annotations' vid")
+            raise RdmfError(what, self.folder, NAMES)
         for vid in vids:
             self._file(vid)
 
     def _file(self, vid: str) -> Path:
         files = self._files.get(vid, [])
         if not files:
-            raise RdmfError(f"no video named {vid} here", self.folder)
+            raise RdmfError(f"no video named {vid} here", self.folder, NAMES)
         if len(files) > 1:
             what = f"there are two videos of that name, {files[0].name} and {files[1].name}"
             raise RdmfError(what, self.folder / vid, "keep one, or give vid with its suffix")

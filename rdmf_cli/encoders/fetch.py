@@ -149,7 +149,8 @@ def _first_of(
             failures.setdefault(remote.host, error)
             if isinstance(error, UnreachableError) and os.environ.get("HF_ENDPOINT"):
                 break
-    raise next(iter(failures.values()), RdmfError("open_clip names no place for it", folder.name))
+    nowhere = RdmfError("open_clip names no place for it", folder.name, "choose another model")
+    raise next(iter(failures.values()), nowhere)
 
 
 def _get(remote: Remote, folder: Path, progress: FileProgress) -> Downloaded:

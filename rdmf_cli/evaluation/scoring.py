@@ -161,9 +161,9 @@ def _check_fit(pairs: Pairs, dataset: Dataset, options: Options) -> None:
         todo = "use it with charades, tacos or activitynet"
         raise UsageError(f"there is no legacy protocol for {dataset.name}", "--legacy", todo)
     if options.only == "moments" and by_domain:
-        raise UsageError(f"{dataset.name} has no moments", "--only moments")
+        raise UsageError(f"{dataset.name} has no moments", "--only moments", "leave it out")
     if options.only == "highlights" and dataset.protocol == "grounding":
-        raise UsageError(f"{dataset.name} has no highlights", "--only highlights")
+        raise UsageError(f"{dataset.name} has no highlights", "--only highlights", "leave it out")
 
 
 def _in_place(pairs: Pairs, dataset: Dataset, options: Options) -> Pairs:
@@ -240,7 +240,8 @@ def _windows(pairs: Pairs) -> list[Array]:
 
 
 def _nothing(what: str, pairs: Pairs) -> RdmfError:
-    return RdmfError(f"there is nothing to score: no query has {what}", pairs.truth_path)
+    todo = "give the ground truth of this --dataset, or score another kind with --only"
+    return RdmfError(f"there is nothing to score: no query has {what}", pairs.truth_path, todo)
 
 
 def _qvhighlights(pairs: Pairs, dataset: Dataset, options: Options) -> Result:

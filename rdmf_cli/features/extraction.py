@@ -175,7 +175,8 @@ def _make(
     with open_clips(path, clip_length, decoder=decoder, start=start, end=end) as clips:
         rows = _encode_all(clips, encoder, progress)
         if not np.isfinite(rows).all():
-            raise RdmfError(f"the encoder {encoder.name} gave rows that are not numbers", path)
+            what = f"the encoder {encoder.name} gave rows that are not numbers"
+            raise RdmfError(what, path, "try another encoder")
         return VideoFeatures(
             rows=rows,
             duration=clips.info.duration,

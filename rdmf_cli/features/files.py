@@ -20,6 +20,7 @@ VIDEO_KEYS = ("features",)
 WORD_KEYS = ("last_hidden_state", "token")  # the second: TVSum's
 SENTENCE_KEYS = ("pooler_output", "text")
 KEYS = {*VIDEO_KEYS, *WORD_KEYS, *SENTENCE_KEYS}
+AGAIN = "extract it again"
 
 
 def normalise_rows(rows: np.ndarray) -> np.ndarray:
@@ -100,21 +101,23 @@ def read_text(path: Path) -> tuple[np.ndarray | None, np.ndarray]:
         return None, words
     rows = np.atleast_2d(file.get(SENTENCE_KEYS))
     if len(rows) != 1:
-        raise RdmfError(f"holds {len(rows)} sentence rows, not one", path)
+        raise RdmfError(f"holds {len(rows)} sentence rows, not one", path, AGAIN)
     return _checked(rows, "the sentence", path)[0], words
 
 
 def _checked(rows: np.ndarray, what: str, path: Path) -> np.ndarray:
     if rows.ndim != 2 or rows.dtype.kind not in "fiu":
-        raise RdmfError(f"{what}: a {rows.dtype} array of shape {rows.shape}, not rows", path)
+        found = f"a {rows.dtype} array of shape {rows.shape}"
+        raise RdmfError(f"{what}: {found}, not rows", path, AGAIN)
     if not rows.size:
-        raise RdmfError(f"{what}: there are none, the array is empty {rows.shape}", path)
+        found = f"there are none, the array is empty {rows.shape}"
+        raise RdmfError(f"{what}: {found}", path, AGAIN)
     if rows.dtype != np.float16:
         with np.errstate(over="ignore"):  # what overflows is infinite, and said below
             rows = rows.astype(np.float32)
     if not np.isfinite(rows).all():
         row = int(np.argwhere(~np.isfinite(rows))[0][0])
-        raise RdmfError(f"{what}: row {row} holds NaN or infinity", path, "extract it again")
+        raise RdmfError(f"{what}: row {row} holds NaN or infinity", path, AGAIN)
     return rows
 
 
@@ -132,7 +135,7 @@ class _Arrays:
         for key in (*keys, ""):
             if key in self.by_key:
                 return self.by_key[key]
-        raise RdmfError(f"this feature file has no array named `{keys[0]}`", self.path)
+        raise RdmfError(f"this feature file has no array named `{keys[0]}`", self.path, AGAIN)
 
 
 def _read_arrays(path: Path) -> _Arrays:
@@ -143,6 +146,6 @@ def _read_arrays(path: Path) -> _Arrays:
                 return _Arrays({"": loaded}, path)
             return _Arrays({key: loaded[key] for key in loaded.files if key in KEYS}, path)
     except FileNotFoundError as error:
-        raise RdmfError("there is no such feature file", path) from error
+        raise RdmfError("there is no such feature file", path, "extract it") from error
     except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
-        raise RdmfError(f"this feature file cannot be read ({error})", path) from error
+        raise RdmfError(f"this feature file cannot be read ({error})", path, AGAIN) from error

@@ -25,7 +25,8 @@ def content_fingerprint(path: Path) -> str:
                 file.seek(start)
                 digest.update(file.read(count))
     except OSError as error:
-        raise RdmfError(f"the file cannot be read ({error.strerror})", path) from error
+        what = f"the file cannot be read ({error.strerror})"
+        raise RdmfError(what, path, "check its name, and that you may read it") from error
     return digest.hexdigest()
 
 

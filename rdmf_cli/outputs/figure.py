@@ -182,4 +182,5 @@ def _save(figure: Figure, path: Path) -> None:
             warnings.filterwarnings("ignore", message="Glyph")  # a script its font lacks
             figure.savefig(path, metadata=metadata)
     except OSError as error:
-        raise RdmfError(f"cannot write the figure ({error.strerror})", path) from error
+        what = f"cannot write the figure ({error.strerror})"
+        raise RdmfError(what, path, "choose another file") from error

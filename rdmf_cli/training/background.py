@@ -18,6 +18,7 @@ from rdmf_cli.errors import RdmfError
 from rdmf_cli.features.files import SENTENCE_KEYS, normalise_rows
 
 FILE = "background.npz"
+TODO = f"write {SENTENCE_KEYS[0]} (N, S), or remove it"
 
 Rows = npt.NDArray[np.float32]
 
@@ -40,7 +41,8 @@ def _read(path: Path) -> np.ndarray:
             rows = file[SENTENCE_KEYS[0]]
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         what = f"no rows of background sentences can be read from it ({error})"
-        raise RdmfError(what, path, f"write {SENTENCE_KEYS[0]} (N, S), or remove it") from error
+        raise RdmfError(what, path, TODO) from error
     if rows.ndim != 2 or not rows.size or not np.isfinite(rows).all():
-        raise RdmfError(f"background sentences of shape {rows.shape}, not finite rows", path)
+        what = f"background sentences of shape {rows.shape}, not finite rows"
+        raise RdmfError(what, path, TODO)
     return rows

@@ -73,7 +73,8 @@ def _version(path: str) -> tuple[int, int]:
     try:
         text = subprocess.run([path, "-version"], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
-        raise RdmfError(f"this ffmpeg program does not run ({error})", path) from error
+        todo = "install another, or decode with --decoder pyav"
+        raise RdmfError(f"this ffmpeg program does not run ({error})", path, todo) from error
     found = re.match(r"ffmpeg version n?(\d+)\.(\d+)", text)
     return (int(found[1]), int(found[2])) if found else (99, 0)
 
@@ -89,7 +90,8 @@ def scan(path: Path) -> Scan:
         )
     picture, log = _run(_first_picture(path, program), program)
     if not picture:
-        raise RdmfError(f"ffmpeg cannot decode its video ({_last_error(log)})", path)
+        what = f"ffmpeg cannot decode its video ({_last_error(log)})"
+        raise RdmfError(what, path, "try --decoder pyav, or convert the file")
     height, width = _read_ppm(BytesIO(picture)).shape[:2]  # type: ignore[union-attr]
     size = width, height
     return Scan("ffmpeg", _info(path, timeline, log, *size), timeline, Orientation(), size, size)
@@ -280,7 +282,8 @@ def _selected(scan: Scan, wanted: np.ndarray, output: IO[bytes], log: _Log) -> I
         try:
             pts = log.times.get(timeout=LOG_LAGS_SECONDS)
         except Empty:
-            raise RdmfError("ffmpeg does not say which frames it gives", scan.info.path) from None
+            what = "ffmpeg does not say which frames it gives"
+            raise RdmfError(what, scan.info.path, "decode with --decoder pyav") from None
         if scan.timeline.ordered:
             pts = next(in_order)
         log.tally.frames_decoded += 1
