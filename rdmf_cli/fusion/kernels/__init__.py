@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from rdmf_cli.errors import RdmfError
-from rdmf_cli.fusion.kernels import interleaved, tiled
+from rdmf_cli.fusion.kernels import tiled
 from rdmf_cli.fusion.operators import Chain
 from rdmf_cli.fusion.reaction import Drive, Fields, StepRates
 from rdmf_cli.fusion.steppers import STEPPERS
@@ -64,11 +64,6 @@ def _plain(fields: Fields, drive: Drive, rates: StepRates, chain: Chain, steps: 
     return fields
 
 
-def _tiles(fields: Fields, drive: Drive, rates: StepRates, chain: Chain, steps: int) -> Fields:
-    (link,), (dilation,) = chain.links, chain.dilations
-    return Fields(*tiled.evolve(*fields, *drive, rates, link, steps, dilation))
-
-
 def _gpu_tiles(fields: Fields, drive: Drive, rates: StepRates, chain: Chain, steps: int) -> Fields:
     from rdmf_cli.fusion.kernels import tiled_triton
 
@@ -79,11 +74,12 @@ def _gpu_tiles(fields: Fields, drive: Drive, rates: StepRates, chain: Chain, ste
 def _tiled(
     fields: Fields, drive: Drive, rates: StepRates, groups: Sequence[Group], steps: int
 ) -> Fields:
-    """Group by group, or, where the fields are so small that calls cost most, all at once."""
-    if len(groups) == 1 or fields.v.numel() > interleaved.CELLS:
-        return _one_by_one(_tiles)(fields, drive, rates, groups, steps)
-    links = [(group.channels, group.dilation, group.link) for group in groups]
-    return Fields(*interleaved.evolve(*fields, *drive, rates, links, steps))
+    links = [(_width(group.channels), group.dilation, group.link) for group in groups]
+    return Fields(*tiled.evolve(*fields, *drive, rates, links, steps))
+
+
+def _width(channels: slice) -> int:
+    return channels.stop - channels.start
 
 
 BACKENDS: dict[str, Backend] = {

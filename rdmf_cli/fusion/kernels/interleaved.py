@@ -1,46 +1,166 @@
-"""Groups of different dilations in one run of the tiles, for small fields.
+"""All clips of all channels as one long chain, the strip: the layout the tiles work on.
 
 A chain of dilation d is d interleaved chains that never meet. Written one after another (clips 0,
-d, 2 d, …, then 1, 1 + d, …) they are ONE chain of dilation 1 whose edges between them weigh 0. So
-all groups become chains of dilation 1 over the same number of clips, and step together: a quarter
-of the operations for four groups, which is what counts at 75 clips.
+d, 2 d, …, then 1, 1 + d, …) they are ONE chain of dilation 1 whose edges between them weigh 0. The
+same holds for the videos of a batch, and for channels, taken some at a time. So fields (B, C, L),
+whatever the dilations of their channels, become rows of a strip (R, c): a block of rows for every
+c channels, in it the videos, in a video its interleaved chains. A row's neighbour is the next row,
+N steps see N rows to each side, and the flux over all edges is one operation on adjacent memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import gcd
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from rdmf_cli.fusion.kernels import tiled
+COLUMNS = 64  # most channels in a row: wide rows are quicker to collect, narrow tiles longer
+KEPT = 2**18  # rows of the longest strip whose order is kept for the next call
 
-CELLS = 4 * tiled.CELLS  # fields above this size gain nothing: operations cost more than calls
-
-Links = Sequence[tuple[slice, int, Tensor | None]]
-"""Channels, dilation and edge weights (B or 1, 1, L - d) of every group."""
+Layout = tuple[tuple[int, int], ...]
+"""(channels, dilation) of every group, in order."""
 
 
-def evolve(
-    u: Tensor, v: Tensor, u0: Tensor, r: Tensor, rates: Any, groups: Links, steps: int
-) -> tuple[Tensor, Tensor]:
-    """Fields (B, C, L) after all steps; rates (C, 1)."""
-    orders = [_order(v.shape[-1], dilation) for _, dilation, _ in groups]
-    widths = [channels.stop - channels.start for channels, _, _ in groups]
-    there = _rows(orders, widths)
-    back = _rows([order.argsort() for order in orders], widths)
-    link = torch.cat(
-        [
-            _link(order, dilation, weights, v).expand(v.shape[0], width, -1)
-            for order, width, (_, dilation, weights) in zip(orders, widths, groups, strict=True)
-        ],
-        1,
-    )
-    u, v, u0, r = torch.stack([u, v, u0, r]).take_along_dim(there, -1)
-    after = torch.stack(tiled.evolve(u, v, u0, r, rates, link, steps, 1))
-    new_u, new_v = after.take_along_dim(back, -1)
-    return new_u, new_v
+class Window(NamedTuple):
+    """A tile of the strip with its halo; `core` is the tile within the window's rows."""
+
+    rows: slice
+    core: slice
+    blocks: slice
+
+    @property
+    def own(self) -> slice:
+        """The tile's rows in the strip."""
+        return slice(self.rows.start + self.core.start, self.rows.start + self.core.stop)
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Which clip and channels every row of the strip holds.
+
+    there:  (R,) the row of the fields, seen as (B L C/c, c), that comes to each row of the strip.
+    back:   (R,) the way back.
+    joined: (R,) 1 where a row's chain goes on in the next row, 0 where it ends.
+    """
+
+    shape: tuple[int, int, int]  # B, C, L
+    layout: Layout
+    columns: int
+    there: Tensor
+    back: Tensor
+    joined: Tensor
+
+    @property
+    def rows(self) -> int:
+        return len(self.there)
+
+    @property
+    def blocks(self) -> int:
+        """C / c."""
+        return self.shape[1] // self.columns
+
+    def flat(self, x: Tensor) -> Tensor:
+        """Fields (B, C, L) as rows (B L C/c, c); a view where clips lie apart in memory."""
+        return x.transpose(1, 2).reshape(-1, self.columns)
+
+    def fields(self, strips: Sequence[Tensor]) -> list[Tensor]:
+        """Rows of the strip, (R, c) each, as fields (B, C, L). What was in `strips` is lost: their
+        memory serves the fields, as new memory costs more than the copy."""
+        B, C, L = self.shape
+        found, free = [], torch.empty_like(strips[0])
+        for rows in strips:
+            torch.index_select(rows, 0, self.back, out=free)
+            found.append(free.view(B, L, C).transpose(1, 2))
+            free = rows
+        return found
+
+    def links(self, weights: Sequence[Tensor | None], like: Tensor) -> Tensor:
+        """(R,) weight of every row's edge to the next; weights (B or 1, 1, L - d) by group."""
+        joined = self.joined.to(like.dtype)
+        if all(own is None for own in weights):
+            return joined
+        B, _, L = self.shape
+        parts = []
+        for (channels, dilation), own in zip(self.layout, weights, strict=True):
+            once = _edges(own, L, dilation, like).expand(B, L).reshape(-1)
+            parts.append(once.repeat(channels // self.columns))
+        return torch.cat(parts) * joined
+
+    def windows(self, cells: int, halo: int) -> Iterator[Window]:
+        """Tiles of about so many cells (rows x columns), in order."""
+        per_block = self.shape[0] * self.shape[2]
+        together = cells // (per_block * self.columns)
+        if not together:
+            for block in range(self.blocks):
+                yield from self._cut(block, cells, halo)
+            return
+        for a, b in _spans(self.blocks, together):
+            rows = slice(a * per_block, b * per_block)
+            yield Window(rows, slice(0, rows.stop - rows.start), slice(a, b))
+
+    def _cut(self, block: int, cells: int, halo: int) -> Iterator[Window]:
+        """A block in tiles: whole videos where they fit, else rows with a halo."""
+        B, _, L = self.shape
+        first = block * B * L
+        bounds = _bounds(L, self._dilation(block))
+        rows = max(cells // self.columns, 1)
+        most, unit = (rows // L, L) if rows >= L else (max(rows - 2 * halo, 2 * halo, 1), 1)
+        for a, b in _spans(B * L // unit, most):
+            start, stop = first + a * unit, first + b * unit
+            low = max(start - halo, start - _since(bounds, (start - first) % L))
+            high = min(stop + halo, stop - 1 + _until(bounds, (stop - 1 - first) % L))
+            yield Window(slice(low, high), slice(start - low, stop - low), slice(block, block + 1))
+
+    def _dilation(self, block: int) -> int:
+        channel = block * self.columns
+        for channels, dilation in self.layout:
+            if channel < channels:
+                return dilation
+            channel -= channels
+        raise IndexError(block)
+
+
+def strip(shape: Sequence[int], layout: Layout, widest: int = COLUMNS) -> Strip:
+    """The strip of fields (B, C, L), its rows at most so wide; short ones are made once."""
+    B, C, L = shape
+    columns = _columns(layout, min(widest, COLUMNS))
+    make = _kept if B * L * C // columns <= KEPT else _made
+    return make((B, C, L), layout, columns)
+
+
+def _made(shape: tuple[int, int, int], layout: Layout, columns: int) -> Strip:
+    B, C, L = shape
+    blocks = C // columns
+    video = L * torch.arange(B)[:, None]
+    there, joined, block = [], [], 0
+    for channels, dilation in layout:
+        order = _order(L, dilation)
+        own = torch.arange(block, block + channels // columns)
+        there.append((((video + order) * blocks).reshape(-1) + own[:, None]).reshape(-1))
+        joined.append((order + dilation < L).float().repeat(len(own) * B))
+        block += len(own)
+    rows = torch.cat(there)
+    back = torch.empty_like(rows)
+    back[rows] = torch.arange(len(rows))
+    return Strip(shape, layout, columns, rows, back, torch.cat(joined))
+
+
+@lru_cache(maxsize=16)
+def _kept(shape: tuple[int, int, int], layout: Layout, columns: int) -> Strip:
+    with torch.inference_mode(False):  # or the next call could not train with it
+        return _made(shape, layout, columns)
+
+
+def _columns(layout: Layout, widest: int) -> int:
+    """The most channels that rows of one width for all groups can hold."""
+    common = gcd(*(channels for channels, _ in layout))
+    return max((c for c in range(1, min(widest, common) + 1) if common % c == 0), default=1)
 
 
 def _order(length: int, dilation: int) -> Tensor:
@@ -49,19 +169,32 @@ def _order(length: int, dilation: int) -> Tensor:
     return torch.cat([clips[start::dilation] for start in range(dilation)])
 
 
-def _rows(orders: list[Tensor], widths: list[int]) -> Tensor:
-    """One order per channel, (1, 1, C, L), for stacked fields."""
-    rows = [order.expand(width, -1) for order, width in zip(orders, widths, strict=True)]
-    return torch.cat(rows)[None, None]
+def _bounds(length: int, dilation: int) -> list[int]:
+    """Where the interleaved chains of a video start, and the end."""
+    longer, short = length % dilation, length // dilation
+    return [n * short + min(n, longer) for n in range(dilation)] + [length]
 
 
-def _link(order: Tensor, dilation: int, weights: Tensor | None, v: Tensor) -> Tensor:
-    """Weights (B or 1, 1, L - 1) of the edges between clips that are now neighbours."""
-    left, right = order[:-1], order[1:]
-    joined = right == left + dilation
-    if weights is None:
-        return joined.to(v.dtype)[None, None]
-    first = left.clamp(max=max(weights.shape[-1] - 1, 0))
-    if not weights.shape[-1]:
-        return torch.zeros(1, 1, len(left), dtype=v.dtype)
-    return weights[..., first] * joined
+def _since(bounds: list[int], row: int) -> int:
+    """Rows of the same chain before this one."""
+    return row - bounds[bisect_right(bounds, row) - 1]
+
+
+def _until(bounds: list[int], row: int) -> int:
+    """Rows of the same chain from this one on."""
+    return bounds[bisect_right(bounds, row)] - row
+
+
+def _edges(weights: Tensor | None, length: int, dilation: int, like: Tensor) -> Tensor:
+    """(B or 1, L) weight of every clip's longer edge, in the strip's order; anything at ends."""
+    if weights is None or not weights.shape[-1]:
+        return like.new_ones(1, length)
+    left = _order(length, dilation).clamp(max=weights.shape[-1] - 1)
+    return weights[:, 0].index_select(-1, left)
+
+
+def _spans(count: int, most: int) -> Iterator[tuple[int, int]]:
+    """0 … count in parts of about one size, at most `most`."""
+    parts = -(-count // most)
+    for part in range(parts):
+        yield part * count // parts, (part + 1) * count // parts

@@ -1,281 +1,297 @@
 """All steps of a tile while it sits in the processor's cache: the CPU's fast path.
 
-The plain path writes every intermediate of every step to memory. Here a tile of some channels and
-clips (with the halo H that N steps can see) goes through all N steps before the next one starts,
-in place, with u and v stacked. The backward pass is written by hand: it stores the inputs only,
-recomputes a tile's states, and adds up the tile's share of the gradients, so that training needs
-memory O(L C) however many steps there are.
+The plain path writes every intermediate of every step to memory. Here a tile of the strip (see
+`interleaved`), with the rows around it that N steps can see, goes through all N steps before the
+next one starts, u and v as one array. The backward pass is written by hand: it stores the inputs
+only, recomputes a tile's steps, and adds up the tile's share of the gradients, so that training
+needs memory O(L C) however many steps there are.
+
+A tile's working memory is laid out once and used again, by the next tile and the next call: to ask
+the system for it anew takes longer than all steps of 75 clips.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+import math
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-CELLS = 32_768  # clips x channels in a tile: some ten arrays of it fit a 2 MB cache, and torch
-#                 leaves operations of this size to the calling thread
-CELLS_BACK = 16_384  # the same for the backward pass, which works on twice as many
-CLIPS = 4_096  # longest tile; above it come its two halos
+from rdmf_cli.fusion.kernels.interleaved import Strip, Window, strip
 
+GRAIN = 32_768  # numbers of an operation that torch gives to each of its threads
+THREADS = 4  # most threads a tile is made for: the memory of a tile grows with it
+SMALL = GRAIN  # cells (B C L) below which the threads' meetings cost more than they save
+KEPT_BYTES = 2**26  # working memory above this is not kept for the next call
+ALIGNED = 16  # numbers, to the start of every array in it
+TILES_KEPT = 16  # shapes of tiles that stay laid out in it
 
-class Problem(NamedTuple):
-    """What one launch needs; per-channel numbers are (C, 1)."""
-
-    f_u0: Tensor  # (B, C, L) f times u0: what the feed adds
-    rho: Tensor  # (B, C, L) r dt
-    link: Tensor | None  # (B or 1, C or 1, L - d) edge weights
-    a: Tensor  # (2, 1, C, 1) diffusion of u and of v
-    held: Tensor  # (C, 1) 1 + f
-    kept: Tensor  # (C, 1) 1 / (1 + kappa)
-    steps: int
-    dilation: int
-
-    @property
-    def halo(self) -> int:
-        return self.steps * self.dilation
-
-    def part(self, window: Window) -> Problem:
-        c = window.channels
-        return self._replace(
-            f_u0=self.f_u0[window.outer()].contiguous(),  # used in every step
-            rho=self.rho[window.outer()].contiguous(),
-            link=None if self.link is None else window.edges(self.link, self.dilation),
-            a=self.a[:, :, c],
-            held=self.held[c],
-            kept=self.kept[c],
-        )
-
-    @property
-    def conductance(self) -> Tensor:
-        """How much of a difference flows over an edge in a step, for u and for v."""
-        return self.a if self.link is None else self.a * self.link
-
-
-class Window(NamedTuple):
-    """A tile with its halo, and where in it the tile lies."""
-
-    batch: slice
-    channels: slice
-    clips: slice
-    core: slice  # within the window
-
-    def outer(self) -> tuple[Any, ...]:
-        return ..., self.batch, self.channels, self.clips
-
-    def inner(self) -> tuple[Any, ...]:
-        start = self.clips.start
-        core = slice(start + self.core.start, start + self.core.stop)
-        return ..., self.batch, self.channels, core
-
-    def edges(self, link: Tensor, dilation: int) -> Tensor:
-        batch = self.batch if link.shape[0] > 1 else slice(None)
-        channels = self.channels if link.shape[1] > 1 else slice(None)
-        stop = max(self.clips.stop - dilation, self.clips.start)
-        return link[batch, channels, self.clips.start : stop]
-
-
-class _Evolve(torch.autograd.Function):
-    """(u and v stacked, f u0, rho, a, held, kept) -> u and v after all steps."""
-
-    @staticmethod
-    def forward(  # type: ignore[override]
-        ctx: Any,
-        w: Tensor,
-        f_u0: Tensor,
-        rho: Tensor,
-        a: Tensor,
-        held: Tensor,
-        kept: Tensor,
-        link: Tensor | None,
-        steps: int,
-        dilation: int,
-    ) -> Tensor:
-        ctx.save_for_backward(w, f_u0, rho, a, held, kept, link)
-        ctx.steps, ctx.dilation = steps, dilation
-        problem = Problem(f_u0, rho, link, a, held, kept, steps, dilation)
-        out = torch.empty_like(w)
-
-        def run(window: Window) -> None:
-            tile = w[window.outer()].clone(memory_format=torch.contiguous_format)
-            stepper = _Stepper(tile, problem.part(window))
-            for _ in range(steps):
-                stepper.step()
-            out[window.inner()] = tile[..., window.core]
-
-        _for_each(run, w.shape[1:], problem.halo, CELLS)
-        return out
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        w, f_u0, rho, a, held, kept, link = ctx.saved_tensors
-        problem = Problem(f_u0, rho, link, a, held, kept, ctx.steps, ctx.dilation)
-        into = [torch.zeros_like(x) for x in (w, f_u0, rho)]
-
-        def run(window: Window) -> list[Tensor]:
-            part = problem.part(window)
-            g = torch.zeros(w[window.outer()].shape, dtype=w.dtype)
-            g[..., window.core] = grad[window.inner()]
-            fields, rates = _retreat(_history(w[window.outer()], part), g, part)
-            for whole, share in zip(into, fields, strict=True):
-                whole[window.outer()] += share
-            return rates
-
-        rates = [torch.zeros_like(x) for x in (a, held, kept)]
-        for window, shares in _for_each(run, w.shape[1:], problem.halo, CELLS_BACK):
-            for whole, share in zip(rates, shares, strict=True):
-                whole[..., window.channels, :] += share
-        return *into, *rates, None, None, None
-
-
-class _Edges:
-    """All edges of a field w (..., l), with working memory (..., l - d) for what flows there."""
-
-    def __init__(self, w: Tensor, dilation: int):
-        self.left = w[..., : max(w.shape[-1] - dilation, 0)]
-        self.right = w[..., dilation:]
-        self.difference = torch.empty_like(self.right, memory_format=torch.contiguous_format)
-        self.flux = torch.empty_like(self.difference)
-
-    def diffuse(self, conductance: Tensor) -> Tensor:
-        """Moves over every edge its flux, in place; returns the differences that drove it."""
-        difference = torch.sub(self.right, self.left, out=self.difference)
-        flux = torch.mul(difference, conductance, out=self.flux)
-        self.left.add_(flux)
-        self.right.sub_(flux)
-        return difference
-
-
-class _Stepper:
-    """Steps a tile w (2, b, c, l) in place; its working memory and views are made once."""
-
-    def __init__(self, w: Tensor, p: Problem):
-        self.p, self.w, self.conductance = p, w, p.conductance
-        self.u, self.v = w
-        self.edges = _Edges(w, p.dilation)
-        self.pull, self.room = torch.empty_like(w)  # rho v²; anything
-
-    def diffuse(self) -> Tensor:
-        return self.edges.diffuse(self.conductance)
-
-    def step(self) -> None:
-        u, v, p = self.u, self.v, self.p
-        self.diffuse()
-        pull = torch.mul(v, v, out=self.pull).mul_(p.rho)
-        u.add_(p.f_u0).div_(torch.add(pull, p.held, out=self.room))
-        v.addcmul_(pull, u).mul_(p.kept)
-
-
-def _history(w: Tensor, p: Problem) -> Tensor:
-    """All states, (steps + 1, 2, b, c, l)."""
-    states = w.new_empty((p.steps + 1, *w.shape))
-    states[0] = w
-    stepper = _Stepper(states[0].clone(), p)
-    for after in states[1:]:
-        stepper.step()
-        after.copy_(stepper.w)
-    return states
-
-
-def _retreat(states: Tensor, g: Tensor, p: Problem) -> tuple[list[Tensor], list[Tensor]]:
-    """The adjoint of all steps over one window, for the gradient g that enters at its tile.
-
-    Steps are linear in that gradient, so the shares of all tiles add up to the whole. Away from
-    the tile it is zero, and reaches no further per step than the states are right.
-    Returns the gradients of w, f u0, rho, and of a, held, kept.
-    """
-    stepper, edges, (g_u, g_v) = _Stepper(torch.empty_like(g), p), _Edges(g, p.dilation), g
-    diffused, v = stepper.w, stepper.v
-    square, g_kept, feed, held, kept, rho = torch.zeros((6, *g_u.shape), dtype=g.dtype)
-    bend = torch.zeros_like(edges.flux)
-    for before, (new_u, new_v) in reversed(list(pairwise(states))):
-        # what the step computed on its way
-        diffused.copy_(before)
-        difference = stepper.diffuse()
-        pull = torch.mul(torch.mul(v, v, out=square), p.rho, out=stepper.pull)
-        # the reaction, backwards
-        torch.mul(g_v, p.kept, out=g_kept)
-        kept.addcmul_(g_kept, new_v)
-        g_u.addcmul_(pull, g_kept).div_(torch.add(pull, p.held, out=stepper.room))
-        feed.add_(g_u)
-        held.addcmul_(g_u, new_u)
-        g_pull = torch.sub(g_kept, g_u, out=stepper.room).mul_(new_u)
-        rho.addcmul_(g_pull, square)
-        torch.addcmul(g_kept, g_pull.mul_(p.rho), v, value=2.0, out=g_v)
-        # diffusion is its own adjoint
-        bend.addcmul_(difference, edges.diffuse(stepper.conductance))
-    bend = bend if p.link is None else bend.mul_(p.link)
-    rates = [-_per_channel(bend)[:, None], -_per_channel(held), _per_channel(kept) / p.kept**2]
-    return [g, feed, rho], rates
-
-
-def _per_channel(x: Tensor) -> Tensor:
-    """Sums over batch and clips: (..., b, c, l) -> (..., c, 1)."""
-    return x.sum(-1, keepdim=True).sum(-3)
-
-
-def _for_each(
-    run: Callable[[Window], Any], shape: torch.Size, halo: int, cells: int
-) -> list[tuple[Window, Any]]:
-    """Runs every tile. Lanes (the tiles of some channels) run side by side, a lane in order."""
-    lanes = list(_lanes(shape, halo, cells))
-    quiet = torch.inference_mode if torch.is_inference_mode_enabled() else torch.no_grad
-
-    def lane(windows: list[Window]) -> list[tuple[Window, Any]]:
-        with quiet():  # of the calling thread's modes a worker knows nothing
-            return [(window, run(window)) for window in windows]
-
-    workers = min(torch.get_num_threads(), len(lanes))
-    if workers <= 1:
-        return [share for windows in lanes for share in lane(windows)]
-    with ThreadPoolExecutor(workers) as pool:
-        return [share for shares in pool.map(lane, lanes) for share in shares]
-
-
-def _lanes(shape: torch.Size, halo: int, cells: int) -> Iterator[list[Window]]:
-    B, C, L = shape
-    length = min(L, max(CLIPS, 4 * halo)) or 1
-    width = min(L, length + 2 * halo) or 1
-    channels = max(1, min(C, cells // width))
-    batch = max(1, min(B, cells // (width * C))) if channels == C else 1
-    for b in range(0, B, batch):
-        for c in range(0, C, channels):
-            rows = slice(b, min(b + batch, B)), slice(c, min(c + channels, C))
-            yield [Window(*rows, *_span(i, length, halo, L)) for i in range(0, L, length)]
-
-
-def _span(start: int, length: int, halo: int, L: int) -> tuple[slice, slice]:
-    """A tile's clips with halo, and the tile within them."""
-    stop = min(start + length, L)
-    first, last = max(start - halo, 0), min(stop + halo, L)
-    return slice(first, last), slice(start - first, stop - first)
+Links = Sequence[tuple[int, int, Tensor | None]]
+"""Channels, dilation and edge weights (B or 1, 1, L - d) of every group, in order."""
 
 
 def evolve(
-    u: Tensor,
-    v: Tensor,
-    u0: Tensor,
-    r: Tensor,
-    rates: Any,
-    link: Tensor | None,
-    steps: int,
-    dilation: int,
+    u: Tensor, v: Tensor, u0: Tensor, r: Tensor, rates: Any, groups: Links, steps: int
 ) -> tuple[Tensor, Tensor]:
-    """Fields (B, C, L) after all steps; rates (C, 1), link (B or 1, C or 1, L - d) or None."""
-    out = _Evolve.apply(
-        torch.stack([u, v]),
-        rates.f * u0,
-        rates.dt * r,
-        torch.stack([rates.a_u, rates.a_v])[:, None],
-        1.0 + rates.f,
-        1.0 / (1.0 + rates.kappa),
-        link,
-        steps,
-        dilation,
-    )
-    return out[0], out[1]
+    """Finite fields (B, C, L) after all steps; rates (C, 1)."""
+    if not steps or not v.numel():
+        return u, v
+    layout = tuple((channels, dilation) for channels, dilation, _ in groups)
+    plan = strip(v.shape, layout, widest=GRAIN // (8 * steps))  # a small tile is four halos long
+    with torch.no_grad():
+        link = plan.links([weights for _, _, weights in groups], v)
+    return _Evolve.apply(u, v, u0, r, *rates, link, plan, steps)
+
+
+def tile_cells(fields: int, bytes_each: int) -> int:
+    """Rows x columns of a tile of so many cells in all, that take so many bytes each to work on.
+
+    For large fields as many as keep torch's threads busy, within the memory that is kept; for small
+    ones so few that operations on u and v together, twice as many numbers, are left to the calling
+    thread.
+    """
+    small, large = GRAIN // 2, GRAIN * min(torch.get_num_threads(), THREADS)
+    return small if fields < SMALL else max(small, min(large, KEPT_BYTES // bytes_each))
+
+
+class Problem(NamedTuple):
+    """What one launch needs."""
+
+    fields: list[Tensor]  # u, v, u0, r as rows (B L C/c, c) in the videos' order
+    rates: Tensor  # (6, C/c, c) a_u, a_v, f, dt, 1 + f, 1 / (1 + kappa)
+    link: Tensor  # (R,) weight of every row's edge to the next
+    strip: Strip
+    steps: int
+
+    @classmethod
+    def of(cls, tensors: Sequence[Tensor], plan: Strip, steps: int) -> Problem:
+        """tensors: u, v, u0, r (B, C, L), a_u, a_v, f, kappa, dt (C, 1), link (R,)."""
+        *fields, a_u, a_v, f, kappa, dt, link = tensors
+        table = torch.stack([a_u, a_v, f, dt, 1.0 + f, 1.0 / (1.0 + kappa)])
+        rows = [plan.flat(x) for x in fields]
+        return cls(rows, table.view(6, plan.blocks, plan.columns), link, plan, steps)
+
+    def windows(self, slots: int) -> Iterator[Window]:
+        cells, bytes_each = self.fields[0].numel(), _Tile.numbers(slots) * self.link.itemsize
+        return self.strip.windows(tile_cells(cells, bytes_each), self.steps)
+
+    def tile(self, window: Window, slots: int) -> _Tile:
+        """The calling thread's memory, with the window's fields; valid until the next one."""
+        rows = window.rows.stop - window.rows.start
+        tile = _memory.tile(self.link.dtype, rows, self.strip.columns, slots)
+        tile.load(self, window)
+        return tile
+
+
+class _Evolve(torch.autograd.Function):
+    """(u, v, u0, r, a_u, a_v, f, kappa, dt, link, strip, steps) -> u and v after all steps."""
+
+    @staticmethod
+    def forward(ctx: Any, *given: Any) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        tensors, (plan, steps) = given[:10], given[10:]
+        ctx.save_for_backward(*tensors)
+        ctx.plan, ctx.steps = plan, steps
+        ctx.set_materialize_grads(False)
+        p = Problem.of(tensors, plan, steps)
+        after = [p.link.new_empty(plan.rows, plan.columns) for _ in range(2)]
+        for window in p.windows(slots=1):
+            tile = p.tile(window, slots=1)
+            tile.advance(steps)
+            for whole, own in zip(after, tile.slots[0].after.rows, strict=True):
+                whole[window.own] = own[window.core]
+        _memory.tidy()
+        u, v = plan.fields(after)
+        return u, v
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        p = Problem.of(ctx.saved_tensors, ctx.plan, ctx.steps)
+        entering = [None if g is None else p.strip.flat(g) for g in grads]
+        into = [p.link.new_zeros(p.strip.rows, p.strip.columns) for _ in range(4)]
+        rates = p.rates.new_zeros(5, *p.rates.shape[1:])
+        for window in p.windows(slots=p.steps):
+            tile = p.tile(window, slots=p.steps)
+            tile.advance(p.steps)
+            tile.enter(entering, p.strip.there, window)
+            tile.retreat()
+            for whole, share in zip(into, tile.gradients(), strict=True):
+                whole[window.rows] += share
+            rates[:, window.blocks] += tile.rate_gradients(window)
+        _memory.tidy()
+        return *p.strip.fields(into), *rates.view(5, -1, 1), None, None, None
+
+
+class _State:
+    """Views of u and v (2, (n + 1) c). Below the last row lies one more, so that every row has an
+    edge to the next."""
+
+    def __init__(self, w: Tensor, rows: int, columns: int):
+        self.both = self.upper = w[:, : rows * columns]
+        self.lower = w[:, columns:]
+        self.u, self.v = self.both
+        self.rows = self.both.view(2, rows, columns)
+
+
+class _Slot(NamedTuple):
+    """What a step leaves to its adjoint."""
+
+    difference: Tensor  # (2, n c) over every edge
+    diffused: _State
+    pull: Tensor  # (n c,) rho v²
+    held: Tensor  # (n c,) 1 + f + rho v²
+    after: _State
+
+
+class _Tile:
+    """Working memory for windows of n rows, and the steps there and back. Arrays are flat."""
+
+    def __init__(self, take: Callable[..., Tensor], rows: int, columns: int, slots: int):
+        n = rows * columns
+        self.shape = rows, columns
+        states = take(2 * slots + 2, 2, n + columns)
+        self.spare = states[..., n:]
+        self.start, self.g, *of_slots = (_State(w, rows, columns) for w in states)
+        scratch = zip(take(slots, 2, n), take(slots, 2, n), strict=True)
+        self.slots = [
+            _Slot(difference, diffused, pull, held, after)
+            for (difference, (pull, held)), diffused, after in zip(
+                scratch, of_slots[::2], of_slots[1::2], strict=True
+            )
+        ]
+        self.drive, self.rates, self.conductance = take(2, n), take(6, n), take(2, n)
+        self.f_u0_and_rho, self.flux, self.room = take(2, n), take(2, n), take(n)
+        self.link, self.sums = take(rows, 1), take(6, n)
+        self.drive_rows, self.rate_rows, self.sum_rows, self.conductance_rows = (
+            x.view(-1, rows, columns) for x in (self.drive, self.rates, self.sums, self.conductance)
+        )
+
+    @staticmethod
+    def numbers(slots: int) -> int:
+        """How many numbers it takes for every cell."""
+        return 8 * slots + 26
+
+    def load(self, p: Problem, window: Window) -> None:
+        """The fields and rates of a window."""
+        there = p.strip.there[window.rows]
+        into = (*self.start.rows, *self.drive_rows)
+        for field, own in zip(p.fields, into, strict=True):
+            torch.index_select(field, 0, there, out=own)
+        rates = p.rates[:, window.blocks, None]
+        self.rates.view(6, rates.shape[1], -1, rates.shape[3]).copy_(rates)
+        self.link[:, 0] = p.link[window.rows]
+        self.link[-1] = 0.0  # what lies beyond the window does not reach the tile
+        torch.mul(self.rate_rows[:2], self.link, out=self.conductance_rows)
+        torch.mul(self.drive, self.rates[2:4], out=self.f_u0_and_rho)
+        self.spare.zero_()
+
+    def advance(self, steps: int) -> None:
+        """All steps, each into the next slot; over the first again where there are no more."""
+        before, room = self.start, self.room
+        (f_u0, rho), (one_f, kept) = self.f_u0_and_rho, self.rates[4:]
+        for n in range(steps):
+            difference, diffused, pull, held, after = self.slots[n % len(self.slots)]
+            torch.sub(before.lower, before.upper, out=difference)
+            flux = torch.mul(difference, self.conductance, out=self.flux)
+            torch.add(before.upper, flux, out=diffused.upper)
+            diffused.lower.sub_(flux)
+            u, v = diffused.u, diffused.v
+            torch.mul(v, v, out=pull).mul_(rho)
+            torch.add(pull, one_f, out=held)
+            torch.div(u.add_(f_u0), held, out=after.u)
+            torch.mul(torch.addcmul(v, pull, after.u, out=room), kept, out=after.v)
+            before = after
+
+    def enter(self, grads: list[Tensor | None], there: Tensor, window: Window) -> None:
+        """The gradient that arrives at the tile; its halo has none."""
+        whole = window.core == slice(0, self.shape[0])
+        own = there[window.own]
+        for grad, into in zip(grads, self.g.rows, strict=True):
+            if grad is None or not whole:
+                into.zero_()
+            if grad is not None:
+                torch.index_select(grad, 0, own, out=into[window.core])
+
+    def retreat(self) -> None:
+        """The adjoint of all steps, last to first.
+
+        Steps are linear in the gradient, so the shares of all tiles add up to the whole. Away from
+        the tile it is zero, and reaches no further per step than the states are right.
+        """
+        g, flux, room, rho, kept = self.g, self.flux, self.room, self.f_u0_and_rho[1], self.rates[5]
+        (g_feed, g_rho), products, bends = self.sums[:2], self.sums[2:4], self.sums[4:]
+        self.sums.zero_()
+        for difference, diffused, pull, held, after in reversed(self.slots):
+            # the reaction, backwards
+            g.u.addcmul_(pull, g.v.mul_(kept)).div_(held)
+            g_feed.add_(g.u)
+            products.addcmul_(g.both, after.both)
+            g_pull_v = torch.sub(g.v, g.u, out=room).mul_(after.u).mul_(diffused.v)
+            g_rho.addcmul_(g_pull_v, diffused.v)
+            g.v.addcmul_(g_pull_v, rho, value=2.0)
+            # diffusion is its own adjoint
+            bend = torch.sub(g.lower, g.upper, out=flux)
+            bends.addcmul_(bend, difference)
+            bend.mul_(self.conductance)
+            g.upper.add_(bend)
+            g.lower.sub_(bend)
+
+    def gradients(self) -> tuple[Tensor, ...]:
+        """Of u, v, u0, r: (n, c) each."""
+        return *self.g.rows, *(self.sum_rows[:2] * self.rate_rows[2:4])
+
+    def rate_gradients(self, window: Window) -> Tensor:
+        """Of a_u, a_v, f, kappa, dt: (5, blocks, c). To be asked for after `gradients`."""
+        of_drive, held = self.sums[:2].mul_(self.drive), self.sums[2]
+        held.sub_(of_drive[0])
+        self.sum_rows[4:] *= self.link
+        blocks = window.blocks.stop - window.blocks.start
+        _, dt, f, kappa, a_u, a_v = self.sums.view(6, blocks, -1, self.shape[1]).sum(2)
+        return torch.stack([-a_u, -a_v, -f, -kappa, dt])
+
+
+class _Memory(threading.local):
+    """A thread's working memory: one array, in which tiles of any shape are laid out."""
+
+    def __init__(self) -> None:
+        self.room: dict[torch.dtype, Tensor] = {}
+        self.tiles: dict[tuple[Any, ...], _Tile] = {}
+
+    def tile(self, dtype: torch.dtype, rows: int, columns: int, slots: int) -> _Tile:
+        key = dtype, rows, columns, slots
+        if key not in self.tiles:
+            if len(self.tiles) >= TILES_KEPT:
+                self.tiles.clear()
+            with torch.inference_mode(False):  # or training could not use it again
+                self.tiles[key] = self._lay_out(*key)
+        return self.tiles[key]
+
+    def _lay_out(self, dtype: torch.dtype, rows: int, columns: int, slots: int) -> _Tile:
+        aligning = 16 * ALIGNED  # more than it has arrays
+        free = self._room(dtype, _Tile.numbers(slots) * (rows + 1) * columns + aligning)
+
+        def take(*shape: int) -> Tensor:
+            nonlocal free
+            count = math.prod(shape)
+            own, free = free[:count].view(shape), free[-(-count // ALIGNED) * ALIGNED :]
+            return own
+
+        return _Tile(take, rows, columns, slots)
+
+    def _room(self, dtype: torch.dtype, numbers: int) -> Tensor:
+        if dtype not in self.room or len(self.room[dtype]) < numbers:
+            self.tiles.clear()  # views of the old room
+            self.room[dtype] = torch.empty(numbers, dtype=dtype)
+        return self.room[dtype]
+
+    def tidy(self) -> None:
+        """Gives back what is too much to keep."""
+        if sum(room.nbytes for room in self.room.values()) > KEPT_BYTES:
+            self.tiles.clear()
+            self.room.clear()
+
+
+_memory = _Memory()
