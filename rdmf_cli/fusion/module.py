@@ -22,13 +22,6 @@ TURING_RATIO = 16.0  # D_u / D_v of channels that start in the Turing band: 59 %
 PLAIN_RATIO = 2.0  # and of the others: Gray-Scott's usual one
 
 
-def pick_device(name: str = "auto") -> torch.device:
-    """The device named; "auto" is the GPU where torch sees one, else the CPU."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
-
-
 class LearnedRates(nn.Module):
     """Rates of C channels, each free to move only where the scheme stays positive.
 

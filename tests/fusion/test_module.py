@@ -13,7 +13,6 @@ from rdmf_cli.fusion.module import (
     LearnedRates,
     ReactionDiffusion,
     initial_rates,
-    pick_device,
     turing_distance,
 )
 
@@ -200,10 +199,8 @@ def test_the_report_covers_every_channel(fuse: ReactionDiffusion) -> None:
     }  # fmt: skip
 
 
-def test_errors_and_devices() -> None:
+def test_errors() -> None:
     with pytest.raises(RdmfError, match="2 channels for 4 dilations"):
         ReactionDiffusion(2)
     with pytest.raises(RdmfError, match="turing_share"):
         ReactionDiffusion(8, turing_share=2.0)
-    assert pick_device("cpu").type == "cpu"
-    assert pick_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
