@@ -87,7 +87,7 @@ def folder_of(runs: Path, arm: Arm, seed: int, share: float) -> Path:
 
 def trained(samples: Samples, arm: Arm, seed: int, folder: Path) -> RetrievalTask:
     """The arm's task with its trained model."""
-    options = TrainingOptions(seed=seed, device="cpu", hold_out=0)
+    options = TrainingOptions(seed=seed, device="cpu", hold_out=0, precision="float32")
     torch.manual_seed(seed)
     task = RetrievalTask(samples, arm.config, options)
     train(task, options, folder, about={"arm": arm.name})

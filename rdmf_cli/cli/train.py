@@ -101,7 +101,7 @@ def train(
         str, typer.Option("--device", help="auto, cpu, cuda, mps: where the model learns.")
     ] = TrainingOptions.device,
     precision: Annotated[
-        Precision, typer.Option("--precision", help="auto: bfloat16 where that is faster.")
+        Precision, typer.Option("--precision", help="auto: bfloat16 on GPUs, float32 elsewhere.")
     ] = Precision.auto,
     hold_out: Annotated[
         float,

@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rdmf_cli.devices import bfloat16_speed
 from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.training import state as states
 from rdmf_cli.training.averaging import Average
@@ -27,8 +26,6 @@ from rdmf_cli.training.schedule import rate_share, warm_up_steps
 from rdmf_cli.training.seeds import generator_of, seed_everything, shuffled
 from rdmf_cli.training.state import State, Weights
 from rdmf_cli.training.task import Task
-
-PAYS = 1.5  # times as fast that bfloat16 must be on a processor to be worth its rounding
 
 
 @dataclass(frozen=True)
@@ -293,11 +290,11 @@ def _deterministic(device: torch.device) -> Iterator[None]:
 
 
 def _chosen_precision(precision: str, device: torch.device) -> str:
-    """What "auto" means here. Kept in the state: it is measured, and must not change half-way."""
+    """What "auto" means here. Kept in the state: a GPU that goes on may be another."""
     if precision != "auto":
         return precision
-    pays = {"cuda": torch.cuda.is_bf16_supported, "cpu": lambda: bfloat16_speed() > PAYS}
-    return "bfloat16" if pays.get(device.type, lambda: False)() else "float32"
+    coarse = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return "bfloat16" if coarse else "float32"
 
 
 def _watchers(out: Path, state: State, interval: int, watcher: Watcher) -> Watcher:

@@ -22,7 +22,8 @@ class TrainingOptions:
     warm_up:      share of all steps in which the rate rises
     clip_norm:    longer gradients are shortened to this norm; None: never
     ema:          decay a step of the averaged weights that are scored and kept; None: no average
-    precision:    "bfloat16" runs the losses under autocast; "auto" does so where it is faster
+    precision:    "bfloat16" runs the losses under autocast; "auto" does so on GPUs that can: on a
+                  processor the same command gives the same head whichever it is
     hold_out:     share of the videos that is not learned from but chooses the epoch; 0: all are
                   learned from, and the last epoch is kept
     patience:     epochs without a better goal after which to stop; 0: never stop early
