@@ -31,7 +31,7 @@ from rdmf_cli.evaluation.predict import FromSimilarity, Head, predict
 from rdmf_cli.model.torch_head import TorchHead
 from rdmf_cli.moments import TrainingFree
 from rdmf_cli.training.loop import train
-from rdmf_cli.training.options import TrainingOptions
+from rdmf_cli.training.options import Precision, TrainingOptions
 from rdmf_cli.training.retrieval import Answered, RetrievalTask
 
 QVHIGHLIGHTS = DATASETS["qvhighlights"]
@@ -85,9 +85,11 @@ def folder_of(runs: Path, arm: Arm, seed: int, share: float) -> Path:
     return runs / f"{name}-{share:g}-{seed}"
 
 
-def trained(samples: Samples, arm: Arm, seed: int, folder: Path) -> RetrievalTask:
+def trained(
+    samples: Samples, arm: Arm, seed: int, folder: Path, precision: Precision
+) -> RetrievalTask:
     """The arm's task with its trained model."""
-    options = TrainingOptions(seed=seed, device="cpu", hold_out=0, precision="float32")
+    options = TrainingOptions(seed=seed, device="cpu", hold_out=0, precision=precision)
     torch.manual_seed(seed)
     task = RetrievalTask(samples, arm.config, options)
     train(task, options, folder, about={"arm": arm.name})
@@ -109,11 +111,12 @@ def train_all(args: argparse.Namespace) -> None:
             if (folder / "scores.json").exists():
                 continue
             begun = time.perf_counter()
-            task = trained(samples, arm, seed, folder)
+            task = trained(samples, arm, seed, folder, args.precision)
             row = {
                 "arm": arm.name,
                 "seed": seed,
                 "share": args.share,
+                "precision": args.precision,
                 "queries": len(samples),
                 "parameters": sum(x.numel() for x in task.model.parameters()),
                 "seconds": round(time.perf_counter() - begun, 1),
@@ -212,6 +215,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=1.0, help="of the training queries")
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)  # two arms at once beat one arm on two threads
