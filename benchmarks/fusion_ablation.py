@@ -213,7 +213,14 @@ def main() -> None:
     parser.add_argument("features", type=Path)
     parser.add_argument("runs", type=Path)
     parser.add_argument("--share", type=float, default=1.0, help="of the training queries")
-    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
+    parser.add_argument(
+        "--arms",
+        nargs="+",
+        metavar="ARM",
+        choices=list(ARMS),
+        default=list(ARMS),
+        help=", ".join(ARMS),
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--json", type=Path)
