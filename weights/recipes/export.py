@@ -23,7 +23,7 @@ from manifest import FACTS, list_in_manifest
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
-from towers import ImageTower, TextShape, TextTower, mean_state, start_image_tower
+from towers import ImageTower, TextShape, TextTower, load_image_tower, mean_state
 
 SIDE = 224
 SMALL = 1024  # tensors with fewer numbers stay float32
@@ -55,8 +55,9 @@ def close_gap(
             layer.weight.copy_(move.T @ layer.weight / scale)
             layer.bias.copy_(move.T @ layer.bias / scale)
         target = centre + shift * (texts.mean(0) - centre)
-        tower.direct.bias.add_(target - move.T @ centre)
-    after = F.normalize(image_rows(tower, batches.photos, which, SIDE, unit=False), dim=1).mean(0)
+        further = target - move.T @ centre
+        tower.direct.bias.add_(further)
+    after = F.normalize(images @ move + further, dim=1).mean(0)
     return {"gap_before": before, "gap_after": (after - texts.mean(0)).norm().item()}
 
 
@@ -159,10 +160,13 @@ def agreement(file: Path, module: nn.Module, example: torch.Tensor) -> float:
 # ---------------------------------------------------------------- the two files
 def export_image(args: argparse.Namespace) -> dict[str, float]:
     state = torch.load(args.work / f"image-{args.image}.pt", weights_only=True)
-    tower = start_image_tower()
-    tower.load_state_dict(state["ema"])
+    tower = load_image_tower(state["ema"])
     batches = Batches(args.work, SIDE, 0)
-    facts = close_gap(tower.eval(), batches, args.photos, args.shift, args.strength)
+    tower.eval()
+    if args.as_is:
+        facts = json.loads((args.out / "manifest.json").read_text())["metrics"]["image"]
+    else:
+        facts = close_gap(tower, batches, args.photos, args.shift, args.strength)
     torch.save(tower.state_dict(), args.work / "image-shipped.pt")
     which = Photos(args.work).of("val", "flickr8k")[:24]
     from image import plain
@@ -196,10 +200,12 @@ def main() -> None:
     parser.add_argument("--image", help="the run of image.py to ship")
     parser.add_argument("--text", help="the run of text.py to ship")
     parser.add_argument("--photos", type=int, default=3000, help="to measure the gap on")
-    # On Flickr8k val half the way halves the gap at no cost; the whole way, and the covariance,
-    # cost recall.
+    # On Flickr8k val half the way halves the gap at no cost to a head of one sentence a photograph,
+    # and costs one of all sentences 2.6 of the sum of the six recalls (294.2; a quarter of the way
+    # 1.1). The whole way, and the covariance, cost more.
     parser.add_argument("--shift", type=float, default=0.5, help="0 to 1: of the mean")
     parser.add_argument("--strength", type=float, default=0.0, help="0 to 1: of the covariance")
+    parser.add_argument("--as-is", action="store_true", help="the gap was closed before: leave it")
     parser.add_argument("--report", type=Path, help="numbers of encoder_report.py, to be listed")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()

@@ -1,6 +1,8 @@
 """Train the head of the image tower alone, to the end, on features that are computed once.
 
     python heads.py --work runs/encoder --start upper --out headed
+    python heads.py --work runs/encoder --start earlier --out final --rows photo_rows-earlier \
+                    --side 224
 
 With --blend B the body's weights are first drawn back towards those that it began with, B of the
 trained and 1 - B of the first ones (Wortsman et al. 2022): the first ones know more of the world
@@ -17,47 +19,82 @@ import argparse
 import logging
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 from data import log
-from image import ALIKE, Batches, contrast, plain, recalls, save, seen
+from image import ALIKE, Batches, plain, recalls, save, seen
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
-from towers import ImageTower, start_image_tower
+from towers import ImageTower, load_image_tower, start_image_tower
 
 BATCH = 1024
+# Photographs with captions, more often than image.py shows them: what is said of them differs more.
+WEIGHTS, OTHERS = {"flickr8k": 5.0, "coco_sample": 3.0, "stanford40": 1.2, "har15": 1.0}, 0.7
+SCALE = 60.0  # the largest: 1 / temperature
 
 
-@torch.inference_mode()
+class Pooled(nn.Module):
+    """The body of a tower alone: uint8 images (N, S, S, 3) to pooled features (N, 1280)."""
+
+    def __init__(self, tower: ImageTower):
+        super().__init__()
+        self.tower = tower
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.tower.features(images)
+
+
+def body_of(tower: ImageTower, side: int, threads: int) -> Callable[[np.ndarray], np.ndarray]:
+    """The body in ONNX Runtime: in float32, as it ships, faster than torch in bfloat16."""
+    from export import graph_of
+    from onnxruntime import InferenceSession, SessionOptions
+
+    example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
+    graph = graph_of(Pooled(tower), example, "images", ["pooled"]).SerializeToString()
+    options = SessionOptions()
+    options.intra_op_num_threads = threads
+    session = InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    return lambda images: session.run(None, {"images": images})[0]
+
+
+def seen_in(view: int, batches: Batches, i: int) -> np.ndarray:
+    """View 0 of photograph i is the plain one, view 1 its mirror image, others a camera's."""
+    pixels, side = batches.photos[i], batches.side
+    if view > 1:
+        squashed = batches.photos.rows[i].source == "flickr8k"
+        return seen(pixels, side, squashed, np.random.default_rng([view, i]))
+    return plain(pixels, side)[:, :: -1 if view else 1]
+
+
 def view_features(
-    tower: ImageTower, batches: Batches, which: list[int], view: int, file: Path
+    body: Callable[[np.ndarray], np.ndarray],
+    batches: Batches,
+    which: list[int],
+    view: int,
+    file: Path,
 ) -> torch.Tensor:
-    """Features float16 (N, 1280) of one view of each photograph; view 0 is the plain one."""
+    """Features float32 (N, 1280) of one view of each photograph."""
     if file.exists():
         return torch.from_numpy(np.load(file))
-    found = []
-    for start in range(0, len(which), 64):
-        views = []
-        for i in which[start : start + 64]:
-            rng = np.random.default_rng([view, i])
-            squashed = batches.photos.rows[i].source == "flickr8k"
-            pixels = batches.photos[i]
-            side = batches.side
-            views.append(seen(pixels, side, squashed, rng) if view else plain(pixels, side))
-        with torch.autocast("cpu", torch.bfloat16):
-            found.append(tower.features(torch.from_numpy(np.stack(views))).half())
-    features = torch.cat(found)
+    found = [
+        body(np.stack([seen_in(view, batches, i) for i in which[start : start + 16]]))
+        for start in range(0, len(which), 16)
+    ]
+    features = np.concatenate(found)
     with open(file.with_suffix(".part"), "wb") as out:
-        np.save(out, features.numpy())
+        np.save(out, features)
     os.replace(file.with_suffix(".part"), file)
     log.info("features: view %d of %d photographs", view, len(which))
-    return features
+    return torch.from_numpy(features)
 
 
 def blend(tower: ImageTower, share: float) -> None:
     """Weights of the body: `share` of the trained ones, the rest of those it began with."""
+    if share == 1:
+        return
     first = start_image_tower().state_dict()
     with torch.no_grad():
         for name, values in tower.named_parameters():
@@ -65,48 +102,119 @@ def blend(tower: ImageTower, share: float) -> None:
                 values.lerp_(first[name], 1 - share)
 
 
+class Sentences:
+    """All sentences of some photographs, and which photograph each belongs to.
+
+    Every sentence of a photograph is right, so all of them are in the batch: drawing one, as
+    image.py does, makes the others of the same photograph strangers from one step to the next.
+    """
+
+    def __init__(self, batches: Batches, chosen: list[int]):
+        own = [batches.own[i] for i in chosen]
+        self.rows = batches.text_rows[[text for texts in own for text in texts]]
+        self.means = batches.mean_rows[chosen]
+        self.owner = torch.tensor([n for n, texts in enumerate(own) for _ in texts])
+        self.share = 1 / torch.tensor([len(texts) for texts in own])[self.owner]
+
+    def mean(self, losses: torch.Tensor) -> torch.Tensor:
+        """Losses of sentences (M,): the mean over photographs of the mean over theirs."""
+        return (losses * self.share).sum() / len(self.means)
+
+
+def contrast_all(rows: torch.Tensor, said: Sentences, scale: torch.Tensor) -> torch.Tensor:
+    """Contrast both ways between unit rows (N, D) of photographs and all their sentences (M, D).
+
+    A photograph divides its belief evenly among its sentences; a sentence looks for its one
+    photograph. Sentences much like the mean of a photograph's own do not count against it.
+    """
+    each = torch.arange(len(said.owner))
+    with torch.autocast("cpu", torch.bfloat16):
+        similarity = (rows * scale) @ said.rows.T
+        alike = said.means @ said.rows.T > ALIKE
+    alike[said.owner, each] = False
+    right = similarity[said.owner, each].float()
+    # Exponentials once for both ways: the scale has a limit, so that none overflows.
+    rivals = similarity.float().exp().masked_fill(alike, 0.0)
+    to_text = rivals.sum(1).log()[said.owner] - right
+    to_image = rivals.sum(0).log() - right
+    return said.mean(to_text) + said.mean(to_image)
+
+
 def fit(
-    tower: ImageTower, views: torch.Tensor, batches: Batches, epochs: int, rate: float, drop: float
-) -> nn.Parameter:
-    """Train a new head on features (V, N, 1280) of the training photographs."""
-    tower.centre.copy_(views.mean((0, 1), dtype=torch.float32))
-    tower.spread.copy_(views[0].float().std(0).mean())
-    for layer in (tower.direct, tower.hidden, tower.out):
+    head: ImageTower, views: torch.Tensor, batches: Batches, args: argparse.Namespace, seed: int
+) -> torch.Tensor:
+    """Train the head of a new tower on features (V, N, 1280) of the training photographs.
+
+    Returns the logarithm of the scale that its contrast came to.
+    """
+    torch.manual_seed(seed)
+    for layer in (head.direct, head.hidden, head.out):
         layer.reset_parameters()
-    nn.init.zeros_(tower.out.weight)
-    head = nn.ModuleList([tower.direct, tower.hidden, tower.out])
+    nn.init.zeros_(head.out.weight)
+    layers = nn.ModuleList([head.direct, head.hidden, head.out])
     log_scale = nn.Parameter(torch.tensor(math.log(20.0)))
     optimizer = torch.optim.AdamW(
-        [{"params": head.parameters()}, {"params": [log_scale], "weight_decay": 0.0}],
-        rate,
+        [{"params": layers.parameters()}, {"params": [log_scale], "weight_decay": 0.0}],
+        args.rate,
         weight_decay=0.05,
     )
-    rng, own = np.random.default_rng(0), [batches.own[i] for i in batches.train]
-    steps = round(epochs * len(batches.train) / BATCH)
-    tower.drop.p = drop
-    tower.train()
+    weight = np.array([WEIGHTS.get(batches.photos.rows[i].source, OTHERS) for i in batches.train])
+    rng, steps = np.random.default_rng(seed), round(args.epochs * len(batches.train) / BATCH)
+    head.drop.p = args.drop
+    head.train()
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = (
-                rate * min(1, (step + 1) / 30) * (1 + math.cos(math.pi * step / steps)) / 2
+                args.rate * min(1, (step + 1) / 30) * (1 + math.cos(math.pi * step / steps)) / 2
             )
-        chosen = rng.choice(len(own), BATCH, replace=False, p=batches.chance)
-        texts = batches.text_rows[[int(rng.choice(own[i])) for i in chosen]]
-        means = batches.mean_rows[batches.train[chosen]]
-        features = views[torch.from_numpy(rng.integers(len(views), size=BATCH)), chosen].float()
-        rows, alike = F.normalize(tower.head(features), dim=-1), texts @ texts.T > ALIKE
-        scale = log_scale.exp().clamp(max=60)
-        loss = (
-            contrast(rows * scale, texts, alike)
-            + contrast(texts * scale, rows, alike)
-            + (1 - (rows * means).sum(-1)).mean()
-        )
+        chosen = rng.choice(len(weight), BATCH, replace=False, p=weight / weight.sum())
+        features = views[torch.from_numpy(rng.integers(len(views), size=BATCH)), chosen]
+        with torch.autocast("cpu", torch.bfloat16):
+            rows = head.head(features)
+        rows = F.normalize(rows.float(), dim=-1)
+        said = Sentences(batches, batches.train[chosen].tolist())
+        scale = log_scale.exp().clamp(max=SCALE)
+        loss = contrast_all(rows, said, scale) + (1 - (rows * said.means).sum(-1)).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         if step % 100 == 0 or step == steps - 1:
             log.info("%d/%d loss %.3f scale %.1f", step, steps, loss.item(), log_scale.exp().item())
-    return log_scale
+    head.eval()
+    return log_scale.detach()
+
+
+@torch.inference_mode()
+def join(heads: list[ImageTower], seen: torch.Tensor) -> dict[str, torch.Tensor]:
+    """One head that gives the mean of the rows of several, each taken at its usual length.
+
+    seen: features (N, 1280) to measure that length on. The hidden layers stand side by side.
+    """
+    share = [1 / (len(heads) * h.head(seen).norm(dim=1).mean()) for h in heads]
+    return {
+        "direct.weight": sum(s * h.direct.weight for s, h in zip(share, heads, strict=True)),
+        "direct.bias": sum(s * h.direct.bias for s, h in zip(share, heads, strict=True)),
+        "hidden.weight": torch.cat([h.hidden.weight for h in heads]),
+        "hidden.bias": torch.cat([h.hidden.bias for h in heads]),
+        "out.weight": torch.cat([s * h.out.weight for s, h in zip(share, heads, strict=True)], 1),
+        "out.bias": sum(s * h.out.bias for s, h in zip(share, heads, strict=True)),
+    }
+
+
+def new_head(
+    tower: ImageTower, views: torch.Tensor, batches: Batches, args: argparse.Namespace
+) -> tuple[ImageTower, torch.Tensor]:
+    """The tower with a new head, and the logarithm of its scale."""
+    heads, scales = [], []
+    for n in range(args.heads):
+        head = ImageTower(args.hidden)
+        head.centre.copy_(views.mean((0, 1)))
+        head.spread.copy_(views[0].std(0).mean())
+        scales.append(fit(head, views, batches, args, args.seed + n))
+        heads.append(head)
+    joined = join(heads, views[0, :: len(views[0]) // 1000])
+    kept = {"centre": heads[0].centre, "spread": heads[0].spread}
+    return load_image_tower(tower.state_dict() | kept | joined), torch.stack(scales).mean()
 
 
 def main() -> None:
@@ -117,11 +225,14 @@ def main() -> None:
     parser.add_argument("--rows", default="photo_rows", help="as for image.py")
     parser.add_argument("--side", type=int, default=160, help="pixels")
     parser.add_argument("--views", type=int, default=2, help="of each photograph")
-    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--heads", type=int, default=2, help="the head is the mean of so many")
+    parser.add_argument("--hidden", type=int, default=512, help="how wide each of them is")
+    parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--drop", type=float, default=0.5)
+    parser.add_argument("--drop", type=float, default=0.7)
     parser.add_argument("--blend", type=float, default=1.0, help="share of the trained body")
     parser.add_argument("--only-view", type=int, help="write the features of this view and stop")
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     logging.basicConfig(
@@ -129,19 +240,17 @@ def main() -> None:
         format="%(asctime)s %(message)s",
         handlers=[logging.StreamHandler(), logging.FileHandler(args.work / f"head-{args.out}.log")],
     )
-    torch.manual_seed(0)
     torch.set_num_threads(args.threads)
     batches = Batches(args.work, args.side, 0, args.rows)
-    tower = start_image_tower()
-    tower.load_state_dict(
+    tower = load_image_tower(
         torch.load(args.work / f"image-{args.start}.pt", weights_only=True)["ema"]
     )
     blend(tower, args.blend)
-    tower.eval()
+    body = body_of(tower.eval(), args.side, args.threads)
 
     def features(which: list[int], view: int, name: str) -> torch.Tensor:
         file = args.work / f"features-{args.start}-{args.blend}-{args.side}-{name}{view}.npy"
-        return view_features(tower, batches, which, view, file)
+        return view_features(body, batches, which, view, file)
 
     if args.only_view is not None:  # several machines or processes can share the work
         features(batches.train.tolist(), args.only_view, "view")
@@ -149,16 +258,16 @@ def main() -> None:
     val = batches.photos.of("val", "flickr8k")
     seen_val = features(val, 0, "val")
     views = torch.stack([features(batches.train.tolist(), v, "view") for v in range(args.views)])
-    log_scale = fit(tower, views, batches, args.epochs, args.rate, args.drop)
+    tower, log_scale = new_head(tower, views, batches, args)
     tower.eval()
     with torch.inference_mode():
-        rows = F.normalize(tower.head(seen_val.float()), dim=-1)
+        rows = F.normalize(tower.head(seen_val), dim=-1)
     texts = [t for i in val for t in batches.own[i]]
     owner = torch.tensor([n for n, i in enumerate(val) for _ in batches.own[i]])
     log.info("flickr8k val: %s", recalls(rows, batches.text_rows[texts], owner))
     save(
         args.work / f"image-{args.out}.pt",
-        tower=tower.state_dict(), ema=tower.state_dict(), log_scale=log_scale.data,
+        tower=tower.state_dict(), ema=tower.state_dict(), log_scale=log_scale,
     )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ import torch
 from data import Photos, log
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from torch.nn import functional as F  # noqa: N812
-from towers import ImageTower, start_image_tower
+from towers import ImageTower, load_image_tower, start_image_tower
 
 BATCH = 128
 NEGATIVE_TEXTS, QUEUE = 2048, 2048
@@ -242,11 +242,12 @@ def train(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     batches, loss_of = Batches(args.work, args.side, args.seed, args.rows), Loss()
-    tower = start_image_tower()
     log_scale = torch.nn.Parameter(torch.tensor(math.log(20.0)))
-    if args.start:
+    if not args.start:
+        tower = start_image_tower()
+    else:
         first = torch.load(args.work / f"image-{args.start}.pt", weights_only=True)
-        tower.load_state_dict(first["ema"])
+        tower = load_image_tower(first["ema"])
         log_scale.data.copy_(first["log_scale"])
     kept = copy.deepcopy(tower)
     parts = groups(tower, args.frozen, args.rate)

@@ -171,14 +171,16 @@ def loss_of(states: torch.Tensor, batch: dict[str, torch.Tensor]) -> tuple[torch
 
 # ---------------------------------------------------------------- looking at what it learned
 @torch.inference_mode()
-def text_rows(tower: TextTower, cut: WordPieces, texts: list[str]) -> torch.Tensor:
+def text_rows(
+    tower: TextTower, cut: WordPieces, texts: list[str], half: bool = True
+) -> torch.Tensor:
     tower.eval()
     rows = torch.zeros(len(texts), 384)
     for part in by_length(texts, 128):
         ids = [cut(texts[i]) for i in part]
         longest = max(map(len, ids))
         padded = torch.tensor([row + [0] * (longest - len(row)) for row in ids])
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
             states = tower(padded)
         rows[part] = F.normalize(mean_state(states.float(), padded), dim=-1)
     return rows
@@ -198,12 +200,14 @@ def look(tower: TextTower, cut: WordPieces, data: Path, cache: Path) -> dict[str
     return {"cosine": (mine * theirs).sum(1).mean().item(), "spearman": float(rank.statistic)}
 
 
-def write_photo_rows(tower: TextTower, cut: WordPieces, work: Path, out: str) -> None:
+def write_photo_rows(
+    tower: TextTower, cut: WordPieces, work: Path, out: str, half: bool = True
+) -> None:
     """The rows of the photographs' sentences, for image.py: what queries will be made of."""
     texts = json.loads((work / "photo_sentences.json").read_text())
     file = work / f"photo_rows-{out}.npy"
     with open(file.with_suffix(".part"), "wb") as part:
-        np.save(part, text_rows(tower, cut, texts).half().numpy())
+        np.save(part, text_rows(tower, cut, texts, half).half().numpy())
     os.replace(file.with_suffix(".part"), file)
 
 

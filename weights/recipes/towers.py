@@ -39,6 +39,10 @@ class Pointwise(nn.Linear):
     train on a CPU as through the convolution routines."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        # ONNX Runtime runs it the other way round: a convolution needs no transposing before and
+        # after, and takes the bias and the activation with it; 1.6 times the frames a second.
+        if torch.compiler.is_exporting():
+            return F.conv2d(x, self.weight[:, :, None, None], self.bias)
         return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
@@ -91,7 +95,7 @@ class ImageTower(nn.Module):
     takes two thirds of the time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hidden: int = HIDDEN) -> None:
         super().__init__()
         self.stem = SameConv(3, STEM, 3, 2)
         blocks, inputs = [], STEM
@@ -102,8 +106,8 @@ class ImageTower(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.last = Pointwise(inputs, LAST)
         self.direct = nn.Linear(LAST, SIZE)
-        self.hidden = nn.Linear(LAST, HIDDEN)
-        self.out = nn.Linear(HIDDEN, SIZE)
+        self.hidden = nn.Linear(LAST, hidden)
+        self.out = nn.Linear(hidden, SIZE)
         self.drop = nn.Dropout(0.3)
         # Of the pooled features: raw ones are small, and a head would learn from them slowly.
         self.register_buffer("centre", torch.zeros(LAST))
@@ -123,6 +127,13 @@ class ImageTower(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.head(self.features(images).float())
+
+
+def load_image_tower(state: dict[str, torch.Tensor]) -> ImageTower:
+    """A trained tower, its head as wide as it was trained."""
+    tower = ImageTower(len(state["hidden.bias"]))
+    tower.load_state_dict(state)
+    return tower.to(memory_format=torch.channels_last)
 
 
 def _folded(

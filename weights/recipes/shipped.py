@@ -1,0 +1,92 @@
+"""Read the shipped towers back, so that training can go on from them without the runs behind them.
+
+    python shipped.py --weights weights --work runs/encoder --out earlier
+
+writes image-earlier.pt, text-earlier.pt and pieces.json as image.py and text.py would have left
+them, and the text tower's rows of the photographs' sentences. Weights come back as they are stored
+(image: float16, text: 8 bits): the gap that export.py closed stays closed in the biases.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from data import log, write_json
+from image import save
+from onnx import numpy_helper
+from text import WordPieces, write_photo_rows
+from torch import nn
+from towers import ImageTower, TextShape, TextTower
+
+
+def stored_tensors(model: onnx.ModelProto) -> dict[str, np.ndarray]:
+    """Every constant of a graph by its name, unpacked as export.py's `shrink` says."""
+    found = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+    for node in model.graph.node:
+        if not all(name in found for name in node.input):
+            continue
+        if node.op_type == "Cast":
+            found[node.output[0]] = found[node.input[0]].astype(np.float32)
+        if node.op_type == "Mul":
+            found[node.output[0]] = found[node.input[0]] * found[node.input[1]]
+    return found
+
+
+def matrices(
+    model: onnx.ModelProto, found: dict[str, np.ndarray]
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Layers and their weights, whose names an export may lose: it keeps those of biases."""
+    added = {name: n.input for n in model.graph.node if n.op_type == "Add" for name in n.input}
+    for node in model.graph.node:
+        if node.op_type == "Conv" and node.input[1] in found:
+            yield node.input[2].removesuffix(".bias"), found[node.input[1]]
+        if node.op_type == "MatMul" and node.input[1] in found:
+            sum_of = added.get(node.output[0], ())
+            bias = next((name for name in sum_of if name.endswith(".bias")), "")
+            yield bias.removesuffix(".bias"), found[node.input[1]].T
+
+
+def read_back(tower: nn.Module, file: Path, prefix: str = "", without_bias: str = "") -> None:
+    """Fill `tower` from an exported graph. without_bias: its one linear layer that has none."""
+    model = onnx.load(file)
+    found = stored_tensors(model)
+    for layer, values in matrices(model, found):
+        found[f"{layer or prefix + without_bias}.weight"] = values
+    own = tower.state_dict()
+    missing = [name for name in own if prefix + name not in found]
+    if missing:
+        raise SystemExit(f"{file} does not hold {', '.join(missing)}: not made by export.py?")
+    with torch.no_grad():
+        for name, values in own.items():
+            values.copy_(torch.tensor(found[prefix + name]).reshape(values.shape))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", type=Path, required=True, help="where embedded_*.onnx lie")
+    parser.add_argument("--work", type=Path, required=True, help="what data.py wrote")
+    parser.add_argument("--out", required=True, help="the name of the runs written")
+    args = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    file = args.weights / "embedded_image.onnx"
+    image = ImageTower(len(stored_tensors(onnx.load(file))["hidden.bias"]))
+    read_back(image, file)
+    pieces = (args.weights / "embedded_pieces.txt").read_text(encoding="utf-8").splitlines()
+    text = TextTower(TextShape(len(pieces)))
+    read_back(text, args.weights / "embedded_text.onnx", "tower.", "widen")
+    for kind, tower in (("image", image), ("text", text)):
+        state = tower.state_dict()
+        save(args.work / f"{kind}-{args.out}.pt", tower=state, ema=state)
+    write_json(args.work / "pieces.json", pieces)
+    write_photo_rows(text, WordPieces(pieces), args.work, args.out, half=False)
+    log.info("image-%s.pt, text-%s.pt, photo_rows-%s.npy", args.out, args.out, args.out)
+
+
+if __name__ == "__main__":
+    main()
