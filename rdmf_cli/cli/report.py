@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from rdmf_cli.errors import ExitCode, RdmfError
+from rdmf_cli.interrupts import check_interrupted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -159,11 +160,11 @@ def _short(name: str) -> str:
 
 
 @contextmanager
-def extraction_progress(name: str) -> Iterator[Callable[[int, int], None] | None]:
+def extraction_progress(name: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on stderr with rate and remaining time, where stderr is a terminal."""
     console = stderr_console()
     if sys.stderr is None or not console.is_terminal:
-        yield None
+        yield lambda done, total: check_interrupted()
         return
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -179,6 +180,7 @@ def extraction_progress(name: str) -> Iterator[Callable[[int, int], None] | None
         task = progress.add_task(_short(name), total=None, rate="", visible=False)
 
         def update(done: int, total: int) -> None:
+            check_interrupted()
             speed = progress.tasks[0].speed
             rate = f"{speed:.0f} clips/s" if speed else ""
             progress.update(task, completed=done, total=total, rate=rate, visible=True)

@@ -9,6 +9,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -297,6 +298,33 @@ def test_ctrl_c_ends_at_once_and_leaves_nothing_half_written(tour, own_cache):
     assert "interrupted" in said
     assert not [p for p in own_cache.rglob("*") if p.suffix in (".part", ".safetensors")]
     assert FeatureStore().entries() == []
+
+
+def test_a_ctrl_c_that_python_loses_counts_all_the_same():
+    script = """
+import os, signal
+from rdmf_cli.__main__ import main
+from rdmf_cli.cli import app, report
+
+class Lost:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)  # python prints the exception, and goes on
+
+def work(**context):
+    with report.errors_reported(as_json=False), report.extraction_progress("v.mp4") as progress:
+        Lost()
+        progress(1, 2)
+        print("went on")
+
+app.app = work
+main()
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment()
+    )
+    assert result.returncode == 130
+    assert "went on" not in result.stdout
+    assert "interrupted" in result.stderr
 
 
 def test_a_reader_that_goes_away_is_no_failure(video):
