@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+
+
+def hear_ctrl_c() -> None:
+    """A program's `preexec_fn`: where the tests run in the background, Ctrl-C is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def command(*args: object) -> list[str]:

@@ -13,7 +13,7 @@ import sys
 import time
 
 import pytest
-from cli_shell import command, environment, write_sound, write_video
+from cli_shell import command, environment, hear_ctrl_c, write_sound, write_video
 
 from rdmf_cli.features import FeatureStore
 
@@ -286,6 +286,7 @@ def test_ctrl_c_ends_at_once_and_leaves_nothing_half_written(tour, own_cache):
         stderr=subprocess.PIPE,
         env=env,
         text=True,
+        preexec_fn=hear_ctrl_c,
     )
     deadline = time.monotonic() + 60
     while not list(own_cache.rglob("*.lock")) and time.monotonic() < deadline:
@@ -320,7 +321,11 @@ app.app = work
 main()
 """
     result = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, env=environment()
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        preexec_fn=hear_ctrl_c,
     )
     assert result.returncode == 130
     assert "went on" not in result.stdout
