@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
-from contextlib import suppress
 
 from rdmf_cli.errors import ExitCode
-from rdmf_cli.interrupts import remember_interrupts
+from rdmf_cli.interrupts import leave, remember_interrupts
 
 
 def main() -> None:
@@ -19,19 +17,11 @@ def main() -> None:
 
         app(prog_name="rdmf")
     except KeyboardInterrupt:
-        _leave()
+        leave(ExitCode.INTERRUPTED)
     except SystemExit as end:
         if end.code != ExitCode.INTERRUPTED:
             raise
-        _leave()
-
-
-def _leave() -> None:
-    """At once: on its way out python sometimes ended by the signal, after all had been said."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError, AttributeError):
-            stream.flush()
-    os._exit(ExitCode.INTERRUPTED)
+        leave(ExitCode.INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from rdmf_cli.cli import options
-from rdmf_cli.errors import MissingExtra, UsageError
+from rdmf_cli.errors import ExitCode, MissingExtra, UsageError
+from rdmf_cli.interrupts import leave
 from rdmf_cli.training import TrainingOptions
 
 if TYPE_CHECKING:
@@ -158,6 +159,8 @@ def train(
     result = run(task, how, folder, watcher=view_on(stderr_console()), about=about, restart=restart)
     if _answers():
         _say(result, task.save(folder / MODEL, {**about, "scores": result.scores}), as_json)
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        leave(ExitCode.ANSWERED)
 
 
 def _task(about: dict[str, Any], how: TrainingOptions) -> RetrievalTask:

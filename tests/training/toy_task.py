@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rdmf_cli.interrupts import leave
 from rdmf_cli.training import TrainingOptions
 from rdmf_cli.training.loop import Result, train
 from rdmf_cli.training.seeds import of_sample
@@ -144,3 +145,4 @@ if __name__ == "__main__":
             os.kill(os.getpid(), signal.SIGKILL)
 
     train(ToyTask(on_batch=before_batch), options(**changes), sys.argv[1])
+    leave(0)  # as `rdmf train` does
