@@ -137,16 +137,17 @@ class RetrievalTask:
         yield from self.samples.paraphrases(sample.annotation)
 
     def _inputs(self, draw: _Draw) -> Inputs:
-        sample, kept = self._sample(draw), self._costly(draw)
+        sample = self._sample(draw)
+        kept = self._costly(draw, sample)
         evidence = kept.evidence if draw.with_background else np.zeros_like(kept.evidence)
         return _with(sample, self.config, kept, evidence)
 
-    def _costly(self, draw: _Draw) -> _Kept:
+    def _costly(self, draw: _Draw, sample: Sample) -> _Kept:
         """Remembered, but where clips are left out: those will hardly come again."""
         if draw.clips is not None:
-            return self._computed(self._sample(draw))
+            return self._computed(sample)
         key = draw.index, draw.text, draw.backwards
-        return self._memory.get(key, lambda: self._computed(self._sample(draw)))
+        return self._memory.get(key, lambda: self._computed(sample))
 
     def _computed(self, sample: Sample) -> _Kept:
         made = inputs_of(sample, self.config, self.background)
