@@ -132,6 +132,7 @@ def train(
     from rdmf_cli.cli.report import stderr_console
     from rdmf_cli.training.live import view_on
     from rdmf_cli.training.loop import train as run
+    from rdmf_cli.training.parallel import started
 
     how = TrainingOptions(
         epochs=epochs,
@@ -159,7 +160,7 @@ def train(
     result = run(task, how, folder, watcher=view_on(stderr_console()), about=about, restart=restart)
     if _answers():
         _say(result, task.save(folder / MODEL, {**about, "scores": result.scores}), as_json)
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if started() > 1:
         leave(ExitCode.ANSWERED)
 
 

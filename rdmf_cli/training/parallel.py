@@ -81,13 +81,18 @@ class Processes:
         return numbers
 
 
+def started() -> int:
+    """How many processes torchrun started; 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 @contextmanager
 def joined(device: str) -> Iterator[Processes]:
     """The processes that torchrun started, joined until the end; without it, this one alone.
 
     device: as typed; with several GPUs each process takes its own
     """
-    count, rank = (int(os.environ.get(name, n)) for name, n in (("WORLD_SIZE", 1), ("RANK", 0)))
+    count, rank = started(), int(os.environ.get("RANK", "0"))
     if count == 1:
         yield Processes(device_named(device))
         return
