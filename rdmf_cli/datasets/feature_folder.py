@@ -53,8 +53,7 @@ class FeatureFolder:
         memory: Memory | None = None,
     ):
         self._todo = f"extract them, or see {where}" if where else "extract them"
-        if not folder.is_dir():
-            raise RdmfError("there is no such folder of features", folder, self._todo)
+        self._check_is_there(folder)
         self.folder = folder
         self.notes: list[str] = []
         self._streams = _streams(folder) if streams is None else list(streams)
@@ -68,9 +67,11 @@ class FeatureFolder:
             what = "there are no folders video/ and text/ with features here"
             raise RdmfError(what, self.folder, self._todo)
         for name in (*self._streams, self._text):
-            if not (self.folder / name).is_dir():
-                what = "there is no such folder of features"
-                raise RdmfError(what, self.folder / name, self._todo)
+            self._check_is_there(self.folder / name)
+
+    def _check_is_there(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise RdmfError("there is no such folder of features", folder, self._todo)
 
     def require(self, annotations: Annotations) -> None:
         """RdmfError where an annotated video or query has no file, or not in every stream."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rdmf_cli.errors import RdmfError
+from rdmf_cli.errors import RdmfError, unreadable
 
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -30,8 +30,7 @@ def read_text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
-        todo = "check its name, and that you may read it"
-        raise RdmfError(f"cannot be read ({error.strerror})", path, todo) from None
+        raise unreadable(path, error) from None
     if data.startswith(GZIP_MAGIC):
         data = _unzipped(data, path)
     try:

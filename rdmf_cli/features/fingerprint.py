@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from rdmf_cli.errors import RdmfError
+from rdmf_cli.errors import unreadable
 
 SAMPLE_BYTES = 1 << 20  # read at the head, in the middle and at the tail
 WHOLE_BELOW = 4 * SAMPLE_BYTES  # smaller files are read whole
@@ -25,8 +25,7 @@ def content_fingerprint(path: Path) -> str:
                 file.seek(start)
                 digest.update(file.read(count))
     except OSError as error:
-        what = f"the file cannot be read ({error.strerror})"
-        raise RdmfError(what, path, "check its name, and that you may read it") from error
+        raise unreadable(path, error) from error
     return digest.hexdigest()
 
 
