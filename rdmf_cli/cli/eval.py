@@ -63,6 +63,7 @@ def eval_(
         str, typer.Option("--split", help="The part whose annotations are looked for.")
     ] = "val",
     encoder: options.EncoderName = "auto",
+    clip_length: options.OwnClipLength = None,
     device: options.Device = "auto",
     head: options.HeadName = options.Head.auto,
     checkpoint: options.Checkpoint = None,
@@ -111,7 +112,9 @@ def eval_(
         outside=outside.value,
     )
     if predictions is None:
-        samples = _samples(dataset, ground_truth, features, videos, split, encoder, device)
+        samples = _samples(
+            dataset, ground_truth, features, videos, split, clip_length, encoder, device
+        )
         result = _predicted(samples, head.value, checkpoint, submission, choices)
     else:
         if submission is not None:
@@ -121,7 +124,7 @@ def eval_(
         truth = ground_truth or (Path(dataset) if dataset and benchmark is None else None)
         if truth is None:
             raise UsageError("not given", "--ground-truth", USAGE)
-        result = evaluate_files(predictions, truth, benchmark, choices)
+        result = evaluate_files(predictions, truth, benchmark, choices, clip_length)
     result = rounded(result)
     for note in result["notes"]:
         say("note", note)
@@ -148,6 +151,7 @@ def _samples(
     features: Path | None,
     videos: Path | None,
     split: str,
+    clip_length: float | None,
     encoder: str,
     device: str,
 ) -> Samples:
@@ -158,7 +162,7 @@ def _samples(
     folder = features or videos
     assert folder is not None
     chosen, read = open_annotations(
-        dataset or "qvhighlights", annotations, folder=folder, split=split
+        dataset or "qvhighlights", annotations, folder=folder, split=split, clip_length=clip_length
     )
     samples = open_samples(
         chosen, read, features=features, videos=videos, encoder=encoder, device=device

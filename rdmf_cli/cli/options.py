@@ -21,6 +21,15 @@ ClipLength = Annotated[
         "--clip-length", min=0.05, max=3600, help="Seconds a clip; one frame is seen a clip."
     ),
 ]
+OwnClipLength = Annotated[
+    Optional[float],  # noqa: UP045  (typer reads this at run time on Python 3.10)
+    typer.Option(
+        "--clip-length",
+        min=0.05,
+        max=3600,
+        help="Seconds a clip; by default the benchmark's, or 2.",
+    ),
+]
 EncoderName = Annotated[
     str,
     typer.Option(
@@ -33,7 +42,7 @@ Device = Annotated[
 ]
 Decoder = Annotated[str, typer.Option("--decoder", help="auto, pyav, ffmpeg or decord.")]
 Checkpoint = Annotated[
-    Optional[Path],  # noqa: UP045  (typer reads this at run time on Python 3.10)
+    Optional[Path],  # noqa: UP045
     typer.Option(
         "--checkpoint",
         help="A head of your own: rates, an exported head, or the folder of a trained one.",

@@ -69,6 +69,7 @@ def train(
     ] = None,
     split: Annotated[str, typer.Option("--split", help="The part to learn from.")] = "train",
     encoder: options.EncoderName = "auto",
+    clip_length: options.OwnClipLength = None,
     out: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
@@ -151,6 +152,7 @@ def train(
         "annotations": _name(annotations),
         "split": split,
         "encoder": encoder,
+        "clip_length": clip_length,
         "head": head.value,
         "fusion": fusion.value,
         "slots": slots.value,
@@ -177,6 +179,7 @@ def _task(about: dict[str, Any], how: TrainingOptions) -> RetrievalTask:
         Path(about["annotations"]) if about["annotations"] else None,
         folder=Path(about["features"] or about["videos"]),
         split=about["split"],
+        clip_length=about["clip_length"],
     )
     if about["features"]:
         samples = open_samples(dataset, annotations, features=about["features"])

@@ -9,6 +9,8 @@ from pathlib import Path
 from rdmf_cli.datasets.annotations import Annotations, read_annotations
 from rdmf_cli.errors import RdmfError, UsageError
 
+OWN_CLIP_LENGTH = 2.0  # seconds, of annotations of one's own, as in QVHighlights
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -116,7 +118,7 @@ def _names(split: str, dataset: Dataset | None) -> Iterator[str]:
             yield from (name, f"{name}.gz")
 
 
-def own_dataset(annotations: Annotations, clip_length: float = 2.0) -> Dataset:
+def own_dataset(annotations: Annotations, clip_length: float = OWN_CLIP_LENGTH) -> Dataset:
     """Annotations of one's own, scored as QVHighlights are.
 
     Where no video is longer than QVHighlights' 150 s, predictions may reach up to there, as the
@@ -134,17 +136,33 @@ def open_annotations(
     *,
     folder: Path,
     split: str = "val",
-    clip_length: float = 2.0,
+    clip_length: float | None = None,
 ) -> tuple[Dataset, Annotations]:
     """The data set and the annotations that a command line means.
 
     dataset:     a benchmark's name, or the path of annotations of one's own
     annotations: their file; None: the split's, found in or above `folder`, or one's own
-    clip_length: seconds, for annotations of one's own
+    clip_length: seconds, for annotations of one's own; None: OWN_CLIP_LENGTH
+
+    Raises UsageError where a benchmark is to have other clips than it has.
     """
     if dataset in DATASETS or not Path(dataset).suffix:
         benchmark = dataset_named(dataset)
+        check_clip_length(benchmark, clip_length)
         path = annotations or find_annotations(split, folder, benchmark)
         return benchmark, benchmark.read(path)
-    own = read_annotations(annotations or dataset, clip_length)
-    return own_dataset(own, clip_length), own
+    return open_own(annotations or dataset, clip_length)
+
+
+def open_own(path: Path | str, clip_length: float | None = None) -> tuple[Dataset, Annotations]:
+    """Annotations of one's own, and the data set that they are."""
+    seconds = OWN_CLIP_LENGTH if clip_length is None else clip_length
+    annotations = read_annotations(path, seconds)
+    return own_dataset(annotations, seconds), annotations
+
+
+def check_clip_length(benchmark: Dataset, clip_length: float | None) -> None:
+    """UsageError where a benchmark is to have other clips than it has."""
+    if clip_length not in (None, benchmark.clip_length):
+        what = f"clips of {benchmark.name} last {benchmark.clip_length:g} s"
+        raise UsageError(what, "--clip-length", "leave it out: it is for one's own data")

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from rdmf_cli.datasets.annotations import Annotation, Annotations, read_annotations
-from rdmf_cli.datasets.benchmarks import Dataset, dataset_named, own_dataset
+from rdmf_cli.datasets.annotations import Annotation, Annotations
+from rdmf_cli.datasets.benchmarks import Dataset, check_clip_length, dataset_named, open_own
 from rdmf_cli.datasets.lines import LineError, entry
 from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.evaluation import domains, grounding, qvhighlights
@@ -94,17 +94,22 @@ def evaluate_files(
     ground_truth: Path | str,
     dataset: str | Dataset | None = None,
     options: Options | None = None,
+    clip_length: float | None = None,
 ) -> Result:
     """Score a prediction file against an annotation file.
 
     dataset: a benchmark of `datasets.DATASETS`, by name or itself; None: annotations of one's
     own, scored as QVHighlights are (so QVHighlights' own need no name).
+    clip_length: seconds, for annotations of one's own
     """
     if isinstance(dataset, str):
         dataset = dataset_named(dataset)
-    annotations = dataset.read(ground_truth) if dataset else read_annotations(ground_truth)
-    benchmark = dataset or own_dataset(annotations)
-    return evaluate(read_predictions(predictions), annotations, benchmark, options)
+    if dataset is not None:
+        check_clip_length(dataset, clip_length)
+        annotations = dataset.read(ground_truth)
+    else:
+        dataset, annotations = open_own(ground_truth, clip_length)
+    return evaluate(read_predictions(predictions), annotations, dataset, options)
 
 
 def evaluate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -123,7 +124,8 @@ def test_the_command_is_there_without_torch():
 
 
 def rdmf(*arguments):
-    app([*map(str, arguments), "--device", "cpu", "--batch-size", "4"], standalone_mode=False)
+    small = ["--batch-size", "4"] if arguments[0] == "train" else []
+    app([*map(str, arguments), "--device", "cpu", *small], standalone_mode=False)
 
 
 def test_a_head_is_trained_on_charades_and_answers(tmp_path, capsys):
@@ -177,11 +179,27 @@ def test_ones_own_videos(tmp_path, tour, capsys):
             for k, text in enumerate(texts)
         ],
     )
-    rdmf("train", "--dataset", tmp_path / "mine.jsonl", "--videos", tmp_path / "videos",
-         "--encoder", "embedded", "--epochs", 1, "--out", tmp_path / "out", "--json")  # fmt: skip
+    mine = "--dataset", tmp_path / "mine.jsonl", "--videos", tmp_path / "videos"
+    rdmf("train", *mine, "--encoder", "embedded", "--clip-length", 1, "--epochs", 1,
+         "--out", tmp_path / "out", "--json")  # fmt: skip
     result = json.loads(capsys.readouterr().out)
     assert set(result["scores"]) == {"goal", "R1@0.5", "R1@0.7", "mAP"}
-    assert load(tmp_path / "out" / "model").config.encoder == "embedded"
+    config = load(tmp_path / "out" / "model").config
+    assert (config.encoder, config.clip_length) == ("embedded", 1.0)
+    rdmf("eval", *mine, "--clip-length", 1, "--checkpoint", tmp_path / "out" / "model",
+         "--submission", tmp_path / "said.jsonl", "--json")  # fmt: skip
+    answers = (tmp_path / "said.jsonl").read_text().splitlines()
+    curves = [json.loads(answer)["pred_saliency_scores"] for answer in answers]
+    assert {len(curve) for curve in curves} == {math.ceil(probe(tour).duration)}
+
+
+@pytest.mark.parametrize("name", ["train", "eval"])
+def test_a_benchmark_keeps_its_clips(name, tmp_path, capsys):
+    features = SETS["charades"](tmp_path, 2, 1)
+    with pytest.raises(SystemExit):
+        rdmf(name, "--dataset", "charades", "--features", features, "--clip-length", 7)
+    said = "--clip-length: clips of charades last 1 s; leave it out: it is for one's own data"
+    assert said in capsys.readouterr().err
 
 
 def test_what_was_left_out_is_said(tmp_path, capsys):
