@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from make_flow import BOX_HEIGHT, FAINT, GAP, INK, LEFT, TOP, arrow, box, text
+from drawing import BOX_HEIGHT, FAINT, GAP, INK, LEFT, TOP, arrow, box, page, text
 
 WIDTH = 138
 
@@ -69,15 +69,7 @@ def draw() -> str:
         arrow(place(3) + WIDTH / 2, under, place(3) + WIDTH / 2, top - 2),
         arrow(place(5) + WIDTH / 2, under, place(5) + WIDTH / 2, top - 2),
     ]
-    height = top + 72
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}" font-family="DejaVu Sans, Verdana, sans-serif">'
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" '
-        'markerWidth="7" markerHeight="7" '
-        f'orient="auto"><path d="M0 0 L8 4 L0 8 z" fill="{FAINT}"/></marker></defs>'
-        f'<rect width="{width}" height="{height}" fill="#ffffff"/>' + "\n".join(parts) + "</svg>\n"
-    )
+    return page(width, top + 72, parts)
 
 
 if __name__ == "__main__":
