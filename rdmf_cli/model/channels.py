@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rdmf_cli.features.files import normalise_rows, visual_change
+from rdmf_cli.moments import field
 from rdmf_cli.moments.background import Background, strongest
-from rdmf_cli.moments.field import edge_weights
 
 Array = npt.NDArray[np.float32]
 
@@ -30,14 +30,8 @@ CHANNELS = (
 MOST_DEVIATIONS = 4.0
 """Standardised similarity stays within ±4."""
 
-LEAST_DEVIATION = 1e-3
-"""Cosines that vary less say nothing: features are kept in float16, which rounds about so."""
-
 TEMPERATURES = (0.25, 0.7)
 """Deviations by which a clip must match better to weigh e times as much in the echoed mean."""
-
-LEAST_CHANGE = 1e-3
-"""The median visual change (1 - cosine) taken of a picture that does not move."""
 
 MOST_CHANGE = 4.0
 """Medians, above which all changes are cuts."""
@@ -63,7 +57,7 @@ def channels(rows: Array, sentence: Array) -> Array:
 def edges(rows: Array, cut: float = CUT) -> Array:
     """(L - 1,): how much passes from each clip (L, D), a unit row, to the next; 1/2 at `cut`."""
     real = np.ones(len(rows), dtype=bool)
-    return edge_weights(visual_change(rows), real, cut).astype(np.float32)
+    return field.edge_weights(visual_change(rows), real, cut).astype(np.float32)
 
 
 def evidence(similarity: Array, background: Background | None) -> Array:
@@ -80,11 +74,8 @@ def evidence(similarity: Array, background: Background | None) -> Array:
 
 def standardise(similarity: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """(L,): in deviations from the mean over the video, within ±4; 0 where nothing varies."""
-    centred = similarity - similarity.mean(dtype=np.float64)
-    deviation = np.sqrt((centred**2).mean())
-    if deviation < LEAST_DEVIATION:
-        return np.zeros(len(centred))
-    return np.clip(centred / deviation, -MOST_DEVIATIONS, MOST_DEVIATIONS)
+    real = np.ones(len(similarity), dtype=bool)
+    return field.standardise(similarity.astype(np.float64), real, MOST_DEVIATIONS)
 
 
 def _echo(rows: Array, z: npt.NDArray[np.float64], temperature: float) -> npt.NDArray[np.float64]:
@@ -96,7 +87,7 @@ def _echo(rows: Array, z: npt.NDArray[np.float64], temperature: float) -> npt.ND
 def _changes(rows: Array) -> list[npt.NDArray[np.float64]]:
     """(L,) each: visual change to the clip before, to the one after, to the third before."""
     steps = visual_change(rows)
-    median = max(float(np.median(steps)) if len(steps) else 0.0, LEAST_CHANGE)
+    median = max(float(np.median(steps)) if len(steps) else 0.0, field.LEAST_CHANGE)
     over_some = np.clip(1.0 - (rows[LAG:] * rows[:-LAG]).sum(-1), 0.0, 2.0)
     return [
         _in_medians(change, median)

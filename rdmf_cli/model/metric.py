@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rdmf_cli.model.batch import Batch
+from rdmf_cli.model.channels import MOST_DEVIATIONS
 from rdmf_cli.model.config import ModelConfig
+from rdmf_cli.moments.field import LEAST_DEVIATION
 
 FIRST_TEMPERATURE = 3.0  # of the logarithm
-LEAST_DEVIATION = 1e-3  # of cosines, as of the similarity channels
-MOST_DEVIATIONS = 4.0
 
 
 class Metrics(NamedTuple):

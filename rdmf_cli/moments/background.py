@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rdmf_cli.moments.field import LEAST_DEVIATION
+
 STRONGEST = 3
 """Clips whose mean similarity stands for the best a sentence reaches: one clip may err."""
-
-LEAST_DEVIATION = 1e-3
-"""Smallest deviation of background similarity that is divided by; see `field`."""
 
 
 def strongest(similarity: np.ndarray) -> np.ndarray:

@@ -20,8 +20,10 @@ LEAST_CHANGE = 1e-3
 """The median visual change (1 - cosine) taken of a picture that does not move."""
 
 
-def standardise(similarity: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """(..., L): similarity in standard deviations from its mean over the video, within ±2.5.
+def standardise(
+    similarity: np.ndarray, mask: np.ndarray, most: float = MOST_DEVIATIONS
+) -> np.ndarray:
+    """(..., L): similarity in standard deviations from its mean over the video, within ±`most`.
 
     Masked clips are 0, and so is a curve that does not vary. The result does not change when the
     similarities are scaled or shifted, so encoders of any temperature are served alike.
@@ -31,7 +33,7 @@ def standardise(similarity: np.ndarray, mask: np.ndarray) -> np.ndarray:
     centred = np.where(mask, s - s.sum(-1, keepdims=True) / clips, 0.0)
     deviation = np.sqrt((centred**2).sum(-1, keepdims=True) / clips)
     z = np.where(deviation < LEAST_DEVIATION, 0.0, centred / np.maximum(deviation, LEAST_DEVIATION))
-    return np.clip(z, -MOST_DEVIATIONS, MOST_DEVIATIONS)
+    return np.clip(z, -most, most)
 
 
 def match(z: np.ndarray, rates: FusionRates) -> np.ndarray:
