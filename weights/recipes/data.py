@@ -80,6 +80,13 @@ TEMPLATES = {
 }  # fmt: skip
 
 
+def start_log(file: Path | None = None) -> None:
+    """What the recipes say goes to the screen, and to a file that grows with every run."""
+    kept = [] if file is None else [logging.FileHandler(file)]
+    logging.basicConfig(format="%(asctime)s %(message)s", handlers=[logging.StreamHandler(), *kept])
+    log.setLevel(logging.INFO)
+
+
 def name_of(label: str) -> str:
     return NAMES.get(label, label.replace("_", " "))
 
@@ -301,7 +308,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     args = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    start_log()
     photos = decode(args.data, args.work)
     texts = sorted({text for row in photos.rows for text in row.sentences})
     write_json(args.work / "photo_sentences.json", texts)

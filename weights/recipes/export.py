@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
-from data import Photos, log
+from data import Photos, log, start_log
 from image import Batches, image_rows
 from manifest import FACTS, list_in_manifest
 from onnx import TensorProto, helper, numpy_helper
@@ -209,8 +208,7 @@ def main() -> None:
     parser.add_argument("--report", type=Path, help="numbers of encoder_report.py, to be listed")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    logging.basicConfig(format="%(asctime)s %(message)s")
-    log.setLevel(logging.INFO)
+    start_log()
     metrics: dict[str, object] = {}
     files: dict[str, str] = {}
     if args.image:

@@ -16,7 +16,6 @@ more. Run again after a kill, it keeps the features that it has.
 from __future__ import annotations
 
 import argparse
-import logging
 import math
 import os
 from collections.abc import Callable
@@ -24,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from data import log
+from data import log, start_log
 from image import ALIKE, Batches, plain, recalls, save, seen
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
@@ -247,11 +246,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(message)s",
-        handlers=[logging.StreamHandler(), logging.FileHandler(args.work / f"head-{args.out}.log")],
-    )
+    start_log(args.work / f"head-{args.out}.log")
     torch.set_num_threads(args.threads)
     batches = Batches(args.work, args.side, 0, args.rows)
     tower = body_to_begin_with(args)

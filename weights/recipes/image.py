@@ -14,7 +14,6 @@ import argparse
 import copy
 import io
 import json
-import logging
 import math
 import os
 import time
@@ -24,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from data import Photos, log
+from data import Photos, log, start_log
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from torch.nn import functional as F  # noqa: N812
 from towers import ImageTower, load_image_tower, start_image_tower
@@ -313,14 +312,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(message)s",
-        handlers=[
-            logging.StreamHandler(),
-            logging.FileHandler(args.work / f"image-{args.out}.log"),
-        ],
-    )
+    start_log(args.work / f"image-{args.out}.log")
     train(args)
 
 

@@ -10,14 +10,13 @@ them, and the text tower's rows of the photographs' sentences. Weights come back
 from __future__ import annotations
 
 import argparse
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
-from data import log, write_json
+from data import log, start_log, write_json
 from image import save
 from onnx import numpy_helper
 from text import WordPieces, write_photo_rows
@@ -73,7 +72,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="what data.py wrote")
     parser.add_argument("--out", required=True, help="the name of the runs written")
     args = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    start_log()
     file = args.weights / "embedded_image.onnx"
     image = ImageTower(len(stored_tensors(onnx.load(file))["hidden.bias"]))
     read_back(image, file)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import math
 import os
 import sys
@@ -22,7 +21,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from data import Photos, Teacher, by_length, log, read_lines, sentences, teacher_folder, write_json
+from data import (
+    Photos,
+    Teacher,
+    by_length,
+    log,
+    read_lines,
+    sentences,
+    start_log,
+    teacher_folder,
+    write_json,
+)
 from torch.nn import functional as F  # noqa: N812
 from towers import TextTower, mean_state, start_text_tower
 
@@ -279,11 +288,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(message)s",
-        handlers=[logging.StreamHandler(), logging.FileHandler(args.work / f"text-{args.out}.log")],
-    )
+    start_log(args.work / f"text-{args.out}.log")
     train(args)
 
 
