@@ -48,12 +48,6 @@ class UsageError(RdmfError):
     exit_code = ExitCode.USAGE
 
 
-def unreadable(path: str | PathLike[str], error: OSError) -> RdmfError:
-    """What to raise where the system would not let a file be read."""
-    what = f"the file cannot be read ({error.strerror})"
-    return RdmfError(what, path, "check its name, and that you may read it")
-
-
 def first_problem(error: Any, whole: str) -> str:
     """Where a pydantic ValidationError found something wrong first, and what.
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from rdmf_cli.contents import unreadable
 from rdmf_cli.errors import RdmfError
 
 PACKAGE = Path(__file__).resolve().parent
@@ -70,7 +71,7 @@ def load_weights(name: str, folder: Path | None = None) -> bytes:
     except FileNotFoundError:
         raise RdmfError("this file of the shipped weights is missing", path, REINSTALL) from None
     except OSError as error:
-        raise RdmfError(f"cannot be read ({error.strerror})", path, REINSTALL) from error
+        raise unreadable(path, error, "this file of the shipped weights", REINSTALL) from error
     if hashlib.sha256(content).hexdigest() != promised:
         raise RdmfError("is not the weights file that was shipped", path, REINSTALL)
     return content

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rdmf_cli.errors import RdmfError, unreadable
+from rdmf_cli.contents import content_of
+from rdmf_cli.errors import RdmfError
 
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -27,10 +28,7 @@ class LineError(RdmfError):
 
 def read_text(path: Path) -> str:
     """The whole text of a plain or gzipped UTF-8 file; RdmfError if it cannot be had whole."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise unreadable(path, error) from None
+    data = content_of(path)
     if data.startswith(GZIP_MAGIC):
         data = _unzipped(data, path)
     try:

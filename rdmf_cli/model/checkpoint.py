@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from rdmf_cli.contents import content_of
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.model.config import ModelConfig, read_config
 
@@ -109,11 +110,8 @@ def _named(widths: Mapping[str, Any]) -> str:
 
 
 def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        what = f"this part of a checkpoint cannot be read ({error.strerror})"
-        raise RdmfError(what, path, f"give a folder with {CONFIG} and {WEIGHTS}") from error
+    what, todo = "this part of a checkpoint", f"give a folder with {CONFIG} and {WEIGHTS}"
+    return content_of(path, what, todo)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
+from rdmf_cli.contents import content_of
 from rdmf_cli.datasets.sample import Sample
 from rdmf_cli.errors import MissingExtra, RdmfError, UsageError
 from rdmf_cli.model import windows
@@ -104,7 +105,8 @@ class LearnedHead:
         """From an exported file; None: the one that ships with rdmf, whose hash is checked."""
         if path is None:
             return cls(OnnxGraphs(load_weights(SHIPPED), SHIPPED))
-        return cls(OnnxGraphs(_read(path), path))
+        content = content_of(path, "the head", "name the file of an exported head")
+        return cls(OnnxGraphs(content, path))
 
     @property
     def name(self) -> str:
@@ -228,11 +230,3 @@ def _of_folder(folder: Path) -> LearnedHead:
 
     trained = folder / TRAINED
     return LearnedHead(TorchGraphs(load(trained if trained.is_dir() else folder)))
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        what = f"the head cannot be read ({error.strerror})"
-        raise RdmfError(what, path, "name the file of an exported head") from error

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
+from rdmf_cli.contents import content_of
 from rdmf_cli.errors import RdmfError, first_problem
 from rdmf_cli.fusion import Rates
 from rdmf_cli.fusion.operators import checked_dilations
@@ -145,7 +146,10 @@ def load_rates(path: Path | None = None) -> TrainingFreeRates:
 
     Raises RdmfError where they are missing or are no rates.
     """
-    content = load_weights(RATES) if path is None else _read(path)
+    if path is None:
+        content = load_weights(RATES)
+    else:
+        content = content_of(path, "the rates", "name a file of rates, or leave --checkpoint out")
     try:
         return TrainingFreeRates.model_validate_json(content)
     except ValidationError as error:
@@ -155,11 +159,3 @@ def load_rates(path: Path | None = None) -> TrainingFreeRates:
             path or shipped_rates(),
             "take a file that benchmarks/training_free.py wrote",
         ) from error
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        what = f"the rates cannot be read ({error.strerror})"
-        raise RdmfError(what, path, "name a file of rates, or leave --checkpoint out") from error

@@ -15,6 +15,7 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
+from rdmf_cli.contents import content_of
 from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.training.events import Best, Numbers
 
@@ -131,10 +132,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise RdmfError(f"cannot be read ({error.strerror})", path, ANEW) from error
+    content = content_of(path, "the checkpoint", ANEW)
     try:
         with ZipFile(BytesIO(content)) as archive:
             if damaged := archive.testzip():
