@@ -419,14 +419,14 @@ def torch_agreement(encoder: EmbeddedEncoder, work: Path) -> dict[str, float]:
 def eight_bits(encoder: EmbeddedEncoder, data: Path, work: Path) -> dict[str, Any]:
     """What the image tower, which ships in 16 bits, would lose in 8, on Flickr8k val."""
     import torch
-    from export import _quartered, graph_of, shrink
+    from export import graph_of, quartered, shrink
     from onnxruntime import InferenceSession
     from towers import load_image_tower
 
     tower = load_image_tower(torch.load(work / "image-shipped.pt", weights_only=True)).eval()
     example = torch.zeros(2, SIDE, SIDE, 3, dtype=torch.uint8)
     model = graph_of(tower, example, "images", ["rows"])
-    shrink(model, _quartered)
+    shrink(model, quartered)
     small = model.SerializeToString()
     session = InferenceSession(small, providers=["CPUExecutionProvider"])
     val = Captioned(data, "val")

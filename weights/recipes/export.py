@@ -94,14 +94,12 @@ def graph_of(
     return program.model_proto
 
 
-def _halved(name: str, values: np.ndarray) -> tuple[list[onnx.TensorProto], list[onnx.NodeProto]]:
+def halved(name: str, values: np.ndarray) -> tuple[list[onnx.TensorProto], list[onnx.NodeProto]]:
     stored = numpy_helper.from_array(values.astype(np.float16), f"{name}.half")
     return [stored], [helper.make_node("Cast", [stored.name], [name], to=TensorProto.FLOAT)]
 
 
-def _quartered(
-    name: str, values: np.ndarray
-) -> tuple[list[onnx.TensorProto], list[onnx.NodeProto]]:
+def quartered(name: str, values: np.ndarray) -> tuple[list[onnx.TensorProto], list[onnx.NodeProto]]:
     """8-bit whole numbers, scaled along the axis that loses less."""
     best: tuple[float, np.ndarray, np.ndarray] | None = None
     for axis in range(values.ndim):
@@ -172,7 +170,7 @@ def export_image(args: argparse.Namespace) -> dict[str, float]:
 
     example = torch.from_numpy(np.stack([plain(batches.photos[i], SIDE) for i in which]))
     model = graph_of(tower, example, "images", ["rows"])
-    shrink(model, _halved)
+    shrink(model, halved)
     onnx.save(model, args.out / "embedded_image.onnx")
     return facts | {"agreement": agreement(args.out / "embedded_image.onnx", tower, example)}
 
@@ -187,7 +185,7 @@ def export_text(args: argparse.Namespace) -> dict[str, float]:
     example = torch.randint(4, len(pieces), (8, 12), generator=generator)
     graph = TextGraph(tower)
     model = graph_of(graph, example, "ids", ["rows", "words"])
-    shrink(model, _quartered)
+    shrink(model, quartered)
     onnx.save(model, args.out / "embedded_text.onnx")
     (args.out / "embedded_pieces.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
     return {"agreement": agreement(args.out / "embedded_text.onnx", graph, example)}
