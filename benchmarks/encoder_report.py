@@ -394,12 +394,20 @@ def cost(encoder: EmbeddedEncoder, work: Path | None) -> dict[str, Any]:
     )
 
 
+def torch_image_tower(work: Path) -> Any:
+    """The torch module that the image tower's file was made of."""
+    import torch
+    from towers import load_image_tower
+
+    return load_image_tower(torch.load(work / "image-shipped.pt", weights_only=True)).eval()
+
+
 def torch_agreement(encoder: EmbeddedEncoder, work: Path) -> dict[str, float]:
     """Least cosine of rows from the files and from the torch modules that they were made of."""
     import torch
-    from towers import TextShape, TextTower, load_image_tower, mean_state
+    from towers import TextShape, TextTower, mean_state
 
-    tower = load_image_tower(torch.load(work / "image-shipped.pt", weights_only=True)).eval()
+    tower = torch_image_tower(work)
     state = torch.load(work / "text-shipped.pt", weights_only=True)
     text = TextTower(TextShape(len(state["pieces.weight"]))).eval()
     text.load_state_dict(state)
@@ -421,11 +429,9 @@ def eight_bits(encoder: EmbeddedEncoder, data: Path, work: Path) -> dict[str, An
     import torch
     from export import graph_of, quartered, shrink
     from onnxruntime import InferenceSession
-    from towers import load_image_tower
 
-    tower = load_image_tower(torch.load(work / "image-shipped.pt", weights_only=True)).eval()
     example = torch.zeros(2, SIDE, SIDE, 3, dtype=torch.uint8)
-    model = graph_of(tower, example, "images", ["rows"])
+    model = graph_of(torch_image_tower(work), example, "images", ["rows"])
     shrink(model, quartered)
     small = model.SerializeToString()
     session = InferenceSession(small, providers=["CPUExecutionProvider"])

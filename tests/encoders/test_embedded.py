@@ -54,6 +54,10 @@ def test_both_towers_are_small() -> None:
     assert sum(sizes) <= 24e6
 
 
+def test_no_shipped_file_is_large() -> None:
+    assert max(path.stat().st_size for path in weights_folder().iterdir()) <= 20e6
+
+
 @pytest.mark.parametrize("name", [IMAGE_TOWER, TEXT_TOWER, PIECES])
 def test_a_changed_file_is_refused_by_name(folder: Path, name: str) -> None:
     content = bytearray((folder / name).read_bytes())
