@@ -14,7 +14,7 @@ from rdmf_cli.cli import options
 from rdmf_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from rdmf_cli.datasets import Samples
+    from rdmf_cli.datasets import Annotations, Samples
     from rdmf_cli.evaluation import Dataset, Options
 
 
@@ -97,6 +97,7 @@ def eval_(
     them first.
     """
     from rdmf_cli.cli.report import say
+    from rdmf_cli.datasets import open_annotations
     from rdmf_cli.evaluation import Options, evaluate_files, rounded
 
     _check_sources({"--predictions": predictions, "--features": features, "--videos": videos})
@@ -111,12 +112,16 @@ def eval_(
         round_to=round_to,
         outside=outside.value,
     )
-    if predictions is None:
-        samples = _samples(
-            dataset, ground_truth, features, videos, split, clip_length, encoder, device
+    folder = features or videos
+    if folder is not None:
+        name = dataset or "qvhighlights"
+        opened = open_annotations(
+            name, ground_truth, folder=folder, split=split, clip_length=clip_length
         )
+        samples = _samples(opened, features, videos, encoder, device)
         result = _predicted(samples, head.value, checkpoint, submission, choices)
     else:
+        assert predictions is not None
         if submission is not None:
             todo = "a head must predict first: give --features or --videos"
             raise UsageError("cannot be given with --predictions", "--submission", todo)
@@ -146,26 +151,18 @@ def _check_sources(sources: dict[str, Path | None]) -> None:
 
 
 def _samples(
-    dataset: str | None,
-    annotations: Path | None,
+    opened: tuple[Dataset, Annotations],
     features: Path | None,
     videos: Path | None,
-    split: str,
-    clip_length: float | None,
     encoder: str,
     device: str,
 ) -> Samples:
     """The annotated queries with their features, all of which are read once."""
     from rdmf_cli.cli.report import read_features
-    from rdmf_cli.datasets import open_annotations, open_samples
+    from rdmf_cli.datasets import open_samples
 
-    folder = features or videos
-    assert folder is not None
-    chosen, read = open_annotations(
-        dataset or "qvhighlights", annotations, folder=folder, split=split, clip_length=clip_length
-    )
     samples = open_samples(
-        chosen, read, features=features, videos=videos, encoder=encoder, device=device
+        *opened, features=features, videos=videos, encoder=encoder, device=device
     )
     read_features(samples)
     return samples

@@ -33,8 +33,14 @@ class Dataset:
     legacy_nms: float | None = None
     where: str = ""
 
-    def read(self, path: Path | str) -> Annotations:
-        """The annotations of a file, in any form the benchmark is published in."""
+    def read(self, path: Path | str, clip_length: float | None = None) -> Annotations:
+        """The annotations of a file, in any form the benchmark is published in.
+
+        Raises UsageError where it is to have other clips than it has.
+        """
+        if clip_length not in (None, self.clip_length):
+            what = f"clips of {self.name} last {self.clip_length:g} s"
+            raise UsageError(what, "--clip-length", "leave it out: it is for one's own data")
         return read_annotations(path, self.clip_length)
 
 
@@ -148,9 +154,8 @@ def open_annotations(
     """
     if dataset in DATASETS or not Path(dataset).suffix:
         benchmark = dataset_named(dataset)
-        check_clip_length(benchmark, clip_length)
         path = annotations or find_annotations(split, folder, benchmark)
-        return benchmark, benchmark.read(path)
+        return benchmark, benchmark.read(path, clip_length)
     return open_own(annotations or dataset, clip_length)
 
 
@@ -159,10 +164,3 @@ def open_own(path: Path | str, clip_length: float | None = None) -> tuple[Datase
     seconds = OWN_CLIP_LENGTH if clip_length is None else clip_length
     annotations = read_annotations(path, seconds)
     return own_dataset(annotations, seconds), annotations
-
-
-def check_clip_length(benchmark: Dataset, clip_length: float | None) -> None:
-    """UsageError where a benchmark is to have other clips than it has."""
-    if clip_length not in (None, benchmark.clip_length):
-        what = f"clips of {benchmark.name} last {benchmark.clip_length:g} s"
-        raise UsageError(what, "--clip-length", "leave it out: it is for one's own data")

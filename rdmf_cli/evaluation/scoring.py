@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from rdmf_cli.datasets.annotations import Annotation, Annotations
-from rdmf_cli.datasets.benchmarks import Dataset, check_clip_length, dataset_named, open_own
+from rdmf_cli.datasets.benchmarks import Dataset, dataset_named, open_own
 from rdmf_cli.datasets.lines import LineError, entry
 from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.evaluation import domains, grounding, qvhighlights
@@ -105,8 +105,7 @@ def evaluate_files(
     if isinstance(dataset, str):
         dataset = dataset_named(dataset)
     if dataset is not None:
-        check_clip_length(dataset, clip_length)
-        annotations = dataset.read(ground_truth)
+        annotations = dataset.read(ground_truth, clip_length)
     else:
         dataset, annotations = open_own(ground_truth, clip_length)
     return evaluate(read_predictions(predictions), annotations, dataset, options)
