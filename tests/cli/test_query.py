@@ -41,6 +41,7 @@ def test_the_readmes_question(run, tour):
         ("a cup of coffee", 0, 10),
         ("a rocket on the launch pad", 10, 19),
         (CAT, 19, 32),
+        ("a brick wall", 32, 38),
         ("bricks", 32, 38),
         ("a smiling woman", 38, 50),
         ("old coins", 50, 57),

@@ -5,14 +5,23 @@ from __future__ import annotations
 import json
 import sys
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn import functional as F  # noqa: N812
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "weights" / "recipes"))
 
 from data import KINDS, class_sentences, held_out_classes, name_of
+from image import ALIKE, NOBODY, Strangers, contrast
 from manifest import list_in_manifest
+from pans import MOST_CLIPS, shots
 
 
 def test_the_manifest_keeps_what_others_entered(tmp_path: Path) -> None:
@@ -51,3 +60,51 @@ def test_an_article_fits_its_noun() -> None:
     assert "an accordion" in class_sentences("thing", "accordion")
     assert "a leopard" in class_sentences("thing", "Leopards")
     assert name_of("throwing frisby") == "throwing a frisbee"
+
+
+def test_contrast_is_the_mean_over_photographs_of_what_is_said_of_each() -> None:
+    rows, texts, strangers, other_texts = (
+        unit_rows(n, seed) for seed, n in enumerate((3, 6, 2, 4))
+    )
+    owner = [0, 0, 0, 1, 1, 2]
+    said = SimpleNamespace(rows=texts, means=unit_rows(3, 7), owner=torch.tensor(owner))
+    said.mean = lambda losses: sum(
+        losses[[n for n, of in enumerate(owner) if of == i]].mean() for i in range(3)
+    ).div(3)
+    others = Strangers(strangers, unit_rows(2, 8), other_texts)
+    found = contrast(rows, said, torch.tensor(5.0), others)
+    alike = torch.cat([said.means, others.means]) @ torch.cat([texts, other_texts]).T
+    assert not (alike > ALIKE).any(), "or the formula below leaves something out"
+    all_photos, all_texts = torch.cat([rows, strangers]), torch.cat([texts, other_texts])
+    each = [
+        -F.log_softmax(5 * rows[of] @ all_texts.T, 0)[n]
+        - F.log_softmax(5 * all_photos @ texts[n], 0)[of]
+        for n, of in enumerate(owner)
+    ]
+    assert found.item() == pytest.approx(said.mean(torch.stack(each)).item(), rel=2e-2)  # bfloat16
+
+
+def test_sentences_like_a_photograph_s_own_do_not_count_against_it() -> None:
+    rows, texts, means = unit_rows(2, 0), unit_rows(2, 1), unit_rows(2, 2)
+    said = SimpleNamespace(rows=texts, means=means, owner=torch.arange(2), mean=torch.mean)
+    nobody, scale = unit_rows(0, 0), torch.tensor(5.0)
+    alone = contrast(rows, said, scale, NOBODY)
+    assert contrast(rows, said, scale, Strangers(nobody, nobody, -means[:1])) > alone
+    both = means.sum(0, keepdim=True) * 2  # alike to either
+    assert contrast(rows, said, scale, Strangers(nobody, nobody, both)) == alone
+
+
+@given(st.integers(0, 10**6))
+def test_shots_fill_a_video_and_no_photograph_follows_itself(seed: int) -> None:
+    means = unit_rows(40, 0).numpy()
+    found = shots(list(range(40)), means, np.random.default_rng(seed))
+    assert found[0].start == 0
+    assert 20 <= found[-1].end <= MOST_CLIPS
+    for before, after in pairwise(found):
+        assert before.start < before.end == after.start
+        assert before.photo != after.photo
+    assert found[-1].start < found[-1].end
+
+
+def unit_rows(n: int, seed: int) -> torch.Tensor:
+    return F.normalize(torch.randn(n, 384, generator=torch.Generator().manual_seed(seed)), dim=-1)

@@ -19,12 +19,13 @@ import argparse
 import math
 import os
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
 from data import log, start_log
-from image import ALIKE, Batches, plain, recalls, save, seen
+from image import SCALE, Batches, Sentences, contrast, plain, recalls, save, seen
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 from towers import ImageTower, load_image_tower, start_image_tower
@@ -32,7 +33,6 @@ from towers import ImageTower, load_image_tower, start_image_tower
 BATCH = 1024
 # Photographs with captions, more often than image.py shows them: what is said of them differs more.
 WEIGHTS, OTHERS = {"flickr8k": 5.0, "coco_sample": 3.0, "stanford40": 1.2, "har15": 1.0}, 0.7
-SCALE = 60.0  # the largest: 1 / temperature
 
 
 class Pooled(nn.Module):
@@ -68,16 +68,14 @@ def seen_in(view: int, batches: Batches, i: int) -> np.ndarray:
     return plain(pixels, side)[:, :: -1 if view else 1]
 
 
-def view_features(
+def write_features(
     body: Callable[[np.ndarray], np.ndarray],
     batches: Batches,
     which: list[int],
     view: int,
     file: Path,
-) -> torch.Tensor:
+) -> None:
     """Features float32 (N, 1280) of one view of each photograph."""
-    if file.exists():
-        return torch.from_numpy(np.load(file))
     found = [
         body(np.stack([seen_in(view, batches, i) for i in which[start : start + 16]]))
         for start in range(0, len(which), 16)
@@ -87,7 +85,6 @@ def view_features(
         np.save(out, features)
     os.replace(file.with_suffix(".part"), file)
     log.info("features: view %d of %d photographs", view, len(which))
-    return torch.from_numpy(features)
 
 
 def blend(tower: ImageTower, share: float) -> None:
@@ -111,63 +108,38 @@ def body_to_begin_with(args: argparse.Namespace) -> ImageTower:
     return tower
 
 
-class Sentences:
-    """All sentences of some photographs, and which photograph each belongs to.
-
-    Every sentence of a photograph is right, so all of them are in the batch: drawing one, as
-    image.py does, makes the others of the same photograph strangers from one step to the next.
-    """
-
-    def __init__(self, batches: Batches, chosen: list[int]):
-        own = [batches.own[i] for i in chosen]
-        self.rows = batches.text_rows[[text for texts in own for text in texts]]
-        self.means = batches.mean_rows[chosen]
-        self.owner = torch.tensor([n for n, texts in enumerate(own) for _ in texts])
-        self.share = 1 / torch.tensor([len(texts) for texts in own])[self.owner]
-
-    def mean(self, losses: torch.Tensor) -> torch.Tensor:
-        """Losses of sentences (M,): the mean over photographs of the mean over theirs."""
-        return (losses * self.share).sum() / len(self.means)
+def new_layers(views: torch.Tensor, hidden: int, seed: int) -> tuple[ImageTower, nn.Parameter]:
+    """A tower whose head knows nothing yet but the statistics of its features (V, N, 1280), and
+    the logarithm of the scale of its contrast."""
+    torch.manual_seed(seed)
+    tower = ImageTower(hidden)
+    tower.centre.copy_(views.mean((0, 1)))
+    tower.spread.copy_(views[0].std(0).mean())
+    nn.init.zeros_(tower.out.weight)
+    return tower, nn.Parameter(torch.tensor(math.log(20.0)))
 
 
-def contrast_all(rows: torch.Tensor, said: Sentences, scale: torch.Tensor) -> torch.Tensor:
-    """Contrast both ways between unit rows (N, D) of photographs and all their sentences (M, D).
-
-    A photograph divides its belief evenly among its sentences; a sentence looks for its one
-    photograph. Sentences much like the mean of a photograph's own do not count against it.
-    """
-    each = torch.arange(len(said.owner))
-    with torch.autocast("cpu", torch.bfloat16):
-        similarity = (rows * scale) @ said.rows.T
-        alike = said.means @ said.rows.T > ALIKE
-    alike[said.owner, each] = False
-    right = similarity[said.owner, each].float()
-    # Exponentials once for both ways: the scale has a limit, so that none overflows.
-    rivals = similarity.float().exp().masked_fill(alike, 0.0)
-    to_text = rivals.sum(1).log()[said.owner] - right
-    to_image = rivals.sum(0).log() - right
-    return said.mean(to_text) + said.mean(to_image)
+def chances(batches: Batches) -> np.ndarray:
+    """How likely each training photograph is to be drawn."""
+    weight = [WEIGHTS.get(batches.photos.rows[i].source, OTHERS) for i in batches.train]
+    return np.array(weight) / sum(weight)
 
 
 def fit(
-    head: ImageTower, views: torch.Tensor, batches: Batches, args: argparse.Namespace, seed: int
-) -> torch.Tensor:
-    """Train the head of a new tower on features (V, N, 1280) of the training photographs.
-
-    Returns the logarithm of the scale that its contrast came to.
-    """
-    torch.manual_seed(seed)
-    for layer in (head.direct, head.hidden, head.out):
-        layer.reset_parameters()
-    nn.init.zeros_(head.out.weight)
-    layers = nn.ModuleList([head.direct, head.hidden, head.out])
-    log_scale = nn.Parameter(torch.tensor(math.log(20.0)))
+    views: torch.Tensor, batches: Batches, args: argparse.Namespace, seed: int
+) -> tuple[ImageTower, torch.Tensor]:
+    """A head trained on features (V, N, 1280) of the training photographs, and what the logarithm
+    of the scale of its contrast came to."""
+    head, log_scale = new_layers(views, args.hidden, seed)
     optimizer = torch.optim.AdamW(
-        [{"params": layers.parameters()}, {"params": [log_scale], "weight_decay": 0.0}],
+        [
+            {"params": head.head_parameters()},
+            {"params": [log_scale], "weight_decay": 0.0},
+        ],
         args.rate,
         weight_decay=0.05,
     )
-    weight = np.array([WEIGHTS.get(batches.photos.rows[i].source, OTHERS) for i in batches.train])
+    chance = chances(batches)
     rng, steps = np.random.default_rng(seed), round(args.epochs * len(batches.train) / BATCH)
     head.drop.p = args.drop
     head.train()
@@ -176,21 +148,20 @@ def fit(
             group["lr"] = (
                 args.rate * min(1, (step + 1) / 30) * (1 + math.cos(math.pi * step / steps)) / 2
             )
-        chosen = rng.choice(len(weight), BATCH, replace=False, p=weight / weight.sum())
+        chosen = rng.choice(len(chance), BATCH, replace=False, p=chance)
         features = views[torch.from_numpy(rng.integers(len(views), size=BATCH)), chosen]
         with torch.autocast("cpu", torch.bfloat16):
             rows = head.head(features)
         rows = F.normalize(rows.float(), dim=-1)
         said = Sentences(batches, batches.train[chosen].tolist())
         scale = log_scale.exp().clamp(max=SCALE)
-        loss = contrast_all(rows, said, scale) + (1 - (rows * said.means).sum(-1)).mean()
+        loss = contrast(rows, said, scale) + (1 - (rows * said.means).sum(-1)).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         if step % 100 == 0 or step == steps - 1:
             log.info("%d/%d loss %.3f scale %.1f", step, steps, loss.item(), log_scale.exp().item())
-    head.eval()
-    return log_scale.detach()
+    return head.eval(), log_scale.detach()
 
 
 @torch.inference_mode()
@@ -216,60 +187,86 @@ def new_head(
     """The tower with a new head, and the logarithm of its scale."""
     heads, scales = [], []
     for n in range(args.heads):
-        head = ImageTower(args.hidden)
-        head.centre.copy_(views.mean((0, 1)))
-        head.spread.copy_(views[0].std(0).mean())
-        scales.append(fit(head, views, batches, args, args.seed + n))
+        head, log_scale = fit(views, batches, args, args.seed + n)
         heads.append(head)
+        scales.append(log_scale)
     joined = join(heads, views[0, :: len(views[0]) // 1000])
     kept = {"centre": heads[0].centre, "spread": heads[0].spread}
     return load_image_tower(tower.state_dict() | kept | joined), torch.stack(scales).mean()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def add_body_options(parser: argparse.ArgumentParser) -> None:
+    """Which body sees the photographs, and how."""
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument(
         "--start", help="the run of image.py to begin with; by default the first weights"
     )
-    parser.add_argument("--out", required=True, help="the name of this run")
-    parser.add_argument("--rows", default="photo_rows", help="as for image.py")
+    parser.add_argument("--blend", type=float, default=1.0, help="share of the trained body")
     parser.add_argument("--side", type=int, default=160, help="pixels")
     parser.add_argument("--views", type=int, default=2, help="of each photograph")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+
+
+class Features:
+    """What a body sees in photographs: pooled features, computed once and kept in files."""
+
+    def __init__(self, tower: ImageTower, batches: Batches, args: argparse.Namespace):
+        self.batches, self.args, self.tower = batches, args, tower
+
+    @cached_property
+    def body(self) -> Callable[[np.ndarray], np.ndarray]:
+        return body_of(self.tower.eval(), self.args.side, self.args.threads)
+
+    def _of(self, which: list[int], view: int, name: str) -> torch.Tensor:
+        body = f"{self.args.start or 'first'}-{self.args.blend}-{self.args.side}"
+        file = self.args.work / f"features-{body}-{name}.npy"
+        if not file.exists():
+            write_features(self.body, self.batches, which, view, file)
+        return torch.from_numpy(np.load(file))
+
+    def view(self, n: int) -> torch.Tensor:
+        """View n of every training photograph (N, 1280)."""
+        return self._of(self.batches.train.tolist(), n, f"view{n}")
+
+    def views(self) -> torch.Tensor:
+        """All the views wanted of every training photograph (V, N, 1280)."""
+        return torch.stack([self.view(n) for n in range(self.args.views)])
+
+    def val(self) -> torch.Tensor:
+        return self._of(self.batches.asked()[0], 0, "val0")
+
+
+def look_at(head: ImageTower, seen: torch.Tensor, batches: Batches) -> dict[str, list[float]]:
+    """Recalls on Flickr8k val of a head on the features `seen` of its photographs."""
+    _, texts, owner = batches.asked()
+    with torch.inference_mode():
+        rows = F.normalize(head.eval().head(seen), dim=-1)
+    return recalls(rows, batches.text_rows[texts], owner)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_body_options(parser)
+    parser.add_argument("--out", required=True, help="the name of this run")
+    parser.add_argument("--rows", default="photo_rows", help="as for image.py")
     parser.add_argument("--heads", type=int, default=2, help="the head is the mean of so many")
     parser.add_argument("--hidden", type=int, default=512, help="how wide each of them is")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--drop", type=float, default=0.7)
-    parser.add_argument("--blend", type=float, default=1.0, help="share of the trained body")
     parser.add_argument("--only-view", type=int, help="write the features of this view and stop")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     start_log(args.work / f"head-{args.out}.log")
     torch.set_num_threads(args.threads)
     batches = Batches(args.work, args.side, 0, args.rows)
     tower = body_to_begin_with(args)
-    body = body_of(tower.eval(), args.side, args.threads)
-
-    def features(which: list[int], view: int, name: str) -> torch.Tensor:
-        of = f"{args.start or 'first'}-{args.blend}-{args.side}"
-        file = args.work / f"features-{of}-{name}{view}.npy"
-        return view_features(body, batches, which, view, file)
-
+    features = Features(tower, batches, args)
     if args.only_view is not None:  # several machines or processes can share the work
-        features(batches.train.tolist(), args.only_view, "view")
+        features.view(args.only_view)
         return
-    val = batches.photos.of("val", "flickr8k")
-    seen_val = features(val, 0, "val")
-    views = torch.stack([features(batches.train.tolist(), v, "view") for v in range(args.views)])
-    tower, log_scale = new_head(tower, views, batches, args)
-    tower.eval()
-    with torch.inference_mode():
-        rows = F.normalize(tower.head(seen_val), dim=-1)
-    texts = [t for i in val for t in batches.own[i]]
-    owner = torch.tensor([n for n, i in enumerate(val) for _ in batches.own[i]])
-    log.info("flickr8k val: %s", recalls(rows, batches.text_rows[texts], owner))
+    tower, log_scale = new_head(tower, features.views(), batches, args)
+    log.info("flickr8k val: %s", look_at(tower, features.val(), batches))
     save(
         args.work / f"image-{args.out}.pt",
         tower=tower.state_dict(), ema=tower.state_dict(), log_scale=log_scale,

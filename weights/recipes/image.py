@@ -20,18 +20,20 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from data import Photos, log, start_log
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from torch.nn import functional as F  # noqa: N812
-from towers import ImageTower, load_image_tower, start_image_tower
+from towers import SIZE, ImageTower, load_image_tower, start_image_tower
 
 BATCH = 128
 NEGATIVE_TEXTS, QUEUE = 2048, 2048
 ALIKE = 0.8  # texts this similar are not each other's negatives
 WEIGHTS = {"flickr8k": 2.0, "coco_sample": 1.6, "stanford40": 1.0, "har15": 0.8}
+SCALE = 60.0  # the largest: 1 / temperature
 EMA = 0.997
 CHECKPOINT_EVERY, LOOK_EVERY = 100, 300
 
@@ -102,6 +104,14 @@ def plain(pixels: np.ndarray, side: int) -> np.ndarray:
 
 
 # ---------------------------------------------------------------- batches
+class Batch(NamedTuple):
+    """Views uint8 (N, S, S, 3), what is said of them, and rows of others' sentences (M', 384)."""
+
+    views: torch.Tensor
+    said: Sentences
+    others: torch.Tensor
+
+
 class Batches:
     """Batch number n, the same for every run of one seed; a thread prepares the next ones."""
 
@@ -119,22 +129,27 @@ class Batches:
             [F.normalize(self.text_rows[t].mean(0), dim=0) for t in self.own]
         )
 
-    def __call__(self, n: int) -> dict[str, torch.Tensor]:
+    def __call__(self, n: int) -> Batch:
         rng = np.random.default_rng([self.seed, n])
         chosen = rng.choice(self.train, BATCH, replace=False, p=self.chance)
         squashed = [self.photos.rows[i].source == "flickr8k" for i in chosen]
         views = [
             seen(self.photos[i], self.side, s, rng) for i, s in zip(chosen, squashed, strict=True)
         ]
-        texts = [int(rng.choice(self.own[i])) for i in chosen]
-        return {
-            "views": torch.from_numpy(np.stack(views)),
-            "texts": self.text_rows[texts],
-            "means": self.mean_rows[chosen],
-            "others": self.text_rows[rng.choice(self.negatives, NEGATIVE_TEXTS, replace=False)],
-        }
+        others = rng.choice(self.negatives, NEGATIVE_TEXTS, replace=False)
+        return Batch(
+            torch.from_numpy(np.stack(views)),
+            Sentences(self, chosen.tolist()),
+            self.text_rows[others],
+        )
 
-    def since(self, first: int, end: int) -> Iterator[dict[str, torch.Tensor]]:
+    def asked(self) -> tuple[list[int], list[int], torch.Tensor]:
+        """Flickr8k val: its photographs, their sentences, and whose each of those is."""
+        which = self.photos.of("val", "flickr8k")
+        texts = [text for i in which for text in self.own[i]]
+        return which, texts, torch.tensor([n for n, i in enumerate(which) for _ in self.own[i]])
+
+    def since(self, first: int, end: int) -> Iterator[Batch]:
         with ThreadPoolExecutor(1) as pool:
             waiting: list[Future] = [
                 pool.submit(self, n) for n in range(first, min(first + 3, end))
@@ -147,38 +162,76 @@ class Batches:
 
 
 # ---------------------------------------------------------------- the loss
-def contrast(query: torch.Tensor, keys: torch.Tensor, alike: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of finding key i for query i; keys that are `alike` do not count against it.
+class Sentences:
+    """All sentences of some photographs, and which photograph each belongs to.
 
-    query (N, D) already divided by the temperature, keys (M, D), alike bool (N, M).
+    Every sentence of a photograph is right, so all of them are in the batch: were one drawn, the
+    others of the same photograph would be strangers from one step to the next.
     """
-    own = torch.arange(len(query))
-    alike = alike.clone()
-    alike[own, own] = False
-    return F.cross_entropy((query @ keys.T).masked_fill(alike, -1e4), own)
+
+    def __init__(self, batches: Batches, chosen: list[int]):
+        own = [batches.own[i] for i in chosen]
+        self.rows = batches.text_rows[[text for texts in own for text in texts]]
+        self.means = batches.mean_rows[chosen]
+        self.owner = torch.tensor([n for n, texts in enumerate(own) for _ in texts])
+        self.share = 1 / torch.tensor([len(texts) for texts in own])[self.owner]
+
+    def mean(self, losses: torch.Tensor) -> torch.Tensor:
+        """Losses of sentences (M,): the mean over photographs of the mean over theirs."""
+        return (losses * self.share).sum() / len(self.means)
+
+
+class Strangers(NamedTuple):
+    """Who else may be taken for the right one: photographs (N', D) with the means of what is said
+    of them (N', D), and sentences (M', D). Unit rows."""
+
+    photos: torch.Tensor = torch.zeros(0, SIZE)
+    means: torch.Tensor = torch.zeros(0, SIZE)
+    texts: torch.Tensor = torch.zeros(0, SIZE)
+
+
+NOBODY = Strangers()
+
+
+def contrast(
+    rows: torch.Tensor, said: Sentences, scale: torch.Tensor, others: Strangers = NOBODY
+) -> torch.Tensor:
+    """Contrast both ways between unit rows (N, D) of photographs and all their sentences (M, D).
+
+    A photograph divides its belief evenly among its sentences; a sentence looks for its one
+    photograph. Sentences much like the mean of a photograph's own do not count against it.
+    """
+    photos, each = len(rows), torch.arange(len(said.owner))
+    means, texts = torch.cat([said.means, others.means]), torch.cat([said.rows, others.texts])
+    with torch.autocast("cpu", torch.bfloat16):
+        similarity = (torch.cat([rows, others.photos]) * scale) @ texts.T
+        alike = means @ texts.T > ALIKE
+    alike[said.owner, each] = False
+    right = similarity[said.owner, each].float()
+    # Exponentials once for both ways: the scale has a limit, so that none overflows.
+    rivals = similarity.float().exp().masked_fill(alike, 0.0)
+    to_text = rivals[:photos].sum(1).log()[said.owner] - right
+    to_image = rivals[:, : len(each)].sum(0).log() - right
+    return said.mean(to_text) + said.mean(to_image)
 
 
 class Loss:
-    """Contrastive both ways, with more texts than the batch has and with images of past batches,
-    plus regression to the mean row of the photograph's sentences."""
+    """Contrast with more sentences than the batch has and with photographs of past batches, plus
+    regression to the mean row of a photograph's sentences."""
 
     def __init__(self) -> None:
-        self.past_images = torch.zeros(0, 384)
-        self.past_texts = torch.zeros(0, 384)
+        self.past, self.past_means = torch.zeros(0, SIZE), torch.zeros(0, SIZE)
 
     def __call__(
-        self, rows: torch.Tensor, batch: dict[str, torch.Tensor], log_scale: torch.Tensor
+        self, rows: torch.Tensor, batch: Batch, log_scale: torch.Tensor
     ) -> tuple[torch.Tensor, dict[str, float]]:
-        z, t = F.normalize(rows.float(), dim=-1), batch["texts"]
-        scale = log_scale.exp().clamp(max=60)
-        texts, images = torch.cat([t, batch["others"]]), torch.cat([z, self.past_images])
-        to_text = contrast(z * scale, texts, t @ texts.T > ALIKE)
-        to_image = contrast(t * scale, images, t @ torch.cat([t, self.past_texts]).T > ALIKE)
-        regression = (1 - (z * batch["means"]).sum(-1)).mean()
-        self.past_images = torch.cat([z.detach(), self.past_images])[:QUEUE]
-        self.past_texts = torch.cat([t, self.past_texts])[:QUEUE]
-        parts = {"i2t": to_text.item(), "t2i": to_image.item(), "far": regression.item()}
-        return to_text + to_image + regression, parts
+        z, said = F.normalize(rows.float(), dim=-1), batch.said
+        others = Strangers(self.past, self.past_means, batch.others)
+        found = contrast(z, said, log_scale.exp().clamp(max=SCALE), others)
+        far = (1 - (z * said.means).sum(-1)).mean()
+        self.past = torch.cat([z.detach(), self.past])[:QUEUE]
+        self.past_means = torch.cat([said.means, self.past_means])[:QUEUE]
+        return found + far, {"contrast": found.item(), "far": far.item()}
 
 
 # ---------------------------------------------------------------- looking at what it learned
@@ -212,9 +265,7 @@ def recalls(
 
 
 def look(tower: ImageTower, batches: Batches, side: int) -> dict[str, list[float]]:
-    which = batches.photos.of("val", "flickr8k")
-    texts = [t for i in which for t in batches.own[i]]
-    owner = torch.tensor([n for n, i in enumerate(which) for _ in batches.own[i]])
+    which, texts, owner = batches.asked()
     return recalls(image_rows(tower, batches.photos, which, side), batches.text_rows[texts], owner)
 
 
@@ -228,7 +279,7 @@ def groups(tower: ImageTower, frozen: int, rate: float) -> list[dict]:
     """The stem and the first `frozen` blocks stay; the head learns three times as fast."""
     for part in [tower.stem, *tower.blocks[:frozen]] if frozen else []:
         part.requires_grad_(False)
-    head = [p for m in (tower.direct, tower.hidden, tower.out) for p in m.parameters()]
+    head = tower.head_parameters()
     own = {id(p) for p in head}
     body = [p for p in tower.parameters() if p.requires_grad and id(p) not in own]
     return [
@@ -259,7 +310,7 @@ def train(args: argparse.Namespace) -> None:
         kept.load_state_dict(state["ema"])
         log_scale.data.copy_(state["log_scale"])
         optimizer.load_state_dict(state["optimizer"])
-        loss_of.past_images, loss_of.past_texts = state["past_images"], state["past_texts"]
+        loss_of.past, loss_of.past_means = state["past"], state["past_means"]
         step = state["step"]
         log.info("going on from step %d", step)
     began, sums = time.time(), {}
@@ -272,7 +323,7 @@ def train(args: argparse.Namespace) -> None:
             )
         torch.manual_seed(args.seed * 1_000_003 + step)  # dropout, the same after a restart
         with torch.autocast("cpu", torch.bfloat16):
-            rows = tower(batch["views"])
+            rows = tower(batch.views)
         loss, numbers = loss_of(rows, batch, log_scale)
         optimizer.zero_grad()
         loss.backward()
@@ -290,7 +341,7 @@ def train(args: argparse.Namespace) -> None:
         if step % CHECKPOINT_EVERY == 0 or step == steps:
             save(file, tower=tower.state_dict(), ema=kept.state_dict(), log_scale=log_scale.data,
                  optimizer=optimizer.state_dict(), step=step,
-                 past_images=loss_of.past_images, past_texts=loss_of.past_texts)  # fmt: skip
+                 past=loss_of.past, past_means=loss_of.past_means)  # fmt: skip
         if step % LOOK_EVERY == 0 or step == steps:
             log.info("flickr8k val at step %d: %s", step, look(kept, batches, 160))
 

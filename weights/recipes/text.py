@@ -2,6 +2,7 @@
 
     python data.py --data shared/data --work runs/encoder
     python text.py --data shared/data --work runs/encoder --out text --sentences 600000
+    python text.py --data shared/data --work runs/encoder --start earlier --out text --rate 2e-4
 
 First it writes down what the teacher says of every sentence (once, in files of a few thousand),
 then it learns. Killed at any time, it goes on where it was when the same line is run again.
@@ -10,6 +11,7 @@ then it learns. Killed at any time, it goes on where it was when the same line i
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import math
 import os
@@ -33,7 +35,7 @@ from data import (
     write_json,
 )
 from torch.nn import functional as F  # noqa: N812
-from towers import TextTower, mean_state, start_text_tower
+from towers import TextShape, TextTower, mean_state, start_text_tower
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from rdmf_cli.encoders.wordpieces import SPECIAL, WordPieces
@@ -70,16 +72,16 @@ def choose_pieces(texts: list[str], vocabulary: list[str]) -> list[str]:
 
 
 def write_texts(args: argparse.Namespace) -> None:
-    """The sentences, and the vocabulary that they ask for."""
+    """The sentences, and the vocabulary that they ask for; a tower that goes on keeps its own."""
     if (args.work / "texts.json").exists():
         return
     vocabulary = (teacher_folder() / "vocab.txt").read_text(encoding="utf-8").splitlines()
     texts = sentences(args.data, Photos(args.work)) + word_sentences(vocabulary)
     texts = list(dict.fromkeys(texts))
     np.random.default_rng(args.seed).shuffle(texts)
-    pieces = choose_pieces(texts, vocabulary)
-    log.info("%d sentences, %d pieces", len(texts), len(pieces))
-    write_json(args.work / "pieces.json", pieces)
+    if args.start is None:
+        write_json(args.work / "pieces.json", choose_pieces(texts, vocabulary))
+    log.info("%d sentences", len(texts))
     write_json(args.work / "texts.json", texts)
 
 
@@ -226,6 +228,25 @@ def save(path: Path, **state: object) -> None:
     os.replace(path.with_suffix(".part"), path)
 
 
+def first_tower(args: argparse.Namespace, pieces: list[str]) -> TextTower:
+    """The tower of an earlier run, or some of the teacher's layers."""
+    if args.start is None:
+        vocabulary = (teacher_folder() / "vocab.txt").read_text(encoding="utf-8").splitlines()
+        place = {piece: i for i, piece in enumerate(vocabulary)}
+        return start_text_tower([place[piece] for piece in pieces], teacher_folder())
+    tower = TextTower(TextShape(len(pieces)))
+    file = args.work / f"text-{args.start}.pt"
+    tower.load_state_dict(torch.load(file, weights_only=True)["ema"])
+    return tower
+
+
+@torch.no_grad()
+def average(kept: TextTower, tower: TextTower, step: int) -> None:
+    """Bring the running mean of the weights up to step number `step`."""
+    decay = min(EMA, step / (step + 20))
+    torch._foreach_lerp_(list(kept.parameters()), list(tower.parameters()), 1 - decay)
+
+
 def train(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
@@ -233,10 +254,8 @@ def train(args: argparse.Namespace) -> None:
     texts = json.loads((args.work / "texts.json").read_text())
     write_teacher(args.work, texts, args.shards)
     lessons = Lessons(args.work, args.seed)
-    vocabulary = (teacher_folder() / "vocab.txt").read_text(encoding="utf-8").splitlines()
-    place = {piece: i for i, piece in enumerate(vocabulary)}
-    tower = start_text_tower([place[p] for p in lessons.cut.pieces], teacher_folder())
-    kept = start_text_tower([place[p] for p in lessons.cut.pieces], teacher_folder())
+    tower = first_tower(args, lessons.cut.pieces)
+    kept = copy.deepcopy(tower)
     optimizer = torch.optim.AdamW(tower.parameters(), args.rate, (0.9, 0.98), weight_decay=0.01)
     steps, step, file = args.sentences // BATCH, 0, args.work / f"text-{args.out}.pt"
     if file.exists():
@@ -261,9 +280,7 @@ def train(args: argparse.Namespace) -> None:
         torch.nn.utils.clip_grad_norm_(tower.parameters(), 1.0)
         optimizer.step()
         step += 1
-        decay = min(EMA, step / (step + 20))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(kept.parameters()), list(tower.parameters()), 1 - decay)
+        average(kept, tower, step)
         sums = {k: 0.95 * sums.get(k, v) + 0.05 * v for k, v in numbers.items()}
         if step % 20 == 0:
             said = " ".join(f"{k} {v:.4f}" for k, v in sums.items())
@@ -282,6 +299,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True, help="what data.py wrote")
     parser.add_argument("--out", required=True, help="the name of this run")
+    parser.add_argument("--start", help="begin with the weights of this run")
     parser.add_argument("--sentences", type=int, default=600_000, help="how many to see in all")
     parser.add_argument("--shards", type=int, help=f"only so many times {SHARD} sentences")
     parser.add_argument("--rate", type=float, default=4e-4)

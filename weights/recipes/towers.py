@@ -126,6 +126,9 @@ class ImageTower(nn.Module):
         x = self.drop((pooled - self.centre) / self.spread)
         return self.direct(x) + self.out(F.gelu(self.hidden(x)))
 
+    def head_parameters(self) -> list[nn.Parameter]:
+        return [p for m in (self.direct, self.hidden, self.out) for p in m.parameters()]
+
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.head(self.features(images).float())
 
