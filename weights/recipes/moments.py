@@ -1,6 +1,6 @@
 """Enters a head that `rdmf train` left into weights/, as what `rdmf query` answers with.
 
-python moments.py RUN weights "rdmf train --dataset qvhighlights ..."
+python moments.py RUN weights "rdmf train --dataset BOTH/train.jsonl ..."
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ ROLE = "the universal head: moments from what a query says of each clip"
 DATA = (
     "QVHighlights-captions train: the official test split, 1,542 queries with five paraphrases "
     "each; sentence embeddings (all-MiniLM-L6-v2) of clip captions and of queries. Queries and "
-    "labels CC BY-NC-SA 4.0 (moment_detr), captions and paraphrases MIT (VTG-GPT)"
+    "labels CC BY-NC-SA 4.0 (moment_detr), captions and paraphrases MIT (VTG-GPT). And 1,352 "
+    "queries on 500 videos that pans.py made of Flickr8k val photographs and captions, as the "
+    "embedded encoder sees and reads them"
 )
 
 

@@ -21,16 +21,17 @@ from typing import NamedTuple
 
 import numpy as np
 from data import Photos, log, start_log
-from image import Batches, _compressed
+from image import Batches, _colour, _compressed
 from PIL import Image
 
 from rdmf_cli.encoders.embedded import EmbeddedEncoder
 from rdmf_cli.features.files import normalise_rows
 
 CLIP = 2.0  # seconds
-LONGEST_SHOT, MOST_CLIPS = 12, 75  # clips, of a shot and of a video
+FEWEST_CLIPS, MOST_CLIPS = 5, 75  # of a video
+LONGEST_LOOK = 8  # clips that a camera moves on before it begins anew, within one photograph
 AGAIN, ALIKE = 0.2, 0.3  # how often a shot shows an earlier photograph, or one much like the last
-COMPRESSED = 0.5
+COMPRESSED, COLOURED = 0.5, 0.5
 FIRST_QID = 1_000_000
 
 
@@ -43,15 +44,23 @@ class Shot(NamedTuple):
 
 
 def shots(photos: list[int], means: np.ndarray, rng: np.random.Generator) -> list[Shot]:
-    """The shots of one video. means: (N, D) unit rows of what is said of each photograph."""
+    """The shots of one video: some are cut fast, some hardly or not at all.
+
+    means: (N, D) unit rows of what is said of each photograph
+    """
     found: list[Shot] = []
-    clips = int(rng.integers(20, MOST_CLIPS + 1))
+    clips, longest = (between(low, MOST_CLIPS, rng) for low in (FEWEST_CLIPS, 2))
     while not found or found[-1].end < clips:
         start = found[-1].end if found else 0
-        length = round(np.exp(rng.uniform(0, np.log(LONGEST_SHOT))))
+        length = max(1, round(longest * rng.uniform(0.2, 1)))
         photo = next_photo(found, photos, means, rng)
         found.append(Shot(photo, start, min(start + length, clips)))
     return found
+
+
+def between(low: int, high: int, rng: np.random.Generator) -> int:
+    """A whole number, every doubling as likely as the next."""
+    return round(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
 def next_photo(
@@ -70,10 +79,18 @@ def next_photo(
 
 
 def frames(pixels: np.ndarray, clips: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """A camera that moves over a photograph and zooms: one frame uint8 (H, W, 3) a clip."""
-    image = Image.fromarray(pixels)
+    """A camera that moves over a photograph, zooms, and now and then begins anew, in another
+    light perhaps: one frame uint8 (H, W, 3) a clip."""
+    while clips > 0:
+        some = min(clips, between(1, LONGEST_LOOK, rng))
+        image = Image.fromarray(pixels)
+        yield from pan(_colour(image, rng) if rng.random() < COLOURED else image, some, rng)
+        clips -= some
+
+
+def pan(image: Image.Image, clips: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     width, height = image.size
-    zooms = np.linspace(*rng.uniform(0.6, 1.0, 2), clips)
+    zooms = np.linspace(*rng.uniform(0.5, 1.0, 2), clips)
     xs, ys = (np.linspace(*rng.uniform(0, 1, 2), clips) for _ in range(2))
     for zoom, x, y in zip(zooms, xs, ys, strict=True):
         left, top = x * width * (1 - zoom), y * height * (1 - zoom)
@@ -131,7 +148,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="what data.py wrote")
     parser.add_argument("--features", type=Path, required=True, help="of captions")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--videos", type=int, default=400)
+    parser.add_argument("--videos", type=int, default=500)
     parser.add_argument("--queries", type=int, default=4, help="of a video, at most")
     parser.add_argument("--part", choices=("most", "rest", "all"), default="all",
                         help="of the photographs: four in five, the fifth, or all")  # fmt: skip
