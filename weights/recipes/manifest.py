@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 FACTS = {
-    "made_by": "weights/recipes: data.py, text.py, image.py, heads.py, export.py",
+    "made_by": "weights/recipes: data.py, text.py, image.py, together.py, heads.py, export.py",
     "data": "Flickr8k train, a COCO sample, twelve labelled sets; sentences of these, of benchmark "
     "training splits and of clip captions: weights/README.md has the list and its terms",
     "licence_note": "Weights: Apache-2.0 as far as they are ours to license. The photographs they "
