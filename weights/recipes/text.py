@@ -228,16 +228,21 @@ def save(path: Path, **state: object) -> None:
     os.replace(path.with_suffix(".part"), path)
 
 
+def tower_of(work: Path, run: str, pieces: list[str]) -> TextTower:
+    """The tower that a run left."""
+    tower = TextTower(TextShape(len(pieces)))
+    state = torch.load(work / f"text-{run}.pt", weights_only=True)
+    tower.load_state_dict(state["ema"])
+    return tower
+
+
 def first_tower(args: argparse.Namespace, pieces: list[str]) -> TextTower:
     """The tower of an earlier run, or some of the teacher's layers."""
     if args.start is None:
         vocabulary = (teacher_folder() / "vocab.txt").read_text(encoding="utf-8").splitlines()
         place = {piece: i for i, piece in enumerate(vocabulary)}
         return start_text_tower([place[piece] for piece in pieces], teacher_folder())
-    tower = TextTower(TextShape(len(pieces)))
-    file = args.work / f"text-{args.start}.pt"
-    tower.load_state_dict(torch.load(file, weights_only=True)["ema"])
-    return tower
+    return tower_of(args.work, args.start, pieces)
 
 
 @torch.no_grad()

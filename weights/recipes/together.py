@@ -35,9 +35,18 @@ from heads import (
     new_layers,
 )
 from image import SCALE, Batches, Sentences, contrast, save
-from text import Lessons, WordPieces, average, look, loss_of, text_rows, write_photo_rows
+from text import (
+    Lessons,
+    WordPieces,
+    average,
+    look,
+    loss_of,
+    text_rows,
+    tower_of,
+    write_photo_rows,
+)
 from torch.nn import functional as F  # noqa: N812
-from towers import TextShape, TextTower, mean_state
+from towers import TextTower, mean_state
 
 FRESH = 128  # sentences of a step whose rows are made anew
 HIDDEN, HEAD_RATE, DROP = 512, 1e-3, 0.7  # as heads.py
@@ -169,8 +178,7 @@ class Course:
 def train(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     course = Course(args)
-    tower = TextTower(TextShape(len(course.lessons.cut.pieces)))
-    tower.load_state_dict(torch.load(args.work / f"text-{args.text}.pt", weights_only=True)["ema"])
+    tower = tower_of(args.work, args.text, course.lessons.cut.pieces)
     said = Photographed(args.work, course.lessons.cut, tower)
     both, file = Both(tower, course.views, args), args.work / f"text-{args.out}.pt"
     if file.exists():
