@@ -33,14 +33,15 @@ class Dataset:
     legacy_nms: float | None = None
     where: str = ""
 
-    def read(self, path: Path | str, clip_length: float | None = None) -> Annotations:
-        """The annotations of a file, in any form the benchmark is published in.
-
-        Raises UsageError where it is to have other clips than it has.
-        """
-        if clip_length not in (None, self.clip_length):
+    def with_clips_of(self, seconds: float | None) -> Dataset:
+        """Itself, where that is its clip length (None: any); else UsageError."""
+        if seconds not in (None, self.clip_length):
             what = f"clips of {self.name} last {self.clip_length:g} s"
             raise UsageError(what, "--clip-length", "leave it out: it is for one's own data")
+        return self
+
+    def read(self, path: Path | str) -> Annotations:
+        """The annotations of a file, in any form the benchmark is published in."""
         return read_annotations(path, self.clip_length)
 
 
@@ -153,9 +154,9 @@ def open_annotations(
     Raises UsageError where a benchmark is to have other clips than it has.
     """
     if dataset in DATASETS or not Path(dataset).suffix:
-        benchmark = dataset_named(dataset)
+        benchmark = dataset_named(dataset).with_clips_of(clip_length)
         path = annotations or find_annotations(split, folder, benchmark)
-        return benchmark, benchmark.read(path, clip_length)
+        return benchmark, benchmark.read(path)
     return open_own(annotations or dataset, clip_length)
 
 

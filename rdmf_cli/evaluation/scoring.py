@@ -105,7 +105,7 @@ def evaluate_files(
     if isinstance(dataset, str):
         dataset = dataset_named(dataset)
     if dataset is not None:
-        annotations = dataset.read(ground_truth, clip_length)
+        annotations = dataset.with_clips_of(clip_length).read(ground_truth)
     else:
         dataset, annotations = open_own(ground_truth, clip_length)
     return evaluate(read_predictions(predictions), annotations, dataset, options)
