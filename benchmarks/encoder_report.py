@@ -26,7 +26,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ from rdmf_cli.encoders.embedded import IMAGE_TOWER, PIECES, SIDE, TEXT_TOWER, Em
 from rdmf_cli.resources import weights_folder
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "weights" / "recipes"))
-from data import HELD_OUT_SETS, KINDS, class_sentences, held_out_classes
+from data import HELD_OUT_SETS, KINDS, class_sentences, held_out_classes, pan
 
 Encode = Callable[[np.ndarray], np.ndarray]  # uint8 (N, S, S, 3) to rows (N, D)
 
@@ -48,6 +48,7 @@ FLOORS = {
     "two-layer map of frozen features": ([16.8, 41.6, 53.6], [19.4, 44.5, 56.3]),
 }
 FRAME, RATE = (320, 240), 4  # of the scene videos: pixels, frames a second
+CLOSEST = 0.7  # how much of a photograph's width the camera sees at least
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -207,17 +208,6 @@ def moment_retrieval(encoder: EmbeddedEncoder, features: Path) -> dict[str, Any]
 
 
 # ---------------------------------------------------------------- 4 scenes
-def pan(photo: Image.Image, frames: int, rng: np.random.Generator) -> Iterator[Image.Image]:
-    """A camera that moves over a photograph and zooms, slowly."""
-    width, height = photo.size
-    zooms = np.linspace(*rng.uniform(0.7, 1.0, 2), frames)
-    xs, ys = (np.linspace(*rng.uniform(0, 1, 2), frames) for _ in range(2))
-    for zoom, x, y in zip(zooms, xs, ys, strict=True):
-        left, top = x * width * (1 - zoom), y * height * (1 - zoom)
-        box = (left, top, left + zoom * width, top + zoom * height)
-        yield photo.resize(FRAME, Image.Resampling.BICUBIC, box=box)
-
-
 def write_scenes(
     path: Path, photos: list[Image.Image], rng: np.random.Generator
 ) -> list[tuple[float, float]]:
@@ -232,7 +222,7 @@ def write_scenes(
             frames = int(rng.integers(5 * RATE, 15 * RATE + 1))
             spans.append((at / RATE, (at + frames) / RATE))
             at += frames
-            for image in pan(photo, frames, rng):
+            for image in pan(photo, frames, rng, CLOSEST, FRAME):
                 container.mux(stream.encode(av.VideoFrame.from_image(image)))
         container.mux(stream.encode())
     return spans

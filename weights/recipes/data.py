@@ -16,6 +16,7 @@ import logging
 import os
 import random
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -78,6 +79,22 @@ TEMPLATES = {
         "a person doing {x}", "{x}",
     ),
 }  # fmt: skip
+
+
+def pan(
+    photo: Image.Image, frames: int, rng: np.random.Generator, least: float, size: tuple[int, int]
+) -> Iterator[Image.Image]:
+    """A camera that moves over a photograph and zooms, slowly: frames of `size`.
+
+    least: how much of the photograph's width the closest look takes in
+    """
+    width, height = photo.size
+    zooms = np.linspace(*rng.uniform(least, 1.0, 2), frames)
+    xs, ys = (np.linspace(*rng.uniform(0, 1, 2), frames) for _ in range(2))
+    for zoom, x, y in zip(zooms, xs, ys, strict=True):
+        left, top = x * width * (1 - zoom), y * height * (1 - zoom)
+        box = (left, top, left + zoom * width, top + zoom * height)
+        yield photo.resize(size, Image.Resampling.BICUBIC, box=box)
 
 
 def start_log(file: Path | None = None) -> None:

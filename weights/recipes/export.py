@@ -20,9 +20,10 @@ from data import Photos, log, start_log
 from image import Batches, image_rows
 from manifest import FACTS, list_in_manifest
 from onnx import TensorProto, helper, numpy_helper
+from text import tower_of
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
-from towers import ImageTower, TextShape, TextTower, load_image_tower, mean_state
+from towers import ImageTower, TextTower, load_image_tower, mean_state
 
 SIDE = 224
 SMALL = 1024  # tensors with fewer numbers stay float32
@@ -176,11 +177,9 @@ def export_image(args: argparse.Namespace) -> dict[str, float]:
 
 
 def export_text(args: argparse.Namespace) -> dict[str, float]:
-    state = torch.load(args.work / f"text-{args.text}.pt", weights_only=True)["ema"]
     pieces = json.loads((args.work / "pieces.json").read_text())
-    tower = TextTower(TextShape(len(pieces)))
-    tower.load_state_dict(state)
-    torch.save(state, args.work / "text-shipped.pt")
+    tower = tower_of(args.work, args.text, pieces)
+    torch.save(tower.state_dict(), args.work / "text-shipped.pt")
     generator = torch.Generator().manual_seed(0)
     example = torch.randint(4, len(pieces), (8, 12), generator=generator)
     graph = TextGraph(tower)

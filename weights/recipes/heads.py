@@ -31,6 +31,7 @@ from torch.nn import functional as F  # noqa: N812
 from towers import ImageTower, load_image_tower, start_image_tower
 
 BATCH = 1024
+HIDDEN, RATE, DROP = 512, 1e-3, 0.7
 # Photographs with captions, more often than image.py shows them: what is said of them differs more.
 WEIGHTS, OTHERS = {"flickr8k": 5.0, "coco_sample": 3.0, "stanford40": 1.2, "har15": 1.0}, 0.7
 
@@ -125,6 +126,19 @@ def chances(batches: Batches) -> np.ndarray:
     return np.array(weight) / sum(weight)
 
 
+def drawn(
+    views: torch.Tensor, chance: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, torch.Tensor]:
+    """Which training photographs make up a batch, and the features (N, 1280) of a view of each."""
+    chosen = rng.choice(len(chance), BATCH, replace=False, p=chance)
+    return chosen, views[torch.from_numpy(rng.integers(len(views), size=BATCH)), chosen]
+
+
+def rate_share(step: int, steps: int) -> float:
+    """Of the highest rate: a short warm-up, then down a cosine."""
+    return min(1, (step + 1) / 30) * (1 + math.cos(math.pi * step / steps)) / 2
+
+
 def fit(
     views: torch.Tensor, batches: Batches, args: argparse.Namespace, seed: int
 ) -> tuple[ImageTower, torch.Tensor]:
@@ -145,11 +159,8 @@ def fit(
     head.train()
     for step in range(steps):
         for group in optimizer.param_groups:
-            group["lr"] = (
-                args.rate * min(1, (step + 1) / 30) * (1 + math.cos(math.pi * step / steps)) / 2
-            )
-        chosen = rng.choice(len(chance), BATCH, replace=False, p=chance)
-        features = views[torch.from_numpy(rng.integers(len(views), size=BATCH)), chosen]
+            group["lr"] = args.rate * rate_share(step, steps)
+        chosen, features = drawn(views, chance, rng)
         with torch.autocast("cpu", torch.bfloat16):
             rows = head.head(features)
         rows = F.normalize(rows.float(), dim=-1)
@@ -237,12 +248,13 @@ class Features:
         return self._of(self.batches.asked()[0], 0, "val0")
 
 
-def look_at(head: ImageTower, seen: torch.Tensor, batches: Batches) -> dict[str, list[float]]:
-    """Recalls on Flickr8k val of a head on the features `seen` of its photographs."""
-    _, texts, owner = batches.asked()
+def look_at(
+    head: ImageTower, seen: torch.Tensor, texts: torch.Tensor, owner: torch.Tensor
+) -> dict[str, list[float]]:
+    """Recalls of a head on features (N, 1280), by the rows (M, 384) of what is said of them."""
     with torch.inference_mode():
         rows = F.normalize(head.eval().head(seen), dim=-1)
-    return recalls(rows, batches.text_rows[texts], owner)
+    return recalls(rows, texts, owner)
 
 
 def main() -> None:
@@ -251,10 +263,10 @@ def main() -> None:
     parser.add_argument("--out", required=True, help="the name of this run")
     parser.add_argument("--rows", default="photo_rows", help="as for image.py")
     parser.add_argument("--heads", type=int, default=2, help="the head is the mean of so many")
-    parser.add_argument("--hidden", type=int, default=512, help="how wide each of them is")
+    parser.add_argument("--hidden", type=int, default=HIDDEN, help="how wide each of them is")
     parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--drop", type=float, default=0.7)
+    parser.add_argument("--rate", type=float, default=RATE)
+    parser.add_argument("--drop", type=float, default=DROP)
     parser.add_argument("--only-view", type=int, help="write the features of this view and stop")
     args = parser.parse_args()
     start_log(args.work / f"head-{args.out}.log")
@@ -266,7 +278,9 @@ def main() -> None:
         features.view(args.only_view)
         return
     tower, log_scale = new_head(tower, features.views(), batches, args)
-    log.info("flickr8k val: %s", look_at(tower, features.val(), batches))
+    _, texts, owner = batches.asked()
+    found = look_at(tower, features.val(), batches.text_rows[texts], owner)
+    log.info("flickr8k val: %s", found)
     save(
         args.work / f"image-{args.out}.pt",
         tower=tower.state_dict(), ema=tower.state_dict(), log_scale=log_scale,

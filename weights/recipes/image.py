@@ -51,7 +51,7 @@ def _crop(image: Image.Image, side: int, squashed: bool, rng: np.random.Generato
     return image.resize((side, side), Image.Resampling.BILINEAR, box=box)
 
 
-def _colour(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+def colour(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     for change in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
         image = change(image).enhance(rng.uniform(0.65, 1.35))
     return image
@@ -71,18 +71,18 @@ def _motion(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     return Image.fromarray(np.mean(copies, 0).astype(np.uint8))
 
 
-def _compressed(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+def compressed(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=int(rng.integers(15, 60)))
     return Image.open(buffer).convert("RGB")
 
 
 CHANGES = (
-    (0.6, _colour),
+    (0.6, colour),
     (0.08, _low_light),
     (0.08, _motion),
     (0.08, lambda image, rng: image.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 2)))),
-    (0.2, _compressed),
+    (0.2, compressed),
     (0.08, lambda image, rng: ImageOps.grayscale(image).convert("RGB")),
 )
 

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from data import Photos, log, start_log
-from image import Batches, _colour, _compressed
+from data import Photos, log, pan, start_log
+from image import Batches, colour, compressed
 from PIL import Image
 
 from rdmf_cli.encoders.embedded import EmbeddedEncoder
@@ -32,6 +32,7 @@ FEWEST_CLIPS, MOST_CLIPS = 5, 75  # of a video
 LONGEST_LOOK = 8  # clips that a camera moves on before it begins anew, within one photograph
 AGAIN, ALIKE = 0.2, 0.3  # how often a shot shows an earlier photograph, or one much like the last
 COMPRESSED, COLOURED = 0.5, 0.5
+CLOSEST = 0.5  # how much of a photograph's width the camera sees at least
 FIRST_QID = 1_000_000
 
 
@@ -84,19 +85,10 @@ def frames(pixels: np.ndarray, clips: int, rng: np.random.Generator) -> Iterator
     while clips > 0:
         some = min(clips, between(1, LONGEST_LOOK, rng))
         image = Image.fromarray(pixels)
-        yield from pan(_colour(image, rng) if rng.random() < COLOURED else image, some, rng)
+        lit = colour(image, rng) if rng.random() < COLOURED else image
+        for frame in pan(lit, some, rng, CLOSEST, image.size):
+            yield np.asarray(compressed(frame, rng) if rng.random() < COMPRESSED else frame)
         clips -= some
-
-
-def pan(image: Image.Image, clips: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    width, height = image.size
-    zooms = np.linspace(*rng.uniform(0.5, 1.0, 2), clips)
-    xs, ys = (np.linspace(*rng.uniform(0, 1, 2), clips) for _ in range(2))
-    for zoom, x, y in zip(zooms, xs, ys, strict=True):
-        left, top = x * width * (1 - zoom), y * height * (1 - zoom)
-        box = (left, top, left + zoom * width, top + zoom * height)
-        frame = image.resize(image.size, Image.Resampling.BICUBIC, box=box)
-        yield np.asarray(_compressed(frame, rng) if rng.random() < COMPRESSED else frame)
 
 
 def annotation(vid: str, qid: int, query: str, own: list[Shot], clips: int) -> dict[str, object]:

@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import math
 import time
 from pathlib import Path
 
@@ -27,12 +26,17 @@ import torch
 from data import log, start_log
 from heads import (
     BATCH,
+    DROP,
+    HIDDEN,
+    RATE,
     Features,
     add_body_options,
     body_to_begin_with,
     chances,
+    drawn,
     look_at,
     new_layers,
+    rate_share,
 )
 from image import SCALE, Batches, Sentences, contrast, save
 from text import (
@@ -49,7 +53,6 @@ from torch.nn import functional as F  # noqa: N812
 from towers import TextTower, mean_state
 
 FRESH = 128  # sentences of a step whose rows are made anew
-HIDDEN, HEAD_RATE, DROP = 512, 1e-3, 0.7  # as heads.py
 CHECKPOINT_EVERY, LOOK_EVERY = 100, 100
 
 
@@ -78,12 +81,11 @@ class Photographed:
         place = np.array([text for i in photos for text in batches.own[i]])
         chosen = np.sort(rng.choice(np.unique(place), FRESH, replace=False))
         fresh = self.fresh(tower, chosen)
-        batches.text_rows = self.rows
         found = Sentences(batches, photos)
         at = np.flatnonzero(np.isin(place, chosen))
         rows = fresh[np.searchsorted(chosen, place[at])]
         louder = rows.detach() + len(place) / len(at) * (rows - rows.detach())
-        found.rows = found.rows.index_copy(0, torch.from_numpy(at), louder)
+        found.rows = self.rows[place].index_copy(0, torch.from_numpy(at), louder)
         return found
 
 
@@ -96,17 +98,16 @@ class Both:
         self.head.drop.p = DROP
         self.optimizer = torch.optim.AdamW(
             [
-                {"params": self.head.head_parameters(), "rate": HEAD_RATE, "weight_decay": 0.05},
-                {"params": [self.log_scale], "rate": HEAD_RATE, "weight_decay": 0.0},
+                {"params": self.head.head_parameters(), "rate": RATE, "weight_decay": 0.05},
+                {"params": [self.log_scale], "rate": RATE, "weight_decay": 0.0},
                 {"params": tower.parameters(), "rate": args.rate, "weight_decay": 0.01},
             ]
         )
 
     def learn(self, loss: torch.Tensor, steps: int) -> None:
         """One step of `steps`, at the rate that its number asks for."""
-        share = min(1, (self.step + 1) / 30) * (1 + math.cos(math.pi * self.step / steps)) / 2
         for group in self.optimizer.param_groups:
-            group["lr"] = group["rate"] * share
+            group["lr"] = group["rate"] * rate_share(self.step, steps)
         self.optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.text.parameters(), 1.0)
@@ -149,10 +150,9 @@ class Course:
         """Contrast of photographs and sentences, and what the teacher has to say of others."""
         rng = np.random.default_rng([self.args.seed, both.step])
         torch.manual_seed(self.args.seed * 1_000_003 + both.step)  # dropout, also after a restart
-        chosen = rng.choice(len(self.chance), BATCH, replace=False, p=self.chance)
-        of = torch.from_numpy(rng.integers(len(self.views), size=BATCH))
+        chosen, features = drawn(self.views, self.chance, rng)
         with torch.autocast("cpu", torch.bfloat16):
-            rows = both.head.head(self.views[of, chosen])
+            rows = both.head.head(features)
             states = both.text(lesson["ids"])
         rows = F.normalize(rows.float(), dim=-1)
         photos = self.batches.train[chosen].tolist()
@@ -165,12 +165,9 @@ class Course:
     def look(self, both: Both, said: Photographed) -> str:
         """Recalls on Flickr8k val by both towers, and how far the text tower left its teacher."""
         args, cut = self.args, self.lessons.cut
-        val = [
-            text for i in self.batches.photos.of("val", "flickr8k") for text in self.batches.own[i]
-        ]
-        self.batches.text_rows = said.rows.clone()
-        self.batches.text_rows[val] = text_rows(both.kept, cut, [said.texts[i] for i in val])
-        found = look_at(both.head, self.seen_val, self.batches)
+        _, texts, owner = self.batches.asked()
+        rows = text_rows(both.kept, cut, [said.texts[i] for i in texts])
+        found = look_at(both.head, self.seen_val, rows, owner)
         teacher = look(both.kept, cut, args.data, args.work / "val_queries.npy")
         return f"flickr8k val: {found} in sum {sum(map(sum, found.values())):.1f}; {teacher}"
 
