@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from ranked_level_sets import bar
+from ranked_level_sets import bars
 
 from rdmf_cli.datasets import DATASETS, Samples, open_samples
 from rdmf_cli.evaluation import evaluate
@@ -195,7 +195,7 @@ def print_table(args: argparse.Namespace) -> None:
     rows = list(rows_of(args.runs))
     table = summary(rows)
     plain = {
-        "the bar: level sets ranked by boosting": bar(samples_of(args.features, "train"), val),
+        **bars(samples_of(args.features, "train"), val),
         "training-free": scores_of(FromSimilarity(TrainingFree.load()), val),
     }
     show(table)

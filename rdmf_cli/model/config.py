@@ -90,8 +90,13 @@ class ModelConfig(Record):
     input_dropout: Share = 0.3
 
     # the answer
-    overlap: Annotated[float, Field(gt=0, le=1)] = 0.7
-    redundancy: Annotated[float, Field(ge=0)] = 0.1
+    overlap: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.85, description="IoU from which on moments repeat each other, in a benchmark"
+    )
+    redundancy: Annotated[float, Field(ge=0)] = Field(
+        default=0.6, description="lost by what repeats a better one, times their IoU ** steepness"
+    )
+    steepness: Annotated[float, Field(ge=1)] = 4.0
 
     @model_validator(mode="after")
     def _fits_together(self) -> ModelConfig:

@@ -39,6 +39,10 @@ CONFIG = "config.json"
 TRAINED = "model"  # the folder in its own where `rdmf train` leaves the head
 ANEW = "export it again, or copy the file again"
 EXPORT = "export it again with this version of rdmf"
+DISTINCT: Final = 0.7
+"""IoU from which on two moments are one to whoever reads the answer. A benchmark rewards several
+guesses at one moment, each of which may pass another threshold: `ModelConfig.overlap` is higher."""
+
 OTHER = "ask with --encoder {}, or take a universal head"
 
 
@@ -160,7 +164,7 @@ class LearnedHead:
             sentence=sentence if full else None,
             words=words if full else None,
         )
-        told = self._read(inputs, duration, top_k)
+        told = self._read(inputs, duration, top_k, DISTINCT)
         # On val the fitted rates tell better than the network whether a query is shown at all
         # (benchmarks/learned_head.py), and at 0.5 they are calibrated.
         return replace(told, presence=self._rates.presence(rows @ sentence, background))
@@ -170,10 +174,12 @@ class LearnedHead:
         return TrainingFree.load()
 
     def answer(self, sample: Sample, top_k: int) -> Reading:
-        """The same of an annotated sample."""
+        """The same of an annotated sample, with as many guesses as a benchmark rewards."""
         return self._read(inputs_of(sample, self.config), sample.duration, top_k)
 
-    def _read(self, inputs: Inputs, duration: float | None, top_k: int) -> Reading:
+    def _read(
+        self, inputs: Inputs, duration: float | None, top_k: int, overlap: float | None = None
+    ) -> Reading:
         field = windows.fuse(self._graphs, inputs)
         found = windows.find(self._graphs, field, inputs.clip_length)
         return reading(
@@ -186,6 +192,7 @@ class LearnedHead:
             duration,
             top_k,
             self.config,
+            overlap,
         )
 
 

@@ -22,6 +22,7 @@ def reading(
     duration: float | None,
     top_k: int,
     config: ModelConfig,
+    overlap: float | None = None,
 ) -> Reading:
     """The answer for one query on one video of L clips, at most `top_k` moments.
 
@@ -31,12 +32,12 @@ def reading(
     presence: log-odds
     spans:    (K, 2) in clips; scores: (K,) log-odds; of the real slots alone
     clip_length, duration: seconds; None: spans may end with the last clip
+    overlap:  IoU from which on the worse of two moments is dropped; None: the configuration's
     """
     scores = logistic(scores)
     order = np.zeros(len(scores), dtype=int)
-    _, kept, raw = suppress(
-        order, spans, scores, config.overlap, top_k, redundancy=config.redundancy
-    )
+    most = config.overlap if overlap is None else overlap
+    _, kept, raw = suppress(order, spans, scores, most, top_k, config.redundancy, config.steepness)
     seconds = np.asarray(spans, float)[kept] * clip_length
     log_odds = np.asarray(saliency, float)
     log_odds = log_odds - log_odds.mean() + pattern[0].mean()

@@ -21,12 +21,13 @@ def suppress(
     overlap: float,
     most: int,
     redundancy: float = 0.0,
+    steepness: float = 1.0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of each row the best candidates, none of which overlaps a better one by `overlap` or more.
 
     row:        (n,) ascending, the row (video, query) a candidate belongs to
     spans:      (n, 2); scores: (n,), finite; of equal scores the first counts as better
-    redundancy: what a candidate loses for repeating a better one: this times their IoU
+    redundancy: what a candidate loses for repeating a better one: this times their IoU ** steepness
     Returns (row, index, score) of those that stay, by row and then best first, at most `most` a
     row; the score is what redundancy left of it.
     """
@@ -36,7 +37,7 @@ def suppress(
     laid_scores, laid_spans = np.full(shape, -np.inf), np.zeros((*shape, 2))
     laid_scores[slot, place] = scores
     laid_spans[slot, place] = spans
-    picks, left = _pick(laid_scores, laid_spans, overlap, most, redundancy)
+    picks, left = _pick(laid_scores, laid_spans, overlap, most, redundancy, steepness)
     kept = picks >= 0
     first = np.searchsorted(row, rows)
     return np.repeat(rows, kept.sum(axis=1)), (first[:, None] + picks)[kept], left[kept]
@@ -49,7 +50,12 @@ def _places(row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pick(
-    scores: np.ndarray, spans: np.ndarray, overlap: float, most: int, redundancy: float
+    scores: np.ndarray,
+    spans: np.ndarray,
+    overlap: float,
+    most: int,
+    redundancy: float,
+    steepness: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Places (rows, most) of those that stay, best first, and their scores; -1 and -inf: none.
 
@@ -60,7 +66,7 @@ def _pick(
     picks = np.full((len(scores), most), -1)
     left = np.full(picks.shape, -np.inf)
     for n in range(most if scores.size else 0):
-        worth = np.where(repeated < overlap, scores - redundancy * repeated, -np.inf)
+        worth = np.where(repeated < overlap, scores - redundancy * repeated**steepness, -np.inf)
         place = worth.argmax(axis=1)
         found = worth[rows, place] > -np.inf
         picks[found, n], left[found, n] = place[found], worth[rows, place][found]

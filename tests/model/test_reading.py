@@ -16,8 +16,9 @@ SPANS = np.array([[2.0, 6.0], [2.2, 6.1], [10.0, 14.5], [11.0, 20.0], [3.0, 5.0]
 SCORES = np.array([1.0, 2.0, 0.5, -1.0, 1.5])
 
 
-def read(top_k=10, duration=None, **changes):
-    return reading(PATTERN, SALIENCY, 0.3, SPANS, SCORES, 2.0, duration, top_k, small(**changes))
+def read(top_k=10, duration=None, overlap=0.7, **changes):
+    given = PATTERN, SALIENCY, 0.3, SPANS, SCORES, 2.0, duration, top_k
+    return reading(*given, small(**changes), overlap)
 
 
 def test_moments_are_in_seconds_best_first_and_repetitions_are_gone():
@@ -36,7 +37,7 @@ def test_what_overlaps_a_better_one_loses_by_its_overlap():
     found = read(redundancy=0.4)
     best, inner = found.raw_scores[0], found.raw_scores[found.spans[:, 0] == 6.0][0]
     assert best == pytest.approx(logistic(2.0))
-    assert inner == pytest.approx(logistic(1.5) - 0.4 * 2.0 / 3.9)
+    assert inner == pytest.approx(logistic(1.5) - 0.4 * (2.0 / 3.9) ** 4)
     assert (np.diff(found.raw_scores) <= 0).all()
 
 

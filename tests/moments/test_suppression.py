@@ -42,15 +42,16 @@ def test_what_stays_is_sorted_apart_and_covers_what_went(drawn, overlap, most):
 
 
 @settings(deadline=None)
-@given(SPANS, st.floats(0, 2))
-def test_redundancy_takes_from_what_repeats(drawn, redundancy):
+@given(SPANS, st.floats(0, 2), st.integers(1, 5))
+def test_redundancy_takes_from_what_repeats(drawn, redundancy, steepness):
     row, spans, scores = arrays_of(drawn)
-    rows, kept, left = suppress(row, spans, scores, 0.7, 10, redundancy)
+    rows, kept, left = suppress(row, spans, scores, 0.7, 10, redundancy, steepness)
     for video in set(row.tolist()):
         best = kept[rows == video]
         pairs = np.tril(overlaps(spans[best][:, None], spans[best]), -1)
         repeated = pairs.max(axis=1, initial=0)
-        np.testing.assert_allclose(left[rows == video], scores[best] - redundancy * repeated)
+        lost = redundancy * repeated**steepness
+        np.testing.assert_allclose(left[rows == video], scores[best] - lost)
         assert np.all(np.diff(left[rows == video]) <= 1e-12)
 
 
@@ -58,6 +59,12 @@ def test_a_second_moment_comes_before_a_variant_of_the_first():
     spans, scores = np.array([[0, 10], [0, 6], [20, 30.0]]), np.array([0.9, 0.8, 0.75])
     order = [suppress(np.zeros(3, int), spans, scores, 0.7, 3, r)[1].tolist() for r in (0, 0.2)]
     assert order == [[0, 1, 2], [0, 2, 1]]
+
+
+def test_the_steeper_the_less_a_part_of_a_moment_loses():
+    spans, scores = np.array([[0, 10], [0, 5.0]]), np.array([0.9, 0.8])
+    left = [suppress(np.zeros(2, int), spans, scores, 0.7, 2, 0.6, p)[2][1] for p in (1, 4)]
+    assert left == pytest.approx([0.8 - 0.6 / 2, 0.8 - 0.6 / 16])
 
 
 def test_of_equal_scores_the_first_stays():
