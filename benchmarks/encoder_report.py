@@ -389,18 +389,19 @@ def torch_image_tower(work: Path) -> Any:
     import torch
     from towers import load_image_tower
 
-    return load_image_tower(torch.load(work / "image-shipped.pt", weights_only=True)).eval()
+    state = torch.load(work / "image-shipped.pt", weights_only=True)
+    return load_image_tower(state["ema"]).eval()
 
 
 def torch_text_tower(work: Path) -> Any:
     """The torch module that the text tower's file was made of, in float32: before its 8 bits."""
-    import torch
-    from towers import TextShape, TextTower
+    from text import tower_of
 
-    state = torch.load(work / "text-shipped.pt", weights_only=True)
-    tower = TextTower(TextShape(len(state["pieces.weight"]))).eval()
-    tower.load_state_dict(state)
-    return tower
+    return tower_of(work, "shipped", word_pieces()).eval()
+
+
+def word_pieces() -> list[str]:
+    return (weights_folder() / PIECES).read_text(encoding="utf-8").splitlines()
 
 
 def least_cosine(a: np.ndarray, b: np.ndarray) -> float:
@@ -450,9 +451,9 @@ def eight_bits(encoder: EmbeddedEncoder, data: Path, work: Path) -> dict[str, An
     val = Captioned(data, "val")
     images = image_rows(encoder, val.archive, val.files)
     small = image_rows(encoder, val.archive, val.files, run_of(model))
-    pieces = (weights_folder() / PIECES).read_text(encoding="utf-8").splitlines()
     texts = unit(encoder.encode_texts(val.texts).rows)
-    whole = text_rows(torch_text_tower(work), WordPieces(pieces), val.texts, half=False).numpy()
+    cut = WordPieces(word_pieces())
+    whole = text_rows(torch_text_tower(work), cut, val.texts, half=False).numpy()
     return {
         "as shipped": recalls(images, texts, val.owner),
         "text tower in 32 bits": recalls(images, whole, val.owner),

@@ -39,7 +39,7 @@ CONFIG = "config.json"
 TRAINED = "model"  # the folder in its own where `rdmf train` leaves the head
 ANEW = "export it again, or copy the file again"
 EXPORT = "export it again with this version of rdmf"
-DISTINCT: Final = 0.7
+DISTINCT: Final = 0.5
 """IoU from which on two moments are one to whoever reads the answer. A benchmark rewards several
 guesses at one moment, each of which may pass another threshold: `ModelConfig.overlap` is higher."""
 

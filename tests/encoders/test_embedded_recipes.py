@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "weights" / "recipe
 
 from data import KINDS, class_sentences, held_out_classes, name_of
 from image import ALIKE, NOBODY, Strangers, contrast
+from learning import Learner, rate_share
 from manifest import list_in_manifest
 from pans import FEWEST_CLIPS, MOST_CLIPS, shots
 
@@ -108,3 +110,50 @@ def test_shots_fill_a_video_and_no_photograph_follows_itself(seed: int) -> None:
 
 def unit_rows(n: int, seed: int) -> torch.Tensor:
     return F.normalize(torch.randn(n, 384, generator=torch.Generator().manual_seed(seed)), dim=-1)
+
+
+class Copyist(Learner[torch.nn.Linear, torch.Tensor]):
+    """Learns to say what it hears, stops where it is told to, and has nothing to show."""
+
+    def __init__(self, steps: int = 220, killed_after: int | None = None):
+        torch.manual_seed(0)
+        tower = torch.nn.Linear(3, 3)
+        super().__init__(tower, [{"params": tower.parameters(), "rate": 0.05}], steps)
+        self.killed_after = killed_after
+
+    def loss(self, lesson: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
+        if self.step == self.killed_after:
+            raise KeyboardInterrupt
+        found = (self.student(lesson) - lesson).square().mean()
+        return found, {"far": found.item()}
+
+    def look(self) -> str:
+        return "nothing"
+
+
+def heard(first: int, end: int) -> Iterator[torch.Tensor]:
+    for step in range(first, end):
+        yield torch.randn(8, 3, generator=torch.Generator().manual_seed(step))
+
+
+def test_a_run_that_was_killed_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+    whole, killed, again = Copyist(), Copyist(killed_after=150), Copyist()
+    whole.run(tmp_path / "whole.pt", heard)
+    with pytest.raises(KeyboardInterrupt):
+        killed.run(tmp_path / "killed.pt", heard)
+    again.run(tmp_path / "killed.pt", heard)
+    one, other = whole.state(), again.state()
+    assert one["step"] == other["step"] == 220
+    for name in ("student", "ema"):
+        for key, value in one[name].items():
+            assert torch.equal(value, other[name][key])
+    lesson = next(heard(999, 1000))
+    assert whole.loss(lesson)[0] < Copyist().loss(lesson)[0] / 10
+
+
+def test_the_rate_warms_up_and_falls() -> None:
+    shares = [rate_share(step, 1000, warm_up=100, least=0.02) for step in range(1000)]
+    assert shares[0] == pytest.approx(0.01, rel=1e-3)
+    assert max(shares) == pytest.approx(0.98, abs=0.01)
+    assert all(a > b for a, b in pairwise(shares[100:]))
+    assert shares[-1] == pytest.approx(0.02, rel=1e-3)

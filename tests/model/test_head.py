@@ -88,7 +88,7 @@ def test_a_person_gets_distinct_moments_and_a_benchmark_several_guesses():
     head, one = LearnedHead.load(), slowly_shown()
     read = head.read(one.video, one.sentence, clip_length=CLIP)
     answered = head.answer(one, 10)
-    assert closest(read.spans) < 0.7 < closest(answered.spans) < 0.85
+    assert closest(read.spans) < 0.5 < 0.7 < closest(answered.spans) < 0.85
     np.testing.assert_array_equal(read.spans[0], answered.spans[0])
     np.testing.assert_array_equal(read.saliency, answered.saliency)
 

@@ -18,6 +18,7 @@ import onnx
 import torch
 from data import Photos, log, start_log
 from image import Batches, image_rows
+from learning import save
 from manifest import FACTS, list_in_manifest
 from onnx import TensorProto, helper, numpy_helper
 from text import tower_of
@@ -165,7 +166,7 @@ def export_image(args: argparse.Namespace) -> dict[str, float]:
         facts = json.loads((args.out / "manifest.json").read_text())["metrics"]["image"]
     else:
         facts = close_gap(tower, batches, args.photos, args.shift, args.strength)
-    torch.save(tower.state_dict(), args.work / "image-shipped.pt")
+    save(args.work / "image-shipped.pt", ema=tower.state_dict())
     which = Photos(args.work).of("val", "flickr8k")[:24]
     from image import plain
 
@@ -179,7 +180,7 @@ def export_image(args: argparse.Namespace) -> dict[str, float]:
 def export_text(args: argparse.Namespace) -> dict[str, float]:
     pieces = json.loads((args.work / "pieces.json").read_text())
     tower = tower_of(args.work, args.text, pieces)
-    torch.save(tower.state_dict(), args.work / "text-shipped.pt")
+    save(args.work / "text-shipped.pt", ema=tower.state_dict())
     generator = torch.Generator().manual_seed(0)
     example = torch.randint(4, len(pieces), (8, 12), generator=generator)
     graph = TextGraph(tower)

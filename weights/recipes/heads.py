@@ -25,7 +25,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from data import log, start_log
-from image import SCALE, Batches, Sentences, contrast, plain, recalls, save, seen
+from image import SCALE, Batches, Sentences, contrast, plain, recalls, seen
+from learning import rate_share, save
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 from towers import ImageTower, load_image_tower, start_image_tower
@@ -132,11 +133,6 @@ def drawn(
     """Which training photographs make up a batch, and the features (N, 1280) of a view of each."""
     chosen = rng.choice(len(chance), BATCH, replace=False, p=chance)
     return chosen, views[torch.from_numpy(rng.integers(len(views), size=BATCH)), chosen]
-
-
-def rate_share(step: int, steps: int) -> float:
-    """Of the highest rate: a short warm-up, then down a cosine."""
-    return min(1, (step + 1) / 30) * (1 + math.cos(math.pi * step / steps)) / 2
 
 
 def fit(

@@ -11,20 +11,18 @@ the same photographs as if it had never stopped.
 from __future__ import annotations
 
 import argparse
-import copy
 import io
 import json
 import math
-import os
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from data import Photos, log, start_log
+from data import Photos, start_log
+from learning import Learner
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from torch.nn import functional as F  # noqa: N812
 from towers import SIZE, ImageTower, load_image_tower, start_image_tower
@@ -34,8 +32,6 @@ NEGATIVE_TEXTS, QUEUE = 2048, 2048
 ALIKE = 0.8  # texts this similar are not each other's negatives
 WEIGHTS = {"flickr8k": 2.0, "coco_sample": 1.6, "stanford40": 1.0, "har15": 0.8}
 SCALE = 60.0  # the largest: 1 / temperature
-EMA = 0.997
-CHECKPOINT_EVERY, LOOK_EVERY = 100, 300
 
 
 # ---------------------------------------------------------------- what a camera may do to a scene
@@ -270,11 +266,6 @@ def look(tower: ImageTower, batches: Batches, side: int) -> dict[str, list[float
 
 
 # ---------------------------------------------------------------- training
-def save(path: Path, **state: object) -> None:
-    torch.save(state, path.with_suffix(".part"))
-    os.replace(path.with_suffix(".part"), path)
-
-
 def groups(tower: ImageTower, frozen: int, rate: float) -> list[dict]:
     """The stem and the first `frozen` blocks stay; the head learns three times as fast."""
     for part in [tower.stem, *tower.blocks[:frozen]] if frozen else []:
@@ -288,62 +279,53 @@ def groups(tower: ImageTower, frozen: int, rate: float) -> list[dict]:
     ]
 
 
+def begun(args: argparse.Namespace) -> tuple[ImageTower, torch.nn.Parameter]:
+    """The tower of an earlier run, or the first weights; and the logarithm of its scale."""
+    if not args.start:
+        return start_image_tower(), torch.nn.Parameter(torch.tensor(math.log(20.0)))
+    first = torch.load(args.work / f"image-{args.start}.pt", weights_only=True)
+    return load_image_tower(first["ema"]), torch.nn.Parameter(first["log_scale"].clone())
+
+
+class Seer(Learner[ImageTower, Batch]):
+    """An image tower that learns which sentences are said of a photograph."""
+
+    look_every, longest = 300, 2.0
+
+    def __init__(self, batches: Batches, args: argparse.Namespace):
+        tower, self.log_scale = begun(args)
+        parts = groups(tower, args.frozen, args.rate)
+        parts.append({"params": [self.log_scale], "rate": 10 * args.rate, "weight_decay": 0.0})
+        super().__init__(tower, parts, args.images // BATCH)
+        self.clipped = [p for part in parts for p in part["params"]]
+        self.batches, self.seed, self.loss_of = batches, args.seed, Loss()
+
+    def loss(self, lesson: Batch) -> tuple[torch.Tensor, dict[str, float]]:
+        self.student.train()
+        torch.manual_seed(self.seed * 1_000_003 + self.step)  # dropout, the same after a restart
+        with torch.autocast("cpu", torch.bfloat16):
+            rows = self.student(lesson.views)
+        loss, numbers = self.loss_of(rows, lesson, self.log_scale)
+        return loss, numbers | {"scale": self.log_scale.exp().item()}
+
+    def look(self) -> str:
+        return f"flickr8k val: {look(self.kept, self.batches, 160)}"
+
+    def state(self) -> dict[str, Any]:
+        past = {"past": self.loss_of.past, "past_means": self.loss_of.past_means}
+        return super().state() | past | {"log_scale": self.log_scale.data}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        super().restore(state)
+        self.log_scale.data.copy_(state["log_scale"])
+        self.loss_of.past, self.loss_of.past_means = state["past"], state["past_means"]
+
+
 def train(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
-    batches, loss_of = Batches(args.work, args.side, args.seed, args.rows), Loss()
-    log_scale = torch.nn.Parameter(torch.tensor(math.log(20.0)))
-    if not args.start:
-        tower = start_image_tower()
-    else:
-        first = torch.load(args.work / f"image-{args.start}.pt", weights_only=True)
-        tower = load_image_tower(first["ema"])
-        log_scale.data.copy_(first["log_scale"])
-    kept = copy.deepcopy(tower)
-    parts = groups(tower, args.frozen, args.rate)
-    parts.append({"params": [log_scale], "rate": 10 * args.rate, "weight_decay": 0.0})
-    optimizer = torch.optim.AdamW(parts, lr=args.rate, betas=(0.9, 0.98))
-    steps, step, file = args.images // BATCH, 0, args.work / f"image-{args.out}.pt"
-    if file.exists():
-        state = torch.load(file, weights_only=True)
-        tower.load_state_dict(state["tower"])
-        kept.load_state_dict(state["ema"])
-        log_scale.data.copy_(state["log_scale"])
-        optimizer.load_state_dict(state["optimizer"])
-        loss_of.past, loss_of.past_means = state["past"], state["past_means"]
-        step = state["step"]
-        log.info("going on from step %d", step)
-    began, sums = time.time(), {}
-    for batch in batches.since(step, steps):
-        tower.train()
-        warm = min(1.0, (step + 1) / 100)
-        for group in optimizer.param_groups:
-            group["lr"] = (
-                group["rate"] * warm * (0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2)
-            )
-        torch.manual_seed(args.seed * 1_000_003 + step)  # dropout, the same after a restart
-        with torch.autocast("cpu", torch.bfloat16):
-            rows = tower(batch.views)
-        loss, numbers = loss_of(rows, batch, log_scale)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_([p for g in parts for p in g["params"]], 2.0)
-        optimizer.step()
-        step += 1
-        decay = min(EMA, step / (step + 20))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(kept.parameters()), list(tower.parameters()), 1 - decay)
-        sums = {k: 0.95 * sums.get(k, v) + 0.05 * v for k, v in numbers.items()}
-        if step % 20 == 0:
-            said = " ".join(f"{k} {v:.3f}" for k, v in sums.items())
-            log.info("%s %d/%d %s scale %.1f %.0f s", args.out, step, steps, said,
-                     log_scale.exp().item(), time.time() - began)  # fmt: skip
-        if step % CHECKPOINT_EVERY == 0 or step == steps:
-            save(file, tower=tower.state_dict(), ema=kept.state_dict(), log_scale=log_scale.data,
-                 optimizer=optimizer.state_dict(), step=step,
-                 past=loss_of.past, past_means=loss_of.past_means)  # fmt: skip
-        if step % LOOK_EVERY == 0 or step == steps:
-            log.info("flickr8k val at step %d: %s", step, look(kept, batches, 160))
+    batches = Batches(args.work, args.side, args.seed, args.rows)
+    Seer(batches, args).run(args.work / f"image-{args.out}.pt", batches.since)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 import torch
 from data import log, start_log, write_json
-from image import save
+from learning import save
 from onnx import numpy_helper
 from text import WordPieces, write_photo_rows
 from torch import nn

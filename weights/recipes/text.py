@@ -11,12 +11,9 @@ then it learns. Killed at any time, it goes on where it was when the same line i
 from __future__ import annotations
 
 import argparse
-import copy
 import json
-import math
 import os
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +31,7 @@ from data import (
     teacher_folder,
     write_json,
 )
+from learning import Learner
 from torch.nn import functional as F  # noqa: N812
 from towers import TextShape, TextTower, mean_state, start_text_tower
 
@@ -43,8 +41,6 @@ from rdmf_cli.encoders.wordpieces import SPECIAL, WordPieces
 BATCH, SHARD = 192, 8192
 COMMON = 15_000  # the teacher's pieces are numbered by how common they are
 ROUGH_BATCHES, ROUGH_PIECES = 0.12, 0.25  # how often, and how many pieces are then withheld
-EMA = 0.997
-CHECKPOINT_EVERY, LOOK_EVERY = 100, 400
 
 
 # ---------------------------------------------------------------- vocabulary and sentences
@@ -165,7 +161,9 @@ class Lessons:
             yield self.batch(order[place], rng if rng.random() < ROUGH_BATCHES else None)
 
 
-def loss_of(states: torch.Tensor, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict]:
+def loss_of(
+    states: torch.Tensor, batch: dict[str, torch.Tensor]
+) -> tuple[torch.Tensor, dict[str, float]]:
     """Rows alike, rows as far from each other as the teacher's, and word states alike."""
     rows = F.normalize(mean_state(states, batch["ids"]), dim=-1)
     row = (1 - (rows * batch["rows"]).sum(-1)).mean()
@@ -223,11 +221,6 @@ def write_photo_rows(
 
 
 # ---------------------------------------------------------------- training
-def save(path: Path, **state: object) -> None:
-    torch.save(state, path.with_suffix(".part"))
-    os.replace(path.with_suffix(".part"), path)
-
-
 def tower_of(work: Path, run: str, pieces: list[str]) -> TextTower:
     """The tower that a run left."""
     tower = TextTower(TextShape(len(pieces)))
@@ -245,11 +238,25 @@ def first_tower(args: argparse.Namespace, pieces: list[str]) -> TextTower:
     return tower_of(args.work, args.start, pieces)
 
 
-@torch.no_grad()
-def average(kept: TextTower, tower: TextTower, step: int) -> None:
-    """Bring the running mean of the weights up to step number `step`."""
-    decay = min(EMA, step / (step + 20))
-    torch._foreach_lerp_(list(kept.parameters()), list(tower.parameters()), 1 - decay)
+class Reader(Learner[TextTower, dict[str, torch.Tensor]]):
+    """A text tower that learns to say what its teacher says."""
+
+    look_every = 400
+
+    def __init__(self, tower: TextTower, lessons: Lessons, args: argparse.Namespace):
+        group = {"params": tower.parameters(), "rate": args.rate, "weight_decay": 0.01}
+        super().__init__(tower, [group], args.sentences // BATCH)
+        self.cut, self.args = lessons.cut, args
+
+    def loss(self, lesson: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, float]]:
+        self.student.train()
+        with torch.autocast("cpu", torch.bfloat16):
+            states = self.student(lesson["ids"])
+        return loss_of(states.float(), lesson)
+
+    def look(self) -> str:
+        found = look(self.kept, self.cut, self.args.data, self.args.work / "val_queries.npy")
+        return f"unseen queries: {found}"
 
 
 def train(args: argparse.Namespace) -> None:
@@ -259,44 +266,9 @@ def train(args: argparse.Namespace) -> None:
     texts = json.loads((args.work / "texts.json").read_text())
     write_teacher(args.work, texts, args.shards)
     lessons = Lessons(args.work, args.seed)
-    tower = first_tower(args, lessons.cut.pieces)
-    kept = copy.deepcopy(tower)
-    optimizer = torch.optim.AdamW(tower.parameters(), args.rate, (0.9, 0.98), weight_decay=0.01)
-    steps, step, file = args.sentences // BATCH, 0, args.work / f"text-{args.out}.pt"
-    if file.exists():
-        state = torch.load(file, weights_only=True)
-        tower.load_state_dict(state["tower"])
-        kept.load_state_dict(state["ema"])
-        optimizer.load_state_dict(state["optimizer"])
-        step = state["step"]
-        log.info("going on from step %d", step)
-    began, sums = time.time(), {}
-    for batch in lessons.since(step, steps):
-        tower.train()
-        for group in optimizer.param_groups:
-            group["lr"] = args.rate * min(1, (step + 1) / 100) * (
-                0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2
-            )  # fmt: skip
-        with torch.autocast("cpu", torch.bfloat16):
-            states = tower(batch["ids"])
-        loss, numbers = loss_of(states.float(), batch)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(tower.parameters(), 1.0)
-        optimizer.step()
-        step += 1
-        average(kept, tower, step)
-        sums = {k: 0.95 * sums.get(k, v) + 0.05 * v for k, v in numbers.items()}
-        if step % 20 == 0:
-            said = " ".join(f"{k} {v:.4f}" for k, v in sums.items())
-            log.info("%s %d/%d %s %.0f s", args.out, step, steps, said, time.time() - began)
-        if step % CHECKPOINT_EVERY == 0 or step == steps:
-            save(file, tower=tower.state_dict(), ema=kept.state_dict(), step=step,
-                 optimizer=optimizer.state_dict())  # fmt: skip
-        if step % LOOK_EVERY == 0 or step == steps:
-            found = look(kept, lessons.cut, args.data, args.work / "val_queries.npy")
-            log.info("unseen queries at step %d: %s", step, found)
-    write_photo_rows(kept, lessons.cut, args.work, args.out)
+    reader = Reader(first_tower(args, lessons.cut.pieces), lessons, args)
+    reader.run(args.work / f"text-{args.out}.pt", lessons.since)
+    write_photo_rows(reader.kept, lessons.cut, args.work, args.out)
 
 
 def main() -> None:

@@ -16,14 +16,13 @@ sentences are made anew, with their gradient, and put in their place.
 from __future__ import annotations
 
 import argparse
-import copy
 import json
-import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from data import log, start_log
+from data import start_log
 from heads import (
     BATCH,
     DROP,
@@ -36,13 +35,12 @@ from heads import (
     drawn,
     look_at,
     new_layers,
-    rate_share,
 )
-from image import SCALE, Batches, Sentences, contrast, save
+from image import SCALE, Batches, Sentences, contrast
+from learning import Learner
 from text import (
     Lessons,
     WordPieces,
-    average,
     look,
     loss_of,
     text_rows,
@@ -53,7 +51,6 @@ from torch.nn import functional as F  # noqa: N812
 from towers import TextTower, mean_state
 
 FRESH = 128  # sentences of a step whose rows are made anew
-CHECKPOINT_EVERY, LOOK_EVERY = 100, 100
 
 
 class Photographed:
@@ -89,51 +86,8 @@ class Photographed:
         return found
 
 
-class Both:
-    """The text tower, a new head of the image tower, and what trains them."""
-
-    def __init__(self, tower: TextTower, views: torch.Tensor, args: argparse.Namespace):
-        self.text, self.kept, self.step = tower, copy.deepcopy(tower), 0
-        self.head, self.log_scale = new_layers(views, HIDDEN, args.seed)
-        self.head.drop.p = DROP
-        self.optimizer = torch.optim.AdamW(
-            [
-                {"params": self.head.head_parameters(), "rate": RATE, "weight_decay": 0.05},
-                {"params": [self.log_scale], "rate": RATE, "weight_decay": 0.0},
-                {"params": tower.parameters(), "rate": args.rate, "weight_decay": 0.01},
-            ]
-        )
-
-    def learn(self, loss: torch.Tensor, steps: int) -> None:
-        """One step of `steps`, at the rate that its number asks for."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["rate"] * rate_share(self.step, steps)
-        self.optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.text.parameters(), 1.0)
-        self.optimizer.step()
-        self.step += 1
-        average(self.kept, self.text, self.step)
-
-    def save(self, file: Path, said: Photographed) -> None:
-        save(
-            file, step=self.step, text=self.text.state_dict(), ema=self.kept.state_dict(),
-            head=self.head.state_dict(), log_scale=self.log_scale.data,
-            optimizer=self.optimizer.state_dict(), said=said.rows,
-        )  # fmt: skip
-
-    def go_on(self, file: Path, said: Photographed) -> None:
-        state = torch.load(file, weights_only=True)
-        for name, module in (("text", self.text), ("ema", self.kept), ("head", self.head)):
-            module.load_state_dict(state[name])
-        self.log_scale.data.copy_(state["log_scale"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        said.rows, self.step = state["said"], state["step"]
-        log.info("going on from step %d", self.step)
-
-
 class Course:
-    """What a step needs beside the towers."""
+    """What is learned from: photographs as features, their sentences, and the teacher's lessons."""
 
     def __init__(self, args: argparse.Namespace):
         self.args = args
@@ -144,58 +98,69 @@ class Course:
         self.chance = chances(self.batches)
         self.steps = round(args.epochs * len(self.batches.train) / BATCH)
 
-    def loss(
-        self, both: Both, said: Photographed, lesson: dict[str, torch.Tensor]
-    ) -> tuple[torch.Tensor, dict[str, float]]:
+
+class Both(Learner[TextTower, dict[str, torch.Tensor]]):
+    """The text tower, a new head of the image tower, and what was last said of the photographs."""
+
+    warm_up, least = 30, 0.0
+
+    def __init__(self, course: Course, args: argparse.Namespace):
+        tower = tower_of(args.work, args.text, course.lessons.cut.pieces)
+        self.head, self.log_scale = new_layers(course.views, HIDDEN, args.seed)
+        self.head.drop.p = DROP
+        groups = [
+            {"params": self.head.head_parameters(), "rate": RATE, "weight_decay": 0.05},
+            {"params": [self.log_scale], "rate": RATE, "weight_decay": 0.0},
+            {"params": tower.parameters(), "rate": args.rate, "weight_decay": 0.01},
+        ]
+        super().__init__(tower, groups, course.steps, beta=0.999)
+        self.said = Photographed(args.work, course.lessons.cut, tower)
+        self.course, self.args = course, args
+
+    def loss(self, lesson: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, float]]:
         """Contrast of photographs and sentences, and what the teacher has to say of others."""
-        rng = np.random.default_rng([self.args.seed, both.step])
-        torch.manual_seed(self.args.seed * 1_000_003 + both.step)  # dropout, also after a restart
-        chosen, features = drawn(self.views, self.chance, rng)
+        course, args = self.course, self.args
+        self.head.train()
+        self.student.train()
+        rng = np.random.default_rng([args.seed, self.step])
+        torch.manual_seed(args.seed * 1_000_003 + self.step)  # dropout, also after a restart
+        chosen, features = drawn(course.views, course.chance, rng)
         with torch.autocast("cpu", torch.bfloat16):
-            rows = both.head.head(features)
-            states = both.text(lesson["ids"])
+            rows = self.head.head(features)
+            states = self.student(lesson["ids"])
         rows = F.normalize(rows.float(), dim=-1)
-        photos = self.batches.train[chosen].tolist()
-        sentences = said.of(photos, self.batches, both.text, rng)
-        found = contrast(rows, sentences, both.log_scale.exp().clamp(max=SCALE))
+        photos = course.batches.train[chosen].tolist()
+        sentences = self.said.of(photos, course.batches, self.student, rng)
+        found = contrast(rows, sentences, self.log_scale.exp().clamp(max=SCALE))
         far = (1 - (rows * sentences.means).sum(-1)).mean()
         drift, numbers = loss_of(states.float(), lesson)
-        return found + far + self.args.keep * drift, numbers | {"contrast": found.item()}
+        return found + far + args.keep * drift, numbers | {"contrast": found.item()}
 
-    def look(self, both: Both, said: Photographed) -> str:
+    def look(self) -> str:
         """Recalls on Flickr8k val by both towers, and how far the text tower left its teacher."""
-        args, cut = self.args, self.lessons.cut
-        _, texts, owner = self.batches.asked()
-        rows = text_rows(both.kept, cut, [said.texts[i] for i in texts])
-        found = look_at(both.head, self.seen_val, rows, owner)
-        teacher = look(both.kept, cut, args.data, args.work / "val_queries.npy")
+        course, args, cut = self.course, self.args, self.course.lessons.cut
+        _, texts, owner = course.batches.asked()
+        rows = text_rows(self.kept, cut, [self.said.texts[i] for i in texts])
+        found = look_at(self.head, course.seen_val, rows, owner)
+        teacher = look(self.kept, cut, args.data, args.work / "val_queries.npy")
         return f"flickr8k val: {found} in sum {sum(map(sum, found.values())):.1f}; {teacher}"
+
+    def state(self) -> dict[str, Any]:
+        more = {"head": self.head.state_dict(), "log_scale": self.log_scale.data}
+        return super().state() | more | {"said": self.said.rows}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        super().restore(state)
+        self.head.load_state_dict(state["head"])
+        self.log_scale.data.copy_(state["log_scale"])
+        self.said.rows = state["said"]
 
 
 def train(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     course = Course(args)
-    tower = tower_of(args.work, args.text, course.lessons.cut.pieces)
-    said = Photographed(args.work, course.lessons.cut, tower)
-    both, file = Both(tower, course.views, args), args.work / f"text-{args.out}.pt"
-    if file.exists():
-        both.go_on(file, said)
-    began, sums = time.time(), {}
-    for lesson in course.lessons.since(both.step, course.steps):
-        both.head.train()
-        both.text.train()
-        loss, numbers = course.loss(both, said, lesson)
-        both.learn(loss, course.steps)
-        sums = {k: 0.95 * sums.get(k, v) + 0.05 * v for k, v in numbers.items()}
-        last = both.step == course.steps
-        if both.step % 20 == 0:
-            now = " ".join(f"{k} {v:.4f}" for k, v in sums.items())
-            log.info("%s %d/%d %s %.0f s", args.out, both.step, course.steps, now,
-                     time.time() - began)  # fmt: skip
-        if both.step % CHECKPOINT_EVERY == 0 or last:
-            both.save(file, said)
-        if both.step % LOOK_EVERY == 0 or last:
-            log.info("%s", course.look(both, said))
+    both = Both(course, args)
+    both.run(args.work / f"text-{args.out}.pt", course.lessons.since)
     write_photo_rows(both.kept, course.lessons.cut, args.work, args.out)
 
 
