@@ -164,7 +164,7 @@ class LearnedHead:
             sentence=sentence if full else None,
             words=words if full else None,
         )
-        told = self._read(inputs, duration, top_k, DISTINCT)
+        told = self._read(inputs, duration, top_k, min(DISTINCT, self.config.overlap))
         # On val the fitted rates tell better than the network whether a query is shown at all
         # (benchmarks/learned_head.py), and at 0.5 they are calibrated.
         return replace(told, presence=self._rates.presence(rows @ sentence, background))

@@ -36,8 +36,8 @@ def reading(
     """
     scores = logistic(scores)
     order = np.zeros(len(scores), dtype=int)
-    most = config.overlap if overlap is None else overlap
-    _, kept, raw = suppress(order, spans, scores, most, top_k, config.redundancy, config.steepness)
+    limit = config.overlap if overlap is None else overlap
+    _, kept, raw = suppress(order, spans, scores, limit, top_k, config.redundancy, config.steepness)
     seconds = np.asarray(spans, float)[kept] * clip_length
     log_odds = np.asarray(saliency, float)
     log_odds = log_odds - log_odds.mean() + pattern[0].mean()
