@@ -26,10 +26,10 @@ from rich.console import Console
 from rich.table import Table
 
 from rdmf_cli import Searcher
+from rdmf_cli.outputs.table import PERHAPS_NOT, PROBABLY_NOT
 from rdmf_cli.resources import example_video
 
 GRACE = 2.0  # seconds that a time written down by eye may be off
-PRESENT = 0.5
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,11 @@ def ask(searcher: Searcher, folder: Path, question: Question) -> Outcome:
     )
 
 
+def share_called(presences: list[float]) -> float:
+    """Per cent of which an answer says that they are probably not in the video."""
+    return 100 * float(np.mean(np.array(presences) < PROBABLY_NOT))
+
+
 def summary(outcomes: list[Outcome]) -> dict[str, float]:
     shown = [o for o in outcomes if o.question.spans]
     absent = [o for o in outcomes if not o.question.spans]
@@ -153,9 +158,11 @@ def summary(outcomes: list[Outcome]) -> dict[str, float]:
         "chance, %": 100 * np.mean([o.chance_hit for o in shown]),
         "inside, %": 100 * np.mean([o.inside for o in shown]),
         "chance of inside, %": 100 * np.mean([o.chance_inside for o in shown]),
-        "shown and said to be, %": 100 * np.mean([o.presence >= PRESENT for o in shown]),
+        "shown and said to be, %": 100 * np.mean([o.presence >= PERHAPS_NOT for o in shown]),
         "absent": len(absent),
-        "absent and said to be, %": 100 * np.mean([o.presence < PRESENT for o in absent]),
+        "shown and called probably not, %": share_called([o.presence for o in shown]),
+        "absent and said to be, %": 100 * np.mean([o.presence < PERHAPS_NOT for o in absent]),
+        "absent and called probably not, %": share_called([o.presence for o in absent]),
     }
 
 
@@ -163,7 +170,7 @@ def print_table(outcomes: list[Outcome]) -> None:
     table = Table("video", "query", "seen", "best", "IoU", "presence", box=box.SIMPLE_HEAD)
     for o in outcomes:
         seen = ", ".join(f"{a:g}-{b:g}" for a, b in o.question.spans) or "absent"
-        right = (o.iou >= 0.5) if o.question.spans else o.presence < PRESENT
+        right = (o.iou >= 0.5) if o.question.spans else o.presence < PERHAPS_NOT
         table.add_row(
             o.question.video.split(".")[0][:12],
             o.question.text,
@@ -192,7 +199,7 @@ def main() -> None:
         return
     print_table(outcomes)
     for name, value in told.items():
-        print(f"{name:28s} {value:6.1f}")
+        print(f"{name:34s} {value:6.1f}")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from rdmf_cli.evaluation.predict import FromSimilarity, Head
 from rdmf_cli.features import normalise_rows
 from rdmf_cli.model.head import LearnedHead
 from rdmf_cli.moments import Background, Reading, TrainingFree
+from rdmf_cli.outputs.table import PERHAPS_NOT, PROBABLY_NOT
 
 
 class Reworded:
@@ -112,13 +113,13 @@ def print_presence(splits: dict[str, Samples], folder: Path, of: dict[str, Prese
         for split, samples in splits.items():
             pairs = np.array(list(presences(samples, background, presence)))
             shown, absent = pairs.T
-            print(
-                f"presence, {name}, {split}: AUROC {auroc(shown, absent):.3f}; below 0.5: "
-                f"{100 * (shown < 0.5).mean():.1f} % of those shown, "
-                f"{100 * (absent < 0.5).mean():.1f} % of those absent; "
-                f"5 % of those shown lie below {np.quantile(shown, 0.05):.3f}",
-                flush=True,
-            )
+            print(f"presence, {name}, {split}: AUROC {auroc(shown, absent):.3f}")
+            for limit in (PERHAPS_NOT, PROBABLY_NOT):
+                print(
+                    f"  below {limit}: {100 * (shown < limit).mean():.1f} % of those shown, "
+                    f"{100 * (absent < limit).mean():.1f} % of those absent",
+                    flush=True,
+                )
 
 
 def main() -> None:

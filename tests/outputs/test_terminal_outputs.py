@@ -145,10 +145,18 @@ class TestTable:
         assert "tour.mp4" in text
         assert "videos/" not in text
 
-    def test_low_presence_is_said_in_words(self) -> None:
-        answer = sample_answer(presence=0.3)
-        assert "probably not in this video" in shown(AnswerTable(answer, presence_threshold=0.5))
-        assert "probably not" not in shown(AnswerTable(answer, presence_threshold=0.2))
+    @pytest.mark.parametrize(
+        ("presence", "said"),
+        [
+            (0.1, "probably not in this video (presence 0.10)"),
+            (0.2, "perhaps not in this video (presence 0.20)"),
+            (0.49, "perhaps not in this video (presence 0.49)"),
+            (0.5, "presence 0.50"),
+        ],
+    )
+    def test_low_presence_is_said_in_words(self, presence: float, said: str) -> None:
+        lines = shown(AnswerTable(sample_answer(presence=presence))).splitlines()
+        assert said in [line.strip() for line in lines]
 
     def test_no_moments_is_said_in_words(self) -> None:
         assert "No moments: nothing here" in shown(AnswerTable(empty_answer()))
