@@ -144,9 +144,9 @@ def ask(searcher: Searcher, folder: Path, question: Question) -> Outcome:
     )
 
 
-def share_called(presences: list[float]) -> float:
-    """Per cent of which an answer says that they are probably not in the video."""
-    return 100 * float(np.mean(np.array(presences) < PROBABLY_NOT))
+def below(limit: float, outcomes: list[Outcome]) -> float:
+    """Per cent whose presence lies below the limit."""
+    return 100 * float(np.mean([o.presence < limit for o in outcomes]))
 
 
 def summary(outcomes: list[Outcome]) -> dict[str, float]:
@@ -158,11 +158,11 @@ def summary(outcomes: list[Outcome]) -> dict[str, float]:
         "chance, %": 100 * np.mean([o.chance_hit for o in shown]),
         "inside, %": 100 * np.mean([o.inside for o in shown]),
         "chance of inside, %": 100 * np.mean([o.chance_inside for o in shown]),
-        "shown and said to be, %": 100 * np.mean([o.presence >= PERHAPS_NOT for o in shown]),
+        "shown and said to be, %": 100 - below(PERHAPS_NOT, shown),
+        "shown and called probably not, %": below(PROBABLY_NOT, shown),
         "absent": len(absent),
-        "shown and called probably not, %": share_called([o.presence for o in shown]),
-        "absent and said to be, %": 100 * np.mean([o.presence < PERHAPS_NOT for o in absent]),
-        "absent and called probably not, %": share_called([o.presence for o in absent]),
+        "absent and said to be, %": below(PERHAPS_NOT, absent),
+        "absent and called probably not, %": below(PROBABLY_NOT, absent),
     }
 
 

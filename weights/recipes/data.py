@@ -288,11 +288,11 @@ class Teacher:
     def __call__(self, texts: list[str], half: bool = True) -> tuple[np.ndarray, list[np.ndarray]]:
         """Rows float32 (N, 384) and N arrays of word states float16 (T, 384)."""
         import torch
+        from towers import padded
 
         ids = [e.ids for e in self.tokenizer.encode_batch(texts)]
-        longest = max(map(len, ids))
-        batch = torch.tensor([row + [0] * (longest - len(row)) for row in ids])
-        mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in ids])
+        batch = padded(ids)
+        mask = padded([[1] * len(row) for row in ids])
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
             states = self.model(batch, attention_mask=mask).last_hidden_state
         states = states.float()

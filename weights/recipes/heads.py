@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from data import log, start_log
-from image import SCALE, Batches, Sentences, contrast, plain, recalls, seen
+from image import Batches, Sentences, matching, plain, recalls, seen
 from learning import rate_share, save
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
@@ -161,8 +161,7 @@ def fit(
             rows = head.head(features)
         rows = F.normalize(rows.float(), dim=-1)
         said = Sentences(batches, batches.train[chosen].tolist())
-        scale = log_scale.exp().clamp(max=SCALE)
-        loss = contrast(rows, said, scale) + (1 - (rows * said.means).sum(-1)).mean()
+        loss = sum(matching(rows, said, log_scale))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -211,6 +211,14 @@ def contrast(
     return said.mean(to_text) + said.mean(to_image)
 
 
+def matching(
+    rows: torch.Tensor, said: Sentences, log_scale: torch.Tensor, others: Strangers = NOBODY
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The contrast of unit rows (N, D), and how far they lie from the means of their sentences."""
+    found = contrast(rows, said, log_scale.exp().clamp(max=SCALE), others)
+    return found, (1 - (rows * said.means).sum(-1)).mean()
+
+
 class Loss:
     """Contrast with more sentences than the batch has and with photographs of past batches, plus
     regression to the mean row of a photograph's sentences."""
@@ -223,8 +231,7 @@ class Loss:
     ) -> tuple[torch.Tensor, dict[str, float]]:
         z, said = F.normalize(rows.float(), dim=-1), batch.said
         others = Strangers(self.past, self.past_means, batch.others)
-        found = contrast(z, said, log_scale.exp().clamp(max=SCALE), others)
-        far = (1 - (z * said.means).sum(-1)).mean()
+        found, far = matching(z, said, log_scale, others)
         self.past = torch.cat([z.detach(), self.past])[:QUEUE]
         self.past_means = torch.cat([said.means, self.past_means])[:QUEUE]
         return found + far, {"contrast": found.item(), "far": far.item()}

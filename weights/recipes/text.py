@@ -33,7 +33,7 @@ from data import (
 )
 from learning import Learner
 from torch.nn import functional as F  # noqa: N812
-from towers import TextShape, TextTower, mean_state, start_text_tower
+from towers import TextShape, TextTower, mean_state, padded, start_text_tower
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from rdmf_cli.encoders.wordpieces import SPECIAL, WordPieces
@@ -137,16 +137,15 @@ class Lessons:
             many = len(self.cut.pieces)
             without = set((4 + rough.permutation(many - 4)[: int(many * ROUGH_PIECES)]).tolist())
             ids = [self.cut(self.texts[i], without) for i in chosen]
-        longest = max(map(len, ids))
-        states, agree = np.zeros((len(ids), longest, 384), np.float16), np.zeros(len(ids), bool)
+        filled, agree = padded(ids), np.zeros(len(ids), bool)
+        states = np.zeros((*filled.shape, 384), np.float16)
         for n, i in enumerate(chosen):
             length = self.ends[i] - self.starts[i]
             agree[n] = rough is None and length == len(ids[n])
             if agree[n]:
                 states[n, :length] = self.states[self.starts[i] : self.ends[i]]
-        padded = np.array([row + [0] * (longest - len(row)) for row in ids])
         return {
-            "ids": torch.from_numpy(padded),
+            "ids": filled,
             "rows": torch.from_numpy(self.rows[chosen].astype(np.float32)),
             "states": torch.from_numpy(states.astype(np.float32)),
             "agree": torch.from_numpy(agree),
@@ -186,12 +185,10 @@ def text_rows(
     tower.eval()
     rows = torch.zeros(len(texts), 384)
     for part in by_length(texts, 128):
-        ids = [cut(texts[i]) for i in part]
-        longest = max(map(len, ids))
-        padded = torch.tensor([row + [0] * (longest - len(row)) for row in ids])
+        ids = padded([cut(texts[i]) for i in part])
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            states = tower(padded)
-        rows[part] = F.normalize(mean_state(states.float(), padded), dim=-1)
+            states = tower(ids)
+        rows[part] = F.normalize(mean_state(states.float(), ids), dim=-1)
     return rows
 
 

@@ -36,7 +36,7 @@ from heads import (
     look_at,
     new_layers,
 )
-from image import SCALE, Batches, Sentences, contrast
+from image import Batches, Sentences, matching
 from learning import Learner
 from text import (
     Lessons,
@@ -48,7 +48,7 @@ from text import (
     write_photo_rows,
 )
 from torch.nn import functional as F  # noqa: N812
-from towers import TextTower, mean_state
+from towers import TextTower, mean_state, padded
 
 FRESH = 128  # sentences of a step whose rows are made anew
 
@@ -63,8 +63,7 @@ class Photographed:
 
     def fresh(self, tower: TextTower, chosen: np.ndarray) -> torch.Tensor:
         """Unit rows (K, 384) of some sentences, with their gradient; remembered without."""
-        longest = max(len(self.ids[i]) for i in chosen)
-        ids = torch.tensor([self.ids[i] + [0] * (longest - len(self.ids[i])) for i in chosen])
+        ids = padded([self.ids[i] for i in chosen])
         with torch.autocast("cpu", torch.bfloat16):
             states = tower(ids)
         rows = F.normalize(mean_state(states.float(), ids), dim=-1)
@@ -90,7 +89,6 @@ class Course:
     """What is learned from: photographs as features, their sentences, and the teacher's lessons."""
 
     def __init__(self, args: argparse.Namespace):
-        self.args = args
         self.batches = Batches(args.work, args.side, 0, f"photo_rows-{args.text}")
         features = Features(body_to_begin_with(args), self.batches, args)
         self.views, self.seen_val = features.views(), features.val()
@@ -131,8 +129,7 @@ class Both(Learner[TextTower, dict[str, torch.Tensor]]):
         rows = F.normalize(rows.float(), dim=-1)
         photos = course.batches.train[chosen].tolist()
         sentences = self.said.of(photos, course.batches, self.student, rng)
-        found = contrast(rows, sentences, self.log_scale.exp().clamp(max=SCALE))
-        far = (1 - (rows * sentences.means).sum(-1)).mean()
+        found, far = matching(rows, sentences, self.log_scale)
         drift, numbers = loss_of(states.float(), lesson)
         return found + far + args.keep * drift, numbers | {"contrast": found.item()}
 

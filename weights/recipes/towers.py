@@ -232,6 +232,12 @@ class TextTower(nn.Module):
         return x
 
 
+def padded(pieces: list[list[int]]) -> torch.Tensor:
+    """(N, T): the word pieces of sentences, each with zeros up to the longest."""
+    longest = max(map(len, pieces))
+    return torch.tensor([row + [0] * (longest - len(row)) for row in pieces])
+
+
 def mean_state(states: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
     """The row of a text: the mean of its word states. (N, T, D), (N, T) to (N, D)."""
     mask = (ids != 0).float()[..., None]
