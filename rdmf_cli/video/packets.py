@@ -102,9 +102,13 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
         container.close()
 
 
+# From version 19 on PyAV replaces what is not UTF-8 in a title, and knows the option no more.
+TITLES: dict[str, Any] = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
+
+
 def _open(path: Path) -> Any:
     try:
-        return av.open(f"{LOCAL}{path}", metadata_errors="replace")
+        return av.open(f"{LOCAL}{path}", **TITLES)
     except (FFmpegError, UnicodeError) as error:
         raise RdmfError(
             f"cannot be read as a video ({reason(error)})",
@@ -156,11 +160,11 @@ def read_timeline(container: Any, stream: Any) -> Timeline:
         broken = f"the file cannot be read further ({reason(error)})"
     return timeline_of(
         *(np.asarray(column) for column in (pts, dts, flags)),
-        time_base=stream.time_base,
+        time_base=Fraction(stream.time_base),  # PyAV 19 gives a type that rounds products
         ordered=container.format.name in UNTIMED_CONTAINERS,
         last_duration=last_duration,
         broken=broken,
-        rate=stream.average_rate,
+        rate=stream.average_rate and Fraction(stream.average_rate),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -51,6 +51,17 @@ STORED = {
 }
 
 
+# The same turns as the EXIF standard numbers them.
+EXIF = {
+    UPRIGHT: 1,
+    (-1, 0, 0, 1): 2,
+    (-1, 0, 0, -1): 3,
+    (1, 0, 0, -1): 4,
+    (0, 1, -1, 0): 6,
+    (0, -1, 1, 0): 8,
+}
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How a test video is made.
@@ -58,6 +69,7 @@ class Recipe:
     times: the time of each frame in ticks of 1/`rate` seconds (default: 0, 1, 2, ...)
     hidden: frames at the start that an edit list cuts off
     matrix: the display matrix to write into an MP4 file's track header
+    exif: the matrix is written into every picture instead, as cameras do in JPEG
     """
 
     name: str
@@ -73,6 +85,7 @@ class Recipe:
     pixel_shape: Fraction = Fraction(1)
     hidden: int = 0
     matrix: tuple[int, int, int, int] = UPRIGHT
+    exif: bool = False
     sound: bool = False
     container_options: dict[str, str] = field(default_factory=dict)
 
@@ -96,10 +109,12 @@ class Recipe:
         return self.hidden + (before[-1] if before else 0)
 
     def make(self, folder: Path) -> Path:
+        if self.matrix != UPRIGHT and self.suffix == "mkv":
+            return remuxed(replace(self, suffix="mp4").make(folder), "mkv")
         path = folder / f"{self.name}.{self.suffix}"
         with av.open(str(path), "w", options=self.container_options) as container:
             self._write(container)
-        if self.matrix != UPRIGHT:
+        if self.matrix != UPRIGHT and not self.exif:
             write_matrix(path, self.matrix)
         return path
 
@@ -119,11 +134,40 @@ class Recipe:
             frame = av.VideoFrame.from_ndarray(stored, format="rgb24")
             frame.pts, frame.time_base = tick, 1 / self.rate
             for packet in stream.encode(frame):
-                container.mux(shifted(packet, shift))
+                container.mux(self._changed(packet, shift))
         for packet in stream.encode(None):
-            container.mux(shifted(packet, shift))
+            container.mux(self._changed(packet, shift))
         if sound is not None:
             write_silence(container, sound, float(self.seconds[-1]))
+
+    def _changed(self, packet: av.Packet, shift: int) -> av.Packet:
+        return shifted(with_exif(packet, EXIF[self.matrix]) if self.exif else packet, shift)
+
+
+def remuxed(path: Path, suffix: str) -> Path:
+    """The same packets in another container."""
+    copy = path.with_suffix(f".{suffix}")
+    with av.open(str(path)) as source, av.open(str(copy), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                target.mux(packet)
+    return copy
+
+
+def with_exif(packet: av.Packet, orientation: int) -> av.Packet:
+    """A JPEG picture with an EXIF block of one entry, its orientation, after the first marker."""
+    entry = struct.pack("<HHHIII", 1, 0x112, 3, 1, orientation, 0)
+    block = b"Exif\0\0II*\0\x08\0\0\0" + entry
+    data = bytes(packet)
+    assert data[:2] == b"\xff\xd8"
+    marker = b"\xff\xe1" + struct.pack(">H", len(block) + 2)
+    new = av.Packet(data[:2] + marker + block + data[2:])
+    new.stream, new.time_base = packet.stream, packet.time_base
+    new.pts, new.dts, new.duration = packet.pts, packet.dts, packet.duration
+    new.is_keyframe = packet.is_keyframe
+    return new
 
 
 def shifted(packet: av.Packet, ticks: int) -> av.Packet:

@@ -237,6 +237,19 @@ def mkv_claiming(milliseconds: float) -> Callable[[bytes], bytes]:
     return change
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi"])
+def test_a_title_that_is_not_utf8_is_no_hindrance(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"titled.{suffix}"
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "Caxe"
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
+        container.mux(stream.encode(av.VideoFrame(160, 96, "yuv420p")))
+        container.mux(stream.encode(None))
+    path.write_bytes(path.read_bytes().replace(b"Caxe", b"Caf\xe9"))
+    assert probe(path).n_frames == 1
+
+
 class TestFindVideos:
     def test_lists_videos_by_suffix_sorted_not_below(self, tmp_path: Path) -> None:
         for name in ("b.MP4", "a.mkv", "notes.txt", "c.webm"):

@@ -68,6 +68,11 @@ KNOWN_FAULTS = (
         "counts frames that are never shown",
         lambda scan: bool(np.any(scan.timeline.flags & HIDDEN)),
     ),
+    Fault(
+        "turned",
+        "leaves turned pictures as they are stored (it turns them in MP4 and MOV alone)",
+        lambda scan: bool(scan.info.rotation) and not scan.info.container.startswith("mov,"),
+    ),
     Fault("mirrored", "ignores the mirroring", lambda scan: scan.orientation.mirrored),
     Fault(
         "oblong pixels",

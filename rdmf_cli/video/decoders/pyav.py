@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from ..info import Claims, VideoInfo, average_rate, header_warnings
 from ..orientation import Orientation, from_display_matrix
 from ..packets import MISSING, opened, packets, read_timeline
 from ..sampling import Run, plan_runs, whole_run
+from ..side_data import side_data
 from ..timeline import Timestamp
 from . import Picture, Scan, Tally
 
@@ -66,7 +68,7 @@ def scan(path: Path) -> Scan:
 
 def _claims(container: Any, stream: Any) -> Claims:
     whole = container.duration / MICROSECONDS if container.duration else None
-    own = float(stream.duration * stream.time_base) if stream.duration else None
+    own = float(stream.duration * Fraction(stream.time_base)) if stream.duration else None
     return Claims(whole, own, alone=len(container.streams) == 1)
 
 
@@ -87,7 +89,7 @@ def _first_frame(path: Path) -> tuple[Any, Any]:
     """The first frame that decodes, and the shape (width / height) of its pixels."""
     with opened(path) as (container, stream):
         for frame in _decoded(stream, packets(container, stream), Tally()):
-            return frame, stream.sample_aspect_ratio or 1
+            return frame, Fraction(stream.sample_aspect_ratio or 1)
     raise _nothing_decodes(path)
 
 
@@ -97,10 +99,8 @@ def displayed_size(width: int, height: int, pixel_shape: Any) -> tuple[int, int]
 
 
 def _orientation(frame: Any) -> Orientation:
-    for data in frame.side_data:
-        if data.type.name == "DISPLAYMATRIX":
-            return from_display_matrix(bytes(data))
-    return Orientation()
+    matrix = side_data(frame).get("DISPLAYMATRIX")
+    return Orientation() if matrix is None else from_display_matrix(bytes(matrix))
 
 
 def _decoded(stream: Any, source: Iterator[Any], tally: Tally) -> Iterator[Any]:

@@ -1,0 +1,28 @@
+"""Read what a decoder attaches to a frame, on every PyAV."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from av.sidedata import sidedata
+
+
+def side_data(frame: Any) -> Mapping[Any, Any]:
+    """Return the side data of a frame by the name of its type, such as "DISPLAYMATRIX".
+
+    FFmpeg knows more types than PyAV has names for (EXIF, for one). PyAV 17 and 18 then refuse
+    to list any of a frame's side data; they list all of it once such a number is a type, too.
+    """
+    try:
+        return frame.side_data
+    except ValueError:
+        types: Any = sidedata.Type
+        types._missing_ = classmethod(_nameless)
+        return frame.side_data
+
+
+def _nameless(types: Any, number: int) -> Any:
+    member = object.__new__(types)
+    member._name_, member._value_ = f"NUMBER_{number}", number
+    return member
