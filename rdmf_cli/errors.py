@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from os import PathLike, fspath
 from typing import Any
+
+from rdmf_cli.interrupts import was_interrupted
 
 
 class ExitCode(IntEnum):
@@ -65,3 +71,61 @@ class MissingExtra(RdmfError):  # noqa: N818  (it is the extra that is missing)
             f"{feature} needs the [{extra}] part of rdmf, which is not installed",
             todo=f"install it with: pip install 'rdmf[{extra}]'",
         )
+
+
+# What the system says where a file cannot grow: the disk is full, or nothing may be written there.
+NO_ROOM = {errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+DEFECT = "this is a defect of rdmf; run again with RDMF_DEBUG=1 and report what it prints"
+
+
+@contextmanager
+def errors_of(subject: str | PathLike[str]) -> Iterator[None]:
+    """Turn whatever goes wrong with one file into an RdmfError that names it.
+
+    Raises RdmfError, KeyboardInterrupt where the cause of an exception was Ctrl-C.
+    """
+    try:
+        yield
+    except Exception as error:
+        if was_interrupted(error):
+            raise KeyboardInterrupt from error
+        told = as_rdmf_error(error, subject)
+        raise told from (None if told is error else error)
+
+
+def as_rdmf_error(error: Exception, subject: str | PathLike[str] | None = None) -> RdmfError:
+    """Say any exception in words: what happened, to which file, what to do.
+
+    Only what neither the file nor the machine explains is called a defect of rdmf.
+    """
+    if isinstance(error, RdmfError):
+        return error
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's
+        todo = "close other programs, or try a longer --clip-length or --device cpu"
+        return RdmfError("there is not enough memory", subject, todo)
+    if _is_of_ffmpeg(error):
+        return RdmfError(f"cannot be decoded ({_reason(error)})", subject, "try --decoder ffmpeg")
+    if isinstance(error, OSError):
+        return _system_error(error, subject)
+    return RdmfError(f"an unexpected failure ({type(error).__name__}: {error})", subject, DEFECT)
+
+
+def _is_of_ffmpeg(error: Exception) -> bool:
+    """Some of PyAV's errors are OSErrors too, and have nothing to do with files being written."""
+    decoding = sys.modules.get("av.error")  # not imported: then it cannot be one
+    return decoding is not None and isinstance(error, decoding.FFmpegError)
+
+
+def _system_error(error: OSError, subject: str | PathLike[str] | None) -> RdmfError:
+    where = subject if error.filename is None else error.filename
+    where = where.decode(errors="replace") if isinstance(where, bytes) else where
+    if error.errno in NO_ROOM:
+        what, todo = "the output cannot be written", "make room, or write elsewhere"
+    else:
+        what, todo = "cannot be read or written", "check the file, its permissions and the disk"
+    return RdmfError(f"{what} ({_reason(error)})", where, todo)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -28,6 +28,15 @@ def check_interrupted() -> None:
         raise KeyboardInterrupt
 
 
+def was_interrupted(error: BaseException | None) -> bool:
+    """Ctrl-C while a native module is loading reaches us as the cause of an ImportError."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def leave(code: int) -> NoReturn:
     """Ends the process at once.
 

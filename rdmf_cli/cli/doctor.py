@@ -14,7 +14,7 @@ from importlib.util import find_spec
 import typer
 
 from rdmf_cli.cli import options
-from rdmf_cli.cli.report import was_interrupted
+from rdmf_cli.interrupts import was_interrupted
 
 NEEDED = (
     "numpy",

@@ -49,16 +49,16 @@ def extract(
         cache=not no_cache,
     )
 
-    def work(path: Path) -> None:
+    def work(path: Path) -> list[str]:
         if out is not None:
             written.claim(path)
         with extraction_progress(path.name) as progress:
             features = searcher.extract(path, start=first, end=last, progress=progress)
         file = None if out is None else save_video_features(out, path.stem, features.rows)
         say_warnings(path, features.warnings)
-        typer.echo(json.dumps(_told(path, features, file)) if as_json else _line(path, features))
+        return [json.dumps(_told(path, features, file)) if as_json else _line(path, features)]
 
-    for_each_video(videos, as_json, work)
+    for_each_video(videos, as_json, work, typer.echo)
 
 
 class _Written:

@@ -42,6 +42,7 @@ def fuse(
     from rdmf_cli.cli import inputs
     from rdmf_cli.cli.report import extraction_progress, say_warnings
     from rdmf_cli.cli.search import open_searcher
+    from rdmf_cli.errors import errors_of
 
     path = inputs.one_video(video)
     query = inputs.checked_query(sentence)
@@ -55,7 +56,7 @@ def fuse(
         decoder=decoder,
         cache=not no_cache,
     )
-    with extraction_progress(path.name) as progress:
+    with errors_of(path), extraction_progress(path.name) as progress:
         fused = searcher.fuse(path, query, start=first, end=last, progress=progress)
     say_warnings(path, fused.answer.warnings)
     if plot:

@@ -80,12 +80,11 @@ def query(
     )
     write = _writer(form)
 
-    def work(path: Path) -> None:
+    def work(path: Path) -> list[Answer]:
         chosen = {"top_k": top_k, "min_score": min_score, "start": first, "end": last}
-        for answer in _ask(searcher, path, sentences, **chosen):
-            write(answer)
+        return _ask(searcher, path, sentences, **chosen)
 
-    for_each_video(videos, form is Format.json, work)
+    for_each_video(videos, form is Format.json, work, write)
 
 
 def _ask(searcher: Searcher, path: Path, sentences: list[str], **chosen: Any) -> list[Answer]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from rdmf_cli.errors import ExitCode, RdmfError
-from rdmf_cli.interrupts import check_interrupted
+from rdmf_cli.errors import ExitCode, RdmfError, as_rdmf_error
+from rdmf_cli.interrupts import check_interrupted, was_interrupted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -106,34 +106,16 @@ def errors_reported(as_json: bool) -> Iterator[None]:
     except BrokenPipeError:  # the reader of our output has gone: `rdmf query ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.ANSWERED)
-    except OSError as error:
-        what = f"the output cannot be written ({error.strerror or error})"
-        report(RdmfError(what, error.filename, "make room, or write elsewhere"))
-        sys.exit(ExitCode.FAILED)
-    except MemoryError:
-        report(RdmfError("there is not enough memory", todo="try a longer --clip-length"), as_json)
-        sys.exit(ExitCode.FAILED)
     except Exception as error:
         if was_interrupted(error):
             _end_interrupted()
-        what = f"an unexpected failure ({type(error).__name__}: {error})"
-        todo = "this is a defect of rdmf; run again with RDMF_DEBUG=1 and report what it prints"
-        report(RdmfError(what, todo=todo), as_json)
+        report(as_rdmf_error(error), as_json)
         sys.exit(ExitCode.FAILED)
 
 
 def _end_interrupted() -> NoReturn:
     say("interrupted", "nothing half-written is left")
     sys.exit(ExitCode.INTERRUPTED)
-
-
-def was_interrupted(error: BaseException | None) -> bool:
-    """Ctrl-C while a native module is loading reaches us as the cause of an ImportError."""
-    while error is not None:
-        if isinstance(error, KeyboardInterrupt):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def say_warnings(path: Path, warnings: Iterable[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from rdmf_cli.api import Searcher
@@ -21,8 +21,20 @@ def open_searcher(**chosen: Any) -> Searcher:
     return searcher
 
 
-def for_each_video(names: Iterable[str], as_json: bool, work: Callable[[Path], None]) -> None:
-    """Do the work on every video; what fails is said, and the others go on. Ends the command."""
+Result = TypeVar("Result")
+
+
+def for_each_video(
+    names: Iterable[str],
+    as_json: bool,
+    work: Callable[[Path], Iterable[Result]],
+    write: Callable[[Result], None],
+) -> None:
+    """Do the work on every video and write what it gives. Ends the command.
+
+    Whatever goes wrong with one video is that video's error: it is said, and the others go on. The
+    command ends early only where it is wrong itself, or where nothing can be written any more.
+    """
     from rdmf_cli.cli.inputs import expand_videos
     from rdmf_cli.cli.report import end_command, report
     from rdmf_cli.errors import RdmfError, UsageError
@@ -33,10 +45,28 @@ def for_each_video(names: Iterable[str], as_json: bool, work: Callable[[Path], N
         try:
             if isinstance(path, RdmfError):
                 raise path
-            work(path)
+            _answer(path, work, write)
         except UsageError:
             raise
         except RdmfError as error:
             report(error, as_json)
             failed += 1
     end_command(failed, total)
+
+
+def _answer(
+    path: Path, work: Callable[[Path], Iterable[Result]], write: Callable[[Result], None]
+) -> None:
+    """Raises RdmfError that names the video; OSError where the output cannot be written."""
+    from rdmf_cli.errors import errors_of
+
+    with errors_of(path):
+        results = list(work(path))
+    for result in results:
+        try:
+            write(result)
+        except OSError:
+            raise
+        except Exception as error:
+            with errors_of(path):
+                raise error

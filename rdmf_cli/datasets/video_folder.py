@@ -12,7 +12,7 @@ from rdmf_cli.datasets.memory import Memory
 from rdmf_cli.datasets.sample import Text
 from rdmf_cli.datasets.source import Video, as_text
 from rdmf_cli.encoders.base import Encoder
-from rdmf_cli.errors import RdmfError
+from rdmf_cli.errors import RdmfError, errors_of
 from rdmf_cli.features.extraction import extract
 from rdmf_cli.features.files import normalise_rows
 from rdmf_cli.features.store import FeatureStore
@@ -78,13 +78,14 @@ class VideoFolder:
         return Video(normalise_rows(rows), streams, duration, path)
 
     def _extract(self, path: Path) -> _Extracted:
-        made = extract(
-            path,
-            self._encoder,
-            clip_length=self._clip_length,
-            decoder=self._decoder,
-            store=self._store,
-        )
+        with errors_of(path):
+            made = extract(
+                path,
+                self._encoder,
+                clip_length=self._clip_length,
+                decoder=self._decoder,
+                store=self._store,
+            )
         self.notes += [f"{path.name}: {warning}" for warning in made.warnings]
         return _Extracted(made.rows, made.duration)
 

@@ -1,0 +1,115 @@
+"""Several videos in one command: whatever goes wrong with one, the others are answered."""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import pytest
+
+from rdmf_cli.cli.app import app
+from rdmf_cli.video.decoders import pyav
+
+QUERY = ("-q", "a red square")
+
+
+class Ended(NamedTuple):
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def rows(self) -> list[dict]:
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
+
+Rdmf = Callable[..., Ended]
+
+
+@pytest.fixture
+def rdmf(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Rdmf:
+    """The command line in this process."""
+
+    def rdmf(*args: object) -> Ended:
+        words = [str(arg) for arg in args]
+        monkeypatch.setattr(sys, "argv", ["rdmf", *words])
+        with pytest.raises(SystemExit) as ended:
+            app(words, prog_name="rdmf")
+        said = capsys.readouterr()
+        assert "Traceback" not in said.out + said.err
+        return Ended(int(ended.value.code or 0), said.out, said.err)
+
+    return rdmf
+
+
+def ffmpeg_error() -> Exception:
+    """One that is an OSError too: it once was said to be a failed write."""
+    error = av.error.FFmpegError(errno.EOPNOTSUPP, "Operation not supported")
+    return type("UndefinedError", (av.error.FFmpegError, OSError), {})(*error.args)
+
+
+# The name of a file, what goes wrong with it, what is said of that, and whether we are blamed.
+FAILURES = {
+    "b_index": (IndexError("list index out of range"), "IndexError", True),
+    "c_value": (ValueError("31 is not a valid Type"), "31 is not a valid Type", True),
+    "d_recursion": (RecursionError("maximum recursion depth exceeded"), "RecursionError", True),
+    "e_memory": (MemoryError(), "not enough memory", False),
+    "f_disk": (OSError(errno.EIO, "Input/output error"), "read or written (Input/output", False),
+    "g_ffmpeg": (ffmpeg_error(), "cannot be decoded (Operation not supported)", False),
+}
+
+
+@pytest.fixture
+def odd_videos(video: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Beside square.mp4 lie files that fail.
+
+    Which files make a decoder fail changes with every release of it, so the failures are made here.
+    """
+    scan = pyav.scan
+
+    def failing(path: Path) -> object:
+        if path.stem in FAILURES:
+            raise FAILURES[path.stem][0]
+        return scan(path)
+
+    monkeypatch.setattr(pyav, "scan", failing)
+    names = [f"{name}.mp4" for name in FAILURES]
+    return [Path(shutil.copy(video, video.parent / name)) for name in names]
+
+
+@pytest.mark.parametrize("command", [("query", *QUERY), ("extract",)], ids=["query", "extract"])
+def test_an_exception_of_one_video_leaves_the_others(rdmf, video, odd_videos, command):
+    shutil.copy(video, video.parent / "a_first.mp4")
+    ended = rdmf(command[0], video.parent, *command[1:], "--json")
+    assert ended.code == 3
+    first, *failed, last = ended.rows  # by name: a_first, b to g, square
+    answered = {"query": "rdmf.answer/1", "extract": "rdmf.extract/1"}[command[0]]
+    assert (first["schema"], last["schema"]) == (answered, answered)
+    lines = [line for line in ended.stderr.splitlines() if line.startswith("error:")]
+    for path, row, line in zip(odd_videos, failed, lines, strict=True):
+        _, said, ours = FAILURES[path.stem]
+        assert row["schema"] == "rdmf.error/1"
+        assert row["error"]["subject"] == str(path)
+        assert said in row["error"]["what"]
+        assert ("defect of rdmf" in row["error"]["todo"]) == ours
+        assert line.startswith(f"error: {path}: {row['error']['what']}")
+
+
+@pytest.mark.parametrize("name", ["b_index", "g_ffmpeg"])
+def test_the_only_video_fails(rdmf, odd_videos, name):
+    _, said, ours = FAILURES[name]
+    odd = next(path for path in odd_videos if path.stem == name)
+    for command in (("query", odd, *QUERY), ("extract", odd), ("fuse", odd, "a red square")):
+        ended = rdmf(*command)
+        assert ended.code == 1
+        assert ended.stdout == ""
+        line = ended.stderr.strip().splitlines()[-1]
+        assert line.startswith(f"error: {odd}: ")
+        assert said in line
+        assert ("defect of rdmf" in line) == ours
