@@ -11,8 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from rdmf_cli.contents import unreadable
 from rdmf_cli.errors import RdmfError
+from rdmf_cli.files import unreadable
 
 PACKAGE = Path(__file__).resolve().parent
 REINSTALL = "install rdmf again, or put the file of this release in its place"

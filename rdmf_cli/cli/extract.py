@@ -27,6 +27,7 @@ def extract(
     device: options.Device = "auto",
     decoder: options.Decoder = "auto",
     no_cache: options.NoCache = False,
+    force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
     """Decode and encode VIDEO once, so that queries answer at once.
@@ -38,6 +39,7 @@ def extract(
     from rdmf_cli.cli.report import extraction_progress, say_warnings
     from rdmf_cli.cli.search import for_each_video, open_searcher
     from rdmf_cli.features import save_video_features
+    from rdmf_cli.files import check_target
 
     first, last = inputs.part(start, end)
     written = _Written()
@@ -52,9 +54,12 @@ def extract(
     def work(path: Path) -> list[str]:
         if out is not None:
             written.claim(path)
+            check_target(out / f"{path.stem}.npz", inputs=[path], force=force, what="the features")
         with extraction_progress(path.name) as progress:
             features = searcher.extract(path, start=first, end=last, progress=progress)
-        file = None if out is None else save_video_features(out, path.stem, features.rows)
+        file = None
+        if out is not None:
+            file = save_video_features(out, path.stem, features.rows, force=force)
         say_warnings(path, features.warnings)
         return [json.dumps(_told(path, features, file)) if as_json else _line(path, features)]
 

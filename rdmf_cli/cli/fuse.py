@@ -32,6 +32,7 @@ def fuse(
     device: options.Device = "auto",
     decoder: options.Decoder = "auto",
     no_cache: options.NoCache = False,
+    force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
     """Run the reaction-diffusion fusion of VIDEO and SENTENCE and show the pattern.
@@ -43,10 +44,13 @@ def fuse(
     from rdmf_cli.cli.report import extraction_progress, say_warnings
     from rdmf_cli.cli.search import open_searcher
     from rdmf_cli.errors import errors_of
+    from rdmf_cli.files import check_target
 
     path = inputs.one_video(video)
     query = inputs.checked_query(sentence)
     first, last = inputs.part(start, end)
+    if plot:
+        check_target(plot, inputs=[path], force=force, what="the figure")
     searcher = open_searcher(
         encoder=encoder,
         head="auto" if checkpoint else "training-free",
@@ -60,7 +64,7 @@ def fuse(
         fused = searcher.fuse(path, query, start=first, end=last, progress=progress)
     say_warnings(path, fused.answer.warnings)
     if plot:
-        _plot(plot, fused, searcher.training_free, f'{path.name}: "{query}"')
+        _plot(plot, fused, searcher.training_free, f'{path.name}: "{query}"', force)
     if as_json:
         _print_json(fused, searcher.training_free)
     else:
@@ -137,7 +141,7 @@ def _in_words(fused: Fused, channel: int, r_star: float) -> str:
     )
 
 
-def _plot(path: Path, fused: Fused, head: TrainingFree, title: str) -> None:
+def _plot(path: Path, fused: Fused, head: TrainingFree, title: str, force: bool) -> None:
     import numpy as np
 
     from rdmf_cli.outputs.figure import save_pattern_figure
@@ -156,6 +160,7 @@ def _plot(path: Path, fused: Fused, head: TrainingFree, title: str) -> None:
         offset=fused.features.offset,
         names=[f"channel {row['channel']}: {row['regime']}" for row in rows],
         title=title,
+        force=force,
     )
 
 

@@ -62,4 +62,5 @@ End = Annotated[
 NoCache = Annotated[
     bool, typer.Option("--no-cache", help="Neither look into the feature cache nor add to it.")
 ]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that rdmf did not write.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON Lines on stdout, and nothing else there.")]

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rdmf_cli.contents import content_of
 from rdmf_cli.errors import RdmfError
+from rdmf_cli.files import content_of
 
 GZIP_MAGIC = b"\x1f\x8b"
 

@@ -28,6 +28,7 @@ from rdmf_cli.encoders.download import (
 )
 from rdmf_cli.encoders.shelf import Fetched
 from rdmf_cli.errors import RdmfError, UsageError
+from rdmf_cli.files import write_whole
 
 FileProgress = Callable[[str, int, "int | None"], None]
 """Called with a file's name, the bytes that are here, and the bytes there will be."""
@@ -98,7 +99,7 @@ def _fetch_tagged(weights: Pretrained, catalog: Catalog, progress: FileProgress)
     config, preprocessing = described(weights, catalog)
     _fetch_hub_parts(config, folder, progress)
     content = {"model_cfg": config, "preprocess_cfg": preprocessing}
-    (folder / shelf.HUB_CONFIG).write_text(json.dumps(content, indent=1), "utf-8")
+    write_whole(folder / shelf.HUB_CONFIG, json.dumps(content, indent=1).encode(), own=True)
     return _remember(_entry(weights.name, brought, remote))
 
 

@@ -11,10 +11,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 from filelock import FileLock
 
 from rdmf_cli.encoders.catalog import HUB_PREFIX, Pretrained
+from rdmf_cli.files import write_whole
+from rdmf_cli.folders import data_folder
 
 HUB_CONFIG = "open_clip_config.json"
 HUB_WEIGHTS = (
@@ -45,12 +46,6 @@ class Fetched:
         """Whether the file is still there, at its full length."""
         path = Path(self.path)
         return path.is_file() and path.stat().st_size == self.size_bytes
-
-
-def data_folder() -> Path:
-    """Where rdmf keeps encoder weights; RDMF_DATA_DIR overrides the user's data folder."""
-    chosen = os.environ.get("RDMF_DATA_DIR")
-    return Path(chosen) if chosen else Path(platformdirs.user_data_dir("rdmf", appauthor=False))
 
 
 def encoder_folder(name: str) -> Path:
@@ -203,6 +198,5 @@ def _read(file: Path) -> dict[str, Any]:
 def _update(file: Path, key: str, value: Any) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{file}.lock"):
-        part = file.with_suffix(".json.part")
-        part.write_text(json.dumps({**_read(file), key: value}, indent=1), "utf-8")
-        part.replace(file)
+        told = json.dumps({**_read(file), key: value}, indent=1)
+        write_whole(file, told.encode(), own=True)

@@ -10,7 +10,8 @@ from rdmf_cli.features.files import (
     temporal_endpoints,
     visual_change,
 )
-from rdmf_cli.features.store import FeatureStore, cache_folder
+from rdmf_cli.features.store import FeatureStore
+from rdmf_cli.folders import cache_folder
 
 __all__ = [
     "FeatureStore",

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import zlib
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 from zipfile import BadZipFile
 
 import numpy as np
 
 from rdmf_cli.errors import RdmfError
+from rdmf_cli.files import write_whole
 
 EPSILON = 1e-5  # added to the norm, as the field's loaders do
 
@@ -37,23 +37,41 @@ def visual_change(rows: np.ndarray) -> np.ndarray:
     return np.clip(1.0 - (rows[1:] * rows[:-1]).sum(-1), 0.0, 2.0)
 
 
-def save_video_features(folder: Path, video_id: str, rows: np.ndarray) -> Path:
-    """Write `<folder>/<video_id>.npz`, key `features`, float16 (L, D), not normalised."""
+def save_video_features(
+    folder: Path,
+    video_id: str,
+    rows: np.ndarray,
+    *,
+    inputs: Iterable[Path] = (),
+    force: bool = False,
+) -> Path:
+    """Write `<folder>/<video_id>.npz` whole or not at all, making the folder if need be.
+
+    Args:
+        folder: Where the file goes.
+        video_id: The name of the file, without its suffix.
+        rows: Features (L, D), not normalised; written as float16 under the key `features`.
+        inputs: Files that are never replaced.
+        force: Replace a file that rdmf did not write.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        UsageError: A file is there that is an input, or that rdmf did not write.
+        RdmfError: The file cannot be written.
+    """
     path = folder / f"{video_id}.npz"
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    what, todo = "the features", "choose another --out"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with open(part, "wb") as file:
-            np.savez(file, features=np.asarray(rows, dtype=np.float16))
-        os.replace(part, path)
     except OSError as error:
-        raise RdmfError(
-            f"the features cannot be written ({error.strerror})", path, "choose another --out"
-        ) from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
-    return path
+        raise RdmfError(f"{what} cannot be written ({error.strerror})", path, todo) from error
+
+    def save(file: BinaryIO) -> None:
+        np.savez(file, features=np.asarray(rows, dtype=np.float16))
+
+    return write_whole(path, save, inputs=inputs, force=force, what=what, todo=todo)
 
 
 def load_video_features(path: Path) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from rdmf_cli.contents import unreadable
+from rdmf_cli.files import unreadable
 
 SAMPLE_BYTES = 1 << 20  # read at the head, in the middle and at the tail
 WHOLE_BELOW = 4 * SAMPLE_BYTES  # smaller files are read whole

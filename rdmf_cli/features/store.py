@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from rdmf_cli.errors import RdmfError, UsageError
+from rdmf_cli.folders import cache_folder
 
 LAYOUT = 1  # raised when the meaning of an entry changes; older ones are then never found
 DEFAULT_LIMIT = 2 << 30  # bytes
@@ -34,18 +35,6 @@ class Entry:
     about: dict[str, Any]
     bytes: int
     used: float  # time of last use, seconds since the epoch
-
-
-def cache_folder() -> Path:
-    """RDMF_CACHE_DIR, else the system's place for a user's caches."""
-    if chosen := os.environ.get("RDMF_CACHE_DIR"):
-        try:
-            return Path(chosen).expanduser()
-        except RuntimeError as error:
-            raise UsageError("names no folder", f"RDMF_CACHE_DIR={chosen}", "correct it") from error
-    from platformdirs import user_cache_path
-
-    return user_cache_path("rdmf", appauthor=False)
 
 
 def size_limit() -> int:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from rdmf_cli.contents import content_of
 from rdmf_cli.errors import RdmfError
+from rdmf_cli.files import check_target, content_of, write_whole
 from rdmf_cli.model.config import ModelConfig, read_config
 
 if TYPE_CHECKING:
@@ -21,10 +20,19 @@ CONFIG, WEIGHTS = "config.json", "weights.safetensors"
 ANEW = "train it again, or copy the folder again"
 
 
-def save(folder: Path | str, network: Network, about: Mapping[str, Any] | None = None) -> Path:
+def save(
+    folder: Path | str,
+    network: Network,
+    about: Mapping[str, Any] | None = None,
+    *,
+    own: bool = False,
+) -> Path:
     """Write the folder, making it where it is not there.
 
     about: what a reader should know of it (data set, scores), as JSON can hold it
+    own:   the folder is rdmf's (that of a training): what lies there is replaced without asking
+
+    Raises UsageError for files that rdmf did not write, RdmfError where nothing can be written.
     """
     from safetensors.torch import save as as_bytes
 
@@ -35,13 +43,19 @@ def save(folder: Path | str, network: Network, about: Mapping[str, Any] | None =
         "config": network.config.model_dump(mode="json"),
         "about": dict(about or {}),
     }
+    what, todo = "the checkpoint", "choose another folder"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / WEIGHTS, as_bytes(weights))
-        _write(folder / CONFIG, (json.dumps(config, indent=1) + "\n").encode())
     except OSError as error:
-        what = f"the checkpoint cannot be written ({error.strerror})"
-        raise RdmfError(what, folder, "choose another folder") from error
+        raise RdmfError(f"{what} cannot be written ({error.strerror})", folder, todo) from error
+    files = {
+        folder / WEIGHTS: as_bytes(weights),
+        folder / CONFIG: (json.dumps(config, indent=1) + "\n").encode(),
+    }
+    for path in files:
+        check_target(path, force=own, what=what)
+    for path, content in files.items():
+        write_whole(path, content, own=own, what=what, todo=todo)
     return folder
 
 
@@ -112,13 +126,3 @@ def _named(widths: Mapping[str, Any]) -> str:
 def _read(path: Path) -> bytes:
     what, todo = "this part of a checkpoint", f"give a folder with {CONFIG} and {WEIGHTS}"
     return content_of(path, what, todo)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import io
 import json
-import os
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.onnx import symbolic_helper
 
-from rdmf_cli.errors import RdmfError
+from rdmf_cli.files import check_target, write_whole
 from rdmf_cli.fusion.module import ReactionDiffusion
 from rdmf_cli.fusion.reaction import Fields
 from rdmf_cli.model.batch import Batch
@@ -59,22 +58,23 @@ EXAMPLE = {CLIPS: 20, PAIRS: 19, WORDS: 5, SLOTS: 3}
 LAST = 2**62  # where a slice ends that takes all
 
 
-def export(network: Network, path: Path | str, about: Mapping[str, Any] | None = None) -> Path:
+def export(
+    network: Network,
+    path: Path | str,
+    about: Mapping[str, Any] | None = None,
+    *,
+    force: bool = False,
+) -> Path:
     """Write a head that `LearnedHead.load` reads.
 
     about: what a reader should know of it (data set, scores), as JSON can hold it
+    force: replace a file that rdmf did not write
+
+    Raises UsageError for a file that rdmf did not write, RdmfError where none can be written.
     """
-    path = Path(path)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(exported(network, about))
-        os.replace(part, path)
-    except OSError as error:
-        what = f"the head cannot be written ({error.strerror})"
-        raise RdmfError(what, path, "choose another file") from error
-    finally:
-        part.unlink(missing_ok=True)
-    return path
+    what, todo = "the head", "choose another file"
+    check_target(path, force=force, what=what)
+    return write_whole(path, exported(network, about), force=force, what=what, todo=todo)
 
 
 def exported(network: Network, about: Mapping[str, Any] | None = None) -> bytes:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
-from rdmf_cli.contents import content_of
 from rdmf_cli.datasets.sample import Sample
 from rdmf_cli.errors import MissingExtra, RdmfError, UsageError
+from rdmf_cli.files import content_of
 from rdmf_cli.model import windows
 from rdmf_cli.model.channels import channels, edges, evidence
 from rdmf_cli.model.config import read_config

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Final, Literal
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
-from rdmf_cli.contents import content_of
 from rdmf_cli.errors import RdmfError, first_problem
+from rdmf_cli.files import content_of
 from rdmf_cli.fusion import Rates
 from rdmf_cli.fusion.operators import checked_dilations
 from rdmf_cli.moments.types import Record

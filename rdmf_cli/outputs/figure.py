@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from textwrap import shorten
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rdmf_cli.errors import MissingExtra, RdmfError
+from rdmf_cli.files import check_target, write_whole
 from rdmf_cli.moments.types import Moment
 from rdmf_cli.outputs.axis import TimeAxis, lanes, tick_step
 from rdmf_cli.outputs.text import clock, one_line
@@ -33,6 +34,7 @@ COLUMNS, LANES, LANE = 100, 6, 0.09  # moments side by side; height of a lane, s
 PAPER: dict[str, object] = {"facecolor": "white", "edgecolor": "none", "boxstyle": "round,pad=0.15"}
 LONGEST_TITLE = 120  # characters
 MANY_CLIPS = 600  # from here on lines are thin
+WHAT = "the figure"
 UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}  # else they carry today's date
 
 
@@ -50,6 +52,7 @@ def save_pattern_figure(
     offset: float = 0.0,
     names: Sequence[str],
     title: str = "",
+    force: bool = False,
 ) -> None:
     """Draw how the query became moments, channel by channel; the suffix of `path` is the format.
 
@@ -59,11 +62,14 @@ def save_pattern_figure(
     u_trace, v_trace:  (N + 1, C, L) the fields at the start and after each of N steps
     clip_length, offset: seconds
     names:             C names of channels
+    force:             replace a file that rdmf did not write
 
-    Raises MissingExtra without matplotlib, RdmfError where `path` cannot be written.
+    Raises MissingExtra without matplotlib, UsageError for a file that rdmf did not write, RdmfError
+    where `path` cannot be written.
     """
     figure, axes = _figure(len(names))
     _check_format(figure, Path(path))
+    check_target(path, force=force, what=WHAT)
     edges = offset + clip_length * np.arange(len(similarity) + 1)  # seconds, (L + 1,)
     heading = shorten(one_line(title), LONGEST_TITLE, placeholder=" …")
     axes["similarity", 0].set_title(heading, loc="left", parse_math=False)
@@ -80,7 +86,7 @@ def save_pattern_figure(
         _mark_time(axis, edges, TICKS if key in TOP else TICKS // 2)
     for column in columns.values():
         column[-1].set_xlabel("time in the video (m:ss)")
-    _save(figure, Path(path))
+    _save(figure, Path(path), force)
 
 
 def _figure(channels: int) -> tuple[Figure, dict[tuple[str, int], Axes]]:
@@ -175,12 +181,12 @@ def _check_format(figure: Figure, path: Path) -> None:
         raise RdmfError("no figure format has this suffix", path, f"use one of {', '.join(known)}")
 
 
-def _save(figure: Figure, path: Path) -> None:
-    metadata = UNDATED.get(path.suffix.lstrip(".").lower())
-    try:
+def _save(figure: Figure, path: Path, force: bool) -> None:
+    form = path.suffix.lstrip(".").lower()
+
+    def draw(file: BinaryIO) -> None:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Glyph")  # a script its font lacks
-            figure.savefig(path, metadata=metadata)
-    except OSError as error:
-        what = f"cannot write the figure ({error.strerror})"
-        raise RdmfError(what, path, "choose another file") from error
+            figure.savefig(file, format=form, metadata=UNDATED.get(form))
+
+    write_whole(path, draw, force=force, what=WHAT, todo="choose another file")

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from rdmf_cli.files import write_whole
 from rdmf_cli.moments.types import Answer
 from rdmf_cli.outputs.json_lines import ErrorLine
 
@@ -35,7 +36,7 @@ def schema_text(model: type[BaseModel]) -> str:
 def publish(folder: Path) -> None:
     """Write every published schema into the folder."""
     for name, model in PUBLISHED.items():
-        (folder / name).write_text(schema_text(model), encoding="utf-8")
+        write_whole(folder / name, schema_text(model).encode(), force=True)
 
 
 if __name__ == "__main__":

@@ -200,7 +200,7 @@ class RetrievalTask:
 
     def save(self, folder: Path, about: Mapping[str, Any]) -> Path:
         """Write the model as it is now, a folder that `model.checkpoint.load` reads."""
-        return save(folder, self._network(self.model), about)
+        return save(folder, self._network(self.model), about, own=True)
 
     def _network(self, model: nn.Module) -> Network:
         assert isinstance(model, Network)

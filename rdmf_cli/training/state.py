@@ -15,8 +15,8 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from rdmf_cli.contents import content_of
 from rdmf_cli.errors import RdmfError, UsageError
+from rdmf_cli.files import content_of
 from rdmf_cli.training.events import Best, Numbers
 
 STATE: Final = "last.pt"

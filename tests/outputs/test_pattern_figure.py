@@ -84,7 +84,7 @@ def test_an_unknown_suffix_is_named_with_the_known_ones(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(RdmfError, match="cannot write the figure"):
+    with pytest.raises(RdmfError, match="the figure cannot be written"):
         draw(tmp_path / "nowhere" / "pattern.png", channels=1)
 
 

@@ -1,0 +1,283 @@
+"""Reading and writing files whole: a file is replaced by a complete one or stays as it is.
+
+rdmf knows the files that it wrote by a record in the user's data folder: for every file the hash of
+its path and the hash of its content. A file that is not recorded, or that was edited since, is a
+user's; it is replaced on request (`force`) only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from os import PathLike
+from pathlib import Path
+from typing import BinaryIO
+
+from rdmf_cli.errors import RdmfError, UsageError
+from rdmf_cli.folders import data_folder
+
+CHECK = "check its name, and that you may read it"
+ELSEWHERE = "make room, or write elsewhere"
+PART_PATTERN = ".rdmf-*.part"  # what unfinished files are called, each with 16 random digits
+BLOCK = 1 << 20  # bytes read at a time
+RECORD = "written.log"
+RECORD_LIMIT = 16 << 20  # bytes; above it the older half is forgotten
+
+Content = bytes | Callable[[BinaryIO], object]
+
+
+def content_of(path: Path, what: str = "the file", todo: str = CHECK) -> bytes:
+    """All of a file; RdmfError, "`what` cannot be read", where it cannot be had."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error, what, todo) from error
+
+
+def unreadable(
+    path: str | PathLike[str], error: OSError, what: str = "the file", todo: str = CHECK
+) -> RdmfError:
+    """What to raise where the system would not let a file be read."""
+    return RdmfError(f"{what} cannot be read ({error.strerror})", path, todo)
+
+
+class _NotOursError(Exception):
+    """The file that would be replaced is a user's."""
+
+
+def write_whole(
+    path: str | PathLike[str],
+    content: Content,
+    *,
+    inputs: Iterable[str | PathLike[str]] = (),
+    force: bool = False,
+    own: bool = False,
+    mode: int = 0o666,
+    what: str = "the file",
+    todo: str = ELSEWHERE,
+) -> Path:
+    """Write a file whole or not at all: on any failure the file that was there stays.
+
+    The content goes to a new file beside `path`, is brought to the disk, and takes the name by
+    renaming. A device or a pipe (/dev/stdout) is written to directly.
+
+    Args:
+        path: The file. Its folder must exist. A symbolic link stays; its target is replaced.
+        content: Bytes, or a function that writes them to the binary file that it is given.
+        inputs: Files that the same command reads: they are never replaced, not by `force` either.
+        force: Replace a file that rdmf did not write.
+        own: The path lies in a folder of rdmf's own (cache, state of a training): whatever lies
+            there is replaced without asking, a symbolic link too, and nothing is recorded.
+        mode: Permissions of a new file, before the umask; a replaced file keeps its own.
+        what: The file in words, for errors: "the figure".
+        todo: What a user can do where the file cannot be written, for errors.
+
+    Returns:
+        `path`.
+
+    Raises:
+        UsageError: The file is an input, or was not written by rdmf.
+        RdmfError: The file cannot be written: no folder, no permission, no room.
+    """
+    path = Path(path)
+    if not own:
+        check_target(path, inputs=inputs, force=force, what=what)
+    try:
+        if not own and path.exists() and not path.is_file():
+            _write_through(path, content)
+        else:
+            target = path if own else Path(os.path.realpath(path))
+            _replace(target, content, mode=mode, own=own, force=force)
+    except _NotOursError:  # made by someone else since it was looked for
+        raise _foreign(path, what) from None
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise RdmfError(f"{what} cannot be written ({why})", path, todo) from error
+    return path
+
+
+def check_target(
+    path: str | PathLike[str],
+    *,
+    inputs: Iterable[str | PathLike[str]] = (),
+    force: bool = False,
+    what: str = "the file",
+) -> None:
+    """Raise what `write_whole` would raise before anything is written; for before long work.
+
+    Raises:
+        UsageError: The file is an input of the same command, a folder or a disk, or a file that
+            rdmf did not write and `force` is not given.
+    """
+    path = Path(path)
+    for given in inputs:
+        if _same(path, Path(given)):
+            problem = f"{what} would replace {given}, which this command reads"
+            raise UsageError(problem, path, "choose another file")
+    if not os.path.lexists(path):
+        return
+    if path.is_dir() or path.is_block_device():
+        kind = "folder" if path.is_dir() else "disk"
+        raise UsageError(f"{what} cannot be written: this is a {kind}", path, "name a file")
+    device = path.exists() and not path.is_file()
+    if not (device or force or is_own(path)):
+        raise _foreign(path, what)
+
+
+def is_own(path: str | PathLike[str]) -> bool:
+    """Tell whether a file is still as rdmf wrote it last (or is empty: nothing to lose)."""
+    path = Path(path)
+    try:
+        if path.stat().st_size == 0:
+            return path.is_file()
+        recorded = _recorded(path)
+        return recorded is not None and recorded == _hash_of(path)
+    except OSError:
+        return False
+
+
+def is_part(path: Path) -> bool:
+    """Tell whether a name is that of an unfinished file of `write_whole`."""
+    name = path.name
+    digits = name.removeprefix(".rdmf-").removesuffix(".part")
+    whole = name == f".rdmf-{digits}.part" and len(digits) == 16
+    return whole and all(digit in "0123456789abcdef" for digit in digits)
+
+
+@contextmanager
+def new_part(folder: Path, mode: int = 0o666) -> Iterator[tuple[Path, BinaryIO]]:
+    """Make a file in `folder` that nobody can have made before, and open it for writing.
+
+    Its name cannot be foreseen, and it is never reached through a link. The file is removed at the
+    end, unless it was renamed.
+    """
+    part = folder / f".rdmf-{secrets.token_hex(8)}.part"
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(part, flags, mode)
+    file = os.fdopen(descriptor, "w+b")
+    try:
+        yield part, file
+    finally:
+        with suppress(OSError):  # a full disk again, which must not hide the error or Ctrl-C
+            file.close()
+        with suppress(OSError):
+            part.unlink()
+
+
+def bring_to_disk(file: BinaryIO) -> None:
+    """Make what was written to a file survive a power cut."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def bring_folder_to_disk(folder: Path) -> None:
+    """Make the names in a folder survive a power cut, where the system can do that."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _replace(target: Path, content: Content, *, mode: int, own: bool, force: bool) -> None:
+    with new_part(target.parent, mode) as (part, file):
+        _fill(file, content)
+        bring_to_disk(file)
+        digest = "" if own else _hash_of(part)
+        file.close()  # Windows renames no open file
+        if own:
+            os.replace(part, target)
+        elif os.path.lexists(target):
+            _rename_over(part, target, force)
+        else:
+            _rename_new(part, target)
+    bring_folder_to_disk(target.parent)
+    if not own:
+        _record(target, digest)
+
+
+def _rename_over(part: Path, target: Path, force: bool) -> None:
+    """Rename over a file, with its permissions; _NotOursError where it is a user's by now."""
+    if not (force or is_own(target)):
+        raise _NotOursError
+    with suppress(OSError):  # not everywhere may a file's permissions be set
+        os.chmod(part, stat.S_IMODE(target.stat().st_mode))
+    os.replace(part, target)
+
+
+def _rename_new(part: Path, target: Path) -> None:
+    """Rename, but never over a file: _NotOursError where one appeared meanwhile."""
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise _NotOursError from None
+    except (OSError, NotImplementedError, AttributeError):  # a disk without hard links
+        if os.path.lexists(target):
+            raise _NotOursError from None
+        os.replace(part, target)
+
+
+def _write_through(device: Path, content: Content) -> None:
+    with open(device, "wb") as file:
+        _fill(file, content)
+
+
+def _fill(file: BinaryIO, content: Content) -> None:
+    if callable(content):
+        content(file)
+    else:
+        file.write(content)
+
+
+def _same(path: Path, other: Path) -> bool:
+    try:
+        return os.path.samefile(path, other)
+    except OSError:  # one of them is not there
+        return os.path.realpath(path) == os.path.realpath(other)
+
+
+def _foreign(path: Path, what: str) -> UsageError:
+    problem = f"{what} would replace a file that rdmf did not write, or that was changed since"
+    return UsageError(problem, path, "choose another file, or give --force")
+
+
+def _hash_of(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _name_of(path: Path) -> str:
+    """The path as the record holds it: a hash, since names of private footage are nobody's."""
+    return hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:32]
+
+
+def _recorded(path: Path) -> str | None:
+    """The hash of what rdmf wrote to a path last; None where it never did."""
+    record = (data_folder() / RECORD).read_bytes()
+    at = record.rfind(f"{_name_of(path)} ".encode())
+    return None if at < 0 else record[at + 33 : at + 97].decode("ascii", "replace")
+
+
+def _record(path: Path, digest: str) -> None:
+    """Remember what was written; where that fails, the next run asks for --force."""
+    record = data_folder() / RECORD
+    with suppress(OSError, UsageError):
+        record.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+        descriptor = os.open(record, flags, 0o600)
+        try:
+            os.write(descriptor, f"{_name_of(path)} {digest}\n".encode())
+        finally:
+            os.close(descriptor)
+        if record.stat().st_size > RECORD_LIMIT:
+            kept = record.read_bytes()[-RECORD_LIMIT // 2 :].split(b"\n", 1)[-1]
+            write_whole(record, kept, own=True, mode=0o600)
