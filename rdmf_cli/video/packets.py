@@ -103,7 +103,9 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
 
 
 # From version 19 on PyAV replaces what is not UTF-8 in a title, and knows the option no more.
-TITLES: dict[str, Any] = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
+TITLES: dict[str, Any] = (
+    {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
+)
 
 
 def _open(path: Path) -> Any:
