@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 
-from rdmf_cli.errors import ExitCode
-from rdmf_cli.interrupts import leave, remember_interrupts
+from rdmf_cli.interrupts import interrupted_code, leave, remember_interrupts
 
 
 def main() -> None:
@@ -17,11 +16,11 @@ def main() -> None:
 
         app(prog_name="rdmf")
     except KeyboardInterrupt:
-        leave(ExitCode.INTERRUPTED)
+        leave(interrupted_code())
     except SystemExit as end:
-        if end.code != ExitCode.INTERRUPTED:
+        if end.code != interrupted_code():
             raise
-        leave(ExitCode.INTERRUPTED)
+        leave(interrupted_code())
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from rdmf_cli.errors import ExitCode, RdmfError, as_rdmf_error
-from rdmf_cli.interrupts import check_interrupted, was_interrupted
+from rdmf_cli.interrupts import check_interrupted, interrupted_code, was_interrupted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -103,7 +104,11 @@ def errors_reported(as_json: bool) -> Iterator[None]:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         _end_interrupted()
-    except BrokenPipeError:  # the reader of our output has gone: `rdmf query ... | head`
+    except BrokenPipeError as error:
+        if not _reader_has_gone():
+            what = f"a program that rdmf started ended early ({error})"
+            report(RdmfError(what, todo="try again"), as_json)
+            sys.exit(ExitCode.FAILED)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.ANSWERED)
     except Exception as error:
@@ -113,9 +118,25 @@ def errors_reported(as_json: bool) -> Iterator[None]:
         sys.exit(ExitCode.FAILED)
 
 
+def _reader_has_gone() -> bool:
+    """Whether stdout is a pipe that nobody reads any more: `rdmf query ... | head`.
+
+    A broken pipe may be one to a program that we started, whose end is a failure.
+    """
+    try:
+        sys.stdout.flush()
+        waiting = select.poll()
+        waiting.register(sys.stdout.fileno(), select.POLLOUT)
+        return any(event & (select.POLLERR | select.POLLHUP) for _, event in waiting.poll(0))
+    except BrokenPipeError:
+        return True
+    except (OSError, ValueError, AttributeError):  # it is closed, or the system has no `poll`
+        return False
+
+
 def _end_interrupted() -> NoReturn:
     say("interrupted", "nothing half-written is left")
-    sys.exit(ExitCode.INTERRUPTED)
+    sys.exit(interrupted_code())
 
 
 def say_warnings(path: Path, warnings: Iterable[str]) -> None:

@@ -114,28 +114,14 @@ def scan(path: Path, decoder: str = "auto") -> Scan:
 
 
 def choose(decoder: str, scan: Scan) -> tuple[str, Decoder]:
-    """The decoder for a file, by name or "auto": PyAV, where nothing speaks for another.
+    """The decoder for a file, by name or "auto": the one that could scan it, PyAV first.
 
     Raises RdmfError where the one that is named is not installed.
     """
-    from . import decord
-
     if decoder == "auto":
-        if scan.by == "ffmpeg" or not decord.wins(scan):
-            return scan.by, DECODERS[scan.by]
-        return "decord", _rescued_by_pyav
+        return scan.by, DECODERS[scan.by]
     if decoder == "decord":
+        from . import decord
+
         decord.require(scan)
     return decoder, DECODERS[decoder]
-
-
-def _rescued_by_pyav(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
-    """decord, and PyAV from where it fails: it was not the user who asked for it."""
-    done = 0
-    try:
-        for picture in DECODERS["decord"](scan, wanted, tally):
-            done = int(np.searchsorted(wanted, picture.wanted)) + 1
-            yield picture
-    except RdmfError as error:
-        tally.error(f"{error.what}; PyAV took over")
-        yield from DECODERS["pyav"](scan, wanted[done:], tally)

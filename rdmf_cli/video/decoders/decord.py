@@ -1,35 +1,33 @@
 """decord, guarded: unmaintained since 2022, it may be wrong, hang or crash.
 
-It runs in a child process that is killed when it falls silent, and is told which frames to decode
-by their numbers in the packet timeline.
+It is taken only where it is asked for: it holds an FFmpeg of 2020 (4.1.6), to which a video of
+unknown origin should not be given. It runs in a child process that is killed when it falls silent,
+and is told which frames to decode by their numbers in the packet timeline.
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import replace
+from contextlib import contextmanager, suppress
+from importlib.machinery import PathFinder
 from importlib.util import find_spec
-from itertools import islice
 from pathlib import Path
-from threading import Event, Timer
-from time import perf_counter
 from typing import IO, NamedTuple
 
 import numpy as np
 
-import rdmf_cli
+from rdmf_cli.children import Watchdog, child
 from rdmf_cli.errors import RdmfError
 
 from ..packets import HIDDEN
-from ..sampling import index_of_frames, wanted_frames
-from ..timeline import ClipGrid
-from . import DECODERS, Picture, Scan, Tally
+from ..sampling import index_of_frames
+from . import Picture, Scan, Tally, decord_child
 from .decord_child import HEADER, NO_FRAME
 from .pipes import read_image
+
+CHILD = decord_child.__file__
 
 
 class Fault(NamedTuple):
@@ -104,55 +102,18 @@ def require(scan: Scan) -> None:
         )
 
 
-# What "auto" asks before it takes decord: codecs in which it may be quicker, a video long enough
-# for the trial not to matter, and in the trial the same pixels in clearly less time.
-MAYBE_QUICKER = {"vp8", "vp9", "libvpx", "libvpx-vp9"}
-LONG_SECONDS = 600.0
-TRIAL_CLIPS, TRIAL_CLIP_SECONDS = 8, 2.0
-CLEARLY_LESS = 0.8
-
-
-def wins(scan: Scan) -> bool:
-    """Whether decord is found exact and quicker than PyAV on a stretch of this very file."""
-    fit = scan.info.codec in MAYBE_QUICKER and scan.info.duration >= LONG_SECONDS
-    if not (fit and available()) or known_faults(scan):
-        return False
-    try:
-        ours, our_seconds = _timed("pyav", scan)
-        theirs, their_seconds = _timed("decord", scan)
-    except RdmfError:
-        return False
-    return _same(ours, theirs) and their_seconds < CLEARLY_LESS * our_seconds
-
-
-def _timed(name: str, scan: Scan) -> tuple[list[Picture], float]:
-    """Pictures from the middle of the file, and the seconds from the first of them to the last."""
-    grid = ClipGrid(scan.info.duration, TRIAL_CLIP_SECONDS)
-    part = replace(grid, first=grid.count // 2, last=grid.count // 2 + TRIAL_CLIPS)
-    wanted = np.unique(wanted_frames(scan.timeline.shown, scan.timeline.time_base, part))
-    with closing(DECODERS[name](scan, wanted, Tally())) as pictures:  # type: ignore[type-var]
-        first = list(islice(pictures, 1))
-        begun = perf_counter()
-        rest = list(pictures)
-        return first + rest, perf_counter() - begun
-
-
-def _same(ours: list[Picture], theirs: list[Picture]) -> bool:
-    return len(ours) == len(theirs) and all(
-        a.pts == b.pts and np.array_equal(a.image, b.image)
-        for a, b in zip(ours, theirs, strict=True)
-    )
-
-
 def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
     """See `Decoder`. Raises RdmfError where decord is missing, refuses the file, or hangs."""
     require(scan)
     for fault in known_faults(scan):
         tally.note(f"decord is known to go wrong on such a file: it {fault.what}")
     numbers = index_of_frames(scan.timeline, wanted).tolist()
-    with _child(scan.info.path, len(scan.timeline.shown), numbers) as process:
+    with (
+        _child(scan.info.path, len(scan.timeline.shown), numbers) as process,
+        Watchdog(process, SILENCE_SECONDS) as watch,
+    ):
         for pts in wanted.tolist():
-            number, image, message = _next_answer(process, scan.info.path)
+            number, image, message = _next_answer(process, watch, scan.info.path)
             if image is not None:
                 tally.frames_decoded += 1
                 yield Picture(pts, pts, image)
@@ -169,22 +130,30 @@ def _failed(what: str, path: Path) -> RdmfError:
 @contextmanager
 def _child(path: Path, count: int, numbers: list[int]) -> Iterator[subprocess.Popen[bytes]]:
     """A process that decodes these frames; it is gone when the block is left."""
-    root = str(Path(rdmf_cli.__file__).parent.parent)
-    module_path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    process = subprocess.Popen(
-        [sys.executable, "-m", f"{__package__}.decord_child", str(path), str(count)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": module_path},
-    )
-    with process:
-        try:
-            with process.stdin as questions:  # type: ignore[union-attr]
-                questions.write("".join(f"{n}\n" for n in numbers).encode())
-            yield process
-        finally:
-            process.kill()
+    command = [sys.executable, "-I", CHILD, str(path.absolute()), str(count), *_module_folders()]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with child(command, **pipes) as process:
+        # Where it ended early, reading its answer will tell.
+        with suppress(BrokenPipeError), process.stdin as questions:  # type: ignore[union-attr]
+            questions.write("".join(f"{n}\n" for n in numbers).encode())
+        yield process
+
+
+def _module_folders() -> list[str]:
+    """Where decord and numpy are, for a child that looks nowhere but in Python's own folders.
+
+    The working directory is left out, though `python -m` looks there too: it may hold anybody's
+    files.
+    """
+    here = Path.cwd()
+    path = [entry for entry in sys.path if entry and Path(entry).absolute() != here]
+    specs = (PathFinder.find_spec(name, path) for name in ("decord", "numpy"))
+    return [_folder_of(Path(spec.origin)) for spec in specs if spec and spec.origin]
+
+
+def _folder_of(module: Path) -> str:
+    """The folder in which Python finds a module: PACKAGE/__init__.py or MODULE.py."""
+    return str(module.parents[1] if module.stem == "__init__" else module.parent)
 
 
 class _Answer(NamedTuple):
@@ -193,21 +162,11 @@ class _Answer(NamedTuple):
     message: str
 
 
-def _next_answer(process: subprocess.Popen[bytes], path: Path) -> _Answer:
+def _next_answer(process: subprocess.Popen[bytes], watch: Watchdog, path: Path) -> _Answer:
     """What the child says next; killed where it says nothing. Raises RdmfError."""
-    silent = Event()
-
-    def give_up() -> None:
-        silent.set()
-        process.kill()
-
-    watch = Timer(SILENCE_SECONDS, give_up)
-    watch.start()
-    try:
+    with watch.waiting():
         answer = _read_answer(process.stdout)  # type: ignore[arg-type]
-    finally:
-        watch.cancel()
-    if answer is None and silent.is_set():
+    if answer is None and watch.has_killed:
         raise _failed(f"it gave nothing for {SILENCE_SECONDS:g} s and was stopped", path)
     if answer is None:
         raise _failed(f"it crashed (exit status {process.wait()})", path)

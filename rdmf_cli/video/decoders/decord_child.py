@@ -1,8 +1,9 @@
 """The other side of `decord.py`: decodes frames by number and writes them to standard output.
 
-    python -m rdmf_cli.video.decoders.decord_child PATH COUNT     (frame numbers on standard input)
+    python -I decord_child.py PATH COUNT FOLDER...        (frame numbers on standard input)
 
-COUNT is how many frames the file must have for the numbers to mean anything. Each answer is
+PATH is absolute. COUNT is how many frames the file must have for the numbers to mean anything.
+Modules are looked for in each FOLDER and in Python's own folders, nowhere else. Each answer is
 HEADER (frame number, height, width) and height * width * 3 bytes of RGB; for a frame that failed,
 height is 0 and width the length of a message in UTF-8.
 """
@@ -28,7 +29,7 @@ def main(path: str, count: int) -> None:
     try:
         import decord
 
-        reader = decord.VideoReader(path, num_threads=THREADS)
+        reader = decord.VideoReader(f"file:{path}", num_threads=THREADS)
     except Exception as error:
         return _say(answers, NO_FRAME, str(error))
     if len(reader) != count:
@@ -53,4 +54,5 @@ def _say(answers: BinaryIO, number: int, message: str) -> None:
 
 
 if __name__ == "__main__":
+    sys.path[:0] = sys.argv[3:]
     main(sys.argv[1], int(sys.argv[2]))

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import cache
-from io import BytesIO
+from io import BufferedReader, FileIO, RawIOBase
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from rdmf_cli.children import Watchdog, child, find_executable, scratch_folder
 from rdmf_cli.errors import RdmfError
 
 from ..info import Claims, VideoInfo, average_rate, header_warnings
@@ -55,7 +56,7 @@ class Program(NamedTuple):
 def find_program() -> Program:
     """RDMF_FFMPEG, else `ffmpeg` on the PATH. Raises RdmfError with the line that installs it."""
     named = os.environ.get("RDMF_FFMPEG")
-    path = shutil.which(named or "ffmpeg")
+    path = find_executable(named or "ffmpeg")
     if path is None and named:
         raise RdmfError("RDMF_FFMPEG does not name a program that runs", named, "correct it")
     if path is None:
@@ -67,32 +68,36 @@ def find_program() -> Program:
     return Program(path, _version(path))
 
 
+VERSION_SECONDS = 30.0
+
+
 @cache
 def _version(path: str) -> tuple[int, int]:
     """(major, minor); a build from the development branch counts as newest."""
     try:
-        text = subprocess.run([path, "-version"], capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError) as error:
+        args = [path, "-version"]
+        done = subprocess.run(args, capture_output=True, check=True, timeout=VERSION_SECONDS)
+    except (OSError, subprocess.SubprocessError) as error:
         todo = "install another, or decode with --decoder pyav"
         raise RdmfError(f"this ffmpeg program does not run ({error})", path, todo) from error
-    found = re.match(r"ffmpeg version n?(\d+)\.(\d+)", text)
+    found = re.match(rb"ffmpeg version n?(\d+)\.(\d+)", done.stdout)
     return (int(found[1]), int(found[2])) if found else (99, 0)
 
 
 def scan(path: Path) -> Scan:
     """What `pyav.scan` finds out, by the program. Raises RdmfError."""
     program = find_program()
-    listing, log = _run(_packet_listing(path), program)
-    timeline = parse_packet_listing(listing, ordered="Input #0, avi" in log)
+    listing, log = _run(_packet_listing(path), program, path, read_packet_listing)
+    timeline = listing.timeline(ordered="Input #0, avi" in log)
     if not len(timeline.shown):
         raise RdmfError(
             f"ffmpeg finds no video in it ({_last_error(log)})", path, "name a video file"
         )
-    picture, log = _run(_first_picture(path, program), program)
-    if not picture:
+    picture, log = _run(_first_picture(path, program), program, path, _read_ppm)
+    if picture is None:
         what = f"ffmpeg cannot decode its video ({_last_error(log)})"
         raise RdmfError(what, path, "try --decoder pyav, or convert the file")
-    height, width = _read_ppm(BytesIO(picture)).shape[:2]  # type: ignore[union-attr]
+    height, width = picture.shape[:2]
     size = width, height
     return Scan("ffmpeg", _info(path, timeline, log, *size), timeline, Orientation(), size, size)
 
@@ -161,11 +166,35 @@ def _first_picture(path: Path, program: Program) -> Any:
     )
 
 
-def _run(job: Any, program: Program) -> tuple[bytes, str]:
-    """(stdout, stderr) of a job, whether or not it succeeded."""
+Found = TypeVar("Found")
+
+
+def _run(
+    job: Any, program: Program, path: Path, read: Callable[[IO[bytes]], Found]
+) -> tuple[Found, str]:
+    """What `read` makes of the output of a job, and its log, whether or not it succeeded."""
     args = job.global_args(*QUIET).compile(cmd=program.path)
-    done = subprocess.run(args, capture_output=True, check=False)
-    return done.stdout, done.stderr.decode(errors="replace")
+    log = _Text()
+    with _started(args, path, log.follow) as output:
+        found = read(output)
+    return found, log.text
+
+
+class _Text:
+    """A log as text: its begin and its end, whatever a program says between."""
+
+    KEPT_LINES = 500
+
+    def __init__(self) -> None:
+        self._begin: list[bytes] = []
+        self._end: deque[bytes] = deque(maxlen=self.KEPT_LINES)
+
+    def follow(self, line: bytes) -> None:
+        (self._begin if len(self._begin) < self.KEPT_LINES else self._end).append(line)
+
+    @property
+    def text(self) -> str:
+        return b"".join((*self._begin, *self._end)).decode(errors="replace")
 
 
 def _last_error(log: str) -> str:
@@ -173,38 +202,56 @@ def _last_error(log: str) -> str:
     return lines[-1].strip() if lines else "it says nothing"
 
 
-def parse_packet_listing(listing: bytes, ordered: bool) -> Timeline:
-    """The output of FFmpeg's `framecrc` muxer: stream, dts, pts, duration, size, checksum, flags.
+class PacketListing:
+    """The packets of a stream, read from a listing line by line: 25 bytes of memory each."""
 
-    The flags are AV_PKT_FLAG_*, in hexadecimal; the muxer leaves them out for plain key frames.
-    """
-    rows: list[tuple[int, int, int, int]] = []
-    time_base = Fraction(1)
-    for line in listing.decode(errors="replace").splitlines():
-        if line.startswith("#tb 0:"):
-            time_base = Fraction(line.split()[-1])
-        elif not line.startswith("#"):
-            cells = [cell.strip() for cell in line.split(",")]
-            bits = next((int(c[2:], 16) for c in cells[6:] if c.startswith("F=")), 1)
-            mark = KEY * (bits & 1) | HIDDEN * (bits >> 2 & 1)
-            rows.append((int(cells[2]), int(cells[1]), mark, int(cells[3])))
-    pts, dts, flags, durations = np.array(rows, np.int64).reshape(-1, 4).T
-    last_duration = int(durations[np.argmax(pts)]) if len(rows) else 0
-    return timeline_of(
-        pts,
-        dts,
-        flags.astype(np.uint8),
-        time_base=time_base,
-        ordered=ordered,
-        last_duration=last_duration,
-    )
+    def __init__(self) -> None:
+        self.time_base = Fraction(1)
+        self.pts, self.dts, self.durations = array("q"), array("q"), array("q")
+        self.flags = array("B")
+
+    def add(self, line: bytes) -> None:
+        """One line of FFmpeg's `framecrc` muxer.
+
+        Stream, dts, pts, duration, size, checksum, flags. The flags are AV_PKT_FLAG_*, in
+        hexadecimal; the muxer leaves them out for plain key frames.
+        """
+        if line.startswith(b"#tb 0:"):
+            self.time_base = Fraction(line.split()[-1].decode())
+        elif not line.startswith(b"#"):
+            cells = [cell.strip() for cell in line.split(b",")]
+            bits = next((int(c[2:], 16) for c in cells[6:] if c.startswith(b"F=")), 1)
+            self.dts.append(int(cells[1]))
+            self.pts.append(int(cells[2]))
+            self.durations.append(int(cells[3]))
+            self.flags.append(KEY * (bits & 1) | HIDDEN * (bits >> 2 & 1))
+
+    def timeline(self, ordered: bool) -> Timeline:
+        """The timeline of these packets; ordered: see `Timeline`."""
+        pts = np.asarray(self.pts, np.int64)
+        return timeline_of(
+            pts,
+            np.asarray(self.dts, np.int64),
+            np.asarray(self.flags, np.uint8),
+            time_base=self.time_base,
+            ordered=ordered,
+            last_duration=self.durations[int(np.argmax(pts))] if len(pts) else 0,
+        )
+
+
+def read_packet_listing(lines: Iterable[bytes]) -> PacketListing:
+    """The packets that lines of the `framecrc` muxer list."""
+    listing = PacketListing()
+    for line in lines:
+        listing.add(line)
+    return listing
 
 
 def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
     """See `Decoder`. One run of the program; frames are selected in it, by their times."""
     program = find_program()
-    with tempfile.TemporaryDirectory(prefix="rdmf-") as folder:
-        graph = Path(folder) / "filter"
+    with scratch_folder() as folder:
+        graph = folder / "filter"
         graph.write_text(_graph(scan, wanted))
         job = _input(scan.info.path, copyts=None).output(
             "pipe:",
@@ -217,12 +264,15 @@ def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
         )
         args = job.global_args(*QUIET, "-loglevel", "level+info").compile(cmd=program.path)
         log = _Log(tally)
-        with _started(args, log.follow) as output:
+        with _started(args, scan.info.path, log.follow) as output:
             yield from _selected(scan, wanted, output, log)
 
 
 def _graph(scan: Scan, wanted: np.ndarray) -> str:
-    """Select the wanted frames, print their times, make their pixels square."""
+    """Select the wanted frames, print their times, make their pixels square.
+
+    Every few frames, wanted or not, BEAT says in the log that the program is at work.
+    """
     timeline = scan.timeline
     if timeline.ordered:
         name, values = "n", index_of_frames(timeline, wanted)
@@ -230,7 +280,10 @@ def _graph(scan: Scan, wanted: np.ndarray) -> str:
         name, values = "pts", wanted
     chosen = is_one_of(name, values.tolist())
     tick = f"{timeline.time_base.numerator}/{timeline.time_base.denominator}"
-    return f"settb={tick},select='{chosen}',showinfo=checksum=0,{SQUARE_PIXELS}"
+    return f"settb={tick},{BEAT},select='{chosen}',showinfo@wanted=checksum=0,{SQUARE_PIXELS}"
+
+
+BEAT = "split[frames],select='not(mod(n,10))',showinfo@beat=checksum=0,nullsink;[frames]null"
 
 
 def is_one_of(name: str, values: list[int]) -> str:
@@ -242,21 +295,58 @@ def is_one_of(name: str, values: list[int]) -> str:
     return f"if(lt({name},{values[half]}),{below},{above})"
 
 
+SILENCE_SECONDS = 120.0
+
+
 @contextmanager
-def _started(args: list[str], follow_log: Callable[[IO[bytes]], None]) -> Iterator[IO[bytes]]:
-    """The standard output of a program, which is gone when the block is left."""
-    process = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    with process:
-        log = Thread(target=follow_log, args=(process.stderr,), daemon=True)
+def _started(
+    args: list[str], path: Path, follow_log: Callable[[bytes], None]
+) -> Iterator[IO[bytes]]:
+    """The standard output of a program, which is gone when the block is left.
+
+    path: the video that errors name. Reading raises RdmfError where the program gives nothing and
+    says nothing for SILENCE_SECONDS.
+    """
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with child(args, **pipes) as process, Watchdog(process, SILENCE_SECONDS) as watch:
+
+        def follow() -> None:
+            for line in process.stderr:  # type: ignore[union-attr]
+                watch.progress()
+                follow_log(line)
+
+        log = Thread(target=follow, daemon=True)
         log.start()
         try:
-            yield process.stdout  # type: ignore[misc]
+            output: FileIO = process.stdout.raw  # type: ignore[union-attr]
+            yield BufferedReader(_Watched(output, watch, path), BLOCK_BYTES)
         finally:
             process.kill()
             log.join()
 
 
-SHOWN = re.compile(rb"showinfo.*\bn: *(\d+) +pts: *(-?\d+)")
+BLOCK_BYTES = 1 << 16
+
+
+class _Watched(RawIOBase):
+    """A program's output, with a limit on the time without progress."""
+
+    def __init__(self, output: FileIO, watch: Watchdog, path: Path):
+        self._output, self._watch, self._path = output, watch, path
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        with self._watch.waiting():
+            count = self._output.readinto(buffer)
+        if self._watch.has_killed:
+            what = f"ffmpeg made no progress on it for {SILENCE_SECONDS:g} s and was stopped"
+            raise RdmfError(what, self._path, "try --decoder pyav, or convert the file")
+        return count
+
+
+SHOWN = re.compile(rb"showinfo@wanted.*\bn: *(\d+) +pts: *(-?\d+)")
 LOG_LAGS_SECONDS = 10.0
 
 
@@ -267,12 +357,11 @@ class _Log:
         self.tally = tally
         self.times: SimpleQueue[int] = SimpleQueue()
 
-    def follow(self, lines: IO[bytes]) -> None:
-        for line in lines:
-            if found := SHOWN.search(line):
-                self.times.put(int(found[2]))
-            elif b"[error]" in line or b"[fatal]" in line:
-                self.tally.error(line.decode(errors="replace").strip())
+    def follow(self, line: bytes) -> None:
+        if found := SHOWN.search(line):
+            self.times.put(int(found[2]))
+        elif b"[error]" in line or b"[fatal]" in line:
+            self.tally.error(line.decode(errors="replace").strip())
 
 
 def _selected(scan: Scan, wanted: np.ndarray, output: IO[bytes], log: _Log) -> Iterator[Picture]:
