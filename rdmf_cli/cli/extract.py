@@ -20,6 +20,7 @@ def extract(
         Optional[Path],  # noqa: UP045
         typer.Option("--out", help="Also write <video>.npz here, key `features`, float16 (L, D)."),
     ] = None,
+    recursive: options.Recursive = False,
     clip_length: options.ClipLength = 2.0,
     start: options.Start = None,
     end: options.End = None,
@@ -63,7 +64,7 @@ def extract(
         say_warnings(path, features.warnings)
         return [json.dumps(_told(path, features, file)) if as_json else _line(path, features)]
 
-    for_each_video(videos, as_json, work, typer.echo)
+    for_each_video(videos, as_json, work, typer.echo, recursive)
 
 
 class _Written:

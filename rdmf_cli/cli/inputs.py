@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -46,8 +47,8 @@ def split_arguments(
     """Which arguments are videos, which are queries.
 
     With --query or --queries all arguments are videos. Otherwise an argument is a video if such a
-    file or folder is there, or if it looks like one (so that a mistyped name is an error, and not
-    a question about nothing); the others are queries.
+    file or folder is there, or if it looks like one or like an address (so that a mistyped name is
+    an error, and not a question about nothing); the others are queries.
     """
     asked = [*queries, *([] if queries_file is None else read_queries(queries_file))]
     if queries or queries_file is not None:
@@ -58,8 +59,38 @@ def split_arguments(
     if not videos:
         raise UsageError("no video is given", todo='type: rdmf query VIDEO "a sentence"')
     if not sentences:
-        raise UsageError("no query is given", todo='type: rdmf query VIDEO "a sentence"')
+        raise UsageError("no query is given", todo=_how_to_ask(videos))
+    if not asked:
+        _point_out_folders(videos[1:])
     return videos, [checked_query(q) for q in sentences]
+
+
+def _how_to_ask(videos: Sequence[str]) -> str:
+    """What to type; a word that may have been meant as the query is pointed out."""
+    if meant := [word for word in videos if _might_be_a_query(word)]:
+        return f"{meant[-1]!r} names a file or folder here; to ask it: --query {meant[-1]!r}"
+    return 'type: rdmf query VIDEO "a sentence"'
+
+
+def _point_out_folders(videos: Sequence[str]) -> None:
+    """Videos other than the first: a folder that is named like a question is said to be one."""
+    from rdmf_cli.cli.report import say
+
+    for word in filter(_might_be_a_query, videos):
+        say("note", f"{word!r} is taken as the file or folder; to ask it: --query {word!r}")
+
+
+def _might_be_a_query(word: str) -> bool:
+    """Of a word that is taken as a video: plain words, without a folder or a video's suffix."""
+    from rdmf_cli.video import VIDEO_SUFFIXES
+
+    plain = not is_address(word) and Path(word).name == word and word not in (".", "..")
+    return plain and Path(word).suffix.lower() not in VIDEO_SUFFIXES
+
+
+def is_address(word: str) -> bool:
+    """Whether a word is the address of something elsewhere: "https://..."; a sentence is none."""
+    return re.match(r"[a-z][a-z0-9+.-]*://\S*$", word, re.IGNORECASE) is not None
 
 
 def _is_video(word: str) -> bool:
@@ -70,7 +101,8 @@ def _is_video(word: str) -> bool:
             return True
     except (OSError, ValueError):  # too long for a file name: a sentence
         return False
-    return len(word) < 1000 and Path(word).suffix.lower() in VIDEO_SUFFIXES
+    named = len(word) < 1000 and Path(word).suffix.lower() in VIDEO_SUFFIXES
+    return named or is_address(word)
 
 
 def checked_query(text: str) -> str:
@@ -119,16 +151,44 @@ def _line_query(name: str, number: int, line: str) -> str:
         ) from error
 
 
-def expand_videos(names: Iterable[str]) -> Iterator[Path | RdmfError]:
-    """Files as they are; a folder becomes the videos in it, or the error of having none."""
-    from rdmf_cli.video import find_videos
+def expand_videos(names: Iterable[str], recursive: bool = False) -> Iterator[Path | RdmfError]:
+    """Files as they are; a folder becomes the videos in it, or the error of having none.
 
+    What a folder holds besides is said on stderr, in a line.
+
+    recursive: look into the folders inside a folder, too
+    """
     for name in names:
         path = Path(name)
-        try:
-            yield from find_videos(path) if _is_folder(path) else [path]
-        except RdmfError as error:
-            yield error
+        if is_address(name) and not _is_there(path):
+            yield _elsewhere(name)
+        elif _is_folder(path):
+            yield from _videos_of(path, recursive)
+        else:
+            yield path
+
+
+def _elsewhere(address: str) -> RdmfError:
+    if address.lower().startswith("file://"):
+        return RdmfError("is an address, not a path", address, "leave out file://")
+    return RdmfError("is an address, not a file", address, "download it first")
+
+
+def _videos_of(folder: Path, recursive: bool) -> Iterator[Path | RdmfError]:
+    from rdmf_cli.cli.report import say
+    from rdmf_cli.video.folder import list_folder, no_videos
+
+    try:
+        listing = list_folder(folder, recursive)
+    except RdmfError as error:
+        yield error
+        return
+    if listing.videos and listing.passed_over:
+        say("note", f"{folder}: passed over {listing.passed_over}")
+    yield from listing.unreadable
+    yield from listing.videos
+    if not listing.videos and not listing.unreadable:
+        yield no_videos(listing)
 
 
 def one_video(name: str) -> Path:
@@ -139,6 +199,13 @@ def one_video(name: str) -> Path:
     if isinstance(found[0], RdmfError):
         raise found[0]
     return found[0]
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _is_folder(path: Path) -> bool:

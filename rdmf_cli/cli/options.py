@@ -51,6 +51,9 @@ Checkpoint = Annotated[
 HeadName = Annotated[
     Head, typer.Option("--head", help="Which shipped head answers; auto: learned where it ships.")
 ]
+Recursive = Annotated[
+    bool, typer.Option("--recursive", "-r", help="Look into the folders inside a folder, too.")
+]
 Start = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--start", help="Look only from here: seconds, m:ss or h:mm:ss."),

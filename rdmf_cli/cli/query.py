@@ -46,6 +46,7 @@ def query(
     min_score: Annotated[
         float, typer.Option("--min-score", min=0, max=1, help="Leave out moments below it.")
     ] = 0.0,
+    recursive: options.Recursive = False,
     clip_length: options.ClipLength = 2.0,
     start: options.Start = None,
     end: options.End = None,
@@ -84,7 +85,7 @@ def query(
         chosen = {"top_k": top_k, "min_score": min_score, "start": first, "end": last}
         return _ask(searcher, path, sentences, **chosen)
 
-    for_each_video(videos, form is Format.json, work, write)
+    for_each_video(videos, form is Format.json, work, write, recursive)
 
 
 def _ask(searcher: Searcher, path: Path, sentences: list[str], **chosen: Any) -> list[Answer]:

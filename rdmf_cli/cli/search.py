@@ -29,6 +29,7 @@ def for_each_video(
     as_json: bool,
     work: Callable[[Path], Iterable[Result]],
     write: Callable[[Result], None],
+    recursive: bool = False,
 ) -> None:
     """Do the work on every video and write what it gives. Ends the command.
 
@@ -40,7 +41,7 @@ def for_each_video(
     from rdmf_cli.errors import RdmfError, UsageError
 
     failed = total = 0
-    for path in expand_videos(names):
+    for path in expand_videos(names, recursive):
         total += 1
         try:
             if isinstance(path, RdmfError):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rdmf_cli.errors import RdmfError
@@ -10,27 +12,121 @@ from rdmf_cli.errors import RdmfError
 VIDEO_SUFFIXES = frozenset(
     f".{name}"
     for family in (
-        ("mp4", "m4v", "mov", "3gp", "3g2"),
-        ("mkv", "webm", "ogv"),
-        ("ts", "mts", "m2ts", "mpg", "mpeg", "vob"),
-        ("avi", "wmv", "flv", "mxf", "gif"),
+        ("mp4", "m4v", "mp4v", "mpeg4", "mov", "qt", "3gp", "3g2", "3gpp", "3gp2", "f4v", "ismv"),
+        ("mkv", "mk3d", "webm", "ogv", "ogm", "ogx", "nut"),
+        ("ts", "mts", "m2ts", "m2t", "tp", "trp", "tod"),
+        ("mpg", "mpeg", "mpe", "mpv", "m1v", "m2v", "mpg2", "m2p", "vob", "evo", "vro", "mod"),
+        ("avi", "divx", "xvid", "amv", "wmv", "asf", "wtv", "dvr-ms", "flv", "swf"),
+        ("rm", "rmvb", "dv", "dif", "mxf", "gxf", "gif", "apng", "y4m", "ivf", "obu"),
+        ("h264", "264", "avc", "h265", "265", "hevc", "vc1", "mjpeg", "mjpg", "mj2"),
+        ("insv", "lrv", "lrf", "360", "dav"),  # cameras' own names for MP4 and MPEG-PS
     )
     for name in family
 )
 
 
-def find_videos(path: str | os.PathLike[str]) -> list[Path]:
-    """The video files of a directory, by suffix, sorted by name; not of its subdirectories.
+@dataclass(frozen=True)
+class FolderListing:
+    """What a directory holds. Hidden files and folders (".name") are in none of the lists.
 
-    Raises RdmfError where the directory cannot be listed or holds none.
+    videos:     files named as videos, sorted by path
+    others:     other files
+    folders:    folders inside that were not looked into
+    unreadable: an error for each folder inside that cannot be listed
     """
-    path = Path(path)
+
+    path: Path
+    videos: list[Path] = field(default_factory=list)
+    others: list[Path] = field(default_factory=list)
+    folders: list[Path] = field(default_factory=list)
+    unreadable: list[RdmfError] = field(default_factory=list)
+
+    @property
+    def passed_over(self) -> str:
+        """What was left out, as a clause: "2 files not named as videos (2 .txt)"; may be empty."""
+        said = []
+        if self.others:
+            many = _counted(len(self.others), "file")
+            said.append(f"{many} not named as videos ({_suffixes(self.others)})")
+        if self.folders:
+            said.append(f"{_counted(len(self.folders), 'folder')} inside (--recursive looks there)")
+        return " and ".join(said)
+
+
+def find_videos(path: str | os.PathLike[str], recursive: bool = False) -> list[Path]:
+    """The video files of a directory, by suffix, sorted by path; hidden files are left out.
+
+    recursive: also those of the folders inside it
+
+    Raises RdmfError where a directory cannot be listed or there is no video.
+    """
+    listing = list_folder(path, recursive)
+    for error in listing.unreadable:
+        raise error
+    if not listing.videos:
+        raise no_videos(listing)
+    return listing.videos
+
+
+def no_videos(listing: FolderListing) -> RdmfError:
+    """The error of a directory without videos, which says what is there instead."""
+    left = f" (passed over: {listing.passed_over})" if listing.passed_over else ""
+    return RdmfError(
+        f"no videos in this directory{left}", listing.path, "name video files, or their folder"
+    )
+
+
+def list_folder(path: str | os.PathLike[str], recursive: bool = False) -> FolderListing:
+    """Sort what a directory holds by its names. Raises RdmfError where it cannot be listed."""
+    listing = FolderListing(Path(path))
+    _add(listing, Path(path), recursive, set())
+    listing.videos.sort()
+    return listing
+
+
+def _add(listing: FolderListing, folder: Path, recursive: bool, seen: set[tuple[int, int]]) -> None:
+    """Add what one folder holds; `seen`: the folders looked into, as links may lead in circles."""
+    entries = _visible(folder)
+    stat = folder.stat()
+    if (known := (stat.st_dev, stat.st_ino)) in seen:
+        return
+    seen.add(known)
+    for path in entries:
+        if path.is_dir():
+            if recursive:
+                _add_inner(listing, path, seen)
+            else:
+                listing.folders.append(path)
+        elif path.is_file():
+            named = path.suffix.lower() in VIDEO_SUFFIXES
+            (listing.videos if named else listing.others).append(path)
+
+
+def _add_inner(listing: FolderListing, folder: Path, seen: set[tuple[int, int]]) -> None:
     try:
-        found = sorted(
-            p for p in path.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()
-        )
+        _add(listing, folder, True, seen)
+    except RdmfError as error:
+        listing.unreadable.append(error)
+
+
+def _visible(folder: Path) -> list[Path]:
+    try:
+        return sorted(p for p in folder.iterdir() if not p.name.startswith("."))
     except OSError as error:
-        raise RdmfError("this directory cannot be listed", path, f"{error.strerror}") from error
-    if not found:
-        raise RdmfError("no videos in this directory", path, "name video files, or their folder")
-    return found
+        raise RdmfError("this directory cannot be listed", folder, f"{error.strerror}") from error
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+SUFFIXES_NAMED = 5
+
+
+def _suffixes(paths: list[Path]) -> str:
+    """ "2 .txt, 1 .srt, 1 without a suffix"."""
+    counts = Counter(path.suffix.lower() or "without a suffix" for path in paths).most_common()
+    named = [f"{number} {suffix}" for suffix, number in counts[:SUFFIXES_NAMED]]
+    if rest := sum(number for _, number in counts[SUFFIXES_NAMED:]):
+        named.append(f"{rest} others")
+    return ", ".join(named)

@@ -113,3 +113,15 @@ def test_the_only_video_fails(rdmf, odd_videos, name):
         assert line.startswith(f"error: {odd}: ")
         assert said in line
         assert ("defect of rdmf" in line) == ours
+
+
+def test_folders_inside_a_folder(rdmf, video):
+    (video.parent / "inside").mkdir()
+    inner = Path(shutil.copy(video, video.parent / "inside"))
+    above = rdmf("extract", video.parent, "--json")
+    assert [row["video"] for row in above.rows] == [str(video)]
+    assert "1 folder inside (--recursive looks there)" in above.stderr
+    for flag in ("-r", "--recursive"):
+        both = rdmf("query", video.parent, *QUERY, "--json", flag)
+        assert [row["video"] for row in both.rows] == [str(inner), str(video)]
+        assert both.stderr.count("note:") == (1 if "encoder" in both.stderr else 0)

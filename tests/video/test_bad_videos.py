@@ -16,7 +16,7 @@ import pytest
 from barcoded import Recipe, read_barcode, write_silence
 
 from rdmf_cli.errors import RdmfError
-from rdmf_cli.video import find_videos, open_clips, probe
+from rdmf_cli.video import open_clips, probe
 
 MP4 = Recipe("whole", "libx264", "mp4", frames=300, b_frames=2)
 FAST_START = Recipe(
@@ -248,21 +248,3 @@ def test_a_title_that_is_not_utf8_is_no_hindrance(suffix: str, tmp_path: Path) -
         container.mux(stream.encode(None))
     path.write_bytes(path.read_bytes().replace(b"Caxe", b"Caf\xe9"))
     assert probe(path).n_frames == 1
-
-
-class TestFindVideos:
-    def test_lists_videos_by_suffix_sorted_not_below(self, tmp_path: Path) -> None:
-        for name in ("b.MP4", "a.mkv", "notes.txt", "c.webm"):
-            (tmp_path / name).touch()
-        (tmp_path / "below.mp4").mkdir()
-        (tmp_path / "below.mp4" / "d.mp4").touch()
-        assert [path.name for path in find_videos(tmp_path)] == ["a.mkv", "b.MP4", "c.webm"]
-
-    def test_a_directory_without_videos_is_an_error(self, tmp_path: Path) -> None:
-        (tmp_path / "notes.txt").touch()
-        with pytest.raises(RdmfError, match="no videos in this directory"):
-            find_videos(tmp_path)
-
-    def test_a_directory_that_is_none_is_an_error(self, tmp_path: Path) -> None:
-        with pytest.raises(RdmfError, match="cannot be listed"):
-            find_videos(tmp_path / "missing")
