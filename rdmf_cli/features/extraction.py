@@ -22,6 +22,7 @@ from rdmf_cli.errors import RdmfError
 from rdmf_cli.features.fingerprint import content_fingerprint
 from rdmf_cli.features.store import FeatureStore
 from rdmf_cli.video import ClipGrid
+from rdmf_cli.video.formats import is_list
 from rdmf_cli.video.info import checked_file
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def extract(
     Raises RdmfError for a file that holds no video or cannot be read.
     """
     path = checked_file(path)
-    if store is None:
+    if store is None or is_list(path):  # of a list, the key would not say what it stands for
         return _make(path, encoder, clip_length, decoder, start, end, progress)
     key = _key(path, encoder, clip_length, decoder, start, end)
     if found := _find(store, key, path):

@@ -18,6 +18,8 @@ from av.stream import Disposition
 
 from rdmf_cli.errors import RdmfError
 
+from .formats import JOIN, is_list, looks_like_list, opener, options
+
 LOCAL = "file:"  # keeps FFmpeg from reading a colon in a name as a protocol
 MISSING = np.iinfo(np.int64).min
 KEY, HIDDEN = 1, 2
@@ -109,14 +111,27 @@ TITLES: dict[str, Any] = (
 
 
 def _open(path: Path) -> Any:
+    held: dict[str, Any] = {"options": options(path)}
+    if is_list(path):
+        held["io_open"] = opener(path)
     try:
-        return av.open(f"{LOCAL}{path}", **TITLES)
-    except (FFmpegError, UnicodeError) as error:
+        return av.open(f"{LOCAL}{path}", **held, **TITLES)
+    except (FFmpegError, UnicodeError, PermissionError) as error:
+        if looks_like_list(path):
+            raise _refused_list(path, error) from error
         raise RdmfError(
             f"cannot be read as a video ({reason(error)})",
             path,
             "check that it plays elsewhere and that it was copied or downloaded to its end",
         ) from error
+
+
+def _refused_list(path: Path, error: Exception) -> RdmfError:
+    if is_list(path):
+        what = f"this list of other files cannot be read ({reason(error)})"
+        return RdmfError(what, path, "keep all that it names in its own folder")
+    what = "is a list of other files (or is named as one), though its name ends like a video's"
+    return RdmfError(what, path, JOIN)
 
 
 def reason(error: Exception) -> str:

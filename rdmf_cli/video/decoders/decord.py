@@ -21,6 +21,7 @@ import numpy as np
 from rdmf_cli.children import Watchdog, child
 from rdmf_cli.errors import RdmfError
 
+from ..formats import require_single
 from ..packets import HIDDEN
 from ..sampling import index_of_frames
 from . import Picture, Scan, Tally, decord_child
@@ -105,6 +106,7 @@ def require(scan: Scan) -> None:
 def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
     """See `Decoder`. Raises RdmfError where decord is missing, refuses the file, or hangs."""
     require(scan)
+    require_single(scan.info.path, "decord")
     for fault in known_faults(scan):
         tally.note(f"decord is known to go wrong on such a file: it {fault.what}")
     numbers = index_of_frames(scan.timeline, wanted).tolist()

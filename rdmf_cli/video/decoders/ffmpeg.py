@@ -23,6 +23,8 @@ import numpy as np
 from rdmf_cli.children import Watchdog, child, find_executable, scratch_folder
 from rdmf_cli.errors import RdmfError
 
+from ..formats import options as held_to
+from ..formats import require_single
 from ..info import Claims, VideoInfo, average_rate, header_warnings
 from ..orientation import Orientation
 from ..packets import HIDDEN, KEY, Timeline, timeline_of
@@ -137,7 +139,8 @@ def _claims(log: str) -> Claims:
 def _input(path: Path, **options: Any) -> Any:
     import ffmpeg
 
-    return ffmpeg.input(f"file:{path}", **options)
+    require_single(path, "the ffmpeg program")
+    return ffmpeg.input(f"file:{path}", **held_to(path), **options)
 
 
 QUIET = ("-nostdin", "-nostats", "-hide_banner")

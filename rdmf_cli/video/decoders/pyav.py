@@ -16,6 +16,7 @@ from av.video.reformatter import VideoReformatter
 
 from rdmf_cli.errors import RdmfError
 
+from ..formats import LIST_NOTE, is_list
 from ..info import Claims, VideoInfo, average_rate, header_warnings
 from ..orientation import Orientation, from_display_matrix
 from ..packets import MISSING, opened, packets, read_timeline
@@ -59,7 +60,7 @@ def scan(path: Path) -> Scan:
         start=Timestamp(timeline.start, timeline.time_base),
         n_packets=len(timeline),
         n_frames=len(timeline.shown),
-        warnings=header_warnings(claims, timeline),
+        warnings=(LIST_NOTE,) * is_list(path) + header_warnings(claims, timeline),
         **facts,
     )
     stored_size = frame.width, frame.height
