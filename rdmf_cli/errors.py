@@ -63,13 +63,37 @@ def first_problem(error: Any, whole: str) -> str:
     return f"{'.'.join(map(str, first['loc'])) or whole}: {first['msg']}"
 
 
+EXTRAS = {
+    "clip": ("torch", "open_clip_torch"),
+    "train": ("torch", "tensorboard", "onnx", "onnxscript", "matplotlib"),
+    "plot": ("matplotlib",),
+}
+"""The packages of each optional part. rdmf itself is not on a package index, so messages name
+them and not `rdmf[clip]`; a test holds the lists equal to pyproject's."""
+
+
+def how_to_install(extra: str) -> str:
+    """Name the command that installs an optional part.
+
+    >>> how_to_install("clip")
+    'pip install torch open_clip_torch'
+    """
+    return f"pip install {' '.join(EXTRAS[extra])}"
+
+
 class MissingExtra(RdmfError):  # noqa: N818  (it is the extra that is missing)
-    """A feature needs an optional part of the installation."""
+    """A feature needs an optional part of the installation.
+
+    Args:
+        feature: What needs it, the subject of the message: "training".
+        extra: The name of the optional part, a key of `EXTRAS`.
+    """
 
     def __init__(self, feature: str, extra: str):
+        needed = ", ".join(EXTRAS[extra])
         super().__init__(
-            f"{feature} needs the [{extra}] part of rdmf, which is not installed",
-            todo=f"install it with: pip install 'rdmf[{extra}]'",
+            f"{feature} needs packages that are not all installed ({needed})",
+            todo=f"install them with: {how_to_install(extra)}",
         )
 
 

@@ -20,7 +20,7 @@ from rdmf_cli.encoders.catalog import (
     load_catalog,
     unknown_encoder,
 )
-from rdmf_cli.errors import MissingExtra, UsageError
+from rdmf_cli.errors import MissingExtra, UsageError, how_to_install
 
 PREFERRED = "ViT-B-32/openai"
 
@@ -57,8 +57,7 @@ def choose_encoder(name: str = AUTO) -> Choice:
         return Choice(name)
     fetch = f"rdmf weights fetch {PREFERRED}"
     if not is_installed():
-        install = "pip install 'rdmf[clip]'"
-        return Choice(EMBEDDED, "open_clip is not installed", (install, fetch))
+        return Choice(EMBEDDED, "open_clip is not installed", (how_to_install("clip"), fetch))
     if _preferred_is_here():
         return Choice(PREFERRED, "its weights are on this machine")
     return Choice(EMBEDDED, f"the weights of {PREFERRED} are not on this machine", (fetch,))

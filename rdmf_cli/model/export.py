@@ -13,6 +13,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -279,7 +280,7 @@ class LoopedReactionDiffusion(nn.Module):
         to_right = self._links(edges, u)
         to_left = to_right.gather(2, left) * (before >= 0).to(u.dtype)
         return Fields(
-            *_evolved(
+            *_steps()(
                 u,
                 v,
                 u0,
@@ -307,12 +308,23 @@ class LoopedReactionDiffusion(nn.Module):
         return torch.cat([link[..., :clips].expand(-1, width, -1) for link, width in links], 1)
 
 
+def _steps() -> Callable[..., tuple[Tensor, Tensor]]:
+    """The loop of steps; a trace keeps it as a loop only where it is scripted."""
+    return _scripted() if torch.jit.is_tracing() else _evolved
+
+
+@cache
+def _scripted() -> Callable[..., tuple[Tensor, Tensor]]:
+    """Script the loop: only an export does, as torch warns that `torch.jit.script` is old."""
+    with _quiet():
+        return torch.jit.script(_evolved)  # type: ignore[no-any-return]
+
+
 def _twice(x: Tensor) -> Tensor:
     """For u and v, one above the other."""
     return torch.cat([x, x], 1)
 
 
-@torch.jit.script
 def _evolved(
     u: Tensor,
     v: Tensor,

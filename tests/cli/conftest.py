@@ -1,36 +1,40 @@
-"""The command line as a shell sees it: a process, its two streams, its exit code."""
+"""The command line: in this process (`run`), or as a process of its own (`run_in_shell`)."""
 
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import cli_shell
 import pytest
-from cli_shell import command, environment, write_video
+from cli_shell import Done, write_video
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Run = Callable[..., Done]
 
 
 @pytest.fixture
 def run() -> Run:
-    def run(*args: object, stdin: str | None = None, cwd: Path | None = None, **env: str):
-        result = subprocess.run(
-            command(*args),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            env=environment(**env),
-            cwd=cwd,
-            timeout=120,
-        )
-        assert "Traceback" not in result.stderr, result.stderr
-        assert "Traceback" not in result.stdout, result.stdout
-        return result
+    return cli_shell.run_here
 
-    return run
+
+@pytest.fixture
+def run_in_shell() -> Run:
+    return cli_shell.run_in_shell
+
+
+@pytest.fixture(scope="session")
+def _cache_of_tour(tmp_path_factory: pytest.TempPathFactory, tour: Path) -> Path:
+    folder = tmp_path_factory.mktemp("cache-of-tour")
+    assert cli_shell.run_here("extract", tour, RDMF_CACHE_DIR=str(folder)).returncode == 0
+    return folder
+
+
+@pytest.fixture
+def cached_tour(tour: Path, own_cache: Path, _cache_of_tour: Path) -> Path:
+    """The example video, its features already in the test's cache."""
+    shutil.copytree(_cache_of_tour, own_cache, dirs_exist_ok=True)
+    return tour
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ from PIL import Image
 CAT = "the face of a cat"
 
 
-def test_the_pattern_in_the_terminal(run, tour):
-    result = run("fuse", tour, CAT)
+def test_the_pattern_in_the_terminal(run, cached_tour):
+    result = run("fuse", cached_tour, CAT)
     assert result.returncode == 0
     assert "channel 0" in result.stdout
     assert "r*" in result.stdout
@@ -20,12 +20,14 @@ def test_the_pattern_in_the_terminal(run, tour):
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 
-def test_the_analysis_alone(run, tour):
-    assert len(run("fuse", tour, CAT, "--analyze").stdout) < len(run("fuse", tour, CAT).stdout)
+def test_the_analysis_alone(run, cached_tour):
+    assert len(run("fuse", cached_tour, CAT, "--analyze").stdout) < len(
+        run("fuse", cached_tour, CAT).stdout
+    )
 
 
-def test_the_numbers_behind_it(run, tour):
-    told = json.loads(run("fuse", tour, CAT, "--json").stdout)
+def test_the_numbers_behind_it(run, cached_tour):
+    told = json.loads(run("fuse", cached_tour, CAT, "--json").stdout)
     assert told["schema"] == "rdmf.fuse/1"
     for channel in told["channels"]:
         u, v, r = (np.array(channel[name]) for name in "uvr")
@@ -39,16 +41,16 @@ def test_the_numbers_behind_it(run, tour):
             assert np.array_equal(inside, v >= level["height"] - 1e-6)
 
 
-def test_a_figure(run, tour, tmp_path):
+def test_a_figure(run, cached_tour, tmp_path):
     file = tmp_path / "pattern.png"
-    assert run("fuse", tour, CAT, "--plot", file).returncode == 0
+    assert run("fuse", cached_tour, CAT, "--plot", file).returncode == 0
     with Image.open(file) as image:
         assert image.width > 500
         assert len(image.convert("RGB").getcolors(1 << 24)) > 50  # something is drawn
 
 
-def test_an_unknown_kind_of_figure(run, tour, tmp_path):
-    result = run("fuse", tour, CAT, "--plot", tmp_path / "pattern.docx")
+def test_an_unknown_kind_of_figure(run, cached_tour, tmp_path):
+    result = run("fuse", cached_tour, CAT, "--plot", tmp_path / "pattern.docx")
     assert result.returncode == 1
     assert "docx" in result.stderr
 

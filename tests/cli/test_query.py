@@ -26,8 +26,8 @@ def same_but_for_this_run(answer: dict) -> dict:
     return {**answer, "timings": {}, "features": {**answer["features"], **of_this_run}}
 
 
-def test_the_readmes_question(run, tour):
-    result = run("query", tour, CAT)
+def test_the_readmes_question(run_in_shell, tour):
+    result = run_in_shell("query", tour, CAT)
     assert result.returncode == 0
     assert "0:" in result.stdout
     assert CAT in result.stdout
@@ -49,8 +49,8 @@ def test_the_readmes_question(run, tour):
         ("stars in the night sky", 67, 75),
     ],
 )
-def test_the_best_moment_is_where_it_is_shown(run, tour, sentence, start, end):
-    (answer,) = lines(run("query", tour, sentence, "--json").stdout)
+def test_the_best_moment_is_where_it_is_shown(run, cached_tour, sentence, start, end):
+    (answer,) = lines(run("query", cached_tour, sentence, "--json").stdout)
     best = answer["moments"][0]
     shared = min(best["end"], end) - max(best["start"], start)
     assert shared / (max(best["end"], end) - min(best["start"], start)) > 0.5
@@ -120,9 +120,9 @@ def test_moments_stay_within_the_part(run, tour):
     assert [m["rank"] for m in answer["moments"]] == list(range(1, len(answer["moments"]) + 1))
 
 
-def test_a_part_of_a_cached_video_is_cut_from_it(run, tour):
-    whole = lines(run("query", tour, CAT, "--json").stdout)[0]
-    part = lines(run("query", tour, CAT, "--start", "20", "--json").stdout)[0]
+def test_a_part_of_a_cached_video_is_cut_from_it(run, cached_tour):
+    whole = lines(run("query", cached_tour, CAT, "--json").stdout)[0]
+    part = lines(run("query", cached_tour, CAT, "--start", "20", "--json").stdout)[0]
     assert part["features"]["cached"]
     assert part["features"]["clips"] == whole["features"]["clips"] - 10
     assert part["offset"] == 20
@@ -141,22 +141,22 @@ def test_an_empty_part_is_a_usage_error(run, video):
     assert "the part from 5 s to 4 s is empty" in result.stderr
 
 
-def test_top_k_and_min_score(run, tour):
-    (all_of_them,) = lines(run("query", tour, CAT, "--json", "-k", "9").stdout)
-    (one,) = lines(run("query", tour, CAT, "--json", "--top-k", "1").stdout)
+def test_top_k_and_min_score(run, cached_tour):
+    (all_of_them,) = lines(run("query", cached_tour, CAT, "--json", "-k", "9").stdout)
+    (one,) = lines(run("query", cached_tour, CAT, "--json", "--top-k", "1").stdout)
     assert one["moments"] == all_of_them["moments"][:1]
     first, second = all_of_them["moments"][:2]
     limit = (first["score"] + second["score"]) / 2
-    (above,) = lines(run("query", tour, CAT, "--json", "--min-score", limit).stdout)
+    (above,) = lines(run("query", cached_tour, CAT, "--json", "--min-score", limit).stdout)
     assert above["moments"] == [first]
 
 
-def test_another_head(run, tour, tmp_path):
+def test_another_head(run, cached_tour, tmp_path):
     rates = json.loads((weights_folder() / "rates.json").read_text())
     rates["ranking"]["offset"] -= 0.1
     (tmp_path / "mine.json").write_text(json.dumps(rates))
     shipped, mine = (
-        lines(run("query", tour, CAT, "--json", *head).stdout)[0]
+        lines(run("query", cached_tour, CAT, "--json", *head).stdout)[0]
         for head in (("--head", "training-free"), ("--checkpoint", tmp_path / "mine.json"))
     )
     assert shipped["head"] == mine["head"] == "training-free"
@@ -164,8 +164,8 @@ def test_another_head(run, tour, tmp_path):
     assert lower == pytest.approx(0.1, abs=1e-5)
 
 
-def test_a_learned_head(run, tour, learned):
-    result = run("query", tour, CAT, "--json", "--checkpoint", learned, "-k", "3")
+def test_a_learned_head(run, cached_tour, learned):
+    result = run("query", cached_tour, CAT, "--json", "--checkpoint", learned, "-k", "3")
     (answer,) = lines(result.stdout)
     assert answer["head"] == "learned-universal"
     assert len(answer["moments"]) == 3
@@ -173,7 +173,7 @@ def test_a_learned_head(run, tour, learned):
     assert all(0 <= m["start"] < m["end"] <= answer["duration"] for m in answer["moments"])
 
 
-def test_a_head_for_another_encoder_is_refused(run, tour, tmp_path):
+def test_a_head_for_another_encoder_is_refused(run, cached_tour, tmp_path):
     from rdmf_cli.model.checkpoint import save
     from rdmf_cli.model.config import ModelConfig
     from rdmf_cli.model.network import Network
@@ -181,23 +181,23 @@ def test_a_head_for_another_encoder_is_refused(run, tour, tmp_path):
     widths = {"video_width": 512, "sentence_width": 512, "words_width": 512, "matching": (0, 512)}
     config = ModelConfig(head="full", encoder="ViT-B-32/openai", **widths)
     save(tmp_path / "model", Network(config))
-    question = ("query", tour, CAT, "--encoder", "embedded")
+    question = ("query", cached_tour, CAT, "--encoder", "embedded")
     result = run(*question, "--checkpoint", tmp_path / "model")
     assert result.returncode == 1
     assert "trained on features of ViT-B-32/openai, not of embedded; ask with" in result.stderr
 
 
-def test_a_head_and_a_checkpoint_are_a_usage_error(run, tour, learned):
-    result = run("query", tour, CAT, "--head", "learned", "--checkpoint", learned)
+def test_a_head_and_a_checkpoint_are_a_usage_error(run, cached_tour, learned):
+    result = run("query", cached_tour, CAT, "--head", "learned", "--checkpoint", learned)
     assert result.returncode == 2
     assert "--head and --checkpoint: cannot be given together" in result.stderr
 
 
-def test_a_head_that_is_none(run, tour, tmp_path):
+def test_a_head_that_is_none(run, cached_tour, tmp_path):
     (tmp_path / "no.json").write_text('{"rates": 3}')
     (tmp_path / "folder").mkdir()
     for name in ("no.json", "none.json", "folder"):
-        result = run("query", tour, CAT, "--checkpoint", tmp_path / name)
+        result = run("query", cached_tour, CAT, "--checkpoint", tmp_path / name)
         assert result.returncode == 1
         assert name in result.stderr
 

@@ -183,7 +183,7 @@ class TestFailures:
 
     def test_light_installation_names_the_extra(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "open_clip", None)
-        with pytest.raises(MissingExtra, match=r"rdmf\[clip\]"):
+        with pytest.raises(MissingExtra, match="pip install torch open_clip_torch"):
             fetch(NAME)
 
 

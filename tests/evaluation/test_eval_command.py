@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 
 import pytest
+from cli_shell import run_here
 from made_up_benchmark import ANNOTATIONS, PREDICTIONS, with_change, written
 
 
@@ -17,16 +17,8 @@ def files(tmp_path):
     return written(tmp_path / "guess.jsonl", PREDICTIONS), truth
 
 
-def rdmf_eval(*options, **variables):
-    environment = {k: v for k, v in os.environ.items() if k not in ("RDMF_DEBUG", "COLUMNS")}
-    return subprocess.run(
-        [sys.executable, "-m", "rdmf_cli", "eval", *map(str, options)],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=60,
-        env={**environment, "PYTHONIOENCODING": "utf-8", **variables},
-    )
+def rdmf_eval(*options):
+    return run_here("eval", *options)
 
 
 def test_a_table_on_stdout_and_notes_on_stderr(files, tmp_path):

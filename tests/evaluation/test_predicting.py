@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cli_shell import Done, run_here
 
 from rdmf_cli.datasets import DATASETS, Sample, open_samples
 from rdmf_cli.evaluation import evaluate
@@ -24,9 +23,8 @@ CLIPS, SECONDS = 30, 2.0
 MOMENTS = {1: (10, 20), 2: (30, 44), 3: (8, 14)}  # qid to a window in seconds
 
 
-def rdmf(*args: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "rdmf_cli", "eval", *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+def rdmf(*args: object) -> Done:
+    return run_here("eval", *args)
 
 
 @pytest.fixture

@@ -219,7 +219,7 @@ def test_a_checkpoint_says_itself_what_it_is(files, tmp_path):
 
 def test_a_folder_needs_torch(tmp_path, monkeypatch):
     monkeypatch.setattr(head, "find_spec", lambda name: None)
-    with pytest.raises(MissingExtra, match=r"pip install 'rdmf\[train\]'"):
+    with pytest.raises(MissingExtra, match="pip install torch tensorboard"):
         load_head(checkpoint=tmp_path)
 
 

@@ -111,7 +111,9 @@ def test_features_or_videos(options, said):
 
 def test_without_torch_it_says_what_to_install(rdmf_train, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(MissingExtra, match=r"training needs the \[train\] part .*'rdmf\[train\]'"):
+    with pytest.raises(
+        MissingExtra, match=r"training needs packages .*pip install torch tensorboard"
+    ):
         rdmf_train()
 
 

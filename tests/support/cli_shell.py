@@ -1,0 +1,131 @@
+"""The command line as a shell sees it, and small videos for it."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+UNWANTED = ("RDMF_DEBUG", "NO_COLOR", "FORCE_COLOR", "COLUMNS")  # they change how output looks
+PLAIN = {"PYTHONIOENCODING": "utf-8", "TERM": "xterm"}
+
+
+def hear_ctrl_c() -> None:
+    """A program's `preexec_fn`: where the tests run in the background, Ctrl-C is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def command(*args: object) -> list[str]:
+    return [sys.executable, "-m", "rdmf_cli", *map(str, args)]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """A shell's, without what would change how output looks; RDMF_CACHE_DIR is the test's own."""
+    kept = {k: v for k, v in os.environ.items() if k not in UNWANTED}
+    return {**kept, **PLAIN, **more}
+
+
+Done = subprocess.CompletedProcess[str]
+
+
+def run_in_shell(*args: object, stdin: str | None = None, cwd: Path | None = None, **env: str):
+    """Run `rdmf ARGS` as a process of its own, as a shell does: a second or more per command."""
+    result = subprocess.run(
+        command(*args),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=environment(**env),
+        cwd=cwd,
+        timeout=120,
+    )
+    return without_traceback(result)
+
+
+def run_here(*args: object, stdin: str | None = None, cwd: Path | None = None, **env: str) -> Done:
+    """Run `rdmf ARGS` in this process, with its own streams, environment and exit code.
+
+    Shows what a command prints and returns. What only a process shows (signals, pipes, closed
+    streams, what is imported) needs `run_in_shell`.
+    """
+    typed = list(map(str, args))
+    streams = {"stdin": _stream(stdin or ""), "stdout": _stream(), "stderr": _stream()}
+    ctrl_c, hook = signal.getsignal(signal.SIGINT), sys.excepthook
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (*UNWANTED, *env):
+            patch.delenv(name, raising=False)
+        for name, value in {**PLAIN, **env}.items():
+            patch.setenv(name, value)
+        for name, stream in streams.items():
+            patch.setattr(sys, name, stream)
+        patch.setattr(sys, "argv", ["rdmf", *typed])
+        if cwd is not None:
+            patch.chdir(cwd)
+        try:
+            code = _exit_code()
+        finally:
+            signal.signal(signal.SIGINT, ctrl_c)
+            sys.excepthook = hook
+    return without_traceback(Done(typed, code, *map(_text, (streams["stdout"], streams["stderr"]))))
+
+
+def without_traceback(result: Done) -> Done:
+    for text in (result.stdout, result.stderr):
+        assert "Traceback" not in text, text
+    return result
+
+
+def _exit_code() -> int:
+    """Run the command that `sys.argv` holds; what Python would return to the shell."""
+    from rdmf_cli.__main__ import main
+
+    try:
+        main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def _stream(text: str = "") -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8", newline="\n")
+
+
+def _text(stream: io.TextIOWrapper) -> str:
+    stream.flush()
+    return stream.buffer.getvalue().decode()
+
+
+def write_video(path: Path, seconds: float = 6, rate: int = 5, shade: int = 200) -> Path:
+    """A square that wanders over a grey ground."""
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("libx264", rate=Fraction(rate))
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        for i in range(round(seconds * rate)):
+            image = np.full((120, 160, 3), 90, np.uint8)
+            image[30:70, (3 * i) % 120 : (3 * i) % 120 + 40] = (shade, 40, 40)
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        film.mux(stream.encode())
+    return path
+
+
+def write_sound(path: Path) -> Path:
+    """A file with a sound stream and no pictures."""
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("aac", rate=16000, layout="mono")
+        for i in range(20):
+            frame = av.AudioFrame.from_ndarray(
+                np.zeros((1, 1024), np.float32), format="fltp", layout="mono"
+            )
+            frame.sample_rate, frame.pts = 16000, 1024 * i
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode())
+    return path
