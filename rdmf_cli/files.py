@@ -23,19 +23,41 @@ from rdmf_cli.folders import data_folder
 CHECK = "check its name, and that you may read it"
 ELSEWHERE = "make room, or write elsewhere"
 PART_PATTERN = ".rdmf-*.part"  # what unfinished files are called, each with 16 random digits
-BLOCK = 1 << 20  # bytes read at a time
+MIB = 1 << 20
+BLOCK = MIB  # bytes read at a time
 RECORD = "written.log"
 RECORD_LIMIT = 16 << 20  # bytes; above it the older half is forgotten
 
 Content = bytes | Callable[[BinaryIO], object]
 
 
-def content_of(path: Path, what: str = "the file", todo: str = CHECK) -> bytes:
-    """All of a file; RdmfError, "`what` cannot be read", where it cannot be had."""
+def content_of(
+    path: Path, what: str = "the file", todo: str = CHECK, most: int | None = None
+) -> bytes:
+    """Read all of a file.
+
+    Args:
+        most: Bytes it may hold; None: any number. No more than these are read, whatever the
+            system says of its size.
+
+    Raises:
+        RdmfError: It cannot be read ("`what` cannot be read"), or holds more.
+    """
     try:
-        return path.read_bytes()
+        with open(path, "rb") as file:
+            content = file.read() if most is None else file.read(most + 1)
     except OSError as error:
         raise unreadable(path, error, what, todo) from error
+    if most is not None and len(content) > most:
+        raise too_large(path, what, most)
+    return content
+
+
+def too_large(
+    path: str | PathLike[str], what: str, most: int, todo: str = "check that it is the right file"
+) -> RdmfError:
+    """Say that something is larger than the `most` bytes that are read."""
+    return RdmfError(f"{what} is larger than {most / MIB:g} MiB, the most that is read", path, todo)
 
 
 def unreadable(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
@@ -31,7 +32,7 @@ class Outside(str, Enum):
 
 def eval_(
     predictions: Annotated[
-        Optional[Path],  # noqa: UP045  (typer reads this at run time on Python 3.10)
+        Optional[list[Path]],  # noqa: UP045  (typer reads this at run time on Python 3.10)
         typer.Option("--predictions", help="JSON Lines in the field's submission format."),
     ] = None,
     ground_truth: Annotated[
@@ -47,8 +48,8 @@ def eval_(
         Optional[str],  # noqa: UP045
         typer.Option(
             "--dataset",
-            help="qvhighlights, charades, charades-vgg, tacos, activitynet, nlq, tvsum, "
-            "youtube-highlights, or your own annotations (JSON Lines).",
+            help="qvhighlights, charades, charades-vgg, tacos, activitynet, nlq, "
+            "ego4d-nlq, tvsum, youtube-highlights, or your own annotations (JSON Lines).",
         ),
     ] = None,
     features: Annotated[
@@ -89,6 +90,7 @@ def eval_(
     outside: Annotated[
         Outside, typer.Option("--outside", help="Windows that reach outside their video.")
     ] = Outside.refuse,
+    skip_bad: options.SkipBad = False,
     as_json: options.Json = False,
 ) -> None:
     """Score predictions by the benchmark's own protocol.
@@ -100,7 +102,11 @@ def eval_(
     from rdmf_cli.datasets import open_annotations
     from rdmf_cli.evaluation import Options, evaluate_files, rounded
 
-    _check_sources({"--predictions": predictions, "--features": features, "--videos": videos})
+    if predictions and len(predictions) > 1:
+        raise UsageError("given twice", "--predictions", "score one file at a time")
+    _check_sources(
+        {"--predictions": predictions or None, "--features": features, "--videos": videos}
+    )
     if nms is not None and not legacy:
         raise UsageError("needs --legacy", "--nms", "other rules suppress nothing")
     if round_to is not None and not math.isfinite(round_to):
@@ -116,12 +122,17 @@ def eval_(
     if folder is not None:
         name = dataset or "qvhighlights"
         opened = open_annotations(
-            name, ground_truth, folder=folder, split=split, clip_length=clip_length
+            name,
+            ground_truth,
+            folder=folder,
+            split=split,
+            clip_length=clip_length,
+            skip_bad=skip_bad,
         )
         samples = _samples(opened, features, videos, encoder, device)
         result = _predicted(samples, head.value, checkpoint, submission, choices)
     else:
-        assert predictions is not None
+        assert predictions
         if submission is not None:
             todo = "a head must predict first: give --features or --videos"
             raise UsageError("cannot be given with --predictions", "--submission", todo)
@@ -129,20 +140,20 @@ def eval_(
         truth = ground_truth or (Path(dataset) if dataset and benchmark is None else None)
         if truth is None:
             raise UsageError("not given", "--ground-truth", USAGE)
-        result = evaluate_files(predictions, truth, benchmark, choices, clip_length)
+        result = evaluate_files(predictions[0], truth, benchmark, choices, clip_length, skip_bad)
     result = rounded(result)
     for note in result["notes"]:
         say("note", note)
     if as_json:
         typer.echo(json.dumps(result))
-    else:
+    elif result["brief"]:
         _print_tables(result)
 
 
 USAGE = "rdmf eval --predictions P.jsonl --ground-truth G.jsonl [--dataset NAME]"
 
 
-def _check_sources(sources: dict[str, Path | None]) -> None:
+def _check_sources(sources: Mapping[str, object]) -> None:
     given = [name for name, path in sources.items() if path is not None]
     if not given:
         raise UsageError("not given", "--predictions, --features or --videos", USAGE)
@@ -175,22 +186,36 @@ def _predicted(
     submission: Path | None,
     choices: Options,
 ) -> dict[str, Any]:
-    """Predict every query of the annotations, write the submission if wanted, and score."""
-    from rdmf_cli.evaluation import evaluate, write_submission
+    """Predict every query of the annotations, write the submission if wanted, and score.
+
+    Annotations of a blind test split hold nothing to score: they are for a submission alone.
+    """
+    from rdmf_cli.evaluation import evaluate, nothing_scored, write_submission
     from rdmf_cli.evaluation.predict import FromSimilarity, predict
     from rdmf_cli.model.checkpoint import fits
     from rdmf_cli.model.head import LearnedHead, load_head
 
+    blind = all(annotation.blind for annotation in samples.annotations)
+    if blind and submission is None:
+        todo = "write what is predicted with --submission FILE, or give a split with ground truth"
+        raise UsageError("holds no ground truth to score", samples.annotations.path, todo)
     head = load_head(name, checkpoint)
     if isinstance(head, LearnedHead):
         fits(head.config, samples)
     answering = head if isinstance(head, LearnedHead) else FromSimilarity(head)
     made = predict(samples, samples.dataset, answering)
+    notes = list(samples.notes)
+    about = {"head": head.name}
     if submission is not None:
         write_submission(submission, zip(samples.annotations, made.entries, strict=True))
-    result = evaluate(made, samples.annotations, samples.dataset, choices)
-    notes = list(dict.fromkeys([*samples.notes, *result["notes"]]))
-    return {**result, "head": head.name, "notes": notes}
+        about["submission"] = str(submission)
+        notes.append(f"{len(made.entries)} predictions written to {submission}")
+    if blind:
+        notes.append(f"{samples.annotations.path.name} holds no ground truth: nothing is scored")
+        result = nothing_scored(samples.annotations, samples.dataset)
+    else:
+        result = evaluate(made, samples.annotations, samples.dataset, choices)
+    return {**result, **about, "notes": list(dict.fromkeys([*notes, *result["notes"]]))}
 
 
 def _benchmark(name: str | None) -> Dataset | None:
@@ -207,15 +232,23 @@ def _print_tables(result: dict[str, Any]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
+
+    from rdmf_cli.outputs.text import one_line
 
     console = Console(highlight=False)
-    title = f"{result['dataset']}, {result['queries']['all']} queries, per cent"
+    name = one_line(result["dataset"])
     by = f", {result['head']} head" if "head" in result else ""
-    console.print(f"\n  {title}{by}")
+    title = f"\n  {name}, {result['queries']['all']} queries, per cent{by}"
+    console.print(title, markup=False)
     summary = Table("metric", box=box.SIMPLE_HEAD)
     summary.add_column("value", justify="right")
+    ties = result.get("ties", {})
+    if ties:
+        summary.add_column("by the order of ties")
     for name, value in result["brief"].items():
-        summary.add_row(name, _cell(value))
+        between = [_range(ties.get(name))] if ties else []
+        summary.add_row(Text(one_line(name)), _cell(value), *between)
     console.print(summary)
     columns = _by_threshold(result)
     if not columns:
@@ -244,3 +277,7 @@ def _cell(value: float | str | None) -> str:
     if isinstance(value, str):
         return value
     return "–" if value is None else f"{value:.2f}"
+
+
+def _range(ties: dict[str, float] | None) -> str:
+    return "" if ties is None else f"{ties['least']:.2f} to {ties['greatest']:.2f}"

@@ -67,3 +67,11 @@ NoCache = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that rdmf did not write.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON Lines on stdout, and nothing else there.")]
+SkipBad = Annotated[
+    bool,
+    typer.Option(
+        "--skip-bad",
+        help="Leave out annotations with a fault, such as a window outside its video, and "
+        "name them.",
+    ),
+]

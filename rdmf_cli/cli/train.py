@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import asdict
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from rdmf_cli.training.loop import Result
     from rdmf_cli.training.retrieval import RetrievalTask
 
+DIGITS = 8
 MODEL = "model"  # the folder in --out that `rdmf eval --checkpoint` takes
 
 
@@ -119,6 +121,7 @@ def train(
     restart: Annotated[
         bool, typer.Option("--restart", help="Remove what was trained in --out, and begin anew.")
     ] = False,
+    skip_bad: options.SkipBad = False,
     as_json: options.Json = False,
 ) -> None:
     """Train a head; ended at any time, the same command goes on.
@@ -157,7 +160,9 @@ def train(
         "fusion": fusion.value,
         "slots": slots.value,
     }
-    folder = out or _usual_folder(about, seed)
+    if skip_bad:  # absent where it is off, as in trainings from before there was the option
+        about["skip_bad"] = True
+    folder = out or _usual_folder(about, how)
     task = _task(about, how)
     result = run(task, how, folder, watcher=view_on(stderr_console()), about=about, restart=restart)
     if _answers():
@@ -180,6 +185,7 @@ def _task(about: dict[str, Any], how: TrainingOptions) -> RetrievalTask:
         folder=Path(about["features"] or about["videos"]),
         split=about["split"],
         clip_length=about["clip_length"],
+        skip_bad=about.get("skip_bad", False),
     )
     if about["features"]:
         samples = open_samples(dataset, annotations, features=about["features"])
@@ -212,10 +218,15 @@ def _name(path: Path | None) -> str | None:
     return None if path is None else str(path)
 
 
-def _usual_folder(about: dict[str, Any], seed: int) -> Path:
-    """runs/… by what is trained, so that the same command finds its own folder again."""
-    words = (Path(about["dataset"]).stem, about["head"], about["fusion"], about["slots"], str(seed))
-    return Path("runs") / "-".join(words)
+def _usual_folder(about: dict[str, Any], how: TrainingOptions) -> Path:
+    """runs/… by what is trained, so that the same command finds its own folder again.
+
+    The digits at its end are those of a hash of all settings: no other command has this folder.
+    """
+    settings = json.dumps({**how.as_dict(), **about}, sort_keys=True)
+    digits = hashlib.sha256(settings.encode("utf-8", "surrogatepass")).hexdigest()[:DIGITS]
+    words = (Path(about["dataset"]).stem, about["head"], about["fusion"], about["slots"])
+    return Path("runs") / "-".join((*words, str(how.seed), digits))
 
 
 def _say(result: Result, model: Path, as_json: bool) -> None:

@@ -40,14 +40,22 @@ class Dataset:
             raise UsageError(what, "--clip-length", "leave it out: it is for one's own data")
         return self
 
-    def read(self, path: Path | str) -> Annotations:
-        """The annotations of a file, in any form the benchmark is published in."""
-        return read_annotations(path, self.clip_length)
+    def read(self, path: Path | str, skip_bad: bool = False) -> Annotations:
+        """Read the annotations of a file, in any form the benchmark is published in."""
+        return read_annotations(path, self.clip_length, skip_bad)
+
+    def limit(self, duration: float | None) -> float | None:
+        """Tell where windows of a video end at the latest, in seconds; None: anywhere.
+
+        A video may be longer than those of the benchmark. `duration`: None where it is not known.
+        """
+        return None if self.clamp is None else max(self.clamp, duration or 0.0)
 
 
 MOMENT_DETR = "github.com/jayleicn/moment_detr"
 LIGHTHOUSE = "github.com/line/lighthouse"
 CG_DETR = "github.com/wjun0830/CGDETR"
+EGO4D = "ego4d-data.org, or github.com/wjun0830/CGDETR"
 
 DATASETS = {
     dataset.name: dataset
@@ -58,6 +66,7 @@ DATASETS = {
         Dataset("tacos", 2.0, "grounding", legacy_nms=0.4, where=LIGHTHOUSE),
         Dataset("activitynet", 2.0, "grounding", legacy_nms=0.5, where=LIGHTHOUSE),
         Dataset("nlq", 2.0, "grounding", where=CG_DETR),
+        Dataset("ego4d-nlq", 2.0, "ego4d-nlq", rounded=False, where=EGO4D),
         Dataset("tvsum", 2.0, "tvsum", rounded=False, where=LIGHTHOUSE),
         Dataset("youtube-highlights", 1.0, "youtube-highlights", rounded=False, where=LIGHTHOUSE),
     )
@@ -83,7 +92,7 @@ FILES = {
         "{split}_1.json",
         "activitynet_{split}_release.jsonl",
     ),
-    "nlq": ("nlq_{split}.jsonl",),
+    **dict.fromkeys(("nlq", "ego4d-nlq"), ("nlq_{split}.jsonl",)),
     "tvsum": ("tvsum_{split}.jsonl", "tvsum_{split}_release.jsonl"),
     "youtube-highlights": ("youtube_{split}.jsonl", "youtube_highlight_{split}_release.jsonl"),
 }
@@ -144,24 +153,28 @@ def open_annotations(
     folder: Path,
     split: str = "val",
     clip_length: float | None = None,
+    skip_bad: bool = False,
 ) -> tuple[Dataset, Annotations]:
     """The data set and the annotations that a command line means.
 
     dataset:     a benchmark's name, or the path of annotations of one's own
     annotations: their file; None: the split's, found in or above `folder`, or one's own
     clip_length: seconds, for annotations of one's own; None: OWN_CLIP_LENGTH
+    skip_bad:    leave out entries that cannot be taken as they are
 
     Raises UsageError where a benchmark is to have other clips than it has.
     """
     if dataset in DATASETS or not Path(dataset).suffix:
         benchmark = dataset_named(dataset).with_clips_of(clip_length)
         path = annotations or find_annotations(split, folder, benchmark)
-        return benchmark, benchmark.read(path)
-    return open_own(annotations or dataset, clip_length)
+        return benchmark, benchmark.read(path, skip_bad)
+    return open_own(annotations or dataset, clip_length, skip_bad)
 
 
-def open_own(path: Path | str, clip_length: float | None = None) -> tuple[Dataset, Annotations]:
+def open_own(
+    path: Path | str, clip_length: float | None = None, skip_bad: bool = False
+) -> tuple[Dataset, Annotations]:
     """Annotations of one's own, and the data set that they are."""
     seconds = OWN_CLIP_LENGTH if clip_length is None else clip_length
-    annotations = read_annotations(path, seconds)
+    annotations = read_annotations(path, seconds, skip_bad)
     return own_dataset(annotations, seconds), annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from itertools import count
@@ -61,6 +62,7 @@ class FeatureFolder:
         self._memory = memory or Memory()
         self._widths = Widths()
         self._check_folders()
+        self.notes += _unread(folder, {*self._streams, self._text})
 
     def _check_folders(self) -> None:
         if not self._streams or not self._text:
@@ -76,10 +78,14 @@ class FeatureFolder:
     def require(self, annotations: Annotations) -> None:
         """RdmfError where an annotated video or query has no file, or not in every stream."""
         vids = list(dict.fromkeys(annotation.vid for annotation in annotations))
+        qids = [annotation.qid for annotation in annotations]
+        for kind, names in (("vid", vids), ("qid", qids)):
+            if outside := [name for name in names if not _stays_inside(name)]:
+                what = f"the {kind} {outside[0]!r} would name a file outside the folder of features"
+                raise RdmfError(what, annotations.path, "name videos and queries without ..")
         for stream in self._streams:
             lost = [vid for vid in vids if not _files(self.folder / stream, vid)]
             self._require(lost, len(vids), stream, annotations)
-        qids = [annotation.qid for annotation in annotations]
         unread = [qid for qid in qids if self._text_file(qid) is None]
         self._require(unread, len(qids), self._text, annotations)
 
@@ -133,7 +139,7 @@ class FeatureFolder:
 
     def _text_file(self, qid: int | str) -> Path | None:
         paths = (self.folder / self._text / name.format(qid) for name in TEXT_FILES)
-        return next((path for path in paths if path.is_file()), None)
+        return next(filter(_is_file, paths), None)
 
     def _read_text(self, path: Path) -> Text:
         sentence, words = self._memory.get(path, lambda: read_text(path))
@@ -167,11 +173,26 @@ def _check_lengths(streams: Sequence[_Stream]) -> None:
         raise RdmfError(what, long.path, "extract both with the same clip length")
 
 
+def _stays_inside(name: object) -> bool:
+    """Whether files named so lie in the folder where they are looked for, or below it."""
+    text = str(name)
+    rooted = os.path.isabs(text) or os.path.splitdrive(text)[0]
+    return not rooted and ".." not in re.split(r"[/\\]", text)
+
+
+def _is_file(path: Path) -> bool:
+    """Whether it is there; a name that no file can have is not."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def _files(folder: Path, vid: str) -> list[Path]:
     """The files of one stream of a video; empty where there are none."""
     for names in VIDEO_FILES:
         paths = [folder / name.format(vid) for name in names]
-        if all(path.is_file() for path in paths):
+        if all(map(_is_file, paths)):
             return paths
     return []
 
@@ -193,6 +214,25 @@ def _folders(folder: Path) -> list[str]:
         return sorted(path.name for path in folder.iterdir() if path.is_dir())
     except OSError as error:
         raise RdmfError("this folder cannot be listed", folder, f"{error.strerror}") from error
+
+
+def _unread(folder: Path, read: set[str]) -> list[str]:
+    """Name folders that hold features and are not read: a stream that is missed is a worse score.
+
+    Of a video's streams in folders of their own, the folder above them is not meant.
+    """
+    parts = {name.partition("/")[0] for name in read}
+    left = [name for name in _folders(folder) if name not in parts and _holds_rows(folder / name)]
+    if not left:
+        return []
+    names, used = ", ".join(f"{name}/" for name in left), ", ".join(f"{n}/" for n in sorted(read))
+    return [f"{folder}: not read: {names} (features are read from {used})"]
+
+
+def _holds_rows(folder: Path) -> bool:
+    """Whether feature files lie in a folder, or in one within it."""
+    places = (folder, *(folder / name for name in _folders(folder)))
+    return any(path.suffix in (".npz", ".npy") for place in places for path in place.iterdir())
 
 
 def _text_folder(folder: Path) -> str:

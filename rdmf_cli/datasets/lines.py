@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import json
 import zlib
 from collections.abc import Iterator
+from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +16,17 @@ import numpy as np
 import numpy.typing as npt
 
 from rdmf_cli.errors import RdmfError
-from rdmf_cli.files import content_of
+from rdmf_cli.files import MIB, content_of, too_large
 
 GZIP_MAGIC = b"\x1f\x8b"
+
+MOST_TEXT = 128 * MIB  # bytes of annotations or predictions, unpacked
+MOST_JSON = 32 * MIB  # bytes of a file that is one JSON object: it is parsed as a whole
+MOST_LINE = 16 * MIB  # characters
+MOST_ENTRIES = 250_000
+
+ONE_A_LINE = "write one {...} per line"
+NESTED = "too long a number, or nested too deeply"
 
 
 class LineError(RdmfError):
@@ -26,61 +37,90 @@ class LineError(RdmfError):
         super().__init__(f"line {line}: {what}", path, todo)
 
 
-def read_text(path: Path) -> str:
-    """The whole text of a plain or gzipped UTF-8 file; RdmfError if it cannot be had whole."""
-    data = content_of(path)
+def read_text(path: Path, most: int = MOST_TEXT) -> str:
+    """Read the whole text of a plain or gzipped UTF-8 file of at most so many bytes, unpacked.
+
+    Raises RdmfError where it cannot be had whole.
+    """
+    return "".join(text for _, text in _decoded(_content(path, most), path))
+
+
+def text_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield (line number from 1, line) for every line that is not blank, without its end."""
+    return ((number, line.removesuffix("\n")) for number, line in _lines(path))
+
+
+def records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number, object) for every line of a JSON Lines file."""
+    return ((number, _record(path, number, line)) for number, line in _lines(path))
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """(line number, line with its end), of lines that are not blank."""
+    entries = 0
+    for number, line in _decoded(_content(path, MOST_TEXT), path):
+        if not line.strip():
+            continue
+        entries += 1
+        if entries > MOST_ENTRIES:
+            what = f"more than {MOST_ENTRIES} entries, the most that are read"
+            raise LineError(path, number, what, "split the file")
+        if len(line) > MOST_LINE:
+            what = f"the line is longer than {MOST_LINE / MIB:g} MiB, the most that is read"
+            raise LineError(path, number, what, ONE_A_LINE)
+        yield number, line
+
+
+def _record(path: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise _not_json(path, number, line, error) from None
+    if not isinstance(record, dict):
+        raise LineError(path, number, "not a JSON object", ONE_A_LINE)
+    return record
+
+
+def _content(path: Path, most: int) -> bytes:
+    """All of a file, unpacked where it is gzipped, without a byte order mark."""
+    data = content_of(path, most=most)
     if data.startswith(GZIP_MAGIC):
-        data = _unzipped(data, path)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise LineError(path, line, "not UTF-8 text", "save it as UTF-8") from None
-    if not text.strip():
+        data = _unzipped(data, path, most)
+    if not data.removeprefix(codecs.BOM_UTF8).strip():
         raise RdmfError("the file is empty", path, "give one that holds something")
-    return text
+    return data
 
 
-def _unzipped(data: bytes, path: Path) -> bytes:
+def _unzipped(data: bytes, path: Path, most: int) -> bytes:
     try:
-        return gzip.decompress(data)
+        with gzip.GzipFile(fileobj=BytesIO(data)) as file:
+            content = file.read(most + 1)
     except EOFError:
-        whole = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(data)
+        whole = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(data, most)
         line = whole.count(b"\n") + 1
         raise LineError(path, line, "the gzip file is cut off here", "copy it again") from None
     except (OSError, zlib.error) as error:
         raise RdmfError(f"a damaged gzip file ({error})", path, "copy it again") from None
+    if len(content) > most:
+        raise too_large(path, "the unpacked text", most)
+    return content
 
 
-def text_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """(line number from 1, line) for every line that is not blank."""
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if line.strip():
-            yield number, line
-
-
-def records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number, object) for every line of a JSON Lines file."""
-    text = read_text(path)
-    last = text.count("\n") + 1  # is empty, unless the file ends without a line break
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
+def _decoded(data: bytes, path: Path) -> Iterator[tuple[int, str]]:
+    """(line number, line with its end): line by line, so that the text is not held twice."""
+    for number, line in enumerate(BytesIO(data), start=1):
         try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise _not_json(path, number, line, error, is_last=number == last) from None
-        if not isinstance(record, dict):
-            raise LineError(path, number, "not a JSON object", "write one {...} a line")
-        yield number, record
+            yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError:
+            raise LineError(path, number, "not UTF-8 text", "save it as UTF-8") from None
 
 
-def _not_json(path: Path, number: int, line: str, error: Exception, is_last: bool) -> LineError:
-    if is_last and line.lstrip().startswith("{"):
+def _not_json(path: Path, number: int, line: str, error: Exception) -> LineError:
+    if line.lstrip().startswith("{") and not line.endswith("\n"):  # the last line alone
         what = "the line is cut off, the file ends inside it"
         return LineError(path, number, what, "write or copy the file again")
-    reason = error.msg if isinstance(error, json.JSONDecodeError) else "too long or too deep"
-    return LineError(path, number, f"not JSON ({reason})", "write one {...} a line")
+    reason = error.msg if isinstance(error, json.JSONDecodeError) else NESTED
+    return LineError(path, number, f"not JSON ({reason})", ONE_A_LINE)
 
 
 # ------------------------------------------------------------------- fields of a record
@@ -97,18 +137,30 @@ def identifier(record: dict[str, Any], path: Path, line: int) -> int | str:
 
 
 def numbers(value: Any, name: str, path: Path, line: int) -> npt.NDArray[np.float64]:
-    """A list, or a list of lists of one length, of finite numbers."""
+    """Take a list, or a list of lists of one length, of finite numbers.
+
+    Types are looked at first: numpy would make text into an array as wide as the longest.
+    """
+    if not isinstance(value, list) or not _holds_numbers(value):
+        raise LineError(path, line, f"{name} is not a list of numbers")
     try:
-        array = np.asarray(value)
+        array = np.asarray(value, dtype=np.float64)
     except ValueError:
         raise LineError(path, line, f"the rows of {name} differ in length") from None
-    if not isinstance(value, list) or array.dtype.kind not in "iuf":
-        raise LineError(path, line, f"{name} is not a list of numbers")
-    array = array.astype(np.float64)
+    except OverflowError:
+        raise LineError(path, line, f"{name} holds a number that is too large") from None
     if not np.isfinite(array).all():
         index = int(np.argwhere(~np.isfinite(array))[0][0])
         raise LineError(path, line, f"{name}[{index}] holds NaN or infinity")
     return array
+
+
+def _holds_numbers(value: list[Any]) -> bool:
+    """Whether it is a list of numbers, or of such lists."""
+    kinds = set(map(type, value))
+    if kinds == {list}:
+        kinds = set(map(type, chain.from_iterable(value)))
+    return kinds <= {int, float}
 
 
 def table(value: Any, columns: str, name: str, path: Path, line: int) -> npt.NDArray[np.float64]:

@@ -90,7 +90,15 @@ class Samples:
     @property
     def notes(self) -> list[str]:
         """What had to be said while annotations and videos were read."""
-        return [*self.annotations.notes, *self._source.notes]
+        return [*self.annotations.notes, *self._source.notes, *self._longer_than_clamp()]
+
+    def _longer_than_clamp(self) -> list[str]:
+        clamp = self.dataset.clamp
+        longer = {a.vid for a in self.annotations if clamp and (a.duration or 0.0) > clamp}
+        if not longer:
+            return []
+        what = f"{len(longer)} videos are longer than the {clamp:g} s at which"
+        return [f"{what} {self.dataset.name} ends: their windows may reach to their own ends"]
 
     @cached_property
     def _first(self) -> Sample:

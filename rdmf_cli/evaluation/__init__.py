@@ -14,7 +14,7 @@ from rdmf_cli.evaluation.predictions import (
     read_predictions,
     write_submission,
 )
-from rdmf_cli.evaluation.scoring import Options, evaluate, evaluate_files, rounded
+from rdmf_cli.evaluation.scoring import Options, evaluate, evaluate_files, nothing_scored, rounded
 
 __all__ = [
     "DATASETS",
@@ -27,6 +27,7 @@ __all__ = [
     "dataset_named",
     "evaluate",
     "evaluate_files",
+    "nothing_scored",
     "own_dataset",
     "read_annotations",
     "read_predictions",

@@ -8,76 +8,117 @@ them. Results are percentages, not rounded.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from rdmf_cli.evaluation.overlap import Array
-from rdmf_cli.evaluation.retrieval import percent
+from rdmf_cli.evaluation.tie_orders import extremes, trapezoid_ap
 
 TVSUM_TOP = 5
-
-VideoAP = Callable[[Array, Array], float]
-
-
-def trapezoid_ap(labels: npt.NDArray[Any]) -> float:
-    """Area under precision over recall by trapezoids, from recall 0, precision 1.
-
-    labels: (N,) 1 or 0, in the order of the ranking. 0 without positives.
-    """
-    if not labels.any():
-        return 0.0
-    hits = np.cumsum(labels)
-    recall = np.concatenate([[0.0], hits / hits[-1]])
-    precision = np.concatenate([[1.0], hits / np.arange(1, len(labels) + 1)])
-    return float(np.sum(np.diff(recall) * (precision[:-1] + precision[1:]) / 2))
+SAME = 1e-9  # per cent, by which sums in another order may differ
 
 
-def ranking(saliency: Array, clips: int) -> npt.NDArray[np.intp]:
-    """(clips,): clip numbers by descending saliency, equals in order.
+class VideoAP(NamedTuple):
+    """The AP of one video in [0, 1]: clips that tie in list order, and over all their orders."""
 
-    Scores beyond the clips are cut; clips without a score come last.
+    in_list_order: float
+    least: float
+    greatest: float
+
+
+ScoreVideo = Callable[[Array, Array], VideoAP]
+
+
+def ranking(saliency: Array, clips: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Rank the clips by descending saliency.
+
+    Scores beyond the clips are cut; clips without a score come last, and tie.
+
+    Returns:
+        (clips,) clip numbers, those that tie in list order; (clips,) for each rank, where the
+        ranks that tie with it begin.
     """
     scores = np.full(clips, -np.inf)
     scores[: min(clips, len(saliency))] = saliency[:clips]
-    return np.argsort(-scores, kind="stable")
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    new = np.concatenate([[True], ranked[1:] != ranked[:-1]])[:clips]
+    return order, np.maximum.accumulate(np.where(new, np.arange(clips), 0))
 
 
-def tvsum_ap(saliency: Array, labels: Array) -> float:
-    """Mean over annotators of the AP of the five clips ranked first.
+def tvsum_ap(saliency: Array, labels: Array) -> VideoAP:
+    """Average over annotators the AP of the five clips ranked first.
 
     labels: (T, A). A clip is positive to an annotator who marks it above their own lower median.
     Positives are counted among the five.
     """
     medians = np.sort(labels, axis=0)[(len(labels) - 1) // 2]
-    ranked = (labels > medians)[ranking(saliency, len(labels))][:TVSUM_TOP]
-    return float(np.mean([trapezoid_ap(column) for column in ranked.T]))
+    positive = labels > medians
+    order, ties = ranking(saliency, len(labels))
+    top = positive[order[:TVSUM_TOP]]
+    first = float(np.mean([trapezoid_ap(column) for column in top.T]))
+    slots = [np.flatnonzero(ties == group) for group in ties[:TVSUM_TOP]]
+    candidates = [positive[order[ranks]] for ranks in slots]
+    if all((rows == rows[0]).all() for rows in candidates):
+        return VideoAP(first, first, first)
+    return VideoAP(first, *extremes(candidates, ties[:TVSUM_TOP]))
 
 
-def youtube_ap(saliency: Array, labels: Array) -> float:
-    """AP over all clips; labels: (T, 1), a highlight where above 0."""
-    return trapezoid_ap((labels[:, 0] > 0)[ranking(saliency, len(labels))])
+def youtube_ap(saliency: Array, labels: Array) -> VideoAP:
+    """AP over all clips; labels: (T, 1), a highlight where above 0.
+
+    A highlight that moves up among its equals adds to the area, so the extremes have all
+    highlights of every tie first, or last.
+    """
+    order, ties = ranking(saliency, len(labels))
+    positive = (labels[:, 0] > 0)[order]
+    best, worst = np.lexsort((~positive, ties)), np.lexsort((positive, ties))
+    ranked = (positive, positive[worst], positive[best])
+    return VideoAP(*(trapezoid_ap(row) for row in ranked))
 
 
 def domain_metrics(
-    saliency: Sequence[Array], labels: Sequence[Array], domains: Sequence[str], ap: VideoAP
+    saliency: Sequence[Array], labels: Sequence[Array], domains: Sequence[str], ap: ScoreVideo
 ) -> dict[str, Any]:
-    """{"HL-mAP": mean over domains, "domains": {name: {"HL-mAP", "videos"}}}.
+    """Score every video, and average by domain.
 
-    saliency: (T,) of each video; labels: (T, A) of each; ap: `tvsum_ap` or `youtube_ap`.
+    Args:
+        saliency: (T,) of each video.
+        labels: (T, A) of each.
+        ap: `tvsum_ap` or `youtube_ap`.
+
+    Returns:
+        {"HL-mAP": mean over domains, "domains": {name: {"HL-mAP", "videos"}}}; where ties decide,
+        "HL-mAP-ties": {"least", "greatest"} beside each HL-mAP, over all orders of clips that tie.
     """
     of_video = np.array([ap(s, marks) for s, marks in zip(saliency, labels, strict=True)])
     members = {name: np.array([d == name for d in domains]) for name in sorted(set(domains))}
-    of_domain = {
-        name: {"HL-mAP": percent(of_video[inside]), "videos": int(inside.sum())}
+    of_domain = {name: 100 * of_video[inside].mean(axis=0) for name, inside in members.items()}
+    entries = {
+        name: {**_scores(of_domain[name]), "videos": int(inside.sum())}
         for name, inside in members.items()
     }
-    mean = float(np.mean([entry["HL-mAP"] for entry in of_domain.values()]))
-    return {"HL-mAP": mean, "domains": of_domain}
+    return {**_scores(np.mean([*of_domain.values()], axis=0)), "domains": entries}
+
+
+def _scores(percentages: Array) -> dict[str, Any]:
+    score, least, greatest = map(float, percentages)
+    ties = (
+        {"HL-mAP-ties": {"least": least, "greatest": greatest}} if greatest - least > SAME else {}
+    )
+    return {"HL-mAP": score, **ties}
 
 
 def brief(metrics: dict[str, Any]) -> dict[str, float | None]:
     """Each domain's mAP and their mean."""
     by_domain = {f"HL-mAP-{name}": m["HL-mAP"] for name, m in metrics["domains"].items()}
     return {**by_domain, "HL-mAP": metrics["HL-mAP"]}
+
+
+def ties(metrics: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Tell the least and the greatest score where ties decide, by the names of `brief`."""
+    by_domain = {f"HL-mAP-{name}": entry for name, entry in metrics["domains"].items()}
+    scored = {**by_domain, "HL-mAP": metrics}
+    return {name: m["HL-mAP-ties"] for name, m in scored.items() if "HL-mAP-ties" in m}

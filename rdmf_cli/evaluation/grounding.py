@@ -2,7 +2,8 @@
 
 Gao, Sun, Yang, Nevatia, "TALL: Temporal Activity Localization via Language Query", ICCV 2017, in
 the form that the DETR family scores (IoU >= t, no suppression), and in 2D-TAN's (Zhang, Peng,
-Fu, Luo, "Learning 2D Temporal Adjacent Networks", AAAI 2020: IoU > t after suppression).
+Fu, Luo, "Learning 2D Temporal Adjacent Networks", AAAI 2020: IoU > t after suppression), and in
+Ego4D's (Grauman et al., "Ego4D", CVPR 2022: IoU > t, no suppression).
 Arguments and results as in `retrieval`.
 """
 
@@ -34,6 +35,16 @@ def moment_metrics(predicted: Sequence[Windows], truths: Sequence[Windows]) -> d
     }
 
 
+def ego4d_metrics(predicted: Sequence[Windows], truths: Sequence[Windows]) -> dict[str, Any]:
+    """Score as Ego4D's script does: {"MR-R1", "MR-R5", "MR-mIoU", "queries"}."""
+    return {
+        "MR-R1": recall(predicted, truths, THRESHOLDS, strict=True),
+        "MR-R5": recall(predicted, truths, THRESHOLDS, within=WITHIN, strict=True),
+        "MR-mIoU": mean_iou(predicted, truths),
+        "queries": len(truths),
+    }
+
+
 def legacy_metrics(
     predicted: Sequence[Windows], truths: Sequence[Windows], nms: float
 ) -> dict[str, Any]:
@@ -41,7 +52,7 @@ def legacy_metrics(
 
     nms: the IoU with a better window above which a window is suppressed.
     """
-    kept = list(suppress(stack(predicted, 3), nms, WITHIN))
+    kept = [suppress(stack([windows], 3), nms, WITHIN)[0] for windows in predicted]
     return {
         "MR-R1": recall(kept, truths, LEGACY_THRESHOLDS, strict=True),
         "MR-R5": recall(kept, truths, LEGACY_THRESHOLDS, within=WITHIN, strict=True),

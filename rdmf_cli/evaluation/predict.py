@@ -53,13 +53,13 @@ def _predict(sample: Sample, dataset: Dataset, head: Head) -> Prediction:
     reading = head.answer(sample, TOP_K)
     windows = np.column_stack([reading.spans, reading.raw_scores])
     if dataset.rounded:
-        windows = _rounded(windows, dataset)
+        windows = _rounded(windows, dataset.clip_length, dataset.limit(sample.duration))
     saliency = sample.at_labels(reading.saliency_raw)
     return Prediction(sample.annotation.qid, windows, saliency, sample.annotation.vid)
 
 
-def _rounded(windows: Array, dataset: Dataset) -> Array:
+def _rounded(windows: Array, clip_length: float, limit: float | None) -> Array:
     """On the clip grid, as published predictions are, and never shorter than a clip."""
-    windows = to_grid(windows, dataset.clip_length, dataset.clamp)
-    windows[:, 1] = np.maximum(windows[:, 1], windows[:, 0] + dataset.clip_length)
+    windows = to_grid(windows, clip_length, limit)
+    windows[:, 1] = np.maximum(windows[:, 1], windows[:, 0] + clip_length)
     return windows

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +46,8 @@ class Predictions:
     def paired(self, annotations: Annotations) -> list[Prediction]:
         """One prediction for each annotation, in the annotations' order.
 
+        Predictions of annotations that were skipped are left out.
+
         RdmfError when a prediction has no annotation, an annotation no prediction, or the two
         are of different videos.
         """
@@ -59,7 +62,7 @@ class Predictions:
         return pairs
 
     def _none_unknown(self, annotations: Annotations) -> None:
-        known = {str(annotation.qid) for annotation in annotations}
+        known = {str(annotation.qid) for annotation in annotations} | {*annotations.skipped}
         unknown = [p for p in self.entries if str(p.qid) not in known]
         if unknown:
             what = f"qid {unknown[0].qid!r} is not in {annotations.path.name}"
@@ -94,11 +97,18 @@ def read_predictions(path: Path | str) -> Predictions:
                 qid,
                 windows=None if spans is None else _windows(spans, path, line),
                 saliency=None if saliency is None else _saliency(saliency, path, line),
-                vid=record.get("vid"),
+                vid=_vid(record, path, line),
                 line=line,
             )
         )
     return predictions
+
+
+def _vid(record: dict[str, Any], path: Path, line: int) -> str | None:
+    vid = record.get("vid")
+    if vid is not None and not isinstance(vid, str):
+        raise LineError(path, line, "vid is not a text")
+    return vid
 
 
 def _windows(value: object, path: Path, line: int) -> Array:

@@ -35,6 +35,7 @@ SALIENCY_LEVELS = {"Fair": 2, "Good": 3, "VeryGood": 4}
 
 CLIP_LENGTH = 2.0
 ANNOTATORS = 3
+MOST_CLIPS = 1_000_000  # of several queries together, whose highlights are scored at once
 
 Scores = Sequence[float] | npt.NDArray[np.floating[Any]]
 
@@ -141,13 +142,23 @@ def highlight_map(saliency: Sequence[Scores], marks: Sequence[Array], level: int
     """
     if not saliency:
         return None
-    clips = [len(matrix) for matrix in marks]
-    scores = _stack_clips([np.asarray(row, dtype=np.float64) for row in saliency], clips, -inf)
-    labels = _stack_clips(list(marks), clips, -1.0) >= level
+    clips = np.array([len(matrix) for matrix in marks])
+    together = max(MOST_CLIPS // max(int(clips.max()), 1), 1)
+    parts = [slice(start, start + together) for start in range(0, len(marks), together)]
+    ap = [_highlight_ap(saliency[part], marks[part], clips[part], level) for part in parts]
+    return percent(np.concatenate(ap))
+
+
+def _highlight_ap(
+    saliency: Sequence[Scores], marks: Sequence[Array], clips: npt.NDArray[np.int_], level: int
+) -> Array:
+    """(Q, A): AP of each query for each annotator."""
+    rows = [np.asarray(row, dtype=np.float64) for row in saliency]
+    scores = _stack_clips(rows, clips.tolist(), -inf)
+    labels = _stack_clips(list(marks), clips.tolist(), -1.0) >= level
     ap = interpolated_precision(scores, labels)
-    counts = np.asarray(clips)[:, None]
-    all_marked = (labels.sum(axis=1) == counts) & (counts > 0)
-    return percent(np.where(all_marked, 1.0, ap))
+    all_marked = (labels.sum(axis=1) == clips[:, None]) & (clips[:, None] > 0)
+    return np.where(all_marked, 1.0, ap)
 
 
 def hit_at_one(saliency: Sequence[Scores], marks: Sequence[Array], level: int) -> Percent:

@@ -7,7 +7,7 @@ None where there is no query. A query without predictions is missed and has an A
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,9 @@ from rdmf_cli.evaluation.overlap import Array, Windows, iou_over_hull, stack
 
 PREDICTIONS_SCORED = 10
 """mAP looks at the first ten predictions of a query."""
+
+MOST_PAIRS = 500_000
+"""Pairs of a predicted and a true window that are compared at once."""
 
 Percent = float | None
 
@@ -32,11 +35,26 @@ def by_threshold(columns: npt.NDArray[Any], thresholds: Iterable[float]) -> dict
     return {f"{t:g}": percent(columns[:, k]) for k, t in enumerate(thresholds)}
 
 
+def _together(truths: Sequence[Windows], within: int) -> Iterator[slice]:
+    """Queries to score at once: padded to the one with most windows, they stay this small."""
+    start = widest = 0
+    for query, windows in enumerate(truths):
+        widest = max(widest, len(windows))
+        if query > start and (query + 1 - start) * widest * within > MOST_PAIRS:
+            yield slice(start, query)
+            start, widest = query, len(windows)
+    yield slice(start, len(truths))
+
+
 def best_iou(predicted: Sequence[Windows], truths: Sequence[Windows], within: int = 1) -> Array:
     """(Q,): the highest IoU that one of the first `within` predictions has with a true window."""
-    overlaps = iou_over_hull(stack(predicted, 3, at_most=within), stack(truths, 2))
-    best: Array = overlaps.max(axis=(1, 2), initial=0)
-    return best
+    best = [
+        iou_over_hull(stack(predicted[part], 3, at_most=within), stack(truths[part], 2)).max(
+            axis=(1, 2), initial=0
+        )
+        for part in _together(truths, within)
+    ]
+    return np.concatenate(best)
 
 
 def recall(
@@ -69,6 +87,14 @@ def mean_average_precision(
 
     Every query has at least one true window.
     """
-    scored = stack(predicted, 3, at_most=PREDICTIONS_SCORED)
-    ap = average_precision(scored, stack(truths, 2), thresholds)
+    ap = np.concatenate(
+        [
+            average_precision(
+                stack(predicted[part], 3, at_most=PREDICTIONS_SCORED),
+                stack(truths[part], 2),
+                thresholds,
+            )
+            for part in _together(truths, PREDICTIONS_SCORED)
+        ]
+    )
     return {**by_threshold(ap, thresholds), "average": percent(ap)}

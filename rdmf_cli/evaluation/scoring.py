@@ -21,6 +21,9 @@ Result = dict[str, Any]
 Only = Literal["moments", "highlights"]
 Outside = Literal["refuse", "keep", "cut"]
 
+MOST_CLIPS = 10_000_000
+"""Clips of all queries with saliency scores together (QVHighlights val: 113,000)."""
+
 TOLERANCE = 1e-3
 """Seconds by which float32 and four printed decimals may miss a bound or a grid."""
 
@@ -95,19 +98,21 @@ def evaluate_files(
     dataset: str | Dataset | None = None,
     options: Options | None = None,
     clip_length: float | None = None,
+    skip_bad: bool = False,
 ) -> Result:
     """Score a prediction file against an annotation file.
 
     dataset: a benchmark of `datasets.DATASETS`, by name or itself; None: annotations of one's
     own, scored as QVHighlights are (so QVHighlights' own need no name).
     clip_length: seconds, for annotations of one's own
+    skip_bad: leave out annotations that cannot be taken as they are, and note which
     """
     if isinstance(dataset, str):
         dataset = dataset_named(dataset)
     if dataset is not None:
-        annotations = dataset.with_clips_of(clip_length).read(ground_truth)
+        annotations = dataset.with_clips_of(clip_length).read(ground_truth, skip_bad)
     else:
-        dataset, annotations = open_own(ground_truth, clip_length)
+        dataset, annotations = open_own(ground_truth, clip_length, skip_bad)
     return evaluate(read_predictions(predictions), annotations, dataset, options)
 
 
@@ -137,6 +142,12 @@ def evaluate(
     return {**about, **metrics}
 
 
+def nothing_scored(annotations: Annotations, dataset: Dataset) -> Result:
+    """Give the result of annotations without ground truth, which has no metrics."""
+    about: Result = {"dataset": dataset.name, "protocol": dataset.protocol, "notes": []}
+    return {**about, "queries": {"all": len(annotations)}, "brief": {}}
+
+
 def rounded(result: Result, decimals: int = 2) -> Result:
     """The same with every number to two decimals, as the field prints them."""
     return {key: _rounded(value, decimals) for key, value in result.items()}
@@ -161,30 +172,38 @@ def _check_fit(pairs: Pairs, dataset: Dataset, options: Options) -> None:
         if not by_domain and annotation.labels is not None:
             todo = f"say which with --dataset: {' or '.join(DOMAIN_AP)}"
             raise RdmfError("highlight labels of a benchmark with domains", pairs.truth_path, todo)
+    if options.legacy and dataset.protocol == "ego4d-nlq":
+        raise UsageError("Ego4D's rules suppress nothing", "--legacy", "leave it out")
     if options.legacy and dataset.protocol != "grounding":
         todo = "use it with charades, tacos or activitynet"
         raise UsageError(f"there is no legacy protocol for {dataset.name}", "--legacy", todo)
     if options.only == "moments" and by_domain:
         raise UsageError(f"{dataset.name} has no moments", "--only moments", "leave it out")
-    if options.only == "highlights" and dataset.protocol == "grounding":
+    if options.only == "highlights" and dataset.protocol in ONE_MOMENT:
         raise UsageError(f"{dataset.name} has no highlights", "--only highlights", "leave it out")
 
 
 def _in_place(pairs: Pairs, dataset: Dataset, options: Options) -> Pairs:
     """Windows checked against their video, cut and moved to the grid where that was asked for."""
-    moved, off_grid, total = [], 0, 0
+    moved, off_grid, total, unsorted = [], 0, 0, 0
     for prediction, annotation in zip(pairs.predictions, pairs.annotations, strict=True):
         spans = prediction.windows
         if spans is not None:
             spans = _inside(spans, prediction, annotation, pairs.path, dataset, options.outside)
             off_grid, total = off_grid + _off_grid(spans, dataset.clip_length), total + len(spans)
+            unsorted += bool((np.diff(spans[:, 2]) > 0).any())
             if options.round_to:
-                spans = to_grid(spans, options.round_to, dataset.clamp)
+                spans = to_grid(spans, options.round_to, dataset.limit(annotation.duration))
         moved.append(replace(prediction, windows=spans))
     if off_grid and dataset.rounded and not options.round_to:
         pairs.notes.append(
             f"{off_grid} of {total} windows lie off the {dataset.clip_length:.4g} s grid to "
             "which the DETR family rounds its predictions; --round-to moves them"
+        )
+    if unsorted:
+        pairs.notes.append(
+            f"{unsorted} queries have windows that are not sorted by score, best first: recall and "
+            "mIoU take them in the order of the list, mAP by score"
         )
     return replace(pairs, predictions=moved)
 
@@ -202,7 +221,7 @@ def _inside(
     Rounding moves an end by up to half a clip; a clamp is the same for videos of any length.
     """
     duration = np.inf if annotation.duration is None else annotation.duration
-    limit = max(duration + dataset.clip_length / 2, dataset.clamp or 0.0)
+    limit = max(duration + dataset.clip_length / 2, dataset.clamp or 0.0)  # as published ones do
     beyond = (spans[:, 0] < -TOLERANCE) | (spans[:, 1] > limit + TOLERANCE)
     if outside == "keep" or not beyond.any():
         return spans
@@ -269,6 +288,7 @@ def _highlights(pairs: Pairs, marked: Pairs, clip_length: float) -> Result:
     unmarked = sum(a.marks is None and not a.absent for a in pairs.annotations)
     if unmarked:
         pairs.notes.append(f"{unmarked} queries without saliency_scores: no highlight metrics")
+    _check_clips(marked, clip_length)
     saliency, marks = marked.saliency(), [_marks(a, clip_length) for a in marked.annotations]
     clips = [len(matrix) for matrix in marks]
     _tell_lengths(pairs.notes, saliency, clips, "count as 0")
@@ -276,6 +296,15 @@ def _highlights(pairs: Pairs, marked: Pairs, clip_length: float) -> Result:
     if past := sum(int((ids >= n).sum()) for ids, n in zip(named, clips, strict=True)):
         pairs.notes.append(f"{past} relevant clips past the end of their video are left out")
     return qvhighlights.highlight_metrics(saliency, marks)
+
+
+def _check_clips(marked: Pairs, clip_length: float) -> None:
+    """Durations are not believed: each clip of each query has a place in memory."""
+    clips = sum((a.duration or 0.0) / clip_length for a in marked.annotations)
+    if clips > MOST_CLIPS:
+        what = f"the queries with saliency_scores have {clips:.0f} clips together, more than "
+        todo = "check the durations, or give a longer --clip-length"
+        raise RdmfError(f"{what}{MOST_CLIPS}", marked.truth_path, todo)
 
 
 def _marks(annotation: Annotation, clip_length: float) -> Array:
@@ -306,15 +335,19 @@ def _grounding(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
     if options.legacy:
         nms = options.nms if options.nms is not None else dataset.legacy_nms
         if nms is None:
-            raise UsageError(f"2D-TAN has no setting for {dataset.name}", "--nms", "give one")
+            todo = "give one; Ego4D's own rules are those of --dataset ego4d-nlq"
+            raise UsageError(f"2D-TAN has no setting for {dataset.name}", "--nms", todo)
         pairs.notes.append(f"2D-TAN's rules: IoU > t, after suppression at {nms:g}")
         full = grounding.legacy_metrics(windows, truths, nms)
+    elif dataset.protocol == "ego4d-nlq":
+        full = grounding.ego4d_metrics(windows, truths)
     else:
         full = grounding.moment_metrics(windows, truths)
     counted = {"all": len(pairs), "moments": len(moments)}
     return {"queries": counted, "brief": grounding.brief({"full": full}), "full": full}
 
 
+ONE_MOMENT = ("grounding", "ego4d-nlq")
 DOMAIN_AP = {"tvsum": domains.tvsum_ap, "youtube-highlights": domains.youtube_ap}
 
 
@@ -324,11 +357,18 @@ def _by_domain(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
     saliency = pairs.saliency()
     _tell_lengths(pairs.notes, saliency, [len(rows) for rows in labels], "come last")
     metrics = domains.domain_metrics(saliency, labels, names, DOMAIN_AP[dataset.protocol])
-    return {"queries": {"all": len(pairs)}, "brief": domains.brief(metrics), **metrics}
+    ties = domains.ties(metrics)
+    if ties:
+        pairs.notes.append(
+            "clips with equal scores decide: the score is that of list order, and beside it "
+            "(`ties`) are the least and the greatest that their orders allow"
+        )
+    about: Result = {"queries": {"all": len(pairs)}, "brief": domains.brief(metrics)}
+    return {**about, "ties": ties, **metrics} if ties else {**about, **metrics}
 
 
 PROTOCOLS: dict[str, Callable[[Pairs, Dataset, Options], Result]] = {
     "qvhighlights": _qvhighlights,
-    "grounding": _grounding,
+    **dict.fromkeys(ONE_MOMENT, _grounding),
     **dict.fromkeys(DOMAIN_AP, _by_domain),
 }

@@ -114,6 +114,9 @@ def read_rows(path: Path) -> np.ndarray:
 def read_text(path: Path) -> tuple[np.ndarray | None, np.ndarray]:
     """The sentence row (D,) or None, and the word states (T, W), T ≥ 1, as they are stored."""
     file = _read_arrays(path)
+    if file.has(SENTENCE_KEYS) and not file.has(WORD_KEYS):
+        what = f"holds a sentence ({SENTENCE_KEYS[0]}) but no word states ({WORD_KEYS[0]})"
+        raise RdmfError(what, path, f"add {WORD_KEYS[0]}, one row per word piece")
     words = _checked(file.get(WORD_KEYS), "word states", path)
     if not file.has(SENTENCE_KEYS):
         return None, words

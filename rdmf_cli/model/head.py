@@ -43,6 +43,7 @@ DISTINCT: Final = 0.5
 """IoU from which on two moments are one to whoever reads the answer. A benchmark rewards several
 guesses at one moment, each of which may pass another threshold: `ModelConfig.overlap` is higher."""
 
+CHECKPOINTS = f"give rates, an exported head, or the folder {TRAINED} of `rdmf train`"
 OTHER = "ask with --encoder {}, or take a universal head"
 
 
@@ -226,6 +227,8 @@ def is_shipped() -> bool:
 def _of_checkpoint(path: Path) -> TrainingFree | LearnedHead:
     if path.is_dir():
         return _of_folder(path)
+    if not path.exists():
+        raise RdmfError("there is no such file or folder", path, CHECKPOINTS)
     return LearnedHead.load(path) if zipfile.is_zipfile(path) else TrainingFree.load(path)
 
 

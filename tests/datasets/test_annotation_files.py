@@ -181,13 +181,16 @@ def test_other_files_are_named_too(tmp_path):
     broken.write_text('{\n"v": ')
     unfinished = tmp_path / "unfinished.json"
     unfinished.write_text('{"v": {"duration": 3, "timestamps": [[0]], "sentences": ["a"]}}')
+    untimed = tmp_path / "untimed.json"
+    untimed.write_text('{"v": {"timestamps": [[0, 1]], "sentences": ["a"]}}')
     nothing = tmp_path / "nothing.json"
     nothing.write_text("{}")
     for path, message in {
         json_list: "an entry for each video",
         odd_entry: r"entry 1 \(v\) has neither timestamps nor match",
         broken: "line 2: not JSON",
-        unfinished: r"entry 1 \(v\) is not complete",
+        unfinished: r"entry 1 \(v\): the timestamps of sentence 1 are not two numbers of seconds",
+        untimed: r"entry 1 \(v\): no duration; correct the entry",
         nothing: "holds no annotation",
         tmp_path: "cannot be read",
         tmp_path / "gone.jsonl": "cannot be read",
@@ -195,3 +198,48 @@ def test_other_files_are_named_too(tmp_path):
         with pytest.raises(RdmfError, match=message) as caught:
             read_annotations(path)
         assert caught.value.subject == str(path)
+
+
+def test_a_bad_entry_names_the_option_that_goes_on_without_it(tmp_path):
+    rows = with_change(ANNOTATIONS, 1, relevant_windows=[[12, 30]])
+    with pytest.raises(RdmfError, match=r"line 2: .* leave out such entries with --skip-bad"):
+        read_annotations(written(tmp_path / "own.jsonl", rows))
+
+
+def test_bad_entries_are_skipped_counted_and_named_on_request(tmp_path):
+    rows = with_change(ANNOTATIONS, 1, relevant_windows=[[12, 30]])
+    kept = read_annotations(written(tmp_path / "own.jsonl", rows), skip_bad=True)
+    assert [a.qid for a in kept] == [1, "third"]
+    assert kept.skipped == ["2"]
+    assert kept.notes == [
+        "own.jsonl: 1 of 3 entries left out (--skip-bad)",
+        "own.jsonl: left out: line 2: relevant_windows[0] = [12, 30] lies outside a video of 20 s",
+    ]
+
+
+def test_what_is_no_entry_at_all_is_not_skipped(tmp_path):
+    path = written(tmp_path / "own.jsonl", ANNOTATIONS)
+    path.write_text(path.read_text().replace('"qid": 2', '"qid": 2,,'))
+    with pytest.raises(RdmfError, match="line 2: not JSON"):
+        read_annotations(path, skip_bad=True)
+
+
+def test_a_file_of_bad_entries_alone_is_no_annotation(tmp_path):
+    rows = [{**ANNOTATIONS[0], "duration": None}]
+    with pytest.raises(RdmfError, match=r"none of its 1 entries can be taken: line 1: no duration"):
+        read_annotations(written(tmp_path / "own.jsonl", rows), skip_bad=True)
+
+
+def test_bad_sentences_and_lines_of_the_other_formats_are_skipped(tmp_path):
+    videos = {
+        "v": {"duration": 9, "timestamps": [[0, 1], ["x", 2]], "sentences": ["a", "b"]},
+        "w": {"timestamps": [[0, 1]], "sentences": ["c"]},
+    }
+    path = tmp_path / "val_1.json"
+    path.write_text(json.dumps(videos))
+    kept = dataset_named("activitynet").read(path, skip_bad=True)
+    assert [a.qid for a in kept] == ["v_0"]
+    assert kept.skipped == ["v_1", "w"]
+    text = tmp_path / "sta.txt"
+    text.write_text("A 0 1##sits\nA 0 oops##runs\n")
+    assert [a.query for a in read_annotations(text, skip_bad=True)] == ["sits"]

@@ -80,6 +80,7 @@ def test_with_json_an_error_is_json_too(files):
         (["--nms", "0.5"], "--nms: needs --legacy"),
         (["--round-to", "inf"], "--round-to: is not a number of seconds"),
         (["--submission", "s.jsonl"], "--submission: cannot be given with --predictions"),
+        (["--predictions", "other.jsonl"], "--predictions: given twice; score one file at a time"),
         (["--videos", "."], "--predictions and --videos: cannot be given together"),
     ],
 )
@@ -107,3 +108,24 @@ def test_scoring_needs_neither_torch_nor_scipy(files):
         "assert not {'torch', 'scipy', 'sklearn'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_ties_stand_beside_the_score(tmp_path):
+    labels = [[5] * 20] + [[1] * 20] * 9
+    row = {"qid": "a", "query": "q", "vid": "v", "duration": 10, "domain": "[b]DS", "label": labels}
+    truth = written(tmp_path / "truth.jsonl", [row])
+    guess = written(tmp_path / "guess.jsonl", [{"qid": "a", "pred_saliency_scores": [0.5] * 10}])
+    done = rdmf_eval("--predictions", guess, "--ground-truth", truth, "--dataset", "tvsum")
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if "HL-mAP-[b]DS" in line]
+    assert line.split()[1:] == ["100.00", "0.00", "to", "100.00"]
+
+
+def test_bad_annotations_are_skipped_on_request(files):
+    guess, truth = files
+    written(truth, with_change(ANNOTATIONS, 1, relevant_windows=[[18, 12]]))
+    asked = ("--predictions", guess, "--ground-truth", truth)
+    assert "with --skip-bad" in rdmf_eval(*asked).stderr
+    done = rdmf_eval(*asked, "--skip-bad")
+    assert done.returncode == 0
+    assert "note: truth.jsonl: 1 of 3 entries left out (--skip-bad)\n" in done.stderr

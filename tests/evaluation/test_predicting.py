@@ -182,3 +182,74 @@ def test_windows_are_rounded_as_the_datasets_published_ones_are(features: Path):
         assert (other.windows[:, 1] - other.windows[:, 0] >= SECONDS).all()
         assert (other.windows[:, :2] % SECONDS == 0).all()
     assert any((entry.windows[:, :2] % SECONDS != 0).any() for entry in free.entries)
+
+
+def test_a_blind_split_is_predicted_and_not_scored(features: Path, tmp_path: Path):
+    lines = (features / "val.jsonl").read_text().splitlines()
+    told = ("qid", "query", "vid", "duration")
+    blind = [{k: v for k, v in json.loads(line).items() if k in told} for line in lines]
+    (features / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in blind))
+    asked = ("--features", features, "--split", "test", "--dataset", "qvhighlights", *FREE)
+    file = tmp_path / "submission.jsonl"
+    done = rdmf(*asked, "--submission", file)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert f"note: 3 predictions written to {file}\n" in done.stderr
+    assert "test.jsonl holds no ground truth: nothing is scored" in done.stderr
+    assert len(file.read_text().splitlines()) == 3
+    refused = rdmf(*asked)
+    assert refused.returncode == 2
+    assert "holds no ground truth to score; write what is predicted with" in refused.stderr
+
+
+def test_videos_longer_than_the_benchmark_are_not_clamped(features: Path):
+    """A moment at 400 s, asked without --dataset, which is then QVHighlights with its 150 s."""
+    clips, text = 300, np.load(features / "text" / "qid1.npz")["pooler_output"].astype(float)
+    rows = np.random.default_rng(1).normal(size=(clips, 16)) * 0.3
+    rows[200:210] += 2 * text
+    np.savez(features / "video" / "long.npz", features=rows.astype(np.float16))
+    line = {
+        "qid": 1,
+        "query": "q",
+        "vid": "long",
+        "duration": 600,
+        "relevant_windows": [[400, 420]],
+    }
+    (features / "val.jsonl").write_text(json.dumps(line) + "\n")
+    done = rdmf("--features", features, *FREE, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["brief"]["MR-full-R1@0.7"] == 100
+    assert "1 videos are longer than the 150 s at which qvhighlights ends" in done.stderr
+
+
+def test_folders_of_features_that_are_not_read_are_named(features: Path):
+    for name in ("pann", "clip_features"):
+        (features / name).mkdir()
+        np.savez(features / name / "v1.npz", features=np.ones((CLIPS, 4)))
+    (features / "notes").mkdir()  # which holds no features
+    done = rdmf("--features", features, *FREE)
+    assert (
+        f"note: {features}: not read: clip_features/, pann/ (features are read from" in done.stderr
+    )
+
+
+def test_names_that_lead_out_of_the_folder_are_refused(features: Path):
+    np.savez(features.parent / "outside.npz", features=np.ones((CLIPS, 16), np.float16))
+    path = features / "val.jsonl"
+    content = path.read_text()
+    for key, old in (("vid", '"v1"'), ("qid", "1,")):
+        new = '"../../outside"' if key == "vid" else '"../../outside",'
+        path.write_text(content.replace(f'"{key}": {old}', f'"{key}": {new}'))
+        done = rdmf("--features", features, *FREE)
+        assert done.returncode == 1
+        assert f"val.jsonl: the {key} '../../outside' would name a file outside" in done.stderr
+
+
+def test_messages_name_the_cause(features: Path, tmp_path: Path):
+    missing = tmp_path / "runs" / "none"
+    done = rdmf("--features", features, "--checkpoint", missing)
+    assert f"{missing}: there is no such file or folder; give rates, an exported" in done.stderr
+    np.savez(features / "text" / "qid2.npz", pooler_output=np.ones(16, np.float16))
+    done = rdmf("--features", features, *FREE)
+    said = "qid2.npz: holds a sentence (pooler_output) but no word states (last_hidden_state); add"
+    assert said in done.stderr

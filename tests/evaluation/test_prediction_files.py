@@ -269,3 +269,65 @@ def test_a_written_submission_reads_back(tmp_path, truth):
     np.testing.assert_array_equal(first.windows, [[0, 4.1235, 0.9877]])
     np.testing.assert_array_equal(first.saliency, saliency)
     assert (first.qid, first.vid) == (1, "kitchen")
+
+
+def test_predictions_of_skipped_annotations_are_not_missed(tmp_path):
+    rows = with_change(ANNOTATIONS, 1, relevant_windows=[[18, 12]])
+    truth = written(tmp_path / "truth.jsonl", rows)
+    guess = written(tmp_path / "guess.jsonl", PREDICTIONS)
+    result = evaluate_files(guess, truth, skip_bad=True)
+    assert result["queries"]["all"] == 2
+    assert result["notes"][0] == "truth.jsonl: 1 of 3 entries left out (--skip-bad)"
+    assert "leave out such entries with --skip-bad" in refused(tmp_path, truth, PREDICTIONS)
+
+
+def test_windows_that_are_not_best_first_are_said(tmp_path, truth):
+    turned = with_change(PREDICTIONS, 1, pred_relevant_windows=[[10, 20, 0.5], [0, 8, 0.9]])
+    (note,) = scored(tmp_path, truth, turned)["notes"]
+    assert note.startswith("1 queries have windows that are not sorted by score")
+
+
+def test_ego4ds_count_is_strict_and_suppresses_nothing(tmp_path):
+    rows = [
+        {"qid": k, "query": "q", "vid": "v", "duration": 100, "relevant_windows": [[0, 10]]}
+        for k in range(2)
+    ]
+    truth = written(tmp_path / "truth.jsonl", rows)
+    halves = [[0, 5, 0.9], [0, 5.1, 0.8], [0, 10, 0.7]]  # IoU .5, .51, 1
+    guess = [{"qid": k, "pred_relevant_windows": halves[k:]} for k in range(2)]
+    family = scored(tmp_path, truth, guess, "nlq")
+    official = scored(tmp_path, truth, guess, "ego4d-nlq")
+    assert family["brief"]["MR-full-R1@0.5"] == 100
+    assert official["brief"]["MR-full-R1@0.5"] == 50
+    assert official["brief"]["MR-full-R5@0.7"] == 100  # the window that 2D-TAN suppresses
+    assert official["notes"] == []
+    with pytest.raises(UsageError, match="Ego4D's rules suppress nothing"):
+        scored(tmp_path, truth, guess, "ego4d-nlq", legacy=True)
+
+
+def test_where_ties_decide_the_least_and_the_greatest_score_are_given(tmp_path):
+    labels = [[5] * 20] + [[1] * 20] * 9
+    truth = written(tmp_path / "truth.jsonl", [labelled("a", "DS", labels)])
+    guess = [{"qid": "a", "pred_saliency_scores": [0.5] * 10}]
+    result = rounded(scored(tmp_path, truth, guess, "tvsum"))
+    assert result["brief"]["HL-mAP-DS"] == 100  # the first in the list
+    assert result["ties"]["HL-mAP-DS"] == {"least": 0.0, "greatest": 100.0}
+    assert "the score is that of list order" in result["notes"][0]
+    apart = [{"qid": "a", "pred_saliency_scores": list(range(10))}]
+    assert "ties" not in scored(tmp_path, truth, apart, "tvsum")
+
+
+def test_many_windows_of_one_query_cost_no_place_for_all(tmp_path):
+    """Queries are padded to the one with most windows: those far apart are scored apart."""
+    many = [[k / 10, k / 10 + 0.05] for k in range(1000)]
+    rows = [
+        {"qid": k, "query": "q", "vid": "v", "duration": 100, "relevant_windows": [[0, 10]]}
+        for k in range(200)
+    ]
+    rows[100]["relevant_windows"] = many
+    truth = written(tmp_path / "truth.jsonl", rows)
+    guess = [{"qid": k, "pred_relevant_windows": [[0, 10, 1.0]]} for k in range(200)]
+    result = scored(tmp_path, truth, guess, only="moments")
+    assert result["brief"]["MR-full-R1@0.5"] == 99.5
+    rows[100]["relevant_windows"] = many + many[:1]
+    assert "1001 relevant_windows, more than 1000" in refused(tmp_path, written(truth, rows), guess)

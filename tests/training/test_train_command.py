@@ -77,10 +77,14 @@ def test_without_held_out_videos_there_is_no_table_of_them(rdmf_train, monkeypat
 def test_the_same_command_finds_its_folder_again(rdmf_train, capsys):
     rdmf_train("--seed", "3", "--json")
     first = json.loads(capsys.readouterr().out)
-    folder = Path("runs/qvhighlights-universal-reaction-diffusion-pattern-3")
-    assert Path(first["checkpoint"]) == folder / "best.pt"
+    folder = Path(first["checkpoint"]).parent
+    assert folder.parent == Path("runs")
+    assert folder.name.startswith("qvhighlights-universal-reaction-diffusion-pattern-3-")
     rdmf_train("--seed", "3", "--json")
     assert json.loads(capsys.readouterr().out) == first
+    for other in (["--split", "other"], ["--rate", "0.001"], ["--dataset", "a/qvhighlights.jsonl"]):
+        rdmf_train("--seed", "3", *other)
+    assert len([*Path("runs").iterdir()]) == 4
 
 
 def test_another_fusion_in_the_same_folder_is_refused_until_restart(rdmf_train, capsys):
