@@ -14,7 +14,7 @@ import numpy as np
 from rdmf_cli.errors import RdmfError
 
 from .decoders import Picture, Scan, Tally, choose, scan
-from .info import VideoInfo, checked_file
+from .info import VideoInfo, checked_file, remedy
 from .sampling import wanted_frames
 from .timeline import ClipGrid, Timestamp
 
@@ -111,7 +111,7 @@ class ClipReader:
         return RdmfError(
             f"none of the wanted frames could be decoded by {self.decoder}",
             self.info.path,
-            "try another --decoder, or copy the file again",
+            f"try another --decoder, or {remedy(self._scan.timeline)}",
         )
 
 

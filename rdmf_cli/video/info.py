@@ -129,6 +129,13 @@ def _agrees(claim: float, timeline: Timeline) -> bool:
     return min(abs(claim - timeline.seconds), abs(claim - from_zero)) <= tolerance
 
 
+def remedy(timeline: Timeline) -> str:
+    """What to do about a file of which nothing decodes: a new copy helps only one that is cut."""
+    if timeline.broken:
+        return "copy or download it again"
+    return "check that it plays elsewhere, and convert it: ffmpeg -i INPUT -c:v libx264 OUTPUT.mp4"
+
+
 def average_rate(timeline: Timeline) -> float:
     """Frames a second."""
     return len(timeline.shown) / timeline.seconds

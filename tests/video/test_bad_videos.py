@@ -121,7 +121,20 @@ except RdmfError as error:
     def test_a_video_without_frames(self, made: Callable[[Recipe], Path], tmp_path: Path) -> None:
         """The header is whole, the pictures are zeros."""
         path = copy_of(made(FAST_START), tmp_path, zero_the_pictures)
-        assert "can be decoded" in error_of(path).what
+        error = error_of(path)
+        assert "can be decoded" in error.what
+        assert "again" not in error.todo  # no byte of it is missing
+        assert "convert it" in error.todo
+
+    def test_a_new_copy_is_advised_where_the_file_is_cut_off(
+        self, made: Callable[[Recipe], Path], tmp_path: Path
+    ) -> None:
+        path = copy_of(
+            made(FAST_START), tmp_path, lambda data: first_part(0.6)(zero_the_pictures(data))
+        )
+        error = error_of(path)
+        assert "can be decoded" in error.what
+        assert error.todo == "copy or download it again"
 
     def test_a_name_like_a_protocol_is_a_name(
         self, made: Callable[[Recipe], Path], tmp_path: Path

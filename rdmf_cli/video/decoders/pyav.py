@@ -17,9 +17,9 @@ from av.video.reformatter import VideoReformatter
 from rdmf_cli.errors import RdmfError
 
 from ..formats import LIST_NOTE, is_list
-from ..info import Claims, VideoInfo, average_rate, header_warnings
+from ..info import Claims, VideoInfo, average_rate, header_warnings, remedy
 from ..orientation import Orientation, from_display_matrix
-from ..packets import MISSING, opened, packets, read_timeline
+from ..packets import MISSING, Timeline, opened, packets, read_timeline
 from ..sampling import Run, plan_runs, whole_run
 from ..side_data import side_data
 from ..timeline import Timestamp
@@ -45,8 +45,8 @@ def scan(path: Path) -> Scan:
             "has_audio": bool(container.streams.audio),
         }
     if not len(timeline.shown):
-        raise _nothing_decodes(path)
-    frame, pixel_shape = _first_frame(path)
+        raise _nothing_decodes(path, timeline)
+    frame, pixel_shape = _first_frame(path, timeline)
     picture_size = displayed_size(frame.width, frame.height, pixel_shape)
     orientation = _orientation(frame)
     width, height = orientation.size(*picture_size)
@@ -82,16 +82,16 @@ def _require_codec(stream: Any, path: Path) -> None:
         )
 
 
-def _nothing_decodes(path: Path) -> RdmfError:
-    return RdmfError("no frame of its video can be decoded", path, "copy or download it again")
+def _nothing_decodes(path: Path, timeline: Timeline) -> RdmfError:
+    return RdmfError("no frame of its video can be decoded", path, remedy(timeline))
 
 
-def _first_frame(path: Path) -> tuple[Any, Any]:
+def _first_frame(path: Path, timeline: Timeline) -> tuple[Any, Any]:
     """The first frame that decodes, and the shape (width / height) of its pixels."""
     with opened(path) as (container, stream):
         for frame in _decoded(stream, packets(container, stream), Tally()):
             return frame, Fraction(stream.sample_aspect_ratio or 1)
-    raise _nothing_decodes(path)
+    raise _nothing_decodes(path, timeline)
 
 
 def displayed_size(width: int, height: int, pixel_shape: Any) -> tuple[int, int]:
