@@ -32,6 +32,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=debugging(),
+    pretty_exceptions_show_locals=False,  # some typers show them, and they may hold a token
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Find the moments of a video that a sentence describes.",
     epilog='Try: rdmf query VIDEO "a man opens the door"',

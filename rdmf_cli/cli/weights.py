@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from rdmf_cli.encoders.registry import Listed
+    from rdmf_cli.encoders.shelf import Fetched
 
 app = typer.Typer(
     help="List the encoders on this machine, and fetch better ones.", no_args_is_help=True
@@ -22,13 +23,28 @@ def fetch_command(
     name: Annotated[
         str, typer.Argument(help="An open_clip name (ViT-B-32/openai) or hf-hub:ORG/NAME.")
     ],
+    unverified: Annotated[
+        bool,
+        typer.Option(
+            "--unverified", help="Take also a file of which the server tells no hash and no length."
+        ),
+    ] = False,
 ) -> None:
     """Download an encoder's weights: resumed where they stopped, verified, remembered."""
+    from rdmf_cli.cli.report import say
     from rdmf_cli.encoders.fetch import fetch
 
     with _progress() as progress:
-        entry = fetch(name, _Bars(progress))
+        entry = fetch(name, _Bars(progress), unverified)
+    say("note", f"sha256 {entry.sha256}, {_verified(entry)}")
     typer.echo(f"{entry.name}: {entry.path}")
+
+
+def _verified(entry: Fetched) -> str:
+    if not entry.verified:
+        return "found on this machine, as another program left it"
+    by = {"sha256": "a known sha256", "size": "its size alone", "nothing": "nothing"}
+    return f"from {entry.source}, verified by {by[entry.verified]}"
 
 
 @app.command("list")

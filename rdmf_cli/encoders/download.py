@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import http.client
+import re
 import shutil
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +15,7 @@ from email.message import Message
 from pathlib import Path
 from typing import IO
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from filelock import FileLock, Timeout
@@ -35,27 +37,71 @@ _TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
 class Remote:
     """A file to fetch.
 
-    sha256:  what it has to hash to, in hexadecimal, or the first digits; "" where not known
-    headers: sent to the host of `url` only, never to one it redirects to
+    url:        http or https; a user and password before the host are sent as headers
+    sha256:     what it has to hash to, in hexadecimal, or the first digits; "" where not known
+    headers:    sent to the host of `url` only, never to one it redirects to; those that hold a
+                secret over https alone
+    repository: of the hub that the file is one of; "" elsewhere
     """
 
-    url: str
+    url: str = field(repr=False)  # `shown` is what may be said of it
     sha256: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    repository: str = ""
 
     @property
     def host(self) -> str:
-        return urlsplit(self.url).netloc
+        """Host and port, without user and password."""
+        return urlsplit(self.url).netloc.rpartition("@")[2]
+
+    @property
+    def shown(self) -> str:
+        """The address without what may be secret: user, password, query."""
+        parts = urlsplit(self.url)
+        return urlunsplit((parts.scheme, self.host, parts.path, "", ""))
+
+    def request(self) -> Request:
+        """What is asked of the server."""
+        parts = urlsplit(self.url)
+        headers = {**_basic(parts), **self.headers}
+        if parts.scheme != "https":
+            headers = {name: told for name, told in headers.items() if name.lower() not in _PRIVATE}
+        url = urlunsplit((parts.scheme, self.host, parts.path, parts.query, ""))
+        return Request(url, headers={"Accept-Encoding": "identity", **headers})
+
+
+_PRIVATE = {"authorization", "cookie"}
+
+
+def _basic(parts: SplitResult) -> dict[str, str]:
+    """The header that says the user and password of an address (RFC 7617)."""
+    if parts.username is None:
+        return {}
+    secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return {"authorization": f"Basic {b64encode(secret.encode()).decode()}"}
+
+
+_USER = re.compile(r"//[^/@\s]*@")
+
+
+def _without_users(text: str) -> str:
+    """What a library says, without a user and password in an address (that of a proxy, say)."""
+    return _USER.sub("//", text)
 
 
 @dataclass(frozen=True)
 class Downloaded:
-    """A whole file. verified: "sha256" or "size", or "nothing" where the server told neither."""
+    """A whole file.
+
+    verified: "sha256" or "size", or "nothing" where the server told neither
+    revision: the commit that a hub named in its answer; "" where none
+    """
 
     path: Path
     sha256: str
     size_bytes: int
     verified: str
+    revision: str = ""
 
 
 class NotOnServerError(RdmfError):
@@ -67,7 +113,10 @@ class UnreachableError(RdmfError):
 
 
 def download(
-    remote: Remote, target: Path, progress: Progress = lambda done, total: None
+    remote: Remote,
+    target: Path,
+    progress: Progress = lambda done, total: None,
+    unverified: bool = False,
 ) -> Downloaded:
     """Brings a file to `target`, by way of `target` + ".part", which a later call continues.
 
@@ -75,11 +124,13 @@ def download(
     never mix. A connection that breaks is taken up again while bytes keep coming; a server
     that does not answer at all fails at once.
 
-    Raises NotOnServerError, UnreachableError, and RdmfError for a wrong hash, a full disk or a
-    refusal.
+    unverified: take also a file of which neither hash nor length is known
+
+    Raises NotOnServerError, UnreachableError, and RdmfError for a wrong hash, a full disk, a
+    refusal, or a file that nothing verifies.
     """
     with _writing(target):
-        transfer = _Transfer(remote, target, progress)
+        transfer = _Transfer(remote, target, progress, unverified)
         resumed = transfer.run()
         if resumed and not transfer.is_right():
             transfer.start_over()
@@ -114,12 +165,14 @@ def _no_room(target: Path, missing_bytes: int = 0) -> RdmfError:
 class _Transfer:
     """One download under way: the part file, and what the server has said of the whole."""
 
-    def __init__(self, remote: Remote, target: Path, progress: Progress):
+    def __init__(self, remote: Remote, target: Path, progress: Progress, unverified: bool):
         self.remote = remote
         self.target = target
         self.part = Path(f"{target}.part")
         self.progress = progress
+        self.unverified = unverified
         self.sha256 = remote.sha256
+        self.revision = ""
         self.size_bytes: int | None = None
         self.trusted = False  # the part was begun in this call
         self.came_bytes = 0  # in this call
@@ -150,6 +203,7 @@ class _Transfer:
         start = self.done_bytes
         with _open(self.remote, start) as response:
             self.sha256 = self.sha256 or response.sha256
+            self.revision = self.revision or response.revision
             if start and not (self.sha256 or self.trusted):
                 self.start_over()
                 raise _broken_off(
@@ -158,6 +212,7 @@ class _Transfer:
             if response.is_at_end:
                 return
             self.size_bytes = response.size_bytes
+            self._check_verifiable()
             self._check_room(start)
             self._write(response, "ab" if response.continues(start) else "wb")
         if self.size_bytes is not None and self.done_bytes < self.size_bytes:
@@ -172,6 +227,14 @@ class _Transfer:
                 stream.write(block)
                 self.came_bytes += len(block)
                 self.progress(stream.tell(), self.size_bytes)
+
+    def _check_verifiable(self) -> None:
+        if not (self.sha256 or self.size_bytes is not None or self.unverified):
+            raise RdmfError(
+                "nothing would verify this file: the server tells neither its hash nor its length",
+                self.remote.shown,
+                "get it elsewhere, or take it as it comes with --unverified",
+            )
 
     def _check_room(self, start: int) -> None:
         missing = (self.size_bytes or 0) - start - shutil.disk_usage(self.part.parent).free
@@ -191,12 +254,12 @@ class _Transfer:
             self.start_over()
             raise RdmfError(
                 f"what came is not the file: sha256 {sha256[:16]}…, expected {self.sha256[:16]}…",
-                self.remote.url,
+                self.remote.shown,
                 "try again, perhaps over another network",
             )
         self.part.replace(self.target)
         verified = "sha256" if self.sha256 else "size" if self.size_bytes is not None else "nothing"
-        return Downloaded(self.target, sha256, size, verified)
+        return Downloaded(self.target, sha256, size, verified, self.revision)
 
 
 class _BrokenOffError(UnreachableError):
@@ -211,6 +274,7 @@ class _Response:
     status: int
     headers: Message
     sha256: str
+    revision: str
     remote: Remote
 
     is_at_end = property(lambda self: self.status == http.client.REQUESTED_RANGE_NOT_SATISFIABLE)
@@ -237,12 +301,13 @@ class _Response:
 
 @contextmanager
 def _open(remote: Remote, start: int) -> Iterator[_Response]:
-    headers = {"Accept-Encoding": "identity", **remote.headers}
-    if start:
-        headers["Range"] = f"bytes={start}-"
-    redirects = _Redirects(remote.host)
+    redirects = _Redirects(remote)
+    if urlsplit(remote.url).scheme not in ("http", "https"):
+        raise _unreachable(remote, "the address is neither http nor https")
     try:
-        request = Request(remote.url, headers=headers)
+        request = remote.request()
+        if start:
+            request.add_header("Range", f"bytes={start}-")
         stream = build_opener(redirects).open(request, timeout=_TIMEOUT_SECONDS)
     except HTTPError as error:
         if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -251,16 +316,25 @@ def _open(remote: Remote, start: int) -> Iterator[_Response]:
     except (URLError, OSError, ValueError) as error:
         raise _unreachable(remote, str(getattr(error, "reason", error))) from error
     with stream:
-        sha256 = redirects.sha256 or _linked_sha256(stream.headers)
-        yield _Response(stream, stream.status, stream.headers, sha256, remote)
+        redirects.learn(stream.headers)
+        facts = redirects.sha256, redirects.revision
+        yield _Response(stream, stream.status, stream.headers, *facts, remote)
 
 
 class _Redirects(HTTPRedirectHandler):
-    """Follows redirects; keeps the hash the first host names, and our headers from the others."""
+    """Follows redirects; keeps what the first host says of the file, and our headers from others.
 
-    def __init__(self, host: str):
-        self.host = host
-        self.sha256 = ""
+    Raises RdmfError where https would be left: anybody on the way could answer then.
+    """
+
+    def __init__(self, remote: Remote):
+        self.remote = remote
+        self.sha256 = self.revision = ""
+
+    def learn(self, headers: Message) -> None:
+        """Note the hash and the commit that an answer names, unless one before it did."""
+        self.sha256 = self.sha256 or _linked_sha256(headers)
+        self.revision = self.revision or _commit(headers)
 
     def redirect_request(  # type: ignore[override]
         self,
@@ -271,15 +345,22 @@ class _Redirects(HTTPRedirectHandler):
         headers: http.client.HTTPMessage,
         newurl: str,
     ) -> Request | None:
-        self.sha256 = self.sha256 or _linked_sha256(headers)
+        self.learn(headers)
+        here, there = urlsplit(req.full_url), urlsplit(newurl)
+        if there.scheme != "https" and (here.scheme == "https" or there.scheme != "http"):
+            what = "the server leads to an address without encryption"
+            raise RdmfError(what, self.remote.shown, "fetch it from another hub (HF_ENDPOINT)")
         request = super().redirect_request(req, fp, code, msg, headers, newurl)
-        if request is not None and urlsplit(newurl).netloc != self.host:
+        if request is not None and (here.scheme, here.netloc) != (there.scheme, there.netloc):
             for name in [name for name in request.headers if name.lower() in _PRIVATE]:
                 request.remove_header(name)
         return request
 
 
-_PRIVATE = {"authorization", "cookie"}
+def _commit(headers: Message) -> str:
+    """The commit that a hub names in its answer, in hexadecimal."""
+    told = headers.get("X-Repo-Commit") or ""
+    return told if re.fullmatch("[0-9a-f]{40,64}", told) else ""
 
 
 def _linked_sha256(headers: Message) -> str:
@@ -290,17 +371,19 @@ def _linked_sha256(headers: Message) -> str:
 
 def _refused(remote: Remote, error: HTTPError) -> Exception:
     if error.code in (404, 410):
-        return NotOnServerError("there is no such file on the server", remote.url, "check the name")
+        what = "there is no such file on the server"
+        return NotOnServerError(what, remote.shown, "check the name")
     if error.code in (401, 403):
         return RdmfError(
             f"the server refuses this file (HTTP {error.code})",
-            remote.url,
-            "if it is public, check the name; if not, accept its terms there and set HF_TOKEN",
+            remote.shown,
+            "if it is public, check the name; if not, accept its terms there and set HF_TOKEN, "
+            "which is sent over https alone",
         )
     if error.code in _TRY_AGAIN:
         return _broken_off(remote, f"HTTP {error.code} {error.reason}")
     return RdmfError(
-        f"the server answers HTTP {error.code} {error.reason}", remote.url, "try later"
+        f"the server answers HTTP {error.code} {error.reason}", remote.shown, "try later"
     )
 
 
@@ -314,7 +397,7 @@ def _broken_off(remote: Remote, reason: str) -> _BrokenOffError:
 
 def _no_answer(remote: Remote, reason: str) -> tuple[str, str, str]:
     return (
-        f"cannot be reached ({reason})",
-        remote.host or remote.url,
+        f"cannot be reached ({_without_users(reason)})",
+        remote.host or remote.shown,
         "check the network (or HF_ENDPOINT, HTTPS_PROXY), then try again: what came is kept",
     )

@@ -6,9 +6,9 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
+import rdmf_cli
 from rdmf_cli.encoders import shelf
 from rdmf_cli.encoders.blueprint import check_repository, described, read_config
 from rdmf_cli.encoders.catalog import (
@@ -48,15 +48,22 @@ _TOKENIZER_FILES = (
 )
 
 
-def fetch(name: str, progress: FileProgress = lambda file, done, total: None) -> Fetched:
+def fetch(
+    name: str,
+    progress: FileProgress = lambda file, done, total: None,
+    unverified: bool = False,
+) -> Fetched:
     """Brings an encoder's weights to this machine and remembers them.
 
-    name: "ViT-B-32/openai" or any other name of open_clip, or "hf-hub:ORG/NAME"
+    name:       "ViT-B-32/openai" or any other name of open_clip, or "hf-hub:ORG/NAME"
+    unverified: take also files of which the server tells neither hash nor length
 
     What is here already is not fetched again. The hub is the one the hub's own client would
-    use (HF_ENDPOINT, HF_TOKEN). Raises UsageError for names of nothing, MissingExtra where
-    open_clip is not installed, RdmfError where the transfer fails; what came is kept and the
-    next call continues it.
+    use (HF_ENDPOINT, HF_TOKEN). All files of a repository are of one commit, which is remembered:
+    should the weights be lost, the same ones come again.
+
+    Raises UsageError for names of nothing, MissingExtra where open_clip is not installed, RdmfError
+    where the transfer fails; what came is kept and the next call continues it.
     """
     if name in (AUTO, EMBEDDED):
         raise UsageError("comes with rdmf, there is nothing to fetch", name, "name another encoder")
@@ -64,9 +71,11 @@ def fetch(name: str, progress: FileProgress = lambda file, done, total: None) ->
         raise RdmfError("downloads are switched off", "HF_HUB_OFFLINE", "unset it, then try again")
     catalog = load_catalog()
     if name.startswith(HUB_PREFIX):
-        return _recall(name) or _fetch_repository(name, progress)
+        check_repository(name.removeprefix(HUB_PREFIX))
+        return _recall(name) or _Fetching(name, progress, unverified).repository()
     weights = _named(name, catalog)
-    return _recall(weights.name) or _adopt(weights) or _fetch_tagged(weights, catalog, progress)
+    here = _recall(weights.name) or _adopt(weights)
+    return here or _Fetching(weights.name, progress, unverified).tagged(weights, catalog)
 
 
 def _recall(name: str) -> Fetched | None:
@@ -93,70 +102,108 @@ def _named(name: str, catalog: Catalog) -> Pretrained:
     return weights
 
 
-def _fetch_tagged(weights: Pretrained, catalog: Catalog, progress: FileProgress) -> Fetched:
-    folder = shelf.encoder_folder(weights.name)
-    brought, remote = _first_of(_sources(weights), folder, progress)
-    config, preprocessing = described(weights, catalog)
-    _fetch_hub_parts(config, folder, progress)
-    content = {"model_cfg": config, "preprocess_cfg": preprocessing}
-    write_whole(folder / shelf.HUB_CONFIG, json.dumps(content, indent=1).encode(), own=True)
-    return _remember(_entry(weights.name, brought, remote))
+class _Fetching:
+    """The files of one encoder on their way; every repository of the hub at one commit."""
+
+    def __init__(self, name: str, progress: FileProgress, unverified: bool):
+        self.name = name
+        self.folder = shelf.encoder_folder(name)
+        self.revisions = shelf.known_revisions(name)
+        self._progress = progress
+        self._unverified = unverified
+
+    def tagged(self, weights: Pretrained, catalog: Catalog) -> Fetched:
+        """The weights that open_clip has a name for."""
+        brought, remote = self._first_of(self._sources(weights))
+        config, preprocessing = described(weights, catalog)
+        self._hub_parts(config)
+        content = {"model_cfg": config, "preprocess_cfg": preprocessing}
+        told = json.dumps(content, indent=1).encode()
+        write_whole(self.folder / shelf.HUB_CONFIG, told, own=True)
+        return self._remembered(brought, remote)
+
+    def repository(self) -> Fetched:
+        """A model of the hub, with the configuration that its repository holds."""
+        repository = self.name.removeprefix(HUB_PREFIX)
+        self._get(self._on_hub(repository, shelf.HUB_CONFIG))
+        config = read_config(self.folder)["model_cfg"]
+        brought, remote = self._first_of(self._on_hub(repository, f) for f in shelf.HUB_WEIGHTS)
+        self._hub_parts(config)
+        return self._remembered(brought, remote)
+
+    def _remembered(self, brought: Downloaded, remote: Remote) -> Fetched:
+        return _remember(
+            Fetched(
+                self.name,
+                str(brought.path),
+                brought.sha256,
+                brought.size_bytes,
+                remote.shown,
+                brought.verified,
+                self.revisions,
+            )
+        )
+
+    def _sources(self, weights: Pretrained) -> Iterator[Remote]:
+        """Where a file may be had: on the hub as safetensors, on the hub, at its first address."""
+        repository, _, file = weights.settings.get("hf_hub", "").rpartition("/")
+        if repository:
+            yield from (self._on_hub(repository, name) for name in shelf.hub_files(file))
+        if weights.settings.get("url"):
+            yield Remote(weights.settings["url"], weights.url_hash)
+
+    def _on_hub(self, repository: str, file: str) -> Remote:
+        from huggingface_hub import hf_hub_url
+
+        endpoint, revision = os.environ.get("HF_ENDPOINT"), self.revisions.get(repository)
+        url = hf_hub_url(repository, file, endpoint=endpoint, revision=revision)
+        return Remote(url, headers=_hub_headers(), repository=repository)
+
+    def _first_of(self, remotes: Iterable[Remote]) -> tuple[Downloaded, Remote]:
+        """The first of several places that has the file; a host out of reach is asked once.
+
+        A chosen hub (HF_ENDPOINT) that cannot be reached is an error: whoever set it does not want
+        another host to be asked.
+        """
+        failures: dict[str, RdmfError] = {}
+        for remote in remotes:
+            if isinstance(failures.get(remote.host), UnreachableError):
+                continue
+            try:
+                return self._get(remote), remote
+            except (NotOnServerError, UnreachableError) as error:
+                failures.setdefault(remote.host, error)
+                if isinstance(error, UnreachableError) and os.environ.get("HF_ENDPOINT"):
+                    break
+        nowhere = RdmfError("open_clip names no place for it", self.name, "choose another model")
+        raise next(iter(failures.values()), nowhere)
+
+    def _get(self, remote: Remote) -> Downloaded:
+        file = remote.shown.rpartition("/")[2]
+        brought = download(
+            remote,
+            self.folder / file,
+            lambda done, total: self._progress(file, done, total),
+            self._unverified,
+        )
+        if remote.repository and brought.revision:
+            self.revisions.setdefault(remote.repository, brought.revision)
+        return brought
+
+    def _hub_parts(self, config: dict[str, Any]) -> None:
+        for repository, files in _hub_parts(config):
+            for file in files:
+                with suppress(NotOnServerError):
+                    self._get(self._on_hub(repository, file))
 
 
-def _fetch_repository(name: str, progress: FileProgress) -> Fetched:
-    repository = name.removeprefix(HUB_PREFIX)
-    check_repository(repository)
-    folder = shelf.encoder_folder(name)
-    _get(_on_hub(repository, shelf.HUB_CONFIG), folder, progress)
-    config = read_config(folder)["model_cfg"]
-    remotes = [_on_hub(repository, file) for file in shelf.HUB_WEIGHTS]
-    brought, remote = _first_of(remotes, folder, progress)
-    _fetch_hub_parts(config, folder, progress)
-    return _remember(_entry(name, brought, remote))
+def _hub_headers() -> dict[str, str]:
+    """What the hub is told of us. Its client's own function may ask the hub before it answers."""
+    from huggingface_hub import constants, get_token
 
-
-def _sources(weights: Pretrained) -> Iterator[Remote]:
-    """Where a file may be had: on the hub as safetensors, on the hub, at its first address."""
-    repository, _, file = weights.settings.get("hf_hub", "").rpartition("/")
-    if repository:
-        yield from (_on_hub(repository, name) for name in shelf.hub_files(file))
-    if weights.settings.get("url"):
-        yield Remote(weights.settings["url"], weights.url_hash)
-
-
-def _on_hub(repository: str, file: str) -> Remote:
-    from huggingface_hub import hf_hub_url
-    from huggingface_hub.utils import build_hf_headers
-
-    url = hf_hub_url(repository, file, endpoint=os.environ.get("HF_ENDPOINT"))
-    return Remote(url, headers=build_hf_headers(library_name="rdmf"))
-
-
-def _first_of(
-    remotes: Iterable[Remote], folder: Path, progress: FileProgress
-) -> tuple[Downloaded, Remote]:
-    """The first of several places that has the file; a host that is out of reach is asked once.
-
-    A chosen hub (HF_ENDPOINT) that cannot be reached is an error: whoever set it does not want
-    another host to be asked.
-    """
-    failures: dict[str, RdmfError] = {}
-    for remote in remotes:
-        if isinstance(failures.get(remote.host), UnreachableError):
-            continue
-        try:
-            return _get(remote, folder, progress), remote
-        except (NotOnServerError, UnreachableError) as error:
-            failures.setdefault(remote.host, error)
-            if isinstance(error, UnreachableError) and os.environ.get("HF_ENDPOINT"):
-                break
-    nowhere = RdmfError("open_clip names no place for it", folder.name, "choose another model")
-    raise next(iter(failures.values()), nowhere)
-
-
-def _get(remote: Remote, folder: Path, progress: FileProgress) -> Downloaded:
-    file = remote.url.partition("?")[0].rpartition("/")[2]
-    return download(remote, folder / file, lambda done, total: progress(file, done, total))
+    token = None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
+    said = {"user-agent": f"rdmf/{rdmf_cli.__version__}"}
+    return {**said, "authorization": f"Bearer {token}"} if token else said
 
 
 def _hub_parts(config: dict[str, Any]) -> list[tuple[str, tuple[str, ...]]]:
@@ -169,18 +216,6 @@ def _hub_parts(config: dict[str, Any]) -> list[tuple[str, tuple[str, ...]]]:
     tokenizer, tower = text.get("hf_tokenizer_name"), text.get("hf_model_name")
     parts = [(tokenizer, _TOKENIZER_FILES), (tower, _TOKENIZER_FILES[:1])]
     return [(repository, files) for repository, files in parts if repository]
-
-
-def _fetch_hub_parts(config: dict[str, Any], folder: Path, progress: FileProgress) -> None:
-    for repository, files in _hub_parts(config):
-        for file in files:
-            with suppress(NotOnServerError):
-                _get(_on_hub(repository, file), folder, progress)
-
-
-def _entry(name: str, brought: Downloaded, remote: Remote) -> Fetched:
-    source = remote.url.partition("?")[0]
-    return Fetched(name, str(brought.path), brought.sha256, brought.size_bytes, source)
 
 
 def _remember(entry: Fetched) -> Fetched:

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,9 @@ _BLOCK_BYTES = 1 << 20
 class Fetched:
     """One line of rdmf's memory: weights that `rdmf weights fetch` brought here.
 
-    source: the address they came from, without its query
+    source:    the address they came from, without its query
+    verified:  what told that they are whole: "sha256", "size", "nothing"; "" where not known
+    revisions: the commit that every repository of the hub was at, by repository
     """
 
     name: str
@@ -40,6 +42,8 @@ class Fetched:
     sha256: str
     size_bytes: int
     source: str
+    verified: str = ""
+    revisions: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_whole(self) -> bool:
@@ -58,6 +62,12 @@ def fetched() -> dict[str, Fetched]:
     """What was fetched and is still whole, by name."""
     known = map(_entry, _read(_memory()).values())
     return {entry.name: entry for entry in known if entry is not None and entry.is_whole}
+
+
+def known_revisions(name: str) -> dict[str, str]:
+    """The commits that were remembered of an encoder, whether or not its files are still here."""
+    entry = _entry(_read(_memory()).get(name))
+    return {} if entry is None else dict(entry.revisions)
 
 
 def _entry(content: Any) -> Fetched | None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import urlsplit
+
+COMMIT = "c0ffee" + "0" * 34  # of every repository
 
 
 @dataclass
@@ -21,8 +25,10 @@ class Hub:
     status:     codes to answer with before anything else, one entry an answer
     ranges:     whether Range is honoured
     wrong_hash: names another hash than the file's
+    names_hash: whether a redirect names a hash
     says_length: whether an answer tells its length
     log:        what was asked: (path, Range header, Authorization header)
+    leads_to:   the server that holds the bytes; this one under another name, if not given
     """
 
     files: dict[str, bytes] = field(default_factory=dict, repr=False)
@@ -30,12 +36,16 @@ class Hub:
     status: list[int] = field(default_factory=list)
     ranges: bool = True
     wrong_hash: bool = False
+    names_hash: bool = True
     says_length: bool = True
     log: list[tuple[str, str | None, str | None]] = field(default_factory=list)
     url: str = ""
+    leads_to: str = ""
 
     def add(self, repository: str, file: str, content: bytes) -> None:
-        self.files[f"/{repository}/resolve/main/{file}"] = content
+        """A file of the newest commit, `main`, which is also to be had by the commit's hash."""
+        for revision in ("main", COMMIT):
+            self.files[f"/{repository}/resolve/{revision}/{file}"] = content
 
     def ranges_asked(self) -> list[str | None]:
         return [asked for path, asked, _ in self.log if path.startswith("/bytes/")]
@@ -61,11 +71,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _redirect(self, path: str) -> None:
         content = b"?" if self.hub.wrong_hash else self.hub.files[path]
         self.send_response(302)
-        self.send_header("X-Linked-Etag", f'"{hashlib.sha256(content).hexdigest()}"')
+        if self.hub.names_hash:
+            self.send_header("X-Linked-Etag", f'"{hashlib.sha256(content).hexdigest()}"')
+        self.send_header("X-Repo-Commit", COMMIT)
         # another name of the same machine, so that it counts as another host
-        self.send_header(
-            "Location", f"{self.hub.url.replace('127.0.0.1', 'localhost')}/bytes{path}"
-        )
+        other = self.hub.leads_to or self.hub.url.replace("127.0.0.1", "localhost")
+        self.send_header("Location", f"{other}/bytes{path}")
         self.end_headers()
 
     def _send(self, content: bytes) -> None:
@@ -90,12 +101,20 @@ class _Handler(BaseHTTPRequestHandler):
         """Says nothing."""
 
 
+# A certificate for localhost and its key, made for these tests and used nowhere else.
+CERTIFICATE = Path(__file__).with_name("localhost.pem")
+
+
 @contextmanager
-def serving() -> Iterator[Hub]:
+def serving(encrypted: bool = False) -> Iterator[Hub]:
     """A running hub on a port of its own."""
     hub = Hub()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
-    hub.url = f"http://127.0.0.1:{server.server_port}"
+    if encrypted:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(CERTIFICATE)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    hub.url = f"http{'s' * encrypted}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

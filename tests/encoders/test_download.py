@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import socket
 import time
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from hub_server import Hub, serving
+from hub_server import CERTIFICATE, COMMIT, Hub, serving
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -64,11 +65,22 @@ class TestWholeFiles:
         assert seen[-1] == (len(CONTENT), len(CONTENT))
         assert seen == sorted(seen)
 
-    @pytest.mark.parametrize(("says_length", "verified"), [(True, "size"), (False, "nothing")])
-    def test_without_a_hash(self, hub: Hub, target: Path, says_length: bool, verified: str) -> None:
-        hub.says_length = says_length
-        assert download(plain(hub), target).verified == verified
+    def test_without_a_hash_the_size_verifies(self, hub: Hub, target: Path) -> None:
+        assert download(plain(hub), target).verified == "size"
         assert target.read_bytes() == CONTENT
+
+    def test_what_nothing_verifies_is_refused_unless_asked_for(
+        self, hub: Hub, target: Path
+    ) -> None:
+        hub.says_length = False
+        with pytest.raises(RdmfError, match=r"neither its hash nor its length.*--unverified"):
+            download(plain(hub), target)
+        assert [path.name for path in target.parent.iterdir()] in ([], [".lock"])
+        assert download(plain(hub), target, unverified=True).verified == "nothing"
+        assert target.read_bytes() == CONTENT
+
+    def test_the_commit_is_told(self, hub: Hub, target: Path) -> None:
+        assert download(Remote(hub.url + PATH), target).revision == COMMIT
 
     def test_first_digits_of_a_hash_are_enough(self, hub: Hub, target: Path) -> None:
         assert download(plain(hub, SHA256[:8]), target).verified == "sha256"
@@ -77,9 +89,76 @@ class TestWholeFiles:
         hub.files["/plain.bin"] = b""
         assert download(plain(hub), target).size_bytes == 0
 
-    def test_our_key_is_not_shown_to_the_host_of_the_redirect(self, hub: Hub, target: Path) -> None:
-        download(Remote(hub.url + PATH, headers={"authorization": "Bearer secret"}), target)
-        assert [key for _, _, key in hub.log] == ["Bearer secret", None]
+
+SECRET = {"authorization": "Bearer secret"}
+
+
+class TestSecrets:
+    """What HF_TOKEN holds, or an address before its host, is for one host, over https alone."""
+
+    @pytest.fixture
+    def safe(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+        with serving(encrypted=True) as hub:
+            hub.files = {PATH: CONTENT, "/plain.bin": CONTENT}
+            yield hub
+
+    def keys(self, hub: Hub) -> list[str | None]:
+        return [key for _, _, key in hub.log]
+
+    def test_go_to_the_first_host_and_to_no_other(self, safe: Hub, target: Path) -> None:
+        download(Remote(safe.url + PATH, headers=SECRET), target)
+        assert self.keys(safe) == ["Bearer secret", None]
+        assert target.read_bytes() == CONTENT
+
+    def test_stay_with_the_host_on_a_redirect_to_itself(self, safe: Hub, target: Path) -> None:
+        safe.leads_to = safe.url
+        download(Remote(safe.url + PATH, headers=SECRET), target)
+        assert self.keys(safe) == ["Bearer secret"] * 2
+
+    def test_never_go_without_encryption(self, hub: Hub, target: Path) -> None:
+        hub.leads_to = hub.url
+        download(Remote(hub.url + PATH, headers=SECRET), target)
+        download(Remote(plain(hub).url.replace("//", "//me:secret@"), SHA256), target)
+        assert self.keys(hub) == [None] * 3
+
+    def test_encryption_is_never_left(self, safe: Hub, hub: Hub, target: Path) -> None:
+        safe.leads_to = hub.url
+        with pytest.raises(RdmfError, match="without encryption"):
+            download(Remote(safe.url + PATH, headers=SECRET), target)
+        assert hub.log == []
+
+    def test_a_user_in_the_address_is_told_to_the_server(self, safe: Hub, target: Path) -> None:
+        download(Remote(plain(safe).url.replace("//", "//me:s%40cret@")), target)
+        assert self.keys(safe) == [f"Basic {b64encode(b'me:s@cret').decode()}"]
+
+    @pytest.mark.parametrize("status", [401, 404, 418, 500])
+    def test_are_in_no_error(self, hub: Hub, target: Path, status: int) -> None:
+        hub.status = [status] * 9
+        address = plain(hub).url.replace("//", "//me:secret@") + "?key=secret"
+        remote = Remote(address, headers=SECRET)
+        with pytest.raises(RdmfError) as caught:
+            download(remote, target)
+        assert "secret" not in f"{caught.value} {caught.value.as_dict()} {remote!r}"
+
+    @pytest.mark.parametrize("url", ["http://me:secret@none.invalid/x", "ftp://me:secret@h/x"])
+    def test_are_in_no_error_without_a_server(self, target: Path, url: str) -> None:
+        with pytest.raises(UnreachableError) as caught:
+            download(Remote(url), target)
+        assert "secret" not in str(caught.value)
+
+    def test_of_a_proxy_are_in_no_error(
+        self, target: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("https_proxy", "http://me:secret@127.0.0.1:9")
+        with pytest.raises(UnreachableError) as caught:
+            download(Remote("https://none.invalid/x"), target)
+        assert "secret" not in str(caught.value)
+
+    def test_files_of_this_machine_are_no_servers(self, tmp_path: Path, target: Path) -> None:
+        (tmp_path / "x").write_bytes(CONTENT)
+        with pytest.raises(UnreachableError, match="neither http nor https"):
+            download(Remote((tmp_path / "x").as_uri()), target)
 
 
 class TestResuming:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny_clip
-from hub_server import Hub, serving
+from hub_server import COMMIT, Hub, serving
 from tiny_clip import TinyClip, frames
 from typer.testing import CliRunner
 
+from rdmf_cli.cli.app import app as rdmf
 from rdmf_cli.cli.weights import app
 from rdmf_cli.encoders import choose_encoder, load_encoder, shelf
 from rdmf_cli.encoders.fetch import fetch
@@ -62,6 +65,7 @@ class TestNamedWeights:
         assert Path(entry.path).read_bytes() == CONTENT
         assert entry.sha256 == hashlib.sha256(CONTENT).hexdigest()
         assert entry.source == f"{hub.url}/{REPOSITORY}/resolve/main/{SAFE}"
+        assert (entry.verified, entry.revisions) == ("sha256", {REPOSITORY: COMMIT})
         assert shelf.fetched() == {NAME: entry}
         assert choose_encoder().name == NAME
 
@@ -87,6 +91,23 @@ class TestNamedWeights:
         hub.add(REPOSITORY, SAFE, CONTENT)
         Path(fetch(NAME).path).write_bytes(b"short")
         assert Path(fetch(NAME).path).read_bytes() == CONTENT
+
+    def test_come_again_as_they_were(self, hub: Hub) -> None:
+        """The commit is remembered: what `main` has become since is another model."""
+        hub.add(REPOSITORY, SAFE, CONTENT)
+        Path(fetch(NAME).path).unlink()
+        hub.files[f"/{REPOSITORY}/resolve/main/{SAFE}"] = b"another model"
+        assert Path(fetch(NAME).path).read_bytes() == CONTENT
+
+    def test_that_nothing_verifies_are_refused(self, hub: Hub) -> None:
+        hub.add(REPOSITORY, SAFE, CONTENT)
+        hub.says_length = hub.names_hash = False
+        told = CliRunner().invoke(rdmf, ["weights", "fetch", NAME])
+        assert told.exit_code == 1
+        assert "--unverified" in told.stderr
+        told = CliRunner().invoke(rdmf, ["weights", "fetch", NAME, "--unverified"])
+        assert "verified by nothing" in told.stderr
+        assert shelf.fetched()[NAME].verified == "nothing"
 
     def test_pickle_where_there_is_nothing_safer(self, hub: Hub) -> None:
         hub.add(REPOSITORY, PICKLE, CONTENT)
@@ -135,6 +156,14 @@ class TestHubModels:
         np.testing.assert_allclose(
             encoder.encode_texts(texts).rows, tiny.text_rows(texts), rtol=1e-4, atol=1e-5
         )
+
+    def test_are_of_one_commit(self, hub: Hub, tiny: TinyClip) -> None:
+        publish(hub, tiny)
+        entry = fetch("hf-hub:org/tiny-random")
+        asked = [path for path, _, _ in hub.log if not path.startswith("/bytes/")]
+        assert "/resolve/main/" in asked[0]
+        assert all(f"/resolve/{COMMIT}/" in path for path in asked[1:])
+        assert entry.revisions == {"org/tiny-random": COMMIT}
 
     def test_configuration_that_is_none(self, hub: Hub, tiny: TinyClip) -> None:
         publish(hub, tiny)
@@ -194,6 +223,26 @@ class TestCommands:
         assert told.exit_code == 0
         assert told.stdout == f"{NAME}: {shelf.fetched()[NAME].path}\n"
         assert SAFE in told.stderr
+        assert f"from {hub.url}/{REPOSITORY}/resolve/main/{SAFE}, verified by" in told.stderr
+
+    @pytest.mark.parametrize("debug", ["0", "1"])
+    def test_no_secret_is_printed(
+        self, hub: Hub, monkeypatch: pytest.MonkeyPatch, debug: str
+    ) -> None:
+        """Nor in a traceback with all local variables, which some versions of typer print."""
+        env = {**os.environ, "RDMF_DEBUG": debug, "HF_TOKEN": "hf_secret", "COLUMNS": "500"}
+        env["HF_ENDPOINT"] = hub.url.replace("//", "//me:secret@")
+        hub.status = [401]
+        told = subprocess.run(
+            [sys.executable, "-m", "rdmf_cli", "weights", "fetch", NAME],
+            capture_output=True,
+            text=True,
+            env=env,
+        )
+        assert told.returncode == 1
+        assert "refuses this file" in told.stderr
+        assert ("Traceback" in told.stderr) == (debug == "1")
+        assert "secret" not in told.stdout + told.stderr
 
     def test_list_shows_what_is_here(self, hub: Hub) -> None:
         hub.add(REPOSITORY, SAFE, CONTENT)
