@@ -5,47 +5,18 @@ from __future__ import annotations
 import errno
 import json
 import shutil
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import av
 import pytest
 
-from rdmf_cli.cli.app import app
 from rdmf_cli.video.decoders import pyav
 
 QUERY = ("-q", "a red square")
 
 
-class Ended(NamedTuple):
-    code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def rows(self) -> list[dict]:
-        return [json.loads(line) for line in self.stdout.splitlines()]
-
-
-Rdmf = Callable[..., Ended]
-
-
-@pytest.fixture
-def rdmf(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Rdmf:
-    """The command line in this process."""
-
-    def rdmf(*args: object) -> Ended:
-        words = [str(arg) for arg in args]
-        monkeypatch.setattr(sys, "argv", ["rdmf", *words])
-        with pytest.raises(SystemExit) as ended:
-            app(words, prog_name="rdmf")
-        said = capsys.readouterr()
-        assert "Traceback" not in said.out + said.err
-        return Ended(int(ended.value.code or 0), said.out, said.err)
-
-    return rdmf
+def rows(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.splitlines()]
 
 
 def ffmpeg_error() -> Exception:
@@ -84,11 +55,11 @@ def odd_videos(video: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 
 @pytest.mark.parametrize("command", [("query", *QUERY), ("extract",)], ids=["query", "extract"])
-def test_an_exception_of_one_video_leaves_the_others(rdmf, video, odd_videos, command):
+def test_an_exception_of_one_video_leaves_the_others(run, video, odd_videos, command):
     shutil.copy(video, video.parent / "a_first.mp4")
-    ended = rdmf(command[0], video.parent, *command[1:], "--json")
-    assert ended.code == 3
-    first, *failed, last = ended.rows  # by name: a_first, b to g, square
+    ended = run(command[0], video.parent, *command[1:], "--json")
+    assert ended.returncode == 3
+    first, *failed, last = rows(ended.stdout)  # by name: a_first, b to g, square
     answered = {"query": "rdmf.answer/1", "extract": "rdmf.extract/1"}[command[0]]
     assert (first["schema"], last["schema"]) == (answered, answered)
     lines = [line for line in ended.stderr.splitlines() if line.startswith("error:")]
@@ -102,12 +73,12 @@ def test_an_exception_of_one_video_leaves_the_others(rdmf, video, odd_videos, co
 
 
 @pytest.mark.parametrize("name", ["b_index", "g_ffmpeg"])
-def test_the_only_video_fails(rdmf, odd_videos, name):
+def test_the_only_video_fails(run, odd_videos, name):
     _, said, ours = FAILURES[name]
     odd = next(path for path in odd_videos if path.stem == name)
     for command in (("query", odd, *QUERY), ("extract", odd), ("fuse", odd, "a red square")):
-        ended = rdmf(*command)
-        assert ended.code == 1
+        ended = run(*command)
+        assert ended.returncode == 1
         assert ended.stdout == ""
         line = ended.stderr.strip().splitlines()[-1]
         assert line.startswith(f"error: {odd}: ")
@@ -115,13 +86,13 @@ def test_the_only_video_fails(rdmf, odd_videos, name):
         assert ("defect of rdmf" in line) == ours
 
 
-def test_folders_inside_a_folder(rdmf, video):
+def test_folders_inside_a_folder(run, video):
     (video.parent / "inside").mkdir()
     inner = Path(shutil.copy(video, video.parent / "inside"))
-    above = rdmf("extract", video.parent, "--json")
-    assert [row["video"] for row in above.rows] == [str(video)]
+    above = run("extract", video.parent, "--json")
+    assert [row["video"] for row in rows(above.stdout)] == [str(video)]
     assert "1 folder inside (--recursive looks there)" in above.stderr
     for flag in ("-r", "--recursive"):
-        both = rdmf("query", video.parent, *QUERY, "--json", flag)
-        assert [row["video"] for row in both.rows] == [str(inner), str(video)]
+        both = run("query", video.parent, *QUERY, "--json", flag)
+        assert [row["video"] for row in rows(both.stdout)] == [str(inner), str(video)]
         assert both.stderr.count("note:") == (1 if "encoder" in both.stderr else 0)
