@@ -26,6 +26,7 @@ class Blueprint:
     preprocessing: open_clip's `preprocess_cfg`
     weights:       the checkpoint
     folder:        where the tokenizer's own files lie, for models that bring one
+    published:     the sha256 of files that open_clip itself publishes: those may hold code
     """
 
     name: str
@@ -34,6 +35,7 @@ class Blueprint:
     preprocessing: dict[str, Any]
     weights: Path
     folder: Path | None = None
+    published: frozenset[str] = frozenset()
 
     @property
     def size(self) -> int:

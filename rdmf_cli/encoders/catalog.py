@@ -49,8 +49,11 @@ class Pretrained:
         return next((text for text in candidates if _is_hash(text)), "")
 
 
+SHA256_DIGITS = 64
+
+
 def _is_hash(text: str) -> bool:
-    return len(text) in (8, 64) and all(digit in "0123456789abcdef" for digit in text)
+    return len(text) in (8, SHA256_DIGITS) and all(digit in "0123456789abcdef" for digit in text)
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,10 @@ class Catalog:
     def with_hash(self, sha256: str) -> list[Pretrained]:
         """Every name for a file of these bytes; one file may serve several architectures."""
         return [known for known in self if known.url_hash and sha256.startswith(known.url_hash)]
+
+    def whole_hashes(self) -> frozenset[str]:
+        """The sha256 of every file whose address carries all of it: nobody can make another."""
+        return frozenset(known.url_hash for known in self if len(known.url_hash) == SHA256_DIGITS)
 
     def unknown(self, name: str) -> UsageError:
         """The error for a name that is none of ours, with the nearest that are."""

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import json
 import logging
+import mmap
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import TYPE_CHECKING, Any
-from zipfile import ZipFile, is_zipfile
 
 import numpy as np
 
+from rdmf_cli.children import scratch_folder
 from rdmf_cli.encoders.base import TextFeatures
 from rdmf_cli.encoders.blueprint import Blueprint
 from rdmf_cli.encoders.catalog import is_installed
-from rdmf_cli.encoders.shelf import HUB_CONFIG
+from rdmf_cli.encoders.foreign_code import check_runs_no_code
+from rdmf_cli.encoders.shelf import HUB_CONFIG, hash_stream
 from rdmf_cli.errors import MissingExtra, RdmfError, UsageError
 
 if TYPE_CHECKING:
@@ -234,8 +235,9 @@ def _build(blueprint: Blueprint, precision: str) -> tuple[Any, Callable[[Any], A
     """
     import open_clip
 
+    check_runs_no_code(blueprint)
     try:
-        with TemporaryDirectory(prefix="rdmf-") as folder:
+        with scratch_folder() as folder:
             content = {
                 "model_cfg": _with_local_text_tower(blueprint),
                 "preprocess_cfg": blueprint.preprocessing,
@@ -247,7 +249,7 @@ def _build(blueprint: Blueprint, precision: str) -> tuple[Any, Callable[[Any], A
                 pretrained_text=False,
                 precision=PRECISIONS[precision],
             )
-            tokenizer = open_clip.get_tokenizer(_tokenizer_source(blueprint, folder))
+            tokenizer = open_clip.get_tokenizer(_tokenizer_source(blueprint, str(folder)))
     except ImportError as error:
         package = error.name or "transformers"
         raise RdmfError(
@@ -288,9 +290,12 @@ def _fill(net: Any, blueprint: Blueprint) -> None:
     path = blueprint.weights
     try:
         if _is_torchscript(path):
+            _require_published(blueprint)
             net.load_state_dict(_torchscript_state(path, net), strict=True)
         else:
             open_clip.load_checkpoint(net, str(path), strict=True)
+    except RdmfError:
+        raise
     except Exception as error:
         if "state_dict for" in str(error) or "size mismatch" in str(error):
             what = f"these weights do not fit the architecture {blueprint.architecture}"
@@ -301,12 +306,30 @@ def _fill(net: Any, blueprint: Blueprint) -> None:
         raise RdmfError(what, path, todo) from error
 
 
+TORCHSCRIPT_MEMBER = b"constants.pkl"
+
+
 def _is_torchscript(path: Path) -> bool:
-    """OpenAI's own files are TorchScript archives, which hold code beside the weights."""
-    if not is_zipfile(path):
-        return False
-    with ZipFile(path) as archive:
-        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+    """OpenAI's own files are TorchScript archives, which hold code beside the weights.
+
+    torch knows them by a member's name, which is looked for in the bytes: what two readers of
+    archives find in the same file may differ.
+    """
+    with path.open("rb") as file:
+        if file.read(2) != b"PK":
+            return False
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return content.find(TORCHSCRIPT_MEMBER) >= 0
+
+
+def _require_published(blueprint: Blueprint) -> None:
+    """RdmfError for an archive with code that is none of those that open_clip publishes."""
+    if hash_stream(blueprint.weights).hexdigest() not in blueprint.published:
+        raise RdmfError(
+            "is a TorchScript archive, which holds code, and none that open_clip publishes",
+            blueprint.weights,
+            "ask for its weights alone, as safetensors",
+        )
 
 
 def _torchscript_state(path: Path, net: Any) -> dict[str, Any]:

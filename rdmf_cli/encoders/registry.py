@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rdmf_cli.encoders import blueprint, shelf
@@ -100,7 +100,7 @@ def find_blueprint(name: str, catalog: Catalog | None = None) -> Blueprint:
     found = (find(name, catalog) for find in (_on_hub, _named, _local, _local_of_architecture))
     for plan in found:
         if plan is not None:
-            return plan
+            return replace(plan, published=catalog.whole_hashes())
     raise _not_found(name, catalog)
 
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from tiny_clip import CONFIGS, TinyClip, frames
 
 from rdmf_cli.encoders import Encoder, load_encoder, shelf
-from rdmf_cli.encoders.blueprint import described
+from rdmf_cli.encoders.blueprint import Blueprint, described
 from rdmf_cli.encoders.catalog import Catalog, load_catalog
 from rdmf_cli.encoders.open_clip import OpenClipEncoder
 from rdmf_cli.encoders.registry import find_blueprint
@@ -262,7 +262,12 @@ class TestLocalFiles:
             warnings.simplefilter("ignore")
             torch.jit.save(torch.jit.script(plain.net), str(file))
         bare = shutil.copy(plain.weights, tmp_path / "random.safetensors")
-        np.testing.assert_array_equal(run(f"tiny/{file}"), run(f"tiny/{bare}"))
+        sha256 = shelf.file_sha256(file)
+        found = run(f"tiny/{file}", sha256)
+        np.testing.assert_array_equal(found, run(f"tiny/{bare}", shelf.file_sha256(bare)))
+        for unknown in ("", sha256[:8]):  # not published; published, but any file may begin so
+            with pytest.raises(RdmfError, match="TorchScript archive, which holds code"):
+                run(f"tiny/{file}", unknown)
 
     def test_file_without_an_architecture(self, plain: TinyClip, tmp_path: Path) -> None:
         bare = shutil.copy(plain.weights, tmp_path)
@@ -298,6 +303,77 @@ class TestLocalFiles:
         (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
         with pytest.raises(RdmfError, match=r"transformers|cannot build this model"):
             run(str(folder))
+
+
+class TestModelFolders:
+    """A folder of unknown origin describes a model; none of its code is run."""
+
+    @pytest.fixture
+    def folder(self, plain: TinyClip, tmp_path: Path) -> Path:
+        """A model whose Python modules would leave a mark."""
+        folder = Path(shutil.copytree(plain.folder, tmp_path / "model"))
+        code = f"open({str(tmp_path / 'marker')!r}, 'w').close()"
+        for module in ("tokenizer", "modeling", "open_clip", "torch"):
+            (folder / f"{module}.py").write_text(code)
+        return folder
+
+    @pytest.mark.parametrize(
+        ("text", "vision"),
+        [
+            ({"hf_tokenizer_name": "a/b", "tokenizer_kwargs": {"trust_remote_code": True}}, {}),
+            ({"tokenizer_kwargs": {"bpe_path": "/etc/hostname"}}, {}),
+            ({"tokenizer_kwargs": ["clean"]}, {}),
+            ({"hf_model_name": "../model"}, {}),
+            ({"hf_tokenizer_name": "/model"}, {}),
+            ({"hf_model_name": "here/model"}, {}),
+            ({}, {"timm_model_name": "local-dir:model"}),
+            ({}, {"timm_model_name": "hf-hub:org/name"}),
+        ],
+    )
+    def test_settings_that_reach_beyond_the_model(
+        self,
+        folder: Path,
+        text: dict,
+        vision: dict,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        (tmp_path / "here/model").mkdir(parents=True)
+        monkeypatch.chdir(tmp_path)
+        config = {
+            **CONFIGS["plain"],
+            "text_cfg": {**CONFIGS["plain"]["text_cfg"], **text},
+            "vision_cfg": {**CONFIGS["plain"]["vision_cfg"], **vision},
+        }
+        (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
+        with pytest.raises(RdmfError, match=r"not allowed|not a network|not the name|would be read"):
+            run(str(folder))
+        assert not (tmp_path / "marker").exists()
+
+    @pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+    @pytest.mark.parametrize(
+        "content", ['{"auto_map": {"AutoTokenizer": ["tokenizer.T", null]}}', "{", "[" * 100_000]
+    )
+    def test_descriptions_that_ask_for_code(
+        self, folder: Path, tmp_path: Path, name: str, content: str
+    ) -> None:
+        (folder / name).write_text(content)
+        with pytest.raises(RdmfError, match=f"its {name} (asks for Python code|is not JSON)"):
+            run(str(folder))
+        assert not (tmp_path / "marker").exists()
+
+    def test_modules_in_the_folder_are_not_imported(
+        self, folder: Path, plain: TinyClip, tmp_path: Path
+    ) -> None:
+        np.testing.assert_array_equal(run(str(folder)), run(str(plain.folder)))
+        assert not (tmp_path / "marker").exists()
+
+    def test_every_model_that_open_clip_names_is_allowed(self) -> None:
+        from rdmf_cli.encoders.foreign_code import check_runs_no_code
+
+        catalog = load_catalog()
+        for name in catalog.architectures:
+            check_runs_no_code(Blueprint(name, name, catalog.config(name), {}, Path("x.pt")))
 
 
 class TestQuickGelu:
