@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Optional
 
 import typer
 
@@ -91,6 +91,7 @@ def eval_(
         Outside, typer.Option("--outside", help="Windows that reach outside their video.")
     ] = Outside.refuse,
     skip_bad: options.SkipBad = False,
+    force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
     """Score predictions by the benchmark's own protocol.
@@ -129,8 +130,10 @@ def eval_(
             clip_length=clip_length,
             skip_bad=skip_bad,
         )
+        wanted = _Submission(submission, [opened[1].path, *filter(None, [checkpoint])], force)
+        wanted.check()  # before the long work
         samples = _samples(opened, features, videos, encoder, device)
-        result = _predicted(samples, head.value, checkpoint, submission, choices)
+        result = _predicted(samples, head.value, checkpoint, wanted, choices)
     else:
         assert predictions
         if submission is not None:
@@ -151,6 +154,21 @@ def eval_(
 
 
 USAGE = "rdmf eval --predictions P.jsonl --ground-truth G.jsonl [--dataset NAME]"
+
+
+class _Submission(NamedTuple):
+    """Where predictions are written, if anywhere, and the files that this must not replace."""
+
+    path: Path | None
+    inputs: list[Path]
+    force: bool
+
+    def check(self) -> None:
+        from rdmf_cli.evaluation.predictions import SUBMISSION
+        from rdmf_cli.files import check_target
+
+        if self.path is not None:
+            check_target(self.path, inputs=self.inputs, force=self.force, what=SUBMISSION)
 
 
 def _check_sources(sources: Mapping[str, object]) -> None:
@@ -183,7 +201,7 @@ def _predicted(
     samples: Samples,
     name: str,
     checkpoint: Path | None,
-    submission: Path | None,
+    submission: _Submission,
     choices: Options,
 ) -> dict[str, Any]:
     """Predict every query of the annotations, write the submission if wanted, and score.
@@ -196,7 +214,7 @@ def _predicted(
     from rdmf_cli.model.head import LearnedHead, load_head
 
     blind = all(annotation.blind for annotation in samples.annotations)
-    if blind and submission is None:
+    if blind and submission.path is None:
         todo = "write what is predicted with --submission FILE, or give a split with ground truth"
         raise UsageError("holds no ground truth to score", samples.annotations.path, todo)
     head = load_head(name, checkpoint)
@@ -206,10 +224,11 @@ def _predicted(
     made = predict(samples, samples.dataset, answering)
     notes = list(samples.notes)
     about = {"head": head.name}
-    if submission is not None:
-        write_submission(submission, zip(samples.annotations, made.entries, strict=True))
-        about["submission"] = str(submission)
-        notes.append(f"{len(made.entries)} predictions written to {submission}")
+    if submission.path is not None:
+        pairs = zip(samples.annotations, made.entries, strict=True)
+        write_submission(submission.path, pairs, inputs=submission.inputs, force=submission.force)
+        about["submission"] = str(submission.path)
+        notes.append(f"{len(made.entries)} predictions written to {submission.path}")
     if blind:
         notes.append(f"{samples.annotations.path.name} holds no ground truth: nothing is scored")
         result = nothing_scored(samples.annotations, samples.dataset)

@@ -119,7 +119,11 @@ def train(
         typer.Option("--patience", min=0, help="Stop after so many epochs without gain; 0: never."),
     ] = TrainingOptions.patience,
     restart: Annotated[
-        bool, typer.Option("--restart", help="Remove what was trained in --out, and begin anew.")
+        bool,
+        typer.Option(
+            "--restart",
+            help="Begin anew in --out; what was trained there is kept until the new one has ended.",
+        ),
     ] = False,
     skip_bad: options.SkipBad = False,
     as_json: options.Json = False,
@@ -137,6 +141,7 @@ def train(
     from rdmf_cli.training.live import view_on
     from rdmf_cli.training.loop import train as run
     from rdmf_cli.training.parallel import started
+    from rdmf_cli.training.state import check_own
 
     how = TrainingOptions(
         epochs=epochs,
@@ -163,6 +168,7 @@ def train(
     if skip_bad:  # absent where it is off, as in trainings from before there was the option
         about["skip_bad"] = True
     folder = out or _usual_folder(about, how)
+    check_own(folder)  # before the long work
     task = _task(about, how)
     result = run(task, how, folder, watcher=view_on(stderr_console()), about=about, restart=restart)
     if _answers():

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from rdmf_cli.datasets.annotations import Annotation, Annotations
 from rdmf_cli.datasets.lines import LineError, identifier, numbers, records, windows
 from rdmf_cli.errors import RdmfError
+from rdmf_cli.files import write_whole
 
 Array = npt.NDArray[np.float64]
 
@@ -122,11 +123,31 @@ def _saliency(value: object, path: Path, line: int) -> Array:
     return scores
 
 
-def write_submission(path: Path | str, pairs: Iterable[tuple[Annotation, Prediction]]) -> None:
-    """Write predictions in the field's submission format, windows to four decimals as it does."""
-    with Path(path).open("w", encoding="utf-8") as out:
+SUBMISSION = "the submission"
+
+
+def write_submission(
+    path: Path | str,
+    pairs: Iterable[tuple[Annotation, Prediction]],
+    *,
+    inputs: Iterable[Path | str] = (),
+    force: bool = False,
+) -> None:
+    """Write predictions in the field's submission format, windows to four decimals as it does.
+
+    Args:
+        inputs: Files that are never replaced, such as the annotations.
+        force: Replace a file that rdmf did not write.
+
+    Raises:
+        RdmfError: As `files.write_whole`; what was there stays.
+    """
+
+    def write(file: BinaryIO) -> None:
         for annotation, prediction in pairs:
-            print(json.dumps(_submitted(annotation, prediction)), file=out)
+            file.write(f"{json.dumps(_submitted(annotation, prediction))}\n".encode())
+
+    write_whole(path, write, inputs=inputs, force=force, what=SUBMISSION)
 
 
 def _submitted(annotation: Annotation, prediction: Prediction) -> dict[str, object]:

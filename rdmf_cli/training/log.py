@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rdmf_cli.files import write_whole
 from rdmf_cli.training.events import Epoch, Plan, Step, Watcher
 
 
@@ -47,9 +47,7 @@ def _keep_epochs(path: Path, last: int) -> None:
         return
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
     kept = [line for line in lines if _epoch_of(line) <= last] if last else []
-    part = path.with_name(f"{path.name}.part")
-    part.write_text("".join(kept), encoding="utf-8")
-    os.replace(part, path)
+    write_whole(path, "".join(kept).encode(), own=True, what="the log")
 
 
 def _epoch_of(line: str) -> float:

@@ -60,12 +60,14 @@ def train(
 
     After every epoch the folder `out` holds a state; called again with it, the training goes on
     from there and ends in the same result as if it had never ended (on one thread of a CPU bit for
-    bit). With `restart` what is there is removed first. Under torchrun the processes train as one.
-    The generators of python, numpy and torch are seeded anew.
+    bit). With `restart` it begins anew, and what is there is kept in `out`/before-restart until the
+    new training has ended. Under torchrun the processes train as one. The generators of python,
+    numpy and torch are seeded anew.
 
     about: plain values beside the options that must stay the same (the data, the model's form)
-    Raises UsageError where `out` was begun with others, RdmfError for a state that is damaged or
-    of another model and for a loss that is not finite; KeyboardInterrupt passes, after a note.
+    Raises UsageError where `out` was begun with others or holds a user's files, RdmfError for a
+    state that is damaged or of another model and for a loss that is not finite; KeyboardInterrupt
+    passes, after a note.
     """
     if not len(task):
         raise UsageError("there are no samples to learn from", todo="check the annotations")
@@ -75,14 +77,17 @@ def train(
         processes.check_shares(min(options.batch_size, len(task)))
         with states.own_folder(out) if processes.first else nullcontext():
             if restart and processes.first:
-                states.discard(out)
+                states.set_aside(out)
             training = _Training(task, options, processes)
             training.begin(out, settings)
             told = Watcher()
             if processes.first:
                 told = _watchers(out, training.state, options.log_interval, watcher)
             try:
-                return training.run(out, told)
+                result = training.run(out, told)
+                if processes.first:
+                    states.forget(out)
+                return result
             except KeyboardInterrupt:
                 told.note(_how_to_go_on(training.state, out))
                 raise

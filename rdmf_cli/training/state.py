@@ -16,13 +16,17 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from rdmf_cli.errors import RdmfError, UsageError
-from rdmf_cli.files import content_of
+from rdmf_cli.files import content_of, is_part, write_whole
 from rdmf_cli.training.events import Best, Numbers
 
 STATE: Final = "last.pt"
 BEST: Final = "best.pt"
 LOG: Final = "log.jsonl"
 TENSORBOARD: Final = "tensorboard"
+LOCK: Final = ".lock"
+MARK: Final = ".rdmf-training"  # tells a folder of rdmf's from one of a user's
+ASIDE: Final = "before-restart"  # where --restart keeps what was there until the new one is whole
+NAMED = 3  # files of a foreign folder that an error names
 
 STATE_SCHEMA: Final = "rdmf.training/1"
 BEST_SCHEMA: Final = "rdmf.trained/1"
@@ -91,44 +95,102 @@ def load_state(folder: Path, settings: Mapping[str, Any]) -> State | None:
 
 def discard(folder: Path) -> None:
     """Remove what an earlier training wrote there, and nothing else."""
-    for name in (STATE, BEST, LOG):
-        (folder / name).unlink(missing_ok=True)
-    for events in (folder / TENSORBOARD).glob("events.out.tfevents.*"):
-        events.unlink()
+    for path in _written(folder):
+        path.unlink(missing_ok=True)
+
+
+def _written(folder: Path) -> list[Path]:
+    """What a training wrote, its state last."""
+    events = (folder / TENSORBOARD).glob("events.out.tfevents.*")
+    return [folder / BEST, folder / LOG, *events, folder / STATE]
+
+
+def set_aside(folder: Path) -> None:
+    """Move what an earlier training wrote to a folder within, until `forget` removes it.
+
+    What lies there already is the last whole training: then the one that followed was restarted
+    before it ended, and is discarded. The state is moved last, so that a move which was interrupted
+    is completed by the next.
+    """
+    aside = folder / ASIDE
+    if (aside / STATE).exists() or not (folder / STATE).exists():
+        discard(folder)
+        return
+    (aside / TENSORBOARD).mkdir(parents=True, exist_ok=True)
+    for path in _written(folder):
+        if path.exists():
+            os.replace(path, aside / path.relative_to(folder))
+
+
+def forget(folder: Path) -> None:
+    """Remove the training that was set aside, as a new one is whole."""
+    aside = folder / ASIDE
+    if not aside.is_dir():
+        return
+    discard(aside)
+    for emptied in (aside / TENSORBOARD, aside):
+        with suppress(OSError):  # a user keeps something there
+            emptied.rmdir()
 
 
 @contextmanager
 def own_folder(folder: Path) -> Iterator[None]:
-    """The folder, made if need be, and held against a second training in it."""
+    """Make the folder if need be, and hold it against a second training in it.
+
+    Raises:
+        UsageError: It holds files but no training of rdmf, or cannot be written.
+        RdmfError: Another training is writing there.
+    """
+    check_own(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock", timeout=0)
+        lock = FileLock(folder / LOCK, timeout=0)
         lock.acquire()
     except Timeout:
         what = "another training is writing here"
         raise RdmfError(what, folder, "wait for it, or choose another --out") from None
     except OSError as error:
-        what = f"cannot be written ({error.strerror or error})"
-        raise UsageError(what, folder, "choose another --out") from error
+        raise _unwritable(folder, error) from error
     try:
+        if not (folder / MARK).exists():
+            write_whole(folder / MARK, f"{STATE_SCHEMA}\n".encode(), own=True)
         yield
     finally:
         lock.release()
 
 
-def _write(path: Path, content: dict[str, Any]) -> None:
-    buffer = BytesIO()
-    torch.save(content, buffer)
-    part = path.with_name(f"{path.name}.part")
+def check_own(folder: Path) -> None:
+    """Raise UsageError for a folder of a user's: what a training writes would replace theirs."""
     try:
-        with part.open("wb") as file:
-            file.write(buffer.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        with suppress(OSError):
-            part.unlink()
+        names = sorted(path.name for path in folder.iterdir() if not is_part(path))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    foreign = [name for name in names if name != LOCK]
+    if foreign and MARK not in names and not _holds_state(folder):
+        named = ", ".join(foreign[:NAMED]) + (", …" if len(foreign) > NAMED else "")
+        what = f"this folder holds other files ({named}) and no training of rdmf"
+        raise UsageError(what, folder, "choose an empty or a new folder for --out")
+
+
+def _holds_state(folder: Path) -> bool:
+    """Whether a training from before there was a mark lies there."""
+    try:
+        return _read(folder / STATE).get("schema") == STATE_SCHEMA
+    except RdmfError:
+        return False
+
+
+def _unwritable(folder: Path, error: OSError) -> UsageError:
+    what = f"cannot be written ({error.strerror or error})"
+    return UsageError(what, folder, "choose another --out")
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    buffer = BytesIO()  # a full disk is an error of torch's own where it writes to the file itself
+    torch.save(content, buffer)
+    write_whole(path, lambda file: file.write(buffer.getbuffer()), own=True, what="the checkpoint")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -253,3 +253,21 @@ def test_messages_name_the_cause(features: Path, tmp_path: Path):
     done = rdmf("--features", features, *FREE)
     said = "qid2.npz: holds a sentence (pooler_output) but no word states (last_hidden_state); add"
     assert said in done.stderr
+
+
+def test_a_submission_replaces_no_input_and_no_file_of_a_users(features: Path, tmp_path: Path):
+    asked = ("--features", features, *FREE)
+    truth, mine = features / "val.jsonl", tmp_path / "mine.jsonl"
+    mine.write_text("mine")
+    content = truth.read_bytes()
+    for force in ((), ("--force",)):
+        done = rdmf(*asked, "--dataset", truth, "--submission", truth, *force)
+        assert done.returncode == 2
+        assert f"the submission would replace {truth}, which this command reads" in done.stderr
+        assert truth.read_bytes() == content
+    done = rdmf(*asked, "--submission", mine)
+    assert done.returncode == 2
+    assert "or give --force" in done.stderr
+    assert mine.read_text() == "mine"
+    assert rdmf(*asked, "--submission", mine, "--force").returncode == 0
+    assert len(mine.read_text().splitlines()) == 3

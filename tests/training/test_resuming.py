@@ -72,9 +72,9 @@ def _wait_for(folder: Path, words: str) -> None:
 @pytest.mark.parametrize("batch", range(1, 13, 2))
 def test_wherever_it_ends_it_goes_on_to_the_same(tmp_path, whole, batch):
     with pytest.raises(Ended):
-        train(ToyTask(dropout=0.2, on_batch=ends_at(batch)), options(), tmp_path)
-    assert same_result(go_on(tmp_path), whole)
-    assert log_lines(tmp_path) == log_lines(tmp_path / "whole")
+        train(ToyTask(dropout=0.2, on_batch=ends_at(batch)), options(), tmp_path / "ended")
+    assert same_result(go_on(tmp_path / "ended"), whole)
+    assert log_lines(tmp_path / "ended") == log_lines(tmp_path / "whole")
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -93,17 +93,17 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path, whole, monkeypatch, write
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", ending)
         with pytest.raises(Ended):
-            train(ToyTask(dropout=0.2), options(), tmp_path)
-    assert same_result(go_on(tmp_path), whole)
-    assert log_lines(tmp_path) == log_lines(tmp_path / "whole")
-    assert not list(tmp_path.glob("*.part"))
+            train(ToyTask(dropout=0.2), options(), tmp_path / "ended")
+    assert same_result(go_on(tmp_path / "ended"), whole)
+    assert log_lines(tmp_path / "ended") == log_lines(tmp_path / "whole")
+    assert not list((tmp_path / "ended").glob(".*.part"))
 
 
 def test_ended_again_and_again(tmp_path, whole):
     for batch in (5, 2, 4, 3):
         with pytest.raises(Ended):
-            train(ToyTask(dropout=0.2, on_batch=ends_at(batch)), options(), tmp_path)
-    assert same_result(go_on(tmp_path), whole)
+            train(ToyTask(dropout=0.2, on_batch=ends_at(batch)), options(), tmp_path / "ended")
+    assert same_result(go_on(tmp_path / "ended"), whole)
 
 
 def test_a_finished_training_says_its_result_again_without_a_step(tmp_path, whole):
@@ -157,9 +157,9 @@ def test_ctrl_c_says_how_to_go_on(tmp_path, whole, batch, said):
     notes = Notes()
     task = ToyTask(dropout=0.2, on_batch=ends_at(batch, KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        train(task, options(), tmp_path, watcher=notes)
-    assert notes.said == [said.format(tmp_path), "ended"]
-    assert same_result(go_on(tmp_path), whole)
+        train(task, options(), tmp_path / "ended", watcher=notes)
+    assert notes.said == [said.format(tmp_path / "ended"), "ended"]
+    assert same_result(go_on(tmp_path / "ended"), whole)
 
 
 # ------------------------------------------------------------------- what cannot be gone on from
@@ -190,6 +190,51 @@ def test_restart_begins_anew_and_removes_nothing_else(tmp_path, whole):
     assert log_lines(folder) == log_lines(tmp_path / "fresh")
     assert len(list((folder / "tensorboard").iterdir())) == 1
     assert (folder / "notes.txt").read_text() == "mine"
+    assert not (folder / "before-restart").exists()
+
+
+class Stopped(Watcher):
+    """Ends a training after some epochs, as Ctrl-C would."""
+
+    def __init__(self, after: int):
+        self.after = after
+
+    def scored(self, epoch):
+        if epoch.epoch == self.after:
+            raise KeyboardInterrupt
+
+
+def test_what_was_trained_is_kept_until_the_restarted_training_is_whole(tmp_path, whole):
+    folder = tmp_path / "whole"
+    before = {name: (folder / name).read_bytes() for name in ("last.pt", "best.pt", "log.jsonl")}
+    for after in (1, 2):  # restarted twice: what the first restart left is not worth keeping
+        with pytest.raises(KeyboardInterrupt):
+            train(ToyTask(), options(rate=0.01), folder, watcher=Stopped(after), restart=True)
+        aside = folder / "before-restart"
+        assert {name: (aside / name).read_bytes() for name in before} == before
+    (aside / "notes.txt").write_text("mine")
+    train(ToyTask(), options(rate=0.01), folder)
+    assert [path.name for path in aside.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("name", ["best.pt", "last.pt", "log.jsonl", "model/config.json", "a.txt"])
+def test_a_folder_of_a_users_is_refused_and_stays_as_it_is(tmp_path, name, restart):
+    path = tmp_path / "mine" / name
+    path.parent.mkdir(parents=True)
+    torch.save({"weights": torch.ones(3)}, path)
+    content = path.read_bytes()
+    with pytest.raises(UsageError, match=r"mine: this folder holds other files .* for --out"):
+        train(ToyTask(), options(), tmp_path / "mine", restart=restart)
+    assert path.read_bytes() == content
+    assert [*(tmp_path / "mine").iterdir()] == [tmp_path / "mine" / Path(name).parts[0]]
+
+
+def test_an_empty_folder_and_a_state_from_before_the_mark_are_taken(tmp_path, whole):
+    (tmp_path / "empty").mkdir()
+    train(ToyTask(), options(epochs=1), tmp_path / "empty")
+    (tmp_path / "whole" / ".rdmf-training").unlink()
+    assert same_result(go_on(tmp_path / "whole"), whole)
 
 
 def test_another_model_is_an_error(tmp_path, whole):
@@ -233,12 +278,16 @@ class Loud:
 def test_a_state_runs_no_code(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save({"schema": "rdmf.training/1", "settings": Loud()}, tmp_path / "last.pt")
+    with pytest.raises(UsageError, match="holds other files"):
+        go_on(tmp_path)
+    (tmp_path / ".rdmf-training").touch()
     with pytest.raises(RdmfError, match="damaged"):
         go_on(tmp_path)
     assert not (tmp_path / "unpickled").exists()
 
 
 def test_a_file_of_another_program_is_an_error(tmp_path):
+    (tmp_path / ".rdmf-training").touch()
     torch.save({"weights": torch.ones(3)}, tmp_path / "last.pt")
     with pytest.raises(RdmfError, match="no state of a training that this version knows"):
         go_on(tmp_path)
