@@ -19,7 +19,7 @@ import numpy as np
 
 from rdmf_cli.datasets.sample import MOST_WORDS
 from rdmf_cli.encoders.background import BACKGROUND
-from rdmf_cli.errors import UsageError
+from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.features import (
     FeatureStore,
     VideoFeatures,
@@ -35,7 +35,7 @@ from rdmf_cli.outputs.text import valid_text
 
 if TYPE_CHECKING:
     from rdmf_cli.encoders.base import Encoder
-    from rdmf_cli.features.extraction import Progress
+    from rdmf_cli.features.extraction import Notify, Progress
 
 VideoPath = str | PathLike[str]
 
@@ -80,7 +80,8 @@ class Searcher:
     decoder:     "auto", "pyav", "ffmpeg", "decord"
     cache:       False: features are neither looked up nor kept
 
-    `note` says in a line which encoder "auto" took, and how to get better answers.
+    `note` says in a line which encoder "auto" took, and how to get better answers. `notify`, where
+    it is set, is called with a line when an extraction that ended early is gone on with.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class Searcher:
         self.note = choice.line() if encoder == "auto" else ""
         self.clip_length = float(clip_length)
         self.decoder = decoder
+        self.notify: Notify | None = None
         self.store = FeatureStore() if cache else None
         self.encoder: Encoder = load_encoder(choice.name, device)
         self._checkpoint = None if checkpoint is None else Path(checkpoint)
@@ -137,6 +139,7 @@ class Searcher:
             end=end,
             store=self.store,
             progress=progress,
+            notify=self.notify,
         )
 
     def ask(
@@ -224,7 +227,7 @@ class Searcher:
         rows = self.encoder.encode_texts(BACKGROUND).rows
         if self.store:
             # A cache that cannot be written is said where the features are kept.
-            with suppress(OSError):
+            with suppress(RdmfError):
                 self.store.put(key, rows, {"video": "(background sentences)"})
         return normalise_rows(rows)
 

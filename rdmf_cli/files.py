@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator
@@ -22,7 +23,7 @@ from rdmf_cli.folders import data_folder
 
 CHECK = "check its name, and that you may read it"
 ELSEWHERE = "make room, or write elsewhere"
-PART_PATTERN = ".rdmf-*.part"  # what unfinished files are called, each with 16 random digits
+PART = re.compile(r"\.rdmf-[0-9a-f]{16}\.part")  # what unfinished files are called
 MIB = 1 << 20
 BLOCK = MIB  # bytes read at a time
 RECORD = "written.log"
@@ -160,14 +161,6 @@ def is_own(path: str | PathLike[str]) -> bool:
         return recorded is not None and recorded == _hash_of(path)
     except OSError:
         return False
-
-
-def is_part(path: Path) -> bool:
-    """Tell whether a name is that of an unfinished file of `write_whole`."""
-    name = path.name
-    digits = name.removeprefix(".rdmf-").removesuffix(".part")
-    whole = name == f".rdmf-{digits}.part" and len(digits) == 16
-    return whole and all(digit in "0123456789abcdef" for digit in digits)
 
 
 @contextmanager

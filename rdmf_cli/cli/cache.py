@@ -13,7 +13,9 @@ from rdmf_cli.cli import options
 if TYPE_CHECKING:
     from rdmf_cli.features.store import Entry
 
-app = typer.Typer(no_args_is_help=True, help="The feature cache: list, size, prune, clear, where.")
+app = typer.Typer(
+    no_args_is_help=True, help="The feature cache: list, size, prune, remove, clear, where."
+)
 
 
 @app.command("list")
@@ -65,6 +67,19 @@ def clear() -> None:
     from rdmf_cli.features import FeatureStore
 
     typer.echo(f"{FeatureStore().clear()} entries removed")
+
+
+@app.command()
+def remove(
+    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video, here or gone since.")],
+) -> None:
+    """Forget a video: remove all that was made of it, also of copies of it."""
+    from rdmf_cli.features import FeatureStore
+    from rdmf_cli.features.fingerprint import content_fingerprint
+
+    content = content_fingerprint(video) if video.is_file() else None
+    count = FeatureStore().remove_video(str(video.resolve()), content)
+    typer.echo(f"{count} entries removed")
 
 
 @app.command()

@@ -131,12 +131,12 @@ def _cache() -> tuple[str, str]:
     from rich.filesize import decimal
 
     from rdmf_cli.features import FeatureStore
+    from rdmf_cli.files import new_part
 
     store = FeatureStore()
-    store.folder.mkdir(parents=True, exist_ok=True)
-    probe = store.folder / "doctor.part"
-    probe.write_bytes(b"")
-    probe.unlink()
+    store.make_folder()
+    with new_part(store.folder):
+        pass  # it can be written
     return "ok", f"{store.folder} ({len(store.entries())} entries, {decimal(store.size())})"
 
 

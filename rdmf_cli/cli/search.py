@@ -16,6 +16,7 @@ def open_searcher(**chosen: Any) -> Searcher:
     from rdmf_cli.cli.report import say
 
     searcher = Searcher(**chosen)
+    searcher.notify = lambda line: say("note", line)
     if searcher.note:
         say("note", searcher.note)
     return searcher

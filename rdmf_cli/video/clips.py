@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from types import TracebackType
 
 import numpy as np
@@ -21,10 +22,16 @@ from .timeline import ClipGrid, Timestamp
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture: `image` uint8 (H, W, 3), RGB, upright; `time` since the video's first frame."""
+    """One picture: `image` uint8 (H, W, 3), RGB, upright; `time` since the video's first frame.
+
+    exact:  it is the frame that the clip wants
+    failed: no frame of the clip could be decoded; this one is from outside
+    """
 
     image: np.ndarray
     time: Timestamp
+    exact: bool = True
+    failed: bool = False
 
 
 @dataclass
@@ -83,29 +90,42 @@ class ClipReader:
     ) -> None:
         return None
 
-    def __iter__(self) -> Iterator[tuple[int, Frame]]:
+    @cached_property
+    def _wanted(self) -> np.ndarray:
         timeline = self._scan.timeline
-        wanted = wanted_frames(timeline.shown, timeline.time_base, self.grid)
+        return wanted_frames(timeline.shown, timeline.time_base, self.grid)
+
+    @property
+    def wanted(self) -> np.ndarray:
+        """When the frame of each clip is shown: int64 (L,), ticks since the first frame."""
+        return self._wanted - self._scan.timeline.start
+
+    def __iter__(self) -> Iterator[tuple[int, Frame]]:
+        return self.read_from(0)
+
+    def read_from(self, position: int) -> Generator[tuple[int, Frame], None, None]:
+        """Iterate as over the reader, but begin at the clip at `position` of the grid, from 0."""
+        wanted, clips = self._wanted[position:], self.grid.indices[position:]
         pictures = self._decode(self._scan, np.unique(wanted), self._tally)
         with closing(pictures):  # type: ignore[type-var]
             coming, shown = next(pictures, None), None
-            for clip, pts in zip(self.grid.indices, wanted.tolist(), strict=True):
+            for clip, pts in zip(clips, wanted.tolist(), strict=True):
                 while coming is not None and (shown is None or coming.wanted <= pts):
                     shown, coming = coming, next(pictures, None)
                 if shown is None:
                     raise self._nothing()
-                self._count_failure(clip, pts, shown)
-                yield clip, self._frame(shown)
+                yield clip, self._frame(clip, pts, shown)
 
-    def _frame(self, picture: Picture) -> Frame:
-        timeline = self._scan.timeline
-        return Frame(picture.image, Timestamp(picture.pts - timeline.start, timeline.time_base))
-
-    def _count_failure(self, clip: int, wanted: int, shown: Picture) -> None:
+    def _frame(self, clip: int, wanted: int, shown: Picture) -> Frame:
         """A neighbour out of the same clip is as good; any other frame is a failure."""
         timeline = self._scan.timeline
+        time = Timestamp(shown.pts - timeline.start, timeline.time_base)
+        if shown.pts == wanted:
+            return Frame(shown.image, time)
         begins = timeline.start + self.grid.start(clip) / timeline.time_base
-        self._failed += shown.pts != wanted and not begins <= shown.pts < wanted
+        failed = not begins <= shown.pts < wanted
+        self._failed += failed
+        return Frame(shown.image, time, exact=False, failed=failed)
 
     def _nothing(self) -> RdmfError:
         return RdmfError(

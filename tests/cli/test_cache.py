@@ -23,3 +23,10 @@ def test_what_is_in_it_and_how_it_goes(run, video):
     assert run("cache", "prune").stdout.startswith("0 entries removed")
     assert run("cache", "prune", "--to", "0").stdout.startswith("1 entries removed")
     assert run("cache", "list").stdout == "The cache is empty.\n"
+
+
+def test_a_video_is_forgotten_on_request(run, video):
+    run("extract", video)
+    assert run("cache", "remove", video.with_name("other.mp4")).stdout == "0 entries removed\n"
+    assert run("cache", "remove", video).stdout == "1 entries removed\n"
+    assert run("cache", "list").stdout == "The cache is empty.\n"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import stat
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -93,22 +96,83 @@ def test_the_cache_stays_within_its_limit(tmp_path: Path):
 
 def test_clear_also_removes_what_interrupted_runs_left(store: FeatureStore):
     store.put(KEY, rows(), {})
-    (store.folder / "x.safetensors.123.part").write_bytes(b"half")
+    store.keep({**KEY, "content": "other"}, 0, {"rows": rows()}, {})
+    (store.folder / ".rdmf-0123456789abcdef.part").write_bytes(b"half")
+    with store.lock(KEY):
+        pass
     assert store.clear() == 1
     assert list(store.folder.iterdir()) == []
 
 
-def test_nothing_half_written_is_left_when_the_disk_is_full(store: FeatureStore, monkeypatch):
-    def full(path: Path, blob: bytes) -> int:
-        with open(path, "wb") as file:
-            file.write(blob[: len(blob) // 2])
-        raise OSError(28, "No space left on device")
+FOREIGN = ("model.safetensors", "film.part", "mine.lock", "notes.txt", "x.safetensors.123.part")
 
-    store.folder.mkdir(parents=True)
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(OSError, match="No space left"):
+
+def test_files_of_others_in_the_folder_are_left_alone(tmp_path: Path):
+    store = FeatureStore(tmp_path, limit=1000)
+    for name in FOREIGN:
+        (tmp_path / name).write_bytes(b"mine" * 1000)
+        os.utime(tmp_path / name, (1000, 1000))
+    (tmp_path / f"{'0' * 32}.safetensors").symlink_to(tmp_path / "model.safetensors")
+    store.put(KEY, rows(), {"video": "a.mp4"})
+    assert len(store.entries()) == 1
+    assert store.size() < 2000
+    store.prune(0)
+    store.remove_video("a.mp4", None)
+    store.clear()
+    left = {path.name for path in tmp_path.iterdir() if path.is_file() and not path.is_symlink()}
+    assert left == set(FOREIGN)
+
+
+def test_a_lock_that_is_held_stays(store: FeatureStore):
+    with store.lock(KEY):
+        lock = store.path(KEY).with_suffix(".lock")
+        store.clear()
+        assert lock.exists()
+        script = (
+            "import sys; from pathlib import Path; from rdmf_cli.features import FeatureStore;"
+            "FeatureStore(Path(sys.argv[1])).clear()"
+        )
+        subprocess.run([sys.executable, "-c", script, store.folder], check=True)
+        assert lock.exists()
+    store.clear()
+    assert not lock.exists()
+
+
+def test_the_cache_is_its_owners_alone(store: FeatureStore):
+    store.folder.mkdir(mode=0o755)
+    entry = store.put(KEY, rows(), {"video": "a.mp4"})
+    with store.lock(KEY):
+        pass
+    assert stat.S_IMODE(store.folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(entry.stat().st_mode) == 0o600
+
+
+def test_links_that_lie_where_the_cache_writes_are_not_followed(store: FeatureStore, tmp_path):
+    marker = tmp_path / "marker"
+    marker.write_bytes(b"mine")
+    store.folder.mkdir()
+    store.path(KEY).symlink_to(marker)
+    store.path(KEY).with_suffix(".lock").symlink_to(marker)
+    with store.lock(KEY):
         store.put(KEY, rows(), {})
-    assert list(store.folder.iterdir()) == []
+    assert marker.read_bytes() == b"mine"
+    assert store.get(KEY) is not None
+
+
+def test_a_video_is_forgotten_by_its_path_and_by_its_content(store: FeatureStore):
+    for content, video in (("1", "/a.mp4"), ("1b", "/a.mp4"), ("2", "/b.mp4"), ("3", "/c.mp4")):
+        store.put({**KEY, "content": content}, rows(), {"video": video})
+    store.keep({**KEY, "content": "4"}, 0, {"rows": rows()}, {"video": "/a.mp4"})
+    assert store.remove_video("/a.mp4", None) == 3
+    assert store.remove_video("/moved.mp4", "2") == 1
+    assert [entry.about["video"] for entry in store.entries()] == ["/c.mp4"]
+    assert store.kept({**KEY, "content": "4"}) == []
+
+
+def test_one_row_per_distinct_frame_fills_its_clips(store: FeatureStore):
+    distinct = np.arange(8, dtype=np.float16).reshape(2, 4)
+    store.put(KEY, distinct, {}, {"frames": np.array([0, 0, 0, 1, 1])})
+    assert np.array_equal(store.get(KEY)[0], distinct[[0, 0, 0, 1, 1]])
 
 
 def test_the_cache_folder_can_be_chosen(tmp_path: Path, monkeypatch):

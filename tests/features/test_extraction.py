@@ -1,0 +1,217 @@
+"""Extraction: each distinct frame once, gone on with where it ended, known by content."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mean_colours
+import numpy as np
+import pytest
+from mean_colours import MeanColours, write_frames
+
+from rdmf_cli.features import FeatureStore, VideoFeatures, extract, extraction
+from rdmf_cli.features.fingerprint import content_fingerprint
+
+CLIPS = 61  # of a video of 122 seconds
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    seconds = np.arange(0, 2 * CLIPS, 0.5)
+    return write_frames(tmp_path_factory.mktemp("film") / "film.mp4", seconds)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FeatureStore:
+    return FeatureStore(tmp_path / "features", limit=1 << 30)
+
+
+def same(one: VideoFeatures, other: VideoFeatures) -> bool:
+    told = [(f.duration, f.offset, f.frames_failed, f.warnings) for f in (one, other)]
+    return one.rows.tobytes() == other.rows.tobytes() and told[0] == told[1]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "clips"),
+    [
+        pytest.param([*range(10), *range(86_400, 86_410)], 43_205, id="a hole of a day"),
+        pytest.param(range(0, 2400, 60), 1170, id="a frame per minute"),
+    ],
+)
+def test_each_distinct_frame_is_encoded_once(tmp_path: Path, store, seconds, clips):
+    path = write_frames(tmp_path / "sparse.mkv", seconds)
+    encoder = MeanColours()
+    found = extract(path, encoder, clip_length=2.0, store=store)
+    distinct = len(np.unique(found.rows, axis=0))
+    assert abs(len(found.rows) - clips) <= 30
+    assert encoder.encoded == distinct <= len(seconds)
+    again = extract(path, encoder, clip_length=2.0, store=store)
+    assert again.cached
+    assert again.rows.tobytes() == found.rows.tobytes()
+
+
+def test_rows_are_those_of_every_clip_encoded_by_itself(tmp_path: Path):
+    path = write_frames(tmp_path / "sparse.mkv", range(0, 60, 6))
+    encoder = MeanColours()
+    found = extract(path, encoder)
+    from rdmf_cli.video import open_clips
+
+    with open_clips(path) as clips:
+        alone = [encoder.encode_images(encoder.prepare(f.image)[None])[0] for _, f in clips]
+    assert np.array_equal(found.rows, np.asarray(alone).astype(np.float16))
+
+
+def interrupt_after(clips: int):
+    def progress(done: int, total: int) -> None:
+        if done >= clips:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def test_an_interrupted_extraction_is_gone_on_with(film: Path, store: FeatureStore):
+    whole = extract(film, MeanColours())
+    with pytest.raises(KeyboardInterrupt):
+        extract(film, MeanColours(), store=store, progress=interrupt_after(21))
+    encoder, said = MeanColours(), []
+    found = extract(film, encoder, store=store, notify=said.append)
+    assert said == [f"film.mp4: 24 of {CLIPS} clips kept"]
+    assert encoder.encoded == CLIPS - 24
+    assert not found.cached
+    assert same(found, whole)
+    assert same(extract(film, encoder, store=store), whole)
+    assert [path.suffix for path in store.folder.iterdir() if path.suffix != ".lock"] == [
+        ".safetensors"
+    ]
+
+
+def test_interrupted_twice(film: Path, store: FeatureStore):
+    for clips in (9, 30):
+        with pytest.raises(KeyboardInterrupt):
+            extract(film, MeanColours(), store=store, progress=interrupt_after(clips))
+    said = []
+    found = extract(film, MeanColours(), store=store, notify=said.append)
+    assert said == [f"film.mp4: 32 of {CLIPS} clips kept"]
+    assert same(found, extract(film, MeanColours()))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_process_leaves_what_it_had(film: Path, store: FeatureStore, number):
+    script = [sys.executable, mean_colours.__file__, str(film), str(store.folder)]
+    with subprocess.Popen(script, stderr=subprocess.DEVNULL) as child:
+        until = time.monotonic() + 120
+        while len(list(store.folder.glob("*.kept"))) < 3 and time.monotonic() < until:
+            assert child.poll() is None
+            time.sleep(0.02)
+        os.kill(child.pid, number)
+    encoder, said = MeanColours(), []
+    found = extract(film, encoder, store=store, notify=said.append)
+    assert 12 <= CLIPS - encoder.encoded < CLIPS
+    assert said == [f"film.mp4: {CLIPS - encoder.encoded} of {CLIPS} clips kept"]
+    assert same(found, extract(film, MeanColours()))
+
+
+def test_work_is_kept_every_few_seconds(film: Path, store: FeatureStore, monkeypatch):
+    assert extraction.KEEP_SECONDS <= 60
+    monkeypatch.setattr(extraction, "KEEP_SECONDS", 0.0)
+    kept = []
+
+    def progress(done: int, total: int) -> None:
+        kept.append(len(list(store.folder.glob("*.kept"))))
+
+    extract(film, MeanColours(), store=store, progress=progress)
+    assert kept[:4] == [1, 2, 3, 4]
+
+
+def test_what_decodes_otherwise_is_not_gone_on_with(film: Path, store: FeatureStore):
+    """The frame at which reading begins again is compared to the last bit."""
+    with pytest.raises(KeyboardInterrupt):
+        extract(film, MeanColours(), store=store, progress=interrupt_after(21))
+
+    class Brighter(MeanColours):
+        def prepare(self, frame):
+            return super().prepare(frame) + 1
+
+    encoder, said = Brighter(), []
+    found = extract(film, encoder, store=store, notify=said.append)
+    assert said == []
+    assert encoder.encoded == CLIPS
+    assert same(found, extract(film, Brighter()))
+
+
+def test_batches_of_another_size_are_not_gone_on_with(film: Path, store: FeatureStore):
+    with pytest.raises(KeyboardInterrupt):
+        extract(film, MeanColours(), store=store, progress=interrupt_after(21))
+    encoder = MeanColours()
+    encoder.batch = 5
+    extract(film, encoder, store=store)
+    assert encoder.encoded == CLIPS
+
+
+def test_a_damaged_part_is_not_trusted(film: Path, store: FeatureStore, monkeypatch):
+    monkeypatch.setattr(extraction, "KEEP_SECONDS", 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        extract(film, MeanColours(), store=store, progress=interrupt_after(21))
+    second = sorted(store.folder.glob("*.kept"))[1]
+    blob = bytearray(second.read_bytes())
+    blob[-40] ^= 1
+    second.write_bytes(blob)
+    encoder = MeanColours()
+    found = extract(film, encoder, store=store)
+    assert encoder.encoded == CLIPS - 4
+    assert same(found, extract(film, MeanColours()))
+
+
+@pytest.mark.parametrize("ended", ["whole", "interrupted"])
+def test_a_growing_file_is_gone_on_with(tmp_path: Path, store: FeatureStore, ended: str):
+    stream = write_frames(tmp_path / "all.ts", np.arange(0, 120, 0.5)).read_bytes()
+    growing = tmp_path / "growing.ts"
+    growing.write_bytes(stream[: 188 * (len(stream) * 2 // 3 // 188)])
+    if ended == "whole":
+        extract(growing, MeanColours(), store=store)
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            extract(growing, MeanColours(), store=store, progress=interrupt_after(30))
+    growing.write_bytes(stream)
+    encoder, said = MeanColours(), []
+    found = extract(growing, encoder, store=store, notify=said.append)
+    assert "clips kept" in said[0]
+    assert encoder.encoded <= len(found.rows) - 24
+    assert same(found, extract(growing, MeanColours()))
+    assert len(store.entries()) == 1
+    other = tmp_path / "other.ts"  # another video of the same name holds nothing of it
+    growing.replace(other)
+    write_frames(growing, np.arange(0, 150, 0.25))
+    extract(growing, encoder := MeanColours(), store=store)
+    assert encoder.encoded == 75
+
+
+def test_a_copy_and_a_touched_file_are_the_same_video(film: Path, tmp_path: Path, store):
+    first = shutil.copy(film, tmp_path / "first.mp4")
+    extract(Path(first), MeanColours(), store=store)
+    os.utime(first, (1, 1))
+    assert extract(Path(first), MeanColours(), store=store).cached
+    copy = shutil.copyfile(first, tmp_path / "copy.mkv")
+    assert extract(Path(copy), MeanColours(), store=store).cached
+
+
+def test_the_fingerprint_is_of_the_content(tmp_path: Path):
+    rng = np.random.default_rng(0)
+    blob = bytearray(rng.bytes(20 << 20))
+    path = tmp_path / "large.bin"
+    path.write_bytes(blob)
+    before = content_fingerprint(path)
+    for at in (0, 5, (1 << 20) - 1, 10 << 20, len(blob) - 1):  # the ends are hashed whole
+        changed = bytearray(blob)
+        changed[at : at + (1 << 20)] = bytes(len(changed[at : at + (1 << 20)]))
+        path.write_bytes(changed)
+        assert content_fingerprint(path) != before, at
+    path.write_bytes(blob + b"more")
+    assert content_fingerprint(path) != before
+    assert content_fingerprint(path, len(blob)) == before
