@@ -163,6 +163,11 @@ def is_own(path: str | PathLike[str]) -> bool:
         return False
 
 
+def is_part(path: Path) -> bool:
+    """Tell whether a name is that of an unfinished file of `write_whole`."""
+    return PART.fullmatch(path.name) is not None
+
+
 @contextmanager
 def new_part(folder: Path, mode: int = 0o666) -> Iterator[tuple[Path, BinaryIO]]:
     """Make a file in `folder` that nobody can have made before, and open it for writing.

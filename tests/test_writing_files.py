@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rdmf_cli.errors import RdmfError, UsageError
-from rdmf_cli.files import PART, check_target, is_own, new_part, write_whole
+from rdmf_cli.files import check_target, is_own, is_part, new_part, write_whole
 
 
 def names(folder: Path) -> list[str]:
@@ -124,7 +124,7 @@ def test_in_a_folder_of_its_own_a_link_is_replaced_and_never_followed(tmp_path: 
 def test_part_files_cannot_be_foreseen_and_follow_no_link(tmp_path: Path, monkeypatch):
     with new_part(tmp_path) as (one, _), new_part(tmp_path) as (two, _):
         assert one.name != two.name
-        assert PART.fullmatch(one.name)
+        assert is_part(one)
         assert stat.S_ISREG(one.lstat().st_mode)
     assert names(tmp_path) == []
     monkeypatch.setattr("secrets.token_hex", lambda count: "0" * 2 * count)
@@ -138,7 +138,7 @@ def test_part_files_cannot_be_foreseen_and_follow_no_link(tmp_path: Path, monkey
     "name", ["x.part", ".rdmf-.part", ".rdmf-0000.part", ".rdmf-000000000000000g.part", ".part"]
 )
 def test_other_names_are_no_parts_of_rdmfs(name: str):
-    assert not PART.fullmatch(name)
+    assert not is_part(Path(name))
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path):
