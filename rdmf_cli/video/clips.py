@@ -15,6 +15,7 @@ import numpy as np
 from rdmf_cli.errors import RdmfError
 
 from .decoders import Picture, Scan, Tally, choose, scan
+from .holes import refuse_absurd_holes
 from .info import VideoInfo, checked_file, remedy
 from .sampling import wanted_frames
 from .timeline import ClipGrid, Timestamp
@@ -158,6 +159,7 @@ def open_clips(
     """
     ClipGrid(0.0, float(clip_length))  # complains of an impossible length before anything is read
     scanned = scan(checked_file(path), decoder)
+    refuse_absurd_holes(scanned.info.path, scanned.timeline)
     grid = ClipGrid(scanned.info.duration, float(clip_length))
     if start is not None or end is not None:
         grid = grid.part(start, end, path)

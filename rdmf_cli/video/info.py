@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rdmf_cli.errors import RdmfError
 
+from .holes import hole_warnings
 from .timeline import Timestamp
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ ABSURDLY_LONGER = 3
 
 
 def header_warnings(claims: Claims, timeline: Timeline) -> tuple[str, ...]:
-    """Sentences on where the header disagrees with the packets, or the packets end early."""
+    """Sentences on where header and packets disagree, or frames or the end are lacking."""
     found, seconds = [], timeline.seconds
     if timeline.broken:
         found.append(
@@ -109,7 +110,7 @@ def header_warnings(claims: Claims, timeline: Timeline) -> tuple[str, ...]:
             f"the header says {claim:.1f} s, the packets last {seconds:.1f} s ({hint}); "
             "the packets are believed"
         )
-    return tuple(found[:2])
+    return (*found[:2], *hole_warnings(timeline))
 
 
 def _odd_claims(claims: Claims, timeline: Timeline) -> Iterator[float]:

@@ -6,6 +6,7 @@ import json
 import shutil
 
 import numpy as np
+import pytest
 
 
 def test_extract_fills_the_cache_that_query_reads(run, video):
@@ -49,3 +50,31 @@ def test_a_folder_that_cannot_be_written(run, video):
     result = run("extract", video, "--out", "/dev/null/features")
     assert result.returncode == 1
     assert "cannot be written" in result.stderr
+
+
+def test_an_interrupted_extraction_is_gone_on_with(run, video):
+    from rdmf_cli import Searcher
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Searcher(encoder="embedded", clip_length=0.25).extract(video, progress=interrupt)
+    result = run("extract", video, "--clip-length", "0.25", "--json")
+    assert "note: square.mp4: 16 of 24 clips kept" in result.stderr
+    told = json.loads(result.stdout)
+    assert (told["clips"], told["cached"]) == (24, False)
+
+
+def test_a_users_file_is_replaced_by_force_only(run, video, tmp_path):
+    out = tmp_path / "features"
+    out.mkdir()
+    (out / "square.npz").write_bytes(b"mine")
+    result = run("extract", video, "--out", out)
+    assert result.returncode == 2
+    assert "did not write" in result.stderr
+    assert (out / "square.npz").read_bytes() == b"mine"
+    for force in (["--force"], []):  # then it is rdmf's own
+        assert run("extract", video, "--out", out, *force).returncode == 0
+    with np.load(out / "square.npz") as file:
+        assert file.files == ["features"]

@@ -59,3 +59,12 @@ def test_a_learned_head_has_no_such_fusion_to_show(run, video, learned):
     result = run("fuse", video, "a red square", "--checkpoint", learned)
     assert result.returncode == 2
     assert "head.rdmf: this is a learned-universal head; fuse shows the training" in result.stderr
+
+
+def test_the_video_itself_is_never_replaced_by_the_figure(run, video):
+    before = video.read_bytes()
+    figure = video.rename(video.with_suffix(".png"))
+    result = run("fuse", figure, "a red square", "--plot", figure, "--force")
+    assert result.returncode == 2
+    assert "which this command reads" in result.stderr
+    assert figure.read_bytes() == before

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from mean_colours import MeanColours, write_frames
 
+from rdmf_cli.errors import RdmfError
 from rdmf_cli.features import FeatureStore, VideoFeatures, extract, extraction
 from rdmf_cli.features.fingerprint import content_fingerprint
 
@@ -54,6 +55,29 @@ def test_each_distinct_frame_is_encoded_once(tmp_path: Path, store, seconds, cli
     again = extract(path, encoder, clip_length=2.0, store=store)
     assert again.cached
     assert again.rows.tobytes() == found.rows.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        pytest.param([0, 1, 61, 62], None, id="a minute"),
+        pytest.param([0, 1, 91, 92], "no frame for 90 seconds from 1.0 s on", id="more"),
+        pytest.param([0, 90, 180, 90_000], "in 3 stretches, the longest 24.9 hours", id="several"),
+    ],
+)
+def test_holes_of_more_than_a_minute_are_said_and_kept_as_time(tmp_path, seconds, said):
+    path = write_frames(tmp_path / "holes.mkv", seconds)
+    found = extract(path, MeanColours())
+    assert found.duration == pytest.approx(seconds[-1], abs=100)
+    assert len(found.rows) == round(found.duration / 2)
+    assert [w for w in found.warnings if "no frame" in w] == [w for w in found.warnings if said]
+    assert said is None or said in found.warnings[-1]
+
+
+def test_a_hole_of_more_than_thirty_days_is_refused(tmp_path):
+    path = write_frames(tmp_path / "leap.mkv", [0, 1, 2, 31 * 86_400, 31 * 86_400 + 1])
+    with pytest.raises(RdmfError, match=r"leap 31 days ahead after 2.0 s.*time stamps are wrong"):
+        extract(path, MeanColours())
 
 
 def test_rows_are_those_of_every_clip_encoded_by_itself(tmp_path: Path):

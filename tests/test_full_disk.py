@@ -1,0 +1,66 @@
+"""On a full disk every writer of rdmf says so, and leaves the file that was there."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import rdmf_cli
+
+if sys.platform == "win32":
+    pytest.skip("files have no limit there", allow_module_level=True)
+
+import writers
+
+
+@pytest.fixture(scope="module")
+def happened(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
+    folder = tmp_path_factory.mktemp("full")
+    script = [sys.executable, "-W", "ignore", writers.__file__, str(folder)]
+    return json.loads(subprocess.run(script, capture_output=True, check=True).stdout)
+
+
+@pytest.mark.parametrize("name", writers.WRITERS)
+def test_the_old_file_stays_and_nothing_lies_beside_it(happened, name: str):
+    found = happened[name]
+    assert found["before"]
+    assert found["after"] == found["before"]
+    assert found["said"].startswith("RdmfError: ")
+    assert "cannot be written (File too large)" in found["said"]
+
+
+WRITES = re.compile(
+    r"\.write_text\(|\.write_bytes\(|savefig\(|savez\w*\(|np\.save\(|torch\.save\(|os\.replace\("
+    r"|\.replace\(\w*(target|file|path)\b|open\([^)]*[\"'][wax]b?\+?[\"']"
+)
+WITH_A_REASON = {
+    "files.py": "the one function that writes",
+    "download.py": "goes on with a part that an earlier run left, and checks it when it is whole",
+    "open_clip.py": "a temporary folder of its own",
+    "ffmpeg.py": "a temporary folder of its own",
+    "decord_child.py": "answers on a pipe",
+}
+LINES_WITH_A_REASON = {
+    "np.savez(file": "writes to what write_whole opened",
+    "figure.savefig(file": "writes to what write_whole opened",
+    "torch.save(content, buffer)": "writes to memory",
+    'self._file = path.open("a"': "appends to the log of its own training",
+    "os.replace(path, aside": "moves a training of its own aside",
+}
+
+
+def test_no_other_code_writes_files():
+    """Who adds a writer uses write_whole, and adds it to `writers.WRITERS`."""
+    found = []
+    for path in Path(rdmf_cli.__file__).parent.rglob("*.py"):
+        if path.name in WITH_A_REASON:
+            continue
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if WRITES.search(line) and not any(text in line for text in LINES_WITH_A_REASON):
+                found.append(f"{path.name}:{number}: {line.strip()}")
+    assert found == []
