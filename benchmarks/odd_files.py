@@ -490,11 +490,13 @@ def query(paths: list[Path]) -> list[str]:
 DECODE = """
 import json, sys
 from rdmf_cli.errors import RdmfError, errors_of
-from rdmf_cli.video import open_clips
+from rdmf_cli.video import open_clips, probe
 
 for path in sys.argv[1:]:
     try:
-        with errors_of(path), open_clips(path, decoder="pyav") as reader:
+        with errors_of(path):
+            eighth = max(0.1, probe(path).duration / 8)
+        with errors_of(path), open_clips(path, eighth, decoder="pyav") as reader:
             clips = sum(1 for clip in reader)
             features = {"clips": clips, "frames_decoded": reader.frames_decoded,
                         "frames_failed": reader.failures.count}
@@ -627,7 +629,7 @@ class Claim(NamedTuple):
 
 
 def claim_of(path: Path) -> Claim:
-    entries = "format=duration:stream=avg_frame_rate"
+    entries = "format=duration:stream=avg_frame_rate,r_frame_rate"
     command = ["ffprobe", "-v", "error", "-select_streams", "V", "-of", "json"]
     command += ["-show_entries", entries, f"file:{path}"]
     try:
@@ -636,14 +638,16 @@ def claim_of(path: Path) -> Claim:
     except (subprocess.TimeoutExpired, ValueError):
         return Claim(None, 0.0)
     duration = said.get("format", {}).get("duration")
-    rates = [Fraction(s["avg_frame_rate"]) for s in said.get("streams", ()) if _is_rate(s)]
-    frame = max((1 / float(rate) for rate in rates), default=0.04)
-    return Claim(None if duration is None else float(duration), frame)
+    frames = [frame for stream in said.get("streams", ()) for frame in _frame_seconds(stream)]
+    return Claim(None if duration is None else float(duration), max(frames, default=0.04))
 
 
-def _is_rate(stream: dict[str, str]) -> bool:
-    above, _, below = stream.get("avg_frame_rate", "0/0").partition("/")
-    return above != "0" and below != "0"
+def _frame_seconds(stream: dict[str, str]) -> Iterator[float]:
+    """How long a frame is shown: on average, and by the codec's own rate."""
+    for name in ("avg_frame_rate", "r_frame_rate"):
+        above, _, below = stream.get(name, "0/0").partition("/")
+        if int(above) and int(below):
+            yield int(below) / int(above)
 
 
 MILLISECONDS = 0.002  # both are rounded
