@@ -239,3 +239,30 @@ def test_the_fingerprint_is_of_the_content(tmp_path: Path):
     path.write_bytes(blob + b"more")
     assert content_fingerprint(path) != before
     assert content_fingerprint(path, len(blob)) == before
+
+
+@pytest.mark.parametrize("decoder", ["pyav", "ffmpeg", "decord"])
+def test_every_decoder_goes_on_to_the_same_rows(tour: Path, store: FeatureStore, decoder: str):
+    """The tour has B-frames and long groups of pictures."""
+    chosen = {"clip_length": 1.0, "decoder": decoder}
+    with pytest.raises(KeyboardInterrupt):
+        extract(tour, MeanColours(), store=store, progress=interrupt_after(33), **chosen)
+    encoder = MeanColours()
+    found = extract(tour, encoder, store=store, **chosen)
+    assert encoder.encoded <= len(found.rows) - 32
+    assert same(found, extract(tour, MeanColours(), **chosen))
+
+
+@pytest.mark.parametrize("clips", [5, 25, 33, 50])
+def test_a_damaged_file_is_gone_on_with_to_the_same_answer(film: Path, tmp_path, store, clips):
+    blob = bytearray(film.read_bytes())
+    for share in (0.2, 0.45, 0.5, 0.7):  # of the file; its index lies at the end
+        at = int(share * len(blob))
+        blob[at : at + 3000] = bytes(3000)
+    damaged = tmp_path / "damaged.mp4"
+    damaged.write_bytes(blob)
+    whole = extract(damaged, MeanColours())
+    assert whole.frames_failed > 0
+    with pytest.raises(KeyboardInterrupt):
+        extract(damaged, MeanColours(), store=store, progress=interrupt_after(clips))
+    assert same(extract(damaged, MeanColours(), store=store), whole)

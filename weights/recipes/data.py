@@ -13,7 +13,6 @@ import gzip
 import io
 import json
 import logging
-import os
 import random
 import zipfile
 from collections.abc import Iterator
@@ -21,9 +20,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
+
+from rdmf_cli.files import write_whole
 
 log = logging.getLogger("recipes")
 HELD_OUT_SEED = 10
@@ -177,8 +179,10 @@ def decode(data: Path, work: Path) -> Photos:
     archives = {file.stem: zipfile.ZipFile(file) for file in files}
     metas = {source: _meta(archive) for source, archive in archives.items()}
     unseen = {s: held_out_classes([r["label"] for r in metas[s]], s) for s in HELD_OUT_SETS}
-    rows, offset = [], 0
-    with open(work / "photos.u8.part", "wb") as out:
+    rows: list[dict[str, object]] = []
+
+    def write(out: BinaryIO) -> None:
+        offset = 0
         for source, archive in archives.items():
             paths = {Path(name).name: name for name in archive.namelist()}
             kind = KINDS.get(source, "thing")
@@ -194,15 +198,14 @@ def decode(data: Path, work: Path) -> Photos:
                 out.write(pixels.tobytes())
                 offset += pixels.size
             log.info("decoded %s: %d photographs", source, len(metas[source]))
-    os.replace(work / "photos.u8.part", work / "photos.u8")
+
+    write_whole(work / "photos.u8", write, own=True)
     write_json(work / "photos.json", rows)
     return Photos(work)
 
 
 def write_json(path: Path, value: object) -> None:
-    part = path.with_suffix(path.suffix + ".part")
-    part.write_text(json.dumps(value))
-    os.replace(part, path)
+    write_whole(path, json.dumps(value).encode(), own=True)
 
 
 def read_lines(path: Path) -> list[str]:
@@ -313,10 +316,7 @@ def teacher_rows(texts: list[str], file: Path) -> np.ndarray:
     teacher, rows = Teacher(), np.zeros((len(texts), 384), np.float16)
     for part in by_length(texts, 128):
         rows[part] = teacher([texts[i] for i in part])[0]
-    part_file = file.with_suffix(".part")
-    with open(part_file, "wb") as out:
-        np.save(out, rows)
-    os.replace(part_file, file)
+    write_whole(file, lambda out: np.save(out, rows), own=True)
     return rows
 
 

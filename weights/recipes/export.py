@@ -26,6 +26,8 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 from towers import ImageTower, TextTower, load_image_tower, mean_state
 
+from rdmf_cli.files import write_whole
+
 SIDE = 224
 SMALL = 1024  # tensors with fewer numbers stay float32
 
@@ -173,7 +175,7 @@ def export_image(args: argparse.Namespace) -> dict[str, float]:
     example = torch.from_numpy(np.stack([plain(batches.photos[i], SIDE) for i in which]))
     model = graph_of(tower, example, "images", ["rows"])
     shrink(model, halved)
-    onnx.save(model, args.out / "embedded_image.onnx")
+    write_whole(args.out / "embedded_image.onnx", model.SerializeToString(), own=True)
     return facts | {"agreement": agreement(args.out / "embedded_image.onnx", tower, example)}
 
 
@@ -186,8 +188,8 @@ def export_text(args: argparse.Namespace) -> dict[str, float]:
     graph = TextGraph(tower)
     model = graph_of(graph, example, "ids", ["rows", "words"])
     shrink(model, quartered)
-    onnx.save(model, args.out / "embedded_text.onnx")
-    (args.out / "embedded_pieces.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
+    write_whole(args.out / "embedded_text.onnx", model.SerializeToString(), own=True)
+    write_whole(args.out / "embedded_pieces.txt", ("\n".join(pieces) + "\n").encode(), own=True)
     return {"agreement": agreement(args.out / "embedded_text.onnx", graph, example)}
 
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +29,8 @@ from learning import rate_share, save
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 from towers import ImageTower, load_image_tower, start_image_tower
+
+from rdmf_cli.files import write_whole
 
 BATCH = 1024
 HIDDEN, RATE, DROP = 512, 1e-3, 0.7
@@ -83,9 +84,7 @@ def write_features(
         for start in range(0, len(which), 16)
     ]
     features = np.concatenate(found)
-    with open(file.with_suffix(".part"), "wb") as out:
-        np.save(out, features)
-    os.replace(file.with_suffix(".part"), file)
+    write_whole(file, lambda out: np.save(out, features), own=True)
     log.info("features: view %d of %d photographs", view, len(which))
 
 

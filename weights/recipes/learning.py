@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import math
-import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -18,6 +17,8 @@ import torch
 from data import log
 from torch import Tensor, nn
 
+from rdmf_cli.files import write_whole
+
 EMA = 0.997
 LOG_EVERY, CHECKPOINT_EVERY = 20, 100
 
@@ -27,8 +28,7 @@ Student = TypeVar("Student", bound=nn.Module)
 
 def save(path: Path, **state: object) -> None:
     """Write a checkpoint: the whole of it or, if killed, nothing."""
-    torch.save(state, path.with_suffix(".part"))
-    os.replace(path.with_suffix(".part"), path)
+    write_whole(path, lambda file: torch.save(state, file), own=True)
 
 
 def rate_share(step: int, steps: int, warm_up: int = 30, least: float = 0.0) -> float:

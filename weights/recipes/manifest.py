@@ -10,6 +10,8 @@ import json
 import sys
 from pathlib import Path
 
+from rdmf_cli.files import write_whole
+
 FACTS = {
     "made_by": "weights/recipes: data.py, text.py, image.py, together.py, heads.py, export.py",
     "data": "Flickr8k train, a COCO sample, twelve labelled sets; sentences of these, of benchmark "
@@ -31,9 +33,7 @@ def list_in_manifest(out: Path, files: dict[str, str], facts: dict[str, object])
         old = manifest.get(key)
         both = isinstance(old, dict) and isinstance(value, dict)
         manifest[key] = {**old, **value} if both else value
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(manifest, indent=2) + "\n")
-    part.replace(path)
+    write_whole(path, (json.dumps(manifest, indent=2) + "\n").encode(), own=True)
 
 
 if __name__ == "__main__":

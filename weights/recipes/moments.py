@@ -27,7 +27,7 @@ DATA = (
 
 def main(run: Path, out: Path, command: str) -> None:
     about = {"command": command, "data": DATA}
-    export(load(run / "model"), out / SHIPPED, about)
+    export(load(run / "model"), out / SHIPPED, about, force=True)
     kept = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     epochs = [json.dumps(row) for row in kept if row.get("kind") == "epoch"]
     (out / "moments_log.jsonl").write_text("\n".join(epochs) + "\n")

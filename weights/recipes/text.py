@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -37,6 +38,7 @@ from towers import TextShape, TextTower, mean_state, padded, start_text_tower
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from rdmf_cli.encoders.wordpieces import SPECIAL, WordPieces
+from rdmf_cli.files import write_whole
 
 BATCH, SHARD = 192, 8192
 COMMON = 15_000  # the teacher's pieces are numbered by how common they are
@@ -98,9 +100,8 @@ def write_teacher(work: Path, texts: list[str], shards: int | None) -> None:
             for i, state in zip(chosen, words, strict=True):
                 states[i] = state
         lengths = np.array([len(s) for s in states])
-        with open(file.with_suffix(".part"), "wb") as out:
-            np.savez(out, rows=rows, states=np.concatenate(states), lengths=lengths)
-        os.replace(file.with_suffix(".part"), file)
+        arrays = {"rows": rows, "states": np.concatenate(states), "lengths": lengths}
+        write_whole(file, partial(_write_arrays, arrays), own=True)
         log.info("teacher: %d of %d sentences", start + len(part), len(texts))
 
 
@@ -206,15 +207,18 @@ def look(tower: TextTower, cut: WordPieces, data: Path, cache: Path) -> dict[str
     return {"cosine": (mine * theirs).sum(1).mean().item(), "spearman": float(rank.statistic)}
 
 
+def _write_arrays(arrays: dict[str, np.ndarray], file: BinaryIO) -> None:
+    np.savez(file, **arrays)
+
+
 def write_photo_rows(
     tower: TextTower, cut: WordPieces, work: Path, out: str, half: bool = True
 ) -> None:
     """The rows of the photographs' sentences, for image.py: what queries will be made of."""
     texts = json.loads((work / "photo_sentences.json").read_text())
     file = work / f"photo_rows-{out}.npy"
-    with open(file.with_suffix(".part"), "wb") as part:
-        np.save(part, text_rows(tower, cut, texts, half).half().numpy())
-    os.replace(file.with_suffix(".part"), file)
+    rows = text_rows(tower, cut, texts, half).half().numpy()
+    write_whole(file, lambda out: np.save(out, rows), own=True)
 
 
 # ---------------------------------------------------------------- training
