@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -175,7 +174,7 @@ def new_part(folder: Path, mode: int = 0o666) -> Iterator[tuple[Path, BinaryIO]]
     Its name cannot be foreseen, and it is never reached through a link. The file is removed at the
     end, unless it was renamed.
     """
-    part = folder / f".rdmf-{secrets.token_hex(8)}.part"
+    part = folder / f".rdmf-{_random_digits()}.part"
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(part, flags, mode)
@@ -187,6 +186,10 @@ def new_part(folder: Path, mode: int = 0o666) -> Iterator[tuple[Path, BinaryIO]]
             file.close()
         with suppress(OSError):
             part.unlink()
+
+
+def _random_digits() -> str:
+    return os.urandom(8).hex()
 
 
 def bring_to_disk(file: BinaryIO) -> None:

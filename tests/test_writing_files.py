@@ -127,7 +127,7 @@ def test_part_files_cannot_be_foreseen_and_follow_no_link(tmp_path: Path, monkey
         assert is_part(one)
         assert stat.S_ISREG(one.lstat().st_mode)
     assert names(tmp_path) == []
-    monkeypatch.setattr("secrets.token_hex", lambda count: "0" * 2 * count)
+    monkeypatch.setattr("rdmf_cli.files._random_digits", lambda: "0" * 16)
     (tmp_path / ".rdmf-0000000000000000.part").symlink_to(tmp_path / "marker")
     with pytest.raises(RdmfError, match="exists"):
         write_whole(tmp_path / "a.txt", b"one", own=True)

@@ -169,6 +169,8 @@ class _Transfer:
         self.remote = remote
         self.target = target
         self.part = Path(f"{target}.part")
+        if self.part.is_symlink():  # nothing is written through a link
+            self.part.unlink()
         self.progress = progress
         self.unverified = unverified
         self.sha256 = remote.sha256

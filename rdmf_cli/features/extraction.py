@@ -197,9 +197,10 @@ class _Keeper:
         """Keep from here on; what is `made` already is kept at once, as one part."""
         if self._store is None:
             return
-        self._store.forget_kept(self._key)
         self._kept, self._count = Extent(0, 0, 0), 0
         self.keep(made)
+        if self._count or not made.rows:  # else the disk is full: what is kept stays
+            self._store.forget_kept(self._key, first=self._count)
 
     def keep(self, made: Made) -> None:
         """Keep what came since the last part. A cache that cannot take it costs nothing now."""

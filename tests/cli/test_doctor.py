@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 
 
-def test_all_is_well_where_the_suite_runs(run):
+def test_all_is_well_where_the_suite_runs(run, own_cache):
+    (own_cache / "features").mkdir()
+    (own_cache / "marker").write_bytes(b"mine")
+    (own_cache / "features" / "doctor.part").symlink_to(own_cache / "marker")
     result = run("doctor", "--json")
+    assert (own_cache / "marker").read_bytes() == b"mine"
+    assert [path.name for path in (own_cache / "features").iterdir()] == ["doctor.part"]
     checks = {c["name"]: c for c in json.loads(result.stdout)["checks"]}
     assert result.returncode == 0, checks
     assert {"rdmf", "av", "onnxruntime", "ffmpeg program", "encoders", "cache"} <= checks.keys()

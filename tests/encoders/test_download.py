@@ -181,6 +181,15 @@ class TestResuming:
         hub.cut_after = [300_000]
         assert download(plain(hub), target).sha256 == SHA256
 
+    def test_a_link_where_the_part_should_be_is_not_followed(self, hub: Hub, target: Path) -> None:
+        target.parent.mkdir(parents=True)
+        marker = target.parent / "marker"
+        marker.write_bytes(b"mine")
+        Path(f"{target}.part").symlink_to(marker)
+        download(Remote(hub.url + PATH, sha256=SHA256), target)
+        assert target.read_bytes() == CONTENT
+        assert marker.read_bytes() == b"mine"
+
     def test_part_of_another_file_is_thrown_away(self, hub: Hub, target: Path) -> None:
         part_of(target, b"x" * 5000)
         assert download(Remote(hub.url + PATH), target).sha256 == SHA256

@@ -125,6 +125,22 @@ def test_interrupted_twice(film: Path, store: FeatureStore):
     assert same(found, extract(film, MeanColours()))
 
 
+def test_what_was_kept_stays_when_the_disk_is_full(film: Path, store: FeatureStore, monkeypatch):
+    with pytest.raises(KeyboardInterrupt):
+        extract(film, MeanColours(), store=store, progress=interrupt_after(21))
+
+    def full(*args: object) -> None:
+        raise RdmfError("the features cannot be written (No space left on device)")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FeatureStore, "keep", full)
+        with pytest.raises(KeyboardInterrupt):
+            extract(film, MeanColours(), store=store, progress=interrupt_after(40))
+    said = []
+    extract(film, MeanColours(), store=store, notify=said.append)
+    assert said == [f"film.mp4: 24 of {CLIPS} clips kept"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_process_leaves_what_it_had(film: Path, store: FeatureStore, number):
     script = [sys.executable, mean_colours.__file__, str(film), str(store.folder)]
