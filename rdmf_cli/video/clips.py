@@ -105,8 +105,13 @@ class ClipReader:
         return self.read_from(0)
 
     def read_from(self, position: int) -> Generator[tuple[int, Frame], None, None]:
-        """Iterate as over the reader, but begin at the clip at `position` of the grid, from 0."""
+        """Iterate as over the reader, but begin at the clip at `position` of the grid, from 0.
+
+        Raises RdmfError, at the end, where no clip from the first to the last could be decoded:
+        what stands in for them all shows nothing of the video.
+        """
         wanted, clips = self._wanted[position:], self.grid.indices[position:]
+        failed = self._failed
         pictures = self._decode(self._scan, np.unique(wanted), self._tally)
         with closing(pictures):  # type: ignore[type-var]
             coming, shown = next(pictures, None), None
@@ -116,6 +121,8 @@ class ClipReader:
                 if shown is None:
                     raise self._nothing()
                 yield clip, self._frame(clip, pts, shown)
+        if position == 0 and self._failed - failed == len(clips):
+            raise self._nothing()
 
     def _frame(self, clip: int, wanted: int, shown: Picture) -> Frame:
         """A neighbour out of the same clip is as good; any other frame is a failure."""

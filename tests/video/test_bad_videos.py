@@ -183,6 +183,18 @@ class TestCutShort:
             assert reader.failures.count == 2  # the clips in the gap, shown by older frames
             assert "did not decode" in reader.failures.messages[0]
 
+    def test_clips_of_which_none_decodes_are_no_answer(
+        self, made: Callable[[Recipe], Path], tmp_path: Path
+    ) -> None:
+        """The first pictures do, and would stand in for every clip that is asked for."""
+        path = copy_of(made(FAST_START), tmp_path, damage_frames(5, 300))
+        with open_clips(path, 1.0, start=1) as reader, pytest.raises(RdmfError) as caught:
+            list(reader)
+        assert "none of the wanted frames could be decoded" in caught.value.what
+        with open_clips(path, 1.0) as reader:
+            assert len(list(reader)) == 12
+            assert reader.failures.count == 11
+
 
 def damage_frames(first: int, last: int) -> Callable[[bytes], bytes]:
     """Overwrite packets [first, last) of an MP4 file, each to its length, with zeros."""
