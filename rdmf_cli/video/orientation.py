@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+MOST_OBLONG = 20  # times; a pixel of anamorphic film is twice as wide as high
+
 
 @dataclass(frozen=True)
 class Orientation:

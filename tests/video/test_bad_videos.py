@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -232,6 +233,21 @@ class TestAbsurdHeaders:
         info = probe(path)
         assert info.duration == 12.0
         assert "the packets last 12.0 s" in info.warnings[0]
+
+    @pytest.mark.parametrize("decoder", ["pyav", "ffmpeg"])
+    @pytest.mark.parametrize("shape", [Fraction(5000), Fraction(1, 5000), Fraction(2)], ids=str)
+    def test_pixels_more_oblong_than_any_are_taken_as_square(
+        self,
+        shape: Fraction,
+        decoder: str,
+        made: Callable[[Recipe], Path],
+        ffmpeg_program: str,
+    ) -> None:
+        name = f"pixels_{shape.numerator}_{shape.denominator}"
+        path = made(Recipe(name, "libx264", "mp4", frames=25, pixel_shape=shape))
+        with open_clips(path, 1.0, decoder=decoder) as reader:
+            ((_, frame),) = reader
+        assert frame.image.shape == (96, 320 if shape == 2 else 160, 3)
 
     def test_an_honest_file_gives_no_warning(self, made: Callable[[Recipe], Path]) -> None:
         for recipe in (MP4, MKV, TS, AVI, FAST_START):

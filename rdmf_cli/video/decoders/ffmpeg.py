@@ -26,7 +26,7 @@ from rdmf_cli.errors import RdmfError
 from ..formats import options as held_to
 from ..formats import require_single
 from ..info import Claims, VideoInfo, average_rate, header_warnings
-from ..orientation import Orientation
+from ..orientation import MOST_OBLONG, Orientation
 from ..packets import HIDDEN, KEY, Timeline, timeline_of
 from ..sampling import index_of_frames
 from ..timeline import Timestamp
@@ -154,7 +154,10 @@ def _packet_listing(path: Path) -> Any:
 
 
 # A pixel that is not square is drawn out to a square, never pressed together.
-SQUARE_PIXELS = "scale=w='round(iw*max(sar,1))':h='round(ih*max(1/sar,1))':flags=bicubic,setsar=1"
+SHAPE = f"if(between(sar,1/{MOST_OBLONG},{MOST_OBLONG}),sar,1)"
+SQUARE_PIXELS = (
+    f"scale=w='round(iw*max({SHAPE},1))':h='round(ih*max(1/{SHAPE},1))':flags=bicubic,setsar=1"
+)
 
 
 def _first_picture(path: Path, program: Program) -> Any:

@@ -18,7 +18,7 @@ from rdmf_cli.errors import RdmfError
 
 from ..formats import LIST_NOTE, is_list
 from ..info import Claims, VideoInfo, average_rate, header_warnings, remedy
-from ..orientation import Orientation, from_display_matrix
+from ..orientation import MOST_OBLONG, Orientation, from_display_matrix
 from ..packets import MISSING, Timeline, opened, packets, read_timeline
 from ..sampling import Run, plan_runs, whole_run
 from ..side_data import side_data
@@ -95,7 +95,12 @@ def _first_frame(path: Path, timeline: Timeline) -> tuple[Any, Any]:
 
 
 def displayed_size(width: int, height: int, pixel_shape: Any) -> tuple[int, int]:
-    """(width, height) with square pixels: the short side of a pixel is drawn out, none is lost."""
+    """(width, height) with square pixels: the short side of a pixel is drawn out, none is lost.
+
+    Pixels more oblong than any camera's (`MOST_OBLONG`) are damage in the header: taken as square.
+    """
+    if not 1 / MOST_OBLONG <= pixel_shape <= MOST_OBLONG:
+        return width, height
     return round(width * max(pixel_shape, 1)), round(height * max(1 / pixel_shape, 1))
 
 
