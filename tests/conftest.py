@@ -1,17 +1,65 @@
-"""What all tests share: folders of their own, and the example video."""
+"""What all tests share: folders of their own, one thread, the example video, and `--light`."""
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
+from typing import Any
+
+# Read by torch when it is loaded. Results are compared bit for bit, and test processes share cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from hypothesis import settings
+
+sys.path.insert(0, str(Path(__file__).parent / "support"))
+import needed_packages
 
 from rdmf_cli.resources import example_video
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("rdmf", deadline=None)
 settings.load_profile("rdmf")
+
+pytest_plugins = ["pytester"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--light",
+        action="store_true",
+        help="run the tests that the `dev` extra is enough for (no torch), and say which those are",
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Name the files that `--light` leaves out, and the packages that they need."""
+    if not config.getoption("--light"):
+        return []
+    needs = {path: needed_packages.of_file(path) for path in test_files()}
+    lines = [
+        f"{p.relative_to(config.rootpath)}: {', '.join(sorted(n))}" for p, n in needs.items() if n
+    ]
+    return [f"--light leaves out {len(lines)} of {len(needs)} files, by what they import:", *lines]
+
+
+def test_files() -> list[Path]:
+    return sorted(Path(__file__).parent.rglob("test_*.py"))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    if config.getoption("--light") and collection_path.name.startswith("test_"):
+        return bool(collection_path.is_file() and needed_packages.of_file(collection_path)) or None
+    return None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[Any]) -> None:
+    if not config.getoption("--light"):
+        return
+    left_out = [item for item in items if needed_packages.of_test(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(autouse=True)

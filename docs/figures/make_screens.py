@@ -17,6 +17,7 @@ from rdmf_cli.outputs import TableWriter
 
 QUESTION = "the face of a cat"
 VIDEO = Path("examples/tour.mp4")
+OWN_FONTS = 'ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace'
 FETCHED_FONT = re.compile(r"@font-face \{.*?\}\s*", re.S)  # a page must not ask another host for it
 
 
@@ -30,7 +31,8 @@ def main() -> None:
     TableWriter(screen, console=console).write(answer)
     out = Path(__file__).with_name("query.svg")
     drawn = console.export_svg(title="rdmf query", unique_id="rdmf-query")
-    out.write_text(FETCHED_FONT.sub("", drawn), encoding="utf-8")
+    drawn = FETCHED_FONT.sub("", drawn).replace("Fira Code, monospace", OWN_FONTS)
+    out.write_text(drawn, encoding="utf-8")
     print(out)
 
 

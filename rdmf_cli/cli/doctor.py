@@ -68,6 +68,8 @@ def _checks() -> Iterator[Check]:
         ("encoders", _encoders),
         ("head", _head),
         ("cache", _cache),
+        ("fetched weights", _data),
+        ("example video", _example),
         ("self-test", _self_test),
     ):
         yield _guarded(name, check)
@@ -138,6 +140,20 @@ def _cache() -> tuple[str, str]:
     with new_part(store.folder):
         pass  # it can be written
     return "ok", f"{store.folder} ({len(store.entries())} entries, {decimal(store.size())})"
+
+
+def _data() -> tuple[str, str]:
+    from rdmf_cli.folders import data_folder
+
+    folder = data_folder()
+    return "ok", str(folder) if folder.is_dir() else f"{folder} (not there yet)"
+
+
+def _example() -> tuple[str, str]:
+    from rdmf_cli.resources import example_video
+
+    path = example_video()
+    return ("ok" if path.is_file() else "failed"), str(path)
 
 
 def _self_test() -> tuple[str, str]:

@@ -42,13 +42,19 @@ def part(start: str | None, end: str | None) -> tuple[float | None, float | None
 
 
 def split_arguments(
-    words: Sequence[str], queries: Sequence[str], queries_file: str | None
+    words: Sequence[str], queries: Sequence[str], queries_file: str | None, example: bool = False
 ) -> tuple[list[str], list[str]]:
     """Which arguments are videos, which are queries.
 
     With --query or --queries all arguments are videos. Otherwise an argument is a video if such a
     file or folder is there, or if it looks like one or like an address (so that a mistyped name is
     an error, and not a question about nothing); the others are queries.
+
+    Args:
+        words: The arguments of the command, in order.
+        queries: The values of --query.
+        queries_file: The value of --queries.
+        example: Put the shipped example video before the others.
     """
     asked = [*queries, *([] if queries_file is None else read_queries(queries_file))]
     if queries or queries_file is not None:
@@ -56,6 +62,10 @@ def split_arguments(
     else:
         videos = [w for w in words if _is_video(w)]
         sentences = [w for w in words if not _is_video(w)]
+    if example:
+        from rdmf_cli.resources import example_video
+
+        videos = [str(example_video()), *videos]
     if not videos:
         raise UsageError("no video is given", todo='type: rdmf query VIDEO "a sentence"')
     if not sentences:

@@ -31,9 +31,9 @@ FILE_FORMATS = (Format.csv, Format.srt, Format.vtt)
 
 def query(
     words: Annotated[
-        list[str],
+        Optional[list[str]],  # noqa: UP045
         typer.Argument(metavar='VIDEO... "SENTENCE"...', help="Videos or folders, and sentences."),
-    ],
+    ] = None,
     queries: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option("--query", "-q", help="A sentence; may be given several times."),
@@ -46,6 +46,9 @@ def query(
     min_score: Annotated[
         float, typer.Option("--min-score", min=0, max=1, help="Leave out moments below it.")
     ] = 0.0,
+    example: Annotated[
+        bool, typer.Option("--example", help="Search the example video that rdmf carries.")
+    ] = False,
     recursive: options.Recursive = False,
     clip_length: options.ClipLength = 2.0,
     start: options.Start = None,
@@ -68,7 +71,7 @@ def query(
     from rdmf_cli.cli.search import for_each_video, open_searcher
 
     form = Format.json if as_json else form
-    videos, sentences = inputs.split_arguments(words, queries or (), queries_file)
+    videos, sentences = inputs.split_arguments(words or (), queries or (), queries_file, example)
     first, last = inputs.part(start, end)
     searcher = open_searcher(
         encoder=encoder,

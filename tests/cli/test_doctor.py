@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 
 def test_all_is_well_where_the_suite_runs(run, own_cache):
@@ -17,6 +18,8 @@ def test_all_is_well_where_the_suite_runs(run, own_cache):
     assert {"rdmf", "av", "onnxruntime", "ffmpeg program", "encoders", "cache"} <= checks.keys()
     assert checks["self-test"]["state"] == "ok"
     assert "embedded" in checks["encoders"]["detail"]
+    assert Path(checks["example video"]["detail"]).name == "tour.mp4"
+    assert checks["fetched weights"]["state"] == "ok"
     assert checks["head"]["detail"].startswith(("learned-", "training-free"))
 
 

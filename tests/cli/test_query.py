@@ -56,6 +56,19 @@ def test_the_best_moment_is_where_it_is_shown(run, cached_tour, sentence, start,
     assert shared / (max(best["end"], end) - min(best["start"], start)) > 0.5
 
 
+def test_the_example_needs_no_file_at_hand(run, tmp_path):
+    (answer,) = lines(run("query", "--example", CAT, "--json", cwd=tmp_path).stdout)
+    assert answer["moments"][0]["start"] < 32
+    (other,) = lines(run("query", "--example", "-q", CAT, "--json", cwd=tmp_path).stdout)
+    assert other["video"] == answer["video"]
+    assert Path(answer["video"]).is_file()
+
+
+def test_the_example_stands_beside_other_videos(run, video, cached_tour):
+    told = lines(run("query", "--example", video, CAT, "--json").stdout)
+    assert [Path(answer["video"]).name for answer in told] == ["tour.mp4", "square.mp4"]
+
+
 def test_a_second_query_decodes_nothing_and_says_so(run, tour):
     first, second = (lines(run("query", tour, CAT, "--json").stdout)[0] for _ in range(2))
     assert not first["features"]["cached"]

@@ -10,6 +10,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+OF_THIS_PROJECT = re.compile(
+    r"^https://(github\.com/rdmf-cli/rdmf/(blob|tree)|raw\.githubusercontent\.com/rdmf-cli/rdmf)/main/"
+)
 COMMANDS = sorted(set(re.findall(r"^rdmf [^\n]*", README, re.M)))
 
 
@@ -31,6 +34,7 @@ def test_every_command_and_option_of_the_readme_exists(run, line):
 def test_links_lead_somewhere(document):
     text = document.read_text(encoding="utf-8")
     for link in re.findall(r"\]\(([^)#\s]+)", text):
+        link = OF_THIS_PROJECT.sub(f"{ROOT}/", link)
         if not link.startswith("http"):
             assert (document.parent / link).exists(), f"{document.name}: {link}"
 

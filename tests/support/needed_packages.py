@@ -1,0 +1,133 @@
+"""Which tests need more than the `dev` extra: read from their imports.
+
+A test needs a package if the package is imported by its file, its own function, a fixture or a
+helper that it uses, or by a module of ours that one of these imports. Modules of ours import torch
+inside functions where they can: a test that calls such a function says so itself, with the mark
+`needs("torch")`.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+TESTS = ROOT / "tests"
+FOLDERS_ON_THE_PATH = (
+    ROOT,
+    TESTS / "support",
+    ROOT / "benchmarks",
+    ROOT / "weights" / "recipes",
+)
+_EXTRAS = (
+    "torch torchvision open_clip huggingface_hub onnx onnxscript tensorboard matplotlib triton"
+)
+BEYOND_DEV = frozenset(f"{_EXTRAS} transformers timm".split())
+"""Import names of what the extras clip, train, plot and test bring, and dev does not."""
+
+
+@cache
+def of_file(path: Path) -> frozenset[str]:
+    """Packages beyond the `dev` extra that importing a file of Python needs."""
+    return _of_files(path, set())
+
+
+def of_test(item: Any) -> frozenset[str]:
+    """Packages beyond the `dev` extra that one collected test needs, besides its file's."""
+    fixtures = [named[-1].func for named in item._fixtureinfo.name2fixturedefs.values()]
+    marked = {name for mark in item.iter_markers("needs") for name in mark.args}
+    return frozenset(marked.union(*map(_of_function, [item.function, *fixtures])))
+
+
+def _of_files(path: Path, seen: set[Path]) -> frozenset[str]:
+    """Those of a file and of the files of ours that it imports."""
+    if path in seen:
+        return frozenset()
+    seen.add(path)
+    names = _imported(_statements(_parsed(path).body))
+    return _of_names(names, path.parent, seen)
+
+
+def _of_names(names: Iterator[str], folder: Path, seen: set[Path]) -> frozenset[str]:
+    needed: set[str] = set()
+    for name in names:
+        if name.split(".")[0] in BEYOND_DEV:
+            needed.add(name.split(".")[0])
+        for file in _ours(name, folder):
+            needed |= _of_files(file, seen)
+    return frozenset(needed)
+
+
+def _of_function(function: Callable[..., Any], seen: set[Any] | None = None) -> frozenset[str]:
+    """Those that a test's function imports, or a function that it names, in the test's files."""
+    seen = set() if seen is None else seen
+    function = inspect.unwrap(function)
+    code = getattr(function, "__code__", None)
+    if code is None or code in seen or TESTS not in Path(code.co_filename).parents:
+        return frozenset()
+    seen.add(code)
+    folder, tree = Path(code.co_filename).parent, _definition(Path(code.co_filename), code)
+    needed = set(_of_names(_imported(ast.walk(tree)), folder, set()))
+    for node in ast.walk(tree):
+        named = function.__globals__.get(node.id) if isinstance(node, ast.Name) else None
+        if isinstance(named, FunctionType):
+            needed |= _of_function(named, seen)
+    return frozenset(needed)
+
+
+@cache
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _definition(path: Path, code: CodeType) -> ast.AST:
+    """The syntax tree of a function: the one that begins on its first line, decorators counted."""
+    for node in ast.walk(_parsed(path)):
+        if isinstance(node, ast.FunctionDef) and code.co_firstlineno == min(
+            part.lineno for part in (node, *node.decorator_list)
+        ):
+            return node
+    return ast.Module([], [])  # a lambda, which holds no import
+
+
+def _statements(body: list[ast.stmt]) -> Iterator[ast.AST]:
+    """What runs when a module is imported: not its functions, nor what is for type checkers."""
+    for node in body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            continue
+        if isinstance(node, ast.Try) and "ImportError" in "".join(map(ast.dump, node.handlers)):
+            continue  # which goes on without the package
+        yield node
+        for inner in ("body", "orelse"):
+            yield from _statements(getattr(node, inner, []))
+
+
+def _imported(nodes: Iterator[ast.AST]) -> Iterator[str]:
+    """Dotted names of the modules that these statements import."""
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = "." * node.level + (node.module or "")
+            yield start
+            yield from (f"{start}.{alias.name}" for alias in node.names)
+
+
+def _ours(name: str, folder: Path) -> Iterator[Path]:
+    """The files of ours that importing a module runs: its own, and its packages'."""
+    level = len(name) - len(name.lstrip("."))
+    folders = (folder, *FOLDERS_ON_THE_PATH)
+    if level:
+        folders = (folder if level == 1 else folder.parents[level - 2],)
+    parts = [part for part in name.split(".") if part]
+    for start in folders:
+        for end in range(len(parts)):
+            path = start.joinpath(*parts[: end + 1])
+            yield from (f for f in (path.with_suffix(".py"), path / "__init__.py") if f.is_file())
