@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -40,9 +41,9 @@ COLLECT = WITHOUT + "import pytest; sys.exit(pytest.main(sys.argv[1:]))"
 def python(code: str, *args: object) -> subprocess.CompletedProcess[str]:
     paths = [str(TESTS / "support"), str(TESTS.parent)]
     code = f"import sys; sys.path[:0] = {paths!r}\n{code}"
-    return subprocess.run(
-        [sys.executable, "-c", code, *map(str, args)], capture_output=True, text=True, timeout=300
-    )
+    env = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    command = [sys.executable, "-c", code, *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=300)
 
 
 def test_no_file_that_needs_no_torch_is_left_out():
@@ -81,19 +82,23 @@ def test_by_its_mark(): pass
 """
 
 
+CONFTEST = f"""
+import sys
+from pathlib import Path
+sys.path.insert(0, {str(TESTS / "support")!r})
+import needed_packages
+needed_packages.TESTS = Path(__file__).parent
+def pytest_collection_modifyitems(items):
+    for item in items:
+        print(item.name, sorted(needed_packages.of_test(item)))
+"""
+
+
 def test_a_test_is_left_out_by_its_imports_fixtures_helpers_and_marks(pytester: pytest.Pytester):
     pytester.makepyfile(SAMPLE)
-    pytester.makeconftest(
-        "import needed_packages\n"
-        "from pathlib import Path\n"
-        "needed_packages.TESTS = Path(__file__).parent\n"
-        "def pytest_collection_modifyitems(items):\n"
-        "    for item in items:\n"
-        "        print(item.name, sorted(needed_packages.of_test(item)))\n"
-    )
-    lines = pytester.inline_run("--collect-only"), pytester.runpytest("--collect-only").outlines
-    told = [line for line in lines[1] if line.startswith("test_")]
-    assert told == [
+    pytester.makeconftest(CONFTEST)
+    told = pytester.runpytest_subprocess("--collect-only").outlines
+    assert [line for line in told if line.startswith("test_")] == [
         "test_of_numbers []",
         "test_by_a_helper ['torch']",
         "test_by_a_fixture ['torch']",
