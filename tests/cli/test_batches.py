@@ -50,8 +50,10 @@ def odd_videos(video: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         return scan(path)
 
     monkeypatch.setattr(pyav, "scan", failing)
-    names = [f"{name}.mp4" for name in FAILURES]
-    return [Path(shutil.copy(video, video.parent / name)) for name in names]
+    paths = [video.parent / f"{name}.mp4" for name in FAILURES]
+    for path in paths:  # each with bytes of its own: a copy would be answered from the cache
+        path.write_bytes(video.read_bytes() + path.name.encode())
+    return paths
 
 
 @pytest.mark.parametrize("command", [("query", *QUERY), ("extract",)], ids=["query", "extract"])
