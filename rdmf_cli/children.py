@@ -54,7 +54,7 @@ def child(
     args:    an absolute path of the program, and its arguments; no shell reads them
     options: of `subprocess.Popen`
     """
-    process = subprocess.Popen(args, **options)
+    process = subprocess.Popen(args, **options)  # noqa: S603  (no shell; callers give whole paths)
     _running.add(process)
     try:
         with process:

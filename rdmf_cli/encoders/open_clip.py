@@ -65,7 +65,7 @@ class OpenClipEncoder:
         """uint8 RGB (H, W, 3) through the model's own preprocessing: float32 (3, S, S)."""
         from PIL import Image
 
-        return self._model.preprocess(Image.fromarray(frame)).numpy()
+        return self._model.preprocess(Image.fromarray(_within_ratio(frame))).numpy()
 
     def encode_images(self, images: np.ndarray) -> np.ndarray:
         """(N, 3, S, S) as `prepare` gives them to float32 (N, D), not normalised."""
@@ -104,6 +104,20 @@ class OpenClipEncoder:
         if self._precision == "bfloat16" and device.type == "cpu":
             _check_bfloat16_pays()
         return _load(self._blueprint, device, self._precision)
+
+
+MOST_RATIO = 64  # of the long side to the short one
+
+
+def _within_ratio(frame: np.ndarray) -> np.ndarray:
+    """The middle of a frame that is a thin strip: scaled up by its short side it would be endless.
+
+    frame: uint8 RGB (H, W, 3)
+    """
+    height, width = frame.shape[:2]
+    high, wide = min(height, MOST_RATIO * width), min(width, MOST_RATIO * height)
+    top, left = (height - high) // 2, (width - wide) // 2
+    return frame[top : top + high, left : left + wide]
 
 
 def _check_imports(name: str) -> None:

@@ -346,9 +346,8 @@ class TestModelFolders:
             "vision_cfg": {**CONFIGS["plain"]["vision_cfg"], **vision},
         }
         (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
-        with pytest.raises(
-            RdmfError, match=r"not allowed|not a network|not the name|would be read"
-        ):
+        told = r"not allowed|not a network|not the name|would be read"
+        with pytest.raises(RdmfError, match=told):
             run(str(folder))
         assert not (tmp_path / "marker").exists()
 

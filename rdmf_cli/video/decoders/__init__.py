@@ -18,6 +18,7 @@ from ..orientation import Orientation
 if TYPE_CHECKING:
     from ..info import VideoInfo
     from ..packets import Timeline
+    from ..sizes import Bearing
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +28,7 @@ class Scan:
     by: the decoder that looked
     picture_size: (width, height) that a stored picture is scaled to before it is turned, so that
                   its pixels are square; `stored_size` is its size before that
+    bearing: what decoding it may take
     """
 
     by: str
@@ -35,6 +37,7 @@ class Scan:
     orientation: Orientation
     picture_size: tuple[int, int]
     stored_size: tuple[int, int]
+    bearing: Bearing
 
 
 class Picture(NamedTuple):

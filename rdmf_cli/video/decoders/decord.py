@@ -24,6 +24,7 @@ from rdmf_cli.errors import RdmfError
 from ..formats import require_single
 from ..packets import HIDDEN
 from ..sampling import index_of_frames
+from ..sizes import is_huge
 from . import Picture, Scan, Tally, decord_child
 from .decord_child import HEADER, NO_FRAME
 from .pipes import read_image
@@ -107,6 +108,8 @@ def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
     """See `Decoder`. Raises RdmfError where decord is missing, refuses the file, or hangs."""
     require(scan)
     require_single(scan.info.path, "decord")
+    if is_huge(*scan.stored_size):
+        raise _failed("its pictures are too large", scan.info.path)
     for fault in known_faults(scan):
         tally.note(f"decord is known to go wrong on such a file: it {fault.what}")
     numbers = index_of_frames(scan.timeline, wanted).tolist()

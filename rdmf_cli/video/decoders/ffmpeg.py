@@ -19,6 +19,7 @@ from threading import Thread
 from typing import IO, Any, NamedTuple, TypeVar
 
 import numpy as np
+from av.video.format import VideoFormat
 
 from rdmf_cli.children import Watchdog, child, find_executable, scratch_folder
 from rdmf_cli.errors import RdmfError
@@ -29,6 +30,7 @@ from ..info import Claims, VideoInfo, average_rate, header_warnings
 from ..orientation import MOST_OBLONG, Orientation
 from ..packets import HIDDEN, KEY, Timeline, timeline_of
 from ..sampling import index_of_frames
+from ..sizes import MOST_PIXELS, MOST_SIDE, Bearing, bearing
 from ..timeline import Timestamp
 from . import Picture, Scan, Tally
 from .pipes import read_image
@@ -78,7 +80,9 @@ def _version(path: str) -> tuple[int, int]:
     """(major, minor); a build from the development branch counts as newest."""
     try:
         args = [path, "-version"]
-        done = subprocess.run(args, capture_output=True, check=True, timeout=VERSION_SECONDS)
+        done = subprocess.run(  # noqa: S603  (no shell; the path is whole, and the user's own)
+            args, capture_output=True, check=True, timeout=VERSION_SECONDS
+        )
     except (OSError, subprocess.SubprocessError) as error:
         todo = "install another, or decode with --decoder pyav"
         raise RdmfError(f"this ffmpeg program does not run ({error})", path, todo) from error
@@ -95,13 +99,15 @@ def scan(path: Path) -> Scan:
         raise RdmfError(
             f"ffmpeg finds no video in it ({_last_error(log)})", path, "name a video file"
         )
-    picture, log = _run(_first_picture(path, program), program, path, _read_ppm)
+    held = _bearing(path, log)
+    picture, log = _run(_first_picture(path, held), program, path, _read_ppm)
     if picture is None:
         what = f"ffmpeg cannot decode its video ({_last_error(log)})"
         raise RdmfError(what, path, "try --decoder pyav, or convert the file")
     height, width = picture.shape[:2]
     size = width, height
-    return Scan("ffmpeg", _info(path, timeline, log, *size), timeline, Orientation(), size, size)
+    info = _info(path, timeline, log, *size)
+    return Scan("ffmpeg", info, timeline, Orientation(), size, size, held)
 
 
 def _info(path: Path, timeline: Timeline, log: str, width: int, height: int) -> VideoInfo:
@@ -153,15 +159,42 @@ def _packet_listing(path: Path) -> Any:
     )
 
 
-# A pixel that is not square is drawn out to a square, never pressed together.
+# As `sizes.displayed_size` has it, in FFmpeg's words.
 SHAPE = f"if(between(sar,1/{MOST_OBLONG},{MOST_OBLONG}),sar,1)"
+WIDE, HIGH = f"(iw*max({SHAPE},1))", f"(ih*max(1/{SHAPE},1))"
+SHRINK = f"min(1,min(sqrt({MOST_PIXELS}/{WIDE}/{HIGH}),{MOST_SIDE}/max({WIDE},{HIGH})))"
 SQUARE_PIXELS = (
-    f"scale=w='round(iw*max({SHAPE},1))':h='round(ih*max(1/{SHAPE},1))':flags=bicubic,setsar=1"
+    f"scale=w='max(1,round({WIDE}*{SHRINK}))':h='max(1,round({HIGH}*{SHRINK}))'"
+    ":flags=bicubic,setsar=1"
 )
 
 
-def _first_picture(path: Path, program: Program) -> Any:
-    return _input(path).output(
+VIDEO_LINE = re.compile(r"Video: (?P<codec>\w+).*?(?:, (?P<format>\w+).*?)?, (?P<size>\d+x\d+)")
+
+
+def _bearing(path: Path, log: str) -> Bearing:
+    """What decoding may take, by what the log says of the video. Raises RdmfError."""
+    found = VIDEO_LINE.search(log)
+    if found is None:
+        return bearing(path, "", 0, 0, 0)
+    width, height = map(int, found["size"].split("x"))
+    return bearing(path, found["codec"], _bits(found["format"]), width, height)
+
+
+def _bits(pixel_format: str | None) -> int:
+    try:
+        return VideoFormat(pixel_format).padded_bits_per_pixel if pixel_format else 0
+    except ValueError:  # one that the program knows and PyAV does not
+        return 0
+
+
+def _bounds(held: Bearing) -> dict[str, int]:
+    """FFmpeg's options for it."""
+    return {"threads": held.threads, "max_pixels": held.most_pixels}
+
+
+def _first_picture(path: Path, held: Bearing) -> Any:
+    return _input(path, **_bounds(held)).output(
         "pipe:",
         map="0:V:0",
         vf=SQUARE_PIXELS,
@@ -259,7 +292,7 @@ def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
     with scratch_folder() as folder:
         graph = folder / "filter"
         graph.write_text(_graph(scan, wanted))
-        job = _input(scan.info.path, copyts=None).output(
+        job = _input(scan.info.path, copyts=None, **_bounds(scan.bearing)).output(
             "pipe:",
             map="0:V:0",
             f="image2pipe",

@@ -18,10 +18,11 @@ from rdmf_cli.errors import RdmfError
 
 from ..formats import LIST_NOTE, is_list
 from ..info import Claims, VideoInfo, average_rate, header_warnings, remedy
-from ..orientation import MOST_OBLONG, Orientation, from_display_matrix
+from ..orientation import Orientation, from_display_matrix
 from ..packets import MISSING, Timeline, opened, packets, read_timeline
 from ..sampling import Run, plan_runs, whole_run
 from ..side_data import side_data
+from ..sizes import Bearing, bearing, displayed_size, size_note
 from ..timeline import Timestamp
 from . import Picture, Scan, Tally
 
@@ -37,6 +38,7 @@ def scan(path: Path) -> Scan:
     """Demux the whole file and decode its first frame. Raises RdmfError."""
     with opened(path) as (container, stream):
         _require_codec(stream, path)
+        held = _bound(stream, path)
         claims = _claims(container, stream)
         timeline = read_timeline(container, stream)
         facts = {
@@ -47,7 +49,8 @@ def scan(path: Path) -> Scan:
     if not len(timeline.shown):
         raise _nothing_decodes(path, timeline)
     frame, pixel_shape = _first_frame(path, timeline)
-    picture_size = displayed_size(frame.width, frame.height, pixel_shape)
+    stored_size = frame.width, frame.height
+    picture_size = displayed_size(*stored_size, pixel_shape)
     orientation = _orientation(frame)
     width, height = orientation.size(*picture_size)
     info = VideoInfo(
@@ -60,11 +63,14 @@ def scan(path: Path) -> Scan:
         start=Timestamp(timeline.start, timeline.time_base),
         n_packets=len(timeline),
         n_frames=len(timeline.shown),
-        warnings=(LIST_NOTE,) * is_list(path) + header_warnings(claims, timeline),
+        warnings=(
+            *(LIST_NOTE,) * is_list(path),
+            *size_note(stored_size, pixel_shape, picture_size),
+            *header_warnings(claims, timeline),
+        ),
         **facts,
     )
-    stored_size = frame.width, frame.height
-    return Scan("pyav", info, timeline, orientation, picture_size, stored_size)
+    return Scan("pyav", info, timeline, orientation, picture_size, stored_size, held)
 
 
 def _claims(container: Any, stream: Any) -> Claims:
@@ -89,24 +95,30 @@ def _nothing_decodes(path: Path, timeline: Timeline) -> RdmfError:
 def _first_frame(path: Path, timeline: Timeline) -> tuple[Any, Any]:
     """The first frame that decodes, and the shape (width / height) of its pixels."""
     with opened(path) as (container, stream):
+        _bound(stream, path)
         for frame in _decoded(stream, packets(container, stream), Tally()):
             return frame, Fraction(stream.sample_aspect_ratio or 1)
     raise _nothing_decodes(path, timeline)
 
 
-def displayed_size(width: int, height: int, pixel_shape: Any) -> tuple[int, int]:
-    """(width, height) with square pixels: the short side of a pixel is drawn out, none is lost.
-
-    Pixels more oblong than any camera's (`MOST_OBLONG`) are damage in the header: taken as square.
-    """
-    if not 1 / MOST_OBLONG <= pixel_shape <= MOST_OBLONG:
-        return width, height
-    return round(width * max(pixel_shape, 1)), round(height * max(1 / pixel_shape, 1))
-
-
 def _orientation(frame: Any) -> Orientation:
     matrix = side_data(frame).get("DISPLAYMATRIX")
     return Orientation() if matrix is None else from_display_matrix(bytes(matrix))
+
+
+def _bound(stream: Any, path: Path) -> Bearing:
+    """Hold the decoder to what memory can bear. Raises RdmfError for pictures that are too large.
+
+    Where memory sets no bound, threads work on several frames: PyAV's own default, by slices of
+    one frame, is several times slower.
+    """
+    context = stream.codec_context
+    bits = context.format.padded_bits_per_pixel if context.format else 0
+    held = bearing(path, context.codec.name, bits, context.width, context.height)
+    context.options = {**context.options, "max_pixels": str(held.most_pixels)}
+    context.thread_count = held.threads
+    stream.thread_type = "AUTO"
+    return held
 
 
 def _decoded(stream: Any, source: Iterator[Any], tally: Tally) -> Iterator[Any]:
@@ -157,7 +169,7 @@ class _Reader:
     def _open(self) -> None:
         self._file = opened(self.scan.info.path)
         self.container, self.stream = self._file.__enter__()
-        self.stream.thread_type = "AUTO"  # PyAV's own default, by slices, is several times slower
+        _bound(self.stream, self.scan.info.path)
         self.source = packets(self.container, self.stream)
         self.position = 0  # number of the packet that `source` gives next
 
