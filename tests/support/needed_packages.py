@@ -49,18 +49,26 @@ def _of_files(path: Path, seen: set[Path]) -> frozenset[str]:
     if path in seen:
         return frozenset()
     seen.add(path)
-    names = _imported(_statements(_parsed(path).body))
-    return _of_names(names, path.parent, seen)
+    packages, files = _direct(path)
+    return packages.union(*(_of_files(file, seen) for file in files))
 
 
-def _of_names(names: Iterator[str], folder: Path, seen: set[Path]) -> frozenset[str]:
-    needed: set[str] = set()
-    for name in names:
-        if name.split(".")[0] in BEYOND_DEV:
-            needed.add(name.split(".")[0])
-        for file in _ours(name, folder):
-            needed |= _of_files(file, seen)
-    return frozenset(needed)
+@cache
+def _direct(path: Path) -> tuple[frozenset[str], tuple[Path, ...]]:
+    """What a file itself imports: packages beyond the extra, and files of ours."""
+    return _split(_imported(_statements(_parsed(path).body)), path.parent)
+
+
+def _split(names: Iterator[str], folder: Path) -> tuple[frozenset[str], tuple[Path, ...]]:
+    known = list(dict.fromkeys(names))
+    packages = BEYOND_DEV.intersection(name.split(".")[0] for name in known)
+    files = dict.fromkeys(file for name in known for file in _ours(name, folder))
+    return packages, tuple(files)
+
+
+def _of_names(names: Iterator[str], folder: Path) -> frozenset[str]:
+    packages, files = _split(names, folder)
+    return packages.union(*map(of_file, files))
 
 
 def _of_function(function: Callable[..., Any], seen: set[Any] | None = None) -> frozenset[str]:
@@ -72,7 +80,7 @@ def _of_function(function: Callable[..., Any], seen: set[Any] | None = None) -> 
         return frozenset()
     seen.add(code)
     folder, tree = Path(code.co_filename).parent, _definition(Path(code.co_filename), code)
-    needed = set(_of_names(_imported(ast.walk(tree)), folder, set()))
+    needed = set(_of_names(_imported(ast.walk(tree)), folder))
     for node in ast.walk(tree):
         named = function.__globals__.get(node.id) if isinstance(node, ast.Name) else None
         if isinstance(named, FunctionType):
