@@ -23,7 +23,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 MOST_TEXT = 128 * MIB  # bytes of annotations or predictions, unpacked
 MOST_JSON = 32 * MIB  # bytes of a file that is one JSON object: it is parsed as a whole
 MOST_LINE = 16 * MIB  # characters
-MOST_ENTRIES = 250_000
+MOST_LINES = 250_000
 
 ONE_A_LINE = "write one {...} per line"
 NESTED = "too long a number, or nested too deeply"
@@ -57,14 +57,12 @@ def records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """(line number, line with its end), of lines that are not blank."""
-    entries = 0
-    for number, line in _decoded(_content(path, MOST_TEXT), path):
+    data = _content(path, MOST_TEXT)
+    if data.count(b"\n") > MOST_LINES:
+        raise RdmfError(f"more than {MOST_LINES} lines, the most that are read", path, "split it")
+    for number, line in _decoded(data, path):
         if not line.strip():
             continue
-        entries += 1
-        if entries > MOST_ENTRIES:
-            what = f"more than {MOST_ENTRIES} entries, the most that are read"
-            raise LineError(path, number, what, "split the file")
         if len(line) > MOST_LINE:
             what = f"the line is longer than {MOST_LINE / MIB:g} MiB, the most that is read"
             raise LineError(path, number, what, ONE_A_LINE)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import zlib
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
-from zipfile import BadZipFile
 
 import numpy as np
 
+from rdmf_cli.archives import Archive, Fault
 from rdmf_cli.errors import RdmfError
-from rdmf_cli.files import write_whole
+from rdmf_cli.files import MIB, content_of, write_whole
 
 EPSILON = 1e-5  # added to the norm, as the field's loaders do
 
@@ -21,6 +22,11 @@ WORD_KEYS = ("last_hidden_state", "token")  # the second: TVSum's
 SENTENCE_KEYS = ("pooler_output", "text")
 KEYS = {*VIDEO_KEYS, *WORD_KEYS, *SENTENCE_KEYS}
 AGAIN = "extract it again"
+
+MOST_BYTES = 256 * MIB  # of a file, and of its arrays together
+MOST_NUMBERS = 64 << 20  # of an array: 36 hours of clips of 2 s, 1,024 columns wide
+NPY_MAGIC = b"\x93NUMPY"
+NUMBERS = "fiu"
 
 
 def normalise_rows(rows: np.ndarray) -> np.ndarray:
@@ -127,12 +133,9 @@ def read_text(path: Path) -> tuple[np.ndarray | None, np.ndarray]:
 
 
 def _checked(rows: np.ndarray, what: str, path: Path) -> np.ndarray:
-    if rows.ndim != 2 or rows.dtype.kind not in "fiu":
+    if rows.ndim != 2:
         found = f"a {rows.dtype} array of shape {rows.shape}"
         raise RdmfError(f"{what}: {found}, not rows", path, AGAIN)
-    if not rows.size:
-        found = f"there are none, the array is empty {rows.shape}"
-        raise RdmfError(f"{what}: {found}", path, AGAIN)
     if rows.dtype != np.float16:
         with np.errstate(over="ignore"):  # what overflows is infinite, and said below
             rows = rows.astype(np.float32)
@@ -160,13 +163,56 @@ class _Arrays:
 
 
 def _read_arrays(path: Path) -> _Arrays:
+    """The arrays of a `.npz` or `.npy` file, whichever it is; no sizes it tells of are believed."""
+
+    def fault(reason: str) -> RdmfError:
+        return RdmfError(f"this feature file cannot be read ({reason})", path, AGAIN)
+
+    if not path.exists():
+        raise RdmfError("there is no such feature file", path, "extract it")
+    content = content_of(path, "this feature file", AGAIN, most=MOST_BYTES)
+    if content.startswith(NPY_MAGIC):
+        return _Arrays({"": _array_in(content, fault)}, path)
+    archive, arrays, left = Archive(content, fault), {}, MOST_BYTES
+    for name in archive.names:
+        key = name.removesuffix(".npy")
+        if key in KEYS:
+            data = archive.read(name, left)
+            left -= len(data)
+            arrays[key] = _array_in(data, fault)
+    return _Arrays(arrays, path)
+
+
+def _array_in(content: bytes, fault: Fault) -> np.ndarray:
+    """The array of a `.npy` file, without a copy, once its header is found to fit its size."""
+    file = BytesIO(content)
     try:
-        with open(path, "rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return _Arrays({"": loaded}, path)
-            return _Arrays({key: loaded[key] for key in loaded.files if key in KEYS}, path)
-    except FileNotFoundError as error:
-        raise RdmfError("there is no such feature file", path, "extract it") from error
-    except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
-        raise RdmfError(f"this feature file cannot be read ({error})", path, AGAIN) from error
+        version = np.lib.format.read_magic(file)
+        shape, by_column, dtype = HEADERS[version](file)
+    except Exception as error:  # each damage has its own type
+        raise fault(f"its header: {error or type(error).__name__}") from error
+    if dtype.kind not in NUMBERS:
+        if dtype.hasobject:
+            raise fault("it holds pickled objects, which may run code")
+        raise fault(f"a {dtype} array of shape {shape}, not rows of numbers")
+    count, start = math.prod(shape), file.tell()
+    if min(shape, default=0) < 0 or count * dtype.itemsize > len(content) - start:
+        told = f"its header tells of {count * dtype.itemsize} bytes of shape {shape}"
+        raise fault(f"{told}, it holds {len(content) - start}")
+    if count > MOST_NUMBERS:
+        raise fault(f"it holds {count} numbers, {MOST_NUMBERS} at most are read")
+    if not count:
+        raise fault(f"there are none, the array is empty {shape}")
+    flat = np.frombuffer(content, dtype, count, start)
+    return flat.reshape(shape, order="F" if by_column else "C")
+
+
+HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+def read_sentences(path: Path) -> np.ndarray:
+    """Read rows (N, S), N ≥ 1, of several sentences, as they are stored; RdmfError as above."""
+    return _checked(_read_arrays(path).get(SENTENCE_KEYS), "sentences", path)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rdmf_cli.errors import RdmfError
-from rdmf_cli.files import check_target, content_of, write_whole
+from rdmf_cli.files import MIB, check_target, content_of, write_whole
 from rdmf_cli.model.config import ModelConfig, read_config
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = "rdmf.model/1"
 CONFIG, WEIGHTS = "config.json", "weights.safetensors"
+MOST_CONFIG: Final = MIB  # bytes
+MOST_WEIGHTS: Final = 128 * MIB  # bytes
 ANEW = "train it again, or copy the folder again"
 
 
@@ -64,28 +66,48 @@ def load(folder: Path | str) -> Network:
 
     Raises RdmfError for files that are missing, damaged, or do not belong together.
     """
+    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load as from_bytes
 
     from rdmf_cli.model.network import Network
 
     folder = Path(folder)
-    network = Network(load_config(folder))
-    path = folder / WEIGHTS
+    config, path = load_config(folder), folder / WEIGHTS
     try:
-        network.load_state_dict(from_bytes(_read(path)))
+        weights = from_bytes(_read(path, MOST_WEIGHTS))
     except SafetensorError as error:
         raise RdmfError(f"these weights are damaged ({error})", path, ANEW) from error
-    except RuntimeError as error:
+    try:
+        if not _can_be_of(config, {name: tuple(x.shape) for name, x in weights.items()}):
+            raise ValueError("of other shapes")
+        with torch.device("meta"):  # takes no memory, whatever the configuration says
+            form = Network(config).state_dict()
+        if {k: x.shape for k, x in form.items()} != {k: x.shape for k, x in weights.items()}:
+            raise ValueError("of other shapes")
+        network = Network(config)
+        network.load_state_dict(weights)
+    except (RuntimeError, ValueError) as error:
         what = f"these are the weights of another model than {CONFIG} describes"
         raise RdmfError(what, path, ANEW) from error
     return network.eval()
 
 
+def _can_be_of(config: ModelConfig, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Whether there are so many blocks and channels: making them takes time, on any device."""
+    blocks = {name.split(".")[1] for name in shapes if name.startswith("blocks.")}
+    first = [shape for name, shape in shapes.items() if name.startswith("blocks.0.")]
+    evolves = config.fusion == "reaction-diffusion"
+    wide = not evolves or any(config.fusion_channels in shape for shape in first)
+    return len(blocks) == config.blocks and wide
+
+
 def load_config(folder: Path | str) -> ModelConfig:
     """The form of the head in a folder. Raises RdmfError as `load` does."""
     path = Path(folder) / CONFIG
-    return read_config(_read(path), SCHEMA, path, ANEW, "train it again with this version of rdmf")
+    return read_config(
+        _read(path, MOST_CONFIG), SCHEMA, path, ANEW, "train it again with this version of rdmf"
+    )
 
 
 def fits(config: ModelConfig, samples: Samples) -> None:
@@ -123,6 +145,6 @@ def _named(widths: Mapping[str, Any]) -> str:
     return f"{widths['video_width']} columns a clip, {widths['words_width']} a word, {sentence}"
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, most: int) -> bytes:
     what, todo = "this part of a checkpoint", f"give a folder with {CONFIG} and {WEIGHTS}"
-    return content_of(path, what, todo)
+    return content_of(path, what, todo, most)

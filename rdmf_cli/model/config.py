@@ -25,9 +25,13 @@ Fusion = Literal[
 ]
 Slots = Literal["pattern", "random"]
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=8192)]
+Few = Annotated[int, Field(ge=1, le=64)]
+Columns = Annotated[int, Field(ge=1, le=65_536)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+
+MOST_CHANNELS = 65_536  # over all blocks
 
 SHORT, LONG = 10.0, 30.0
 """Seconds: a moment up to the first is short, beyond the second long (QVHighlights' ranges)."""
@@ -47,41 +51,41 @@ class ModelConfig(Record):
     slots: Slots = "pattern"
 
     # what it was trained on
-    channels: tuple[str, ...] = CHANNELS
+    channels: Annotated[tuple[str, ...], Field(max_length=64)] = CHANNELS
     encoder: str | None = Field(default=None, description="of its features; null: not known")
     clip_length: Positive = Field(default=2.0, description="seconds a clip, in training")
-    video_width: Count | None = Field(default=None, description="full head: columns of a clip")
-    sentence_width: Count | None = Field(
+    video_width: Columns | None = Field(default=None, description="full head: columns of a clip")
+    sentence_width: Columns | None = Field(
         default=None, description="full head: of sentences that share a space with clips"
     )
-    words_width: Count | None = Field(default=None, description="full head: columns of a word")
+    words_width: Columns | None = Field(default=None, description="full head: columns of a word")
     matching: tuple[int, int] | None = Field(
         default=None, description="full head: the clip's columns in the sentence's space, [a, b)"
     )
 
     # fusion
     width: Count = 64
-    blocks: Count = 2
+    blocks: Few = 2
     fusion_channels: Count = Field(default=64, description="of u and v in each block")
-    steps: Annotated[int, Field(ge=0)] = 12
-    dilations: tuple[Count, ...] = (1, 2, 4, 8)
+    steps: Annotated[int, Field(ge=0, le=10_000)] = 12
+    dilations: Annotated[tuple[Count, ...], Field(min_length=1, max_length=64)] = (1, 2, 4, 8)
     turing_share: Annotated[float, Field(ge=0, le=1)] = 0.25
     cut: Positive = Field(
         default=CUT, description="visual change, in medians, at which half of the flux passes"
     )
-    heads: Count = Field(default=4, description="of every attention")
+    heads: Few = Field(default=4, description="of every attention")
     taps: Count = Field(default=33, description="most clips under a kernel of a convolution")
     projection: Count = Field(default=32, description="full head: of clips and sentence, each")
     metric: Count = Field(default=192, description="full head: hidden width of the metric")
 
     # slots and their decoder
-    levels: Count = 12
+    levels: Annotated[int, Field(ge=1, le=256)] = 12
     most_slots: Count = 96
     anchors: Count = Field(default=32, description="random slots: how many are learned")
     bins: Count = Field(default=8, description="inside a slot; four more lie around it")
     slot_features: Count = 32
     slot_width: Count = 128
-    decoder_layers: Annotated[int, Field(ge=0)] = 1
+    decoder_layers: Annotated[int, Field(ge=0, le=64)] = 1
     decoder_dropout: Share = 0.1
     reach_clips: Positive = Field(default=1.0, description="how far a pattern slot's end may move")
     reach_widths: Positive = Field(default=1.0, description="random slots: in widths of the slot")
@@ -102,6 +106,8 @@ class ModelConfig(Record):
     def _fits_together(self) -> ModelConfig:
         if self.slot_width % self.heads:
             raise ValueError(f"slot_width {self.slot_width} is no multiple of {self.heads} heads")
+        if self.blocks * self.fusion_channels > MOST_CHANNELS:
+            raise ValueError(f"more than {MOST_CHANNELS} fusion_channels, over all blocks")
         if self.fusion_channels < len(self.dilations):
             raise ValueError("there are fewer fusion_channels than dilations")
         if self.head == "full" and (self.video_width is None or self.words_width is None):
@@ -134,13 +140,13 @@ def read_config(
     try:
         told = json.loads(content)
         if told["schema"] != schema:
-            raise RdmfError(f"its schema is {told['schema']}, not {schema}", path, anew)
+            raise RdmfError(f"its schema is {str(told['schema'])[:60]}, not {schema}", path, anew)
         config = ModelConfig.model_validate(told["config"])
     except ValidationError as error:
         raise RdmfError(first_problem(error, "config"), path, anew) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise RdmfError("this describes no head", path, anew) from error
     if config.channels != CHANNELS:
-        what = f"it reads the channels {', '.join(config.channels)}; there are now others"
+        what = f"it reads the channels {', '.join(config.channels)[:500]}; there are now others"
         raise RdmfError(what, path, again)
     return config

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
 from dataclasses import replace
 from functools import cached_property
@@ -13,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
+from rdmf_cli.archives import Archive
 from rdmf_cli.datasets.sample import Sample
 from rdmf_cli.errors import MissingExtra, RdmfError, UsageError
-from rdmf_cli.files import content_of
+from rdmf_cli.files import MIB, content_of
 from rdmf_cli.model import windows
 from rdmf_cli.model.channels import channels, edges, evidence
 from rdmf_cli.model.config import read_config
@@ -39,6 +39,16 @@ CONFIG = "config.json"
 TRAINED = "model"  # the folder in its own where `rdmf train` leaves the head
 ANEW = "export it again, or copy the file again"
 EXPORT = "export it again with this version of rdmf"
+MOST_HEAD: Final = 128 * MIB  # bytes of its file
+MOST_PART: Final = 64 * MIB  # bytes of a graph, unpacked
+TORCH_MEMBER = "/data.pkl"
+OUTPUTS = {
+    "fuse": ("features", "pattern", "saliency", "presence", "curves"),
+    "decode": ("spans", "scores"),
+    "match": ("match",),
+}
+"""What the parts of a head give, by their names."""
+
 DISTINCT: Final = 0.5
 """IoU from which on two moments are one to whoever reads the answer. A benchmark rewards several
 guesses at one moment, each of which may pass another threshold: `ModelConfig.overlap` is higher."""
@@ -61,19 +71,39 @@ class OnnxGraphs:
 
     def __init__(self, content: bytes, path: Path | str):
         self._path = path
-        try:
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                self._files = {name: archive.read(name) for name in archive.namelist()}
-        except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, EOFError) as error:
-            raise RdmfError(f"this file of a head is damaged ({error})", path, ANEW) from error
-        content = self._files.get(CONFIG, b"")
-        self.config = read_config(content, SCHEMA, path, ANEW, EXPORT)
+        self._files = self._unpacked(content)
+        self.config = read_config(self._files[CONFIG], SCHEMA, path, ANEW, EXPORT)
         self._sessions: dict[str, InferenceSession] = {}
+
+    def _unpacked(self, content: bytes) -> dict[str, bytes]:
+        archive = Archive(content, self._damaged)
+        if CONFIG not in archive.names:
+            if any(name.endswith(TORCH_MEMBER) for name in archive.names):
+                what = "these are torch's weights of a training, which tell no form of a head"
+                raise RdmfError(what, self._path, CHECKPOINTS)
+            raise RdmfError(f"this archive holds no {CONFIG}, so no head", self._path, CHECKPOINTS)
+        if foreign := {*archive.names} - {CONFIG, *map(graph_file, OUTPUTS)}:
+            what = f"this archive holds {sorted(foreign)[0]}, which is no part of a head"
+            raise RdmfError(what, self._path, ANEW)
+        return {name: archive.read(name, MOST_PART) for name in archive.names}
+
+    def _damaged(self, reason: str) -> RdmfError:
+        return RdmfError(f"this file of a head is damaged ({reason})", self._path, ANEW)
 
     def run(self, graph: str, **inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         session = self._session(graph)
-        wanted = {x.name: inputs[x.name] for x in session.get_inputs()}
-        return tuple(session.run(None, wanted))
+        wanted = {x.name for x in session.get_inputs()}
+        if not wanted <= {*inputs}:
+            raise self._another_graph(graph)
+        try:
+            made = tuple(session.run(None, {name: inputs[name] for name in wanted}))
+        except Exception as error:  # ONNX Runtime's own, which share no base
+            raise self._another_graph(graph) from error
+        return made
+
+    def _another_graph(self, graph: str) -> RdmfError:
+        what = f"its part {graph_file(graph)} is not what its {CONFIG} describes"
+        return RdmfError(what, self._path, ANEW)
 
     def _session(self, graph: str) -> InferenceSession:
         if graph not in self._sessions:
@@ -88,10 +118,13 @@ class OnnxGraphs:
         options.log_severity_level = 3
         content = self._files.get(graph_file(graph), b"")
         try:
-            return InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            session = InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's own, which share no base
             what = f"its part {graph_file(graph)} cannot be loaded"
             raise RdmfError(what, self._path, ANEW) from error
+        if [x.name for x in session.get_outputs()] != [*OUTPUTS[graph]]:
+            raise self._another_graph(graph)
+        return session
 
 
 class LearnedHead:
@@ -110,7 +143,8 @@ class LearnedHead:
         """From an exported file; None: the one that ships with rdmf, whose hash is checked."""
         if path is None:
             return cls(OnnxGraphs(load_weights(SHIPPED), SHIPPED))
-        content = content_of(path, "the head", "name the file of an exported head")
+        todo = "name the file of an exported head"
+        content = content_of(path, "the head", todo, most=MOST_HEAD)
         return cls(OnnxGraphs(content, path))
 
     @property

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
 from rdmf_cli.errors import RdmfError, first_problem
-from rdmf_cli.files import content_of
+from rdmf_cli.files import MIB, content_of
 from rdmf_cli.fusion import Rates
 from rdmf_cli.fusion.operators import checked_dilations
 from rdmf_cli.moments.types import Record
@@ -30,7 +30,7 @@ class FusionRates(Record):
     standard deviations of the similarity over the video.
     """
 
-    D_u: tuple[NotNegative, ...] = Field(min_length=1)
+    D_u: tuple[NotNegative, ...] = Field(min_length=1, max_length=256)
     D_v: tuple[NotNegative, ...]
     F: tuple[NotNegative, ...]
     k: tuple[NotNegative, ...]
@@ -43,7 +43,7 @@ class FusionRates(Record):
         description="visual change, in medians of the video, at which half of the flux passes; "
         "null: diffusion takes no notice of change",
     )
-    steps: Annotated[int, Field(ge=0)]
+    steps: Annotated[int, Field(ge=0, le=10_000)]
     dilations: tuple[int, ...] = (1,)
 
     @model_validator(mode="after")
@@ -81,7 +81,9 @@ class RankingRates(Record):
     log_seconds: float
     offset: float
     dark: float = Field(description="standardised similarity around a moment without surroundings")
-    levels: Annotated[int, Field(ge=1)] = Field(default=16, description="level sets a channel")
+    levels: Annotated[int, Field(ge=1, le=256)] = Field(
+        default=16, description="level sets a channel"
+    )
     overlap: Annotated[float, Field(gt=0, le=1)] = Field(
         default=0.7, description="IoU from which on the worse of two moments is dropped"
     )
@@ -149,7 +151,8 @@ def load_rates(path: Path | None = None) -> TrainingFreeRates:
     if path is None:
         content = load_weights(RATES)
     else:
-        content = content_of(path, "the rates", "name a file of rates, or leave --checkpoint out")
+        todo = "name a file of rates, or leave --checkpoint out"
+        content = content_of(path, "the rates", todo, most=MIB)
     try:
         return TrainingFreeRates.model_validate_json(content)
     except ValidationError as error:

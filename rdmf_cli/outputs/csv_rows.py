@@ -6,13 +6,18 @@ import csv
 from typing import TextIO
 
 from rdmf_cli.moments.types import Answer
+from rdmf_cli.outputs.text import without_controls
 from rdmf_cli.outputs.writer import Writer
 
 COLUMNS = ("video", "query", "rank", "start", "end", "score", "raw_score", "presence")
 
 
 class CsvWriter(Writer):
-    """One row a moment under one header; times in seconds. An answer without moments has no row."""
+    """Writes one row per moment under one header; times in seconds. No moment, no row.
+
+    Control characters in names and queries are replaced. A cell may begin like a formula, with `=`
+    say: programs get what was asked, and `docs/usage.md` says how a spreadsheet opens it.
+    """
 
     def __init__(self, stream: TextIO):
         super().__init__(stream)
@@ -24,4 +29,5 @@ class CsvWriter(Writer):
             times = (f"{moment.start:.3f}", f"{moment.end:.3f}")
             scores = (moment.score, moment.raw_score, answer.presence)
             facts = (f"{score:.6f}" for score in scores)
-            self.rows.writerow((answer.video, answer.query, moment.rank, *times, *facts))
+            names = (without_controls(answer.video), without_controls(answer.query))
+            self.rows.writerow((*names, moment.rank, *times, *facts))

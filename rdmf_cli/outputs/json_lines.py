@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field
 
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.moments.types import Answer, Record
-from rdmf_cli.outputs.text import valid_text
+from rdmf_cli.outputs.text import STEERING, valid_text
 from rdmf_cli.outputs.writer import Writer
 
 ERROR_SCHEMA: Final = "rdmf.error/1"
@@ -91,7 +91,12 @@ def rounded(value: Any, decimals: int = DECIMALS) -> Any:
 
 
 def _line(fields: dict[str, Any], ascii_only: bool) -> str:
-    return json.dumps(fields, ensure_ascii=ascii_only, allow_nan=False)
+    """JSON escapes control characters up to U+001F; the others are escaped here, to the same value.
+
+    Outside of text JSON has none of them.
+    """
+    line = json.dumps(fields, ensure_ascii=ascii_only, allow_nan=False)
+    return STEERING.sub(lambda sign: f"\\u{ord(sign[0]):04x}", line)
 
 
 def _is_utf8(encoding: str | None) -> bool:

@@ -12,8 +12,16 @@ from rdmf_cli.outputs.writer import Writer
 SHORTEST = 0.001  # seconds; players skip a cue of no length
 
 
+UNMARKED = str.maketrans("<>{}\\", "\uff1c\uff1e\uff5b\uff5d\uff3c")
+"""Players read `<i>`, `{\\an8}` and `\\N` in SubRip as markup, which it cannot escape: the same
+signs of full width are text to all of them."""
+
+
 class SrtWriter(Writer):
-    """SubRip: numbered cues in order of time. Numbers run on over several answers."""
+    """SubRip: numbered cues in order of time. Numbers run on over several answers.
+
+    Signs that players take for markup are written in full width.
+    """
 
     def __init__(self, stream: TextIO):
         super().__init__(stream)
@@ -22,7 +30,7 @@ class SrtWriter(Writer):
     def write(self, answer: Answer) -> None:
         for moment in _by_time(answer):
             self.cues += 1
-            cue = f"{_times(moment, ',')}\n{_label(moment, answer.query)}"
+            cue = f"{_times(moment, ',')}\n{_label(moment, answer.query.translate(UNMARKED))}"
             self.stream.write(f"{self.cues}\n{cue}\n\n")
 
 

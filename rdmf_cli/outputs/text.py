@@ -20,6 +20,8 @@ SIMPLE_HEAD_ASCII = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", asci
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Signs that turn the direction of writing, and so can make a name look like another."""
+STEERING = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029{''.join(sorted(TURNING))}]")
+"""Control characters, line breaks that only some programs know, and signs that turn writing."""
 
 
 def clock(seconds: float, decimals: int = 1) -> str:
@@ -49,8 +51,13 @@ def one_line(text: str) -> str:
 
     Names of files and queries come from outside; a file name may hold an escape sequence.
     """
-    spaced = " ".join(text.split())
-    return "".join("\N{REPLACEMENT CHARACTER}" if _steers(sign) else sign for sign in spaced)
+    return without_controls(" ".join(text.split()))
+
+
+def without_controls(text: str) -> str:
+    """Replace what could steer a terminal or a player; line feeds stay."""
+    marked = ("\N{REPLACEMENT CHARACTER}" if _steers(sign) else sign for sign in text)
+    return "".join(marked)
 
 
 def valid_text(text: str) -> str:
@@ -83,4 +90,4 @@ def plain_table(ascii_only: bool, heads: Iterable[tuple[str, Justify]]) -> Table
 
 
 def _steers(sign: str) -> bool:
-    return unicodedata.category(sign) in {"Cc", "Cs"} or sign in TURNING
+    return sign != "\n" and (unicodedata.category(sign) in {"Cc", "Cs"} or sign in TURNING)

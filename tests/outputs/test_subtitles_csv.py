@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from sample_answers import sample_answer
 
 from rdmf_cli.moments.types import Moment
 from rdmf_cli.outputs import FORMATS
-from rdmf_cli.outputs.text import clock, time_code
+from rdmf_cli.outputs.text import clock, time_code, without_controls
 
 CUE = re.compile(r"(\d\d+):([0-5]\d):([0-5]\d)[,.](\d{3})")
 
@@ -87,7 +88,7 @@ def test_csv_gives_back_what_went_in(query: str) -> None:
     stream = io.StringIO(write("csv", query=query))
     rows = list(csv.DictReader(stream))
     moments = sample_answer().moments
-    assert [row["query"] for row in rows] == [query] * 5
+    assert [row["query"] for row in rows] == [without_controls(query)] * 5
     assert [int(row["rank"]) for row in rows] == [m.rank for m in moments]
     assert [float(row["end"]) for row in rows] == [m.end for m in moments]
 
@@ -99,3 +100,31 @@ def test_one_header_for_several_answers() -> None:
         writer.write(sample_answer())
     assert stream.getvalue().count("raw_score") == 1
     assert len(stream.getvalue().splitlines()) == 1 + 3 * 5
+
+
+CONTROLS = "red\x1b[31m\x9b2J\x07\u202egnp\r\n"
+
+
+@pytest.mark.parametrize("name", ["csv", "srt", "vtt", "json"])
+def test_no_format_passes_on_what_steers_a_terminal(name: str) -> None:
+    text = write(name, query=CONTROLS, video=f"a{CONTROLS}.mp4")
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
+    if name == "json":  # whose escapes are the same text to a program
+        assert json.loads(text)["query"] == CONTROLS
+
+
+def test_markup_in_a_query_is_text_to_a_player(tmp_path: Path) -> None:
+    query = r"<i>a cat</i> {\an8} \N & so on"
+    path = tmp_path / "moments.srt"
+    path.write_text(write("srt", query=query), encoding="utf-8")
+    with av.open(str(path)) as container:
+        packets: list[Any] = [packet for packet in container.demux() if packet.pts is not None]
+        shown = bytes(packets[0]).decode()
+    assert not set("<>{}\\") & set(shown)
+    assert "a cat" in shown
+    assert "&lt;i&gt;a cat&lt;/i&gt;" in write("vtt", query=query)
+
+
+def test_a_cell_like_a_formula_is_what_was_asked() -> None:
+    (first, *_) = csv.DictReader(io.StringIO(write("csv", query="=1+1")))
+    assert first["query"] == "=1+1"
