@@ -190,7 +190,7 @@ def test_what_is_no_head_is_said(files, tmp_path):
     for said, content in cases.items():
         with pytest.raises(RdmfError, match=said):
             LearnedHead.load(spoiled(path, other, "config.json", content))
-    with pytest.raises(RdmfError, match="this archive holds no config.json, so no head"):
+    with pytest.raises(RdmfError, match=r"this archive holds no config\.json, so no head"):
         LearnedHead.load(spoiled(path, other, "config.json", None))
     for content in (None, b"no graph"):
         loaded = LearnedHead.load(spoiled(path, other, "fuse.onnx", content))
