@@ -88,7 +88,10 @@ from pathlib import Path
 sys.path.insert(0, {str(TESTS / "support")!r})
 import needed_packages
 needed_packages.TESTS = Path(__file__).parent
+def pytest_configure(config):
+    config.addinivalue_line("markers", "needs: packages")
 def pytest_collection_modifyitems(items):
+    print()
     for item in items:
         print(item.name, sorted(needed_packages.of_test(item)))
 """
@@ -97,7 +100,7 @@ def pytest_collection_modifyitems(items):
 def test_a_test_is_left_out_by_its_imports_fixtures_helpers_and_marks(pytester: pytest.Pytester):
     pytester.makepyfile(SAMPLE)
     pytester.makeconftest(CONFTEST)
-    told = pytester.runpytest_subprocess("--collect-only").outlines
+    told = pytester.runpytest_subprocess("--collect-only", "-s").outlines
     assert [line for line in told if line.startswith("test_")] == [
         "test_of_numbers []",
         "test_by_a_helper ['torch']",
