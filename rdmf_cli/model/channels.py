@@ -2,7 +2,7 @@
 
 Encoders differ in how near to each other they put any two rows. Moving all clips and sentences
 along a direction of their own changes no channel: similarity is standardised over the video, and
-visual change counted in medians of the video.
+visual change counted in a unit of the video, the median over the steps that change.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ TEMPERATURES = (0.25, 0.7)
 """Deviations by which a clip must match better to weigh e times as much in the echoed mean."""
 
 MOST_CHANGE = 4.0
-"""Medians, above which all changes are cuts."""
+"""Units, above which all changes are cuts."""
 
 LAG = 3
 """Clips, of the change over several."""
 
 CUT = 2.5
-"""Visual change, in medians of the video, at which half of a fusion's flux passes."""
+"""Visual change, in units of the video, at which half of a fusion's flux passes."""
 
 MOST_EXCESS = 10.0
 """Deviations: a match so far above the background is no surer further up."""
@@ -87,10 +87,10 @@ def _echo(rows: Array, z: npt.NDArray[np.float64], temperature: float) -> npt.ND
 def _changes(rows: Array) -> list[npt.NDArray[np.float64]]:
     """(L,) each: visual change to the clip before, to the one after, to the third before."""
     steps = visual_change(rows)
-    median = max(float(np.median(steps)) if len(steps) else 0.0, field.LEAST_CHANGE)
+    unit = _unit(steps)
     over_some = np.clip(1.0 - (rows[LAG:] * rows[:-LAG]).sum(-1), 0.0, 2.0)
     return [
-        _in_medians(change, median)
+        _in_units(change, unit)
         for change in (
             np.pad(steps, (1, 0)),
             np.pad(steps, (0, 1)),
@@ -99,6 +99,12 @@ def _changes(rows: Array) -> list[npt.NDArray[np.float64]]:
     ]
 
 
-def _in_medians(change: Array, median: float) -> npt.NDArray[np.float64]:
-    """0 at a median, at most MOST_CHANGE - 1."""
-    return np.minimum(change / median, MOST_CHANGE) - 1.0
+def _unit(steps: Array) -> float:
+    """The median over the steps that change, which repeats of a frame do not move."""
+    changing = steps[field.steps_that_change(steps, np.ones(len(steps), dtype=bool))]
+    return max(float(np.median(changing)) if len(changing) else 0.0, field.LEAST_CHANGE)
+
+
+def _in_units(change: Array, unit: float) -> npt.NDArray[np.float64]:
+    """0 at a unit, at most MOST_CHANGE - 1."""
+    return np.minimum(change / unit, MOST_CHANGE) - 1.0

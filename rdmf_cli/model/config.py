@@ -71,7 +71,8 @@ class ModelConfig(Record):
     dilations: Annotated[tuple[Count, ...], Field(min_length=1, max_length=64)] = (1, 2, 4, 8)
     turing_share: Annotated[float, Field(ge=0, le=1)] = 0.25
     cut: Positive = Field(
-        default=CUT, description="visual change, in medians, at which half of the flux passes"
+        default=CUT,
+        description="visual change, in its unit, at which half of the flux passes",
     )
     heads: Few = Field(default=4, description="of every attention")
     taps: Count = Field(default=33, description="most clips under a kernel of a convolution")

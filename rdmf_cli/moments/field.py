@@ -17,7 +17,11 @@ LEAST_DEVIATION = 1e-3
 """Cosines that vary less say nothing: features are kept in float16, which rounds about so."""
 
 LEAST_CHANGE = 1e-3
-"""The median visual change (1 - cosine) taken of a picture that does not move."""
+"""Visual change (1 - cosine) up to which a picture does not move; the least unit of change."""
+
+FEWEST_CHANGES = 0.2
+"""Of all steps from clip to clip, the share that the unit of change is taken from at least: where
+fewer change, as between slides that stand for long, each of these changes is a cut."""
 
 
 def standardise(
@@ -48,10 +52,26 @@ def reaction_rates(z: np.ndarray, mask: np.ndarray, rates: FusionRates) -> np.nd
 
 
 def edge_weights(change: np.ndarray, mask: np.ndarray, cut: float) -> np.ndarray:
-    """(..., L - 1): how much of the diffusion passes from clip to clip, 1/2 at `cut` medians."""
+    """(..., L - 1): how much of the diffusion passes from clip to clip, 1/2 at `cut` units.
+
+    The unit is the median over the steps that change.
+    """
     real = mask[..., 1:] & mask[..., :-1]
-    median = _median(change, real)
-    return edges_from_change(np.maximum(change, 0.0), cut * np.maximum(median, LEAST_CHANGE))
+    unit = _median(change, steps_that_change(change, real))
+    return edges_from_change(np.maximum(change, 0.0), cut * np.maximum(unit, LEAST_CHANGE))
+
+
+def steps_that_change(change: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """(..., n): which steps from clip to clip the unit of visual change is taken from.
+
+    Repeats of a frame, as in static footage or where clips are shorter than what changes, are none
+    of them: so however many there are, they do not move the unit. At least the largest
+    `FEWEST_CHANGES` of the real steps are taken, whether or not these change.
+    """
+    largest_first = np.argsort(np.where(real, -change, np.inf), axis=-1, kind="stable")
+    rank = np.argsort(largest_first, axis=-1, kind="stable")
+    fewest = np.ceil(FEWEST_CHANGES * real.sum(-1, keepdims=True))
+    return real & ((change > LEAST_CHANGE) | (rank < fewest))
 
 
 def fuse(

@@ -40,7 +40,7 @@ class FusionRates(Record):
     seed: NotNegative = Field(description="v(0) of a clip that matches fully")
     cut: Positive | None = Field(
         default=None,
-        description="visual change, in medians of the video, at which half of the flux passes; "
+        description="visual change, in units of the video, at which half of the flux passes; "
         "null: diffusion takes no notice of change",
     )
     steps: Annotated[int, Field(ge=0, le=10_000)]

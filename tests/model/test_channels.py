@@ -125,3 +125,23 @@ def test_a_match_above_the_background_is_evidence():
     background = Background(mean=0.2, deviation=0.05)
     assert evidence(np.full(5, 0.3), background)[0] == pytest.approx(2)
     assert evidence(np.full(5, 0.1), background)[0] == pytest.approx(-2)
+
+
+@pytest.mark.parametrize("times", [2, 3, 4])
+def test_repeats_of_a_frame_do_not_move_the_unit_of_change(times):
+    """Static footage, or clips shorter than what changes: the same picture several times."""
+    clips, sentence = video(40)
+    repeated = np.repeat(clips, times, axis=0)
+    steps = np.arange(1, 40) * times  # where the picture still changes
+    np.testing.assert_allclose(edges(repeated)[steps - 1], edges(clips), rtol=1e-5)
+    before = CHANNELS.index("change before")
+    once, often = (channels(rows, sentence)[:, before] for rows in (clips, repeated))
+    np.testing.assert_allclose(often[steps], once[1:], atol=1e-5)
+    np.testing.assert_allclose(np.delete(often, steps), -1, atol=1e-3)
+
+
+def test_between_slides_that_stand_for_long_every_change_is_a_cut():
+    slides, sentence = video(6)
+    shown = np.repeat(slides, 20, axis=0)
+    assert edges(shown)[19::20].max() < 0.01
+    assert channels(shown, sentence)[20::20, CHANNELS.index("change before")].min() == 3
