@@ -23,7 +23,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from ranked_level_sets import bars
 
 from rdmf_cli.datasets import DATASETS, Samples, open_samples
 from rdmf_cli.evaluation import evaluate
@@ -191,6 +190,8 @@ def _cell(mean: float, deviation: float, seeds: int) -> str:
 
 
 def print_table(args: argparse.Namespace) -> None:
+    from ranked_level_sets import bars  # scikit-learn, which training does not need
+
     val = samples_of(args.features, "val")
     rows = list(rows_of(args.runs))
     table = summary(rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from importlib.util import find_spec
@@ -189,17 +190,21 @@ class LearnedHead:
         if rows.ndim != 2 or not len(rows) or sentence.shape != rows.shape[1:]:
             what = f"clips are of shape {rows.shape}, the sentence of {sentence.shape}"
             raise RdmfError(what, todo="give (L, D) with at least one clip, and (D,)")
-        full = self.config.full
-        inputs = Inputs(
-            channels=channels(rows, sentence),
-            edges=edges(rows, self.config.cut),
-            evidence=evidence(rows @ sentence, background),
-            clip_length=clip_length,
-            video=rows if full else None,
-            sentence=sentence if full else None,
-            words=words if full else None,
-        )
-        told = self._read(inputs, duration, top_k, min(DISTINCT, self.config.overlap))
+        full, unrelated = self.config.full, evidence(rows @ sentence, background)
+
+        def inputs(part: slice) -> Inputs:
+            return Inputs(
+                channels=channels(rows[part], sentence),
+                edges=edges(rows[part], self.config.cut),
+                evidence=unrelated,
+                clip_length=clip_length,
+                video=rows[part] if full else None,
+                sentence=sentence if full else None,
+                words=words if full else None,
+            )
+
+        limit = min(DISTINCT, self.config.overlap)
+        told = self._read(inputs, rows @ sentence, clip_length, duration, top_k, limit)
         # On val the fitted rates tell better than the network whether a query is shown at all
         # (benchmarks/learned_head.py), and at 0.5 they are calibrated.
         return replace(told, presence=self._rates.presence(rows @ sentence, background))
@@ -210,20 +215,31 @@ class LearnedHead:
 
     def answer(self, sample: Sample, top_k: int) -> Reading:
         """The same of an annotated sample, with as many guesses as a benchmark rewards."""
-        return self._read(inputs_of(sample, self.config), sample.duration, top_k)
+
+        def inputs(part: slice) -> Inputs:
+            return inputs_of(replace(sample, video=sample.video[part]), self.config)
+
+        known = sample.matching is not None and sample.sentence is not None
+        similarity = sample.similarity if known else np.zeros(len(sample.video), np.float32)
+        return self._read(inputs, similarity, sample.clip_length, sample.duration, top_k)
 
     def _read(
-        self, inputs: Inputs, duration: float | None, top_k: int, overlap: float | None = None
+        self,
+        inputs: Callable[[slice], Inputs],
+        similarity: Array,
+        clip_length: float,
+        duration: float | None,
+        top_k: int,
+        overlap: float | None = None,
     ) -> Reading:
-        field = windows.fuse(self._graphs, inputs)
-        found = windows.find(self._graphs, field, inputs.clip_length)
+        field, found = windows.read(self._graphs, inputs, similarity)
         return reading(
             field.pattern,
             field.saliency,
             field.presence,
             found.spans,
             found.scores,
-            inputs.clip_length,
+            clip_length,
             duration,
             top_k,
             self.config,

@@ -24,6 +24,10 @@ FEWEST_CHANGES = 0.2
 fewer change, as between slides that stand for long, each of these changes is a cut."""
 
 
+AROUND = 75
+"""Clips around the best match that presence looks at: so long were the videos it was fitted on."""
+
+
 def standardise(
     similarity: np.ndarray, mask: np.ndarray, most: float = MOST_DEVIATIONS
 ) -> np.ndarray:
@@ -118,6 +122,20 @@ def coherence(z: np.ndarray, mask: np.ndarray) -> float:
     """
     both = mask[1:] & mask[:-1]
     return float((z[1:] * z[:-1])[both].sum() / max(both.sum(), 1))
+
+
+def coherence_of_best(similarity: np.ndarray, mask: np.ndarray) -> float:
+    """Coherence of the `AROUND` clips around the best match of one video, as a video of their own.
+
+    similarity, mask: (L,). Longer footage has parts that differ in how they match anything, which
+    holds together however little the query has to do with it; so it is not looked at as a whole.
+    """
+    if len(mask) > AROUND:
+        best = int(np.where(mask, similarity, -np.inf).argmax())
+        start = min(max(best - AROUND // 2, 0), len(mask) - AROUND)
+        near = slice(start, start + AROUND)
+        similarity, mask = similarity[near], mask[near]
+    return coherence(standardise(similarity, mask), mask)
 
 
 def _median(x: np.ndarray, real: np.ndarray) -> np.ndarray:

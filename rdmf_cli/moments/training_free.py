@@ -10,7 +10,7 @@ import numpy as np
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.fusion import Fields
 from rdmf_cli.moments.background import Background, strongest
-from rdmf_cli.moments.field import coherence, curves, fuse, reaction_rates, standardise
+from rdmf_cli.moments.field import coherence_of_best, curves, fuse, reaction_rates, standardise
 from rdmf_cli.moments.nms import suppress
 from rdmf_cli.moments.pattern import level_sets
 from rdmf_cli.moments.ranking import describe, predicted_iou
@@ -94,7 +94,7 @@ class TrainingFree:
             raw_scores=moments.raw_scores,
             saliency=np.where(clips.mask, _logistic(log_odds), 0.0),
             saliency_raw=log_odds,
-            presence=self._presence(clips, z, background),
+            presence=self._presence(clips, background),
             u=u,
             v=v,
             trace=history if trace else None,
@@ -110,7 +110,7 @@ class TrainingFree:
     def presence(self, similarity: np.ndarray, background: Background | None = None) -> float:
         """In [0, 1]: the chance that the query is shown anywhere, as `read` gives it."""
         clips = _Clips.of(similarity, None, None)
-        return self._presence(clips, standardise(clips.similarity, clips.mask), background)
+        return self._presence(clips, background)
 
     def _moments(
         self, z: np.ndarray, v: np.ndarray, mask: np.ndarray, clip_length: float, top_k: int
@@ -129,10 +129,10 @@ class TrainingFree:
         rates = self.rates.saliency
         return np.asarray(rates.curves) @ curves(z, v) + rates.offset
 
-    def _presence(self, clips: _Clips, z: np.ndarray, background: Background | None) -> float:
+    def _presence(self, clips: _Clips, background: Background | None) -> float:
         if not clips.mask.any():
             return 0.0
-        held_together = coherence(z, clips.mask)
+        held_together = coherence_of_best(clips.similarity, clips.mask)
         if background is None:
             return _chance(self.rates.presence, [held_together])
         reached = strongest(clips.similarity[clips.mask])

@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.moments import Background, Reading, TrainingFree, overlaps
+from rdmf_cli.moments.field import coherence, coherence_of_best, standardise
 
 CLIP = 2.0
 SOME = settings(deadline=None, max_examples=40)
@@ -258,3 +259,24 @@ def test_reaction_rates_are_highest_where_the_query_matches(head):
     assert np.all(r >= 0)
     assert np.all(r.max(axis=1) <= head.rates.fusion.reaction)
     assert set(r.argmax(axis=1)) <= set(range(10, 16))
+
+
+def test_parts_that_differ_do_not_hold_footage_together():
+    """Each has a level of its own, however little the query has to do with any of them."""
+    rng = np.random.default_rng(0)
+    level = 0.1 * rng.normal(size=40).repeat(300)
+    similarity, real = level + 0.05 * rng.normal(size=level.size), np.ones(level.size, bool)
+    assert coherence(standardise(similarity, real), real) > 0.7
+    assert coherence_of_best(similarity, real) < 0.2
+
+
+@pytest.mark.parametrize("copies", [4, 20, 200])
+def test_presence_of_a_repeated_video_is_that_of_the_video(head, copies):
+    rng = np.random.default_rng(1)
+    similarity, _ = shown(75, (20, 28))
+    unrelated = 0.2 + 0.02 * rng.normal(size=(75, 32))
+    once = head.presence(similarity, Background.of(unrelated))
+    often = head.presence(
+        np.tile(similarity, copies), Background.of(np.tile(unrelated, (copies, 1)))
+    )
+    assert often == pytest.approx(once, abs=0.04)

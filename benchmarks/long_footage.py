@@ -1,0 +1,287 @@
+"""Does an answer mean the same at three minutes and at many hours? On QVHighlights-captions val.
+
+    python benchmarks/long_footage.py FEATURES [--queries N] [--head PATH] [--kinds ...]
+
+FEATURES is a folder in the field's layout with text/background.npz, as for learned_head.py. Both
+heads, the shipped one and the training-free answer, are asked in
+
+    one video          as it is annotated
+    among N others     the video at a place drawn by chance between N whole videos of other YouTube
+                       ids: what is true is what was true, moved. The others may show the query
+                       too, and nobody has looked: the more there are, the likelier.
+    N times            the video N times over: every copy of a true window is true. Windows that
+                       meet where a copy ends and the next begins are one: no two moments are seen.
+    40 % repeated      in every video four clips in ten repeat the clip before (static footage)
+
+R1 looks at the first moment, mAP at ten moments, of N copies at 10 N. Presence is that of the
+video's own query against the query of a video none of whose YouTube ids is in the footage: AUROC,
+and how many of these absent queries, and of the others, are called shown, at 0.5.
+
+Then the example video is repeated: how long are the first five moments of every query on it? With
+--head a head that was trained otherwise is asked instead of the shipped one: `--head RUN --kinds
+"one video" "40 % repeated"` shows what repeats cost a full one.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from fusion_ablation import samples_of
+from learned_head import auroc
+
+from rdmf_cli.datasets import Sample, Samples
+from rdmf_cli.datasets.split import video_of
+from rdmf_cli.evaluation.detection import average_precision
+from rdmf_cli.evaluation.overlap import iou_over_hull, to_grid
+from rdmf_cli.evaluation.predict import FromSimilarity, Head
+from rdmf_cli.evaluation.qvhighlights import SALIENCY_LEVELS, relevance
+from rdmf_cli.features import normalise_rows
+from rdmf_cli.model.head import LearnedHead, load_head
+from rdmf_cli.moments import Background, TrainingFree
+
+MOMENTS = 10  # a copy
+SHOWN = 0.5  # a presence from which on a query is called shown
+REPEATED = 0.4
+EXAMPLE_COPIES = (4, 15, 50, 200)
+EXAMPLE_QUERIES = (
+    "a brick wall", "a smiling woman", "a dog", "the face of a cat", "a rocket", "old coins",
+    "an astronaut", "a cup of coffee", "a man with a camera", "stars in the night sky",
+    "a car on a road", "people at a table",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of footage: the video among so many others, or so many times."""
+
+    name: str
+    others: int = 0
+    copies: int = 1
+    repeated: float = 0.0
+
+
+KINDS = (
+    Kind("one video"),
+    *(Kind(f"among {n} others", others=n) for n in (4, 12, 48)),
+    *(Kind(f"{n} times", copies=n) for n in (4, 20, 200)),
+    Kind("40 % repeated", repeated=REPEATED),
+)
+
+
+# ----------------------------------------------------------------------------- footage
+class Footage:
+    """Samples as they are in longer footage; what is drawn depends on the qid alone."""
+
+    def __init__(self, samples: Samples, kind: Kind):
+        self.samples, self.kind = samples, kind
+        annotations = list(samples.annotations)
+        self.first = {video_of(a.vid): i for i, a in reversed(list(enumerate(annotations)))}
+        self.youtube = [video_of(a.vid) for a in annotations]
+        self.video = cache(lambda index: self.samples[index].video)
+
+    def of(self, index: int) -> tuple[Sample, int, int]:
+        """A sample in its footage, how many clips stand before its own video, and the number of a
+        sample whose query is of none of the videos."""
+        sample = self.samples[index]
+        rng = np.random.default_rng([int(sample.annotation.qid), self.kind.others])
+        ids = [name for name in rng.permutation(list(self.first)) if name != self.youtube[index]]
+        others, stranger = ids[: self.kind.others], self.first[ids[-1]]
+        if self.kind.repeated:
+            return with_repeats(sample, self.kind.repeated, rng), 0, stranger
+        if self.kind.copies > 1:
+            return times(sample, self.kind.copies), 0, stranger
+        rows = [self.video(self.first[name]) for name in others]
+        place = int(rng.integers(len(rows) + 1))
+        before = sum(map(len, rows[:place]))
+        return among(sample, rows, place, before), before, stranger
+
+
+def in_footage(sample: Sample, video: np.ndarray, windows: np.ndarray) -> Sample:
+    duration = len(video) * sample.clip_length
+    annotation = replace(sample.annotation, windows=windows, duration=duration)
+    return replace(sample, annotation=annotation, video=video, duration=duration)
+
+
+def among(sample: Sample, others: Sequence[np.ndarray], place: int, before: int) -> Sample:
+    """The video before the other of that number, behind so many clips."""
+    if not others:
+        return sample
+    video = np.concatenate([*others[:place], sample.video, *others[place:]])
+    return in_footage(sample, video, windows_of(sample) + before * sample.clip_length)
+
+
+def times(sample: Sample, copies: int) -> Sample:
+    length = len(sample.video) * sample.clip_length
+    moved = [windows_of(sample) + n * length for n in range(copies)]
+    return in_footage(sample, np.tile(sample.video, (copies, 1)), joined(np.concatenate(moved)))
+
+
+def windows_of(sample: Sample) -> np.ndarray:
+    """(G, 2) seconds, within the clips that there are."""
+    end = len(sample.video) * sample.clip_length
+    return np.minimum(sample.annotation.windows, end)
+
+
+def joined(windows: np.ndarray) -> np.ndarray:
+    """Windows that touch, made one."""
+    made: list[list[float]] = []
+    for start, end in windows[np.argsort(windows[:, 0])]:
+        if made and start <= made[-1][1]:
+            made[-1][1] = max(made[-1][1], end)
+        else:
+            made.append([start, end])
+    return np.array(made)
+
+
+def with_repeats(sample: Sample, share: float, rng: np.random.Generator) -> Sample:
+    """So many of the clips show what the clip before them shows."""
+    shown = np.arange(len(sample.video))
+    drawn = rng.permutation(np.arange(1, len(shown)))[: round(share * len(shown))]
+    for clip in np.sort(drawn):
+        shown[clip] = shown[clip - 1]
+    return replace(sample, video=sample.video[shown])
+
+
+# ------------------------------------------------------------------------------ scores
+@dataclass(frozen=True)
+class Score:
+    """Of one query: R1 at 0.5 and 0.7, AP, HIT@1, presences."""
+
+    r1: float
+    r1_strict: float
+    ap: float
+    hit: float
+    shown: float
+    absent: float
+
+
+def scores(
+    head: Head, footage: Footage, queries: Sequence[int], background: np.ndarray | None
+) -> Iterator[Score]:
+    """Of each query; without a background, presence is left out."""
+    for index in queries:
+        sample, before, stranger = footage.of(index)
+        told = head.answer(sample, MOMENTS * footage.kind.copies)
+        spans = to_grid(told.spans, sample.clip_length)
+        spans[:, 1] = np.maximum(spans[:, 1], spans[:, 0] + sample.clip_length)
+        truth = windows_of(sample)[None]
+        best = iou_over_hull(spans[None, :1], truth).max()
+        ap = average_precision(np.column_stack([spans, told.raw_scores])[None], truth).mean()
+        shown = absent = np.nan
+        if background is not None:
+            known = Background.of(sample.video @ background.T)
+            asked = (sample.sentence, footage.samples[stranger].sentence)
+            shown, absent = (PRESENCE.presence(sample.video @ text, known) for text in asked)
+        hit = hit_of(footage.samples[index], told.saliency_raw, before, footage.kind.copies)
+        yield Score(best >= 0.5, best >= 0.7, ap, hit, shown, absent)
+
+
+PRESENCE = TrainingFree.load()
+"""Whichever head answers, presence is that of the fitted rates."""
+
+
+def hit_of(plain: Sample, saliency: np.ndarray, before: int, copies: int) -> float:
+    """HIT@1 in [0, 1]: the highest clip of the footage is a highlight of the video, in any copy.
+
+    before: clips of the footage before the video
+    """
+    marks = relevance(plain.duration, plain.annotation.clip_ids, plain.annotation.marks)
+    own = int(saliency.argmax()) - before
+    own = own % len(plain.video) if copies > 1 else own
+    return float(0 <= own < len(marks) and marks[own].max() >= SALIENCY_LEVELS["VeryGood"])
+
+
+def mean(values: Sequence[float]) -> float:
+    return 100 * float(np.mean(values))
+
+
+def print_table(
+    heads: dict[str, Head], samples: Samples, background: np.ndarray, most: int, kinds: list[Kind]
+) -> None:
+    names = ("R1@0.5", "R1@0.7", "mAP", "HIT@1", "AUROC", "absent shown", "shown shown")
+    print("| footage | queries | head | " + " | ".join(names) + " |")
+    print("| --- | ---: | --- |" + " ---: |" * len(names))
+    for kind in kinds:
+        footage = Footage(samples, kind)
+        queries = spread(len(samples), most_of(kind, most))
+        for name, head in heads.items():
+            free = name == "training-free"
+            rows = list(scores(head, footage, queries, background if free else None))
+            cells = [mean([r.r1 for r in rows]), mean([r.r1_strict for r in rows])]
+            cells += [mean([r.ap for r in rows]), mean([r.hit for r in rows])]
+            told = [f"{cell:.1f}" for cell in cells]
+            if free:
+                shown, absent = (
+                    np.array([getattr(r, x) for r in rows]) for x in ("shown", "absent")
+                )
+                told += [f"{auroc(shown, absent):.3f}"]
+                told += [f"{mean(x >= SHOWN):.1f}" for x in (absent, shown)]
+            else:
+                told += ["", "", ""]
+            print(f"| {kind.name} | {len(rows)} | {name} | " + " | ".join(told) + " |", flush=True)
+
+
+def most_of(kind: Kind, most: int) -> int:
+    """Of hours of footage fewer queries are asked."""
+    return most if (kind.others + 1) * kind.copies < 100 else max(most // 10, 1)
+
+
+def spread(number: int, most: int) -> list[int]:
+    return np.unique(np.linspace(0, number - 1, min(most, number)).round().astype(int)).tolist()
+
+
+# ---------------------------------------------------------------------------- example
+def print_example() -> None:
+    from rdmf_cli.api import Searcher
+    from rdmf_cli.resources import example_video
+
+    search = Searcher(encoder="embedded")
+    rows = normalise_rows(search.extract(example_video()).rows)
+    sentences = normalise_rows(search.encoder.encode_texts(list(EXAMPLE_QUERIES)).rows)
+    unrelated = search._background
+    learned = LearnedHead.load()
+    print(
+        "\n| the example, times | longest of the first five, share | in | presence of each query |"
+    )
+    print("| ---: | ---: | --- | --- |")
+    for copies in (1, *EXAMPLE_COPIES):
+        shown = np.tile(rows, (copies, 1))
+        known = Background.of(shown @ unrelated.T)
+        longest, presences = {}, []
+        for query, sentence in zip(EXAMPLE_QUERIES, sentences, strict=True):
+            told = learned.read(shown, sentence, clip_length=2.0, background=known, top_k=5)
+            longest[query] = np.diff(told.spans, axis=1).max() / (2.0 * len(shown))
+            presences.append(f"{told.presence:.2f}")
+        worst = max(longest, key=longest.__getitem__)
+        print(f"| {copies} | {longest[worst]:.3f} | {worst} | {' '.join(presences)} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("features", type=Path)
+    parser.add_argument("--split", default="val")
+    parser.add_argument("--queries", type=int, default=1550, help="of long footage fewer are asked")
+    parser.add_argument("--kinds", nargs="+", help="some of the kinds alone, by their names")
+    parser.add_argument("--head", type=Path, help="a trained or exported one; default: the shipped")
+    parser.add_argument("--no-example", action="store_true")
+    args = parser.parse_args()
+    samples = samples_of(args.features, args.split)
+    with np.load(args.features / "text" / "background.npz") as file:
+        background = normalise_rows(file["pooler_output"])
+    heads = {
+        "learned": load_head("auto", args.head),
+        "training-free": FromSimilarity(TrainingFree.load()),
+    }
+    kinds = [kind for kind in KINDS if not args.kinds or kind.name in args.kinds]
+    print_table(heads, samples, background, args.queries, kinds)
+    if not args.no_example:
+        print_example()
+
+
+if __name__ == "__main__":
+    main()
