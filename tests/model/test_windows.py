@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -120,15 +119,16 @@ def test_a_long_span_that_is_lit_here_and_there_is_not_expected_to_be_a_moment()
 
 
 ASK = """
-import resource, sys
+import resource, sys, time
 import numpy as np
 from rdmf_cli.model.head import LearnedHead
 head = LearnedHead.load(__import__("pathlib").Path(sys.argv[1]))
 rows = np.random.default_rng(0).normal(size=(int(sys.argv[2]), 16)).astype(np.float32)
 rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+begun = time.process_time()  # whatever else the machine does
 assert len(head.read(rows, rows[0], clip_length=1.0).spans) == 10
 assert "torch" not in sys.modules
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)  # kB
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time() - begun)  # kB, s
 """
 
 
@@ -137,10 +137,9 @@ def test_three_hours_take_seconds_and_little_more_room_than_ten_minutes(tmp_path
     path = export(random_network(), tmp_path / "head.rdmf")
     rooms = []
     for clips in (600, 3 * 3600):
-        begun = time.perf_counter()
         shell = [sys.executable, "-c", ASK, str(path), str(clips)]
-        done = subprocess.run(shell, capture_output=True, text=True, timeout=60, check=True)
-        rooms.append(int(done.stdout) / 1024)
-        took = time.perf_counter() - begun
+        done = subprocess.run(shell, capture_output=True, text=True, timeout=300, check=True)
+        room, took = map(float, done.stdout.split())
+        rooms.append(room / 1024)
     assert took < 20
     assert rooms[1] - rooms[0] < 80  # MB

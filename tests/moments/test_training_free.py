@@ -266,7 +266,7 @@ def test_parts_that_differ_do_not_hold_footage_together():
     rng = np.random.default_rng(0)
     level = 0.1 * rng.normal(size=40).repeat(300)
     similarity, real = level + 0.05 * rng.normal(size=level.size), np.ones(level.size, bool)
-    assert coherence(standardise(similarity, real), real) > 0.7
+    assert coherence(standardise(similarity, real), real) > 0.5
     assert coherence_of_best(similarity, real) < 0.2
 
 
