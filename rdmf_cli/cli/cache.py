@@ -117,7 +117,7 @@ def _print_table(entries: list[Entry]) -> None:
         about, used = entry.about, datetime.datetime.fromtimestamp(entry.used)
         table.add_row(
             escape(one_line(Path(about["video"]).name)),
-            about.get("encoder", ""),
+            escape(one_line(str(about.get("encoder") or ""))),
             f"{about['clip_length']:g} s" if "clip_length" in about else "",
             _size(entry.bytes),
             f"{used:%Y-%m-%d %H:%M}",

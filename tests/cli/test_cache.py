@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+
+from rdmf_cli.features import FeatureStore
+
 
 def test_an_empty_cache(run, own_cache):
     assert run("cache", "list").stdout == "The cache is empty.\n"
@@ -30,3 +34,14 @@ def test_a_video_is_forgotten_on_request(run, video):
     assert run("cache", "remove", video.with_name("other.mp4")).stdout == "0 entries removed\n"
     assert run("cache", "remove", video).stdout == "1 entries removed\n"
     assert run("cache", "list").stdout == "The cache is empty.\n"
+
+
+def test_an_encoders_name_breaks_no_table(run, own_cache):
+    """An encoder may be a file of a stranger's, named like markup and escapes."""
+    name = "[/red]\x1b[31m[bold]clip"
+    rows = np.ones((3, 4), np.float16)
+    FeatureStore().put({"content": "abc"}, rows, {"video": "a.mp4", "encoder": name})
+    listed = run("cache", "list")
+    assert listed.returncode == 0, listed.stderr
+    assert "\x1b" not in listed.stdout
+    assert "[/red]" in listed.stdout
