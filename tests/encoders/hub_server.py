@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from urllib.parse import urlsplit
+
+import trustme
 
 COMMIT = "c0ffee" + "0" * 34  # of every repository
 
@@ -101,8 +102,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Says nothing."""
 
 
-# A certificate for localhost and its key, made for these tests and used nowhere else.
-CERTIFICATE = Path(__file__).with_name("localhost.pem")
+AUTHORITY = trustme.CA()
+"""Signs the servers' certificates; made anew for every run of the tests."""
 
 
 @contextmanager
@@ -112,7 +113,7 @@ def serving(encrypted: bool = False) -> Iterator[Hub]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
     if encrypted:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(CERTIFICATE)
+        AUTHORITY.issue_cert("127.0.0.1", "localhost").configure_cert(context)
         server.socket = context.wrap_socket(server.socket, server_side=True)
     hub.url = f"http{'s' * encrypted}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})

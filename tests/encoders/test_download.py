@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from hub_server import CERTIFICATE, COMMIT, Hub, serving
+from hub_server import AUTHORITY, COMMIT, Hub, serving
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -97,8 +97,9 @@ class TestSecrets:
     """What HF_TOKEN holds, or an address before its host, is for one host, over https alone."""
 
     @pytest.fixture
-    def safe(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    def safe(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+        AUTHORITY.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
         with serving(encrypted=True) as hub:
             hub.files = {PATH: CONTENT, "/plain.bin": CONTENT}
             yield hub
