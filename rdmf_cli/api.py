@@ -214,7 +214,7 @@ class Searcher:
         """What every head is told of a video."""
         return {
             "clip_length": features.clip_length,
-            "duration": max(features.duration - features.offset, features.clip_length / 2),
+            "duration": max(features.picture_end - features.offset, features.clip_length / 2),
             "background": Background.of(rows @ self._background.T),
         }
 
@@ -285,7 +285,7 @@ def _answer(
     head: str,
     min_score: float,
 ) -> Answer:
-    offset, end = features.offset, max(features.duration, features.offset)
+    offset, end = features.offset, max(features.picture_end, features.offset)
     found = zip(reading.spans, reading.scores, reading.raw_scores, strict=True)
     moments = [
         Moment(

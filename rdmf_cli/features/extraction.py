@@ -31,7 +31,8 @@ from rdmf_cli.video.info import checked_file
 if TYPE_CHECKING:
     from rdmf_cli.video.clips import ClipReader, Frame
 
-FRAME_RULE = "last-before-middle/1"  # part of the cache key: another rule makes other features
+# Part of the cache key: another rule makes other features, or (2) gives them other times.
+FRAME_RULE = "last-before-middle/2"
 QUEUED_BATCHES = 3
 LEAVE_SECONDS = 2.0
 KEEP_SECONDS = 20.0  # of work, at most, are lost where an extraction ends early
@@ -46,7 +47,10 @@ class VideoFeatures:
     """One row a clip, as the encoder gives it, and how it was made.
 
     rows:           float16 (L, D), not normalised
-    offset:         where the first clip starts, seconds
+    duration:       of the file as a player shows it, seconds
+    offset:         where the first clip starts, seconds of the player
+    begins:         when the first picture is shown, seconds of the player
+    pictures:       seconds from the first picture to the end of the last; None: to the file's end
     cached:         nothing was decoded or encoded
     frames_failed:  frames that could not be decoded; their clips hold the frame before
     """
@@ -62,6 +66,13 @@ class VideoFeatures:
     frames_failed: int = 0
     warnings: tuple[str, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
+    begins: float = 0.0
+    pictures: float | None = None
+
+    @property
+    def picture_end(self) -> float:
+        """Until when the last picture is shown, seconds of the player."""
+        return self.duration if self.pictures is None else self.begins + self.pictures
 
 
 def extract(
@@ -151,15 +162,20 @@ def _cached(rows: np.ndarray, about: dict[str, Any]) -> VideoFeatures:
         cached=True,
         frames_failed=about["frames_failed"],
         warnings=tuple(about["warnings"]),
+        begins=about["begins"],
+        pictures=about["pictures"],
     )
 
 
 def _part(
     whole: VideoFeatures, start: float | None, end: float | None, path: Path
 ) -> VideoFeatures:
-    grid = ClipGrid(whole.duration, whole.clip_length).part(start, end, path)
+    length = whole.duration if whole.pictures is None else whole.pictures
+    grid = ClipGrid(length, whole.clip_length)
+    grid = grid.part(start, end, path, whole.begins)
     part = grid.indices
-    return replace(whole, rows=whole.rows[part.start : part.stop], offset=grid.span(part.start)[0])
+    offset = whole.begins + grid.span(part.start)[0]
+    return replace(whole, rows=whole.rows[part.start : part.stop], offset=offset)
 
 
 class _Keeper:
@@ -229,6 +245,8 @@ class _Keeper:
             "duration": features.duration,
             "clip_length": features.clip_length,
             "offset": features.offset,
+            "begins": features.begins,
+            "pictures": features.pictures,
             "encoder": features.encoder,
             "decoder": features.decoder,
             "frames_failed": features.frames_failed,
@@ -260,11 +278,16 @@ def _make(
             notify(f"{wish.path.name}: {made.clips:,} of {len(clips.grid):,} clips kept")
         with closing(_prepared(frames, encoder, made.last_pts)) as coming:
             _encode_all(made, coming, clips, encoder, keeper, progress)
+        if made.failed == len(clips.grid):  # also over what an earlier extraction kept
+            raise RdmfError(NOTHING_DECODES, wish.path, "check that it plays elsewhere")
+        clock = clips.info.clock
         features = VideoFeatures(
             rows=made.expanded(),
-            duration=clips.info.duration,
+            duration=clips.info.duration if clock.duration is None else clock.duration,
             clip_length=wish.clip_length,
-            offset=clips.grid.spans[0][0],
+            offset=clock.begins + clips.grid.spans[0][0],
+            begins=clock.begins,
+            pictures=clips.info.duration,
             encoder=encoder.name,
             decoder=clips.decoder,
             frames_decoded=clips.frames_decoded,
@@ -273,6 +296,9 @@ def _make(
             timings={"extract": time.perf_counter() - begun},
         )
         return features, made
+
+
+NOTHING_DECODES = "none of its clips can be decoded, so there is nothing to answer from"
 
 
 def _warnings(clips: ClipReader, made: Made) -> tuple[str, ...]:

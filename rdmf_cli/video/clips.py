@@ -156,7 +156,7 @@ def open_clips(
     video's first frame), the video's first or last frame where there is none.
 
     decoder: "pyav", "decord", "ffmpeg", or "auto"; `reader.decoder` says which one is used
-    start, end: seconds; only clips that overlap [start, end) are read
+    start, end: seconds as a player shows them; only clips that overlap [start, end) are read
 
     Raises RdmfError for files that cannot be read, UsageError for an impossible part or length.
 
@@ -169,5 +169,5 @@ def open_clips(
     refuse_absurd_holes(scanned.info.path, scanned.timeline)
     grid = ClipGrid(scanned.info.duration, float(clip_length))
     if start is not None or end is not None:
-        grid = grid.part(start, end, path)
+        grid = grid.part(start, end, path, scanned.info.clock.begins)
     return ClipReader(scanned, grid, decoder)

@@ -18,10 +18,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Clock:
+    """A player's clock, which counts from the earliest of a file's streams, in seconds.
+
+    begins:   when the first picture is shown
+    duration: how long the file lasts with its sound; None: as long as its pictures
+    """
+
+    begins: float = 0.0
+    duration: float | None = None
+
+
+@dataclass(frozen=True)
 class VideoInfo:
     """A video file, as its packets tell.
 
     duration:   seconds, from the first frame's time to the end of the last frame
+    clock:      how a player counts: from the start of the file, which the sound may come before
     width, height: pixels as displayed, after rotation and pixel shape
     rotation:   degrees clockwise that were applied to stand upright: 0, 90, 180, 270
     frame_rate: frames a second on average
@@ -43,6 +56,7 @@ class VideoInfo:
     n_frames: int
     has_audio: bool
     warnings: tuple[str, ...] = ()
+    clock: Clock = Clock()
 
 
 def probe(path: str | os.PathLike[str]) -> VideoInfo:
@@ -104,13 +118,27 @@ def header_warnings(claims: Claims, timeline: Timeline) -> tuple[str, ...]:
         found.append(
             f"{timeline.broken}, after {seconds:.1f} s of video (the file may be cut short)"
         )
-    for claim in _odd_claims(claims, timeline):
-        hint = "the file may be cut short" if claim > seconds else "the header is wrong"
-        found.append(
-            f"the header says {claim:.1f} s, the packets last {seconds:.1f} s ({hint}); "
-            "the packets are believed"
-        )
+    if timeline.joins:
+        found.append(_joined(len(timeline.joins)))
+    else:  # the header of joined recordings is that of the first
+        found += [_odd_claim(claim, seconds) for claim in _odd_claims(claims, timeline)]
     return (*found[:2], *hole_warnings(timeline))
+
+
+def _joined(count: int) -> str:
+    often = "once" if count == 1 else f"{count} times"
+    return (
+        f"its times start anew {often}, as where recordings are joined end to end; "
+        "time goes on from the last frame"
+    )
+
+
+def _odd_claim(claim: float, seconds: float) -> str:
+    hint = "the file may be cut short" if claim > seconds else "the header is wrong"
+    return (
+        f"the header says {claim:.1f} s, the packets last {seconds:.1f} s ({hint}); "
+        "the packets are believed"
+    )
 
 
 def _odd_claims(claims: Claims, timeline: Timeline) -> Iterator[float]:
@@ -135,6 +163,32 @@ def remedy(timeline: Timeline) -> str:
     if timeline.broken:
         return "copy or download it again"
     return "check that it plays elsewhere, and convert it: ffmpeg -i INPUT -c:v libx264 OUTPUT.mp4"
+
+
+# A start that lies further before all sound and pictures is a damaged number.
+EARLIEST_SECONDS = 3600
+
+
+def clock_of(start: float | None, claimed: float | None, timeline: Timeline) -> Clock:
+    """The player's clock of a file.
+
+    start, claimed: when the container starts, and how long it lasts, by its header; seconds
+    """
+    first = float(timeline.begin * timeline.time_base)
+    end = first + timeline.seconds
+    earliest = min([first, *(float(begin) for begin, _ in timeline.sounds)])
+    if start is None or earliest - start > EARLIEST_SECONDS:
+        start = earliest
+    start = min(start, first)
+    duration = end - start
+    if timeline.sounds and not timeline.joins:
+        sounding = max(end, *(float(stop) for _, stop in timeline.sounds)) - start
+        # A damaged time may make the sound last for days: the header decides.
+        believed = duration if claimed is None else claimed
+        tolerance = 0 if claimed is not None else ABSURDLY_LONGER * duration + 60
+        if abs(sounding - believed) <= max(tolerance, abs(duration - believed)):
+            duration = sounding
+    return Clock(first - start, duration)
 
 
 def average_rate(timeline: Timeline) -> float:

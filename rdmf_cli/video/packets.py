@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,9 @@ from av.stream import Disposition
 
 from rdmf_cli.errors import RdmfError
 
+from .encryption import EncryptedVideoError, packet_is_encrypted, require_clear
 from .formats import JOIN, is_list, looks_like_list, opener, options
+from .joins import OVERFLOWING, find_joins, shifts_of
 
 LOCAL = "file:"  # keeps FFmpeg from reading a colon in a name as a protocol
 MISSING = np.iinfo(np.int64).min
@@ -41,6 +43,10 @@ class Timeline:
               frame is shown at the k-th time of `shown`
     last_duration: ticks that the last frame is shown for, 0 where unknown
     broken:   how the file shows that it ends too early, empty if it does not
+    shifts:   ticks that were added to the times that stand in the file, int64 (N,), where it holds
+              several recordings end to end; None where it does not
+    joins:    numbers of the packets that begin another recording
+    sounds:   when each sound track begins and ends, in seconds of the file's own time
     """
 
     pts: np.ndarray
@@ -50,6 +56,9 @@ class Timeline:
     ordered: bool = False
     last_duration: int = 0
     broken: str = ""
+    shifts: np.ndarray | None = None
+    joins: tuple[int, ...] = ()
+    sounds: tuple[tuple[Fraction, Fraction], ...] = ()
 
     def __len__(self) -> int:
         return len(self.pts)
@@ -80,6 +89,13 @@ class Timeline:
         return int(self.shown[0])
 
     @property
+    def begin(self) -> int:
+        """When the first frame is shown; where times are guessed, when it is decoded."""
+        if self.ordered and len(self.dts) and self.dts[0] != MISSING:
+            return min(self.start, int(self.dts[0]))
+        return self.start
+
+    @property
     def end(self) -> int:
         """When the last frame stops being shown; at least a tick after it starts."""
         return int(self.shown[-1]) + max(1, self.last_duration or self.usual_step)
@@ -99,7 +115,9 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
     """(container, its main video stream), as PyAV has them. Raises RdmfError."""
     container = _open(path)
     try:
-        yield container, _video_stream(container, path)
+        stream = _video_stream(container, path)
+        require_clear(container, stream, path)
+        yield container, stream
     finally:
         container.close()
 
@@ -141,12 +159,37 @@ def reason(error: Exception) -> str:
 
 
 def _video_stream(container: Any, path: Path) -> Any:
-    streams = [s for s in container.streams.video if not _is_cover(s)]
+    streams = video_streams(container)
     if not streams:
         kinds = {s.type for s in container.streams}
         held = "only sound" if "audio" in kinds else "no pictures"
         raise RdmfError(f"holds {held}, no video stream", path, "name a file that has a picture")
-    return max(streams, key=lambda s: s.codec_context is not None and s.width * s.height)
+    return max(streams, key=_rank)
+
+
+def video_streams(container: Any) -> list[Any]:
+    """The video streams that are no cover art."""
+    return [s for s in container.streams.video if not _is_cover(s)]
+
+
+def _rank(stream: Any) -> tuple[bool, bool, int, int]:
+    """The one rule of all decoders for which stream is watched; of equals it is the first.
+
+    The one that is marked as default, then that of the most frames (where the file says how
+    many), then that of the largest picture. A stream of an unknown codec comes last.
+    """
+    known = stream.codec_context is not None
+    area = stream.width * stream.height if known else 0
+    return known, bool(stream.disposition & Disposition.default), stream.frames, area
+
+
+def stream_notes(container: Any, stream: Any) -> tuple[str, ...]:
+    """Say which of several video streams is watched."""
+    streams = video_streams(container)
+    if len(streams) < 2:
+        return ()
+    number, size = streams.index(stream) + 1, f"{stream.width}x{stream.height}"
+    return (f"it holds {len(streams)} video streams; number {number} ({size}) is watched",)
 
 
 def _is_cover(stream: Any) -> bool:
@@ -154,35 +197,109 @@ def _is_cover(stream: Any) -> bool:
     return bool(stream.disposition & Disposition.attached_pic)
 
 
-def packets(container: Any, stream: Any) -> Iterator[Any]:
-    """The stream's packets in file order, without empty ones: those would end the decoding."""
-    return (p for p in container.demux(stream) if p.size)
+def packets(container: Any, *streams: Any) -> Iterator[Any]:
+    """The streams' packets in file order, without empty ones: those would end the decoding.
+
+    Where another stream appears in mid-file, PyAV fails at it or at the end: reading goes on.
+    """
+    while True:
+        try:
+            yield from (p for p in container.demux(*streams) if p.size)
+            return
+        except IndexError:
+            continue
 
 
-def read_timeline(container: Any, stream: Any) -> Timeline:
-    """Demux a freshly opened file to its end; damage ends the reading and is noted."""
-    pts, dts, flags = array("q"), array("q"), array("B")
-    latest, last_duration, broken = MISSING, 0, _odd_end(container)
-    packet = None
+def read_timeline(container: Any, stream: Any, path: Path) -> Timeline:
+    """Demux a freshly opened file to its end; damage ends the reading and is noted.
+
+    Raises EncryptedVideoError where a packet is.
+    """
+    pts, dts, durations, flags = array("q"), array("q"), array("q"), array("B")
+    broken, packet, sounds = _odd_end(container), None, _Sounds()
     try:
-        for packet in packets(container, stream):
+        for any_packet in packets(container, stream, *container.streams.audio):
+            if any_packet.stream.index != stream.index:
+                sounds.add(any_packet)
+                continue
+            packet = any_packet
             pts.append(_known(packet.pts))
             dts.append(_known(packet.dts))
+            durations.append(packet.duration or 0)
             flags.append(KEY * packet.is_keyframe | HIDDEN * packet.is_discard)
-            if pts[-1] > latest:
-                latest, last_duration = pts[-1], packet.duration or 0
+            if packet_is_encrypted(packet):
+                raise EncryptedVideoError(path)
         if packet is not None and packet.is_corrupt:
             broken = "the last packet is incomplete"
     except FFmpegError as error:
         broken = f"the file cannot be read further ({reason(error)})"
-    return timeline_of(
+    name = container.format.name
+    timeline = timeline_of(
         *(np.asarray(column) for column in (pts, dts, flags)),
+        durations=np.asarray(durations),
         time_base=Fraction(stream.time_base),  # PyAV 19 gives a type that rounds products
-        ordered=container.format.name in UNTIMED_CONTAINERS,
-        last_duration=last_duration,
+        ordered=name in UNTIMED_CONTAINERS,
         broken=broken,
-        rate=stream.average_rate and Fraction(stream.average_rate),
+        rate=frame_rate(container, stream),
+        overflows=name in OVERFLOWING,
     )
+    return replace(timeline, sounds=sounds.extents)
+
+
+class _Sounds:
+    """When sound tracks begin and end, in ticks and seconds."""
+
+    def __init__(self) -> None:
+        self._begin: dict[int, int] = {}
+        self._end: dict[int, int] = {}
+        self._ticks: dict[int, Fraction] = {}
+
+    def add(self, packet: Any) -> None:
+        if packet.pts is None:
+            return
+        track, end = packet.stream.index, packet.pts + (packet.duration or 0)
+        if track not in self._begin:
+            self._begin[track], self._end[track] = packet.pts, end
+            self._ticks[track] = Fraction(packet.time_base)
+        self._end[track] = max(self._end[track], end)
+
+    @property
+    def extents(self) -> tuple[tuple[Fraction, Fraction], ...]:
+        return tuple(
+            (self._begin[track] * tick, self._end[track] * tick)
+            for track, tick in self._ticks.items()
+        )
+
+
+def frame_rate(container: Any, stream: Any) -> Fraction | None:
+    """Frames per second, for a file whose packets carry no times.
+
+    A raw stream states its rate in its pictures alone; the average is FFmpeg's mere default then.
+    """
+    raw = container.format.flags & NO_TIMESTAMPS
+    rate = (stream.guessed_rate if raw else None) or stream.average_rate
+    return Fraction(rate) if rate else None
+
+
+# Containers in which a stream may begin anywhere.
+GROWING = {"mpegts", "mpeg", "flv", "live_flv", "ogg", "wtv"}
+NO_TIMESTAMPS = 0x80  # FFmpeg's AVFMT_NOTIMESTAMPS
+
+
+def late_streams(container: Any) -> bool:
+    """Whether streams appeared after a file was opened, which PyAV does not hand on.
+
+    Only FFmpeg's description of the file, in its log, names them.
+    """
+    if container.format.name not in GROWING:
+        return False
+    level = av.logging.get_level()
+    av.logging.set_level(av.logging.INFO)
+    try:
+        listed = container.dumps_format().count("  Stream #")
+    finally:
+        av.logging.set_level(level)
+    return listed > len(container.streams)
 
 
 TRANSPORT_PACKET, SYNC_BYTE = 188, 0x47  # ISO/IEC 13818-1; disc and broadcast add some bytes
@@ -208,23 +325,41 @@ def timeline_of(
     dts: np.ndarray,
     flags: np.ndarray,
     *,
+    durations: np.ndarray,
     time_base: Fraction,
     ordered: bool = False,
-    last_duration: int = 0,
     broken: str = "",
     rate: Fraction | None = None,
+    overflows: bool = False,
 ) -> Timeline:
     """A timeline from columns of packets, (N,) each, MISSING where a file does not tell.
 
     Where presentation times are missing, the frames are taken in order, at the decoding times or,
-    where those are missing too, `rate` frames a second.
+    where those are missing too, `rate` frames a second. Where times start anew, they go on.
     """
     if _lacking(pts):
         ordered, pts = True, dts
     if _lacking(pts):
         step = float(1 / (rate or USUAL_RATE) / time_base)
         pts = np.round(np.arange(len(pts)) * step).astype(np.int64)
-    return Timeline(pts, dts, flags, time_base, ordered, max(0, last_duration), broken)
+        dts = np.full(len(pts), MISSING)
+    joins, shifts = find_joins(dts, time_base, overflows), None
+    if len(joins):
+        forward = np.diff(dts[dts != MISSING])
+        shifts = shifts_of(joins, pts, dts, int(np.median(forward[forward > 0])))
+        pts, dts = (np.where(t == MISSING, t, t + shifts) for t in (pts, dts))
+    last_duration = int(durations[np.argmax(pts)]) if len(pts) else 0
+    return Timeline(
+        pts,
+        dts,
+        flags,
+        time_base,
+        ordered,
+        max(0, last_duration),
+        broken,
+        shifts,
+        tuple(joins.tolist()),
+    )
 
 
 # A recording begun in mid-stream lacks a few times; that is no reason to give up the others.

@@ -112,8 +112,12 @@ class ClipGrid:
         start: float | None = None,
         end: float | None = None,
         path: str | os.PathLike[str] | None = None,
+        begins: float = 0.0,
     ) -> ClipGrid:
         """The clips that overlap [start, end), in seconds; None: from or to the video's end.
+
+        begins: the player's time of the first picture, from which the clips count; `start` and
+                `end` are player's times
 
         Raises UsageError where nothing lies between the two, and RdmfError, naming the file at
         `path`, where the video ends before the part begins.
@@ -125,17 +129,30 @@ class ClipGrid:
                 f"the part from {start:g} s to {end:g} s is empty",
                 todo="let it end after it starts",
             )
-        if start > 0 and start >= self.duration:
+        if end <= begins:
             raise RdmfError(
-                f"the part starts at {start:g} s, but the video ends at {self.duration:.1f} s",
+                f"the part ends at {end:g} s, but the picture begins at {begins:.1f} s",
+                path,
+                "end later",
+            )
+        if start > 0 and start >= begins + self.duration:
+            raise RdmfError(
+                f"the part starts at {start:g} s, but the video ends at "
+                f"{begins + self.duration:.1f} s",
                 path,
                 "start earlier",
             )
+        start, end = max(0.0, _less(start, begins)), _less(end, begins)
         first = min(math.floor(exact(start) / exact(self.clip_length)), self.count - 1)
         last = self.count
         if math.isfinite(end):
             last = min(last, math.ceil(exact(end) / exact(self.clip_length)))
         return replace(self, first=first, last=max(last, first + 1))
+
+
+def _less(seconds: float, begins: float) -> float:
+    """The difference of the decimal numbers that are meant."""
+    return seconds if math.isinf(seconds) else float(exact(seconds) - exact(begins))
 
 
 @lru_cache(maxsize=1024)

@@ -196,7 +196,7 @@ class TestFfmpegProgram:
         monkeypatch.setenv("RDMF_FFMPEG", str(tmp_path / "slow"))
         monkeypatch.setattr(ffmpeg, limit, 0.3)
         with pytest.raises(RdmfError, match=r"no progress .* was stopped|timed out after 0\.3"):
-            open_clips(made(PLAIN), decoder="ffmpeg")
+            numbers(made(PLAIN), "ffmpeg")
 
     def test_is_at_work_while_it_looks_for_a_frame_far_ahead(
         self, made: Callable[[Recipe], Path], ffmpeg_program: str, monkeypatch: pytest.MonkeyPatch
@@ -222,7 +222,7 @@ class TestFfmpegProgram:
         self, made: Callable[[Recipe], Path], ffmpeg_program: str
     ) -> None:
         for recipe in (PLAIN, VP9, Recipe("turned_again", "libx264", "mov", matrix=(0, 1, -1, 0))):
-            ours, theirs = pyav.scan(made(recipe)), ffmpeg.scan(made(recipe))
+            ours, theirs = pyav.scan(made(recipe)), ffmpeg.scan_alone(made(recipe))
             assert np.array_equal(ours.timeline.shown, theirs.timeline.shown)
             for name in ("duration", "width", "height", "rotation", "codec", "container", "start"):
                 assert getattr(ours.info, name) == getattr(theirs.info, name), name

@@ -13,12 +13,24 @@ import numpy as np
 
 from rdmf_cli.errors import RdmfError, UsageError
 
+from ..encryption import EncryptedVideoError
 from ..orientation import Orientation
 
 if TYPE_CHECKING:
     from ..info import VideoInfo
     from ..packets import Timeline
     from ..sizes import Bearing
+
+
+class Colours(NamedTuple):
+    """How colours are coded, in the numbers of ITU-T H.273; 2: the file does not tell."""
+
+    matrix: int = 2
+    primaries: int = 2
+    transfer: int = 2
+
+
+UNTOLD = Colours()
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +41,8 @@ class Scan:
     picture_size: (width, height) that a stored picture is scaled to before it is turned, so that
                   its pixels are square; `stored_size` is its size before that
     bearing: what decoding it may take
+    stream: the number of the stream that is watched, in the file; n_streams: how many hold video
+    colours: how the first frame says that its colours are coded
     """
 
     by: str
@@ -38,6 +52,9 @@ class Scan:
     picture_size: tuple[int, int]
     stored_size: tuple[int, int]
     bearing: Bearing
+    stream: int = 0
+    n_streams: int = 1
+    colours: Colours = UNTOLD
 
 
 class Picture(NamedTuple):
@@ -109,7 +126,7 @@ def scan(path: Path, decoder: str = "auto") -> Scan:
     try:
         return pyav.scan(path)
     except RdmfError as problem:
-        if decoder != "auto":
+        if decoder != "auto" or isinstance(problem, EncryptedVideoError):
             raise
         with suppress(RdmfError):
             return ffmpeg.scan(path)

@@ -21,6 +21,7 @@ import numpy as np
 from rdmf_cli.children import Watchdog, child
 from rdmf_cli.errors import RdmfError
 
+from ..colours import HLG, PQ
 from ..formats import require_single
 from ..packets import HIDDEN
 from ..sampling import index_of_frames
@@ -73,6 +74,16 @@ KNOWN_FAULTS = (
         "leaves turned pictures as they are stored (it turns them in MP4 and MOV alone)",
         lambda scan: bool(scan.info.rotation) and not scan.info.container.startswith("mov,"),
     ),
+    Fault(
+        "joined recordings",
+        "lays them over each other, as their times start anew",
+        lambda scan: bool(scan.timeline.joins),
+    ),
+    Fault(
+        "HDR",
+        "shows it flat and grey",
+        lambda scan: scan.colours.transfer in (PQ, HLG),
+    ),
     Fault("mirrored", "ignores the mirroring", lambda scan: scan.orientation.mirrored),
     Fault(
         "oblong pixels",
@@ -104,9 +115,17 @@ def require(scan: Scan) -> None:
         )
 
 
+def _require_one_stream(scan: Scan) -> None:
+    """decord takes a stream by a rule of its own, which may be another than all others watch."""
+    if scan.n_streams > 1:
+        what = f"decord cannot be told which of its {scan.n_streams} video streams to watch"
+        raise RdmfError(what, scan.info.path, "use --decoder pyav")
+
+
 def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
     """See `Decoder`. Raises RdmfError where decord is missing, refuses the file, or hangs."""
     require(scan)
+    _require_one_stream(scan)
     require_single(scan.info.path, "decord")
     if is_huge(*scan.stored_size):
         raise _failed("its pictures are too large", scan.info.path)

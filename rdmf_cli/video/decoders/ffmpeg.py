@@ -10,6 +10,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from io import BufferedReader, FileIO, RawIOBase
@@ -24,15 +25,17 @@ from av.video.format import VideoFormat
 from rdmf_cli.children import Watchdog, child, find_executable, scratch_folder
 from rdmf_cli.errors import RdmfError
 
+from ..colours import HLG, MATRIX_NAMES, NEAREST, PQ, TO_SDR, matrix_taken, matrix_warnings
+from ..encryption import EncryptedVideoError
 from ..formats import options as held_to
 from ..formats import require_single
-from ..info import Claims, VideoInfo, average_rate, header_warnings
+from ..info import Claims, VideoInfo, average_rate, clock_of, header_warnings
 from ..orientation import MOST_OBLONG, Orientation
 from ..packets import HIDDEN, KEY, Timeline, timeline_of
 from ..sampling import index_of_frames
 from ..sizes import MOST_PIXELS, MOST_SIDE, Bearing, bearing
 from ..timeline import Timestamp
-from . import Picture, Scan, Tally
+from . import Colours, Picture, Scan, Tally, pyav
 from .pipes import read_image
 
 INSTALL_LINES = {
@@ -91,26 +94,90 @@ def _version(path: str) -> tuple[int, int]:
 
 
 def scan(path: Path) -> Scan:
+    """What the file is: by PyAV where that opens it, as its rules are everyone's, else alone.
+
+    Raises RdmfError.
+    """
+    find_program()
+    try:
+        return replace(pyav.scan(path), by="ffmpeg")
+    except EncryptedVideoError:
+        raise
+    except RdmfError:
+        return scan_alone(path)
+
+
+def scan_alone(path: Path) -> Scan:
     """What `pyav.scan` finds out, by the program. Raises RdmfError."""
     program = find_program()
-    listing, log = _run(_packet_listing(path), program, path, read_packet_listing)
+    _, log = _run(_input(path).output("-", f="null", t=0), program, path, _ignored)
+    streams = list_streams(log)
+    stream = max(streams, key=lambda s: (s.default, s.area)) if streams else _Stream(0)
+    listing, _ = _run(_packet_listing(path, stream.number), program, path, read_packet_listing)
     timeline = listing.timeline(ordered="Input #0, avi" in log)
     if not len(timeline.shown):
         raise RdmfError(
             f"ffmpeg finds no video in it ({_last_error(log)})", path, "name a video file"
         )
-    held = _bearing(path, log)
-    picture, log = _run(_first_picture(path, held), program, path, _read_ppm)
+    held = _bearing(path, stream.text)
+    first = _first_picture(path, stream, held, program)
+    picture, picture_log = _run(first, program, path, _read_ppm)
     if picture is None:
-        what = f"ffmpeg cannot decode its video ({_last_error(log)})"
+        what = f"ffmpeg cannot decode its video ({_last_error(picture_log)})"
         raise RdmfError(what, path, "try --decoder pyav, or convert the file")
     height, width = picture.shape[:2]
     size = width, height
-    info = _info(path, timeline, log, *size)
-    return Scan("ffmpeg", info, timeline, Orientation(), size, size, held)
+    info = _info(path, timeline, stream, log, *size)
+    found = stream.number, len(streams), stream.colours
+    return Scan("ffmpeg", info, timeline, Orientation(), size, size, held, *found)
 
 
-def _info(path: Path, timeline: Timeline, log: str, width: int, height: int) -> VideoInfo:
+class _Stream(NamedTuple):
+    """A video stream as the program's log describes it."""
+
+    number: int
+    text: str = ""
+    default: bool = False
+    area: int = 0
+    colours: Colours = Colours()
+
+
+STREAM_LINE = re.compile(r"Stream #0:(\d+)\b.*?: (Video: .*)")
+COLOURS = re.compile(r"([\w-]+)/([\w-]+)/([\w-]+)[,)]")
+MATRICES = {name: number for number, (name, _) in NEAREST.items()}
+TRANSFERS = {"smpte2084": PQ, "arib-std-b67": HLG}
+
+
+def list_streams(log: str) -> list[_Stream]:
+    """The video streams that the program's log names, but for cover art."""
+    head = log.partition("Output #0")[0]
+    found = [(int(m[1]), m[2]) for m in STREAM_LINE.finditer(head) if "(attached pic)" not in m[2]]
+    return [
+        _Stream(number, text, "(default)" in text, _area(text), _colours(text))
+        for number, text in found
+    ]
+
+
+def _area(text: str) -> int:
+    size = re.search(r", (\d+)x(\d+)", text)
+    return int(size[1]) * int(size[2]) if size else 0
+
+
+def _colours(text: str) -> Colours:
+    """Only what is converted in a way of its own is told apart."""
+    found = COLOURS.search(text)
+    if found is None:
+        return Colours()
+    return Colours(MATRICES.get(found[1], 2), 2, TRANSFERS.get(found[3], 2))
+
+
+def _ignored(output: IO[bytes]) -> None:
+    output.read()
+
+
+def _info(
+    path: Path, timeline: Timeline, stream: _Stream, log: str, width: int, height: int
+) -> VideoInfo:
     turned = re.search(r"(?i)display ?matrix: rotation of (-?\d+)", log)
     return VideoInfo(
         path=path,
@@ -119,13 +186,17 @@ def _info(path: Path, timeline: Timeline, log: str, width: int, height: int) -> 
         height=height,
         rotation=-int(turned[1]) % 360 if turned else 0,
         frame_rate=average_rate(timeline),
-        codec=_in(log, r"Video: (\w+)"),
+        codec=_in(stream.text, r"Video: (\w+)"),
         container=_in(log, r"Input #0, (\S+), from"),
         start=Timestamp(timeline.start, timeline.time_base),
         n_packets=len(timeline),
         n_frames=len(timeline.shown),
         has_audio="Audio:" in log,
-        warnings=header_warnings(_claims(log), timeline),
+        clock=clock_of(_start(log), _claims(log).whole, timeline),
+        warnings=(
+            *header_warnings(_claims(log), timeline),
+            *matrix_warnings(stream.colours.matrix),
+        ),
     )
 
 
@@ -142,6 +213,11 @@ def _claims(log: str) -> Claims:
     return Claims(whole, None, alone="Audio:" not in log)
 
 
+def _start(log: str) -> float | None:
+    found = re.search(r"Duration: .*?, start: (-?[\d.]+)", log)
+    return float(found[1]) if found else None
+
+
 def _input(path: Path, **options: Any) -> Any:
     import ffmpeg
 
@@ -152,10 +228,10 @@ def _input(path: Path, **options: Any) -> Any:
 QUIET = ("-nostdin", "-nostats", "-hide_banner")
 
 
-def _packet_listing(path: Path) -> Any:
-    """Every packet of the first real video stream, one a line, nothing decoded."""
+def _packet_listing(path: Path, stream: int) -> Any:
+    """Every packet of a stream, one a line, nothing decoded."""
     return _input(path).output(
-        "pipe:", map="0:V:0", c="copy", f="framecrc", copyinkf=None, copyts=None
+        "pipe:", map=f"0:{stream}", c="copy", f="framecrc", copyinkf=None, copyts=None
     )
 
 
@@ -163,10 +239,21 @@ def _packet_listing(path: Path) -> Any:
 SHAPE = f"if(between(sar,1/{MOST_OBLONG},{MOST_OBLONG}),sar,1)"
 WIDE, HIGH = f"(iw*max({SHAPE},1))", f"(ih*max(1/{SHAPE},1))"
 SHRINK = f"min(1,min(sqrt({MOST_PIXELS}/{WIDE}/{HIGH}),{MOST_SIDE}/max({WIDE},{HIGH})))"
-SQUARE_PIXELS = (
-    f"scale=w='max(1,round({WIDE}*{SHRINK}))':h='max(1,round({HIGH}*{SHRINK}))'"
-    ":flags=bicubic,setsar=1"
-)
+SIZE = f"w='max(1,round({WIDE}*{SHRINK}))':h='max(1,round({HIGH}*{SHRINK}))'"
+
+
+def _to_rgb(colours: Colours, program: Program) -> str:
+    """The filter that makes pixels square, of known colours, for an ordinary screen."""
+    chain = f"scale={SIZE}:flags=bicubic{_hdr_options(colours, program)},setsar=1"
+    matrix = matrix_taken(colours.matrix, colours.primaries)
+    if matrix != colours.matrix:
+        chain = f"setparams=colorspace={MATRIX_NAMES[matrix]},{chain}"
+    return chain
+
+
+def _hdr_options(colours: Colours, program: Program) -> str:
+    is_hdr = colours.transfer in (PQ, HLG)
+    return f":{TO_SDR}" if is_hdr and program.version >= (8, 0) else ""
 
 
 VIDEO_LINE = re.compile(r"Video: (?P<codec>\w+).*?(?:, (?P<format>\w+).*?)?, (?P<size>\d+x\d+)")
@@ -193,11 +280,11 @@ def _bounds(held: Bearing) -> dict[str, int]:
     return {"threads": held.threads, "max_pixels": held.most_pixels}
 
 
-def _first_picture(path: Path, held: Bearing) -> Any:
+def _first_picture(path: Path, stream: _Stream, held: Bearing, program: Program) -> Any:
     return _input(path, **_bounds(held)).output(
         "pipe:",
-        map="0:V:0",
-        vf=SQUARE_PIXELS,
+        map=f"0:{stream.number}",
+        vf=_to_rgb(stream.colours, program),
         f="image2pipe",
         vcodec="ppm",
         pix_fmt="rgb24",
@@ -273,8 +360,8 @@ class PacketListing:
             np.asarray(self.dts, np.int64),
             np.asarray(self.flags, np.uint8),
             time_base=self.time_base,
+            durations=np.asarray(self.durations, np.int64),
             ordered=ordered,
-            last_duration=self.durations[int(np.argmax(pts))] if len(pts) else 0,
         )
 
 
@@ -289,12 +376,14 @@ def read_packet_listing(lines: Iterable[bytes]) -> PacketListing:
 def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
     """See `Decoder`. One run of the program; frames are selected in it, by their times."""
     program = find_program()
+    if scan.colours.transfer in (PQ, HLG) and not _hdr_options(scan.colours, program):
+        tally.note("it is HDR, which ffmpeg before version 8 shows flat and grey; --decoder pyav")
     with scratch_folder() as folder:
         graph = folder / "filter"
-        graph.write_text(_graph(scan, wanted))
+        graph.write_text(_graph(scan, wanted, program))
         job = _input(scan.info.path, copyts=None, **_bounds(scan.bearing)).output(
             "pipe:",
-            map="0:V:0",
+            map=f"0:{scan.stream}",
             f="image2pipe",
             vcodec="ppm",
             pix_fmt="rgb24",
@@ -307,19 +396,25 @@ def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
             yield from _selected(scan, wanted, output, log)
 
 
-def _graph(scan: Scan, wanted: np.ndarray) -> str:
+def _graph(scan: Scan, wanted: np.ndarray, program: Program) -> str:
     """Select the wanted frames, print their times, make their pixels square.
 
     Every few frames, wanted or not, BEAT says in the log that the program is at work.
     """
     timeline = scan.timeline
-    if timeline.ordered:
+    if _by_number(timeline):
         name, values = "n", index_of_frames(timeline, wanted)
     else:
         name, values = "pts", wanted
     chosen = is_one_of(name, values.tolist())
     tick = f"{timeline.time_base.numerator}/{timeline.time_base.denominator}"
-    return f"settb={tick},{BEAT},select='{chosen}',showinfo@wanted=checksum=0,{SQUARE_PIXELS}"
+    to_rgb = _to_rgb(scan.colours, program)
+    return f"settb={tick},{BEAT},select='{chosen}',showinfo@wanted=checksum=0,setpts=N/TB,{to_rgb}"
+
+
+def _by_number(timeline: Timeline) -> bool:
+    """Whether frames are told by their number: the times in the file are none, or start anew."""
+    return timeline.ordered or bool(timeline.joins)
 
 
 BEAT = "split[frames],select='not(mod(n,10))',showinfo@beat=checksum=0,nullsink;[frames]null"
@@ -412,7 +507,7 @@ def _selected(scan: Scan, wanted: np.ndarray, output: IO[bytes], log: _Log) -> I
         except Empty:
             what = "ffmpeg does not say which frames it gives"
             raise RdmfError(what, scan.info.path, "decode with --decoder pyav") from None
-        if scan.timeline.ordered:
+        if _by_number(scan.timeline):
             pts = next(in_order)
         log.tally.frames_decoded += 1
         yield Picture(pts, pts, image)

@@ -12,19 +12,29 @@ from typing import Any
 
 import numpy as np
 from av.error import FFmpegError
-from av.video.reformatter import VideoReformatter
 
 from rdmf_cli.errors import RdmfError
 
+from ..colours import ToRGB, matrix_warnings
 from ..formats import LIST_NOTE, is_list
-from ..info import Claims, VideoInfo, average_rate, header_warnings, remedy
+from ..info import Claims, VideoInfo, average_rate, clock_of, header_warnings, remedy
 from ..orientation import Orientation, from_display_matrix
-from ..packets import MISSING, Timeline, opened, packets, read_timeline
+from ..packets import (
+    MISSING,
+    Timeline,
+    late_streams,
+    opened,
+    packets,
+    read_timeline,
+    reason,
+    stream_notes,
+    video_streams,
+)
 from ..sampling import Run, plan_runs, whole_run
 from ..side_data import side_data
 from ..sizes import Bearing, bearing, displayed_size, size_note
 from ..timeline import Timestamp
-from . import Picture, Scan, Tally
+from . import Colours, Picture, Scan, Tally
 
 # Codecs in which a non-reference picture is, by definition, needed by no other picture. (HEVC's
 # may be needed by higher temporal layers.)
@@ -40,7 +50,11 @@ def scan(path: Path) -> Scan:
         _require_codec(stream, path)
         held = _bound(stream, path)
         claims = _claims(container, stream)
-        timeline = read_timeline(container, stream)
+        start = container.start_time
+        began = None if start is None else start / MICROSECONDS
+        timeline = read_timeline(container, stream, path)
+        number, n_streams = stream.index, len(video_streams(container))
+        notes = stream_notes(container, stream) + (LATE_STREAMS,) * late_streams(container)
         facts = {
             "codec": stream.codec_context.name,
             "container": container.format.name,
@@ -52,6 +66,7 @@ def scan(path: Path) -> Scan:
     stored_size = frame.width, frame.height
     picture_size = displayed_size(*stored_size, pixel_shape)
     orientation = _orientation(frame)
+    colours = Colours(frame.colorspace, frame.color_primaries, frame.color_trc)
     width, height = orientation.size(*picture_size)
     info = VideoInfo(
         path=path,
@@ -66,11 +81,28 @@ def scan(path: Path) -> Scan:
         warnings=(
             *(LIST_NOTE,) * is_list(path),
             *size_note(stored_size, pixel_shape, picture_size),
+            *notes,
             *header_warnings(claims, timeline),
+            *matrix_warnings(colours.matrix, colours.primaries),
         ),
+        clock=clock_of(began, claims.whole, timeline),
         **facts,
     )
-    return Scan("pyav", info, timeline, orientation, picture_size, stored_size, held)
+    return Scan(
+        by="pyav",
+        info=info,
+        timeline=timeline,
+        orientation=orientation,
+        picture_size=picture_size,
+        stored_size=stored_size,
+        bearing=held,
+        stream=number,
+        n_streams=n_streams,
+        colours=colours,
+    )
+
+
+LATE_STREAMS = "another stream begins in the middle of the file; it is not read"
 
 
 def _claims(container: Any, stream: Any) -> Claims:
@@ -122,11 +154,14 @@ def _bound(stream: Any, path: Path) -> Bearing:
 
 
 def _decoded(stream: Any, source: Iterator[Any], tally: Tally) -> Iterator[Any]:
-    """Frames of these packets and, at their end, those the decoder still held back."""
-    for packet in source:
+    """Frames of these packets and, at their end, those the decoder still held back.
+
+    None among the packets: here another recording begins, for which the decoder starts anew.
+    """
+    for packet in chain(source, (None,)):
         yield from _fed(stream, packet, tally)
-    yield from _fed(stream, None, tally)
-    stream.codec_context.flush_buffers()
+        if packet is None:
+            stream.codec_context.flush_buffers()
 
 
 def _fed(stream: Any, packet: Any, tally: Tally) -> Iterator[Any]:
@@ -161,9 +196,9 @@ class _Reader:
 
     def __init__(self, scan: Scan, tally: Tally):
         self.scan, self.timeline, self.tally = scan, scan.timeline, tally
-        self.seekable = not scan.timeline.ordered
+        self.seekable = not (scan.timeline.ordered or scan.timeline.joins)
         self.skips = scan.info.codec in SKIPS_NONREFERENCE and not scan.timeline.ordered
-        self.to_rgb = VideoReformatter()
+        self.to_rgb = ToRGB()
         self._open()
 
     def _open(self) -> None:
@@ -210,9 +245,15 @@ class _Reader:
             yield Picture(wanted, last[0], self._image(last[1]))
 
     def _image(self, frame: Any) -> np.ndarray:
-        width, height = self.scan.picture_size
-        rgb = self.to_rgb.reformat(frame, width, height, "rgb24", interpolation="BICUBIC")
-        return self.scan.orientation.upright(rgb.to_ndarray())
+        try:
+            image = self.to_rgb(frame, *self.scan.picture_size)
+        except FFmpegError as error:
+            what = f"its pictures cannot be converted to RGB ({reason(error)})"
+            todo = (
+                "convert it, for example: ffmpeg -i INPUT -c:v libx264 -pix_fmt yuv420p OUTPUT.mp4"
+            )
+            raise RdmfError(what, self.scan.info.path, todo) from error
+        return self.scan.orientation.upright(image)
 
     def _frames(self, run: Run) -> Iterator[tuple[int, Any]]:
         """(pts, frame) of a run, in display order."""
@@ -222,8 +263,10 @@ class _Reader:
         return stamp(_decoded(self.stream, self._packets(run), self.tally))
 
     def _packets(self, run: Run) -> Iterator[Any]:
-        wanted = set(run.wanted)
+        wanted, joins = set(run.wanted), set(self.timeline.joins)
         while self.position < run.stop and (packet := self._next()) is not None:
+            if self.position - 1 in joins:
+                yield None
             if self.skips and packet.pts is not None:
                 skip = "DEFAULT" if packet.pts in wanted else "NONREF"
                 self.stream.codec_context.skip_frame = skip
@@ -236,8 +279,18 @@ class _Reader:
         except FFmpegError as error:
             self.tally.error(f"the file cannot be read further: {error.strerror}")
             return None
+        self._set_on(packet)
         self.position += 1
         return packet
+
+    def _set_on(self, packet: Any) -> None:
+        """Give a packet the times of the timeline, where these go on and the file's start anew."""
+        shifts = self.timeline.shifts
+        if packet is None or shifts is None or self.position >= len(shifts):
+            return
+        for name in ("pts", "dts"):
+            if (ticks := getattr(packet, name)) is not None:
+                setattr(packet, name, ticks + int(shifts[self.position]))
 
     def _by_pts(self, frames: Iterator[Any]) -> Iterator[tuple[int, Any]]:
         last = MISSING

@@ -1,0 +1,115 @@
+"""From a decoded frame to RGB: whatever matrix, transfer and primaries its file names."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from av.filter import Graph
+from av.video.reformatter import VideoReformatter
+
+# Numbers of ITU-T H.273, as FFmpeg counts them, and FFmpeg's names for them.
+UNSPECIFIED, BT709, BT601, BT2020 = 2, 1, 6, 9
+PQ, HLG = 16, 18
+MATRIX_NAMES = {UNSPECIFIED: "unknown", BT709: "bt709", BT601: "smpte170m", BT2020: "bt2020nc"}
+# The matrices that FFmpeg's swscale has no table for, and the nearest that it has one for.
+NEAREST = {
+    3: ("reserved", UNSPECIFIED),
+    8: ("ycgco", BT709),
+    10: ("bt2020c", BT2020),
+    11: ("smpte2085", BT2020),
+    12: ("chroma-derived-nc", UNSPECIFIED),
+    13: ("chroma-derived-c", UNSPECIFIED),
+    14: ("ictcp", BT2020),
+    15: ("ipt-c2", BT2020),
+    16: ("ycgco-re", BT709),
+    17: ("ycgco-ro", BT709),
+}
+LAST_KNOWN = 17
+# A matrix that is derived from the primaries is that of the standard with these primaries.
+OF_PRIMARIES = {1: BT709, 5: BT601, 6: BT601, 7: BT601, 9: BT2020}
+CHROMA_DERIVED = {12, 13}
+
+
+def matrix_taken(matrix: int, primaries: int = UNSPECIFIED) -> int:
+    """Return the number of the colour matrix to convert by: the file's own, or the nearest."""
+    if matrix in CHROMA_DERIVED:
+        return OF_PRIMARIES.get(primaries, BT709)
+    if matrix > LAST_KNOWN:
+        return UNSPECIFIED
+    return NEAREST[matrix][1] if matrix in NEAREST else matrix
+
+
+def matrix_warnings(matrix: int, primaries: int = UNSPECIFIED) -> tuple[str, ...]:
+    """Say so where colours are converted by another matrix than the file's."""
+    taken = matrix_taken(matrix, primaries)
+    if taken == matrix:
+        return ()
+    own = NEAREST[matrix][0] if matrix in NEAREST else f"number {matrix}"
+    return (
+        f"its colours are coded by a matrix that cannot be converted ({own}); "
+        f"the nearest is used ({MATRIX_NAMES[taken]}), colours may be a little off",
+    )
+
+
+class ToRGB:
+    """Converts frames to RGB of a given size; keeps what swscale and the filters have set up."""
+
+    def __init__(self) -> None:
+        self._scaler = VideoReformatter()
+        self._graphs: dict[tuple[Any, ...], tuple[Any, Any, Any]] = {}
+
+    def __call__(self, frame: Any, width: int, height: int) -> np.ndarray:
+        """Return uint8 (height, width, 3). Raises FFmpegError where a frame cannot be converted."""
+        frame.colorspace = matrix_taken(frame.colorspace, frame.color_primaries)
+        if frame.color_trc in (PQ, HLG):
+            return self._from_hdr(frame, width, height).to_ndarray()
+        # PyAV 17 hands these on to swscale, which refuses the reserved ones.
+        frame.color_trc = frame.color_primaries = UNSPECIFIED
+        rgb = self._scaler.reformat(frame, width, height, "rgb24", interpolation="BICUBIC")
+        return rgb.to_ndarray()
+
+    def _from_hdr(self, frame: Any, width: int, height: int) -> Any:
+        """A frame in the light and colours of an ordinary screen, as the encoders know them.
+
+        By a filter, as `reformat` of PyAV 17 does not convert them.
+        """
+        stored = (frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range)
+        key = (*stored, frame.color_trc, frame.color_primaries, width, height)
+        if key not in self._graphs:
+            self._graphs = {key: _hdr_graph(*stored, width, height)}  # one is in use at a time
+        _, source, sink = self._graphs[key]
+        source.push(frame)
+        return sink.pull()
+
+
+def _hdr_graph(
+    stored_width: int,
+    stored_height: int,
+    pixels: str,
+    matrix: int,
+    span: int,
+    width: int,
+    height: int,
+) -> tuple[Any, Any, Any]:
+    """A filter from HDR frames as they are stored to RGB of a size, and its two ends.
+
+    The graph must be kept: its ends do not hold it.
+    """
+    graph = Graph()
+    shape = f"video_size={stored_width}x{stored_height}:pix_fmt={pixels}:time_base=1/1"
+    chain = [
+        graph.add("buffer", f"{shape}:colorspace={matrix}:range={span}"),
+        graph.add("scale", f"w={width}:h={height}:flags=bicubic:{TO_SDR}"),
+        graph.add("format", "rgb24"),
+        graph.add("buffersink"),
+    ]
+    for before, after in pairwise(chain):
+        before.link_to(after)
+    graph.configure()
+    return graph, chain[0], chain[-1]
+
+
+# Options of FFmpeg's scale filter, from version 8 on.
+TO_SDR = "out_transfer=bt709:out_primaries=bt709"

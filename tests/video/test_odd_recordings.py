@@ -1,0 +1,372 @@
+"""Files as recorders and players make them: joined, with several streams, encrypted, HDR, raw."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from uuid import UUID
+
+import av
+import numpy as np
+import pytest
+from barcoded import Recipe, read_barcode
+from PIL import Image
+
+from rdmf_cli.errors import RdmfError
+from rdmf_cli.video import open_clips, probe
+
+OURS = pytest.mark.parametrize("decoder", ["pyav", "ffmpeg"])
+WANTED = [12, 37, 62, 87]  # of four seconds at 25 frames a second, a second a clip
+
+
+def numbers(path: Path, decoder: str = "auto") -> list[int]:
+    with open_clips(path, 1.0, decoder) as reader:
+        return [read_barcode(frame.image) for _, frame in reader]
+
+
+def joined(paths: list[Path], to: Path) -> Path:
+    to.write_bytes(b"".join(path.read_bytes() for path in paths))
+    return to
+
+
+class TestJoinedRecordings:
+    """`cat a b > c`: time goes on, and it is said."""
+
+    @OURS
+    @pytest.mark.parametrize("suffix", ["ts", "mpg", "mkv"])
+    def test_time_goes_on_from_the_last_frame(
+        self,
+        suffix: str,
+        decoder: str,
+        made: Callable[[Recipe], Path],
+        tmp_path: Path,
+        ffmpeg_program: str,
+    ) -> None:
+        codec = "mpeg2video" if suffix == "mpg" else "libx264"
+        piece = made(Recipe(f"piece_{suffix}", codec, suffix, frames=100, b_frames=2))
+        path = joined([piece, piece], tmp_path / f"both.{suffix}")
+        with open_clips(path, 1.0, decoder) as reader:
+            got = [read_barcode(frame.image) for _, frame in reader]
+            assert "start anew once" in reader.info.warnings[0]
+            assert reader.info.duration == pytest.approx(8.0, abs=0.1)
+        # A Matroska file may lose the first picture of its second part, no more.
+        assert got == WANTED * 2
+
+    def test_from_a_high_time_to_a_low_one(self, tmp_path: Path) -> None:
+        """FFmpeg takes the fall for a counter that ran over: 26 hours."""
+        late = Recipe("high", "libx264", "ts", 100, times=tuple(range(12500, 12600)))
+        early = Recipe("low", "libx264", "ts", 100)
+        path = joined([late.make(tmp_path), early.make(tmp_path)], tmp_path / "both.ts")
+        assert numbers(path) == WANTED * 2
+        assert probe(path).duration == pytest.approx(8.0, abs=0.1)
+
+    def test_many_pieces(self, made: Callable[[Recipe], Path], tmp_path: Path) -> None:
+        piece = made(Recipe("piece_ts", "libx264", "ts", frames=100, b_frames=2))
+        path = joined([piece] * 5, tmp_path / "all.ts")
+        assert numbers(path) == WANTED * 5
+        assert "start anew 4 times" in probe(path).warnings[0]
+
+    def test_a_hole_in_a_recording_stays_a_hole(self, tmp_path: Path) -> None:
+        times = (*range(50), *range(500, 550))
+        path = Recipe("hole", "libx264", "ts", 100, times=times).make(tmp_path)
+        info = probe(path)
+        assert info.duration == pytest.approx(22.0, abs=0.1)
+        assert not any("start anew" in warning for warning in info.warnings)
+
+
+def write_streams(path: Path, sizes: list[tuple[int, int]], defaults: list[bool]) -> Path:
+    """A second of video in each stream; the stream's number is the level of its grey times 60."""
+    with av.open(str(path), "w") as container:
+        streams = []
+        for (width, height), default in zip(sizes, defaults, strict=True):
+            stream = container.add_stream("libx264", rate=25)
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            stream.disposition = av.stream.Disposition.default if default else 0
+            streams.append(stream)
+        for pts in range(25):
+            for number, stream in enumerate(streams):
+                container.mux(stream.encode(grey(stream, 60 * (number + 1), pts)))
+        for stream in streams:
+            container.mux(stream.encode(None))
+    return path
+
+
+def grey(stream: av.VideoStream, level: int, pts: int) -> av.VideoFrame:
+    picture = np.full((stream.height, stream.width, 3), level, np.uint8)
+    frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+    frame.pts, frame.time_base = pts, Fraction(1, 25)
+    return frame
+
+
+def watched(path: Path, decoder: str) -> tuple[int, tuple[str, ...]]:
+    with open_clips(path, decoder=decoder) as reader:
+        level = float(next(iter(reader))[1].image.mean())
+        return round(level / 60), reader.info.warnings
+
+
+class TestSeveralStreams:
+    @OURS
+    @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+    @pytest.mark.parametrize(
+        ("defaults", "number"), [([True, False], 1), ([False, True], 2), ([True, True], 2)]
+    )
+    def test_the_default_is_watched_then_the_largest(
+        self,
+        defaults: list[bool],
+        number: int,
+        suffix: str,
+        decoder: str,
+        tmp_path: Path,
+        ffmpeg_program: str,
+    ) -> None:
+        sizes = [(160, 96), (320, 192)]
+        path = write_streams(tmp_path / f"two.{suffix}", sizes, defaults)
+        got, warnings = watched(path, decoder)
+        assert got == number
+        assert f"2 video streams; number {number}" in warnings[0]
+
+    def test_decord_is_not_asked(self, tmp_path: Path) -> None:
+        path = write_streams(tmp_path / "two.mp4", [(160, 96)] * 2, [True, False])
+        with pytest.raises(RdmfError, match=r"which of its 2 video streams.*--decoder pyav"):
+            watched(path, "decord")
+
+    def test_one_that_begins_in_mid_file_is_said(self, tmp_path: Path) -> None:
+        """Two transport streams whose pictures have different numbers (PID)."""
+        pieces = []
+        for pid in ("256", "768"):
+            options = {"mpegts_start_pid": pid, "mpegts_pmt_start_pid": str(int(pid) + 4096)}
+            recipe = Recipe(f"pid{pid}", "libx264", "ts", 100, container_options=options)
+            pieces.append(recipe.make(tmp_path))
+        path = joined(pieces, tmp_path / "pids.ts")
+        assert numbers(path) == WANTED
+        assert any("begins in the middle" in warning for warning in probe(path).warnings)
+
+
+KEY = {"encryption_key": "76a6c65c5ea762046bd749a2e632ccbb"}
+KEY_ID = {"encryption_kid": "a7e61c373e219033c21091fa607bf3b8"}
+
+
+class TestEncrypted:
+    """Not an answer from noise, and no advice to copy the file again."""
+
+    def refused(self, path: Path, decoder: str = "auto") -> None:
+        with (
+            pytest.raises(RdmfError, match=r"is encrypted \(DRM\)"),
+            open_clips(path, decoder=decoder) as reader,
+        ):
+            list(reader)
+
+    @OURS
+    @pytest.mark.parametrize("fragments", ["", "frag_keyframe+empty_moov"])
+    def test_mp4(self, fragments: str, decoder: str, tmp_path: Path, ffmpeg_program: str) -> None:
+        options = {"encryption_scheme": "cenc-aes-ctr", **KEY, **KEY_ID}
+        if fragments:
+            options["movflags"] = fragments
+        recipe = Recipe("secret", "libx264", "mp4", 50, container_options=options)
+        self.refused(recipe.make(tmp_path), decoder)
+
+    def test_transport_stream(self, tmp_path: Path) -> None:
+        data = bytearray(Recipe("clear", "libx264", "ts", 50).make(tmp_path).read_bytes())
+        for at in range(0, len(data), 188):
+            if (data[at + 1] & 0x1F) << 8 | data[at + 2] == 0x100:
+                data[at + 3] |= 0x80
+        (tmp_path / "secret.ts").write_bytes(data)
+        self.refused(tmp_path / "secret.ts")
+
+    def test_dvd(self, tmp_path: Path) -> None:
+        data = bytearray(Recipe("clear", "mpeg2video", "vob", 50).make(tmp_path).read_bytes())
+        at = data.find(b"\x00\x00\x01\xe0")
+        while at >= 0:
+            data[at + 6] |= 0x10
+            at = data.find(b"\x00\x00\x01\xe0", at + 4)
+        (tmp_path / "secret.mpg").write_bytes(data)
+        self.refused(tmp_path / "secret.mpg")
+
+    def test_wmv(self, tmp_path: Path) -> None:
+        """An object for the extended content encryption is put at the end of the header."""
+        data = Recipe("clear", "mpeg4", "asf", 50).make(tmp_path).read_bytes()
+        secret = b"\0" * 8
+        mark = UUID("298ae614-2622-4c17-b935-dae07ee9289c").bytes_le
+        added = mark + (24 + len(secret)).to_bytes(8, "little") + secret
+        size = int.from_bytes(data[16:24], "little")
+        count = int.from_bytes(data[24:28], "little")
+        head = data[:16] + (size + len(added)).to_bytes(8, "little")
+        head += (count + 1).to_bytes(4, "little") + data[28:size]
+        (tmp_path / "secret.wmv").write_bytes(head + added + data[size:])
+        self.refused(tmp_path / "secret.wmv")
+
+    def test_matroska(self, tmp_path: Path) -> None:
+        """The track's name, made long for this, gives its room to a description of the key."""
+        name = "x" * 100
+        path = tmp_path / "clear.mkv"
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("libx264", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
+            stream.metadata["title"] = name
+            for pts in range(50):
+                container.mux(stream.encode(grey(stream, 100, pts)))
+            container.mux(stream.encode(None))
+        data = path.read_bytes()
+        at = data.index(name.encode())
+        assert data[at - 3 : at] == b"\x53\x6e" + bytes([0x80 | len(name)])
+        room = 3 + len(name)
+        key = element("47e1", b"\x05") + element("47e2", b"a key by name")
+        parts = element("5031", b"\0") + element("5032", b"\1") + element("5033", b"\1")
+        coding = element("6d80", element("6240", parts + element("5035", key)))
+        rest = room - len(coding) - 2
+        new = coding + bytes([0xEC, 0x80 | rest]) + bytes(rest)
+        (tmp_path / "secret.mkv").write_bytes(data[: at - 3] + new + data[at - 3 + room :])
+        self.refused(tmp_path / "secret.mkv")
+
+
+def element(number: str, content: bytes) -> bytes:
+    """An EBML element of less than 127 bytes."""
+    return bytes.fromhex(number) + bytes([0x80 | len(content)]) + content
+
+
+def encoded(path: Path, codec: str, pictures: Iterator[av.VideoFrame], **colours: int) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=5, options={"x265-params": "log-level=none"})
+        for pts, frame in enumerate(pictures):
+            if not pts:
+                stream.width, stream.height = frame.width, frame.height
+                stream.pix_fmt = frame.format.name
+                for name, value in colours.items():
+                    setattr(stream.codec_context, name, value)
+            frame.pts, frame.time_base = pts, Fraction(1, 5)
+            for name, value in colours.items():
+                setattr(frame, name, value)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def plain(red: int, green: int, blue: int, pixels: str, matrix: int) -> av.VideoFrame:
+    """A frame of one colour, its code values 16 bits wide, converted to YCbCr by a matrix."""
+    image = np.empty((96, 160, 3), np.uint16)
+    image[:] = (red, green, blue)
+    frame = av.VideoFrame.from_ndarray(image, format="rgb48le")
+    return frame.reformat(format=pixels, dst_colorspace=matrix)
+
+
+BT2020_TABLE = 9  # swscale's number of it, and H.273's
+
+
+class TestColours:
+    @OURS
+    @pytest.mark.parametrize("matrix", [8, 10, 11, 12, 13, 14, 15])
+    def test_a_matrix_without_a_table_is_converted_by_the_nearest(
+        self, matrix: int, decoder: str, tmp_path: Path, ffmpeg_program: str
+    ) -> None:
+        grey = (plain(30000, 30000, 30000, "yuv420p", 1) for _ in range(5))
+        path = encoded(tmp_path / "m.mkv", "libx265", grey, colorspace=matrix)
+        with open_clips(path, decoder=decoder) as reader:
+            image = next(iter(reader))[1].image
+            assert np.abs(image.reshape(-1, 3).mean(0) - 30000 / 257).max() < 4
+            assert "cannot be converted" in reader.info.warnings[0]
+
+    def test_the_nearest_to_bt2020_constant_luminance(self, tmp_path: Path) -> None:
+        colour = (plain(50000, 20000, 10000, "yuv420p", BT2020_TABLE) for _ in range(5))
+        path = encoded(tmp_path / "m.mkv", "libx265", colour, colorspace=10)
+        with open_clips(path) as reader:
+            image = next(iter(reader))[1].image
+        assert (
+            np.abs(image.reshape(-1, 3).mean(0) - np.array([50000, 20000, 10000]) / 257).max() < 6
+        )
+
+    @OURS
+    @pytest.mark.parametrize("curve", ["pq", "hlg"])
+    def test_hdr_is_shown_as_on_an_ordinary_screen(
+        self, curve: str, decoder: str, tmp_path: Path, ffmpeg_program: str
+    ) -> None:
+        """White of 203 cd/m² (ITU-R BT.2408) is white, not grey; what is grey stays neutral."""
+        code, number = (0.5807, 16) if curve == "pq" else (0.75, 18)
+        level = round(code * 65535)
+        white = (plain(level, level, level, "yuv420p10le", BT2020_TABLE) for _ in range(5))
+        colours = {"colorspace": 9, "color_primaries": 9, "color_trc": number}
+        path = encoded(tmp_path / "hdr.mkv", "libx265", white, **colours)
+        with open_clips(path, decoder=decoder) as reader:
+            mean = next(iter(reader))[1].image.reshape(-1, 3).mean(0)
+        assert mean.min() > 225, mean
+        assert mean.max() - mean.min() < 6
+
+
+class TestRawStreams:
+    @OURS
+    @pytest.mark.parametrize(("suffix", "codec"), [("h264", "libx264"), ("hevc", "libx265")])
+    @pytest.mark.parametrize("rate", [30, 50])
+    def test_are_timed_by_the_rate_in_their_pictures(
+        self,
+        rate: int,
+        suffix: str,
+        codec: str,
+        decoder: str,
+        tmp_path: Path,
+        ffmpeg_program: str,
+    ) -> None:
+        options = {"x265-params": "log-level=none"}
+        recipe = Recipe("raw", codec, suffix, 4 * rate, rate=Fraction(rate), options=options)
+        path = recipe.make(tmp_path)
+        assert probe(path).duration == pytest.approx(4.0, abs=0.01)
+        assert numbers(path, decoder) == [recipe.expected(Fraction(1), n) for n in range(4)]
+
+
+LATE_BY = 6  # seconds that the sound begins before the picture
+
+
+def late(suffix: str, folder: Path) -> Path:
+    times = tuple(range(LATE_BY * 25, LATE_BY * 25 + 100))
+    recipe = Recipe(f"late_{suffix}", "libx264", suffix, 100, times=times, b_frames=2, sound=True)
+    return recipe.make(folder)
+
+
+class TestPictureThatBeginsAfterTheSound:
+    """Times are the player's: they count from the earliest of the streams."""
+
+    def test_the_clock_of_a_transport_stream(self, tmp_path: Path) -> None:
+        """In which `ffmpeg -ss` lands where it can, not where it is told to."""
+        clock = probe(late("ts", tmp_path)).clock
+        assert clock.begins == pytest.approx(LATE_BY, abs=0.1)
+        assert clock.duration == pytest.approx(LATE_BY + 4, abs=0.1)
+
+    @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "flv"])
+    def test_the_clock_is_that_of_ffmpeg_ss(
+        self, suffix: str, tmp_path: Path, ffmpeg_program: str
+    ) -> None:
+        path = late(suffix, tmp_path)
+        info = probe(path)
+        assert info.duration == pytest.approx(4.0, abs=0.01)
+        assert info.clock.begins == pytest.approx(LATE_BY, abs=0.1)
+        assert info.clock.duration == pytest.approx(LATE_BY + 4, abs=0.1)
+        with open_clips(path, 1.0) as reader:
+            for _, frame in reader:
+                at = info.clock.begins + frame.time.seconds
+                assert read_barcode(frame.image) == shown_at(path, at, tmp_path, ffmpeg_program)
+
+    def test_a_part_is_given_in_the_players_times(self, tmp_path: Path) -> None:
+        path = late("mp4", tmp_path)
+        with open_clips(path, 1.0, start=8.0, end=9.5) as reader:
+            assert [clip for clip, _ in reader] == [2, 3]
+        with open_clips(path, 1.0, start=2.0, end=6.5) as reader:
+            assert [clip for clip, _ in reader] == [0]
+        with pytest.raises(RdmfError, match=r"ends at 5 s, but the picture begins at 6\.0 s"):
+            open_clips(path, 1.0, end=5.0)
+        with pytest.raises(RdmfError, match=r"starts at 11 s, but the video ends at 10\.0 s"):
+            open_clips(path, 1.0, start=11.0)
+
+    def test_a_picture_that_begins_first_begins_at_0(self, made: Callable[[Recipe], Path]) -> None:
+        for suffix in ("mp4", "mkv", "ts", "avi"):
+            clock = probe(made(Recipe(f"plain_{suffix}", "libx264", suffix, 50))).clock
+            assert clock.begins == 0
+            assert clock.duration == pytest.approx(2.0, abs=0.05)
+
+
+def shown_at(path: Path, seconds: float, folder: Path, program: str) -> int:
+    """The number of the frame that `ffmpeg -ss` shows at a time (half a frame aside)."""
+    picture = folder / "shown.png"
+    at = f"{seconds - 0.02:.3f}"
+    options = ["-v", "error", "-y", "-i", str(path), "-ss", at, "-frames:v", "1", str(picture)]
+    subprocess.run([program, *options], check=True)
+    return read_barcode(np.asarray(Image.open(picture).convert("RGB")))
