@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Optional
@@ -130,7 +131,8 @@ def eval_(
             clip_length=clip_length,
             skip_bad=skip_bad,
         )
-        wanted = _Submission(submission, [opened[1].path, *filter(None, [checkpoint])], force)
+        reads = [folder, opened[1].path, Path(encoder), *filter(None, [checkpoint])]
+        wanted = _Submission(submission, _inputs(submission, reads), force)
         wanted.check()  # before the long work
         samples = _samples(opened, features, videos, encoder, device)
         result = _predicted(samples, head.value, checkpoint, wanted, choices)
@@ -169,6 +171,25 @@ class _Submission(NamedTuple):
 
         if self.path is not None:
             check_target(self.path, inputs=self.inputs, force=self.force, what=SUBMISSION)
+
+
+def _inputs(submission: Path | None, reads: Iterable[Path]) -> list[Path]:
+    """Return the files that the command reads and the submission could replace.
+
+    A folder stands for the files below it. Its JSON Lines are left out: an earlier submission may
+    lie among the features or beside the head, and is replaced by a later one.
+    """
+    if submission is None or not submission.exists():
+        return []  # nothing to replace, so no folder is searched
+    return [file for path in reads for file in _files_of(path)]
+
+
+def _files_of(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    for folder, _, names in os.walk(path, followlinks=True):
+        yield from (Path(folder, name) for name in names if not name.endswith(".jsonl"))
 
 
 def _check_sources(sources: Mapping[str, object]) -> None:

@@ -50,7 +50,8 @@ def fuse(
     query = inputs.checked_query(sentence)
     first, last = inputs.part(start, end)
     if plot:
-        check_target(plot, inputs=[path], force=force, what="the figure")
+        reads = [path, Path(encoder), *filter(None, [checkpoint])]
+        check_target(plot, inputs=reads, force=force, what="the figure")
     searcher = open_searcher(
         encoder=encoder,
         head="auto" if checkpoint else "training-free",

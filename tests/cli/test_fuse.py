@@ -68,3 +68,13 @@ def test_the_video_itself_is_never_replaced_by_the_figure(run, video):
     assert result.returncode == 2
     assert "which this command reads" in result.stderr
     assert figure.read_bytes() == before
+
+
+def test_a_figure_replaces_no_head_and_no_encoder(run, video, tmp_path):
+    read = tmp_path / "read.png"
+    read.write_text("a head, say")
+    for option in ("--checkpoint", "--encoder"):
+        result = run("fuse", video, "a red square", option, read, "--plot", read, "--force")
+        assert result.returncode == 2
+        assert f"the figure would replace {read}, which this command reads" in result.stderr
+        assert read.read_text() == "a head, say"

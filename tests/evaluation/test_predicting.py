@@ -18,6 +18,7 @@ from rdmf_cli.model import checkpoint
 from rdmf_cli.model.config import ModelConfig
 from rdmf_cli.model.network import Network
 from rdmf_cli.moments import Reading, TrainingFree
+from rdmf_cli.resources import example_video
 
 CLIPS, SECONDS = 30, 2.0
 MOMENTS = {1: (10, 20), 2: (30, 44), 3: (8, 14)}  # qid to a window in seconds
@@ -253,6 +254,40 @@ def test_messages_name_the_cause(features: Path, tmp_path: Path):
     done = rdmf("--features", features, *FREE)
     said = "qid2.npz: holds a sentence (pooler_output) but no word states (last_hidden_state); add"
     assert said in done.stderr
+
+
+def test_a_submission_replaces_no_feature_file_and_no_link_to_one(features: Path, tmp_path: Path):
+    read, link = features / "video" / "v1.npz", tmp_path / "link.npz"
+    link.symlink_to(read)
+    content = read.read_bytes()
+    for target in (read, link):
+        done = rdmf("--features", features, *FREE, "--submission", target, "--force")
+        assert done.returncode == 2
+        assert f"{target}: the submission would replace" in done.stderr
+        assert "which this command reads" in done.stderr
+        assert read.read_bytes() == content
+
+
+def test_a_submission_replaces_no_video(tmp_path: Path):
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    video = Path(shutil.copy(example_video(), videos / "tour.mp4"))
+    content = video.read_bytes()
+    truth = tmp_path / "truth.jsonl"
+    line = {"qid": 1, "query": "a cat", "vid": "tour", "duration": 75}
+    truth.write_text(json.dumps(line) + "\n")
+    asked = ("--videos", videos, "--annotations", truth, *FREE)
+    done = rdmf(*asked, "--submission", video, "--force")
+    assert done.returncode == 2
+    assert f"the submission would replace {video}, which this command reads" in done.stderr
+    assert video.read_bytes() == content
+
+
+def test_a_submission_among_the_features_is_replaced_by_a_later_one(features: Path):
+    file = features / "submission.jsonl"
+    for _ in range(2):
+        assert rdmf("--features", features, *FREE, "--submission", file).returncode == 0
+    assert len(file.read_text().splitlines()) == 3
 
 
 def test_a_submission_replaces_no_input_and_no_file_of_a_users(features: Path, tmp_path: Path):
