@@ -223,10 +223,10 @@ class FeatureStore:
         from filelock import FileLock, Timeout
 
         path = self.path(key).with_suffix(".lock")
-        if path.is_symlink():
-            _removed(path)
         lock = FileLock(str(path), timeout=LOCK_SECONDS)
         try:
+            if path.is_symlink():
+                _removed(path)
             self.make_folder()
             lock.acquire()
         except (RdmfError, OSError, Timeout, NotImplementedError):
