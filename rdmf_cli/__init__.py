@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from rdmf_cli.errors import ExitCode, MissingExtra, RdmfError, UsageError
@@ -24,6 +25,10 @@ from rdmf_cli.errors import ExitCode, MissingExtra, RdmfError, UsageError
 if TYPE_CHECKING:
     from rdmf_cli.api import Fused, Searcher, extract, fuse, query
     from rdmf_cli.moments.types import Answer, Moment
+
+# ONNX Runtime 1.32 for Linux collects telemetry: it writes a file `.ses` into the temporary folder
+# when it is imported, and can report to its maker. It reads this variable at that time.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 

@@ -74,12 +74,17 @@ def remove(
     video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video, here or gone since.")],
 ) -> None:
     """Forget a video: remove all that was made of it, also of copies of it."""
+    from rdmf_cli.cli.report import say
     from rdmf_cli.features import FeatureStore
     from rdmf_cli.features.fingerprint import content_fingerprint
+    from rdmf_cli.outputs.text import one_line
 
     content = content_fingerprint(video) if video.is_file() else None
     count = FeatureStore().remove_video(str(video.resolve()), content)
     typer.echo(f"{count} entries removed")
+    if not count:
+        lost = "" if video.exists() else "; no such file: check the name and the folder"
+        say("note", f"{one_line(str(video))}: nothing of it is in the cache{lost}")
 
 
 @app.command()

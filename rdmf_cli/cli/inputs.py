@@ -106,6 +106,8 @@ def is_address(word: str) -> bool:
 def _is_video(word: str) -> bool:
     from rdmf_cli.video import VIDEO_SUFFIXES
 
+    if not word.strip():
+        return False  # an empty query; as a path it would be the working directory
     try:
         if Path(word).exists():
             return True

@@ -132,9 +132,10 @@ def test_a_full_disk_costs_a_warning_only(video, own_cache):
 
 def test_an_empty_query(run, video):
     for text in ("", "   ", "\t\n"):
-        result = run("query", video, "--query", text)
-        assert result.returncode == 2
-        assert "the query is empty" in result.stderr
+        for words in (["--query", text], [text]):
+            result = run("query", video, *words)
+            assert result.returncode == 2
+            assert "the query is empty" in result.stderr
 
 
 def test_nothing_to_ask_or_nothing_to_look_at(run, video):

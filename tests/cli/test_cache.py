@@ -31,8 +31,14 @@ def test_what_is_in_it_and_how_it_goes(run, video):
 
 def test_a_video_is_forgotten_on_request(run, video):
     run("extract", video)
-    assert run("cache", "remove", video.with_name("other.mp4")).stdout == "0 entries removed\n"
-    assert run("cache", "remove", video).stdout == "1 entries removed\n"
+    mistyped = run("cache", "remove", video.with_name("other.mp4"))
+    assert mistyped.stdout == "0 entries removed\n"
+    assert "other.mp4: nothing of it is in the cache; no such file: check" in mistyped.stderr
+    removed = run("cache", "remove", video)
+    assert removed.stdout == "1 entries removed\n"
+    assert removed.stderr == ""
+    again = run("cache", "remove", video)
+    assert again.stderr == f"note: {video}: nothing of it is in the cache\n"
     assert run("cache", "list").stdout == "The cache is empty.\n"
 
 

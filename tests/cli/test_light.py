@@ -54,3 +54,12 @@ def test_an_unknown_command_is_a_usage_error(run):
 
 def test_an_unknown_option_is_a_usage_error(run):
     assert run("query", "--colour").returncode == 2
+
+
+def test_an_answer_leaves_no_file_in_the_temporary_folder(tour, tmp_path):
+    """ONNX Runtime's telemetry would leave one (`.ses`)."""
+    question = command("query", tour, "the face of a cat", "--encoder", "embedded")
+    asked = environment(TMPDIR=str(tmp_path))
+    asked.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run(question, env=asked, check=True, capture_output=True, timeout=120)
+    assert list(tmp_path.iterdir()) == []
