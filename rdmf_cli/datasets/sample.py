@@ -108,7 +108,7 @@ def same_time(clips: int, others: int) -> npt.NDArray[np.int_]:
     >>> same_time(6, 3).tolist(), same_time(3, 4).tolist()
     ([0, 0, 1, 1, 2, 2], [0, 1, 2])
     """
-    places = np.arange(clips)
+    places: npt.NDArray[np.int_] = np.arange(clips)
     if not fits(clips, others):
         places = ((places + 0.5) * others / clips).astype(np.int_)
     return np.minimum(places, others - 1)

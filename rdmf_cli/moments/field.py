@@ -19,10 +19,9 @@ LEAST_DEVIATION = 1e-3
 LEAST_CHANGE = 1e-3
 """Visual change (1 - cosine) up to which a picture does not move; the least unit of change."""
 
-FEWEST_CHANGES = 0.2
-"""Of all steps from clip to clip, the share that the unit of change is taken from at least: where
-fewer change, as between slides that stand for long, each of these changes is a cut."""
-
+FEWEST_CHANGES = 0.15
+"""Share of the steps from clip to clip that must change for a unit to be taken from them: where
+fewer do, as between slides that stand for long, each change is a cut."""
 
 AROUND = 75
 """Clips around the best match that presence looks at: so long were the videos it was fitted on."""
@@ -66,16 +65,22 @@ def edge_weights(change: np.ndarray, mask: np.ndarray, cut: float) -> np.ndarray
 
 
 def steps_that_change(change: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """(..., n): which steps from clip to clip the unit of visual change is taken from.
+    """Tell which steps from clip to clip the unit of visual change is taken from.
 
     Repeats of a frame, as in static footage or where clips are shorter than what changes, are none
-    of them: so however many there are, they do not move the unit. At least the largest
-    `FEWEST_CHANGES` of the real steps are taken, whether or not these change.
+    of them: so however many there are, they do not move the unit. Where less than `FEWEST_CHANGES`
+    of the real steps change, none is taken.
+
+    Args:
+        change: (..., n) visual change from each clip to the next.
+        real: (..., n) False at steps to or from masked clips.
+
+    Returns:
+        (..., n) bool.
     """
-    largest_first = np.argsort(np.where(real, -change, np.inf), axis=-1, kind="stable")
-    rank = np.argsort(largest_first, axis=-1, kind="stable")
-    fewest = np.ceil(FEWEST_CHANGES * real.sum(-1, keepdims=True))
-    return real & ((change > LEAST_CHANGE) | (rank < fewest))
+    changing = real & (change > LEAST_CHANGE)
+    enough = changing.sum(-1, keepdims=True) >= FEWEST_CHANGES * real.sum(-1, keepdims=True)
+    return np.asarray(changing & enough)
 
 
 def fuse(

@@ -26,7 +26,7 @@ def some_clips(target: Target, recipe: Recipe, generator: torch.Generator) -> Cl
     """
     chances = torch.rand(6, generator=generator).tolist()
     cut, thin = chances[0] < recipe.cropped, chances[1] < recipe.thinned
-    clips = np.arange(len(target))
+    clips: Clips = np.arange(len(target))
     if cut and len(target.windows):
         clips = _part_around(target, *chances[2:5])
     if thin:
