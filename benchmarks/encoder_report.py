@@ -179,9 +179,10 @@ def text_tower(encoder: EmbeddedEncoder, data: Path) -> dict[str, Any]:
 
 def moment_retrieval(encoder: EmbeddedEncoder, features: Path) -> dict[str, Any]:
     """The training-free head on QVHighlights-captions val, by the teacher's queries and by ours."""
+    from rdmf_cli.channels.change import visual_change
     from rdmf_cli.evaluation.qvhighlights import brief, moment_metrics
-    from rdmf_cli.features import normalise_rows, visual_change
-    from rdmf_cli.moments import TrainingFree
+    from rdmf_cli.features import normalise_rows
+    from rdmf_cli.heads.training_free.head import TrainingFree
 
     head = TrainingFree.load()
     with open(features / "val.jsonl", encoding="utf-8") as file:
@@ -198,7 +199,7 @@ def moment_retrieval(encoder: EmbeddedEncoder, features: Path) -> dict[str, Any]
         predicted = []
         for row, query in zip(rows, queries, strict=True):
             video = clips[row["vid"]]
-            read = head.read(
+            read = head.read_similarity(
                 video @ query, visual_change(video), clip_length=2.0, duration=row["duration"]
             )
             predicted.append(np.column_stack([read.spans, read.raw_scores]))

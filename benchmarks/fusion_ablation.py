@@ -8,7 +8,7 @@ every arm (one folder each under RUNS; what is there is kept, what was cut off g
 it on val; `table` adds the bar and the training-free answer, which are fitted on train as well.
 Nothing is chosen on val: epochs, rates and augmentation are the same for all arms and were chosen
 on folds of train, with reaction-diffusion; every query of train is learned from and the last epoch
-is kept. Every arm has about the same number of parameters (tests/model holds it).
+is kept. Every arm has about the same number of parameters (tests/heads holds it).
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ import torch
 
 from rdmf_cli.datasets import DATASETS, Samples, open_samples
 from rdmf_cli.evaluation import evaluate
-from rdmf_cli.evaluation.predict import FromSimilarity, Head, predict
-from rdmf_cli.model.torch_head import TorchHead
-from rdmf_cli.moments import TrainingFree
+from rdmf_cli.evaluation.predict import predict
+from rdmf_cli.heads.base import Head
+from rdmf_cli.heads.learned.torch.torch_head import TorchHead
+from rdmf_cli.heads.training_free.head import TrainingFree
 from rdmf_cli.training.loop import train
 from rdmf_cli.training.options import Precision, TrainingOptions
-from rdmf_cli.training.retrieval import Answered, RetrievalTask
+from rdmf_cli.training.retrieval import RetrievalTask
 
 QVHIGHLIGHTS = DATASETS["qvhighlights"]
 METRICS = {
@@ -119,7 +120,7 @@ def train_all(args: argparse.Namespace) -> None:
                 "queries": len(samples),
                 "parameters": sum(x.numel() for x in task.model.parameters()),
                 "seconds": round(time.perf_counter() - begun, 1),
-                **scores_of(Answered(TorchHead(task.model), val), val),
+                **scores_of(TorchHead(task.model), val),
             }
             (folder / "scores.json").write_text(json.dumps(row))
             print(json.dumps(row), flush=True)
@@ -197,7 +198,7 @@ def print_table(args: argparse.Namespace) -> None:
     table = summary(rows)
     plain = {
         **bars(samples_of(args.features, "train"), val),
-        "training-free": scores_of(FromSimilarity(TrainingFree.load()), val),
+        "training-free": scores_of(TrainingFree.load(), val),
     }
     show(table)
     for name, scores in plain.items():

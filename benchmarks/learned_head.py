@@ -12,20 +12,22 @@ text/background.npz: `pooler_output` (N, 384) of the sentences in rdmf_cli.encod
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from fusion_ablation import METRICS, samples_of, scores_of
 
+from rdmf_cli.channels.background import Background
 from rdmf_cli.datasets import Sample, Samples
 from rdmf_cli.datasets.split import video_of
 from rdmf_cli.encoders import load_encoder
-from rdmf_cli.evaluation.predict import FromSimilarity, Head
 from rdmf_cli.features import normalise_rows
-from rdmf_cli.model.head import LearnedHead
-from rdmf_cli.moments import Background, Reading, TrainingFree
+from rdmf_cli.heads.base import Head
+from rdmf_cli.heads.learned.head import LearnedHead
+from rdmf_cli.heads.training_free.head import TrainingFree
+from rdmf_cli.moments.reading import Reading
 from rdmf_cli.outputs.table import PERHAPS_NOT, PROBABLY_NOT
 
 
@@ -35,9 +37,11 @@ class Reworded:
     def __init__(self, head: Head, sentences: dict[str, np.ndarray]):
         self.head, self.sentences = head, sentences
 
-    def answer(self, sample: Sample, top_k: int) -> Reading:
-        sentence = self.sentences[sample.annotation.query]
-        return self.head.answer(replace(sample, sentence=sentence), top_k)
+    def read_many(
+        self, questions: Sequence[Sample], *, top_k: int = 10, distinct: bool = False
+    ) -> list[Reading]:
+        asked = [replace(q, sentence=self.sentences[q.annotation.query]) for q in questions]
+        return self.head.read_many(asked, top_k=top_k, distinct=distinct)
 
 
 def embedded_sentences(val: Samples) -> dict[str, np.ndarray]:
@@ -73,24 +77,11 @@ def auroc(shown: np.ndarray, absent: np.ndarray) -> float:
     return float(below.mean() / 2 / len(absent))
 
 
-def by_learned(head: LearnedHead) -> Presence:
+def by(head: Head) -> Presence:
     def presence(sample: Sample, sentence: np.ndarray, background: np.ndarray) -> float:
-        found = Background.of(sample.video @ background.T)
-        reading = head.read(
-            sample.video, sentence, clip_length=sample.clip_length, background=found, top_k=1
-        )
-        return reading.presence
-
-    return presence
-
-
-def by_rates(head: TrainingFree) -> Presence:
-    def presence(sample: Sample, sentence: np.ndarray, background: np.ndarray) -> float:
-        found = Background.of(sample.video @ background.T)
-        reading = head.read(
-            sample.video @ sentence, sample.change, clip_length=sample.clip_length, background=found
-        )
-        return reading.presence
+        found = Background.in_video(sample.video, background)
+        question = replace(sample, sentence=sentence, duration=None, background=found)
+        return head.read(question, top_k=1, distinct=True).presence
 
     return presence
 
@@ -129,10 +120,8 @@ def main() -> None:
     args = parser.parse_args()
     splits = {name: samples_of(args.features, name) for name in ("train", "val")}
     learned, free = LearnedHead.load(args.checkpoint), TrainingFree.load()
-    print_moments(splits["val"], {"learned": learned, "training-free": FromSimilarity(free)})
-    print_presence(
-        splits, args.features, {"learned": by_learned(learned), "training-free": by_rates(free)}
-    )
+    print_moments(splits["val"], {"learned": learned, "training-free": free})
+    print_presence(splits, args.features, {"learned": by(learned), "training-free": by(free)})
 
 
 if __name__ == "__main__":

@@ -34,15 +34,18 @@ import numpy as np
 from fusion_ablation import samples_of
 from learned_head import auroc
 
+from rdmf_cli.channels.background import Background
+from rdmf_cli.channels.question import Question
 from rdmf_cli.datasets import Sample, Samples
 from rdmf_cli.datasets.split import video_of
 from rdmf_cli.evaluation.detection import average_precision
 from rdmf_cli.evaluation.overlap import iou_over_hull, to_grid
-from rdmf_cli.evaluation.predict import FromSimilarity, Head
 from rdmf_cli.evaluation.qvhighlights import SALIENCY_LEVELS, relevance
 from rdmf_cli.features import normalise_rows
-from rdmf_cli.model.head import LearnedHead, load_head
-from rdmf_cli.moments import Background, TrainingFree
+from rdmf_cli.heads.base import Head
+from rdmf_cli.heads.learned.head import LearnedHead
+from rdmf_cli.heads.registry import load_head
+from rdmf_cli.heads.training_free.head import TrainingFree
 
 MOMENTS = 10  # a copy
 SHOWN = 0.5  # a presence from which on a query is called shown
@@ -104,7 +107,7 @@ class Footage:
 def in_footage(sample: Sample, video: np.ndarray, windows: np.ndarray) -> Sample:
     duration = len(video) * sample.clip_length
     annotation = replace(sample.annotation, windows=windows, duration=duration)
-    return replace(sample, annotation=annotation, video=video, duration=duration)
+    return replace(sample, annotation=annotation, rows=video, duration=duration)
 
 
 def among(sample: Sample, others: Sequence[np.ndarray], place: int, before: int) -> Sample:
@@ -144,7 +147,7 @@ def with_repeats(sample: Sample, share: float, rng: np.random.Generator) -> Samp
     drawn = rng.permutation(np.arange(1, len(shown)))[: round(share * len(shown))]
     for clip in np.sort(drawn):
         shown[clip] = shown[clip - 1]
-    return replace(sample, video=sample.video[shown])
+    return replace(sample, rows=sample.rows[shown])
 
 
 # ------------------------------------------------------------------------------ scores
@@ -166,7 +169,7 @@ def scores(
     """Of each query; without a background, presence is left out."""
     for index in queries:
         sample, before, stranger = footage.of(index)
-        told = head.answer(sample, MOMENTS * footage.kind.copies)
+        told = head.read(sample, top_k=MOMENTS * footage.kind.copies)
         spans = to_grid(told.spans, sample.clip_length)
         spans[:, 1] = np.maximum(spans[:, 1], spans[:, 0] + sample.clip_length)
         truth = windows_of(sample)[None]
@@ -254,7 +257,15 @@ def print_example() -> None:
         known = Background.of(shown @ unrelated.T)
         longest, presences = {}, []
         for query, sentence in zip(EXAMPLE_QUERIES, sentences, strict=True):
-            told = learned.read(shown, sentence, clip_length=2.0, background=known, top_k=5)
+            question = Question(
+                rows=shown,
+                sentence=sentence,
+                matching=slice(0, shown.shape[1]),
+                words=shown[:0],
+                clip_length=2.0,
+                background=known,
+            )
+            told = learned.read(question, top_k=5, distinct=True)
             longest[query] = np.diff(told.spans, axis=1).max() / (2.0 * len(shown))
             presences.append(f"{told.presence:.2f}")
         worst = max(longest, key=longest.__getitem__)
@@ -275,7 +286,7 @@ def main() -> None:
         background = normalise_rows(file["pooler_output"])
     heads = {
         "learned": load_head("auto", args.head),
-        "training-free": FromSimilarity(TrainingFree.load()),
+        "training-free": TrainingFree.load(),
     }
     kinds = [kind for kind in KINDS if not args.kinds or kind.name in args.kinds]
     print_table(heads, samples, background, args.queries, kinds)

@@ -20,7 +20,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from rdmf_cli.datasets import DATASETS, Sample, Samples, open_samples
 from rdmf_cli.evaluation.retrieval import mean_average_precision, recall
-from rdmf_cli.model.config import ModelConfig
+from rdmf_cli.heads.learned.config import ModelConfig
 from rdmf_cli.moments.nms import suppress
 
 SIGMAS = (0.5, 1.0, 2.0, 4.0)  # clips

@@ -38,18 +38,18 @@ from typing import Any
 import numpy as np
 from scipy.optimize import lsq_linear, minimize
 
+from rdmf_cli.channels.background import Background, strongest
+from rdmf_cli.channels.change import edge_weights, visual_change
+from rdmf_cli.channels.similarity import coherence, standardise
 from rdmf_cli.evaluation.detection import average_precision
 from rdmf_cli.evaluation.overlap import iou_over_hull, stack, to_grid
 from rdmf_cli.evaluation.qvhighlights import SALIENCY_LEVELS, hit_at_one, relevance
-from rdmf_cli.features import visual_change
 from rdmf_cli.fusion import threshold
 from rdmf_cli.fusion.operators import Chain
-from rdmf_cli.moments.background import Background, strongest
-from rdmf_cli.moments.field import coherence, curves, edge_weights, fuse, match, standardise
-from rdmf_cli.moments.nms import overlaps, suppress
-from rdmf_cli.moments.pattern import Candidates, level_sets
-from rdmf_cli.moments.ranking import describe
-from rdmf_cli.moments.rates import (
+from rdmf_cli.heads.training_free.field import curves, fuse, match
+from rdmf_cli.heads.training_free.head import TrainingFree
+from rdmf_cli.heads.training_free.ranking import describe
+from rdmf_cli.heads.training_free.rates import (
     FusionRates,
     PresenceRates,
     RankingRates,
@@ -57,7 +57,9 @@ from rdmf_cli.moments.rates import (
     TrainingFreeRates,
     shipped_rates,
 )
-from rdmf_cli.moments.training_free import Reading, TrainingFree
+from rdmf_cli.moments.nms import overlaps, suppress
+from rdmf_cli.moments.pattern import Candidates, level_sets
+from rdmf_cli.moments.reading import Reading
 
 CLIP_LENGTH = 2.0  # seconds, of QVHighlights
 LEVELS = 16
@@ -580,7 +582,7 @@ def arm_on(train: Split, val: Split, arm: Arm, setting: Setting) -> np.ndarray:
 def readings(split: Split, head: TrainingFree, background: np.ndarray) -> list[Reading]:
     """What `rdmf query` would answer, query by query."""
     return [
-        head.read(
+        head.read_similarity(
             rows @ query,
             visual_change(rows),
             clip_length=CLIP_LENGTH,

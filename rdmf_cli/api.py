@@ -17,19 +17,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rdmf_cli.datasets.sample import MOST_WORDS
-from rdmf_cli.encoders.background import BACKGROUND
+from rdmf_cli.channels.background import BACKGROUND, Background
+from rdmf_cli.channels.question import MOST_WORDS, FeatureSpace, Question
 from rdmf_cli.errors import RdmfError, UsageError
-from rdmf_cli.features import (
-    FeatureStore,
-    VideoFeatures,
-    normalise_rows,
-    visual_change,
-)
+from rdmf_cli.features import FeatureStore, VideoFeatures, normalise_rows
 from rdmf_cli.features import extract as extract_features
 from rdmf_cli.fusion import Fields
-from rdmf_cli.model.head import LearnedHead, load_head
-from rdmf_cli.moments import Background, Reading, TrainingFree
+from rdmf_cli.heads.registry import load_head, load_training_free
+from rdmf_cli.heads.training_free.head import TrainingFree
+from rdmf_cli.moments.reading import Reading
 from rdmf_cli.moments.types import Answer, Features, Moment
 from rdmf_cli.outputs.text import valid_text
 
@@ -108,18 +104,12 @@ class Searcher:
         self.encoder: Encoder = load_encoder(choice.name, device)
         self._checkpoint = None if checkpoint is None else Path(checkpoint)
         self.head = load_head(head, self._checkpoint)
-        if isinstance(self.head, LearnedHead):
-            self.head.require(self.encoder)
+        self.head.require(_space(self.encoder))
 
     @cached_property
     def training_free(self) -> TrainingFree:
-        """The head that `fuse` shows: the shipped one, where another answers."""
-        if isinstance(self.head, TrainingFree):
-            return self.head
-        if self._checkpoint is not None:
-            what = f"this is a {self.head.name} head; fuse shows the training-free one"
-            raise UsageError(what, self._checkpoint, "give a file of rates, or no --checkpoint")
-        return TrainingFree.load()
+        """The head that `fuse` shows."""
+        return load_training_free(self._checkpoint)
 
     def extract(
         self,
@@ -157,11 +147,11 @@ class Searcher:
         queries = _checked(queries)
         features = self.extract(video, start=start, end=end, progress=progress)
         texts, took = self._texts(queries)
-        rows = normalise_rows(features.rows)
+        known = self._about(features)
         answers = []
         for query, text in zip(queries, texts, strict=True):
             begun = time.perf_counter()
-            reading = self._read(rows, text, features, top_k)
+            reading = self.head.read(_question(text, known), top_k=top_k, distinct=True)
             timings = {"text": took, "fuse": time.perf_counter() - begun}
             answer = _answer(str(video), query, features, reading, self.head.name, min_score)
             answer = _within(answer, start, end)
@@ -181,15 +171,14 @@ class Searcher:
         head = self.training_free
         features = self.extract(video, start=start, end=end, progress=progress)
         (text,), took = self._texts([query])
-        rows = normalise_rows(features.rows)
-        similarity, change = rows @ text.row, visual_change(rows)
-        reading = head.read(similarity, change, trace=True, **self._known(rows, features))
+        question = _question(text, self._about(features))
+        reading = head.read(question, trace=True)
         answer = _answer(str(video), query, features, reading, head.name, 0.0)
         return Fused(
             features=features,
-            similarity=similarity,
-            change=change,
-            r=head.reaction(similarity),
+            similarity=question.similarity,
+            change=question.change,
+            r=head.reaction(question.similarity),
             trace=_traced(reading),
             reading=reading,
             answer=_completed(answer, features, text.cut, {"text": took}),
@@ -204,18 +193,15 @@ class Searcher:
         found = [_Text(*text) for text in read]
         return found, time.perf_counter() - begun
 
-    def _read(self, rows: np.ndarray, text: _Text, features: VideoFeatures, top_k: int) -> Reading:
-        known = self._known(rows, features)
-        if isinstance(self.head, LearnedHead):
-            return self.head.read(rows, text.row, words=text.words, top_k=top_k, **known)
-        return self.head.read(rows @ text.row, visual_change(rows), top_k=top_k, **known)
-
-    def _known(self, rows: np.ndarray, features: VideoFeatures) -> dict[str, Any]:
-        """What every head is told of a video."""
+    def _about(self, features: VideoFeatures) -> dict[str, Any]:
+        """What every question on a video has in common."""
+        rows = normalise_rows(features.rows)
         return {
+            "rows": rows,
+            "matching": slice(0, rows.shape[1]),
             "clip_length": features.clip_length,
             "duration": max(features.picture_end - features.offset, features.clip_length / 2),
-            "background": Background.of(rows @ self._background.T),
+            "background": Background.in_video(rows, self._background),
         }
 
     @cached_property
@@ -260,6 +246,15 @@ def _completed(
     warnings = features.warnings + ((CUT_QUERY,) if was_cut else ())
     timings = {**features.timings, **timings}
     return answer.model_copy(update={"warnings": warnings, "timings": timings})
+
+
+def _space(encoder: Encoder) -> FeatureSpace:
+    """What a head is asked to read with this encoder."""
+    return FeatureSpace(encoder.name, encoder.size, None, encoder.size, (0, encoder.size))
+
+
+def _question(text: _Text, known: dict[str, Any]) -> Question:
+    return Question(sentence=text.row, words=text.words, **known)
 
 
 class _Text(NamedTuple):

@@ -70,7 +70,7 @@ def helper():
 
 @pytest.fixture
 def heavy():
-    import rdmf_cli.model.network
+    import rdmf_cli.heads.learned.torch.network
 
 def test_of_numbers(): pass
 def test_by_a_helper(): helper()

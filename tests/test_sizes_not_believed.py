@@ -19,10 +19,10 @@ from rdmf_cli.datasets import read_annotations
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.evaluation import evaluate_files, read_predictions
 from rdmf_cli.features.files import load_text_features, load_video_features
-from rdmf_cli.model import checkpoint
-from rdmf_cli.model.config import ModelConfig
-from rdmf_cli.model.head import LearnedHead
-from rdmf_cli.moments.rates import load_rates, shipped_rates
+from rdmf_cli.heads.learned.config import ModelConfig
+from rdmf_cli.heads.learned.head import LearnedHead
+from rdmf_cli.heads.learned.torch import checkpoint
+from rdmf_cli.heads.training_free.rates import load_rates, shipped_rates
 
 MIB = 1 << 20
 PEAK = 1200 * MIB
@@ -192,7 +192,7 @@ def read_all(folder: Path) -> None:
 @pytest.fixture
 def trained(tmp_path: Path) -> Path:
     pytest.importorskip("torch")
-    from rdmf_cli.model.network import Network
+    from rdmf_cli.heads.learned.torch.network import Network
 
     return checkpoint.save(tmp_path / "model", Network(ModelConfig()))
 

@@ -121,12 +121,9 @@ def _encoders() -> tuple[str, str]:
 
 def _head() -> tuple[str, str]:
     """Which head answers where none is named."""
-    from rdmf_cli.model.head import LearnedHead, load_head
+    from rdmf_cli.heads.registry import load_head
 
-    head = load_head()
-    if not isinstance(head, LearnedHead):
-        return "ok", head.name
-    return "ok", f"{head.name} ({head.config.fusion})"
+    return "ok", load_head().description
 
 
 def _cache() -> tuple[str, str]:

@@ -230,19 +230,16 @@ def _predicted(
     Annotations of a blind test split hold nothing to score: they are for a submission alone.
     """
     from rdmf_cli.evaluation import evaluate, nothing_scored, write_submission
-    from rdmf_cli.evaluation.predict import FromSimilarity, predict
-    from rdmf_cli.model.checkpoint import fits
-    from rdmf_cli.model.head import LearnedHead, load_head
+    from rdmf_cli.evaluation.predict import predict
+    from rdmf_cli.heads.registry import load_head
 
     blind = all(annotation.blind for annotation in samples.annotations)
     if blind and submission.path is None:
         todo = "write what is predicted with --submission FILE, or give a split with ground truth"
         raise UsageError("holds no ground truth to score", samples.annotations.path, todo)
     head = load_head(name, checkpoint)
-    if isinstance(head, LearnedHead):
-        fits(head.config, samples)
-    answering = head if isinstance(head, LearnedHead) else FromSimilarity(head)
-    made = predict(samples, samples.dataset, answering)
+    head.require(samples.space)
+    made = predict(samples, samples.dataset, head)
     notes = list(samples.notes)
     about = {"head": head.name}
     if submission.path is not None:

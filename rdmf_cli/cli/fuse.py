@@ -11,7 +11,7 @@ from rdmf_cli.cli import options
 
 if TYPE_CHECKING:
     from rdmf_cli.api import Fused
-    from rdmf_cli.moments import TrainingFree
+    from rdmf_cli.heads.training_free.head import TrainingFree
 
 
 def fuse(

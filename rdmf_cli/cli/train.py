@@ -195,7 +195,7 @@ def _task(about: dict[str, Any], how: TrainingOptions) -> RetrievalTask:
     )
     if about["features"]:
         samples = open_samples(dataset, annotations, features=about["features"])
-        unrelated = background.in_folder(Path(about["features"]), samples.sentence_width)
+        unrelated = background.in_folder(Path(about["features"]), samples.space.sentence)
     else:
         encoder = load_encoder(about["encoder"], how.device)
         samples = open_samples(dataset, annotations, videos=about["videos"], encoder=encoder)

@@ -9,13 +9,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from rdmf_cli.channels.question import NEEDS_NONE, Question
 from rdmf_cli.datasets.annotations import Annotation
 from rdmf_cli.errors import RdmfError
-from rdmf_cli.features.files import normalise_rows, visual_change
 
 Array = npt.NDArray[np.float32]
 
-MOST_WORDS = 32  # rows of a text that the field reads
 MOST_CLIPS_OFF = 1  # published features may be a clip longer or shorter than the duration says
 SHARE_OFF = 0.02
 
@@ -31,53 +30,26 @@ class Text(NamedTuple):
     words: Array
 
 
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """One annotated query with the features of its video and its text, all of unit rows.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Sample(Question):
+    """A question with its annotation.
 
-    video:       float32 (L, D), one row a clip: its streams side by side
-    matching:    the columns of `video` in the sentence's space; None: no stream is as wide
-    sentence:    float32 (S,); None where the text features hold words alone
-    words:       float32 (T, W), T ≤ 32
-    clip_length: seconds
-    duration:    seconds of the video
-    streams:     the columns of each stream, by name
+    Attributes:
+        annotation: the query, its moments and labels.
+        streams: the columns of each video stream, by name.
     """
 
     annotation: Annotation
-    video: Array
-    matching: slice | None
-    sentence: Array | None
-    words: Array
-    clip_length: float
-    duration: float
     streams: Mapping[str, slice] = field(default_factory=dict)
 
-    @property
-    def similarity(self) -> Array:
-        """(L,) cosine of each clip and the sentence. RdmfError where the two have no one space."""
-        if self.sentence is None:
-            what = "these text features hold words but no sentence (pooler_output)"
-            raise RdmfError(f"qid {self.annotation.qid}: {what}", todo=NEEDS_NONE)
-        if self.matching is None:
-            what = (
-                f"the sentence is {len(self.sentence)} wide and no video stream is: {self._widths}"
-            )
-            raise RdmfError(f"qid {self.annotation.qid}: {what}", todo=NEEDS_NONE)
-        return self.video[:, self.matching] @ self.sentence
+    def _lacks(self, what: str) -> RdmfError:
+        return RdmfError(f"qid {self.annotation.qid}: {what}", todo=NEEDS_NONE)
 
     @property
     def _widths(self) -> str:
         widths = {name: part.stop - part.start for name, part in self.streams.items()}
         named = ", ".join(f"{name} {width}" for name, width in widths.items())
-        return named or str(self.video.shape[1])
-
-    @property
-    def change(self) -> Array:
-        """(L − 1,) visual change, of the matching stream or else of all."""
-        if self.matching is None:
-            return visual_change(normalise_rows(self.video))
-        return visual_change(self.video[:, self.matching])
+        return named or super()._widths
 
     @property
     def labels(self) -> npt.NDArray[np.float64] | None:
@@ -89,9 +61,6 @@ class Sample:
         """Values (L,) of the clips at the T clips that are labelled; all where nothing is."""
         labels = self.annotation.labels
         return values if labels is None else values[same_time(len(labels), len(values))]
-
-
-NEEDS_NONE = "give features of one joint space, or a head that needs no similarity"
 
 
 def fits(clips: int, expected: float) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from rdmf_cli.channels.question import FeatureSpace
 from rdmf_cli.datasets.annotations import Annotation, Annotations
 from rdmf_cli.datasets.benchmarks import Dataset
 from rdmf_cli.datasets.feature_folder import FeatureFolder
@@ -49,7 +50,7 @@ class Samples:
         clip_length = _clip_length(annotation, video, self.dataset.clip_length)
         return Sample(
             annotation=annotation,
-            video=video.rows,
+            rows=video.rows,
             matching=_matching(video.streams, text),
             sentence=text.sentence,
             words=text.words,
@@ -105,24 +106,23 @@ class Samples:
         return self[0]
 
     @property
-    def width(self) -> int:
-        """D: the columns of `Sample.video`, all streams together."""
-        return self._first.video.shape[1]
-
-    @property
     def streams(self) -> Mapping[str, slice]:
         """The columns of each stream, by name."""
         return self._first.streams
 
     @property
-    def words_width(self) -> int:
-        """W: the columns of `Sample.words`."""
-        return self._first.words.shape[1]
-
-    @property
-    def sentence_width(self) -> int | None:
-        """S: the length of `Sample.sentence`; None where there are no sentences."""
-        return None if self._first.sentence is None else len(self._first.sentence)
+    def space(self) -> FeatureSpace:
+        """The widths of these features."""
+        first = self._first
+        matching = first.matching
+        sentence = None if first.sentence is None or matching is None else len(first.sentence)
+        return FeatureSpace(
+            encoder=self.encoder_name,
+            video=first.video.shape[1],
+            words=first.words.shape[1],
+            sentence=sentence,
+            matching=None if matching is None else (matching.start, matching.stop),
+        )
 
 
 def open_samples(

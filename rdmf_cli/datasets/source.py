@@ -9,8 +9,9 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from rdmf_cli.channels.question import MOST_WORDS
 from rdmf_cli.datasets.annotations import Annotation, Annotations
-from rdmf_cli.datasets.sample import MOST_WORDS, Text
+from rdmf_cli.datasets.sample import Text
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.features.files import normalise_rows
 

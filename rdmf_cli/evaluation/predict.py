@@ -2,55 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterator
 
 import numpy as np
 
 from rdmf_cli.datasets import Dataset, Sample, Samples
 from rdmf_cli.evaluation.overlap import Array, to_grid
 from rdmf_cli.evaluation.predictions import Prediction, Predictions
-from rdmf_cli.moments import Reading, TrainingFree
+from rdmf_cli.heads.base import Head
+from rdmf_cli.moments import Reading
 
-TOP_K = 10  # windows a query: mean average precision looks at no more
-
-
-class Head(Protocol):
-    """Whatever finds the moments of a sample."""
-
-    def answer(self, sample: Sample, top_k: int) -> Reading:
-        """At most `top_k` moments, best first, and the saliency of every clip."""
-        ...
-
-
-@dataclass(frozen=True)
-class FromSimilarity:
-    """The training-free head as one that reads samples, of which it needs similarity and change."""
-
-    head: TrainingFree
-
-    def answer(self, sample: Sample, top_k: int) -> Reading:
-        return self.head.read(
-            sample.similarity,
-            sample.change,
-            clip_length=sample.clip_length,
-            duration=sample.duration,
-            top_k=top_k,
-        )
+TOP_K = 10  # windows per query: mean average precision looks at no more
+TOGETHER = 64  # samples asked at once
 
 
 def predict(samples: Samples, dataset: Dataset, head: Head) -> Predictions:
-    """One prediction a query, windows in seconds, best first, rounded as the dataset's are.
+    """Predict one entry per query: windows in seconds, best first, rounded as the dataset's are.
 
-    Saliency is of the labelled clips where there are labels. RdmfError for a feature file that
-    cannot be read, or does not fit its annotation.
+    Saliency is of the labelled clips where there are labels.
+
+    Raises:
+        RdmfError: a feature file cannot be read, or does not fit its annotation.
     """
-    entries = [_predict(sample, dataset, head) for sample in samples]
+    entries = [
+        _prediction(sample, reading, dataset)
+        for some in _groups(samples)
+        for sample, reading in zip(some, head.read_many(some, top_k=TOP_K), strict=True)
+    ]
     return Predictions(samples.annotations.path, entries)
 
 
-def _predict(sample: Sample, dataset: Dataset, head: Head) -> Prediction:
-    reading = head.answer(sample, TOP_K)
+def _groups(samples: Samples) -> Iterator[list[Sample]]:
+    for start in range(0, len(samples), TOGETHER):
+        yield [samples[i] for i in range(start, min(start + TOGETHER, len(samples)))]
+
+
+def _prediction(sample: Sample, reading: Reading, dataset: Dataset) -> Prediction:
     windows = np.column_stack([reading.spans, reading.raw_scores])
     if dataset.rounded:
         windows = _rounded(windows, dataset.clip_length, dataset.limit(sample.duration))

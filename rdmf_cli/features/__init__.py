@@ -1,5 +1,6 @@
 """One row a clip: extracted, cached, and read from and written to the field's files."""
 
+from rdmf_cli.channels.change import visual_change
 from rdmf_cli.features.extraction import VideoFeatures, extract
 from rdmf_cli.features.files import (
     join_streams,
@@ -8,7 +9,6 @@ from rdmf_cli.features.files import (
     normalise_rows,
     save_video_features,
     temporal_endpoints,
-    visual_change,
 )
 from rdmf_cli.features.store import FeatureStore
 from rdmf_cli.folders import cache_folder

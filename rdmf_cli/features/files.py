@@ -38,11 +38,6 @@ def normalise_rows(rows: np.ndarray) -> np.ndarray:
     return rows / (np.linalg.norm(rows, axis=-1, keepdims=True) + EPSILON)
 
 
-def visual_change(rows: np.ndarray) -> np.ndarray:
-    """1 − cosine of neighbouring clips: normalised rows (L, D) to (L − 1,), in [0, 2]."""
-    return np.clip(1.0 - (rows[1:] * rows[:-1]).sum(-1), 0.0, 2.0)
-
-
 def save_video_features(
     folder: Path,
     video_id: str,

@@ -4,7 +4,7 @@ Fields are (..., C, L): channels, then clips. numpy arrays and torch tensors are
 torch is imported only by `rdmf_cli.fusion.module` and the kernels.
 """
 
-from rdmf_cli.fusion.operators import diffuse, edges_from_change, laplacian, span_edges
+from rdmf_cli.fusion.operators import diffuse, laplacian, span_edges
 from rdmf_cli.fusion.reaction import Drive, Fields, Rates, StepRates, gray_scott, react
 from rdmf_cli.fusion.stability import (
     Analysis,
@@ -38,7 +38,6 @@ __all__ = [
     "analyze",
     "diffuse",
     "dispersion",
-    "edges_from_change",
     "eigenvalues",
     "evolve",
     "gray_scott",

@@ -132,7 +132,7 @@ class ReactionDiffusion(nn.Module):
 
         u, v, u0, r: (B, C, L). mask: (B, L), True at real clips; the others come back as 0.
         edges: (B, L - 1), weight in [0, 1] of every pair of neighbouring clips; a longer edge
-        takes the weakest weight it crosses (`edges_from_change`, `span_edges`).
+        takes the weakest weight it crosses (`span_edges`).
         float16 and bfloat16 are computed in float32 and returned as they came.
         """
         dtype = v.dtype

@@ -43,22 +43,6 @@ def diffuse(
     return w + a * Chain.of(w, mask=mask, edges=edges, dilations=dilations).laplacian(w)
 
 
-def edges_from_change(change: Array, scale: Array) -> Array:
-    """Edge weights that fall with visual change: g = 1 / (1 + (change / scale)²).
-
-    change: (..., L - 1), how much the picture differs between clip i and i + 1 (1 - cosine, say),
-            not negative.
-    scale:  the change at which half of the flux still passes (its median over the video, say).
-    The shape is the rational one of Perona and Malik (1990): 1 in a steady shot, towards 0 at a
-    cut. It uses no transcendental function, so every machine gives the same bits.
-    """
-    scale = like(scale, change)
-    if bool((scale <= 0).any()):
-        raise RdmfError("the scale of visual change must be above 0", "scale")
-    ratio = change / scale
-    return 1.0 / (1.0 + ratio * ratio)
-
-
 def span_edges(edges: Array, dilation: int) -> Array:
     """Weights of the edges (i, i + dilation) from those of neighbours: the weakest one crossed.
 

@@ -89,7 +89,7 @@ def evolve(
     mask:  True at real clips, broadcastable; masked clips exchange nothing and come back as 0,
            whatever (even NaN) they held.
     edges: (..., L - 1) weights in [0, 1] of neighbouring clips, broadcastable; a longer edge takes
-           the weakest weight it crosses. See `edges_from_change`.
+           the weakest weight it crosses. See `span_edges`.
     dilations: distances of the neighbours each clip exchanges with; they share D equally.
     Returns Fields(u, v), unpackable, in the dtype of v: the last state; with `trace` every state,
     (steps + 1, ..., C, L), the first being the initial one.

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from rdmf_cli.channels.background import BACKGROUND
 from rdmf_cli.datasets.feature_folder import TEXT_FOLDERS
-from rdmf_cli.encoders.background import BACKGROUND
 from rdmf_cli.encoders.base import Encoder
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.features.files import SENTENCE_KEYS, normalise_rows, read_sentences

@@ -9,10 +9,10 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from rdmf_cli.model.batch import Batch
-from rdmf_cli.model.decoder import Decoded
-from rdmf_cli.model.metric import Metrics
-from rdmf_cli.model.network import Network, choose_slots
+from rdmf_cli.heads.learned.torch.batch import Batch
+from rdmf_cli.heads.learned.torch.decoder import Decoded
+from rdmf_cli.heads.learned.torch.metric import Metrics
+from rdmf_cli.heads.learned.torch.network import Network, choose_slots
 from rdmf_cli.moments.types import Record
 from rdmf_cli.training.targets import NOT_RELEVANT, Targets
 

@@ -13,20 +13,21 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from rdmf_cli.channels.background import Background
+from rdmf_cli.channels.inputs import Inputs, Match, inputs_of, match_of
+from rdmf_cli.channels.question import FeatureSpace
 from rdmf_cli.datasets import Sample, Samples, Text, hold_out
 from rdmf_cli.datasets.memory import Memory
 from rdmf_cli.datasets.split import video_of
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.evaluation import evaluate
-from rdmf_cli.evaluation.predict import TOP_K, predict
-from rdmf_cli.model.batch import Batch, collate
-from rdmf_cli.model.checkpoint import fits, save, widths
-from rdmf_cli.model.config import Head, ModelConfig
-from rdmf_cli.model.inputs import Inputs, inputs_of
-from rdmf_cli.model.network import Network
-from rdmf_cli.model.rates import learned_rates
-from rdmf_cli.model.torch_head import TorchHead
-from rdmf_cli.moments import Reading
+from rdmf_cli.evaluation.predict import predict
+from rdmf_cli.heads.learned.config import Head, ModelConfig, require_space
+from rdmf_cli.heads.learned.torch.batch import Batch, collate
+from rdmf_cli.heads.learned.torch.checkpoint import save
+from rdmf_cli.heads.learned.torch.network import Network
+from rdmf_cli.heads.learned.torch.regimes import learned_rates
+from rdmf_cli.heads.learned.torch.torch_head import TorchHead
 from rdmf_cli.training.clips import Clips, some_clips
 from rdmf_cli.training.losses import Recipe, losses
 from rdmf_cli.training.options import TrainingOptions
@@ -35,7 +36,6 @@ from rdmf_cli.training.targets import Target, Targets, collate_targets, target_o
 
 Rows = npt.NDArray[np.float32]
 
-SCORED_TOGETHER = 64  # held-out samples in a batch
 NOBODY = np.zeros(0, np.int_)
 
 METRICS = {
@@ -82,7 +82,7 @@ class RetrievalTask:
     ):
         if not isinstance(config, ModelConfig):
             config = config_for(samples, **config)
-        fits(config, samples)
+        require_space(config, samples.space)
         _check_space(config, samples)
         self.config, self.recipe = config, recipe or Recipe()
         self.samples, self.held_out = _parts(samples, held_out, options)
@@ -138,31 +138,38 @@ class RetrievalTask:
 
     def _inputs(self, draw: _Draw) -> Inputs:
         sample = self._sample(draw)
-        kept = self._costly(draw, sample)
-        evidence = kept.evidence if draw.with_background else np.zeros_like(kept.evidence)
-        return _with(sample, self.config, kept, evidence)
+        match = self._match(draw, sample)
+        if not draw.with_background:
+            match = match._replace(evidence=np.zeros_like(match.evidence))
+        return inputs_of(sample, self.config, match)
 
-    def _costly(self, draw: _Draw, sample: Sample) -> _Kept:
-        """Remembered, but where clips are left out: those will hardly come again."""
+    def _match(self, draw: _Draw, sample: Sample) -> Match:
+        """Cached per (sample, text, direction); not for cropped clips, which rarely repeat."""
         if draw.clips is not None:
             return self._computed(sample)
         key = draw.index, draw.text, draw.backwards
         return self._memory.get(key, lambda: self._computed(sample))
 
-    def _computed(self, sample: Sample) -> _Kept:
-        made = inputs_of(sample, self.config, self.background)
-        return _Kept(made.channels, made.edges, made.evidence)
+    def _computed(self, sample: Sample) -> Match:
+        return match_of(self._with_background(sample), self.config.cut)
 
     def _unrelated(self, draw: _Draw) -> Inputs:
         assert draw.rival is not None
         sample = _asking(self._sample(draw), self._texts(draw.rival).text(0))
-        background = self.background if draw.with_background else None
-        return inputs_of(sample, self.config, background)
+        if draw.with_background:
+            sample = self._with_background(sample)
+        return inputs_of(sample, self.config)
+
+    def _with_background(self, sample: Sample) -> Sample:
+        if self.background is None or not sample.has_similarity:
+            return sample
+        rows = sample.video[:, sample.matching]
+        return replace(sample, background=Background.in_video(rows, self.background))
 
     def _sample(self, draw: _Draw) -> Sample:
         sample = _asking(self.samples[draw.index], self._texts(draw.index).text(draw.text))
         if draw.clips is not None:
-            sample = replace(sample, video=sample.video[draw.clips])
+            sample = replace(sample, rows=sample.rows[draw.clips])
         return _backwards(sample) if draw.backwards else sample
 
     def _plain_target(self, index: int) -> Target:
@@ -187,7 +194,7 @@ class RetrievalTask:
     def score(self, model: nn.Module) -> Mapping[str, float]:
         if not len(self.held_out):
             return {}
-        head = Answered(TorchHead(self._network(model), self.background), self.held_out)
+        head = TorchHead(self._network(model))
         made = predict(self.held_out, self.held_out.dataset, head)
         brief = evaluate(made, self.held_out.annotations, self.held_out.dataset)["brief"]
         scores = {short: brief[name] for name, short in METRICS.items() if name in brief}
@@ -212,9 +219,19 @@ def config_for(samples: Samples, *, head: Head = "full", **choices: Any) -> Mode
     known: dict[str, Any] = {
         "encoder": samples.encoder_name,
         "clip_length": samples.dataset.clip_length,
-        **(widths(samples) if head == "full" else {}),
+        **(_widths(samples.space) if head == "full" else {}),
     }
     return ModelConfig(head=head, **{**known, **choices})
+
+
+def _widths(space: FeatureSpace) -> dict[str, Any]:
+    """What a full head must know of the features it reads, by the names of `ModelConfig`."""
+    return {
+        "video_width": space.video,
+        "words_width": space.words,
+        "sentence_width": space.sentence,
+        "matching": space.matching,
+    }
 
 
 def _first_weights(config: ModelConfig, seed: int) -> Network:
@@ -258,12 +275,6 @@ class _Texts(NamedTuple):
         return Text(sentence, self.words[start : self.ends[place]])
 
 
-class _Kept(NamedTuple):
-    channels: Rows
-    edges: Rows
-    evidence: Rows
-
-
 @dataclass(frozen=True)
 class _Draw:
     """One sample as it comes in one batch.
@@ -279,22 +290,6 @@ class _Draw:
     with_background: bool
     clips: Clips | None
     rival: int | None
-
-
-class Answered:
-    """A head that has answered all samples beforehand, many at once."""
-
-    def __init__(self, head: TorchHead, samples: Samples):
-        self._readings: dict[int | str, Reading] = {}
-        for start in range(0, len(samples), SCORED_TOGETHER):
-            some = [samples[i] for i in range(start, min(start + SCORED_TOGETHER, len(samples)))]
-            inputs = [inputs_of(one, head.network.config, head.background) for one in some]
-            readings = head.answers(inputs, [one.duration for one in some], TOP_K)
-            qids = (one.annotation.qid for one in some)
-            self._readings |= dict(zip(qids, readings, strict=True))
-
-    def answer(self, sample: Sample, top_k: int) -> Reading:
-        return self._readings[sample.annotation.qid]
 
 
 def _parts(
@@ -314,17 +309,4 @@ def _asking(sample: Sample, text: Text) -> Sample:
 
 
 def _backwards(sample: Sample) -> Sample:
-    return replace(sample, video=np.ascontiguousarray(sample.video[::-1]))
-
-
-def _with(sample: Sample, config: ModelConfig, kept: _Kept, evidence: Rows) -> Inputs:
-    """Inputs whose costly parts are known already."""
-    return Inputs(
-        channels=kept.channels,
-        edges=kept.edges,
-        evidence=evidence,
-        clip_length=sample.clip_length,
-        video=sample.video if config.full else None,
-        sentence=sample.sentence if config.full and config.matching else None,
-        words=sample.words if config.full else None,
-    )
+    return replace(sample, rows=np.ascontiguousarray(sample.rows[::-1]))

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from rdmf_cli.datasets import Annotation, Sample
 from rdmf_cli.datasets.annotations import HIGHEST_MARK
-from rdmf_cli.model.batch import padded
-from rdmf_cli.model.config import LONG, SCALES, SHORT
+from rdmf_cli.heads.learned.config import LONG, SCALES, SHORT
+from rdmf_cli.heads.learned.torch.batch import padded
 
 Array = npt.NDArray[np.float32]
 

@@ -47,9 +47,9 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An exported head, of a network that nobody trained."""
     import torch
 
-    from rdmf_cli.model.config import ModelConfig
-    from rdmf_cli.model.export import export
-    from rdmf_cli.model.network import Network
+    from rdmf_cli.heads.learned.config import ModelConfig
+    from rdmf_cli.heads.learned.torch.export import export
+    from rdmf_cli.heads.learned.torch.network import Network
 
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("head")

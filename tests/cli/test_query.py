@@ -187,9 +187,9 @@ def test_a_learned_head(run, cached_tour, learned):
 
 
 def test_a_head_for_another_encoder_is_refused(run, cached_tour, tmp_path):
-    from rdmf_cli.model.checkpoint import save
-    from rdmf_cli.model.config import ModelConfig
-    from rdmf_cli.model.network import Network
+    from rdmf_cli.heads.learned.config import ModelConfig
+    from rdmf_cli.heads.learned.torch.checkpoint import save
+    from rdmf_cli.heads.learned.torch.network import Network
 
     widths = {"video_width": 512, "sentence_width": 512, "words_width": 512, "matching": (0, 512)}
     config = ModelConfig(head="full", encoder="ViT-B-32/openai", **widths)

@@ -45,9 +45,9 @@ def test_a_command_warns_of_nothing(args, tour, tmp_path, monkeypatch):
 
 
 def test_a_trained_head_is_loaded_without_a_warning(tour, tmp_path: Path):
-    from rdmf_cli.model.checkpoint import save
-    from rdmf_cli.model.config import ModelConfig
-    from rdmf_cli.model.network import Network
+    from rdmf_cli.heads.learned.config import ModelConfig
+    from rdmf_cli.heads.learned.torch.checkpoint import save
+    from rdmf_cli.heads.learned.torch.network import Network
 
     save(tmp_path / "model", Network(ModelConfig()))
     strictly("query", tour, CAT, "--encoder", "embedded", "--checkpoint", tmp_path / "model")

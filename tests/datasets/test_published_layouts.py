@@ -18,8 +18,8 @@ from rdmf_cli.datasets import (
 )
 from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.evaluation import evaluate
-from rdmf_cli.evaluation.predict import FromSimilarity, predict
-from rdmf_cli.moments import TrainingFree
+from rdmf_cli.evaluation.predict import predict
+from rdmf_cli.heads.training_free.head import TrainingFree
 
 STREAMS = {
     "qvhighlights": ["clip_features", "slowfast_features"],
@@ -52,8 +52,8 @@ def test_every_sample_is_whole(name, tmp_path):
         for sample, annotation in zip(samples, samples.annotations, strict=True):
             assert sample.annotation is annotation
             assert list(sample.streams) == STREAMS[name]
-            assert sample.video.shape[1] == samples.width
-            assert sample.words.shape[1] == samples.words_width
+            assert sample.video.shape[1] == samples.space.video
+            assert sample.words.shape[1] == samples.space.words
             assert sample.video.dtype == sample.words.dtype == np.float32
             for part in sample.streams.values():
                 lengths = np.linalg.norm(sample.video[:, part], axis=1)
@@ -85,7 +85,7 @@ def test_clips_of_a_moment_stand_out(name, tmp_path):
 @pytest.mark.parametrize("name", JOINTLY)
 def test_the_training_free_head_scores_by_the_benchmarks_protocol(name, tmp_path):
     samples, dataset = opened(name, tmp_path), DATASETS[name]
-    predictions = predict(samples, dataset, FromSimilarity(TrainingFree.load()))
+    predictions = predict(samples, dataset, TrainingFree.load())
     result = evaluate(predictions, samples.annotations, dataset)
     assert result["queries"]["all"] == len(samples)
     assert not [note for note in result["notes"] if "saliency scores" in note]
@@ -169,7 +169,11 @@ def test_one_stream_can_be_chosen_and_named(tmp_path):
         streams=["slowfast_features", "clip_features"],
         text="clip_text_features",
     )
-    assert (both.width, clip.width, turned.width) == (JOINT + OTHER, JOINT, JOINT + OTHER)
+    assert (both.space.video, clip.space.video, turned.space.video) == (
+        JOINT + OTHER,
+        JOINT,
+        JOINT + OTHER,
+    )
     assert turned.streams["clip_features"] == slice(OTHER, OTHER + JOINT) == turned[0].matching
     for one, other, third in zip(both, clip, turned, strict=True):
         np.testing.assert_array_equal(one.similarity[: len(other.video)], other.similarity)

@@ -16,8 +16,8 @@ from rdmf_cli.datasets import Samples, open_samples, own_dataset, read_annotatio
 from rdmf_cli.encoders import TextFeatures
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.evaluation import evaluate
-from rdmf_cli.evaluation.predict import FromSimilarity, predict
-from rdmf_cli.moments import TrainingFree
+from rdmf_cli.evaluation.predict import predict
+from rdmf_cli.heads.training_free.head import TrainingFree
 
 COLOURS = {"red": (200, 20, 20), "green": (20, 160, 20), "blue": (20, 20, 200)}
 FILMS = {"talk": ["red", "green", "green", "blue"], "walk": ["blue", "blue", "red", "red"]}
@@ -96,7 +96,7 @@ def test_moments_of_own_footage_are_found_and_scored(footage):
     samples.prepare(lambda done, total, vid: seen.append((done, total, vid)))
     assert seen == [(0, 2, "talk"), (1, 2, "walk"), (2, 2, "")]
     assert encoder.pictures == 32
-    assert (samples.encoder_name, samples.width, samples.sentence_width) == ("colours", 3, 3)
+    assert (samples.encoder_name, samples.space.video, samples.space.sentence) == ("colours", 3, 3)
     for sample in samples:
         assert sample.video.shape == (16, 3)
         start, end = (sample.annotation.windows[0] / 2).astype(int)
@@ -107,7 +107,7 @@ def test_moments_of_own_footage_are_found_and_scored(footage):
             for k in range(1, 4)
             if FILMS[sample.annotation.vid][k] != FILMS[sample.annotation.vid][k - 1]
         ]
-    predictions = predict(samples, samples.dataset, FromSimilarity(TrainingFree.load()))
+    predictions = predict(samples, samples.dataset, TrainingFree.load())
     result = evaluate(predictions, samples.annotations, samples.dataset)
     assert result["brief"]["MR-full-R1@0.7"] == 100
     assert encoder.pictures == 32
@@ -165,8 +165,8 @@ def test_a_file_that_is_no_video_is_named(footage):
 def test_the_shipped_encoder_is_taken_by_name(footage):
     samples = opened(footage, "embedded")
     assert samples.encoder_name == "embedded"
-    assert samples.width == samples.sentence_width == 384
-    assert samples[0].words.shape[1] == samples.words_width
+    assert samples.space.video == samples.space.sentence == 384
+    assert samples[0].words.shape[1] == samples.space.words
 
 
 def test_the_data_layer_needs_no_torch():

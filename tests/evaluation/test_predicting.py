@@ -13,11 +13,12 @@ from cli_shell import Done, run_here
 
 from rdmf_cli.datasets import DATASETS, Sample, open_samples
 from rdmf_cli.evaluation import evaluate
-from rdmf_cli.evaluation.predict import FromSimilarity, predict
-from rdmf_cli.model import checkpoint
-from rdmf_cli.model.config import ModelConfig
-from rdmf_cli.model.network import Network
-from rdmf_cli.moments import Reading, TrainingFree
+from rdmf_cli.evaluation.predict import predict
+from rdmf_cli.heads.learned.config import ModelConfig
+from rdmf_cli.heads.learned.torch import checkpoint
+from rdmf_cli.heads.learned.torch.network import Network
+from rdmf_cli.heads.training_free.head import TrainingFree
+from rdmf_cli.moments.reading import Reading
 from rdmf_cli.resources import example_video
 
 CLIPS, SECONDS = 30, 2.0
@@ -96,7 +97,7 @@ def test_a_head_of_other_features_is_refused(features: Path, trained: Callable[.
     other = trained(head="full", video_width=9, sentence_width=9, words_width=9, matching=(0, 9))
     result = rdmf("--features", features, "--checkpoint", other)
     assert result.returncode == 1
-    assert "trained on features of 9 columns a clip, 9 a word" in result.stderr
+    assert "trained on features of 9 columns per clip, 9 per word" in result.stderr
     assert "these have 16 columns" in result.stderr
 
 
@@ -155,7 +156,10 @@ def test_either_predictions_or_features(features: Path):
 class Oracle:
     """A head that reads whole samples, and says what was annotated."""
 
-    def answer(self, sample: Sample, top_k: int) -> Reading:
+    def read_many(self, questions: list[Sample], *, top_k: int) -> list[Reading]:
+        return [self.answered(sample, top_k) for sample in questions]
+
+    def answered(self, sample: Sample, top_k: int) -> Reading:
         spans = sample.annotation.windows[:top_k]
         saliency = np.zeros(len(sample.video))
         saliency[sample.annotation.clip_ids] = 1
@@ -173,7 +177,7 @@ def test_any_head_that_reads_samples_can_predict(features: Path):
 
 def test_windows_are_rounded_as_the_datasets_published_ones_are(features: Path):
     path = features / "val.jsonl"
-    head = FromSimilarity(TrainingFree.load())
+    head = TrainingFree.load()
     samples = open_samples(DATASETS["tvsum"], path, features=features)  # which does not round
     free = predict(samples, DATASETS["tvsum"], head)
     rounded = predict(samples, DATASETS["qvhighlights"], head)

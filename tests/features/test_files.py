@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from rdmf_cli.channels.change import visual_change
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.features import (
     join_streams,
@@ -18,7 +19,6 @@ from rdmf_cli.features import (
     normalise_rows,
     save_video_features,
     temporal_endpoints,
-    visual_change,
 )
 
 ROWS = hnp.arrays(

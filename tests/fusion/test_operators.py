@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.fusion import (
     diffuse,
-    edges_from_change,
     eigenvalues,
     laplacian,
     span_edges,
@@ -86,20 +85,11 @@ def test_a_long_edge_takes_the_weakest_weight_it_crosses(
     np.testing.assert_array_equal(span_edges(edges, dilation), expected)
 
 
-def test_edge_weights_fall_with_visual_change() -> None:
-    weights = edges_from_change(np.array([0.0, 0.1, 0.2, 4.0]), 0.2)
-    assert weights[0] == 1.0
-    assert weights[2] == 0.5
-    assert (np.diff(weights) < 0).all()
-    assert weights[3] < 0.01
-
-
 @pytest.mark.parametrize(
     ("call", "words"),
     [
         (lambda: laplacian(np.ones(5), edges=np.ones(5)), "5 edge weights for 5 clips"),
         (lambda: diffuse(np.ones(5), 0.1, dilations=(0,)), "dilations"),
-        (lambda: edges_from_change(np.ones(4), 0.0), "above 0"),
     ],
 )
 def test_errors_say_what_is_wrong(call, words: str) -> None:  # type: ignore[no-untyped-def]

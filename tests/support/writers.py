@@ -63,17 +63,17 @@ def _figure(folder: Path, version: int) -> None:
 
 
 def _head(folder: Path, version: int) -> None:
-    from rdmf_cli.model.config import ModelConfig
-    from rdmf_cli.model.export import export
-    from rdmf_cli.model.network import Network
+    from rdmf_cli.heads.learned.config import ModelConfig
+    from rdmf_cli.heads.learned.torch.export import export
+    from rdmf_cli.heads.learned.torch.network import Network
 
     export(Network(ModelConfig()), folder / "head.rdmf", {"version": version})
 
 
 def _checkpoint(folder: Path, version: int) -> None:
-    from rdmf_cli.model import checkpoint
-    from rdmf_cli.model.config import ModelConfig
-    from rdmf_cli.model.network import Network
+    from rdmf_cli.heads.learned.config import ModelConfig
+    from rdmf_cli.heads.learned.torch import checkpoint
+    from rdmf_cli.heads.learned.torch.network import Network
 
     checkpoint.save(folder, Network(ModelConfig()), {"version": version})
 

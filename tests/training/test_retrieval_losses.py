@@ -8,14 +8,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rdmf_cli.channels.inputs import inputs_of
 from rdmf_cli.datasets import Annotation, Sample
 from rdmf_cli.features.files import normalise_rows
-from rdmf_cli.model.batch import collate
-from rdmf_cli.model.config import ModelConfig
-from rdmf_cli.model.decoder import Decoded
-from rdmf_cli.model.inputs import inputs_of
-from rdmf_cli.model.metric import Metrics
-from rdmf_cli.model.network import Network
+from rdmf_cli.heads.learned.config import ModelConfig
+from rdmf_cli.heads.learned.torch.batch import collate
+from rdmf_cli.heads.learned.torch.decoder import Decoded
+from rdmf_cli.heads.learned.torch.metric import Metrics
+from rdmf_cli.heads.learned.torch.network import Network
 from rdmf_cli.moments import overlaps as numpy_overlaps
 from rdmf_cli.training.clips import some_clips
 from rdmf_cli.training.losses import (
@@ -47,7 +47,7 @@ def sample(clips=CLIPS, clip_length=2.0, seed=0, **annotation):
             windows=None if windows is None else np.array(windows, float).reshape(-1, 2),
             **annotation,
         ),
-        video=normalise_rows(rng.normal(size=(clips, 8))),
+        rows=normalise_rows(rng.normal(size=(clips, 8))),
         matching=slice(0, 8),
         sentence=normalise_rows(rng.normal(size=8)),
         words=normalise_rows(rng.normal(size=(3, 8))),

@@ -9,6 +9,7 @@ import pytest
 import torch
 from made_up_sets import SETS, save, write_lines, write_own
 
+from rdmf_cli.channels.channels import channels
 from rdmf_cli.datasets import (
     DATASETS,
     find_annotations,
@@ -18,7 +19,6 @@ from rdmf_cli.datasets import (
 from rdmf_cli.datasets.split import video_of
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.features.files import normalise_rows
-from rdmf_cli.model.channels import channels
 from rdmf_cli.training import TrainingOptions, background
 from rdmf_cli.training.loop import train
 from rdmf_cli.training.losses import Recipe

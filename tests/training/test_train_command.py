@@ -18,8 +18,8 @@ from rdmf_cli.cli import train as command
 from rdmf_cli.cli.app import app
 from rdmf_cli.datasets import DATASETS, open_samples
 from rdmf_cli.errors import MissingExtra, UsageError
-from rdmf_cli.model.checkpoint import load
-from rdmf_cli.model.torch_head import TorchHead
+from rdmf_cli.heads.learned.torch.checkpoint import load
+from rdmf_cli.heads.learned.torch.torch_head import TorchHead
 from rdmf_cli.video import probe
 
 
@@ -151,7 +151,7 @@ def test_a_head_is_trained_on_charades_and_answers(tmp_path, capsys):
     samples = open_samples(
         DATASETS["charades"], tmp_path / "charades_sta_test.txt", features=features
     )
-    reading = TorchHead(network).answer(samples[0], 5)
+    reading = TorchHead(network).read(samples[0], top_k=5)
     assert 1 <= len(reading.spans) <= 5
     assert len(reading.saliency) == len(samples[0].video)
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from manifest import list_in_manifest
 
-from rdmf_cli.model.checkpoint import load
-from rdmf_cli.model.export import export
-from rdmf_cli.model.head import SHIPPED
+from rdmf_cli.heads.learned.head import SHIPPED
+from rdmf_cli.heads.learned.torch.checkpoint import load
+from rdmf_cli.heads.learned.torch.export import export
 
 ROLE = "the universal head: moments from what a query says of each clip"
 DATA = (

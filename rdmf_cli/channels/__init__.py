@@ -1,0 +1,1 @@
+"""The step between features and fusion: what a query says of each clip."""

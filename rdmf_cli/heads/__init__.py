@@ -1,0 +1,1 @@
+"""What answers a question: the protocol, the registry, and the heads."""

@@ -1,0 +1,192 @@
+"""What a learned head is made of: plain values, kept beside its weights."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from rdmf_cli.channels.channels import CHANNELS, CUT
+from rdmf_cli.channels.question import FeatureSpace
+from rdmf_cli.errors import RdmfError, first_problem
+from rdmf_cli.moments.types import Record
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Head = Literal["universal", "full"]
+Fusion = Literal[
+    "reaction-diffusion",
+    "joint-attention",
+    "cross-attention",
+    "none",
+    "gaussian",
+    "convolution",
+]
+Slots = Literal["pattern", "random"]
+
+Count = Annotated[int, Field(ge=1, le=8192)]
+Few = Annotated[int, Field(ge=1, le=64)]
+Columns = Annotated[int, Field(ge=1, le=65_536)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+
+MOST_CHANNELS = 65_536  # over all blocks
+
+SHORT, LONG = 10.0, 30.0
+"""Seconds: a moment up to the first is short, beyond the second long (QVHighlights' ranges)."""
+
+SCALES = ("any", "short", "middle", "long")
+"""What each curve of the emergent pattern stands for: moments of any length, or of one range."""
+
+
+class ModelConfig(Record):
+    """The form of a head; with it and its weights it can be built again.
+
+    >>> ModelConfig(head="universal", fusion="none").model_dump_json()
+    """
+
+    head: Head = "universal"
+    fusion: Fusion = "reaction-diffusion"
+    slots: Slots = "pattern"
+
+    # what it was trained on
+    channels: Annotated[tuple[str, ...], Field(max_length=64)] = CHANNELS
+    encoder: str | None = Field(default=None, description="of its features; null: not known")
+    clip_length: Positive = Field(default=2.0, description="seconds a clip, in training")
+    video_width: Columns | None = Field(default=None, description="full head: columns of a clip")
+    sentence_width: Columns | None = Field(
+        default=None, description="full head: of sentences that share a space with clips"
+    )
+    words_width: Columns | None = Field(default=None, description="full head: columns of a word")
+    matching: tuple[int, int] | None = Field(
+        default=None, description="full head: the clip's columns in the sentence's space, [a, b)"
+    )
+
+    # fusion
+    width: Count = 64
+    blocks: Few = 2
+    fusion_channels: Count = Field(default=64, description="of u and v in each block")
+    steps: Annotated[int, Field(ge=0, le=10_000)] = 12
+    dilations: Annotated[tuple[Count, ...], Field(min_length=1, max_length=64)] = (1, 2, 4, 8)
+    turing_share: Annotated[float, Field(ge=0, le=1)] = 0.25
+    cut: Positive = Field(
+        default=CUT,
+        description="visual change, in its unit, at which half of the flux passes",
+    )
+    heads: Few = Field(default=4, description="of every attention")
+    taps: Count = Field(default=33, description="most clips under a kernel of a convolution")
+    projection: Count = Field(default=32, description="full head: of clips and sentence, each")
+    metric: Count = Field(default=192, description="full head: hidden width of the metric")
+
+    # slots and their decoder
+    levels: Annotated[int, Field(ge=1, le=256)] = 12
+    most_slots: Count = 96
+    anchors: Count = Field(default=32, description="random slots: how many are learned")
+    bins: Count = Field(default=8, description="inside a slot; four more lie around it")
+    slot_features: Count = 32
+    slot_width: Count = 128
+    decoder_layers: Annotated[int, Field(ge=0, le=64)] = 1
+    decoder_dropout: Share = 0.1
+    reach_clips: Positive = Field(default=1.0, description="how far a pattern slot's end may move")
+    reach_widths: Positive = Field(default=1.0, description="random slots: in widths of the slot")
+
+    dropout: Share = 0.1
+    input_dropout: Share = 0.3
+
+    # the answer
+    overlap: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.85, description="IoU from which on moments repeat each other, in a benchmark"
+    )
+    redundancy: Annotated[float, Field(ge=0)] = Field(
+        default=0.6, description="lost by what repeats a better one, times their IoU ** steepness"
+    )
+    steepness: Annotated[float, Field(ge=1)] = 4.0
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> ModelConfig:
+        if self.slot_width % self.heads:
+            raise ValueError(f"slot_width {self.slot_width} is no multiple of {self.heads} heads")
+        if self.blocks * self.fusion_channels > MOST_CHANNELS:
+            raise ValueError(f"more than {MOST_CHANNELS} fusion_channels, over all blocks")
+        if self.fusion_channels < len(self.dilations):
+            raise ValueError("there are fewer fusion_channels than dilations")
+        if self.head == "full" and (self.video_width is None or self.words_width is None):
+            raise ValueError("a full head needs video_width and words_width")
+        if self.head == "full" and (self.matching is None) != (self.sentence_width is None):
+            raise ValueError("matching and sentence_width come together")
+        return self
+
+    @property
+    def full(self) -> bool:
+        return self.head == "full"
+
+    @property
+    def halo(self) -> int:
+        """Clips to each side that one block of reaction-diffusion reaches."""
+        return self.steps * max(self.dilations)
+
+
+OTHER_FEATURES = "give features of its encoder, or take a universal head"
+
+
+def require_space(config: ModelConfig, space: FeatureSpace) -> None:
+    """Check that a head of this configuration can read features of a space.
+
+    Raises:
+        RdmfError: a full head meets features of another encoder or of other widths.
+    """
+    if not config.full:
+        return
+    if config.encoder and space.encoder and config.encoder != space.encoder:
+        what = f"this head was trained on features of {config.encoder}, not of {space.encoder}"
+        raise RdmfError(what, todo=ASK_WITH.format(config.encoder))
+    wanted, given = _own_space(config), space._replace(encoder=None)
+    if space.words is None:
+        wanted = wanted._replace(words=None)
+    if wanted != given:
+        what = f"this head was trained on features of {_named(wanted)}, these have {_named(given)}"
+        raise RdmfError(what, todo=OTHER_FEATURES)
+
+
+ASK_WITH = "ask with --encoder {}, or take a universal head"
+
+
+def _own_space(config: ModelConfig) -> FeatureSpace:
+    assert config.video_width is not None
+    return FeatureSpace(
+        None, config.video_width, config.words_width, config.sentence_width, config.matching
+    )
+
+
+def _named(space: FeatureSpace) -> str:
+    sentence = f"sentences of {space.sentence}" if space.sentence else "no sentences"
+    words = "" if space.words is None else f"{space.words} per word, "
+    return f"{space.video} columns per clip, {words}{sentence}"
+
+
+def read_config(
+    content: bytes, schema: str, path: Path | str, anew: str, again: str
+) -> ModelConfig:
+    """The configuration that JSON holds under "config", beside the schema it was kept by.
+
+    path:  what errors name
+    anew:  what to do where it is damaged, or of another schema
+    again: what to do where it reads channels that there no longer are
+
+    Raises RdmfError for all of these.
+    """
+    try:
+        told = json.loads(content)
+        if told["schema"] != schema:
+            raise RdmfError(f"its schema is {str(told['schema'])[:60]}, not {schema}", path, anew)
+        config = ModelConfig.model_validate(told["config"])
+    except ValidationError as error:
+        raise RdmfError(first_problem(error, "config"), path, anew) from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise RdmfError("this describes no head", path, anew) from error
+    if config.channels != CHANNELS:
+        what = f"it reads the channels {', '.join(config.channels)[:500]}; there are now others"
+        raise RdmfError(what, path, again)
+    return config

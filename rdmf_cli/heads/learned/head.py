@@ -1,0 +1,122 @@
+"""The learned head, which answers without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from rdmf_cli.channels.inputs import Inputs, inputs_of
+from rdmf_cli.channels.question import FeatureSpace, Question
+from rdmf_cli.files import MIB, content_of
+from rdmf_cli.heads.learned import windows
+from rdmf_cli.heads.learned.archive import OnnxGraphs
+from rdmf_cli.heads.learned.config import ModelConfig, require_space
+from rdmf_cli.heads.learned.reading import reading
+from rdmf_cli.heads.training_free.head import TrainingFree
+from rdmf_cli.moments.reading import Reading
+from rdmf_cli.resources import load_weights
+
+SHIPPED = "moments.rdmf"
+MOST_HEAD: Final = 128 * MIB  # bytes of its file
+DISTINCT: Final = 0.5
+"""IoU from which on two moments are one to whoever reads the answer. A benchmark rewards several
+guesses at one moment, each of which may pass another threshold: `ModelConfig.overlap` is higher."""
+
+
+class ConfiguredHead:
+    """Holds what all heads of a `ModelConfig` share, whatever runs their network."""
+
+    def __init__(self, config: ModelConfig):
+        self.config = config
+
+    @property
+    def name(self) -> str:
+        """The name in an answer: "learned-universal" or "learned-full"."""
+        return f"learned-{self.config.head}"
+
+    @property
+    def description(self) -> str:
+        """The name and the fusion."""
+        return f"{self.name} ({self.config.fusion})"
+
+    def require(self, space: FeatureSpace) -> None:
+        """Check that the head can read features of this space; raises RdmfError."""
+        require_space(self.config, space)
+
+    def _overlap(self, distinct: bool) -> float:
+        """The IoU from which on the worse of two moments is dropped."""
+        return min(DISTINCT, self.config.overlap) if distinct else self.config.overlap
+
+    @cached_property
+    def _rates(self) -> TrainingFree:
+        return TrainingFree.load()
+
+    def _with_presence(self, read: Reading, question: Question) -> Reading:
+        """Take presence from the fitted rates where similarity is known.
+
+        They tell better than the network whether a query is shown at all, and are calibrated at
+        0.5 (benchmarks/learned_head.py).
+        """
+        if not question.has_similarity:
+            return read
+        presence = self._rates.presence(question.similarity, question.background)
+        return replace(read, presence=presence, presence_by="rates")
+
+
+class LearnedHead(ConfiguredHead):
+    """Finds moments by a trained network whose parts run one window at a time.
+
+    >>> head = LearnedHead.load()
+    >>> head.read(question).spans  # (K, 2) seconds
+    """
+
+    def __init__(self, graphs: windows.Graphs):
+        super().__init__(graphs.config)
+        self._graphs = graphs
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> LearnedHead:
+        """Load an exported file; None: the one that ships with rdmf, whose hash is checked."""
+        if path is None:
+            return cls(OnnxGraphs(load_weights(SHIPPED), SHIPPED))
+        todo = "name the file of an exported head"
+        content = content_of(path, "the head", todo, most=MOST_HEAD)
+        return cls(OnnxGraphs(content, path))
+
+    def read(self, question: Question, *, top_k: int = 10, distinct: bool = False) -> Reading:
+        """Answer one question; see `Head.read`.
+
+        Raises:
+            RdmfError: a universal head meets clips and a sentence that share no space.
+        """
+
+        def inputs(part: slice) -> Inputs:
+            return inputs_of(question.part(part), self.config)
+
+        known = question.has_similarity
+        similarity = question.similarity if known else np.zeros(len(question), np.float32)
+        field, found = windows.read(self._graphs, inputs, similarity)
+        read = reading(
+            field.pattern,
+            field.saliency,
+            field.presence,
+            found.spans,
+            found.scores,
+            question.clip_length,
+            question.duration,
+            top_k,
+            self.config,
+            self._overlap(distinct),
+        )
+        return self._with_presence(read, question)
+
+    def read_many(
+        self, questions: Sequence[Question], *, top_k: int = 10, distinct: bool = False
+    ) -> list[Reading]:
+        """Answer several questions, in their order."""
+        return [self.read(question, top_k=top_k, distinct=distinct) for question in questions]

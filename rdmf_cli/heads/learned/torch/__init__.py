@@ -1,0 +1,1 @@
+"""The network of the learned head. Importing its modules imports torch."""

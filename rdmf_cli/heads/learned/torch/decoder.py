@@ -1,0 +1,100 @@
+"""From slots to moments: what lies in and around each slot, how good it is, where it ends."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rdmf_cli.heads.learned.config import ModelConfig
+from rdmf_cli.heads.learned.torch.blocks import SlotLayer
+from rdmf_cli.heads.learned.torch.pooling import AROUND, last_clip, pool
+
+GEOMETRY = 6  # numbers that say how long a slot is and where
+LONGEST = 300.0  # seconds: beyond, length says nothing more
+BORDER = 0.01  # clips: a slot this near to an end of the video touches it
+LEAST_SPAN = 0.25  # clips
+
+
+class Decoded(NamedTuple):
+    """spans: (B, K, 2) in clips; scores: (B, K) log-odds, of the IoU to be expected."""
+
+    spans: Tensor
+    scores: Tensor
+
+
+class Decoder(nn.Module):
+    """Slots with their features attend to each other; each gets a score and refined ends."""
+
+    def __init__(self, config: ModelConfig, curves: int):
+        """curves: how many raw curves are pooled beside the features."""
+        super().__init__()
+        self.config = config
+        bins, width = config.bins + AROUND, config.slot_width
+        self.project = nn.Linear(config.width, config.slot_features)
+        self.embed = nn.Linear(bins * (config.slot_features + curves + 1) + GEOMETRY, width)
+        heads, dropout = config.heads, config.decoder_dropout
+        self.layers = nn.ModuleList(
+            SlotLayer(width, heads, dropout) for _ in range(config.decoder_layers)
+        )
+        last = nn.Linear(width, 3)
+        nn.init.zeros_(last.weight)  # slots start as they are
+        nn.init.zeros_(last.bias)
+        self.out = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(), nn.Dropout(dropout), last
+        )
+
+    def forward(
+        self,
+        features: Tensor,
+        curves: Tensor,
+        clip_length: Tensor,
+        mask: Tensor,
+        slots: Tensor,
+        slot_mask: Tensor,
+    ) -> Decoded:
+        """features: (B, L, W); curves: (B, L, R); slots: (B, K, 2) in clips."""
+        seen = torch.cat([self.project(features).float(), curves.float()], -1)
+        pooled, shown = pool(seen, mask, slots, self.config.bins)
+        end = last_clip(mask)[:, None]
+        known = [pooled.flatten(2), shown, geometry(slots, end, clip_length[:, None])]
+        x = functional.gelu(self.embed(torch.cat(known, -1)))
+        for layer in self.layers:
+            x = layer(x, slot_mask)
+        score, left, right = self.out(x).float().unbind(-1)
+        return Decoded(self._refined(slots, left, right, end), score)
+
+    def _refined(self, slots: Tensor, left: Tensor, right: Tensor, end: Tensor) -> Tensor:
+        """Both ends moved by at most the slots' reach, within the video of (B, 1) clips."""
+        first, last = slots.unbind(-1)
+        reach = self._reach(last - first)
+        first = torch.minimum((first + reach * left.tanh()).clamp_min(0.0), end - 2 * LEAST_SPAN)
+        last = torch.minimum(last + reach * right.tanh(), end)
+        return torch.stack([first, torch.maximum(last, first + LEAST_SPAN)], -1)
+
+    def _reach(self, width: Tensor) -> Tensor:
+        if self.config.slots == "pattern":  # it already lies where the pattern is
+            return torch.full_like(width, self.config.reach_clips)
+        return self.config.reach_widths * width
+
+
+def geometry(slots: Tensor, end: Tensor, clip_length: Tensor) -> Tensor:
+    """(B, K, GEOMETRY): length by the video's and by the clock, ends touched, place.
+
+    end, clip_length: (B, 1) clips of the video, seconds a clip
+    """
+    first, last = slots.unbind(-1)
+    seconds = (last - first) * clip_length
+    return torch.stack(
+        [
+            (last - first) / end,
+            seconds.clamp_max(LONGEST).clamp_min(1e-6).sqrt() / 10,
+            seconds.clamp_min(0.0).log1p() / 4,
+            (first <= BORDER).to(slots.dtype),
+            (last >= end - BORDER).to(slots.dtype),
+            (first + last) / 2 / end,
+        ],
+        -1,
+    )

@@ -1,0 +1,432 @@
+"""A trained head as ONNX graphs, for answers without torch. Importing this module imports torch.
+
+A network is run in parts, as slots are chosen in numpy in between: `fuse`, `decode`, and for a full
+head `match` before them, which must see the whole video where the others take it window by window.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.onnx import symbolic_helper
+
+from rdmf_cli.files import check_target, write_whole
+from rdmf_cli.fusion.module import ReactionDiffusion
+from rdmf_cli.fusion.reaction import Fields
+from rdmf_cli.heads.learned.archive import CONFIG, SCHEMA, graph_file
+from rdmf_cli.heads.learned.config import SCALES, ModelConfig
+from rdmf_cli.heads.learned.torch.batch import Batch
+from rdmf_cli.heads.learned.torch.decoder import Decoded
+from rdmf_cli.heads.learned.torch.fusions import ReactionDiffusionFusion
+from rdmf_cli.heads.learned.torch.metric import Metric, Metrics
+from rdmf_cli.heads.learned.torch.network import Network
+
+OPSET = 17
+
+CLIPS, PAIRS, WORDS, SLOTS = "clips", "pairs", "words", "slots"
+AXES = {
+    "channels": {1: CLIPS},
+    "edges": {1: PAIRS},
+    "match": {1: CLIPS},
+    "video": {1: CLIPS},
+    "words": {1: WORDS},
+    "features": {1: CLIPS},
+    "pattern": {2: CLIPS},
+    "saliency": {1: CLIPS},
+    "curves": {1: CLIPS},
+    "slots": {1: SLOTS},
+    "spans": {1: SLOTS},
+    "scores": {1: SLOTS},
+}
+"""Which axes of a graph's inputs and outputs are of any length."""
+
+EXAMPLE = {CLIPS: 20, PAIRS: 19, WORDS: 5, SLOTS: 3}
+"""Lengths while a network is traced; they leave no mark."""
+
+LAST = 2**62  # where a slice ends that takes all
+
+
+def export(
+    network: Network,
+    path: Path | str,
+    about: Mapping[str, Any] | None = None,
+    *,
+    force: bool = False,
+) -> Path:
+    """Write a head that `LearnedHead.load` reads.
+
+    about: what a reader should know of it (data set, scores), as JSON can hold it
+    force: replace a file that rdmf did not write
+
+    Raises UsageError for a file that rdmf did not write, RdmfError where none can be written.
+    """
+    what, todo = "the head", "choose another file"
+    check_target(path, force=force, what=what)
+    return write_whole(path, exported(network, about), force=force, what=what, todo=todo)
+
+
+def exported(network: Network, about: Mapping[str, Any] | None = None) -> bytes:
+    """The content of that file: the same bytes for the same weights."""
+    network = _prepared(network)
+    config = {
+        "schema": SCHEMA,
+        "config": network.config.model_dump(mode="json"),
+        "about": dict(about or {}),
+    }
+    files = {CONFIG: (json.dumps(config, indent=1) + "\n").encode()}
+    graphs = graphs_of(network)
+    files |= {graph_file(name): _onnx(graph, network.config) for name, graph in graphs.items()}
+    return _packed(files)
+
+
+class TorchGraphs:
+    """A network that runs as its exported graphs do; for heads that nobody has exported yet."""
+
+    def __init__(self, network: Network):
+        self.config = network.config
+        self._graphs = graphs_of(_prepared(network))
+
+    @torch.no_grad()
+    def run(self, graph: str, **inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+        wanted = self._graphs[graph].inputs
+        found = self._graphs[graph](*(torch.from_numpy(inputs[name]) for name in wanted))
+        return tuple(x.numpy() for x in found)
+
+
+# ---------------------------------------------------------------------------- the parts
+def graphs_of(network: Network) -> dict[str, Graph]:
+    """The parts of a network by name; `network` is changed, and theirs."""
+    graphs: dict[str, Graph] = {}
+    if network.config.full:
+        graphs["match"] = MatchGraph(network.metric)
+        network.metric = _KnownMatch(network.metric)  # type: ignore[assignment]
+    return {**graphs, "fuse": FuseGraph(network), "decode": DecodeGraph(network)}
+
+
+class Graph(nn.Module):
+    """A part of a network with plain tensors, one video with one query, in and out.
+
+    inputs, outputs: their names, in order
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def named(self, given: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        return dict(zip(self.inputs, given, strict=True))
+
+
+class MatchGraph(Graph):
+    """Full head: the learned similarity of every clip, standardised over the video."""
+
+    outputs = ("match",)
+
+    def __init__(self, metric: Metric):
+        super().__init__()
+        self.metric = metric
+        self.inputs = ("video", _text_input(metric))
+
+    def forward(self, *given: Tensor) -> tuple[Tensor]:
+        named = self.named(given)
+        clips = named["video"][..., 0]
+        blank = clips.new_zeros(0)
+        batch = Batch(blank, _all_of(clips), blank, blank, blank, **_of_full(named))
+        return (self.metric(batch, nn.Identity()).match,)
+
+
+class FuseGraph(Graph):
+    """Clips and query fused."""
+
+    outputs = ("features", "pattern", "saliency", "presence", "curves")
+
+    def __init__(self, network: Network):
+        super().__init__()
+        self.network = network
+        self.inputs = ("channels", "edges", "evidence", *_inputs_of_full(network))
+
+    def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
+        named = self.named(given)
+        channels = named["channels"]
+        if self.network.config.full:
+            self.network.metric.match = named["match"]
+        fused = self.network.fuse(
+            Batch(
+                channels,
+                _all_of(channels[..., 0]),
+                named["edges"],
+                named["evidence"],
+                clip_length=channels.new_zeros(1),  # which the fusion is not told
+                **_of_full(named),
+            )
+        )
+        return fused.features, fused.pattern, fused.saliency, fused.presence, fused.curves
+
+
+class DecodeGraph(Graph):
+    """Slots made into spans, in clips, and scores. Random slots are its own."""
+
+    outputs = ("spans", "scores")
+
+    def __init__(self, network: Network):
+        super().__init__()
+        self.network = network
+        own = network.config.slots == "random"
+        self.inputs = ("features", "curves", "clip_length", *(() if own else ("slots",)))
+
+    def forward(self, *given: Tensor) -> Decoded:
+        named = self.named(given)
+        mask = _all_of(named["features"][..., 0])
+        slots = named["slots"] if "slots" in named else self.network.anchors(mask)[0]
+        return self.network.decoder(
+            named["features"],
+            named["curves"],
+            named["clip_length"],
+            mask,
+            slots,
+            _all_of(slots[..., 0]),
+        )
+
+
+class _KnownMatch(nn.Module):
+    """Stands where the metric stood, once the match of the whole video is known."""
+
+    match: Tensor
+
+    def __init__(self, metric: Metric):
+        super().__init__()
+        self.metric, self.matching = metric, metric.matching
+
+    def text(self, batch: Batch) -> Tensor:
+        return self.metric.text(batch)
+
+    def forward(self, batch: Batch, dropout: nn.Module) -> Metrics:
+        assert batch.video is not None
+        return Metrics(batch.video, self.metric.text(batch), self.match)
+
+
+def _text_input(metric: Metric) -> str:
+    return "words" if metric.matching is None else "sentence"
+
+
+def _inputs_of_full(network: Network) -> tuple[str, ...]:
+    """What the fusion of a full head reads besides the channels."""
+    if not network.config.full:
+        return ()
+    texts = {_text_input(network.metric)} | ({"words"} if network.words else set())
+    return ("match", "video", *sorted(texts))
+
+
+def _of_full(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The fields of a batch that only a full head reads."""
+    fields = {name: named[name] for name in ("video", "sentence", "words") if name in named}
+    if "words" in fields:
+        fields["word_mask"] = _all_of(fields["words"][..., 0])
+    return fields
+
+
+def _all_of(x: Tensor) -> Tensor:
+    """A mask of x's shape: nothing is padded where videos come one by one."""
+    return torch.ones_like(x, dtype=torch.bool)
+
+
+def _prepared(network: Network) -> Network:
+    """A copy for answers, whose steps stay a loop when it is traced."""
+    network = copy.deepcopy(network).eval().cpu().requires_grad_(False)
+    for block in network.blocks:
+        if isinstance(block.fusion, ReactionDiffusionFusion):
+            looped = LoopedReactionDiffusion(block.fusion.evolve)
+            block.fusion.evolve = looped  # type: ignore[assignment]
+    return network
+
+
+# ---------------------------------------------------------------------- the fusion's loop
+class LoopedReactionDiffusion(nn.Module):
+    """`ReactionDiffusion` on whole videos, its steps a loop of all channels at once.
+
+    Traced step by step, group by group, it would be thousands of nodes, and seconds to load.
+    """
+
+    def __init__(self, evolve: ReactionDiffusion):
+        super().__init__()
+        self.learned, self.steps = evolve.learned, evolve.steps
+        self.widths = [group.channels.stop - group.channels.start for group in evolve.groups]
+        self.dilations = [group.dilation for group in evolve.groups]
+        distance = torch.tensor(self.dilations).repeat_interleave(torch.tensor(self.widths))
+        self.distance: Tensor
+        self.register_buffer("distance", distance[:, None], persistent=False)
+
+    def forward(
+        self, u: Tensor, v: Tensor, *, u0: Tensor, r: Tensor, mask: Tensor, edges: Tensor
+    ) -> Fields:
+        """Fields (1, C, L) and edges (1, L - 1), all of whose clips are real."""
+        a_u, a_v, f, kappa, dt = (rate[:, None] for rate in self.learned())
+        clip = torch.ones_like(u[0, :1], dtype=torch.long).cumsum(-1) - 1  # (1, L)
+        right = torch.minimum(clip + self.distance, clip[:, -1:])[None]
+        before = (clip - self.distance)[None]
+        left = before.clamp_min(0)
+        to_right = self._links(edges, u)
+        to_left = to_right.gather(2, left) * (before >= 0).to(u.dtype)
+        return Fields(
+            *_steps()(
+                u,
+                v,
+                u0,
+                r * dt,
+                torch.cat([a_u, a_v]),
+                f,
+                kappa,
+                _twice(right),
+                _twice(left),
+                _twice(to_right),
+                _twice(to_left),
+                self.steps,
+            )
+        )
+
+    def _links(self, edges: Tensor, u: Tensor) -> Tensor:
+        """(1, C, L): of the edge that leaves each clip to the right; 0 where it leaves the video.
+
+        A long edge takes the weakest weight that it crosses.
+        """
+        padded = functional.pad(edges, (0, max(self.dilations)))[:, None]
+        weakest = [-functional.max_pool1d(-padded, d, 1) for d in self.dilations]
+        clips = u.shape[-1]
+        links = zip(weakest, self.widths, strict=True)
+        return torch.cat([link[..., :clips].expand(-1, width, -1) for link, width in links], 1)
+
+
+def _steps() -> Callable[..., tuple[Tensor, Tensor]]:
+    """The loop of steps; a trace keeps it as a loop only where it is scripted."""
+    return _scripted() if torch.jit.is_tracing() else _evolved
+
+
+@cache
+def _scripted() -> Callable[..., tuple[Tensor, Tensor]]:
+    """Script the loop: only an export does, as torch warns that `torch.jit.script` is old."""
+    with _quiet():
+        return torch.jit.script(_evolved)  # type: ignore[no-any-return]
+
+
+def _twice(x: Tensor) -> Tensor:
+    """For u and v, one above the other."""
+    return torch.cat([x, x], 1)
+
+
+def _evolved(
+    u: Tensor,
+    v: Tensor,
+    u0: Tensor,
+    rho: Tensor,
+    a: Tensor,
+    f: Tensor,
+    kappa: Tensor,
+    right: Tensor,
+    left: Tensor,
+    to_right: Tensor,
+    to_left: Tensor,
+    steps: int,
+) -> tuple[Tensor, Tensor]:
+    """Patankar's steps, as `fusion.steppers` has them; right, left: (1, 2C, L) neighbours."""
+    channels = u.shape[1]
+    w = torch.cat([u, v], 1)
+    for _ in range(steps):
+        from_right = to_right * (w.gather(2, right) - w)
+        from_left = to_left * (w.gather(2, left) - w)
+        w = w + a * (from_right + from_left)
+        u, v = w[:, :channels], w[:, channels:]
+        eaten = rho * v * v
+        u = (u + f * u0) / (1.0 + f + eaten)
+        v = (v + eaten * u) / (1.0 + kappa)
+        w = torch.cat([u, v], 1)
+    return w[:, :channels], w[:, channels:]
+
+
+# --------------------------------------------------------------------------------- files
+def _onnx(graph: Graph, config: ModelConfig) -> bytes:
+    content = io.BytesIO()
+    shapes = _example_shapes(config)
+    with _quiet(), _more_symbols():
+        torch.onnx.export(
+            graph.eval(),
+            tuple(torch.zeros(shapes[name]) for name in graph.inputs),
+            content,  # type: ignore[arg-type]
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=list(graph.inputs),
+            output_names=list(graph.outputs),
+            dynamic_axes={n: AXES[n] for n in (*graph.inputs, *graph.outputs) if n in AXES},
+        )
+    return content.getvalue()
+
+
+def _example_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    clips, curves = EXAMPLE[CLIPS], len(SCALES) + 2 + config.full
+    return {
+        "channels": (1, clips, len(config.channels)),
+        "edges": (1, EXAMPLE[PAIRS]),
+        "evidence": (1, 2),
+        "match": (1, clips),
+        "video": (1, clips, config.video_width or 0),
+        "sentence": (1, config.sentence_width or 0),
+        "words": (1, EXAMPLE[WORDS], config.words_width or 0),
+        "features": (1, clips, config.width),
+        "curves": (1, clips, curves),
+        "clip_length": (1,),
+        "slots": (1, EXAMPLE[SLOTS], 2),
+    }
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What tracing warns of (values that become constants) is what the tests compare."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def _more_symbols() -> Iterator[None]:
+    """ONNX for the few operations the exporter does not know."""
+    symbols: dict[str, Callable[..., Any]] = {"aten::mT": _transposed, "aten::diff": _differences}
+    for name, symbol in symbols.items():
+        torch.onnx.register_custom_op_symbolic(name, symbol, OPSET)
+    try:
+        yield
+    finally:
+        for name in symbols:
+            torch.onnx.unregister_custom_op_symbolic(name, OPSET)
+
+
+def _transposed(graph: Any, x: Any) -> Any:
+    *axes, row, column = range(x.type().dim())
+    return graph.op("Transpose", x, perm_i=[*axes, column, row])
+
+
+def _differences(graph: Any, x: Any, n: Any, dim: Any, prepend: Any, append: Any) -> Any:
+    axes = [symbolic_helper._get_const(dim, "i", "dim")]
+    behind = symbolic_helper._slice_helper(graph, x, axes=axes, starts=[1], ends=[LAST])
+    before = symbolic_helper._slice_helper(graph, x, axes=axes, starts=[0], ends=[-1])
+    return graph.op("Sub", behind, before)
+
+
+def _packed(files: Mapping[str, bytes]) -> bytes:
+    """A zip archive without dates."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, data in files.items():
+            entry = zipfile.ZipInfo(name)
+            archive.writestr(entry, data, zipfile.ZIP_DEFLATED)
+    return content.getvalue()

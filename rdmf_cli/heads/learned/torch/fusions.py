@@ -1,0 +1,212 @@
+"""How the clips of a fused query and video meet along time: reaction-diffusion, and baselines.
+
+Every fusion has as many parameters as reaction-diffusion of the same configuration, as near as
+whole widths allow.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rdmf_cli.fusion.module import ReactionDiffusion
+from rdmf_cli.heads.learned.config import ModelConfig
+from rdmf_cli.heads.learned.torch.blocks import Attention, Context
+
+FEED, REACTION = 2.0, 0.5
+"""First biases: u0 starts near 0.9 and r near 1, where the rates' initial regimes are judged."""
+
+LONGEST_WAVE = 200.0
+"""Clips (times 2 pi) of the slowest sinusoid of positions."""
+
+NARROW, WIDE = 0.5, 10.0
+"""Clips: deviations of the narrowest and the widest Gaussian."""
+
+
+def budget(config: ModelConfig) -> int:
+    """The parameters of one reaction-diffusion fusion."""
+    W, C = config.width, config.fusion_channels
+    drive, rates, out = 3 * (W * C + C), 5 * C, 2 * C * W + W
+    return drive + rates + out
+
+
+def inner_width(config: ModelConfig, each: int, multiple: int = 1) -> int:
+    """The inner width that spends the budget, at `each` parameters a column and W more."""
+    columns = (budget(config) - config.width) / each
+    return max(round(columns / multiple), 1) * multiple
+
+
+class Fusion(nn.Module):
+    """Clips (B, L, W) to clips (B, L, W), made of a ModelConfig.
+
+    reads_words: it makes use of the words, so they are brought to its width
+    """
+
+    reads_words = False
+
+    def forward(self, x: Tensor, context: Context) -> Tensor:
+        raise NotImplementedError
+
+
+class ReactionDiffusionFusion(Fusion):
+    """u0, r and the seed of v from each clip; the pattern u, v that emerges, back to clips."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        W, C = config.width, config.fusion_channels
+        self.feed, self.react, self.seed = (nn.Linear(W, C) for _ in range(3))
+        nn.init.constant_(self.feed.bias, FEED)
+        nn.init.constant_(self.react.bias, REACTION)
+        self.evolve = ReactionDiffusion(
+            C, steps=config.steps, dilations=config.dilations, turing_share=config.turing_share
+        )
+        self.out = nn.Linear(2 * C, W)
+
+    def drive(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """u0, r and v(0) of clips (B, L, W): (B, C, L) each."""
+        u0, seed = torch.sigmoid(self.feed(x)), torch.sigmoid(self.seed(x))
+        r = functional.softplus(self.react(x))
+        return u0.transpose(1, 2), r.transpose(1, 2), seed.transpose(1, 2)
+
+    def forward(self, x: Tensor, context: Context) -> Tensor:
+        u0, r, seed = self.drive(x)
+        u, v = self.evolve(u0, seed, u0=u0, r=r, mask=context.mask, edges=context.edges)
+        return self.out(torch.cat([u, v], 1).transpose(1, 2))
+
+
+class JointAttention(Fusion):
+    """Clips and words attend to all clips and words, as in Moment-DETR; positions on clips.
+
+    Where the query comes without words (universal head) this is self-attention over the clips.
+    """
+
+    reads_words = True
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        inner = inner_width(config, 4 * config.width + 3, config.heads)
+        self.attention = Attention(config.width, config.heads, 0.0, inner)
+
+    def forward(self, x: Tensor, context: Context) -> Tensor:
+        placed = x + positions(x)
+        if context.words is None or context.word_mask is None:
+            return self.attention(placed, placed, x, context.mask)
+        tokens, values = torch.cat([placed, context.words], 1), torch.cat([x, context.words], 1)
+        mask = torch.cat([context.mask, context.word_mask], 1)
+        return self.attention(tokens, tokens, values, mask)[:, : x.shape[1]]
+
+
+class CrossAttention(Fusion):
+    """Clips attend to the words, as in QD-DETR, and then to each other, with positions.
+
+    Where the query comes without words (universal head) this is self-attention over the clips.
+    """
+
+    reads_words = True
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        parts = 2 if config.full else 1
+        inner = inner_width(config, parts * (4 * config.width + 3), config.heads)
+        self.attention = Attention(config.width, config.heads, 0.0, inner)
+        self.to_words = Attention(config.width, config.heads, 0.0, inner) if config.full else None
+
+    def forward(self, x: Tensor, context: Context) -> Tensor:
+        if self.to_words is None or context.words is None or context.word_mask is None:
+            return self._among_clips(x, context.mask)
+        read = self.to_words(x, context.words, context.words, context.word_mask)
+        return read + self._among_clips(x + read, context.mask)
+
+    def _among_clips(self, x: Tensor, mask: Tensor) -> Tensor:
+        placed = x + positions(x)
+        return self.attention(placed, placed, x, mask)
+
+
+class NoFusion(Fusion):
+    """Clips do not meet: each passes alone through a layer that spends the budget."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        inner = inner_width(config, 2 * config.width + 1)
+        self.alone = nn.Sequential(
+            nn.Linear(config.width, inner), nn.GELU(), nn.Linear(inner, config.width)
+        )
+
+    def forward(self, x: Tensor, context: Context) -> Tensor:
+        return self.alone(x)
+
+
+class GaussianFusion(Fusion):
+    """Projected clips smoothed by fixed Gaussians, each column with a width of its own."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        inner = inner_width(config, 2 * config.width + 1)
+        self.project, self.out = nn.Linear(config.width, inner), nn.Linear(inner, config.width)
+        self.kernel: Tensor
+        self.register_buffer("kernel", gaussians(inner, _taps(config)), persistent=False)
+
+    def forward(self, x: Tensor, context: Context) -> Tensor:
+        real = context.mask[:, None].to(x.dtype)
+        smooth = self._convolved(functional.gelu(self.project(x)).transpose(1, 2) * real)
+        share = self._convolved(real.expand(-1, len(self.kernel), -1))
+        return self.out((smooth / share.clamp_min(1e-3)).transpose(1, 2))
+
+    def _convolved(self, x: Tensor) -> Tensor:
+        padding, columns = self.kernel.shape[-1] // 2, len(self.kernel)
+        return functional.conv1d(x, self.kernel.to(x.dtype), padding=padding, groups=columns)
+
+
+class ConvolutionFusion(Fusion):
+    """A learned kernel for each projected column, as long as reaction-diffusion's reach or 33.
+
+    The kernels start as Gaussians.
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        taps = _taps(config)
+        inner = inner_width(config, 2 * config.width + 2 + taps)
+        self.project, self.out = nn.Linear(config.width, inner), nn.Linear(inner, config.width)
+        self.kernels = nn.Conv1d(inner, inner, taps, padding=taps // 2, groups=inner)
+        with torch.no_grad():
+            self.kernels.weight.copy_(gaussians(inner, taps))
+
+    def forward(self, x: Tensor, context: Context) -> Tensor:
+        projected = functional.gelu(self.project(x)) * context.mask[..., None]
+        return self.out(self.kernels(projected.transpose(1, 2)).transpose(1, 2))
+
+
+FUSIONS: dict[str, type[Fusion]] = {
+    "reaction-diffusion": ReactionDiffusionFusion,
+    "joint-attention": JointAttention,
+    "cross-attention": CrossAttention,
+    "none": NoFusion,
+    "gaussian": GaussianFusion,
+    "convolution": ConvolutionFusion,
+}
+
+
+def positions(x: Tensor) -> Tensor:
+    """(L, W): sinusoids of each clip's place, from one clip to `LONGEST_WAVE` (W even)."""
+    L, W = x.shape[1:]
+    order = torch.arange(W // 2, device=x.device) / max(W // 2 - 1, 1)
+    waves = LONGEST_WAVE**order
+    angle = torch.arange(L, device=x.device)[:, None] / waves
+    return torch.cat([angle.sin(), angle.cos()], -1)
+
+
+def gaussians(columns: int, taps: int) -> Tensor:
+    """(columns, 1, taps): kernels of sum 1, from narrow to wide."""
+    sigma = torch.logspace(math.log10(NARROW), math.log10(WIDE), columns)[:, None, None]
+    distance = torch.arange(taps) - taps // 2
+    kernels = torch.exp(-0.5 * (distance / sigma) ** 2)
+    return kernels / kernels.sum(-1, keepdim=True)
+
+
+def _taps(config: ModelConfig) -> int:
+    """An odd number of clips."""
+    return min(2 * config.halo + 1, config.taps - 1 + config.taps % 2)

@@ -1,0 +1,165 @@
+"""The learned head as a torch module: channels → fusion → pattern → slots → spans and scores.
+
+`fuse` and `decode` are two halves with the choice of slots in between (`slots.pattern_slots`,
+numpy): neither branches on data, so each can be exported. Importing this module imports torch.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from rdmf_cli.heads.learned.config import SCALES, ModelConfig
+from rdmf_cli.heads.learned.slots import pattern_slots
+from rdmf_cli.heads.learned.torch.batch import Batch
+from rdmf_cli.heads.learned.torch.blocks import MASKED, Context, FusionBlock
+from rdmf_cli.heads.learned.torch.decoder import Decoded, Decoder
+from rdmf_cli.heads.learned.torch.fusions import FUSIONS
+from rdmf_cli.heads.learned.torch.metric import Metric, Metrics
+from rdmf_cli.heads.learned.torch.pooling import last_clip
+
+MOST_LOGIT = 6.0  # of a curve as the decoder sees it
+GOLDEN = 0.6180339887498949  # spreads any number of anchors evenly
+
+
+class Fused(NamedTuple):
+    """What `fuse` makes of B queries on B videos of up to L clips.
+
+    features:    (B, L, W)
+    pattern:     (B, 4, L) log-odds that a clip belongs to a moment of each of `config.SCALES`
+    saliency:    (B, L) logits, among the clips of one video
+    presence:    (B,) log-odds that the query is shown at all
+    curves:      (B, L, R) what the decoder sees of each clip beside the features
+    clip_length: (B,) seconds
+    metric:      full head: clips and sentence in the learned space; None: universal
+    """
+
+    features: Tensor
+    pattern: Tensor
+    saliency: Tensor
+    presence: Tensor
+    curves: Tensor
+    clip_length: Tensor
+    metric: Metrics | None = None
+
+
+class Network(nn.Module):
+    """A head of the form that `config` describes.
+
+    >>> fused = network.fuse(batch)
+    >>> slots, slot_mask = choose_slots(network, fused, batch.mask)
+    >>> spans, scores = network.decode(fused, batch.mask, slots, slot_mask)
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.config = config
+        W = config.width
+        inputs = len(config.channels)
+        if config.full:
+            assert config.video_width is not None
+            self.metric = Metric(config)
+            self.clips = nn.Linear(config.video_width, config.projection)
+            self.query = nn.Linear(self.metric.text_width, config.projection)
+            inputs += 3 * config.projection + 1
+        self.input_dropout = nn.Dropout(config.input_dropout)
+        self.embed = nn.Sequential(
+            nn.Linear(inputs, W), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(W, W)
+        )
+        fusion = FUSIONS[config.fusion]
+        self.words: nn.Linear | None = None
+        if config.full and fusion.reads_words:
+            assert config.words_width is not None
+            self.words = nn.Linear(config.words_width, W)
+        self.blocks = nn.ModuleList(
+            FusionBlock(fusion(config), W, config.dropout) for _ in range(config.blocks)
+        )
+        self.norm = nn.LayerNorm(W)
+        self.curves = nn.Linear(W, len(SCALES) + 1)  # and saliency
+        self.present = nn.Linear(2 * W + 2, 1)
+        self.decoder = Decoder(config, curves=len(SCALES) + 2 + config.full)
+        if config.slots == "random":
+            self.centre = nn.Parameter(_logit(torch.arange(1, config.anchors + 1) * GOLDEN % 1))
+            self.extent = nn.Parameter(_logit(torch.logspace(-1.3, -0.1, config.anchors)))
+
+    # ------------------------------------------------------------------------ fuse
+
+    def fuse(self, batch: Batch) -> Fused:
+        """Clips and query fused, and the curves that are read from them."""
+        metric = self.metric(batch, self.input_dropout) if self.config.full else None
+        x = self.embed(self._inputs(batch, metric))
+        words = None if self.words is None else self.words(batch.words)
+        context = Context(batch.mask, batch.edges, words, batch.word_mask)
+        for block in self.blocks:
+            x = block(x, context)
+        features = self.norm(x)
+        logits = self.curves(features).float()
+        return Fused(
+            features,
+            logits[..., :-1].transpose(1, 2),
+            logits[..., -1],
+            self.presence(features, batch.mask, batch.evidence),
+            self._seen(batch, metric, logits),
+            batch.clip_length,
+            metric,
+        )
+
+    def _inputs(self, batch: Batch, metric: Metrics | None) -> Tensor:
+        """(B, L, …): the channels; and of a full head the learned match, clips and query."""
+        if metric is None:
+            return batch.channels
+        assert batch.video is not None
+        clips = self.clips(self.input_dropout(batch.video))
+        query = self.query(self.input_dropout(self.metric.text(batch)))[:, None].expand_as(clips)
+        match = metric.match[..., None]
+        return torch.cat([batch.channels, match, clips, query, clips * query * 4], -1)
+
+    def _seen(self, batch: Batch, metric: Metrics | None, logits: Tensor) -> Tensor:
+        """(B, L, R): the learned match, the standardised similarity, then the curves' logits.
+
+        No gradient goes from the decoder to the curves.
+        """
+        learned = [] if metric is None else [metric.match[..., None]]
+        known = logits.detach().clamp(-MOST_LOGIT, MOST_LOGIT) / 2
+        return torch.cat([*learned, batch.channels[..., :1], known], -1)
+
+    def presence(self, features: Tensor, mask: Tensor, evidence: Tensor) -> Tensor:
+        """(B,) log-odds that the query is shown; its gradient does not reach the features."""
+        features = features.detach().float()
+        real = mask[..., None].to(features.dtype)
+        mean = (features * real).sum(1) / real.sum(1).clamp_min(1.0)
+        highest = (features - (1.0 - real) * MASKED).amax(1)
+        return self.present(torch.cat([mean, highest, evidence], -1))[..., 0].float()
+
+    # ---------------------------------------------------------------------- decode
+
+    def anchors(self, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Random slots: the learned spans (B, K, 2) in clips of each video, all of them in use."""
+        end = last_clip(mask)[:, None]
+        centre, half = torch.sigmoid(self.centre) * end, torch.sigmoid(self.extent) * end / 2
+        spans = torch.stack([(centre - half).clamp_min(0.0), torch.minimum(centre + half, end)], -1)
+        return spans, torch.ones_like(centre, dtype=torch.bool)
+
+    def decode(self, fused: Fused, mask: Tensor, slots: Tensor, slot_mask: Tensor) -> Decoded:
+        """The moments that slots (B, K, 2), in clips, become; slot_mask (B, K) True at real."""
+        return self.decoder(fused.features, fused.curves, fused.clip_length, mask, slots, slot_mask)
+
+    def forward(self, batch: Batch) -> Fused:
+        return self.fuse(batch)
+
+
+def choose_slots(network: Network, fused: Fused, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Slots (B, K, 2) in clips and which are real (B, K): of the pattern, or the learned ones."""
+    config = network.config
+    if config.slots == "random":
+        return network.anchors(mask)
+    pattern = torch.sigmoid(fused.pattern.detach().float()).cpu().numpy()
+    found = pattern_slots(pattern, mask.cpu().numpy(), config.levels, config.most_slots)
+    spans, real = (torch.from_numpy(part).to(mask.device) for part in found)
+    return spans, real
+
+
+def _logit(share: Tensor) -> Tensor:
+    return torch.log(share) - torch.log1p(-share)

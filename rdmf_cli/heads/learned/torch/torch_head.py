@@ -1,0 +1,58 @@
+"""A trained network that answers by torch, many questions at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from rdmf_cli.channels.inputs import inputs_of
+from rdmf_cli.channels.question import Question
+from rdmf_cli.heads.learned.head import ConfiguredHead
+from rdmf_cli.heads.learned.reading import reading
+from rdmf_cli.heads.learned.torch.batch import collate
+from rdmf_cli.heads.learned.torch.network import Network, choose_slots
+from rdmf_cli.moments.reading import Reading
+
+
+class TorchHead(ConfiguredHead):
+    """Finds moments by a network as it is trained; the network is in evaluation mode."""
+
+    def __init__(self, network: Network):
+        super().__init__(network.config)
+        self.network = network
+
+    def read(self, question: Question, *, top_k: int = 10, distinct: bool = False) -> Reading:
+        """Answer one question; see `Head.read`."""
+        return self.read_many([question], top_k=top_k, distinct=distinct)[0]
+
+    @torch.no_grad()
+    def read_many(
+        self, questions: Sequence[Question], *, top_k: int = 10, distinct: bool = False
+    ) -> list[Reading]:
+        """Answer several questions in one batch, padded to the longest video."""
+        device = next(self.network.parameters()).device
+        batch = collate([inputs_of(question, self.config) for question in questions]).to(device)
+        fused = self.network.fuse(batch)
+        slots, slot_mask = choose_slots(self.network, fused, batch.mask)
+        decoded = self.network.decode(fused, batch.mask, slots, slot_mask)
+        outputs = (fused.pattern, fused.saliency, fused.presence, decoded.spans, decoded.scores)
+        rows = zip(*(x.float().cpu().numpy() for x in (*outputs, slot_mask)), strict=True)
+        readings = [
+            reading(
+                pattern[:, : len(question)],
+                saliency[: len(question)],
+                presence,
+                spans[real > 0],
+                scores[real > 0],
+                question.clip_length,
+                question.duration,
+                top_k,
+                self.config,
+                self._overlap(distinct),
+            )
+            for question, (pattern, saliency, presence, spans, scores, real) in zip(
+                questions, rows, strict=True
+            )
+        ]
+        return [self._with_presence(*pair) for pair in zip(readings, questions, strict=True)]

@@ -1,0 +1,1 @@
+"""The training-free head: similarity, reaction-diffusion, level sets, rank."""

@@ -1,0 +1,151 @@
+"""Videos of any length: window by window, the same as at once, in bounded room and time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from random_heads import FULL, WIDTH, asked, random_network, sample, unit
+
+from rdmf_cli.channels.inputs import inputs_of
+from rdmf_cli.heads.learned.config import ModelConfig
+from rdmf_cli.heads.learned.head import LearnedHead
+from rdmf_cli.heads.learned.torch.export import TorchGraphs, export
+from rdmf_cli.heads.learned.windows import Field, find_long, fuse, gaps
+from rdmf_cli.moments import overlaps
+
+CLIPS = 2000
+
+
+@pytest.mark.parametrize("config", [{}, {"fusion": "convolution"}, FULL])
+def test_windows_are_fused_as_the_whole_video_is(config):
+    graphs = TorchGraphs(random_network(**config))
+    inputs = inputs_of(sample(CLIPS), graphs.config)
+    by_window, at_once = fuse(graphs, inputs), fuse(graphs, inputs, window=CLIPS)
+    for name in ("features", "pattern", "saliency", "curves"):
+        one, other = getattr(by_window, name), getattr(at_once, name)
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def footage(clips: int, *moments: tuple[int, int], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Shots of some twenty clips of anything, a sentence, and where that is shown: unit rows."""
+    rng = np.random.default_rng(seed)
+    shots = rng.normal(size=(clips // 20 + 1, WIDTH)).repeat(20, axis=0)[:clips]
+    sentence = unit(rng.normal(size=WIDTH))
+    shots -= (shots @ sentence)[:, None] * sentence  # not what is asked for
+    for start, end in moments:
+        shots[start:end] = 0.4 * rng.normal(size=WIDTH) + 3 * sentence
+    return unit(shots + 0.3 * rng.normal(size=shots.shape)), sentence
+
+
+@pytest.fixture(scope="module")
+def shipped() -> LearnedHead:
+    return LearnedHead.load()
+
+
+@pytest.mark.parametrize("clips", [100, 140, 600, 3000])
+@pytest.mark.parametrize("place", [0.0, 0.32, 0.77, 1.0])
+def test_a_moment_is_found_first_wherever_it_lies_in_footage_of_any_length(shipped, clips, place):
+    start = round(place * (clips - 12))
+    rows, sentence = footage(clips, (start, start + 12))
+    first = shipped.read(asked(rows, sentence), distinct=True).spans[0]
+    assert overlaps(first, 2.0 * np.array([start, start + 12])) > 0.7
+
+
+def test_repeats_of_a_video_are_answered_as_the_video_is(shipped):
+    rows, sentence = footage(75, (30, 42))
+    once = shipped.read(asked(rows, sentence), distinct=True)
+    for copies in (4, 15, 40):
+        often = shipped.read(
+            asked(np.tile(rows, (copies, 1)), sentence), top_k=copies, distinct=True
+        )
+        np.testing.assert_allclose(often.spans % 150, np.tile(once.spans[0], (copies, 1)), atol=2)
+        np.testing.assert_allclose(often.scores, once.scores[0], atol=0.05)
+        saliency = often.saliency.reshape(copies, -1)
+        assert (saliency.argmax(1) // 12 == once.saliency.argmax() // 12).all()
+        np.testing.assert_allclose(saliency.max(1), once.saliency.max(), atol=0.1)
+
+
+@pytest.mark.parametrize("copies", [4, 7, 8, 20, 60])
+def test_what_is_nowhere_shown_is_not_the_whole_video(shipped, copies):
+    rows, sentence = footage(75)
+    found = shipped.read(asked(np.tile(rows, (copies, 1)), sentence), top_k=5, distinct=True)
+    assert np.diff(found.spans).max() < 0.8 * copies * 150
+
+
+def test_what_is_shown_beside_other_footage_comes_before_all_of_that(shipped):
+    """Every look has a best place; that of other footage is worth less."""
+    rows, sentence = footage(3000, (1400, 1412))
+    others = shipped.read(asked(rows, sentence), top_k=10, distinct=True)
+    own = overlaps(others.spans, np.array([2800.0, 2824.0])) > 0
+    assert others.scores[own].max() > others.scores[~own].max() + 0.3
+
+
+def test_looks_count_for_less_the_less_their_best_clips_match():
+    rng = np.random.default_rng(0)
+    curve = 0.1 * rng.normal(size=300)
+    parts = [slice(0, 100), slice(100, 200), slice(200, 300)]
+    curve[120:130] += 1.0
+    curve[220:230] += 0.5
+    less = gaps(curve, parts)
+    assert less[1] == 0
+    assert 0 < less[2] < less[0]
+    np.testing.assert_allclose(gaps(7 * curve + 3, parts), less)
+    np.testing.assert_array_equal(gaps(np.full(300, 0.2), parts), 0)
+
+
+def lit(clips: int, *moments: tuple[int, int]) -> Field:
+    """A field whose pattern is high in some spans of clips."""
+    pattern = np.full((4, clips), -4, np.float32)
+    pattern += 0.3 * np.random.default_rng(0).normal(size=pattern.shape).astype(np.float32)
+    for start, end in moments:
+        pattern[:, start:end] += 8
+    rest = np.zeros((clips, 64), np.float32)
+    return Field(rest, pattern, pattern[0], 0.0, rest[:, :6])
+
+
+@pytest.mark.parametrize("moment", [(0, 200), (500, 700), (2800, 3000), (900, 1800), (0, 3000)])
+def test_a_moment_that_no_look_holds_is_found_in_the_pattern_of_the_whole(moment):
+    found = find_long(lit(3000, moment, (2000, 2003)), 128, ModelConfig())
+    best = found.spans[found.scores.argmax()]
+    assert overlaps(best, np.array(moment)) > 0.9
+    assert found.scores.max() > 2
+
+
+def test_a_long_span_that_is_lit_here_and_there_is_not_expected_to_be_a_moment():
+    here_and_there = [(start, start + 10) for start in range(0, 3000, 40)]
+    found = find_long(lit(3000, *here_and_there), 128, ModelConfig())
+    assert (found.scores < 0).all()
+
+
+ASK = """
+import resource, sys, time
+import numpy as np
+from rdmf_cli.channels.question import Question
+from rdmf_cli.heads.learned.head import LearnedHead
+head = LearnedHead.load(__import__("pathlib").Path(sys.argv[1]))
+rows = np.random.default_rng(0).normal(size=(int(sys.argv[2]), 16)).astype(np.float32)
+rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+question = Question(
+    rows=rows, sentence=rows[0], matching=slice(0, rows.shape[1]), words=rows[:0], clip_length=1.0
+)
+begun = time.process_time()  # whatever else the machine does
+assert len(head.read(question).spans) == 10
+assert "torch" not in sys.modules
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time() - begun)  # kB, s
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kB on Linux alone")
+def test_three_hours_take_seconds_and_little_more_room_than_ten_minutes(tmp_path):
+    path = export(random_network(), tmp_path / "head.rdmf")
+    rooms = []
+    for clips in (600, 3 * 3600):
+        shell = [sys.executable, "-c", ASK, str(path), str(clips)]
+        done = subprocess.run(shell, capture_output=True, text=True, timeout=300, check=True)
+        room, took = map(float, done.stdout.split())
+        rooms.append(room / 1024)
+    assert took < 20
+    assert rooms[1] - rooms[0] < 80  # MB
