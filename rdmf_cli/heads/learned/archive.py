@@ -11,6 +11,7 @@ from rdmf_cli.archives import Archive
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.files import MIB
 from rdmf_cli.heads.learned.config import read_config
+from rdmf_cli.heads.learned.external_data import has_external_data
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -87,6 +88,19 @@ class OnnxGraphs:
         what = f"its part {graph_file(graph)} is not what its {CONFIG} describes"
         return RdmfError(what, self._path, ANEW)
 
+    def _require_whole(self, graph: str, content: bytes) -> None:
+        """Raise RdmfError where a graph takes tensors from other files, or is none."""
+        try:
+            external = has_external_data(content)
+        except ValueError as error:
+            raise self._not_loaded(graph) from error
+        if external:
+            what = f"its part {graph_file(graph)} keeps tensors in other files (ONNX external data)"
+            raise RdmfError(what, self._path, "export it with all of its tensors inside")
+
+    def _not_loaded(self, graph: str) -> RdmfError:
+        return RdmfError(f"its part {graph_file(graph)} cannot be loaded", self._path, ANEW)
+
     def _session(self, graph: str) -> InferenceSession:
         if graph not in self._sessions:
             self._sessions[graph] = self._loaded(graph)
@@ -99,11 +113,11 @@ class OnnxGraphs:
         options.intra_op_num_threads = 1  # it is small: threads would cost more than they bring
         options.log_severity_level = 3
         content = self._files.get(graph_file(graph), b"")
+        self._require_whole(graph, content)
         try:
             session = InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's own, which share no base
-            what = f"its part {graph_file(graph)} cannot be loaded"
-            raise RdmfError(what, self._path, ANEW) from error
+            raise self._not_loaded(graph) from error
         if [x.name for x in session.get_outputs()] != [*OUTPUTS[graph]]:
             raise self._another_graph(graph)
         return session
