@@ -122,6 +122,7 @@ def train_all(args: argparse.Namespace) -> None:
                 "seconds": round(time.perf_counter() - begun, 1),
                 **scores_of(TorchHead(task.model), val),
             }
+            task.save(folder / "model", row)
             (folder / "scores.json").write_text(json.dumps(row))
             print(json.dumps(row), flush=True)
 

@@ -9,14 +9,15 @@ from pathlib import Path
 
 from drawing import BOX_HEIGHT, FAINT, GAP, LEFT, TOP, arrow, box, page, text
 
-BOX_WIDTH = 118
+BOX_WIDTH = 104
 
 STEPS = (  # folder, what it does, what leaves it, kind
     ("video/", "frames, one\na clip", "L frames", "data"),
     ("encoders/", "frames and text\nto one space", "rows, words", "data"),
     ("features/", "decode ∥ encode,\ncache on disk", "(L, D)", "data"),
+    ("channels/", "question,\nsimilarity", "match (L,)", "data"),
     ("fusion/", "reaction-\ndiffusion", "u, v (C, L)", "ours"),
-    ("moments/", "level sets,\nranking, NMS", "spans, scores", "ours"),
+    ("moments/", "level sets,\nNMS", "spans, scores", "ours"),
     ("outputs/", "table, curve,\nJSON, figures", "", "data"),
 )
 
@@ -43,7 +44,7 @@ def step(index: int, folder: str, does: str, leaves: str, kind: str) -> list[str
 def draw() -> str:
     width = 2 * LEFT + len(STEPS) * BOX_WIDTH + (len(STEPS) - 1) * GAP
     below = TOP + BOX_HEIGHT + 44
-    x = LEFT + 3 * (BOX_WIDTH + GAP)
+    x = LEFT + 4 * (BOX_WIDTH + GAP)
     span = 2 * BOX_WIDTH + GAP
     parts = [
         text(LEFT + BOX_WIDTH / 2, 26, "video.mp4", 13, more='font-family="monospace"'),
@@ -61,8 +62,8 @@ def draw() -> str:
         parts += step(index, *facts)
     parts += [
         box(x, below, span, 52, "learned"),
-        text(x + span / 2, below + 21, "model/", 14, more='font-weight="bold"'),
-        text(x + span / 2, below + 39, "the learned form of fusion and moments", 12, FAINT),
+        text(x + span / 2, below + 21, "heads/", 14, more='font-weight="bold"'),
+        text(x + span / 2, below + 39, "training-free, and learned", 12, FAINT),
         arrow(x + span / 2, below, x + span / 2, TOP + BOX_HEIGHT + 2, dashed=True),
         box(LEFT + BOX_WIDTH + GAP, below, span, 52, "learned"),
         text(

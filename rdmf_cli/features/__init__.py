@@ -1,6 +1,5 @@
 """One row a clip: extracted, cached, and read from and written to the field's files."""
 
-from rdmf_cli.channels.change import visual_change
 from rdmf_cli.features.extraction import VideoFeatures, extract
 from rdmf_cli.features.files import (
     join_streams,
@@ -24,5 +23,4 @@ __all__ = [
     "normalise_rows",
     "save_video_features",
     "temporal_endpoints",
-    "visual_change",
 ]

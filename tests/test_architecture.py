@@ -1,0 +1,130 @@
+"""The flow of the folders, read off the imports: docs/architecture.md, held by a test."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "rdmf_cli"
+
+FLOW = {
+    "video": set(),
+    "encoders": set(),
+    "features": {"video", "encoders"},
+    "channels": {"features"},
+    "fusion": set(),
+    "moments": {"fusion"},
+    "heads": {"channels", "fusion", "moments"},
+    "datasets": {"video", "encoders", "features", "channels"},
+    "evaluation": {"datasets", "heads", "moments"},
+    "training": {
+        *("encoders", "features", "channels", "fusion"),
+        *("moments", "heads", "datasets", "evaluation"),
+    },
+    "outputs": {"moments"},
+}
+"""What each folder may import; `cli/` and the files that make the public face may import all."""
+
+FACE = {"api", "__init__", "__main__"}
+
+TORCH = (
+    *("heads/learned/torch/", "training/", "fusion/module.py", "fusion/kernels/"),
+    *("fusion/arrays.py", "encoders/open_clip.py", "devices.py"),
+)
+TORCH_LAZILY = (
+    *("encoders/blueprint.py", "encoders/foreign_code.py"),
+    *("cli/doctor.py", "cli/train.py", "cli/eval.py"),
+)
+"""Where torch is imported: at the top of files that a light command never reaches, and within
+functions."""
+
+
+def modules() -> dict[str, ast.Module]:
+    """Every file of the package by its path within it."""
+    paths = sorted(PACKAGE.rglob("*.py"))
+    return {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text()) for path in paths}
+
+
+def imported(path: str, tree: ast.AST) -> Iterator[str]:
+    """The dotted names that a file imports, at its top or anywhere within."""
+    parts = ["rdmf_cli", *Path(path).with_suffix("").parts]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = [*parts[: len(parts) - node.level], *filter(None, [node.module])]
+            module = ".".join(base) if node.level else node.module or ""
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def folder_of(name: str) -> str | None:
+    """The folder of the package that a dotted name lies in; None: not of the package, or a file."""
+    parts = name.split(".")
+    inside = parts[0] == "rdmf_cli" and len(parts) > 1 and (PACKAGE / parts[1]).is_dir()
+    return parts[1] if inside else None
+
+
+@pytest.mark.parametrize("folder", FLOW)
+def test_a_folder_imports_what_stands_to_its_left(folder):
+    wrong = {
+        (path, name)
+        for path, tree in modules().items()
+        if path.startswith(f"{folder}/")
+        for name in imported(path, tree)
+        if folder_of(name) not in {None, folder} | FLOW[folder]
+    }
+    assert not wrong
+
+
+def test_every_folder_has_its_place():
+    folders = {path.split("/")[0] for path in modules() if "/" in path}
+    assert folders == {*FLOW, "cli"}
+
+
+def test_single_files_serve_the_folders_and_import_none():
+    wrong = {
+        (path, name)
+        for path, tree in modules().items()
+        if "/" not in path and Path(path).stem not in FACE
+        for name in imported(path, tree)
+        if folder_of(name)
+    }
+    assert not wrong
+
+
+def test_torch_is_imported_where_its_name_stands():
+    wrong = {
+        path
+        for path, tree in modules().items()
+        if any(name.split(".")[0] == "torch" for name in imported(path, tree))
+        and not path.startswith((*TORCH, *TORCH_LAZILY))
+    }
+    assert not wrong
+
+
+def test_torch_is_imported_lazily_beside_them():
+    wrong = {
+        path
+        for path, tree in modules().items()
+        if path.startswith(TORCH_LAZILY)
+        for node in tree.body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        and any(name.split(".")[0] == "torch" for name in imported(path, node))
+    }
+    assert not wrong
+
+
+def test_nobody_asks_which_class_a_head_is_of():
+    heads = {"LearnedHead", "TorchHead", "TrainingFree", "ConfiguredHead"}
+    wrong = {
+        path
+        for path, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", "") == "isinstance"
+        and heads & {part.id for part in ast.walk(node.args[1]) if isinstance(part, ast.Name)}
+    }
+    assert not wrong
