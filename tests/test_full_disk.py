@@ -17,6 +17,8 @@ if sys.platform == "win32":
 
 import writers
 
+pytestmark = pytest.mark.needs("torch")
+
 
 @pytest.fixture(scope="module")
 def happened(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 from PIL import Image
 
 CAT = "the face of a cat"
@@ -41,6 +42,7 @@ def test_the_numbers_behind_it(run, cached_tour):
             assert np.array_equal(inside, v >= level["height"] - 1e-6)
 
 
+@pytest.mark.needs("matplotlib")
 def test_a_figure(run, cached_tour, tmp_path):
     file = tmp_path / "pattern.png"
     assert run("fuse", cached_tour, CAT, "--plot", file).returncode == 0
@@ -49,6 +51,7 @@ def test_a_figure(run, cached_tour, tmp_path):
         assert len(image.convert("RGB").getcolors(1 << 24)) > 50  # something is drawn
 
 
+@pytest.mark.needs("matplotlib")
 def test_an_unknown_kind_of_figure(run, cached_tour, tmp_path):
     result = run("fuse", cached_tour, CAT, "--plot", tmp_path / "pattern.docx")
     assert result.returncode == 1

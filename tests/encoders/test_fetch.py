@@ -24,6 +24,8 @@ from rdmf_cli.encoders.fetch import fetch
 from rdmf_cli.encoders.registry import find_blueprint
 from rdmf_cli.errors import MissingExtra, RdmfError, UsageError
 
+pytestmark = pytest.mark.needs("open_clip")
+
 NAME = "ViT-B-32/openai"
 REPOSITORY = "timm/vit_base_patch32_clip_224.openai"
 SAFE, PICKLE = "open_clip_model.safetensors", "open_clip_pytorch_model.bin"

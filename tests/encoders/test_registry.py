@@ -18,6 +18,8 @@ from rdmf_cli.encoders.registry import PREFERRED, find_blueprint
 from rdmf_cli.encoders.shelf import Fetched
 from rdmf_cli.errors import ExitCode, MissingExtra, RdmfError, UsageError
 
+pytestmark = pytest.mark.needs("open_clip")
+
 
 @pytest.fixture(autouse=True)
 def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -14,6 +14,8 @@ from sample_answers import sample_answer, sample_field
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.outputs.figure import save_pattern_figure
 
+pytestmark = pytest.mark.needs("matplotlib")
+
 
 def draw(
     path: Path, clips: int = 45, channels: int = 2, title: str = "", r_star: float = 2.0
