@@ -206,7 +206,7 @@ class _Moments:
 
 
 def _chance(rates: PresenceRates, evidence: list[float]) -> float:
-    return float(_logistic(np.dot(rates.evidence, evidence) + rates.offset))
+    return float(_logistic(np.asarray(np.dot(rates.evidence, evidence) + rates.offset)))
 
 
 def _logistic(log_odds: np.ndarray) -> np.ndarray:
