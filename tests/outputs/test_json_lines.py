@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -40,7 +41,19 @@ def check(name: str, line: str) -> dict:
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_published_schema_is_current(name: str) -> None:
     renew = "python -m rdmf_cli.outputs.schema docs"
-    assert (DOCS / name).read_text(encoding="utf-8") == schema_text(PUBLISHED[name]), renew
+    published, current = (DOCS / name).read_text(encoding="utf-8"), schema_text(PUBLISHED[name])
+    assert plain(json.loads(published)) == plain(json.loads(current)), renew
+
+
+def plain(schema: Any) -> Any:
+    """A schema without what only some versions of pydantic write: the type of a constant."""
+    if isinstance(schema, list):
+        return [plain(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    constant = "const" in schema
+    kept = {k: v for k, v in schema.items() if not (constant and k in ("type", "enum"))}
+    return {name: plain(part) for name, part in kept.items()}
 
 
 def test_publishing_writes_every_schema(tmp_path: Path) -> None:

@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from barcoded import Recipe, read_barcode
-from typer.testing import CliRunner
+from cli_shell import run_here
 
-from rdmf_cli.cli.app import app
 from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.video import open_clips, probe
 from rdmf_cli.video.decoders import Picture, Scan, Tally, decord, ffmpeg, pyav
@@ -93,8 +92,8 @@ class TestDecord:
         ends_at_once.touch()
         monkeypatch.setattr(decord, "CHILD", str(ends_at_once))
         monkeypatch.setattr(decord, "index_of_frames", lambda *_: np.zeros(500_000, np.int64))
-        told = CliRunner().invoke(app, ["query", str(made(PLAIN)), "a", "--decoder", "decord"])
-        assert told.exit_code == 1
+        told = run_here("query", made(PLAIN), "a", "--decoder", "decord")
+        assert told.returncode == 1
         assert "decord fails on it: it crashed" in told.stderr
 
     def test_its_child_runs_no_code_of_the_working_directory(
