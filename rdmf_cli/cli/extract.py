@@ -37,8 +37,8 @@ def extract(
     feature files.
     """
     from rdmf_cli.cli import inputs
+    from rdmf_cli.cli.batch import for_each_video, open_searcher
     from rdmf_cli.cli.report import extraction_progress, say_warnings
-    from rdmf_cli.cli.search import for_each_video, open_searcher
     from rdmf_cli.features import save_video_features
     from rdmf_cli.files import check_target
 

@@ -41,8 +41,8 @@ def fuse(
     activator v over time and pseudo-time, and where the level sets of the pattern lie.
     """
     from rdmf_cli.cli import inputs
+    from rdmf_cli.cli.batch import open_searcher
     from rdmf_cli.cli.report import extraction_progress, say_warnings
-    from rdmf_cli.cli.search import open_searcher
     from rdmf_cli.errors import errors_of
     from rdmf_cli.files import check_target
 

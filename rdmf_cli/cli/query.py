@@ -68,7 +68,7 @@ def query(
     With --query or --queries all arguments are videos.
     """
     from rdmf_cli.cli import inputs
-    from rdmf_cli.cli.search import for_each_video, open_searcher
+    from rdmf_cli.cli.batch import for_each_video, open_searcher
 
     form = Format.json if as_json else form
     videos, sentences = inputs.split_arguments(words or (), queries or (), queries_file, example)
