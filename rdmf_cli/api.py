@@ -27,7 +27,7 @@ from rdmf_cli.heads.registry import load_head, load_training_free
 from rdmf_cli.heads.training_free.head import TrainingFree
 from rdmf_cli.moments.reading import Reading
 from rdmf_cli.moments.types import Answer, Features, Moment
-from rdmf_cli.outputs.text import valid_text
+from rdmf_cli.text import valid_text
 
 if TYPE_CHECKING:
     from rdmf_cli.encoders.base import Encoder
@@ -168,6 +168,7 @@ class Searcher:
         progress: Progress | None = None,
     ) -> Fused:
         """The emergent pattern of one query on one video, with its trace over pseudo-time."""
+        (query,) = _checked([query])
         head = self.training_free
         features = self.extract(video, start=start, end=end, progress=progress)
         (text,), took = self._texts([query])

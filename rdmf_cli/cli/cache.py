@@ -77,7 +77,7 @@ def remove(
     from rdmf_cli.cli.report import say
     from rdmf_cli.features import FeatureStore
     from rdmf_cli.features.fingerprint import content_fingerprint
-    from rdmf_cli.outputs.text import one_line
+    from rdmf_cli.text import one_line
 
     content = content_fingerprint(video) if video.is_file() else None
     count = FeatureStore().remove_video(str(video.resolve()), content)
@@ -115,7 +115,7 @@ def _print_table(entries: list[Entry]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from rdmf_cli.outputs.text import one_line
+    from rdmf_cli.text import one_line
 
     table = Table("video", "encoder", "clip", "size", "used", box=box.SIMPLE_HEAD)
     for entry in entries:

@@ -271,7 +271,7 @@ def _print_tables(result: dict[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from rdmf_cli.outputs.text import one_line
+    from rdmf_cli.text import one_line
 
     console = Console(highlight=False)
     name = one_line(result["dataset"])

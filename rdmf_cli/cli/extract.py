@@ -83,7 +83,7 @@ class _Written:
 
 
 def _told(path: Path, features: VideoFeatures, file: Path | None) -> dict[str, Any]:
-    from rdmf_cli.outputs.text import valid_text
+    from rdmf_cli.text import valid_text
 
     return {
         "schema": "rdmf.extract/1",
@@ -105,7 +105,7 @@ def _told(path: Path, features: VideoFeatures, file: Path | None) -> dict[str, A
 
 
 def _line(path: Path, features: VideoFeatures) -> str:
-    from rdmf_cli.outputs.text import one_line
+    from rdmf_cli.text import one_line
 
     clips, size = features.rows.shape
     how = "cached" if features.cached else f"{features.timings['extract']:.1f} s"

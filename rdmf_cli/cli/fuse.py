@@ -47,7 +47,6 @@ def fuse(
     from rdmf_cli.files import check_target
 
     path = inputs.one_video(video)
-    query = inputs.checked_query(sentence)
     first, last = inputs.part(start, end)
     if plot:
         reads = [path, Path(encoder), *filter(None, [checkpoint])]
@@ -62,10 +61,10 @@ def fuse(
         cache=not no_cache,
     )
     with errors_of(path), extraction_progress(path.name) as progress:
-        fused = searcher.fuse(path, query, start=first, end=last, progress=progress)
+        fused = searcher.fuse(path, sentence, start=first, end=last, progress=progress)
     say_warnings(path, fused.answer.warnings)
     if plot:
-        _plot(plot, fused, searcher.training_free, f'{path.name}: "{query}"', force)
+        _plot(plot, fused, searcher.training_free, f'{path.name}: "{fused.answer.query}"', force)
     if as_json:
         _print_json(fused, searcher.training_free)
     else:

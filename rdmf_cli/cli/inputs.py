@@ -72,7 +72,7 @@ def split_arguments(
         raise UsageError("no query is given", todo=_how_to_ask(videos))
     if not asked:
         _point_out_folders(videos[1:])
-    return videos, [checked_query(q) for q in sentences]
+    return videos, sentences
 
 
 def _how_to_ask(videos: Sequence[str]) -> str:
@@ -115,16 +115,6 @@ def _is_video(word: str) -> bool:
         return False
     named = len(word) < 1000 and Path(word).suffix.lower() in VIDEO_SUFFIXES
     return named or is_address(word)
-
-
-def checked_query(text: str) -> str:
-    """The words of a query; UsageError where there are none."""
-    from rdmf_cli.outputs.text import valid_text
-
-    text = " ".join(valid_text(text).split())
-    if not text:
-        raise UsageError("the query is empty", todo="say in words what to look for")
-    return text
 
 
 def read_queries(name: str) -> list[str]:

@@ -55,7 +55,7 @@ def say(kind: str, text: str) -> None:
     Names of files are made harmless to terminals. Where stderr is closed or full, nothing is said:
     that must not cost the answer.
     """
-    from rdmf_cli.outputs.text import one_line
+    from rdmf_cli.text import one_line
 
     with suppress(OSError, ValueError):
         if sys.stderr is not None:  # print would take stdout then
@@ -156,7 +156,7 @@ NAME_COLUMNS = 24
 
 def _short(name: str) -> str:
     """A file name that leaves room for the bar; without what could steer the terminal."""
-    from rdmf_cli.outputs.text import one_line
+    from rdmf_cli.text import one_line
 
     name = one_line(name)
     return name if len(name) <= NAME_COLUMNS else f"{name[: NAME_COLUMNS - 1]}…"

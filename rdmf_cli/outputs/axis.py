@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdmf_cli.moments.types import Moment
-from rdmf_cli.outputs.text import clock
+from rdmf_cli.text import clock
 
 MINUTE, HOUR = 60.0, 3600.0
 TICK_STEPS = (

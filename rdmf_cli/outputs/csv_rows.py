@@ -6,8 +6,8 @@ import csv
 from typing import TextIO
 
 from rdmf_cli.moments.types import Answer
-from rdmf_cli.outputs.text import without_controls
 from rdmf_cli.outputs.writer import Writer
+from rdmf_cli.text import without_controls
 
 COLUMNS = ("video", "query", "rank", "start", "end", "score", "raw_score", "presence")
 

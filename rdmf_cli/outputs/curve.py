@@ -12,7 +12,7 @@ from rich.text import Text
 from rdmf_cli.moments.types import Answer, Moment
 from rdmf_cli.outputs.axis import Mark, TimeAxis, lanes, pool
 from rdmf_cli.outputs.bars import area
-from rdmf_cli.outputs.text import FAINT
+from rdmf_cli.outputs.terminal import FAINT
 
 MARGIN = 5  # columns for the labels of the vertical axis and its line
 NARROWEST = 20  # columns of plot; a narrower terminal crops

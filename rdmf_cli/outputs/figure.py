@@ -16,7 +16,7 @@ from rdmf_cli.errors import MissingExtra, RdmfError
 from rdmf_cli.files import check_target, write_whole
 from rdmf_cli.moments.types import Moment
 from rdmf_cli.outputs.axis import TimeAxis, lanes, tick_step
-from rdmf_cli.outputs.text import clock, one_line
+from rdmf_cli.text import clock, one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,8 +14,8 @@ from pydantic import ConfigDict, Field
 
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.moments.types import Answer, Record
-from rdmf_cli.outputs.text import STEERING, valid_text
 from rdmf_cli.outputs.writer import Writer
+from rdmf_cli.text import STEERING, valid_text
 
 ERROR_SCHEMA: Final = "rdmf.error/1"
 DECIMALS = 6

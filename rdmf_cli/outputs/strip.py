@@ -15,7 +15,7 @@ from rich.style import Style
 from rich.text import Text
 
 from rdmf_cli.outputs.axis import TimeAxis, pool
-from rdmf_cli.outputs.text import BETWEEN, EDGES, FAINT, Justify, plain_table
+from rdmf_cli.outputs.terminal import BETWEEN, EDGES, FAINT, Justify, plain_table
 
 Field = NDArray[np.floating]
 Span = tuple[float, float]

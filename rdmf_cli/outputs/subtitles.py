@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from rdmf_cli.moments.types import Answer, Moment
-from rdmf_cli.outputs.text import one_line, time_code
 from rdmf_cli.outputs.writer import Writer
+from rdmf_cli.text import one_line, time_code
 
 SHORTEST = 0.001  # seconds; players skip a cue of no length
 

@@ -13,8 +13,9 @@ from rich.text import Text
 from rdmf_cli.moments.types import Answer, Moment
 from rdmf_cli.outputs.bars import bar
 from rdmf_cli.outputs.curve import BEST, LISTED, Curve
-from rdmf_cli.outputs.text import BETWEEN, EDGES, FAINT, clock, plain_table, printable, shortened
+from rdmf_cli.outputs.terminal import BETWEEN, EDGES, FAINT, plain_table, printable, shortened
 from rdmf_cli.outputs.writer import Writer
+from rdmf_cli.text import clock
 
 PERHAPS_NOT, PROBABLY_NOT = 0.5, 0.2
 """Presence below which an answer says so. Of the queries of QVHighlights-captions train that are

@@ -15,7 +15,7 @@ from sample_answers import sample_answer
 
 from rdmf_cli.moments.types import Moment
 from rdmf_cli.outputs import FORMATS
-from rdmf_cli.outputs.text import clock, time_code, without_controls
+from rdmf_cli.text import clock, time_code, without_controls
 
 CUE = re.compile(r"(\d\d+):([0-5]\d):([0-5]\d)[,.](\d{3})")
 

@@ -1,0 +1,74 @@
+"""Text from outside made safe to print, and times as people read and write them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that turn the direction of writing, and so can make a name look like another."""
+STEERING = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029{''.join(sorted(TURNING))}]")
+"""Control characters, line breaks that only some programs know, and what turns writing."""
+
+
+def clock(seconds: float, decimals: int = 1) -> str:
+    """Write a time as `m:ss.s`, past an hour as `h:mm:ss.s`; rounded once, so never `0:60.0`.
+
+    >>> clock(83.25), clock(59.96), clock(3600), clock(83, decimals=0)
+    ('1:23.2', '1:00.0', '1:00:00.0', '1:23')
+    """
+    unit = 10**decimals
+    whole, part = divmod(round(seconds * unit), unit)
+    minutes, secs = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    start = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
+    return f"{start}:{secs:02d}" + (f".{part:0{decimals}d}" if decimals else "")
+
+
+def time_code(seconds: float, mark: str) -> str:
+    """Write the time code of subtitles, `hh:mm:ss<mark>mmm` (mark: "," in SRT, "." in WebVTT)."""
+    whole, milliseconds = divmod(round(seconds * 1000), 1000)
+    minutes, secs = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{secs:02d}{mark}{milliseconds:03d}"
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Name a number of things, in the singular where there is one.
+
+    Args:
+        number: How many there are.
+        one: What one of them is called.
+        many: What several are called; by default `one` and an s.
+
+    >>> counted(1, "query", "queries"), counted(0, "entry", "entries"), counted(2000, "clip")
+    ('1 query', '0 entries', '2,000 clips')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def one_line(text: str) -> str:
+    """Put text on one line, without what could steer a terminal (escapes, control codes).
+
+    Names of files and queries come from outside; a file name may hold an escape sequence.
+    """
+    return without_controls(" ".join(text.split()))
+
+
+def without_controls(text: str) -> str:
+    """Replace what could steer a terminal or a player; line feeds stay."""
+    marked = ("\N{REPLACEMENT CHARACTER}" if _steers(sign) else sign for sign in text)
+    return "".join(marked)
+
+
+def valid_text(text: str) -> str:
+    """Replace what is no valid Unicode: bytes of a file name that are no UTF-8, for example.
+
+    Python holds those as lone surrogates, which JSON does not have.
+    """
+    return LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _steers(sign: str) -> bool:
+    return sign != "\n" and (unicodedata.category(sign) in {"Cc", "Cs"} or sign in TURNING)
