@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,3 +63,36 @@ def test_the_readmes_picture_fetches_no_font():
 
 def test_the_citation_names_this_version():
     assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
+def load_audit():
+    spec = importlib.util.spec_from_file_location("audit", ROOT / ".ci" / "audit.py")
+    sys.modules["audit"] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_no_lowest_version_that_is_allowed_has_a_known_hole(tmp_path):
+    audit = load_audit()
+    bounds = dict(re.findall(r'"([\w-]+)>=([\d.]+)[";]', PROJECT))
+    assert len(bounds) > 20
+    lowest = tmp_path / "lowest.txt"
+    lowest.write_text("".join(f"{name}=={version}\n" for name, version in bounds.items()))
+    assert audit.known_holes(audit.read_packages(lowest), audit.read_safe_versions()) == []
+
+
+def test_the_audit_names_what_is_older_than_its_first_safe_version(tmp_path):
+    audit = load_audit()
+    (tmp_path / "list.txt").write_text("# a comment\nTorch==2.9.1\nnumpy==2.2.6\n")
+    (hole,) = audit.known_holes(
+        audit.read_packages(tmp_path / "list.txt"), audit.read_safe_versions()
+    )
+    assert hole.startswith("torch 2.9.1: CVE-2026-24747, ")
+    assert hole.endswith("safe from 2.10.0 on")
+
+
+def test_every_part_of_ci_is_named_where_all_parts_run():
+    run = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    (named,) = re.findall(r"^parts=\((.*?)\)$", run, re.M)
+    scripts = {path.name for path in (ROOT / ".ci").iterdir() if not path.suffix}
+    assert set(named.split()) == scripts - {"run", "__pycache__"}
