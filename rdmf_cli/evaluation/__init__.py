@@ -8,13 +8,14 @@ The metrics alone, on arrays: `qvhighlights`, `grounding`, `domains`.
 
 from rdmf_cli.datasets.annotations import Annotation, Annotations, read_annotations
 from rdmf_cli.datasets.benchmarks import DATASETS, Dataset, dataset_named, own_dataset
+from rdmf_cli.evaluation.pairs import Options
 from rdmf_cli.evaluation.predictions import (
     Prediction,
     Predictions,
     read_predictions,
     write_submission,
 )
-from rdmf_cli.evaluation.scoring import Options, evaluate, evaluate_files, nothing_scored, rounded
+from rdmf_cli.evaluation.scoring import evaluate, evaluate_files, nothing_scored, rounded
 
 __all__ = [
     "DATASETS",

@@ -1,0 +1,264 @@
+"""Predictions matched with annotations, checked and moved as was asked, ready to be scored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from rdmf_cli.datasets.annotations import Annotation, Annotations
+from rdmf_cli.datasets.benchmarks import Dataset
+from rdmf_cli.datasets.lines import LineError, entry
+from rdmf_cli.errors import RdmfError, UsageError
+from rdmf_cli.evaluation import qvhighlights
+from rdmf_cli.evaluation.overlap import Array, to_grid
+from rdmf_cli.evaluation.predictions import Prediction, Predictions
+
+Only = Literal["moments", "highlights"]
+Outside = Literal["refuse", "keep", "cut"]
+
+MOST_CLIPS = 10_000_000
+"""Clips of all queries with saliency scores together (QVHighlights val: 113,000)."""
+
+TOLERANCE = 1e-3
+"""Seconds by which float32 and four printed decimals may miss a bound or a grid."""
+
+ONE_MOMENT = ("grounding", "ego4d-nlq")
+"""Protocols that score moments alone."""
+
+BY_DOMAIN = ("tvsum", "youtube-highlights")
+"""Protocols that score highlights alone, by domain."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to score, where there is a choice.
+
+    only:     score moments or highlights alone; None: all that is annotated
+    legacy:   2D-TAN's rules for Charades-STA, TACoS and ActivityNet
+    nms:      the overlap above which the legacy rules suppress; None: the dataset's
+    round_to: move predicted windows to multiples of this many seconds first; None: leave them
+    outside:  windows that reach outside the video: refuse the file, keep them so, or cut them
+    """
+
+    only: Only | None = None
+    legacy: bool = False
+    nms: float | None = None
+    round_to: float | None = None
+    outside: Outside = "refuse"
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Predictions and annotations in the same order, and what is to be said about them."""
+
+    predictions: list[Prediction]
+    annotations: list[Annotation]
+    path: Path
+    truth_path: Path
+    notes: list[str]
+
+    def where(self, keep: Callable[[Annotation], bool]) -> Pairs:
+        """The pairs whose annotation is such."""
+        kept = [k for k, annotation in enumerate(self.annotations) if keep(annotation)]
+        predictions = [self.predictions[k] for k in kept]
+        return replace(
+            self, predictions=predictions, annotations=[self.annotations[k] for k in kept]
+        )
+
+    def with_moments(self) -> Pairs:
+        """Keep the pairs with a true window; note what is left out."""
+        absent = sum(annotation.absent for annotation in self.annotations)
+        unknown = sum(annotation.windows is None for annotation in self.annotations)
+        if absent:
+            self.notes.append(f"{absent} queries have no moment and are not in these metrics")
+        if unknown:
+            self.notes.append(
+                f"{unknown} queries without relevant_windows are not scored for moments"
+            )
+        return self.where(lambda a: a.windows is not None and not a.absent)
+
+    def truths(self) -> list[Array]:
+        """(G, 2) of each annotation that was looked at for moments."""
+        return [a.windows for a in self.annotations if a.windows is not None]
+
+    def with_marks(self) -> Pairs:
+        """Keep the pairs whose clips three annotators marked."""
+        return self.where(lambda a: a.marks is not None and not a.absent)
+
+    def highlights(self, clip_length: float) -> tuple[list[Array], list[Array]]:
+        """Give the saliency (T,) and the marks (C, 3) of each query, all of which have marks."""
+        _check_clips(self, clip_length)
+        saliency, marks = self.saliency(), [_marks(a, clip_length) for a in self.annotations]
+        clips = [len(matrix) for matrix in marks]
+        tell_lengths(self.notes, saliency, clips, "count as 0")
+        named = [a.clip_ids for a in self.annotations if a.clip_ids is not None]
+        if past := sum(int((ids >= n).sum()) for ids, n in zip(named, clips, strict=True)):
+            self.notes.append(f"{past} relevant clips past the end of their video are left out")
+        return saliency, marks
+
+    def windows(self) -> list[Array]:
+        """(P, 3) of each prediction; RdmfError where a line has none at all."""
+        windows = [
+            self._given(prediction, prediction.windows, "pred_relevant_windows", "highlights")
+            for prediction in self.predictions
+        ]
+        if empty := sum(not len(row) for row in windows):
+            self.notes.append(f"{empty} queries have no predicted window and count as missed")
+        return windows
+
+    def saliency(self) -> list[Array]:
+        """(T,) of each prediction; RdmfError where a line has none, or an empty one."""
+        scores = [
+            self._given(prediction, prediction.saliency, "pred_saliency_scores", "moments")
+            for prediction in self.predictions
+        ]
+        for prediction, row in zip(self.predictions, scores, strict=True):
+            if not len(row):
+                raise LineError(self.path, prediction.line, "pred_saliency_scores is empty")
+        return scores
+
+    def _given(self, prediction: Prediction, value: Array | None, key: str, other: str) -> Array:
+        if value is None:
+            todo = f"add it, or score the {other} alone with --only {other}"
+            raise LineError(self.path, prediction.line, f"no {key}", todo)
+        return value
+
+    def __len__(self) -> int:
+        return len(self.annotations)
+
+
+def pair(
+    predictions: Predictions, annotations: Annotations, dataset: Dataset, options: Options
+) -> Pairs:
+    """Match predictions with annotations, and check and move them as the options say.
+
+    Raises:
+        RdmfError: A line is not as it must be, or the options do not fit the data set.
+    """
+    pairs = Pairs(
+        predictions.paired(annotations),
+        list(annotations),
+        predictions.path,
+        annotations.path,
+        notes=list(annotations.notes),
+    )
+    _check_fit(pairs, dataset, options)
+    return _in_place(pairs, dataset, options)
+
+
+def _check_fit(pairs: Pairs, dataset: Dataset, options: Options) -> None:
+    """The dataset's protocol can score such annotations in such a way."""
+    by_domain = dataset.protocol in BY_DOMAIN
+    for annotation in pairs.annotations:
+        if by_domain and (annotation.labels is None or annotation.domain is None):
+            what = f"no label and domain, which {dataset.name} is scored by"
+            raise LineError(pairs.truth_path, annotation.line, what)
+        if not by_domain and annotation.labels is not None:
+            todo = f"say which with --dataset: {' or '.join(BY_DOMAIN)}"
+            raise RdmfError("highlight labels of a benchmark with domains", pairs.truth_path, todo)
+    if options.legacy and dataset.protocol == "ego4d-nlq":
+        raise UsageError("Ego4D's rules suppress nothing", "--legacy", "leave it out")
+    if options.legacy and dataset.protocol != "grounding":
+        todo = "use it with charades, tacos or activitynet"
+        raise UsageError(f"there is no legacy protocol for {dataset.name}", "--legacy", todo)
+    if options.only == "moments" and by_domain:
+        raise UsageError(f"{dataset.name} has no moments", "--only moments", "leave it out")
+    if options.only == "highlights" and dataset.protocol in ONE_MOMENT:
+        raise UsageError(f"{dataset.name} has no highlights", "--only highlights", "leave it out")
+
+
+def _in_place(pairs: Pairs, dataset: Dataset, options: Options) -> Pairs:
+    """Windows checked against their video, cut and moved to the grid where that was asked for."""
+    moved, off_grid, total, unsorted = [], 0, 0, 0
+    for prediction, annotation in zip(pairs.predictions, pairs.annotations, strict=True):
+        spans = prediction.windows
+        if spans is not None:
+            spans = _inside(spans, prediction, annotation, pairs.path, dataset, options.outside)
+            off_grid, total = off_grid + _off_grid(spans, dataset.clip_length), total + len(spans)
+            unsorted += bool((np.diff(spans[:, 2]) > 0).any())
+            if options.round_to:
+                spans = to_grid(spans, options.round_to, dataset.limit(annotation.duration))
+        moved.append(replace(prediction, windows=spans))
+    if off_grid and dataset.rounded and not options.round_to:
+        pairs.notes.append(
+            f"{off_grid} of {total} windows lie off the {dataset.clip_length:.4g} s grid to "
+            "which the DETR family rounds its predictions; --round-to moves them"
+        )
+    if unsorted:
+        pairs.notes.append(
+            f"{unsorted} queries have windows that are not sorted by score, best first: recall and "
+            "mIoU take them in the order of the list, mAP by score"
+        )
+    return replace(pairs, predictions=moved)
+
+
+def _inside(
+    spans: Array,
+    prediction: Prediction,
+    annotation: Annotation,
+    path: Path,
+    dataset: Dataset,
+    outside: Outside,
+) -> Array:
+    """The windows, none of which reaches outside the video unless that was allowed.
+
+    Rounding moves an end by up to half a clip; a clamp is the same for videos of any length.
+    """
+    duration = np.inf if annotation.duration is None else annotation.duration
+    limit = max(duration + dataset.clip_length / 2, dataset.clamp or 0.0)  # as published ones do
+    beyond = (spans[:, 0] < -TOLERANCE) | (spans[:, 1] > limit + TOLERANCE)
+    if outside == "keep" or not beyond.any():
+        return spans
+    if outside == "cut":
+        return np.column_stack([np.clip(spans[:, :2], 0, duration), spans[:, 2:]])
+    where = entry("pred_relevant_windows", spans, int(np.argmax(beyond)))
+    what = f"{where} reaches outside the video, {duration:g} s long"
+    raise LineError(path, prediction.line, what, "correct it, or see --outside keep and cut")
+
+
+def _off_grid(spans: Array, clip_length: float) -> int:
+    steps = spans[:, :2] / clip_length
+    return int((np.abs(steps - np.round(steps)) * clip_length > TOLERANCE).any(axis=1).sum())
+
+
+def _check_clips(marked: Pairs, clip_length: float) -> None:
+    """Durations are not believed: each clip of each query has a place in memory."""
+    clips = sum((a.duration or 0.0) / clip_length for a in marked.annotations)
+    if clips > MOST_CLIPS:
+        what = f"the queries with saliency_scores have {clips:.0f} clips together, more than "
+        todo = "check the durations, or give a longer --clip-length"
+        raise RdmfError(f"{what}{MOST_CLIPS}", marked.truth_path, todo)
+
+
+def _marks(annotation: Annotation, clip_length: float) -> Array:
+    assert annotation.marks is not None
+    assert annotation.clip_ids is not None
+    assert annotation.duration is not None
+    return qvhighlights.relevance(
+        annotation.duration, annotation.clip_ids, annotation.marks, clip_length
+    )
+
+
+def tell_lengths(
+    notes: list[str], saliency: Sequence[Array], clips: Sequence[int], rule: str
+) -> None:
+    """Note where there are fewer or more scores than clips; `rule` says what happens to those."""
+    short = sum(len(row) < count for row, count in zip(saliency, clips, strict=True))
+    long = sum(len(row) > count for row, count in zip(saliency, clips, strict=True))
+    if short:
+        notes.append(f"{short} queries have fewer saliency scores than clips: the others {rule}")
+    if long:
+        notes.append(f"{long} queries have more saliency scores than clips: the surplus is cut")
+
+
+def legacy_overlap(dataset: Dataset, options: Options) -> float:
+    """Find the overlap above which 2D-TAN's rules suppress; UsageError where there is none."""
+    overlap = options.nms if options.nms is not None else dataset.legacy_nms
+    if overlap is None:
+        todo = "give one; Ego4D's own rules are those of --dataset ego4d-nlq"
+        raise UsageError(f"2D-TAN has no setting for {dataset.name}", "--nms", todo)
+    return overlap
