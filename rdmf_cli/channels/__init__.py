@@ -1,1 +1,1 @@
-"""The step between features and fusion: what a query says of each clip."""
+"""Similarity channels: what a query says of each clip. The step between features and fusion."""

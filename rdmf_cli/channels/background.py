@@ -1,8 +1,8 @@
-"""What a query that is not shown looks like: sentences to compare it with.
+"""Background sentences: how strongly unrelated text matches a video.
 
-A similarity means little by itself: encoders differ in scale, and videos in how near to any text
-they lie. So the strongest similarity of the query is measured against the strongest similarities
-of sentences nobody asked for (`rdmf_cli.encoders.background`, say).
+A cosine similarity means little by itself: its scale depends on the encoder, and its level on the
+video. So the query's best similarity is compared with the best similarities of sentences that have
+nothing to do with the video (`BACKGROUND`).
 """
 
 from __future__ import annotations
@@ -15,13 +15,18 @@ from rdmf_cli.channels.similarity import LEAST_DEVIATION
 from rdmf_cli.errors import RdmfError
 
 STRONGEST = 3
-"""Clips whose mean similarity stands for the best a sentence reaches: one clip may err."""
+"""Number of clips whose mean similarity counts as the best one of a sentence; one clip may err."""
 
 
 def strongest(similarity: np.ndarray) -> np.ndarray:
-    """(...): mean of the highest similarities over time, the last axis (all, where few); not NaN.
+    """Average the highest similarities over time.
 
-    Of a video without clips: 0.
+    Args:
+        similarity: (..., L) cosine of each clip and a sentence, without NaN.
+
+    Returns:
+        (...) mean over the `STRONGEST` best clips, or over all where there are fewer; 0 without
+        clips.
     """
     few = min(STRONGEST, similarity.shape[-1])
     if few == 0:
@@ -31,9 +36,13 @@ def strongest(similarity: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Background:
-    """How strong a similarity sentences reach in a video that have nothing to do with it.
+    """Mean and deviation of the best similarities that unrelated sentences reach in a video.
 
     >>> Background.of(normalise_rows(clips) @ normalise_rows(sentences).T)  # (L, S)
+
+    Attributes:
+        mean: mean of `strongest` over the sentences (cosine).
+        deviation: standard deviation of the same, above 0.
     """
 
     mean: float
@@ -41,7 +50,14 @@ class Background:
 
     @classmethod
     def of(cls, similarities: np.ndarray) -> Background:
-        """From the cosines (L, S) of L clips and S background sentences."""
+        """Measure the background from similarities.
+
+        Args:
+            similarities: (L, S) cosines of L clips and S background sentences.
+
+        Returns:
+            The background; mean 0 and deviation 1 where there are no sentences.
+        """
         reached = strongest(np.asarray(similarities, dtype=np.float64).T)
         if reached.size == 0:
             return cls(0.0, 1.0)
@@ -49,14 +65,14 @@ class Background:
 
     @classmethod
     def in_video(cls, rows: np.ndarray, sentences: np.ndarray) -> Background:
-        """Measure what unrelated sentences reach in a video.
+        """Measure the background from features.
 
         Args:
-            rows: (L, S) unit rows of its clips, in the sentences' space.
-            sentences: (N, S) unit rows.
+            rows: (L, S) features of the clips in the space of the sentences, rows of unit length.
+            sentences: (N, S) features of the background sentences, rows of unit length.
 
         Raises:
-            RdmfError: the two are not of one width.
+            RdmfError: the widths of the two differ.
         """
         if sentences.shape[-1] != rows.shape[-1]:
             wide = f"background sentences are {sentences.shape[-1]} wide, clips {rows.shape[-1]}"
@@ -64,7 +80,7 @@ class Background:
         return cls.of(rows @ sentences.T)
 
     def excess(self, reached: float) -> float:
-        """How many deviations `reached` lies above the background."""
+        """Return by how many standard deviations `reached` (a cosine) exceeds the background."""
         return (reached - self.mean) / self.deviation
 
 
@@ -102,3 +118,4 @@ BACKGROUND = (
     "an old man reads a book",
     "a machine in a factory",
 )
+"""English sentences of everyday scenes that serve as the background of every video."""

@@ -1,4 +1,4 @@
-"""Visual change between neighbouring clips, and how much of a diffusion passes between them."""
+"""Visual change between neighbouring clips, and the edge weights that diffusion takes from it."""
 
 from __future__ import annotations
 
@@ -7,22 +7,24 @@ import numpy as np
 from rdmf_cli.errors import RdmfError
 
 LEAST_CHANGE = 1e-3
-"""Visual change (1 - cosine) up to which a picture does not move; the least unit of change."""
+"""Visual change (1 - cosine) up to which two clips show the same picture; also the least unit."""
 
 FEWEST_CHANGES = 0.15
-"""Share of the steps from clip to clip that must change for a unit to be taken from them: where
-fewer do, as between slides that stand for long, each change is a cut."""
+"""Least share of the steps from clip to clip that must change before a unit is taken from them.
+Where fewer change, as in slides that stay for long, every change counts as a cut.
+"""
 
 
 def edges_from_change(change: np.ndarray, scale: np.ndarray | float) -> np.ndarray:
     """Turn visual change into edge weights: g = 1 / (1 + (change / scale)²).
 
-    The shape is the rational one of Perona and Malik (1990): 1 in a steady shot, towards 0 at a
-    cut. It uses no transcendental function, so every machine gives the same bits.
+    This is the rational function of Perona and Malik (1990): 1 within a steady shot, towards 0 at a
+    cut. It uses no transcendental function, so every machine computes the same bits.
 
     Args:
-        change: (..., L - 1) how much clips i and i + 1 differ (1 - cosine, say), at least 0.
-        scale: the change at which half of the flux still passes; above 0, broadcastable.
+        change: (..., L - 1) visual change from clip i to i + 1 (1 - cosine, say), at least 0.
+        scale: the change at which half of the diffusion passes; above 0, broadcast against
+            `change`.
 
     Returns:
         (..., L - 1) weights in (0, 1].
@@ -37,9 +39,15 @@ def edges_from_change(change: np.ndarray, scale: np.ndarray | float) -> np.ndarr
 
 
 def edge_weights(change: np.ndarray, mask: np.ndarray, cut: float) -> np.ndarray:
-    """(..., L - 1): how much of the diffusion passes from clip to clip, 1/2 at `cut` units.
+    """Compute edge weights in the unit of each video: the median over the steps that change.
 
-    The unit is the median over the steps that change.
+    Args:
+        change: (..., L - 1) visual change (1 - cosine) from each clip to the next.
+        mask: (..., L) True at real clips, False at padding.
+        cut: visual change, in units of the video, at which half of the diffusion passes.
+
+    Returns:
+        (..., L - 1) share of the diffusion that passes from clip to clip, in (0, 1].
     """
     real = mask[..., 1:] & mask[..., :-1]
     unit = _median(change, steps_that_change(change, real))
@@ -47,24 +55,32 @@ def edge_weights(change: np.ndarray, mask: np.ndarray, cut: float) -> np.ndarray
 
 
 def edges_of(change: np.ndarray, cut: float) -> np.ndarray:
-    """Compute the edge weights of one video: float32 (L - 1,) from its visual change (L - 1,)."""
+    """Compute the edge weights of one video without padding.
+
+    Args:
+        change: (L - 1,) visual change (1 - cosine) from each clip to the next.
+        cut: as in `edge_weights`.
+
+    Returns:
+        float32 (L - 1,) weights in (0, 1].
+    """
     real = np.ones(len(change) + 1, dtype=bool)
     return edge_weights(change, real, cut).astype(np.float32)
 
 
 def steps_that_change(change: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """Tell which steps from clip to clip the unit of visual change is taken from.
+    """Find the steps from clip to clip that count for the unit of visual change.
 
-    Repeats of a frame, as in static footage or where clips are shorter than what changes, are none
-    of them: so however many there are, they do not move the unit. Where less than `FEWEST_CHANGES`
-    of the real steps change, none is taken.
+    Repeated frames, as in static footage or where clips are shorter than what changes, do not
+    count, so their number does not move the unit. Where less than `FEWEST_CHANGES` of the real
+    steps change, none counts.
 
     Args:
-        change: (..., n) visual change from each clip to the next.
-        real: (..., n) False at steps to or from masked clips.
+        change: (..., L - 1) visual change (1 - cosine) from each clip to the next.
+        real: (..., L - 1) False at steps to or from masked clips.
 
     Returns:
-        (..., n) bool.
+        bool (..., L - 1).
     """
     changing = real & (change > LEAST_CHANGE)
     enough = changing.sum(-1, keepdims=True) >= FEWEST_CHANGES * real.sum(-1, keepdims=True)
@@ -72,7 +88,7 @@ def steps_that_change(change: np.ndarray, real: np.ndarray) -> np.ndarray:
 
 
 def _median(x: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """(..., 1): the lower median of the real entries of x (..., n); 0 where there are none."""
+    """Return the lower median (..., 1) of the real entries of x (..., n); 0 where none is real."""
     if x.shape[-1] == 0:
         return np.zeros((*x.shape[:-1], 1), x.dtype)
     ordered = np.sort(np.where(real, x, np.inf), axis=-1)
@@ -82,5 +98,12 @@ def _median(x: np.ndarray, real: np.ndarray) -> np.ndarray:
 
 
 def visual_change(rows: np.ndarray) -> np.ndarray:
-    """1 − cosine of neighbouring clips: normalised rows (L, D) to (L − 1,), in [0, 2]."""
+    """Compute the visual change 1 - cosine between neighbouring clips.
+
+    Args:
+        rows: (L, D) features of the clips, rows of unit length.
+
+    Returns:
+        (L - 1,) in [0, 2].
+    """
     return np.clip(1.0 - (rows[1:] * rows[:-1]).sum(-1), 0.0, 2.0)

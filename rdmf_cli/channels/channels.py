@@ -1,8 +1,8 @@
-"""What a query says of each clip, free of the scale of the encoder that says it.
+"""The similarity channels: what a query says of each clip, whatever the encoder.
 
-Encoders differ in how near to each other they put any two rows. Moving all clips and sentences
-along a direction of their own changes no channel: similarity is standardised over the video, and
-visual change counted in a unit of the video, the median over the steps that change.
+Encoders differ in how close together they place any two features. Shifting all clips and sentences
+along one common direction changes no channel: similarity is standardised over the video, and visual
+change is divided by the median over the steps of the video that change.
 """
 
 from __future__ import annotations
@@ -26,29 +26,37 @@ CHANNELS = (
     "change after",
     "change over three clips",
 )
-"""What the columns of `channels` are. An echo is the similarity to the clips that match best."""
+"""Names of the columns of `channels`. An echo is the similarity to the clips that match best."""
 
 MOST_DEVIATIONS = 4.0
-"""Standardised similarity stays within ±4."""
+"""Standardised similarity is clipped to ±4 standard deviations."""
 
 TEMPERATURES = (0.25, 0.7)
-"""Deviations by which a clip must match better to weigh e times as much in the echoed mean."""
+"""Softmax temperatures of the two echoes, in standard deviations of the similarity."""
 
 MOST_CHANGE = 4.0
-"""Units, above which all changes are cuts."""
+"""Visual change is clipped to this many units: above, every change is a cut."""
 
 LAG = 3
-"""Clips, of the change over several."""
+"""Distance in clips of "change over three clips"."""
 
 CUT = 2.5
-"""Visual change, in units of the video, at which half of a fusion's flux passes."""
+"""Visual change, in units of the video, at which half of a fusion's diffusion passes."""
 
 MOST_EXCESS = 10.0
-"""Deviations: a match so far above the background is no surer further up."""
+"""Evidence is clipped to ±10 standard deviations of the background: beyond, it is no surer."""
 
 
 def channels(rows: Array, sentence: Array) -> Array:
-    """(L, C): the columns named by `CHANNELS`, of clips (L, D) and a sentence (D,), unit rows."""
+    """Compute the similarity channels of one query on one video.
+
+    Args:
+        rows: (L, D) features of the clips, rows of unit length.
+        sentence: (D,) feature of the query, of unit length.
+
+    Returns:
+        float32 (L, C), with the columns named by `CHANNELS`.
+    """
     similarity = _in_deviations(rows @ sentence)
     echoes = [_echo(rows, similarity, temperature) for temperature in TEMPERATURES]
     columns = [similarity, *echoes, _in_deviations(rows @ rows.mean(0)), *_changes(rows)]
@@ -56,9 +64,15 @@ def channels(rows: Array, sentence: Array) -> Array:
 
 
 def evidence(similarity: Array, background: Background | None) -> Array:
-    """(2,): by how many deviations the best of L clips exceeds the background, and whether known.
+    """Compare the best match of a query with the background of the video.
 
-    Within ±10; (0, 0) where there is no background.
+    Args:
+        similarity: (L,) cosine of each clip and the query.
+        background: the background of this video; None: not known.
+
+    Returns:
+        float32 (2,): by how many standard deviations the best match exceeds the background, clipped
+        to ±`MOST_EXCESS`, and 1. (0, 0) where the background is not known.
     """
     if background is None:
         return np.zeros(2, np.float32)
@@ -68,13 +82,13 @@ def evidence(similarity: Array, background: Background | None) -> Array:
 
 
 def _echo(rows: Array, z: npt.NDArray[np.float64], temperature: float) -> npt.NDArray[np.float64]:
-    """(L,): similarity to the mean of the clips, weighted by how well they match."""
+    """Return (L,): similarity to the mean of the clips, each weighted by how well it matches."""
     weight = np.exp((z - z.max()) / temperature)
     return _in_deviations(rows @ normalise_rows(weight / weight.sum() @ rows))
 
 
 def _changes(rows: Array) -> list[npt.NDArray[np.float64]]:
-    """(L,) each: visual change to the clip before, to the one after, to the third before."""
+    """Return (L,) each: visual change to the clip before, to the one after, to the third before."""
     steps = visual_change(rows)
     unit = _unit(steps)
     over_some = np.clip(1.0 - (rows[LAG:] * rows[:-LAG]).sum(-1), 0.0, 2.0)
@@ -89,17 +103,17 @@ def _changes(rows: Array) -> list[npt.NDArray[np.float64]]:
 
 
 def _unit(steps: Array) -> float:
-    """The median over the steps that change, which repeats of a frame do not move."""
+    """Return the median over the steps that change; repeated frames do not move it."""
     changing = steps[steps_that_change(steps, np.ones(len(steps), dtype=bool))]
     return max(float(np.median(changing)) if len(changing) else 0.0, LEAST_CHANGE)
 
 
 def _in_units(change: Array, unit: float) -> npt.NDArray[np.float64]:
-    """0 at a unit, at most MOST_CHANGE - 1."""
+    """Return the change in units, less 1: 0 at one unit, at most MOST_CHANGE - 1."""
     return np.minimum(change / unit, MOST_CHANGE) - 1.0
 
 
 def _in_deviations(similarity: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """(L,): in deviations from the mean over the video, within ±`MOST_DEVIATIONS`."""
+    """Return (L,): standard deviations from the mean over the video, within ±`MOST_DEVIATIONS`."""
     real = np.ones(len(similarity), dtype=bool)
     return standardise(similarity.astype(np.float64), real, MOST_DEVIATIONS)

@@ -1,4 +1,4 @@
-"""What a head reads of a question, as numpy: the same in training and in answers."""
+"""The inputs of a head: one function makes them from a question, in training and in answers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Array = npt.NDArray[np.float32]
 
 
 class Match(NamedTuple):
-    """What query and video say of each other, free of the encoder's scale.
+    """What query and video say of each other, whatever the scale of the encoder.
 
     Attributes:
         channels: (L, C) similarity channels; 0 where clips and sentence share no space.
-        edges: (L - 1,) weights of diffusion between neighbouring clips.
-        evidence: (2,) how far the best match stands out from unrelated sentences, if known.
+        edges: (L - 1,) edge weights of the diffusion between neighbouring clips.
+        evidence: (2,) how far the best match exceeds the background, and whether that is known.
     """
 
     channels: Array
@@ -31,12 +31,16 @@ class Match(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """The query-side and video-side numbers of L clips.
+    """What a head reads of one query on one video of L clips.
 
     Attributes:
-        channels, edges, evidence: see `Match`.
+        channels: (L, C) see `Match`.
+        edges: (L - 1,) see `Match`.
+        evidence: (2,) see `Match`.
         clip_length: seconds.
-        video, sentence, words: unit rows (L, D), (S,), (T, W), for a full head; else None.
+        video: (L, D) features of the clips, unit length, for a full head; else None.
+        sentence: (S,) feature of the query, unit length, for a full head; else None.
+        words: (T, W) features of the query's words, unit length, for a full head; else None.
     """
 
     channels: Array
@@ -52,11 +56,14 @@ class Inputs:
 
 
 def match_of(question: Question, cut: float) -> Match:
-    """Compute the part of a head's inputs that costs something.
+    """Compute the costly part of a head's inputs.
 
     Args:
-        question: what is asked.
-        cut: visual change, in the video's own unit, at which half of the diffusion passes.
+        question: one query on one video of L clips.
+        cut: visual change, in units of the video, at which half of the diffusion passes.
+
+    Returns:
+        The channels (L, C), edge weights (L - 1,) and evidence (2,).
     """
     edges = edges_of(question.change, cut)
     if not question.has_similarity:
@@ -73,33 +80,35 @@ def match_of(question: Question, cut: float) -> Match:
 
 
 class Form(Protocol):
-    """What of a head's configuration decides its inputs; a `ModelConfig` has it.
-
-    Attributes:
-        cut: see `match_of`.
-        full: whether the head reads the rows of clips, sentence and words as well.
-    """
+    """The part of a head's configuration that decides its inputs; `ModelConfig` has it."""
 
     @property
-    def cut(self) -> float: ...
+    def cut(self) -> float:
+        """Visual change, in units of the video, at which half of the diffusion passes."""
+        ...
 
     @property
-    def full(self) -> bool: ...
+    def full(self) -> bool:
+        """Whether the head also reads the features of clips, sentence and words."""
+        ...
 
 
 def inputs_of(question: Question, form: Form, match: Match | None = None) -> Inputs:
-    """Make the inputs of a head; the only place that does.
+    """Make the inputs of a head. No other function makes them.
 
     Args:
-        question: what is asked.
+        question: one query on one video.
         form: the head's configuration.
-        match: what `match_of` gave for this question, where it is known already.
+        match: the result of `match_of` for this question, where it is known already.
+
+    Returns:
+        The inputs; those of a universal head without the features of clips, sentence and words.
 
     Raises:
-        RdmfError: a universal head meets a question without similarity.
+        RdmfError: the head is universal, and the question has no similarity.
     """
     if not form.full and not question.has_similarity:
-        _ = question.similarity  # raises, and says what is missing
+        _ = question.similarity  # raises the error that names what is missing
     match = match or match_of(question, form.cut)
     return Inputs(
         *match,

@@ -1,4 +1,4 @@
-"""`Question`: one query on one video, as numbers; what every head is asked."""
+"""`Question`: one query on one video, as arrays; the input of every head."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float32]
 
 MOST_WORDS = 32
-"""Word rows of a query that are read, as in the field."""
+"""Word features of a query that are used at most, as the field's loaders do."""
 
-NEEDS_NONE = "give features of one joint space, or a head that needs no similarity"
+NEEDS_NONE = (
+    "use video and text features of one joint space (CLIP, say), or a head that needs no similarity"
+)
 
 
 class FeatureSpace(NamedTuple):
-    """The widths of some features, which a full head must fit.
+    """The widths of a set of features, which a full head must fit.
 
     Attributes:
-        encoder: the encoder that made them; None: not known.
+        encoder: name of the encoder that made them; None: not known.
         video: columns per clip, all streams together.
         words: columns per word; None: not known.
         sentence: columns of a sentence in the space of `matching`; None: there is no such space.
@@ -44,21 +46,21 @@ class FeatureSpace(NamedTuple):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Question:
-    """One query on one video of L clips; all rows have unit length.
+    """One query on one video of L clips. All features have unit length.
 
     >>> question = Question(rows=rows, sentence=sentence, matching=slice(0, 512), words=words,
     ...                     clip_length=2.0, duration=150.0)
 
     Attributes:
-        rows: float32 (L, R, D): R rows per clip, first that of the whole frame, then those of
-            its regions. (L, D) is taken as one row per clip.
-        sentence: float32 (S,) the query; None where the features hold words alone.
-        matching: the columns of a row that lie in the sentence's space; None: there is none.
-        words: float32 (T, W) the query's words, T at most `MOST_WORDS`; may be empty.
+        rows: float32 (L, R, D) features of R rows per clip: first the whole frame, then regions of
+            it. (L, D) is taken as one row per clip.
+        sentence: float32 (S,) feature of the query; None where there are features of words alone.
+        matching: the columns of a row that lie in the sentence's space; None: there are none.
+        words: float32 (T, W) features of the query's words, T at most `MOST_WORDS`; may be empty.
         clip_length: seconds.
-        duration: seconds of the video from its first clip, where moments end at the latest;
-            None: the end of the last clip.
-        background: how strongly unrelated sentences match; makes `presence` absolute.
+        duration: seconds from the first clip to the end of the video, where moments end at the
+            latest; None: the end of the last clip.
+        background: how strongly unrelated sentences match this video; makes `presence` absolute.
 
     Raises:
         RdmfError: there is no clip, or the sentence is not as wide as the matching columns.
@@ -76,24 +78,25 @@ class Question:
         rows = self.rows[:, None] if self.rows.ndim == 2 else self.rows
         object.__setattr__(self, "rows", rows)
         if rows.ndim != 3 or not rows.shape[0] or not rows.shape[1]:
-            todo = "give (L, R, D) or (L, D) with at least one clip"
-            raise RdmfError(f"clips are of shape {self.rows.shape}", todo=todo)
+            todo = "give features of shape (L, R, D) or (L, D) with at least one clip"
+            raise RdmfError(f"the features of the clips have shape {self.rows.shape}", todo=todo)
         if self.sentence is None or self.matching is None:
             return
         if self.sentence.shape != self.video[:1, self.matching].shape[1:]:
-            what = f"clips are of shape {self.rows.shape}, the sentence of {self.sentence.shape}"
-            raise RdmfError(what, todo="give a sentence as wide as its columns of a clip, (S,)")
+            columns = self.video[:1, self.matching].shape[1]
+            what = f"the sentence has shape {self.sentence.shape}, not ({columns},)"
+            raise RdmfError(what, todo="make it as wide as the matching columns of a clip")
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @property
     def video(self) -> Array:
-        """(L, D): the row of the whole frame of each clip."""
+        """(L, D): the feature of the whole frame of each clip."""
         return self.rows[:, 0]
 
     def part(self, clips: slice) -> Self:
-        """The same query on some of the clips, as if they were a video of their own."""
+        """Return the same query on some of the clips, as if they were a video of their own."""
         return replace(self, rows=self.rows[clips], duration=None)
 
     @property
@@ -109,10 +112,12 @@ class Question:
             RdmfError: the two share no space.
         """
         if self.sentence is None:
-            raise self._lacks("these text features hold words but no sentence (pooler_output)")
+            raise self._lacks("the text features hold words but no sentence (key pooler_output)")
         if self.matching is None:
             wide = len(self.sentence)
-            raise self._lacks(f"the sentence is {wide} wide and no video stream is: {self._widths}")
+            raise self._lacks(
+                f"the sentence has {wide} columns, and no video stream has as many: {self._widths}"
+            )
         similarity: Array = self.video[:, self.matching] @ self.sentence
         return similarity
 
@@ -120,7 +125,7 @@ class Question:
     def change(self) -> Array:
         """(L - 1,): visual change (1 - cosine) from clip to clip, in [0, 2].
 
-        It is that of the columns that match the sentence, or else of all.
+        It is taken over the columns that match the sentence, or over all where there are none.
         """
         if self.matching is None:
             return visual_change(normalise_rows(self.video))

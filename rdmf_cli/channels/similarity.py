@@ -1,26 +1,39 @@
-"""Similarity in units that any encoder shares."""
+"""Similarity in standard deviations, a unit that all encoders share."""
 
 from __future__ import annotations
 
 import numpy as np
 
 MOST_DEVIATIONS = 2.5
-"""Standardised similarity stays within ±2.5, so that one freak clip cannot outvote a moment."""
+"""Standardised similarity is clipped to ±2.5, so that one outlier does not outvote a moment."""
 
 LEAST_DEVIATION = 1e-3
-"""Cosines that vary less say nothing: features are kept in float16, which rounds about so."""
+"""Least standard deviation of cosines that carries information: features are stored as float16,
+whose rounding alone causes about as much.
+"""
 
 AROUND = 75
-"""Clips around the best match that presence looks at: so long were the videos it was fitted on."""
+"""Clips around the best match that presence is computed from: as many as the videos have that it
+was fitted on.
+"""
 
 
 def standardise(
     similarity: np.ndarray, mask: np.ndarray, most: float = MOST_DEVIATIONS
 ) -> np.ndarray:
-    """(..., L): similarity in standard deviations from its mean over the video, within ±`most`.
+    """Standardise similarity over the video.
 
-    Masked clips are 0, and so is a curve that does not vary. The result does not change when the
-    similarities are scaled or shifted, so encoders of any temperature are served alike.
+    The result does not change when the similarities are scaled or shifted, so it does not depend on
+    an encoder's temperature.
+
+    Args:
+        similarity: (..., L) cosine of each clip and the query.
+        mask: (..., L) True at real clips.
+        most: bound of the result.
+
+    Returns:
+        (..., L) standard deviations from the mean over the real clips, clipped to ±`most`; 0 at
+        masked clips, and everywhere where the similarity does not vary.
     """
     clips = np.maximum(mask.sum(-1, keepdims=True), 1)
     s = np.where(mask, similarity, 0.0)
@@ -31,20 +44,28 @@ def standardise(
 
 
 def coherence(z: np.ndarray, mask: np.ndarray) -> float:
-    """Mean of z_i z_{i+1} over the neighbouring clips of one video.
+    """Average z_i z_{i+1} over the neighbouring clips of one video.
 
-    What is shown lasts and noise does not: near 1 for long bumps, about 0 for noise, 0 without
-    neighbours.
+    A moment lasts and noise does not: the result is near 1 for long moments, about 0 for noise, and
+    0 where there are no neighbours.
+
+    Args:
+        z: (L,) standardised similarity.
+        mask: (L,) True at real clips.
     """
     both = mask[1:] & mask[:-1]
     return float((z[1:] * z[:-1])[both].sum() / max(both.sum(), 1))
 
 
 def coherence_of_best(similarity: np.ndarray, mask: np.ndarray) -> float:
-    """Coherence of the `AROUND` clips around the best match of one video, as a video of their own.
+    """Compute the coherence of the `AROUND` clips around the best match, as a video of their own.
 
-    similarity, mask: (L,). Longer footage has parts that differ in how they match anything, which
-    holds together however little the query has to do with it; so it is not looked at as a whole.
+    Parts of longer footage differ in how well they match any query, which alone makes the whole
+    coherent. So only the surroundings of the best match are used.
+
+    Args:
+        similarity: (L,) cosine of each clip and the query.
+        mask: (L,) True at real clips.
     """
     if len(mask) > AROUND:
         best = int(np.where(mask, similarity, -np.inf).argmax())

@@ -97,14 +97,17 @@ def test_words_alone_have_no_similarity_and_say_so(tmp_path):
     sample = opened("charades-vgg", tmp_path)[0]
     assert sample.sentence is None
     assert sample.matching is None
-    with pytest.raises(RdmfError, match=r"qid 12404: .*words but no sentence \(pooler_output\)"):
+    said = r"qid 12404: .*words but no sentence \(key pooler_output\)"
+    with pytest.raises(RdmfError, match=said):
         _ = sample.similarity
 
 
 def test_a_sentence_of_another_space_is_answered_with_both_widths(tmp_path):
     sample = opened("tvsum", tmp_path)[0]
     assert sample.sentence.shape == (JOINT,)
-    said = f"sentence is {JOINT} wide and no video stream is: video_features {2 * OTHER}"
+    said = (
+        f"sentence has {JOINT} columns, and no video stream has as many: video_features {2 * OTHER}"
+    )
     with pytest.raises(RdmfError, match=said):
         _ = sample.similarity
 
