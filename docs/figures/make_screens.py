@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from rdmf_cli import Searcher
-from rdmf_cli.outputs import TableWriter
+from rdmf_cli.outputs.table import TableWriter
 
 QUESTION = "the face of a cat"
 VIDEO = Path("examples/tour.mp4")

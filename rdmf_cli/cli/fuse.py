@@ -110,7 +110,7 @@ def _level_sets(fused: Fused, channel: int) -> dict[float, list[tuple[float, flo
 def _print(fused: Fused, head: TrainingFree, analysis_only: bool) -> None:
     from rich.console import Console
 
-    from rdmf_cli.outputs import PatternStrip, RegimeTable
+    from rdmf_cli.outputs.strip import PatternStrip, RegimeTable
 
     console = Console(highlight=False)
     rows = _analysis(fused, head)

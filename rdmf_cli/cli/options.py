@@ -8,6 +8,36 @@ from typing import Annotated, Optional
 
 import typer
 
+from rdmf_cli.registry import Choice, Registry
+
+
+def choice(
+    registry: Registry[Choice], option: str, help: str, *also: str
+) -> typer.models.OptionInfo:
+    """Make the option that takes one of the names in a registry; its help lists them.
+
+    Args:
+        registry: The choices.
+        option: Its name: "--format".
+        help: What it chooses; what each name means is added.
+        *also: Names that stand for no entry, such as "auto".
+    """
+
+    def known(name: str) -> str:
+        return name if name in also else registry.find(name).name
+
+    def completed(incomplete: str) -> list[str]:
+        return [name for name in names if name.startswith(incomplete)]
+
+    names = (*also, *registry)
+    return typer.Option(
+        option,
+        parser=known,
+        metavar=f"[{'|'.join(names)}]",
+        autocompletion=completed,
+        help=f"{help} {registry.described()}.",
+    )
+
 
 class Head(str, Enum):
     auto = "auto"

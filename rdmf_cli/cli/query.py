@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import sys
-from collections.abc import Callable
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from rdmf_cli.cli import options
+from rdmf_cli.outputs import FORMATS, open_writer
 
 if TYPE_CHECKING:
     from rdmf_cli.api import Searcher
     from rdmf_cli.moments.types import Answer
-
-
-class Format(str, Enum):
-    table = "table"
-    json = "json"
-    csv = "csv"
-    srt = "srt"
-    vtt = "vtt"
-
-
-FILE_FORMATS = (Format.csv, Format.srt, Format.vtt)
+    from rdmf_cli.outputs import Writer
 
 
 def query(
@@ -59,7 +47,7 @@ def query(
     device: options.Device = "auto",
     decoder: options.Decoder = "auto",
     no_cache: options.NoCache = False,
-    form: Annotated[Format, typer.Option("--format", help="How to answer.")] = Format.table,
+    form: Annotated[str, options.choice(FORMATS, "--format", "Output format.")] = "table",
     as_json: options.Json = False,
 ) -> None:
     """Find the moments of VIDEO that a SENTENCE describes.
@@ -70,7 +58,7 @@ def query(
     from rdmf_cli.cli import inputs
     from rdmf_cli.cli.batch import for_each_video, open_searcher
 
-    form = Format.json if as_json else form
+    form = "json" if as_json else form
     videos, sentences = inputs.split_arguments(words or (), queries or (), queries_file, example)
     first, last = inputs.part(start, end)
     searcher = open_searcher(
@@ -82,13 +70,13 @@ def query(
         decoder=decoder,
         cache=not no_cache,
     )
-    write = _writer(form)
 
     def work(path: Path) -> list[Answer]:
         chosen = {"top_k": top_k, "min_score": min_score, "start": first, "end": last}
         return _ask(searcher, path, sentences, **chosen)
 
-    for_each_video(videos, form is Format.json, work, write, recursive)
+    with _writer(form) as writer:
+        for_each_video(videos, form == "json", work, writer.write, recursive)
 
 
 def _ask(searcher: Searcher, path: Path, sentences: list[str], **chosen: Any) -> list[Answer]:
@@ -101,14 +89,10 @@ def _ask(searcher: Searcher, path: Path, sentences: list[str], **chosen: Any) ->
     return answers
 
 
-def _writer(form: Format) -> Callable[[Answer], None]:
-    """Writes one answer to stdout, whole, as soon as it is there."""
+def _writer(form: str) -> Writer:
+    """The writer on stdout."""
     from rdmf_cli.errors import RdmfError
-    from rdmf_cli.outputs import FORMATS
 
-    if form in FILE_FORMATS and isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8")  # whatever the terminal's: files are in UTF-8
     if sys.stdout is None:
         raise RdmfError("the output is closed", "stdout", "open it, or write to a file")
-    write: Callable[[Answer], None] = FORMATS[form.value](sys.stdout).write
-    return write
+    return open_writer(form, sys.stdout)

@@ -72,7 +72,7 @@ def report(error: RdmfError, as_json: bool = False) -> None:
 
 
 def _write_error(error: RdmfError) -> None:
-    from rdmf_cli.outputs import JsonWriter
+    from rdmf_cli.outputs.json_lines import JsonWriter
 
     with suppress(OSError, ValueError):  # stdout may be what failed
         if sys.stdout is not None:

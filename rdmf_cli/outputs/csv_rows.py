@@ -19,6 +19,8 @@ class CsvWriter(Writer):
     say: programs get what was asked, and `docs/usage.md` says how a spreadsheet opens it.
     """
 
+    encoding = "utf-8"
+
     def __init__(self, stream: TextIO):
         super().__init__(stream)
         self.rows = csv.writer(stream, lineterminator="\n")

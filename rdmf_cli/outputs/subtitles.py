@@ -23,6 +23,8 @@ class SrtWriter(Writer):
     Signs that players take for markup are written in full width.
     """
 
+    encoding = "utf-8"
+
     def __init__(self, stream: TextIO):
         super().__init__(stream)
         self.cues = 0
@@ -36,6 +38,8 @@ class SrtWriter(Writer):
 
 class VttWriter(Writer):
     """WebVTT: cues in order of time; its text is markup, so `&`, `<` and `>` are escaped."""
+
+    encoding = "utf-8"
 
     def __init__(self, stream: TextIO):
         super().__init__(stream)

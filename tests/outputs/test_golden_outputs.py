@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from rich.console import Console
 from sample_answers import empty_answer, sample_answer, sample_field
 
 from rdmf_cli.moments.types import Answer
-from rdmf_cli.outputs import FORMATS, Curve, PatternStrip, RegimeTable, TableWriter
+from rdmf_cli.outputs import FORMATS, open_writer
+from rdmf_cli.outputs.curve import Curve
+from rdmf_cli.outputs.strip import PatternStrip, RegimeTable
+from rdmf_cli.outputs.table import TableWriter
 
 GOLDEN = Path(__file__).parent / "golden"
 AWKWARD = 'two lines\nand --> <b>"quotes"</b> & дверь'
@@ -35,9 +39,9 @@ REGIMES: list[dict[str, Any]] = [
 
 def written(name: str) -> str:
     stream = io.StringIO()
-    writer = FORMATS[name](stream)
-    for answer in (sample_answer(12), sample_answer(5400, query=AWKWARD), empty_answer(3)):
-        writer.write(answer.model_copy(update={"saliency": (), "saliency_raw": ()}))
+    with open_writer(name, stream) as writer:
+        for answer in (sample_answer(12), sample_answer(5400, query=AWKWARD), empty_answer(3)):
+            writer.write(answer.model_copy(update={"saliency": (), "saliency_raw": ()}))
     return stream.getvalue()
 
 
@@ -63,10 +67,7 @@ def strip(clips: int = 45) -> PatternStrip:
 
 
 CASES: dict[str, Callable[[], str]] = {
-    "moments.jsonl": lambda: written("json"),
-    "moments.csv": lambda: written("csv"),
-    "moments.srt": lambda: written("srt"),
-    "moments.vtt": lambda: written("vtt"),
+    **{f"moments.{name}": partial(written, name) for name in FORMATS if name != "table"},
     "table_80.txt": lambda: table(sample_answer()),
     "table_80_ascii.txt": lambda: table(sample_answer(query=AWKWARD), encoding="ascii"),
     "table_40_long.txt": lambda: table(sample_answer(5400), width=40),
@@ -86,7 +87,7 @@ def test_output_is_the_golden_one(name: str) -> None:
 def test_output_does_not_depend_on_where_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("TZ", "LANG", "LC_ALL"):
         monkeypatch.setenv(name, "C")
-    assert written("json") == (GOLDEN / "moments.jsonl").read_text(encoding="utf-8")
+    assert written("json") == (GOLDEN / "moments.json").read_text(encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -13,8 +13,7 @@ from sample_answers import empty_answer, sample_answer
 
 from rdmf_cli.errors import MissingExtra, RdmfError
 from rdmf_cli.moments.types import Answer
-from rdmf_cli.outputs import JsonWriter, error_line
-from rdmf_cli.outputs.json_lines import answer_line, rounded
+from rdmf_cli.outputs.json_lines import JsonWriter, answer_line, error_line, rounded
 from rdmf_cli.outputs.schema import PUBLISHED, publish, schema_text
 
 DOCS = Path(__file__).parents[2] / "docs"

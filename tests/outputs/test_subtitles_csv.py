@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sample_answers import sample_answer
 
 from rdmf_cli.moments.types import Moment
-from rdmf_cli.outputs import FORMATS
+from rdmf_cli.outputs import open_writer
 from rdmf_cli.text import clock, time_code, without_controls
 
 CUE = re.compile(r"(\d\d+):([0-5]\d):([0-5]\d)[,.](\d{3})")
@@ -22,7 +22,8 @@ CUE = re.compile(r"(\d\d+):([0-5]\d):([0-5]\d)[,.](\d{3})")
 
 def write(name: str, **fields: Any) -> str:
     stream = io.StringIO()
-    FORMATS[name](stream).write(sample_answer(**fields))
+    with open_writer(name, stream) as writer:
+        writer.write(sample_answer(**fields))
     return stream.getvalue()
 
 
@@ -95,7 +96,7 @@ def test_csv_gives_back_what_went_in(query: str) -> None:
 
 def test_one_header_for_several_answers() -> None:
     stream = io.StringIO()
-    writer = FORMATS["csv"](stream)
+    writer = open_writer("csv", stream)
     for _ in range(3):
         writer.write(sample_answer())
     assert stream.getvalue().count("raw_score") == 1

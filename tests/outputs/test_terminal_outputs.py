@@ -17,9 +17,11 @@ from rich.console import Console
 from sample_answers import empty_answer, sample_answer, sample_field
 
 from rdmf_cli.moments.types import Answer, Moment
-from rdmf_cli.outputs import AnswerTable, Curve, PatternStrip, RegimeTable, TableWriter
 from rdmf_cli.outputs.axis import GAP, TimeAxis, lanes, pool
 from rdmf_cli.outputs.bars import area, bar
+from rdmf_cli.outputs.curve import Curve
+from rdmf_cli.outputs.strip import PatternStrip, RegimeTable
+from rdmf_cli.outputs.table import AnswerTable, TableWriter
 
 widths = st.integers(30, 200)
 lengths = st.one_of(st.integers(1, 300), st.sampled_from([5400, 10_000]))
@@ -219,7 +221,7 @@ class TestStrip:
 SCRIPT = """
 import sys; sys.path[:0] = sys.argv[1:]
 from sample_answers import sample_answer
-from rdmf_cli.outputs import TableWriter
+from rdmf_cli.outputs.table import TableWriter
 TableWriter(sys.stdout).write(sample_answer())
 heavy = {"torch", "matplotlib", "scipy"} & set(sys.modules)
 assert not heavy, heavy

@@ -1,0 +1,35 @@
+"""The output formats of `rdmf query --format`.
+
+To add one: a file beside this one with a `Writer` (its protocol is in `writer.py`), an entry here,
+a golden file in `tests/outputs`. The option, its help and the table in `docs/usage.md` follow.
+"""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from rdmf_cli.outputs.writer import Writer
+from rdmf_cli.registry import Entry, Registry
+
+HERE = "rdmf_cli.outputs"
+
+FORMATS: Registry[Entry[type[Writer]]] = Registry(
+    "output format",
+    Entry("table", "ranked moments and the saliency curve", f"{HERE}.table:TableWriter"),
+    Entry("json", "JSON Lines, one answer or error per line", f"{HERE}.json_lines:JsonWriter"),
+    Entry("csv", "one row per moment", f"{HERE}.csv_rows:CsvWriter"),
+    Entry("srt", "SubRip subtitles, one cue per moment", f"{HERE}.subtitles:SrtWriter"),
+    Entry("vtt", "WebVTT subtitles, one cue per moment", f"{HERE}.subtitles:VttWriter"),
+)
+
+
+def open_writer(name: str, stream: TextIO) -> Writer:
+    """Make the writer of a format; the stream takes the encoding that the format asks for.
+
+    Raises:
+        UsageError: There is no such format.
+    """
+    writer = FORMATS.find(name).load()
+    if writer.encoding and (reconfigure := getattr(stream, "reconfigure", None)):
+        reconfigure(encoding=writer.encoding)
+    return writer(stream)

@@ -1,0 +1,111 @@
+"""One list for each choice that a user can make.
+
+Options of the command line, their help, messages, documents and tests are made from these lists.
+A list is read without importing what its entries do: `rdmf --help` stays fast.
+
+>>> from rdmf_cli.outputs.formats import FORMATS
+>>> list(FORMATS)[:2]
+['table', 'json']
+>>> FORMATS["json"].load()              # the class, imported now
+<class 'rdmf_cli.outputs.json_lines.JsonWriter'>
+>>> FORMATS.find("docx")                # doctest: +ELLIPSIS
+Traceback (most recent call last):
+rdmf_cli.errors.UsageError: docx: no such output format; take table, json, ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Generic, Protocol, TypeVar, cast
+
+from rdmf_cli.errors import UsageError
+
+Part = TypeVar("Part")
+
+
+class Choice(Protocol):
+    """What every entry of a registry has.
+
+    Attributes:
+        name: What a user types.
+        about: What it is, a clause for help texts, without a full stop.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def about(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Entry(Generic[Part]):
+    """A choice whose code is imported when it is taken.
+
+    Attributes:
+        name: What a user types.
+        about: What it is, a clause for help texts, without a full stop.
+        home: Where its code lies: "rdmf_cli.outputs.table:TableWriter".
+    """
+
+    name: str
+    about: str
+    home: str
+
+    def load(self) -> Part:
+        """Import the code of this choice."""
+        module, _, attribute = self.home.partition(":")
+        return cast(Part, getattr(import_module(module), attribute))
+
+
+ChoiceT = TypeVar("ChoiceT", bound=Choice)
+
+
+class Registry(Mapping[str, ChoiceT]):
+    """The choices of one kind by name, in the order in which help lists them.
+
+    Args:
+        kind: What they are, in the singular: "output format".
+        *choices: The entries. The first is the one to name first, not always the default.
+    """
+
+    def __init__(self, kind: str, *choices: ChoiceT):
+        self.kind = kind
+        self._choices = {choice.name: choice for choice in choices}
+        if len(self._choices) < len(choices):
+            raise ValueError(f"two entries for one {kind}: {[c.name for c in choices]}")
+
+    def __getitem__(self, name: str) -> ChoiceT:
+        return self._choices[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._choices)
+
+    def __len__(self) -> int:
+        return len(self._choices)
+
+    def find(self, name: str) -> ChoiceT:
+        """Look up a name that a user typed.
+
+        Raises:
+            UsageError: No entry has this name; the message lists those that there are.
+        """
+        if name not in self._choices:
+            raise UsageError(f"no such {self.kind}", name, f"take {self.names()}")
+        return self._choices[name]
+
+    def names(self) -> str:
+        """List the names in words.
+
+        >>> from rdmf_cli.registry import Entry, Registry
+        >>> Registry("sign", Entry("a", "", ""), Entry("b", "", ""), Entry("c", "", "")).names()
+        'a, b or c'
+        """
+        *most, last = self
+        return f"{', '.join(most)} or {last}" if most else last
+
+    def described(self) -> str:
+        """List names and what each is, for a help text: "json: one line per answer; csv: …"."""
+        return "; ".join(f"{choice.name}: {choice.about}" for choice in self.values())

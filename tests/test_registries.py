@@ -1,0 +1,84 @@
+"""One list for each choice: options, messages and documents say what the registries hold."""
+
+from __future__ import annotations
+
+import io
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from cli_shell import run_here
+
+from rdmf_cli.errors import UsageError
+from rdmf_cli.outputs import FORMATS, Writer
+from rdmf_cli.registry import Entry, Registry
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+OFFERED = {
+    "format": (FORMATS, ("query", "--format"), "usage.md"),
+}
+"""Each registry, the command and option that offer it, and the page that names its entries."""
+
+
+@pytest.fixture(params=OFFERED)
+def offered(request):
+    return OFFERED[request.param]
+
+
+def test_help_says_what_each_choice_is(offered):
+    registry, (command, _), _ = offered
+    said = " ".join(run_here(command, "--help", COLUMNS="300").stdout.split())
+    assert all(f"{choice.name}: {choice.about}" in said for choice in registry.values())
+
+
+def test_an_unknown_name_is_a_usage_error_that_lists_the_choices(offered):
+    registry, (command, option), _ = offered
+    done = run_here(command, option, "no-such-choice", "x")
+    assert done.returncode == 2
+    assert f"no-such-choice: no such {registry.kind}; take {registry.names()}" in done.stderr
+
+
+def test_the_documents_name_every_choice(offered):
+    registry, _, page = offered
+    text = (DOCS / page).read_text(encoding="utf-8")
+    assert [name for name in registry if name not in text] == []
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_is_a_writer(name):
+    assert issubclass(FORMATS[name].load(), Writer)
+
+
+class Document(Writer):
+    """A format that is one document."""
+
+    def write(self, answer):
+        pass
+
+    def close(self):
+        self.stream.write("whole")
+
+
+@pytest.mark.parametrize(
+    ("end", "written"), [(None, "whole"), (SystemExit(3), "whole"), (KeyboardInterrupt(), "")]
+)
+def test_a_document_is_written_unless_the_run_broke_off(end, written):
+    stream = io.StringIO()
+    with suppress(BaseException), Document(stream):
+        if end:
+            raise end
+    assert stream.getvalue() == written
+
+
+def test_a_name_is_taken_once():
+    with pytest.raises(ValueError, match="sign"):
+        Registry("sign", Entry("a", "", ""), Entry("a", "", ""))
+
+
+def test_a_name_that_is_missing_is_found_nowhere():
+    signs = Registry("sign", Entry("a", "the first", "rdmf_cli.registry:Entry"))
+    assert signs["a"].load() is Entry
+    assert "b" not in signs
+    with pytest.raises(UsageError, match="b: no such sign; take a"):
+        signs.find("b")
