@@ -26,18 +26,15 @@ Part = TypeVar("Part")
 
 
 class Choice(Protocol):
-    """What every entry of a registry has.
-
-    Attributes:
-        name: What a user types.
-        about: What it is, a clause for help texts, without a full stop.
-    """
+    """What every entry of a registry has."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What a user types."""
 
     @property
-    def about(self) -> str: ...
+    def about(self) -> str:
+        """What it is: a clause for help texts, without a full stop."""
 
 
 @dataclass(frozen=True)
