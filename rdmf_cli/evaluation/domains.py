@@ -79,6 +79,10 @@ def youtube_ap(saliency: Array, labels: Array) -> VideoAP:
     return VideoAP(*(trapezoid_ap(row) for row in ranked))
 
 
+AP: dict[str, ScoreVideo] = {"tvsum": tvsum_ap, "youtube-highlights": youtube_ap}
+"""How a video is scored, by the name of the protocol."""
+
+
 def domain_metrics(
     saliency: Sequence[Array], labels: Sequence[Array], domains: Sequence[str], ap: ScoreVideo
 ) -> dict[str, Any]:

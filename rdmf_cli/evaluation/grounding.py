@@ -52,13 +52,18 @@ def legacy_metrics(
 
     nms: the IoU with a better window above which a window is suppressed.
     """
-    kept = [suppress(stack([windows], 3), nms, WITHIN)[0] for windows in predicted]
+    kept = suppressed(predicted, nms)
     return {
         "MR-R1": recall(kept, truths, LEGACY_THRESHOLDS, strict=True),
         "MR-R5": recall(kept, truths, LEGACY_THRESHOLDS, within=WITHIN, strict=True),
         "MR-mIoU": mean_iou(kept, truths),
         "queries": len(truths),
     }
+
+
+def suppressed(predicted: Sequence[Windows], nms: float) -> list[Array]:
+    """Give the windows of each query that 2D-TAN's rules look at, (5, 3) padded with NaN."""
+    return [suppress(stack([windows], 3), nms, WITHIN)[0] for windows in predicted]
 
 
 def suppress(predicted: Array, threshold: float, keep: int) -> Array:

@@ -56,7 +56,7 @@ def recall_at_one(
     return recall(predicted, truths, thresholds)
 
 
-def _of_length(truths: Sequence[Windows], longer: float, up_to: float) -> list[Array]:
+def of_length(truths: Sequence[Windows], longer: float, up_to: float) -> list[Array]:
     """The true windows of each query whose length lies in (longer, up_to] seconds."""
     rows = [np.asarray(row, dtype=np.float64).reshape(-1, 2) for row in truths]
     return [row[(lengths(row) > longer) & (lengths(row) <= up_to)] for row in rows]
@@ -81,7 +81,7 @@ def moment_metrics(predicted: Sequence[Windows], truths: Sequence[Windows]) -> d
     """
     groups = {"full": (-inf, inf), **LENGTH_GROUPS}
     return {
-        name: _retrieval(predicted, _of_length(truths, *bounds)) for name, bounds in groups.items()
+        name: _retrieval(predicted, of_length(truths, *bounds)) for name, bounds in groups.items()
     }
 
 
@@ -140,13 +140,16 @@ def highlight_map(saliency: Sequence[Scores], marks: Sequence[Array], level: int
     saliency: (T,) of each query, cut or filled with zeros to the clips of marks, (C, 3) each
     (`relevance`). An annotator who marks no clip so high gives 0, one who marks them all gives 1.
     """
-    if not saliency:
-        return None
+    return percent(highlight_precisions(saliency, marks, level)) if saliency else None
+
+
+def highlight_precisions(saliency: Sequence[Scores], marks: Sequence[Array], level: int) -> Array:
+    """Give the AP of the saliency for each annotator, (Q, 3) in [0, 1]; at least one query."""
     clips = np.array([len(matrix) for matrix in marks])
     together = max(MOST_CLIPS // max(int(clips.max()), 1), 1)
     parts = [slice(start, start + together) for start in range(0, len(marks), together)]
     ap = [_highlight_ap(saliency[part], marks[part], clips[part], level) for part in parts]
-    return percent(np.concatenate(ap))
+    return np.concatenate(ap)
 
 
 def _highlight_ap(
@@ -166,9 +169,14 @@ def hit_at_one(saliency: Sequence[Scores], marks: Sequence[Array], level: int) -
 
     Arguments as for `highlight_map`; a clip past the last one marked is a miss.
     """
+    return percent(top_hits(saliency, marks, level))
+
+
+def top_hits(saliency: Sequence[Scores], marks: Sequence[Array], level: int) -> Array:
+    """Tell for each query, (Q,), whether its clip scored highest is a highlight: 1 or 0."""
     tops = [int(np.argmax(row)) for row in saliency]
     hits = [bool(np.any(m[top : top + 1] >= level)) for top, m in zip(tops, marks, strict=True)]
-    return percent(np.asarray(hits, dtype=float))
+    return np.asarray(hits, dtype=np.float64)
 
 
 def highlight_metrics(saliency: Sequence[Scores], marks: Sequence[Array]) -> dict[str, Any]:

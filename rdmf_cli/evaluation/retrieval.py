@@ -78,6 +78,26 @@ def mean_iou(predicted: Sequence[Windows], truths: Sequence[Windows]) -> Percent
     return percent(best_iou(predicted, truths))
 
 
+def average_precisions(
+    predicted: Sequence[Windows],
+    truths: Sequence[Windows],
+    thresholds: tuple[float, ...] = AP_THRESHOLDS,
+) -> Array:
+    """Give the AP of every query, (Q, K) at each IoU threshold, in [0, 1].
+
+    Every query has at least one true window.
+    """
+    parts = [
+        average_precision(
+            stack(predicted[part], 3, at_most=PREDICTIONS_SCORED),
+            stack(truths[part], 2),
+            thresholds,
+        )
+        for part in _together(truths, PREDICTIONS_SCORED)
+    ]
+    return np.concatenate(parts)
+
+
 def mean_average_precision(
     predicted: Sequence[Windows],
     truths: Sequence[Windows],
@@ -87,14 +107,5 @@ def mean_average_precision(
 
     Every query has at least one true window.
     """
-    ap = np.concatenate(
-        [
-            average_precision(
-                stack(predicted[part], 3, at_most=PREDICTIONS_SCORED),
-                stack(truths[part], 2),
-                thresholds,
-            )
-            for part in _together(truths, PREDICTIONS_SCORED)
-        ]
-    )
+    ap = average_precisions(predicted, truths, thresholds)
     return {**by_threshold(ap, thresholds), "average": percent(ap)}

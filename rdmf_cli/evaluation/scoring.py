@@ -124,15 +124,12 @@ def _grounding(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
     return {"queries": counted, "brief": grounding.brief({"full": full}), "full": full}
 
 
-DOMAIN_AP = {"tvsum": domains.tvsum_ap, "youtube-highlights": domains.youtube_ap}
-
-
 def _by_domain(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
     labels = [a.labels for a in pairs.annotations if a.labels is not None]
     names = [a.domain for a in pairs.annotations if a.domain is not None]
     saliency = pairs.saliency()
     tell_lengths(pairs.notes, saliency, [len(rows) for rows in labels], "come last")
-    metrics = domains.domain_metrics(saliency, labels, names, DOMAIN_AP[dataset.protocol])
+    metrics = domains.domain_metrics(saliency, labels, names, domains.AP[dataset.protocol])
     ties = domains.ties(metrics)
     if ties:
         pairs.notes.append(

@@ -1,0 +1,264 @@
+"""Are these predictions better than those? Differences, and whether chance explains them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rdmf_cli.datasets.annotations import Annotation, Annotations
+from rdmf_cli.datasets.benchmarks import Dataset
+from rdmf_cli.datasets.split import video_of
+from rdmf_cli.errors import UsageError
+from rdmf_cli.evaluation.groups import Flags, grouped
+from rdmf_cli.evaluation.overlap import Array
+from rdmf_cli.evaluation.pairs import Options, Pairs, pair
+from rdmf_cli.evaluation.per_query import Columns, main_metric, query_scores
+from rdmf_cli.evaluation.predictions import Predictions
+from rdmf_cli.evaluation.resampling import PairedDifferences
+
+SAME = 1e-9
+"""Per cent by which two scores of a query may differ and still be a tie."""
+
+FEW_VIDEOS = 20
+
+
+@dataclass(frozen=True)
+class How:
+    """How predictions are compared.
+
+    Attributes:
+        metric: By which queries are won and lost; None: the first that the protocol has.
+        confidence: Of the intervals.
+        resamples: Of the bootstrap and of the permutation test.
+        seed: Random seed of both.
+        top: How many of the queries that differ most are listed.
+    """
+
+    metric: str | None = None
+    confidence: float = 0.95
+    resamples: int = 10_000
+    seed: int = 0
+    top: int = 20
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One metric of the baseline and of another file, in per cent, and their difference."""
+
+    metric: str
+    queries: int
+    videos: int
+    baseline: float
+    other: float
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Queries won, lost and tied by the other file, in a group of queries."""
+
+    by: str
+    group: str
+    queries: int
+    wins: int
+    losses: int
+    ties: int
+    difference: float
+
+
+@dataclass(frozen=True)
+class QueryDifference:
+    """A query on which two files differ: what is true, and the first windows of each."""
+
+    qid: int | str
+    query: str
+    vid: str
+    duration: float | None
+    baseline: float
+    other: float
+    difference: float
+    moments: list[list[float]]
+    baseline_windows: list[list[float]]
+    other_windows: list[list[float]]
+
+
+@dataclass(frozen=True)
+class Against:
+    """One file against the baseline."""
+
+    file: str
+    differences: list[Difference]
+    tallies: list[Tally]
+    queries: list[QueryDifference]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Files of predictions for the same queries, each against the first."""
+
+    dataset: str
+    queries: int
+    videos: int
+    metric: str
+    confidence: float
+    resamples: int
+    seed: int
+    baseline: str
+    others: list[Against]
+    notes: list[str] = field(default_factory=list)
+
+
+def compare(
+    files: Sequence[Predictions],
+    annotations: Annotations,
+    dataset: Dataset,
+    options: Options | None = None,
+    how: How | None = None,
+) -> Comparison:
+    """Compare predictions query by query, each file with the first.
+
+    Args:
+        files: Two or more; the first is the baseline.
+        annotations: Of all queries, with ground truth.
+        dataset: By whose protocol queries are scored.
+
+    Raises:
+        UsageError: There is nothing to compare, or no metric of that name.
+        RdmfError: A line of a file is not as it must be.
+    """
+    options, how = options or Options(), how or How()
+    if len(files) < 2:
+        todo = "give two prediction files or more; the first is the baseline"
+        raise UsageError("one file has nothing to be compared with", files[0].path, todo)
+    pairs = [pair(predictions, annotations, dataset, options) for predictions in files]
+    columns = [query_scores(each, dataset, options) for each in pairs]
+    metric = _metric(columns[0], how.metric)
+    videos = [video_of(annotation.vid) for annotation in annotations]
+    return Comparison(
+        dataset=dataset.name,
+        queries=len(annotations),
+        videos=len(set(videos)),
+        metric=metric,
+        confidence=how.confidence,
+        resamples=how.resamples,
+        seed=how.seed,
+        baseline=str(files[0].path),
+        others=[
+            Against(
+                file=str(other.path),
+                differences=_differences(columns[0], scores, videos, how),
+                tallies=_tallies(columns[0][metric], scores[metric], other.annotations),
+                queries=_most_different(pairs[0], other, columns[0][metric], scores[metric], how),
+            )
+            for other, scores in zip(pairs[1:], columns[1:], strict=True)
+        ],
+        notes=_notes(pairs, len(set(videos))),
+    )
+
+
+def _metric(columns: Columns, name: str | None) -> str:
+    if name is not None and name not in columns:
+        raise UsageError("no such metric", name, f"choose one of: {', '.join(columns)}")
+    return name or main_metric(columns)
+
+
+def _notes(pairs: Sequence[Pairs], videos: int) -> list[str]:
+    """What was noted of any file, once; which file it is of, where only some have it."""
+    told: dict[str, list[str]] = {}
+    for each in pairs:
+        for note in dict.fromkeys(each.notes):
+            told.setdefault(note, []).append(str(each.path))
+    notes = [
+        note if len(files) == len(pairs) else f"{', '.join(files)}: {note}"
+        for note, files in told.items()
+    ]
+    if videos < FEW_VIDEOS:
+        notes.append(f"only {videos} videos: intervals and p-values are rough")
+    return notes
+
+
+def _differences(
+    baseline: Columns, other: Columns, videos: Sequence[str], how: How
+) -> list[Difference]:
+    values = np.column_stack([other[name] - column for name, column in baseline.items()])
+    paired = PairedDifferences(values, videos, how.resamples, how.seed)
+    counted = zip(
+        baseline, paired.means, paired.intervals(how.confidence), paired.p_values(), strict=True
+    )
+    return [
+        Difference(
+            metric=name,
+            queries=int(np.isfinite(baseline[name]).sum()),
+            videos=int((paired.counts[:, place] > 0).sum()),
+            baseline=float(np.nanmean(baseline[name])),
+            other=float(np.nanmean(other[name])),
+            difference=float(mean),
+            low=float(interval[0]),
+            high=float(interval[1]),
+            p_value=float(p_value),
+        )
+        for place, (name, mean, interval, p_value) in enumerate(counted)
+    ]
+
+
+def _tallies(baseline: Array, other: Array, annotations: Sequence[Annotation]) -> list[Tally]:
+    """Wins and losses over all queries that are counted, then by group."""
+    everything: dict[str, dict[str, Flags]] = {"all": {"all": np.ones(len(baseline), dtype=bool)}}
+    difference, counted = other - baseline, np.isfinite(other - baseline)
+    return [
+        _tally(by, name, difference[flags & counted])
+        for by, groups in {**everything, **grouped(annotations)}.items()
+        for name, flags in groups.items()
+        if (flags & counted).any()
+    ]
+
+
+def _tally(by: str, group: str, difference: Array) -> Tally:
+    wins, losses = int((difference > SAME).sum()), int((difference < -SAME).sum())
+    ties = len(difference) - wins - losses
+    return Tally(by, group, len(difference), wins, losses, ties, float(difference.mean()))
+
+
+SHOWN = 5
+"""Windows of a query that are shown."""
+
+
+def _most_different(
+    baseline: Pairs, other: Pairs, before: Array, after: Array, how: How
+) -> list[QueryDifference]:
+    """List the queries of the greatest difference, either way; those equal in it by order."""
+    difference = np.nan_to_num(after - before)
+    order = np.argsort(-np.abs(difference), kind="stable")[: how.top]
+    return [
+        _query_difference(baseline, other, int(k), before, after)
+        for k in order
+        if abs(difference[k]) > SAME
+    ]
+
+
+def _query_difference(
+    baseline: Pairs, other: Pairs, query: int, before: Array, after: Array
+) -> QueryDifference:
+    annotation = baseline.annotations[query]
+    return QueryDifference(
+        qid=annotation.qid,
+        query=annotation.query,
+        vid=annotation.vid,
+        duration=annotation.duration,
+        baseline=float(before[query]),
+        other=float(after[query]),
+        difference=float(after[query] - before[query]),
+        moments=_listed(annotation.windows),
+        baseline_windows=_listed(baseline.predictions[query].windows),
+        other_windows=_listed(other.predictions[query].windows),
+    )
+
+
+def _listed(windows: Array | None) -> list[list[float]]:
+    """The first windows of a query as lists; none where there are none."""
+    return [] if windows is None else windows[:SHOWN].tolist()

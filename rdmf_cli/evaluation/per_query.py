@@ -1,0 +1,141 @@
+"""What each query gives to each metric: a metric is the mean of its column.
+
+The names are those of `brief`, and so are the means (for TVSum and YouTube Highlights those of
+each domain; over all videos there is `HL-mAP-videos`, which weighs every video alike).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from rdmf_cli.datasets.annotations import Annotation
+from rdmf_cli.datasets.benchmarks import Dataset
+from rdmf_cli.errors import RdmfError
+from rdmf_cli.evaluation import domains, grounding, qvhighlights
+from rdmf_cli.evaluation.detection import AP_THRESHOLDS
+from rdmf_cli.evaluation.overlap import Array
+from rdmf_cli.evaluation.pairs import BY_DOMAIN, ONE_MOMENT, Options, Pairs, legacy_overlap
+from rdmf_cli.evaluation.retrieval import average_precisions, best_iou
+
+Columns = dict[str, Array]
+"""(Q,) of each metric in per cent; NaN where a query is not counted in it."""
+
+VIDEOS = "HL-mAP-videos"
+
+
+def query_scores(pairs: Pairs, dataset: Dataset, options: Options) -> Columns:
+    """Score every query by every metric of the data set's protocol.
+
+    Raises:
+        RdmfError: No query has what the protocol scores, or a prediction lacks it.
+    """
+    if dataset.protocol in BY_DOMAIN:
+        return _domain_columns(pairs, dataset)
+    columns: Columns = {}
+    if options.only != "highlights" and any(map(has_moment, pairs.annotations)):
+        columns |= _moment_columns(pairs, dataset, options)
+    if dataset.protocol not in ONE_MOMENT and options.only != "moments":
+        columns |= _highlight_columns(pairs, dataset.clip_length)
+    if not columns:
+        todo = "give the ground truth of this --dataset"
+        raise RdmfError("there is nothing to score", pairs.truth_path, todo)
+    return columns
+
+
+def has_moment(annotation: Annotation) -> bool:
+    """Tell whether the query is known to be shown somewhere."""
+    return annotation.windows is not None and not annotation.absent
+
+
+def main_metric(columns: Columns) -> str:
+    """Name the metric that a query is judged by first, of those there are."""
+    return next(name for name in MAIN if name in columns)
+
+
+MAIN = ("MR-full-mAP", "MR-full-mIoU", "HL-min-VeryGood-mAP", VIDEOS)
+
+
+def _moment_columns(pairs: Pairs, dataset: Dataset, options: Options) -> Columns:
+    counted = np.array([has_moment(annotation) for annotation in pairs.annotations])
+    moments = pairs.with_moments()
+    predicted, truths = moments.windows(), moments.truths()
+    if dataset.protocol in ONE_MOMENT:
+        made = _grounding_columns(predicted, truths, dataset, options)
+    else:
+        made = _qvhighlights_columns(predicted, truths)
+    return {name: _placed(100 * column, counted) for name, column in made.items()}
+
+
+def _grounding_columns(
+    predicted: Sequence[Array], truths: Sequence[Array], dataset: Dataset, options: Options
+) -> Columns:
+    strict = options.legacy or dataset.protocol == "ego4d-nlq"
+    thresholds = grounding.LEGACY_THRESHOLDS if options.legacy else grounding.THRESHOLDS
+    if options.legacy:
+        predicted = grounding.suppressed(predicted, legacy_overlap(dataset, options))
+    first, five = (best_iou(predicted, truths, within) for within in (1, grounding.WITHIN))
+    columns = _reached("R1", first, thresholds, strict) | _reached("R5", five, thresholds, strict)
+    columns["MR-full-mIoU"] = first
+    if not strict:
+        columns["MR-full-mAP"] = average_precisions(predicted, truths).mean(axis=1)
+    return columns
+
+
+def _qvhighlights_columns(predicted: Sequence[Array], truths: Sequence[Array]) -> Columns:
+    first, ap = best_iou(predicted, truths), average_precisions(predicted, truths)
+    columns = _reached("R1", first, grounding.THRESHOLDS, strict=False)
+    columns |= {"MR-full-mIoU": first, "MR-full-mAP": ap.mean(axis=1)}
+    columns |= {f"MR-full-mAP@{t:g}": ap[:, AP_THRESHOLDS.index(t)] for t in (0.5, 0.75)}
+    for name, bounds in qvhighlights.LENGTH_GROUPS.items():
+        within = qvhighlights.of_length(truths, *bounds)
+        kept = np.array([len(windows) > 0 for windows in within])
+        if kept.any():
+            some = [windows for windows in within if len(windows)]
+            scored = [predicted[k] for k, windows in enumerate(within) if len(windows)]
+            columns[f"MR-{name}-mAP"] = _placed(average_precisions(scored, some).mean(axis=1), kept)
+    return columns
+
+
+def _reached(name: str, iou: Array, thresholds: Sequence[float], strict: bool) -> Columns:
+    return {
+        f"MR-full-{name}@{t:g}": (iou > t if strict else iou >= t).astype(np.float64)
+        for t in thresholds
+    }
+
+
+def _highlight_columns(pairs: Pairs, clip_length: float) -> Columns:
+    marked = pairs.with_marks()
+    if not len(marked):
+        return {}
+    counted = np.array([a.marks is not None and not a.absent for a in pairs.annotations])
+    saliency, marks = marked.highlights(clip_length)
+    columns: Columns = {}
+    for name, level in qvhighlights.SALIENCY_LEVELS.items():
+        ap = qvhighlights.highlight_precisions(saliency, marks, level).mean(axis=1)
+        columns[f"HL-min-{name}-mAP"] = ap
+        columns[f"HL-min-{name}-Hit1"] = qvhighlights.top_hits(saliency, marks, level)
+    return {name: _placed(100 * column, counted) for name, column in columns.items()}
+
+
+def _domain_columns(pairs: Pairs, dataset: Dataset) -> Columns:
+    labels = [a.labels for a in pairs.annotations if a.labels is not None]
+    names = np.array([a.domain for a in pairs.annotations])
+    ap_of = domains.AP[dataset.protocol]
+    ap = np.array(
+        [ap_of(s, marks).in_list_order for s, marks in zip(pairs.saliency(), labels, strict=True)]
+    )
+    by_domain = {
+        f"HL-mAP-{name}": _placed(100 * ap[names == name], names == name)
+        for name in sorted(set(names.tolist()))
+    }
+    return {**by_domain, VIDEOS: 100 * ap}
+
+
+def _placed(values: Array, where: npt.NDArray[np.bool_]) -> Array:
+    """(Q,): the values at the queries that are counted, NaN at the others."""
+    column = np.full(len(where), np.nan)
+    column[where] = values
+    return column
