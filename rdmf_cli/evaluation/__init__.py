@@ -8,6 +8,7 @@ The metrics alone, on arrays: `qvhighlights`, `grounding`, `domains`.
 
 from rdmf_cli.datasets.annotations import Annotation, Annotations, read_annotations
 from rdmf_cli.datasets.benchmarks import DATASETS, Dataset, dataset_named, own_dataset
+from rdmf_cli.evaluation.compare import Comparison, How, compare_files
 from rdmf_cli.evaluation.pairs import Options
 from rdmf_cli.evaluation.predictions import (
     Prediction,
@@ -21,10 +22,13 @@ __all__ = [
     "DATASETS",
     "Annotation",
     "Annotations",
+    "Comparison",
     "Dataset",
+    "How",
     "Options",
     "Prediction",
     "Predictions",
+    "compare_files",
     "dataset_named",
     "evaluate",
     "evaluate_files",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -15,8 +16,9 @@ from rdmf_cli.evaluation.groups import Flags, grouped
 from rdmf_cli.evaluation.overlap import Array
 from rdmf_cli.evaluation.pairs import Options, Pairs, pair
 from rdmf_cli.evaluation.per_query import Columns, main_metric, query_scores
-from rdmf_cli.evaluation.predictions import Predictions
+from rdmf_cli.evaluation.predictions import Predictions, read_predictions
 from rdmf_cli.evaluation.resampling import PairedDifferences
+from rdmf_cli.evaluation.scoring import open_truth
 
 SAME = 1e-9
 """Per cent by which two scores of a query may differ and still be a tie."""
@@ -159,6 +161,22 @@ def compare(
         ],
         notes=_notes(pairs, len(set(videos))),
     )
+
+
+def compare_files(
+    files: Sequence[Path | str],
+    ground_truth: Path | str,
+    dataset: str | Dataset | None = None,
+    options: Options | None = None,
+    how: How | None = None,
+    *,
+    clip_length: float | None = None,
+    skip_bad: bool = False,
+) -> Comparison:
+    """Compare prediction files; the other arguments are those of `scoring.open_truth`."""
+    opened, annotations = open_truth(ground_truth, dataset, clip_length, skip_bad)
+    predictions = [read_predictions(file) for file in files]
+    return compare(predictions, annotations, opened, options, how)
 
 
 def _metric(columns: Columns, name: str | None) -> str:

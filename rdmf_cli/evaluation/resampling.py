@@ -79,12 +79,9 @@ class PairedDifferences:
             ]
         )
         tails = [_tail(confidence, int(videos)) for videos in (self.counts > 0).sum(axis=0)]
-        return np.array(
-            [
-                np.nanquantile(column, [tail, 1 - tail])
-                for column, tail in zip(means.T, tails, strict=True)
-            ]
-        )
+        columns = zip(means.T, tails, strict=True)
+        ends = [np.nanquantile(column, [tail, 1 - tail]) for column, tail in columns]
+        return np.asarray(ends, dtype=np.float64)
 
     def p_values(self) -> Array:
         """(M,): two-sided p-values of a permutation test.
@@ -116,12 +113,14 @@ class PairedDifferences:
 
     @staticmethod
     def _signs(random: np.random.Generator, resamples: int, videos: int) -> Array:
-        return random.integers(0, 2, (resamples, videos), dtype=np.int8) * 2.0 - 1.0
+        return random.integers(0, 2, (resamples, videos), dtype=np.int8).astype(np.float64) * 2 - 1
 
 
 def _ratio(sums: Array, counts: Array) -> Array:
     """Give the mean of each resample; NaN where it holds no query of the metric."""
-    return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+    means: Array = np.full(sums.shape, np.nan)
+    np.divide(sums, counts, out=means, where=counts > 0)
+    return means
 
 
 def _tail(confidence: float, videos: int) -> float:

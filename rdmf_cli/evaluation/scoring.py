@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rdmf_cli.datasets.annotations import Annotations
-from rdmf_cli.datasets.benchmarks import Dataset, dataset_named, open_own
+from rdmf_cli.datasets.benchmarks import DATASETS, Dataset, dataset_named, open_own
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.evaluation import domains, grounding, qvhighlights
 from rdmf_cli.evaluation.pairs import (
@@ -39,13 +39,30 @@ def evaluate_files(
     clip_length: seconds, for annotations of one's own
     skip_bad: leave out annotations that cannot be taken as they are, and note which
     """
-    if isinstance(dataset, str):
-        dataset = dataset_named(dataset)
-    if dataset is not None:
-        annotations = dataset.with_clips_of(clip_length).read(ground_truth, skip_bad)
-    else:
-        dataset, annotations = open_own(ground_truth, clip_length, skip_bad)
+    dataset, annotations = open_truth(ground_truth, dataset, clip_length, skip_bad)
     return evaluate(read_predictions(predictions), annotations, dataset, options)
+
+
+def open_truth(
+    ground_truth: Path | str,
+    dataset: str | Dataset | None = None,
+    clip_length: float | None = None,
+    skip_bad: bool = False,
+) -> tuple[Dataset, Annotations]:
+    """Read an annotation file, and tell by which data set it is scored.
+
+    Args:
+        ground_truth: The file.
+        dataset: A benchmark by name or itself; None, or a name with a suffix such as
+            "mine.jsonl": annotations of one's own, scored as QVHighlights are.
+        clip_length: Seconds, for annotations of one's own.
+        skip_bad: Leave out annotations that cannot be taken as they are, and note which.
+    """
+    if isinstance(dataset, str) and not (dataset not in DATASETS and Path(dataset).suffix):
+        dataset = dataset_named(dataset)
+    if isinstance(dataset, Dataset):
+        return dataset, dataset.with_clips_of(clip_length).read(ground_truth, skip_bad)
+    return open_own(ground_truth, clip_length, skip_bad)
 
 
 def evaluate(

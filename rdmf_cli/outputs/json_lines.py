@@ -50,6 +50,11 @@ def answer_line(answer: Answer, ascii_only: bool = False) -> str:
     return _line(rounded(fields), ascii_only)
 
 
+def record_line(record: Record, ascii_only: bool = False) -> str:
+    """Return a record as one line of JSON, without the line's end."""
+    return _line(rounded(record.model_dump(mode="json", by_alias=True)), ascii_only)
+
+
 def error_line(error: RdmfError, ascii_only: bool = False) -> str:
     """The error as one line of JSON, without the line's end."""
     facts = {name: text and valid_text(text) for name, text in error.as_dict().items()}

@@ -1,0 +1,124 @@
+"""The comparison of prediction files as `rdmf compare --json` prints it."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Final, Literal
+
+from pydantic import ConfigDict, Field
+
+from rdmf_cli.moments.types import Record
+from rdmf_cli.text import valid_text
+
+SCHEMA: Final = "rdmf.comparison/1"
+
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Windows = list[list[float]]
+
+
+class _FromAttributes(Record):
+    """A record that is made from any object with attributes of its fields' names."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, from_attributes=True
+    )
+
+
+class DifferenceRecord(_FromAttributes):
+    """One metric of both files, in per cent, and the mean difference over queries."""
+
+    metric: str
+    queries: Count = Field(description="queries that the metric counts")
+    videos: Count = Field(description="videos of those queries, the units that are resampled")
+    baseline: float
+    other: float
+    difference: float = Field(description="other - baseline")
+    low: float = Field(description="lower end of the bootstrap interval")
+    high: float = Field(description="upper end of the bootstrap interval")
+    p_value: Share = Field(description="two-sided, of the permutation test")
+
+
+class TallyRecord(_FromAttributes):
+    """Wins and losses of the other file in a group of queries."""
+
+    by: str = Field(description="all, length, position or moments")
+    group: str
+    queries: Count
+    wins: Count
+    losses: Count
+    ties: Count
+    difference: float = Field(description="mean difference in the group, per cent")
+
+
+class QueryRecord(_FromAttributes):
+    """A query on which the files differ; windows are [start, end, score], in seconds."""
+
+    qid: int | str
+    query: str
+    vid: str
+    duration: float | None = Field(description="seconds; null where annotations do not tell")
+    baseline: float
+    other: float
+    difference: float
+    moments: Windows = Field(description="the true moments, [start, end]")
+    baseline_windows: Windows
+    other_windows: Windows
+
+
+class AgainstRecord(_FromAttributes):
+    """One file against the baseline."""
+
+    file: str
+    differences: list[DifferenceRecord]
+    tallies: list[TallyRecord] = Field(description="by the metric that `metric` names")
+    queries: list[QueryRecord] = Field(description="the queries of the greatest difference")
+
+
+class ComparisonRecord(_FromAttributes):
+    """Prediction files compared query by query, each with the first."""
+
+    schema_: Literal["rdmf.comparison/1"] = Field(default=SCHEMA, alias="schema")
+    dataset: str
+    queries: Count
+    videos: Count
+    metric: str = Field(description="by which queries are won and lost")
+    confidence: Share
+    resamples: Count
+    seed: int
+    baseline: str = Field(description="the first file")
+    others: list[AgainstRecord]
+    notes: list[str]
+
+    @classmethod
+    def of(cls, comparison: object) -> ComparisonRecord:
+        """Make the record of an `evaluation.Comparison`; text becomes valid Unicode."""
+        record = cls.model_validate(comparison)
+        return cls.model_validate_json(_valid(record))
+
+
+def _valid(record: Record) -> str:
+    """Write the record as JSON without lone surrogates, which JSON does not have."""
+    return valid_text(json.dumps(record.model_dump(by_alias=True), ensure_ascii=False))
+
+
+DIFFERENCE_COLUMNS = ["metric", "baseline", "other", "difference", "interval", "p"]
+TALLY_COLUMNS = ["by", "group", "queries", "wins", "losses", "ties", "difference"]
+
+
+def difference_row(row: DifferenceRecord) -> list[str]:
+    """Return the cells of one metric, as `DIFFERENCE_COLUMNS` names them."""
+    return [
+        row.metric,
+        f"{row.baseline:.2f}",
+        f"{row.other:.2f}",
+        f"{row.difference:+.2f}",
+        f"{row.low:+.2f} to {row.high:+.2f}",
+        f"{row.p_value:.4f}",
+    ]
+
+
+def tally_row(row: TallyRecord) -> list[str]:
+    """Return the cells of one group, as `TALLY_COLUMNS` names them."""
+    counts = (row.queries, row.wins, row.losses, row.ties)
+    return [row.by, row.group, *map(str, counts), f"{row.difference:+.2f}"]
