@@ -2,16 +2,16 @@
 
 >>> from rdmf_cli import query
 >>> answer = query("examples/tour.mp4", "the face of a cat")
->>> answer.moments[0].start, answer.moments[0].end      # seconds, the best moment first
->>> answer.saliency                                     # one number in [0, 1] a clip
+>>> answer.moments[0].start, answer.moments[0].end      # seconds; the best moment comes first
+>>> answer.saliency                                     # one number in [0, 1] per clip
 
->>> from rdmf_cli import Searcher                       # many questions: load once, ask often
+>>> from rdmf_cli import Searcher                       # many queries: load once, ask often
 >>> search = Searcher(clip_length=1.0)
 >>> for answer in search.ask("examples/tour.mp4", ["a rocket", "old coins"]):
 ...     print(answer.query, answer.moments[0].score)
 
 >>> from rdmf_cli import extract, fuse
->>> extract("examples/tour.mp4").rows.shape             # (clips, 384), kept in the cache
+>>> extract("examples/tour.mp4").rows.shape             # (clips, 384), stored in the cache
 >>> fuse("examples/tour.mp4", "a rocket").reading.v     # the pattern: (channels, clips)
 """
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from rdmf_cli.api import Fused, Searcher, extract, fuse, query
     from rdmf_cli.moments.types import Answer, Moment
 
-# ONNX Runtime 1.32 for Linux collects telemetry: it writes a file `.ses` into the temporary folder
-# when it is imported, and can report to its maker. It reads this variable at that time.
+# ONNX Runtime 1.32 for Linux collects telemetry: on import it writes a file `.ses` into the
+# temporary folder, and it can send reports to its maker. It reads this variable on import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
@@ -46,7 +46,7 @@ __all__ = [
     "query",
 ]
 
-# Loaded when first asked for: `rdmf --help` must not pay for numpy.
+# Imported on first use, so that `rdmf --help` does not wait for numpy.
 _HOMES = {
     **dict.fromkeys(("Fused", "Searcher", "extract", "fuse", "query"), "rdmf_cli.api"),
     **dict.fromkeys(("Answer", "Moment"), "rdmf_cli.moments.types"),

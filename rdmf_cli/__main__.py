@@ -1,4 +1,4 @@
-"""`rdmf` and `python -m rdmf_cli`."""
+"""The entry point of `rdmf` and `python -m rdmf_cli`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from rdmf_cli.interrupts import interrupted_code, leave, remember_interrupts
 
 
 def main() -> None:
-    if os.environ.get("COLUMNS", "").strip() in ("0", ""):  # what some terminals say for "unknown"
+    """Run the command line; exit with 130 after Ctrl-C and 143 after SIGTERM."""
+    if os.environ.get("COLUMNS", "").strip() in ("0", ""):  # some terminals: "width unknown"
         os.environ.pop("COLUMNS", None)
     remember_interrupts()
     try:

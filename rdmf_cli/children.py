@@ -1,7 +1,7 @@
-"""Programs that rdmf starts and folders that it needs for a moment: none outlives the process.
+"""Programs that rdmf starts and its temporary folders: none outlives the rdmf process.
 
-Both belong to a `with` block, which ends them. Where a process leaves in the middle of such a block
-(in a thread that nobody waits for), `end_all` does it; it is called on the way out in any case.
+Each belongs to a `with` block, which ends the program or removes the folder. Where the process
+exits in the middle of such a block (in a daemon thread), `end_all` does so; it runs at every exit.
 """
 
 from __future__ import annotations
@@ -25,10 +25,13 @@ _folders: set[Path] = set()
 
 
 def find_executable(name: str) -> str | None:
-    """The absolute path of a program, by its own path or on the PATH; None where there is none.
+    """Return the absolute path of a program, or None where it is not found.
 
-    A program in the working directory is never meant, though Windows, and a PATH with an empty or
-    relative entry, would run it: the folder may hold anybody's files.
+    A bare name is looked up in the absolute folders of PATH, never in the working directory, though
+    Windows (and a PATH with an empty or relative entry) would do so: anyone's files may lie there.
+
+    Args:
+        name: A path, or a bare name such as "ffmpeg".
     """
     if os.path.dirname(name):
         found = shutil.which(os.path.expanduser(name))
@@ -49,12 +52,16 @@ EXECUTABLE_SUFFIXES = ("", ".exe") if sys.platform == "win32" else ("",)
 def child(
     args: Sequence[str | os.PathLike[str]], **options: Any
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a program and kill it when the block is left.
+    """Start a program, and kill it when the block is left.
 
-    args:    an absolute path of the program, and its arguments; no shell reads them
-    options: of `subprocess.Popen`
+    Args:
+        args: Absolute path of the program, then its arguments. No shell is involved.
+        **options: Options of `subprocess.Popen`.
+
+    Yields:
+        The running program.
     """
-    process = subprocess.Popen(args, **options)  # noqa: S603  (no shell; callers give whole paths)
+    process = subprocess.Popen(args, **options)  # noqa: S603  (no shell; paths are absolute)
     _running.add(process)
     try:
         with process:
@@ -68,7 +75,7 @@ def child(
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Make a new folder that its owner alone can read, and remove it when the block is left."""
+    """Make a temporary folder that only its owner can read; remove it when the block is left."""
     folder = Path(tempfile.mkdtemp(prefix="rdmf-"))
     _folders.add(folder)
     try:
@@ -79,13 +86,15 @@ def scratch_folder() -> Iterator[Path]:
 
 
 class Watchdog:
-    """Kills a program that is waited for and makes no progress.
+    """A timer that kills a program which makes no progress while rdmf waits for it.
 
     >>> with child([program], stdout=PIPE) as process, Watchdog(process, 30.0) as watch:
     ...     with watch.waiting():
     ...         line = process.stdout.readline()
 
-    seconds: how long it may go without progress; the time in which nobody waits does not count
+    Args:
+        process: The program.
+        seconds: The longest wait without progress. Time outside of `waiting` does not count.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], seconds: float):
@@ -105,7 +114,7 @@ class Watchdog:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Say that the program is waited for, from now to the end of the block."""
+        """Run the timer from now to the end of the block."""
         self._deadline = time.monotonic() + self._seconds
         try:
             yield
@@ -113,7 +122,7 @@ class Watchdog:
             self._deadline = math.inf
 
     def progress(self) -> None:
-        """Say that the program is at work, though what is waited for has not come yet."""
+        """Restart the timer: the program is at work, though its result has not come yet."""
         if self._deadline < math.inf:
             self._deadline = time.monotonic() + self._seconds
 
@@ -129,7 +138,7 @@ LONGEST_NAP_SECONDS = 1.0
 
 
 def end_all() -> None:
-    """Kill every program that still runs, then remove every folder that is still there."""
+    """Kill every program that still runs, then remove every temporary folder that is left."""
     for process in list(_running):
         with suppress(OSError):
             process.kill()

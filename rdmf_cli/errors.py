@@ -1,4 +1,4 @@
-"""The one error type of rdmf: what happened, to which file, and what to do."""
+"""The error type of rdmf: what happened, to which file or option, and what to do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rdmf_cli.interrupts import was_interrupted
 
 
 class ExitCode(IntEnum):
-    """What the process tells the shell."""
+    """The exit codes of the `rdmf` command."""
 
     ANSWERED = 0
     FAILED = 1
@@ -23,12 +23,23 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+# A `what` that begins with one of these is a clause whose subject is the file or option.
+VERBS = ("is", "are", "was", "has", "cannot", "must", "does", "holds", "names", "lists", "needs")
+
+
 class RdmfError(Exception):
     """A failure that a user can act on.
 
-    what:    what happened, a clause without a full stop: "no video stream in this file"
-    subject: the file (or option, or name) it happened to; may be None
-    todo:    what to do about it, an imperative without a full stop; may be empty
+    >>> str(RdmfError("no video stream in this file", "a.mp4", "name another file"))
+    'a.mp4: no video stream in this file; name another file'
+    >>> str(RdmfError("must be after --start (5 s)", "--end"))
+    '--end must be after --start (5 s)'
+
+    Args:
+        what: What happened, without a full stop. Where it begins with a verb (one of `VERBS`),
+            `subject` is its grammatical subject.
+        subject: The file, option or name that it happened to; may be None.
+        todo: What to do about it, an imperative without a full stop; may be empty.
     """
 
     exit_code = ExitCode.FAILED
@@ -40,24 +51,29 @@ class RdmfError(Exception):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        where = f"{self.subject}: " if self.subject is not None else ""
-        return f"{where}{self.what}" + (f"; {self.todo}" if self.todo else "")
+        text = self.what
+        if self.subject is not None:
+            colon = "" if self.what.partition(" ")[0] in VERBS else ":"
+            text = f"{self.subject}{colon} {self.what}"
+        return f"{text}; {self.todo}" if self.todo else text
 
     def as_dict(self) -> dict[str, str | None]:
-        """The same three facts for JSON output."""
+        """Return `what`, `subject` and `todo` for JSON output."""
         return {"what": self.what, "subject": self.subject, "todo": self.todo or None}
 
 
 class UsageError(RdmfError):
-    """The command line asks for something that cannot be."""
+    """A wrong option, argument or value: rdmf was asked for something impossible."""
 
     exit_code = ExitCode.USAGE
 
 
 def first_problem(error: Any, whole: str) -> str:
-    """Where a pydantic ValidationError found something wrong first, and what.
+    """Describe the first problem in a pydantic ValidationError: "field: message".
 
-    whole: what to call the place where it is no single field
+    Args:
+        error: A `pydantic.ValidationError`.
+        whole: What to write in place of the field where the problem is in the record as a whole.
     """
     first = error.errors()[0]
     return f"{'.'.join(map(str, first['loc'])) or whole}: {first['msg']}"
@@ -68,12 +84,12 @@ EXTRAS = {
     "train": ("torch", "tensorboard", "onnx", "onnxscript", "matplotlib"),
     "plot": ("matplotlib",),
 }
-"""The packages of each optional part. rdmf itself is not on a package index, so messages name
-them and not `rdmf[clip]`; a test holds the lists equal to pyproject's."""
+"""The packages of each optional part (extra). rdmf is not on a package index, so messages name
+these packages and not `rdmf[clip]`. A test checks that the lists equal those in pyproject.toml."""
 
 
 def how_to_install(extra: str) -> str:
-    """Name the command that installs an optional part.
+    """Return the command that installs an optional part (extra).
 
     >>> how_to_install("clip")
     'pip install torch open_clip_torch'
@@ -82,11 +98,11 @@ def how_to_install(extra: str) -> str:
 
 
 class MissingExtra(RdmfError):  # noqa: N818  (it is the extra that is missing)
-    """A feature needs an optional part of the installation.
+    """The error where packages of an optional part (extra) are not installed.
 
     Args:
-        feature: What needs it, the subject of the message: "training".
-        extra: The name of the optional part, a key of `EXTRAS`.
+        feature: What needs them, the subject of the message: "training".
+        extra: Name of the optional part, a key of `EXTRAS`.
     """
 
     def __init__(self, feature: str, extra: str):
@@ -97,47 +113,56 @@ class MissingExtra(RdmfError):  # noqa: N818  (it is the extra that is missing)
         )
 
 
-# What the system says where a file cannot grow: the disk is full, or nothing may be written there.
+# Error numbers of the system where a file cannot grow: the disk is full or read-only.
 NO_ROOM = {errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
-DEFECT = "this is a defect of rdmf; run again with RDMF_DEBUG=1 and report what it prints"
+DEFECT = "this is a bug in rdmf; run again with RDMF_DEBUG=1 and report the output"
 
 
 @contextmanager
 def errors_of(subject: str | PathLike[str]) -> Iterator[None]:
-    """Turn whatever goes wrong with one file into an RdmfError that names it.
+    """Turn any exception raised in the block into an RdmfError that names the file.
 
-    Raises RdmfError, KeyboardInterrupt where the cause of an exception was Ctrl-C.
+    Args:
+        subject: The file that the block works on.
+
+    Raises:
+        RdmfError: The block raised an exception.
+        KeyboardInterrupt: The cause of that exception was Ctrl-C.
     """
     try:
         yield
     except Exception as error:
         if was_interrupted(error):
             raise KeyboardInterrupt from error
-        told = as_rdmf_error(error, subject)
-        raise told from (None if told is error else error)
+        named = as_rdmf_error(error, subject)
+        raise named from (None if named is error else error)
 
 
 def as_rdmf_error(error: Exception, subject: str | PathLike[str] | None = None) -> RdmfError:
-    """Say any exception in words: what happened, to which file, what to do.
+    """Return an RdmfError for any exception: what happened, to which file, what to do.
 
-    Only what neither the file nor the machine explains is called a defect of rdmf.
+    An exception that neither the file nor the machine explains is called a bug in rdmf.
+
+    Args:
+        error: Any exception; an RdmfError is returned as it is.
+        subject: The file that was worked on.
     """
     if isinstance(error, RdmfError):
         return error
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's
         todo = "close other programs, or try a longer --clip-length or --device cpu"
-        return RdmfError("there is not enough memory", subject, todo)
+        return RdmfError("not enough memory", subject, todo)
     if _is_of_ffmpeg(error):
         return RdmfError(f"cannot be decoded ({_reason(error)})", subject, "try --decoder ffmpeg")
     if isinstance(error, OSError):
         return _system_error(error, subject)
-    return RdmfError(f"an unexpected failure ({type(error).__name__}: {error})", subject, DEFECT)
+    return RdmfError(f"unexpected error ({type(error).__name__}: {error})", subject, DEFECT)
 
 
 def _is_of_ffmpeg(error: Exception) -> bool:
-    """Some of PyAV's errors are OSErrors too, and have nothing to do with files being written."""
-    decoding = sys.modules.get("av.error")  # not imported: then it cannot be one
+    """Whether PyAV raised it. Some of its errors are OSErrors too, but about decoding."""
+    decoding = sys.modules.get("av.error")  # if PyAV is not imported, it raised nothing
     return decoding is not None and isinstance(error, decoding.FFmpegError)
 
 

@@ -1,8 +1,8 @@
-"""Reading and writing files whole: a file is replaced by a complete one or stays as it is.
+"""Reading and writing of whole files: a file is replaced by a complete one, or stays as it is.
 
-rdmf knows the files that it wrote by a record in the user's data folder: for every file the hash of
-its path and the hash of its content. A file that is not recorded, or that was edited since, is a
-user's; it is replaced on request (`force`) only.
+rdmf recognises the files that it wrote by a record in the user's data folder, which holds the hash
+of each file's path and of its content. A file that is not in the record, or was edited since,
+belongs to the user; it is replaced only on request (`force`).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from typing import BinaryIO
 from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.folders import data_folder
 
-CHECK = "check its name, and that you may read it"
-ELSEWHERE = "make room, or write elsewhere"
-PART = re.compile(r"\.rdmf-[0-9a-f]{16}\.part")  # what unfinished files are called
+CHECK = "check its name and your permission to read it"
+ELSEWHERE = "free some disk space, or write to another folder"
+PART = re.compile(r"\.rdmf-[0-9a-f]{16}\.part")  # names of unfinished files
 MIB = 1 << 20
 BLOCK = MIB  # bytes read at a time
 RECORD = "written.log"
-RECORD_LIMIT = 16 << 20  # bytes; above it the older half is forgotten
+RECORD_LIMIT = 16 << 20  # bytes; beyond it the older half is dropped
 
 Content = bytes | Callable[[BinaryIO], object]
 
@@ -34,14 +34,17 @@ Content = bytes | Callable[[BinaryIO], object]
 def content_of(
     path: Path, what: str = "the file", todo: str = CHECK, most: int | None = None
 ) -> bytes:
-    """Read all of a file.
+    """Read a whole file.
 
     Args:
-        most: Bytes it may hold; None: any number. No more than these are read, whatever the
-            system says of its size.
+        path: The file.
+        what: The file in words, for errors: "the annotations".
+        todo: What a user can do where it cannot be read, for errors.
+        most: The most bytes that it may hold; None: any number. Never reads more than these,
+            whatever size the system states.
 
     Raises:
-        RdmfError: It cannot be read ("`what` cannot be read"), or holds more.
+        RdmfError: The file cannot be read, or holds more than `most` bytes.
     """
     try:
         with open(path, "rb") as file:
@@ -56,19 +59,19 @@ def content_of(
 def too_large(
     path: str | PathLike[str], what: str, most: int, todo: str = "check that it is the right file"
 ) -> RdmfError:
-    """Say that something is larger than the `most` bytes that are read."""
-    return RdmfError(f"{what} is larger than {most / MIB:g} MiB, the most that is read", path, todo)
+    """Return the error for a file that is larger than `most` bytes."""
+    return RdmfError(f"{what} is larger than {most / MIB:g} MiB, the limit", path, todo)
 
 
 def unreadable(
     path: str | PathLike[str], error: OSError, what: str = "the file", todo: str = CHECK
 ) -> RdmfError:
-    """What to raise where the system would not let a file be read."""
+    """Return the error for a file that the system does not let rdmf read."""
     return RdmfError(f"{what} cannot be read ({error.strerror})", path, todo)
 
 
 class _NotOursError(Exception):
-    """The file that would be replaced is a user's."""
+    """The file to replace belongs to the user."""
 
 
 def write_whole(
@@ -82,18 +85,18 @@ def write_whole(
     what: str = "the file",
     todo: str = ELSEWHERE,
 ) -> Path:
-    """Write a file whole or not at all: on any failure the file that was there stays.
+    """Write a file completely or not at all: on any failure the earlier file stays.
 
-    The content goes to a new file beside `path`, is brought to the disk, and takes the name by
-    renaming. A device or a pipe (/dev/stdout) is written to directly.
+    The content goes to a new file in the same folder, is flushed to disk, and is renamed to `path`.
+    A device or a pipe (/dev/stdout) is written to directly.
 
     Args:
         path: The file. Its folder must exist. A symbolic link stays; its target is replaced.
-        content: Bytes, or a function that writes them to the binary file that it is given.
-        inputs: Files that the same command reads: they are never replaced, not by `force` either.
+        content: The bytes, or a function that writes them to the binary file it is given.
+        inputs: Files that the same command reads: they are never replaced, not even by `force`.
         force: Replace a file that rdmf did not write.
-        own: The path lies in a folder of rdmf's own (cache, state of a training): whatever lies
-            there is replaced without asking, a symbolic link too, and nothing is recorded.
+        own: The path is in a folder of rdmf's own (cache, training state): an existing file or
+            symbolic link is replaced without a check, and nothing is recorded.
         mode: Permissions of a new file, before the umask; a replaced file keeps its own.
         what: The file in words, for errors: "the figure".
         todo: What a user can do where the file cannot be written, for errors.
@@ -103,7 +106,7 @@ def write_whole(
 
     Raises:
         UsageError: The file is an input, or was not written by rdmf.
-        RdmfError: The file cannot be written: no folder, no permission, no room.
+        RdmfError: The file cannot be written: no such folder, no permission, or a full disk.
     """
     path = Path(path)
     if not own:
@@ -114,7 +117,7 @@ def write_whole(
         else:
             target = path if own else Path(os.path.realpath(path))
             _replace(target, content, mode=mode, own=own, force=force)
-    except _NotOursError:  # made by someone else since it was looked for
+    except _NotOursError:  # another program made it after the check above
         raise _foreign(path, what) from None
     except OSError as error:
         why = error.strerror or str(error)
@@ -129,7 +132,13 @@ def check_target(
     force: bool = False,
     what: str = "the file",
 ) -> None:
-    """Raise what `write_whole` would raise before anything is written; for before long work.
+    """Raise the errors that `write_whole` raises before it writes; call it before long work.
+
+    Args:
+        path: The file to be written.
+        inputs: Files that the same command reads.
+        force: Files that rdmf did not write may be replaced.
+        what: The file in words, for errors: "the figure".
 
     Raises:
         UsageError: The file is an input of the same command, a folder or a disk, or a file that
@@ -151,7 +160,7 @@ def check_target(
 
 
 def is_own(path: str | PathLike[str]) -> bool:
-    """Tell whether a file is still as rdmf wrote it last (or is empty: nothing to lose)."""
+    """Return whether a file is unchanged since rdmf wrote it, or is empty."""
     path = Path(path)
     try:
         if path.stat().st_size == 0:
@@ -163,16 +172,23 @@ def is_own(path: str | PathLike[str]) -> bool:
 
 
 def is_part(path: Path) -> bool:
-    """Tell whether a name is that of an unfinished file of `write_whole`."""
+    """Return whether a path is named like an unfinished file of `write_whole`."""
     return PART.fullmatch(path.name) is not None
 
 
 @contextmanager
 def new_part(folder: Path, mode: int = 0o666) -> Iterator[tuple[Path, BinaryIO]]:
-    """Make a file in `folder` that nobody can have made before, and open it for writing.
+    """Create a new file of a random name in `folder` and open it for reading and writing.
 
-    Its name cannot be foreseen, and it is never reached through a link. The file is removed at the
-    end, unless it was renamed.
+    An existing file or link is never opened. The file is removed when the block is left, unless it
+    was renamed.
+
+    Args:
+        folder: The folder, which must exist.
+        mode: Permissions, before the umask.
+
+    Yields:
+        The file's path, and the open binary file.
     """
     part = folder / f".rdmf-{_random_digits()}.part"
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
@@ -182,7 +198,7 @@ def new_part(folder: Path, mode: int = 0o666) -> Iterator[tuple[Path, BinaryIO]]
     try:
         yield part, file
     finally:
-        with suppress(OSError):  # a full disk again, which must not hide the error or Ctrl-C
+        with suppress(OSError):  # the disk is still full: the first error matters, or Ctrl-C
             file.close()
         with suppress(OSError):
             part.unlink()
@@ -193,13 +209,13 @@ def _random_digits() -> str:
 
 
 def bring_to_disk(file: BinaryIO) -> None:
-    """Make what was written to a file survive a power cut."""
+    """Flush a file to the disk, so that its content survives a power cut."""
     file.flush()
     os.fsync(file.fileno())
 
 
 def bring_folder_to_disk(folder: Path) -> None:
-    """Make the names in a folder survive a power cut, where the system can do that."""
+    """Flush a folder's list of names to the disk, where the system can do that."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
         try:
@@ -213,7 +229,7 @@ def _replace(target: Path, content: Content, *, mode: int, own: bool, force: boo
         _fill(file, content)
         bring_to_disk(file)
         digest = "" if own else _hash_of(part)
-        file.close()  # Windows renames no open file
+        file.close()  # Windows cannot rename an open file
         if own:
             os.replace(part, target)
         elif os.path.lexists(target):
@@ -226,21 +242,21 @@ def _replace(target: Path, content: Content, *, mode: int, own: bool, force: boo
 
 
 def _rename_over(part: Path, target: Path, force: bool) -> None:
-    """Rename over a file, with its permissions; _NotOursError where it is a user's by now."""
+    """Replace a file and keep its permissions; _NotOursError if it now belongs to the user."""
     if not (force or is_own(target)):
         raise _NotOursError
-    with suppress(OSError):  # not everywhere may a file's permissions be set
+    with suppress(OSError):  # some file systems have no permissions
         os.chmod(part, stat.S_IMODE(target.stat().st_mode))
     os.replace(part, target)
 
 
 def _rename_new(part: Path, target: Path) -> None:
-    """Rename, but never over a file: _NotOursError where one appeared meanwhile."""
+    """Rename, but never replace a file: _NotOursError where one appeared meanwhile."""
     try:
         os.link(part, target)
     except FileExistsError:
         raise _NotOursError from None
-    except (OSError, NotImplementedError, AttributeError):  # a disk without hard links
+    except (OSError, NotImplementedError, AttributeError):  # a file system without hard links
         if os.path.lexists(target):
             raise _NotOursError from None
         os.replace(part, target)
@@ -261,13 +277,13 @@ def _fill(file: BinaryIO, content: Content) -> None:
 def _same(path: Path, other: Path) -> bool:
     try:
         return os.path.samefile(path, other)
-    except OSError:  # one of them is not there
+    except OSError:  # one of them does not exist
         return os.path.realpath(path) == os.path.realpath(other)
 
 
 def _foreign(path: Path, what: str) -> UsageError:
-    problem = f"{what} would replace a file that rdmf did not write, or that was changed since"
-    return UsageError(problem, path, "choose another file, or give --force")
+    problem = f"{what} would replace a file that rdmf did not write, or that was edited since"
+    return UsageError(problem, path, "choose another file, or add --force")
 
 
 def _hash_of(path: Path) -> str:
@@ -279,19 +295,19 @@ def _hash_of(path: Path) -> str:
 
 
 def _name_of(path: Path) -> str:
-    """The path as the record holds it: a hash, since names of private footage are nobody's."""
+    """The path as the record holds it: a hash, since names of videos are private."""
     return hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:32]
 
 
 def _recorded(path: Path) -> str | None:
-    """The hash of what rdmf wrote to a path last; None where it never did."""
+    """The hash of what rdmf last wrote to a path; None where it never wrote there."""
     record = (data_folder() / RECORD).read_bytes()
     at = record.rfind(f"{_name_of(path)} ".encode())
     return None if at < 0 else record[at + 33 : at + 97].decode("ascii", "replace")
 
 
 def _record(path: Path, digest: str) -> None:
-    """Remember what was written; where that fails, the next run asks for --force."""
+    """Record what was written. Where that fails, the next run will ask for --force."""
     record = data_folder() / RECORD
     with suppress(OSError, UsageError):
         record.parent.mkdir(parents=True, exist_ok=True)

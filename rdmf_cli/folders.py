@@ -1,4 +1,4 @@
-"""Where rdmf keeps what is its own: the cache, and the data that is not made again by itself."""
+"""The folders of rdmf: the cache, and data that rdmf cannot make again (downloads, records)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from rdmf_cli.errors import UsageError
 
 
 def cache_folder() -> Path:
-    """Return RDMF_CACHE_DIR, else the system's place for a user's caches.
+    """Return RDMF_CACHE_DIR if it is set, else the system's folder for a user's caches.
 
     Raises:
-        UsageError: RDMF_CACHE_DIR begins with a ~ that stands for no home folder.
+        UsageError: RDMF_CACHE_DIR begins with a `~` that cannot be resolved to a home folder.
     """
     if chosen := os.environ.get("RDMF_CACHE_DIR"):
         return _expanded("RDMF_CACHE_DIR", chosen)
@@ -22,10 +22,10 @@ def cache_folder() -> Path:
 
 
 def data_folder() -> Path:
-    """Return RDMF_DATA_DIR, else the system's place for a user's data: fetched weights, records.
+    """Return RDMF_DATA_DIR if it is set, else the system's folder for a user's data.
 
     Raises:
-        UsageError: RDMF_DATA_DIR begins with a ~ that stands for no home folder.
+        UsageError: RDMF_DATA_DIR begins with a `~` that cannot be resolved to a home folder.
     """
     if chosen := os.environ.get("RDMF_DATA_DIR"):
         return _expanded("RDMF_DATA_DIR", chosen)
@@ -38,4 +38,5 @@ def _expanded(name: str, chosen: str) -> Path:
     try:
         return Path(chosen).expanduser()
     except RuntimeError as error:
-        raise UsageError("names no folder", f"{name}={chosen}", "correct it") from error
+        what = "no home folder for the ~ in this path"
+        raise UsageError(what, f"{name}={chosen}", "write the path in full") from error

@@ -1,8 +1,8 @@
-"""Ctrl-C and SIGTERM, which must not get lost, and leaving without delay.
+"""Handling of Ctrl-C and SIGTERM: no interrupt gets lost, and the process exits without delay.
 
-Python prints a KeyboardInterrupt that is raised where nothing can catch it (in a `__del__`, in a
-callback of the garbage collector) and goes on. So the signal is remembered as well, and long work
-asks now and then.
+Where Python raises a KeyboardInterrupt in a place that nothing can catch (in a `__del__`, in a
+callback of the garbage collector), it prints the exception and continues. So the signal is recorded
+as well, and long work calls `check_interrupted` from time to time.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _seen: list[int] = []
 
 
 def remember_interrupts() -> None:
-    """Turn SIGINT and SIGTERM into a KeyboardInterrupt from now on.
+    """Install handlers that record SIGINT and SIGTERM and raise a KeyboardInterrupt.
 
-    Left alone: a signal that is ignored, as Ctrl-C is for jobs in the background, and SIGTERM under
-    torchrun, which sends it to processes that wait for one another in native code.
+    Two cases keep the handler they have: a signal that is ignored (Ctrl-C for background jobs), and
+    SIGTERM under torchrun, which sends it to processes that wait for one another in native code.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
@@ -32,13 +32,16 @@ def remember_interrupts() -> None:
 
 
 def check_interrupted() -> None:
-    """KeyboardInterrupt if there was one since."""
+    """Raise KeyboardInterrupt if a signal was recorded."""
     if _seen:
         raise KeyboardInterrupt
 
 
 def was_interrupted(error: BaseException | None) -> bool:
-    """Ctrl-C while a native module is loading reaches us as the cause of an ImportError."""
+    """Return whether an exception, or one that caused it, is a KeyboardInterrupt.
+
+    Ctrl-C during the import of a native module arrives as the cause of an ImportError.
+    """
     while error is not None:
         if isinstance(error, KeyboardInterrupt):
             return True
@@ -47,17 +50,17 @@ def was_interrupted(error: BaseException | None) -> bool:
 
 
 def interrupted_code() -> int:
-    """What the process tells the shell: 130 after Ctrl-C, 143 after SIGTERM."""
+    """Return the exit code of an interrupted process: 130 after Ctrl-C, 143 after SIGTERM."""
     return _SIGNALLED + (_seen[0] if _seen else signal.SIGINT)
 
 
 def leave(code: int) -> NoReturn:
-    """Ends the process at once, with the programs it started and its temporary folders.
+    """Exit at once; kill the programs that rdmf started and remove its temporary folders.
 
-    On its way out python sometimes ends by the signal, after all was said; and about once in
-    twenty times the threads of processes that trained together abort it, after all was written.
+    Python's normal exit is not used: sometimes the signal ends the process there, and in about one
+    of twenty trainings on several processes, their threads abort it, though all work is done.
     """
-    if children := sys.modules.get("rdmf_cli.children"):  # nothing to end where nobody loaded it
+    if children := sys.modules.get("rdmf_cli.children"):  # not imported: no program was started
         children.end_all()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):

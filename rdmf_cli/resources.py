@@ -1,6 +1,6 @@
-"""The files that rdmf ships: where they lie, and the proof that weights are those we made.
+"""The files that rdmf ships: where they are, and the check of the weights' hashes.
 
-Installed they lie in the package, in a checkout beside it.
+In an installation they are inside the package, in a checkout beside it.
 """
 
 from __future__ import annotations
@@ -19,19 +19,23 @@ REINSTALL = "install rdmf again, or put the file of this release in its place"
 
 
 def example_video() -> Path:
-    """The tour of photographs that the README and the self-test use."""
+    """Return the path of the example video (photographs) of the README and `rdmf doctor`."""
     return _shipped("_examples/tour.mp4", "examples/tour.mp4")
 
 
 def weights_folder() -> Path:
-    """The folder of the shipped weights."""
+    """Return the folder of the shipped weights."""
     return _shipped("_weights", "weights")
 
 
 def read_manifest(folder: Path | None = None) -> dict[str, Any]:
-    """The manifest of a weights folder: per file its sha256, size and role, and how it was made.
+    """Read the manifest of a weights folder: sha256, size, role and origin of each file.
 
-    Raises RdmfError if there is none or it cannot be read.
+    Args:
+        folder: The weights folder; None: the shipped one.
+
+    Raises:
+        RdmfError: The manifest is missing or cannot be read.
     """
     return dict(_manifest(folder or weights_folder()))
 
@@ -42,16 +46,25 @@ def _manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RdmfError("the list of the shipped weights is missing", path, REINSTALL) from None
+        raise RdmfError("the manifest of the weights is missing", path, REINSTALL) from None
     except (OSError, ValueError) as error:
-        raise RdmfError(f"the list of the shipped weights: {error}", path, REINSTALL) from error
+        what = f"the manifest of the weights cannot be read ({error})"
+        raise RdmfError(what, path, REINSTALL) from error
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
-        raise RdmfError("the list of the shipped weights names no files", path, REINSTALL)
+        raise RdmfError("the manifest of the weights lists no files", path, REINSTALL)
     return manifest
 
 
 def sha256_of(name: str, folder: Path | None = None) -> str:
-    """The hash that the manifest promises for a file. Raises RdmfError if it lists no such file."""
+    """Return the SHA-256 that the manifest lists for a file.
+
+    Args:
+        name: Name of the file.
+        folder: The weights folder; None: the shipped one.
+
+    Raises:
+        RdmfError: The manifest does not list this file.
+    """
     folder = folder or weights_folder()
     entry = read_manifest(folder)["files"].get(name)
     if not isinstance(entry, dict) or "sha256" not in entry:
@@ -60,18 +73,23 @@ def sha256_of(name: str, folder: Path | None = None) -> str:
 
 
 def load_weights(name: str, folder: Path | None = None) -> bytes:
-    """The content of a weights file, its hash checked.
+    """Read a weights file and check its hash.
 
-    Raises RdmfError if the file is missing, cannot be read, or is not what the manifest promises.
+    Args:
+        name: Name of the file.
+        folder: The weights folder; None: the shipped one.
+
+    Raises:
+        RdmfError: The file is missing, cannot be read, or its hash is not that of the manifest.
     """
     folder = folder or weights_folder()
     promised, path = sha256_of(name, folder), folder / name
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise RdmfError("this file of the shipped weights is missing", path, REINSTALL) from None
+        raise RdmfError("this file of the weights is missing", path, REINSTALL) from None
     except OSError as error:
-        raise unreadable(path, error, "this file of the shipped weights", REINSTALL) from error
+        raise unreadable(path, error, "this file of the weights", REINSTALL) from error
     if hashlib.sha256(content).hexdigest() != promised:
         raise RdmfError("is not the weights file that was shipped", path, REINSTALL)
     return content

@@ -111,7 +111,7 @@ REFUSED: dict[str, tuple[str, bytes, Read, str]] = {
         "v.npz",
         zipped({f"{number:0200}": b"" for number in range(6000)}),
         load_video_features,
-        "lists more members",
+        "too many members",
     ),
     "a graph": (
         "h.rdmf",

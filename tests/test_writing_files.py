@@ -48,7 +48,7 @@ def test_a_file_of_a_users_is_replaced_by_force_only(tmp_path: Path):
 def test_a_file_that_was_edited_since_is_a_users(tmp_path: Path):
     path = write_whole(tmp_path / "a.srt", b"one")
     path.write_bytes(b"one, corrected by hand")
-    with pytest.raises(UsageError, match="changed since"):
+    with pytest.raises(UsageError, match="edited since"):
         write_whole(path, b"two")
     assert path.read_bytes() == b"one, corrected by hand"
 

@@ -1,4 +1,4 @@
-"""One row a clip: extracted, cached, and read from and written to the field's files."""
+"""Features, one row per clip: extraction, cache, and the file layouts of published features."""
 
 from rdmf_cli.features.extraction import VideoFeatures, extract
 from rdmf_cli.features.files import (

@@ -1,9 +1,9 @@
-"""From a video to one row a clip: frames are decoded while others are encoded.
+"""Extraction of features from a video, one row per clip: decoding and encoding run in parallel.
 
-A thread decodes and prepares; the caller's thread encodes batches. Between them stands a queue
-of a few batches of prepared frames, so memory does not grow with the length of the video. A frame
-that fills several clips is encoded once. What was encoded is kept in the cache every few seconds,
-and the same command goes on from there.
+A thread decodes frames and prepares them for the encoder; the caller's thread encodes batches. The
+queue between them holds a few batches, so memory does not grow with the length of the video. A
+frame that stands for several clips is encoded once. Every few seconds the finished batches are
+written to the cache, and after an interruption the same command resumes from there.
 """
 
 from __future__ import annotations
@@ -22,7 +22,15 @@ import numpy as np
 from rdmf_cli.encoders.base import Encoder
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.features.fingerprint import content_fingerprint
-from rdmf_cli.features.made import EXACT, FAILED, Anchor, Clip, Extent, Made, digest_of
+from rdmf_cli.features.partial import (
+    EXACT,
+    FAILED,
+    Anchor,
+    Clip,
+    Extent,
+    PartialFeatures,
+    digest_of,
+)
 from rdmf_cli.features.store import FeatureStore
 from rdmf_cli.video import ClipGrid
 from rdmf_cli.video.formats import is_list
@@ -31,28 +39,40 @@ from rdmf_cli.video.info import checked_file
 if TYPE_CHECKING:
     from rdmf_cli.video.clips import ClipReader, Frame
 
-# Part of the cache key: another rule makes other features, or (2) gives them other times.
+# Part of the cache key. Raise the number when the rule gives other features or other times.
 FRAME_RULE = "last-before-middle/2"
 QUEUED_BATCHES = 3
 LEAVE_SECONDS = 2.0
-KEEP_SECONDS = 20.0  # of work, at most, are lost where an extraction ends early
+KEEP_SECONDS = 20.0  # the most work that an interruption loses
 
-Progress = Callable[[int, int], None]  # clips done, clips in all
-Notify = Callable[[str], None]  # gets a line for people
+Progress = Callable[[int, int], None]  # number of clips done, number of all clips
+Notify = Callable[[str], None]  # gets a line of text for the user
 Frames = Generator[tuple[int, "Frame"], None, None]
 
 
 @dataclass(frozen=True)
 class VideoFeatures:
-    """One row a clip, as the encoder gives it, and how it was made.
+    """The features of a video or of a part of it, and how they were made.
 
-    rows:           float16 (L, D), not normalised
-    duration:       of the file as a player shows it, seconds
-    offset:         where the first clip starts, seconds of the player
-    begins:         when the first picture is shown, seconds of the player
-    pictures:       seconds from the first picture to the end of the last; None: to the file's end
-    cached:         nothing was decoded or encoded
-    frames_failed:  frames that could not be decoded; their clips hold the frame before
+    All times are seconds as a player shows them.
+
+    Attributes:
+        rows: Features as the encoder returns them, one row per clip: float16 (L, D), not
+            normalised.
+        duration: Length of the whole file.
+        clip_length: Length of a clip.
+        offset: Start of the first clip.
+        encoder: Name of the encoder.
+        decoder: Name of the decoder.
+        cached: Whether they come from the cache, so that nothing was decoded or encoded.
+        frames_decoded: Number of frames decoded for them.
+        frames_failed: Number of clips whose frames could not be decoded; a neighbouring frame is
+            used.
+        warnings: What is unusual about the file, one sentence each.
+        timings: Seconds spent, by step.
+        begins: When the first picture is shown.
+        pictures: Seconds from the start of the first picture to the end of the last one; None: to
+            the end of the file.
     """
 
     rows: np.ndarray
@@ -71,7 +91,7 @@ class VideoFeatures:
 
     @property
     def picture_end(self) -> float:
-        """Until when the last picture is shown, seconds of the player."""
+        """The time at which the last picture ends, in seconds as a player shows it."""
         return self.duration if self.pictures is None else self.begins + self.pictures
 
 
@@ -87,18 +107,28 @@ def extract(
     progress: Progress | None = None,
     notify: Notify | None = None,
 ) -> VideoFeatures:
-    """Features of a video, or of its part from `start` to `end` seconds.
+    """Extract the features of a video or of a part of it, or take them from the cache.
 
-    store:  where they are looked for first and kept afterwards, also those of an extraction that
-            ends early; None decodes anew and keeps nothing
-    notify: is told in a line when an earlier extraction is gone on with
+    Args:
+        path: The video file.
+        encoder: The encoder of its frames.
+        clip_length: Length of a clip in seconds.
+        decoder: A key of `DECODERS`, or "auto".
+        start: Start of the part, in seconds as a player shows them; None: from the beginning.
+        end: End of the part, in seconds as a player shows them; None: to the end.
+        store: The cache to look in first and to write to, also where the extraction is
+            interrupted. None: no cache.
+        progress: Called with the number of clips done and of all clips.
+        notify: Called with a line of text when an interrupted extraction is resumed.
 
-    Raises RdmfError for a file that holds no video or cannot be read.
+    Raises:
+        RdmfError: The file cannot be read, holds no video, or none of its frames can be decoded.
+        UsageError: The clip length or the part is impossible, or there is no such decoder.
     """
     path = checked_file(path)
-    wish = _Wish(path, encoder, clip_length, decoder, start, end)
-    if store is None or is_list(path):  # of a list, the key would not say what it stands for
-        return _make(wish, _Keeper(None, {}, ""), progress, notify)[0]
+    request = _Request(path, encoder, clip_length, decoder, start, end)
+    if store is None or is_list(path):  # the hash of a list does not cover the files it names
+        return _make(request, _Keeper(None, {}, ""), progress, notify)[0]
     key = _key(path, encoder, clip_length, decoder, start, end)
     if found := _find(store, key, path):
         return found
@@ -106,11 +136,11 @@ def extract(
         if found := _find(store, key, path):  # another process made it while this one waited
             return found
         keeper = _Keeper(store, key, str(path.resolve()))
-        features, made = _make(wish, keeper, progress, notify)
+        features, made = _make(request, keeper, progress, notify)
         return keeper.finish(features, made)
 
 
-class _Wish(NamedTuple):
+class _Request(NamedTuple):
     path: Path
     encoder: Encoder
     clip_length: float
@@ -142,7 +172,7 @@ def _key(
 
 
 def _find(store: FeatureStore, key: dict[str, Any], path: Path) -> VideoFeatures | None:
-    """The entry itself, or the part wanted of the entry that holds the whole video."""
+    """The entry of the key, or the wanted part of the entry of the whole video."""
     if entry := store.get(key):
         return _cached(*entry)
     if key["start"] is None and key["end"] is None:
@@ -179,9 +209,9 @@ def _part(
 
 
 class _Keeper:
-    """Keeps in the cache what an extraction has, and finds what an earlier one left there.
+    """Writes unfinished features to the cache, and finds those of an interrupted extraction.
 
-    Without a store it keeps and finds nothing.
+    Without a store it writes and finds nothing.
     """
 
     def __init__(self, store: FeatureStore | None, key: dict[str, Any], video: str):
@@ -190,57 +220,66 @@ class _Keeper:
         self._when = time.monotonic()
         self._outgrown: dict[str, Any] | None = None
 
-    def begun(self, path: Path, wanted: np.ndarray, batch: int) -> Made:
-        """What this file has already, right for the times that its clips want; maybe nothing."""
+    def begun(self, path: Path, wanted: np.ndarray, batch: int) -> PartialFeatures:
+        """The features left by an interrupted extraction, as far as they fit the wanted times.
+
+        Also those of an earlier state of the file, which has grown since. Maybe none.
+
+        Args:
+            path: The video file.
+            wanted: When the frame of each clip is shown, int64 (L,), in ticks.
+            batch: Frames per batch of the encoder.
+        """
         if self._store is None:
-            return Made(batch)
-        made = Made.of(self._store.kept(self._key), batch).fitting(wanted)
+            return PartialFeatures(batch)
+        made = PartialFeatures.of(self._store.parts(self._key), batch).fitting(wanted)
         if made.rows:
             return made
         for key in self._store.earlier(self._key, self._video):
             if key["content"] != content_fingerprint(path, key["bytes"]):
                 continue
             entry = self._store.load(key)
-            parts = [entry] if entry and "pts" in entry[0] else self._store.kept(key)
-            made = Made.of(parts, batch)
-            made = made.cut(max(0, made.whole_batches() - 1)).fitting(wanted)  # the end was cut
+            parts = [entry] if entry and "pts" in entry[0] else self._store.parts(key)
+            made = PartialFeatures.of(parts, batch)
+            # The last batch is left out, as the file ended there, maybe in mid-picture.
+            made = made.cut(max(0, made.whole_batches() - 1)).fitting(wanted)
             if made.rows:
                 self._outgrown = key
                 return made
-        return Made(batch)
+        return PartialFeatures(batch)
 
-    def start(self, made: Made) -> None:
-        """Keep from here on; what is `made` already is kept at once, as one part."""
+    def start(self, made: PartialFeatures) -> None:
+        """Begin to write; features that are `made` already are written at once, as one part."""
         if self._store is None:
             return
         self._kept, self._count = Extent(0, 0, 0), 0
         self.keep(made)
-        if self._count or not made.rows:  # else the disk is full: what is kept stays
-            self._store.forget_kept(self._key, first=self._count)
+        if self._count or not made.rows:  # else the disk is full: the earlier parts stay
+            self._store.remove_parts(self._key, first=self._count)
 
-    def keep(self, made: Made) -> None:
-        """Keep what came since the last part. A cache that cannot take it costs nothing now."""
+    def keep(self, made: PartialFeatures) -> None:
+        """Write the batches made since the last part; where that fails, continue without."""
         self._when = time.monotonic()
         made = made.cut(made.whole_batches())
         if self._store is None or made.extent.batches == self._kept.batches:
             return
-        arrays, said = made.since(self._kept)
-        with suppress(RdmfError):  # said at the end, where the features cannot be kept either
-            self._store.keep(self._key, self._count, arrays, {"video": self._video, **said})
+        arrays, about = made.since(self._kept)
+        with suppress(RdmfError):  # `finish` will fail, too, and warn
+            self._store.put_part(self._key, self._count, arrays, {"video": self._video, **about})
             self._kept, self._count = made.extent, self._count + 1
 
-    def keep_if_due(self, made: Made) -> None:
-        """Keep where some seconds of work are not kept yet."""
+    def keep_if_due(self, made: PartialFeatures) -> None:
+        """Write if the last part is older than KEEP_SECONDS."""
         if time.monotonic() - self._when >= KEEP_SECONDS:
             self.keep(made)
 
-    def finish(self, features: VideoFeatures, made: Made) -> VideoFeatures:
-        """Put all into the cache; a cache that cannot take it costs a warning only."""
+    def finish(self, features: VideoFeatures, made: PartialFeatures) -> VideoFeatures:
+        """Write the finished entry to the cache; where that fails, add a warning."""
         if self._store is None:
             return features
-        arrays, said = made.since(Extent(0, 0, 0))
+        arrays, facts = made.since(Extent(0, 0, 0))
         about = {
-            **said,
+            **facts,
             "video": self._video,
             "duration": features.duration,
             "clip_length": features.clip_length,
@@ -255,36 +294,37 @@ class _Keeper:
         try:
             self._store.put(self._key, arrays.pop("rows"), about, arrays)
         except RdmfError as error:
-            warning = f"the features could not be kept in {self._store.folder} ({error.what})"
+            warning = f"the features could not be cached in {self._store.folder} ({error.what})"
             return replace(features, warnings=(*features.warnings, warning))
-        self._store.forget_kept(self._key)
+        self._store.remove_parts(self._key)
         if self._outgrown is not None:
             self._store.remove(self._outgrown)
         return features
 
 
 def _make(
-    wish: _Wish, keeper: _Keeper, progress: Progress | None, notify: Notify | None
-) -> tuple[VideoFeatures, Made]:
-    from rdmf_cli.video import open_clips  # a warm answer must not pay for the decoders
+    request: _Request, keeper: _Keeper, progress: Progress | None, notify: Notify | None
+) -> tuple[VideoFeatures, PartialFeatures]:
+    from rdmf_cli.video import open_clips  # imported here: a cached answer needs no decoder
 
     begun = time.perf_counter()
-    encoder = wish.encoder
+    path, encoder = request.path, request.encoder
     with open_clips(
-        wish.path, wish.clip_length, decoder=wish.decoder, start=wish.start, end=wish.end
+        path, request.clip_length, decoder=request.decoder, start=request.start, end=request.end
     ) as clips:
-        made, frames = _continued(clips, encoder, keeper, wish.path)
+        made, frames = _resumed(clips, encoder, keeper, path)
         if made.clips and notify:
-            notify(f"{wish.path.name}: {made.clips:,} of {len(clips.grid):,} clips kept")
+            total = len(clips.grid)
+            notify(f"{path.name}: resuming, {made.clips:,} of {total:,} clips are in the cache")
         with closing(_prepared(frames, encoder, made.last_pts)) as coming:
             _encode_all(made, coming, clips, encoder, keeper, progress)
-        if made.failed == len(clips.grid):  # also over what an earlier extraction kept
-            raise RdmfError(NOTHING_DECODES, wish.path, "check that it plays elsewhere")
+        if made.failed == len(clips.grid):  # counting the clips from the cache, too
+            raise RdmfError(NOTHING_DECODES, path, "check that it plays elsewhere")
         clock = clips.info.clock
         features = VideoFeatures(
             rows=made.expanded(),
             duration=clips.info.duration if clock.duration is None else clock.duration,
-            clip_length=wish.clip_length,
+            clip_length=request.clip_length,
             offset=clock.begins + clips.grid.spans[0][0],
             begins=clock.begins,
             pictures=clips.info.duration,
@@ -298,24 +338,27 @@ def _make(
         return features, made
 
 
-NOTHING_DECODES = "none of its clips can be decoded, so there is nothing to answer from"
+NOTHING_DECODES = "none of its clips can be decoded"
 
 
-def _warnings(clips: ClipReader, made: Made) -> tuple[str, ...]:
-    """What is odd about the file, and what did not decode: known once all clips were read."""
-    said = [*clips.info.warnings, *made.messages]
+def _warnings(clips: ClipReader, made: PartialFeatures) -> tuple[str, ...]:
+    """What is unusual about the file, and what could not be decoded; call it after all clips."""
+    warnings = [*clips.info.warnings, *made.messages]
     if made.failed:
-        said.append(f"{made.failed} of {len(clips.grid)} clips are shown by a frame of another")
-    return tuple(said)
+        warnings.append(
+            f"{made.failed} of {len(clips.grid)} clips could not be decoded; "
+            "a neighbouring frame is used"
+        )
+    return tuple(warnings)
 
 
-def _continued(
+def _resumed(
     clips: ClipReader, encoder: Encoder, keeper: _Keeper, path: Path
-) -> tuple[Made, Frames]:
-    """What an earlier extraction has, and the frames of the clips that it lacks.
+) -> tuple[PartialFeatures, Frames]:
+    """The features of an interrupted extraction, and the frames of the clips that it lacks.
 
-    Reading begins at a clip that is known already. Where its frame is not the same to the last
-    bit, what there is stays unused: the file decodes otherwise from there.
+    Decoding begins at a clip that is done already. Its frame must be equal to the last bit;
+    otherwise the file decodes differently from there, and the extraction starts from the beginning.
     """
     made = keeper.begun(path, clips.wanted, encoder.batch)
     if anchor := made.last_anchor():
@@ -331,7 +374,7 @@ def _continued(
 
 
 def _after(frames: Frames, passed: int) -> Frames:
-    """The frames but for so many at the start; closing it closes them."""
+    """Skip the first `passed` frames; closing this generator closes `frames`."""
     with closing(frames):
         for number, frame in enumerate(frames):
             if number >= passed:
@@ -339,16 +382,16 @@ def _after(frames: Frames, passed: int) -> Frames:
 
 
 def _encode_all(
-    made: Made,
+    made: PartialFeatures,
     coming: Iterator[tuple[Clip, np.ndarray | None]],
     clips: ClipReader,
     encoder: Encoder,
     keeper: _Keeper,
     progress: Progress | None,
 ) -> None:
-    """Add to `made` the clips that come, and the rows of their distinct frames, batch by batch.
+    """Add the coming clips, and the rows of their distinct frames, to `made`, batch by batch.
 
-    What is encoded when this ends early is kept.
+    Where this is interrupted, the finished batches are written to the cache.
     """
     earlier = list(made.messages)
     waiting = _Waiting()
@@ -376,7 +419,10 @@ def _encode_all(
 
 @dataclass
 class _Waiting:
-    """Prepared frames of a batch; `last`: the last clip that began one exactly, and that frame."""
+    """The prepared frames of the next batch.
+
+    `last` is the last clip with a new and exact frame: its position, and that frame.
+    """
 
     frames: list[np.ndarray] = field(default_factory=list)
     last: tuple[int, np.ndarray] | None = None
@@ -387,10 +433,10 @@ class _Waiting:
             self.last = position, prepared
 
     def encoded(self, encoder: Encoder, path: Path) -> tuple[np.ndarray, Anchor | None]:
-        """Rows float16 (N, D), and where reading can begin again."""
+        """Encode the batch: rows float16 (N, D), and the clip where decoding can resume."""
         rows = encoder.encode_images(np.stack(self.frames)).astype(np.float16)
         if not np.isfinite(rows).all():
-            what = f"the encoder {encoder.name} gave rows that are not numbers"
+            what = f"the encoder {encoder.name} returned NaN or infinity"
             raise RdmfError(what, path, "try another encoder")
         return rows, self.last and Anchor(self.last[0], digest_of(self.last[1]))
 
@@ -403,11 +449,14 @@ class _Failure:
 def _prepared(
     frames: Frames, encoder: Encoder, shown: int | None
 ) -> Generator[tuple[Clip, np.ndarray | None], None, None]:
-    """Every clip, with its prepared frame where that is not the frame of the clip before.
+    """Yield every clip, with its prepared frame if that differs from the previous clip's.
 
-    A thread that stays a few batches ahead decodes and prepares them.
+    A thread decodes and prepares the frames, a few batches ahead.
 
-    shown: the frame of the clip before the first, in ticks
+    Args:
+        frames: The clips to decode.
+        encoder: The encoder, which prepares frames.
+        shown: Time of the frame of the clip before the first one, in ticks; None: no such clip.
     """
     waiting: queue.Queue[Any] = queue.Queue(maxsize=QUEUED_BATCHES * encoder.batch)
     stop = threading.Event()
@@ -416,7 +465,7 @@ def _prepared(
         while not stop.is_set():
             try:
                 return waiting.put(item, timeout=0.1)
-            except queue.Full:  # look again whether anybody still waits for it
+            except queue.Full:  # check `stop` again
                 continue
 
     def decode(shown: int | None) -> None:
@@ -442,5 +491,5 @@ def _prepared(
             yield item
     finally:
         stop.set()
-        # A decoder may be far from its next wanted frame: who interrupts must not wait for it.
+        # The decoder may be far from its next wanted frame: an interrupt must not wait for that.
         thread.join(LEAVE_SECONDS)

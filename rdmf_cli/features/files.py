@@ -1,4 +1,4 @@
-"""The field's feature files, and the one normalisation that all of rdmf shares."""
+"""The file layouts of published features, and the normalisation of features."""
 
 from __future__ import annotations
 
@@ -15,24 +15,30 @@ from rdmf_cli.archives import Archive, Fault
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.files import MIB, content_of, write_whole
 
-EPSILON = 1e-5  # added to the norm, as the field's loaders do
+EPSILON = 1e-5  # added to the norm, as in moment_detr and the works that build on it
 
 VIDEO_KEYS = ("features",)
-WORD_KEYS = ("last_hidden_state", "token")  # the second: TVSum's
+WORD_KEYS = ("last_hidden_state", "token")  # the second one in files of TVSum
 SENTENCE_KEYS = ("pooler_output", "text")
 KEYS = {*VIDEO_KEYS, *WORD_KEYS, *SENTENCE_KEYS}
 AGAIN = "extract it again"
 
-MOST_BYTES = 256 * MIB  # of a file, and of its arrays together
-MOST_NUMBERS = 64 << 20  # of an array: 36 hours of clips of 2 s, 1,024 columns wide
+MOST_BYTES = 256 * MIB  # limit for a file, and for all of its arrays together
+MOST_NUMBERS = 64 << 20  # limit for an array: 36 hours of 2 s clips with 1,024 columns
 NPY_MAGIC = b"\x93NUMPY"
 NUMBERS = "fiu"
 
 
 def normalise_rows(rows: np.ndarray) -> np.ndarray:
-    """Rows (..., D) divided by (‖row‖ + 1e-5): float32, unit length but for empty rows.
+    """Normalise rows to unit length: row / (‖row‖ + 1e-5). A row of zeros stays zero.
 
-    Streams are normalised one by one, before they are concatenated.
+    Normalise each stream by itself before streams are concatenated.
+
+    Args:
+        rows: Features (..., D).
+
+    Returns:
+        float32 (..., D).
     """
     rows = np.asarray(rows, dtype=np.float32)
     return rows / (np.linalg.norm(rows, axis=-1, keepdims=True) + EPSILON)
@@ -46,11 +52,11 @@ def save_video_features(
     inputs: Iterable[Path] = (),
     force: bool = False,
 ) -> Path:
-    """Write `<folder>/<video_id>.npz` whole or not at all, making the folder if need be.
+    """Write features to `<folder>/<video_id>.npz`, completely or not at all.
 
     Args:
-        folder: Where the file goes.
-        video_id: The name of the file, without its suffix.
+        folder: The folder; it is made if it does not exist.
+        video_id: Name of the file without its suffix.
         rows: Features (L, D), not normalised; written as float16 under the key `features`.
         inputs: Files that are never replaced.
         force: Replace a file that rdmf did not write.
@@ -59,7 +65,7 @@ def save_video_features(
         The path of the file.
 
     Raises:
-        UsageError: A file is there that is an input, or that rdmf did not write.
+        UsageError: The file exists and is an input, or rdmf did not write it.
         RdmfError: The file cannot be written.
     """
     path = folder / f"{video_id}.npz"
@@ -76,48 +82,98 @@ def save_video_features(
 
 
 def load_video_features(path: Path) -> np.ndarray:
-    """Rows (L, D) of a `.npz` (key `features`) or `.npy` file, normalised by row."""
+    """Read the features of a video and normalise them.
+
+    Args:
+        path: A `.npz` file (key `features`) or a `.npy` file.
+
+    Returns:
+        float32 (L, D), rows of unit length.
+
+    Raises:
+        RdmfError: The file cannot be read, or holds something else.
+    """
     return normalise_rows(read_rows(path))
 
 
 def load_text_features(path: Path) -> tuple[np.ndarray | None, np.ndarray]:
-    """The sentence row (D,) and the word states (T, W) of a text file, each normalised.
+    """Read the features of a query and normalise them.
 
-    The sentence is None where the file has none, as some published ones.
+    Args:
+        path: A `.npz` file (keys `pooler_output` and `last_hidden_state`).
+
+    Returns:
+        The sentence (D,), or None as some published files have none; and the word states (T, W).
+        Both float32, rows of unit length.
+
+    Raises:
+        RdmfError: The file cannot be read, or holds something else.
     """
     sentence, words = read_text(path)
     return None if sentence is None else normalise_rows(sentence), normalise_rows(words)
 
 
 def join_streams(streams: Sequence[np.ndarray]) -> np.ndarray:
-    """Streams (L_n, D_n) of one video side by side, float32 (L, ΣD_n).
+    """Concatenate several feature streams of one video (for example CLIP and SlowFast).
 
-    Each is normalised by row first; the longer ones are cut to the shortest.
+    Each stream is normalised first; longer ones are cut to the length of the shortest.
+
+    Args:
+        streams: Features (L_n, D_n), one array per stream.
+
+    Returns:
+        float32 (min L_n, ΣD_n).
     """
     clips = min(map(len, streams))
     return np.concatenate([normalise_rows(rows[:clips]) for rows in streams], axis=1)
 
 
 def temporal_endpoints(clips: int) -> np.ndarray:
-    """Where each clip starts and ends within its video, float32 (L, 2): [i / L, (i + 1) / L].
+    """Return the relative start and end of each clip, [i / L, (i + 1) / L].
 
-    The field appends them to the rows after these were normalised.
+    moment_detr and the works that build on it append these columns to the normalised features.
+
+    Args:
+        clips: Number of clips, L.
+
+    Returns:
+        float32 (L, 2), in [0, 1].
     """
     edges = np.arange(clips + 1, dtype=np.float32) / clips
     return np.stack([edges[:-1], edges[1:]], axis=1)
 
 
 def read_rows(path: Path) -> np.ndarray:
-    """Rows (L, D), L ≥ 1, as they are stored: float16, else float32. RdmfError names the file."""
+    """Read the features of a video as they are stored.
+
+    Args:
+        path: A `.npz` file (key `features`) or a `.npy` file.
+
+    Returns:
+        (L, D), L ≥ 1; float16 where stored as such, else float32.
+
+    Raises:
+        RdmfError: The file cannot be read, or holds something else.
+    """
     return _checked(_read_arrays(path).get(VIDEO_KEYS), "rows", path)
 
 
 def read_text(path: Path) -> tuple[np.ndarray | None, np.ndarray]:
-    """The sentence row (D,) or None, and the word states (T, W), T ≥ 1, as they are stored."""
+    """Read the features of a query as they are stored.
+
+    Args:
+        path: A `.npz` file (keys `pooler_output` and `last_hidden_state`).
+
+    Returns:
+        The sentence (D,) or None, and the word states (T, W), T ≥ 1.
+
+    Raises:
+        RdmfError: The file cannot be read, or holds something else.
+    """
     file = _read_arrays(path)
     if file.has(SENTENCE_KEYS) and not file.has(WORD_KEYS):
         what = f"holds a sentence ({SENTENCE_KEYS[0]}) but no word states ({WORD_KEYS[0]})"
-        raise RdmfError(what, path, f"add {WORD_KEYS[0]}, one row per word piece")
+        raise RdmfError(what, path, f"add {WORD_KEYS[0]}, one row per token")
     words = _checked(file.get(WORD_KEYS), "word states", path)
     if not file.has(SENTENCE_KEYS):
         return None, words
@@ -130,9 +186,9 @@ def read_text(path: Path) -> tuple[np.ndarray | None, np.ndarray]:
 def _checked(rows: np.ndarray, what: str, path: Path) -> np.ndarray:
     if rows.ndim != 2:
         found = f"a {rows.dtype} array of shape {rows.shape}"
-        raise RdmfError(f"{what}: {found}, not rows", path, AGAIN)
+        raise RdmfError(f"{what}: {found}, but it must have two dimensions", path, AGAIN)
     if rows.dtype != np.float16:
-        with np.errstate(over="ignore"):  # what overflows is infinite, and said below
+        with np.errstate(over="ignore"):  # an overflow gives infinity, which is reported below
             rows = rows.astype(np.float32)
     if not np.isfinite(rows).all():
         row = int(np.argwhere(~np.isfinite(rows))[0][0])
@@ -142,7 +198,7 @@ def _checked(rows: np.ndarray, what: str, path: Path) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Arrays:
-    """What a file holds: arrays by key, or one that needs no key (`.npy`)."""
+    """The arrays of a file by key; the array of a `.npy` file has the key ""."""
 
     by_key: dict[str, np.ndarray]
     path: Path
@@ -158,13 +214,13 @@ class _Arrays:
 
 
 def _read_arrays(path: Path) -> _Arrays:
-    """The arrays of a `.npz` or `.npy` file, whichever it is; no sizes it tells of are believed."""
+    """Read the arrays of a `.npz` or `.npy` file, whatever its suffix, within the size limits."""
 
     def fault(reason: str) -> RdmfError:
         return RdmfError(f"this feature file cannot be read ({reason})", path, AGAIN)
 
     if not path.exists():
-        raise RdmfError("there is no such feature file", path, "extract it")
+        raise RdmfError("no such feature file", path, "extract it")
     content = content_of(path, "this feature file", AGAIN, most=MOST_BYTES)
     if content.startswith(NPY_MAGIC):
         return _Arrays({"": _array_in(content, fault)}, path)
@@ -179,25 +235,25 @@ def _read_arrays(path: Path) -> _Arrays:
 
 
 def _array_in(content: bytes, fault: Fault) -> np.ndarray:
-    """The array of a `.npy` file, without a copy, once its header is found to fit its size."""
+    """The array of a `.npy` file, without a copy, after a check of its header and size."""
     file = BytesIO(content)
     try:
         version = np.lib.format.read_magic(file)
         shape, by_column, dtype = HEADERS[version](file)
-    except Exception as error:  # each damage has its own type
-        raise fault(f"its header: {error or type(error).__name__}") from error
+    except Exception as error:  # numpy raises another type for each kind of damage
+        raise fault(f"damaged header: {error or type(error).__name__}") from error
     if dtype.kind not in NUMBERS:
         if dtype.hasobject:
             raise fault("it holds pickled objects, which may run code")
-        raise fault(f"a {dtype} array of shape {shape}, not rows of numbers")
+        raise fault(f"an array of {dtype} of shape {shape}, not numbers")
     count, start = math.prod(shape), file.tell()
     if min(shape, default=0) < 0 or count * dtype.itemsize > len(content) - start:
-        told = f"its header tells of {count * dtype.itemsize} bytes of shape {shape}"
-        raise fault(f"{told}, it holds {len(content) - start}")
+        stated = f"its header states shape {shape}, which takes {count * dtype.itemsize} bytes"
+        raise fault(f"{stated}, but it holds {len(content) - start}")
     if count > MOST_NUMBERS:
-        raise fault(f"it holds {count} numbers, {MOST_NUMBERS} at most are read")
+        raise fault(f"it holds {count} numbers, the limit is {MOST_NUMBERS}")
     if not count:
-        raise fault(f"there are none, the array is empty {shape}")
+        raise fault(f"the array is empty, its shape is {shape}")
     flat = np.frombuffer(content, dtype, count, start)
     return flat.reshape(shape, order="F" if by_column else "C")
 
@@ -209,5 +265,15 @@ HEADERS = {
 
 
 def read_sentences(path: Path) -> np.ndarray:
-    """Read rows (N, S), N ≥ 1, of several sentences, as they are stored; RdmfError as above."""
+    """Read the features of several sentences as they are stored.
+
+    Args:
+        path: A `.npz` file (key `pooler_output`) or a `.npy` file.
+
+    Returns:
+        (N, S), N ≥ 1, one row per sentence.
+
+    Raises:
+        RdmfError: The file cannot be read, or holds something else.
+    """
     return _checked(_read_arrays(path).get(SENTENCE_KEYS), "sentences", path)

@@ -1,9 +1,9 @@
-"""What makes a video file that file: a hash of samples of its content, quick on any size.
+"""The fingerprint of a video file: a hash of samples of its content, quick for any size.
 
-The size, the first and the last MiB, and 16 stretches of 256 KiB that lie evenly between them are
-hashed; a file of up to 8 MiB whole. Name, place and times do not count: a copy and a touched file
-are the same. What it cannot see: a change inside a file that leaves the size and all of those
-stretches as they were, such as bytes overwritten in place in the middle of a large file.
+Hashed are the size, the first and the last MiB, and 16 evenly spaced stretches of 256 KiB between
+them; of a file of up to 8 MiB, everything. Name, folder and modification time do not count: a copy
+has the same fingerprint. The fingerprint misses a change that keeps the size and all of these
+stretches, such as bytes overwritten in place in the middle of a large file.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ WHOLE_UP_TO = 8 << 20
 
 
 def content_fingerprint(path: Path, size: int | None = None) -> str:
-    """Return a hex digest of the size and of samples of the content.
+    """Return the SHA-256 of a file's size and of samples of its content, in hexadecimal.
 
     Args:
         path: The file.
-        size: Bytes from the start that count; None: the whole file. A file that has grown since
-            has the fingerprint of then over the size of then.
+        size: Take only this many bytes from its start; None: the whole file. With its earlier
+            size, a file that has grown gives its earlier fingerprint.
 
     Raises:
         RdmfError: The file cannot be read.

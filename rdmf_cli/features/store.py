@@ -1,9 +1,8 @@
 """The feature cache: content-addressed, atomic, locked across processes, bounded in size.
 
-One entry is one safetensors file named by the hash of its key; what it is of stands in the file's
-own metadata. An entry that cannot be read is thrown away and made again, never trusted. What an
-unfinished extraction has so far lies beside it, in numbered files. Other files in the folder are
-somebody else's: they are neither read, counted nor removed.
+An entry is a safetensors file named by the hash of its key; its metadata state the key and the
+video. A damaged entry is made again, never trusted. The parts of an unfinished extraction are
+numbered files in the same folder. Other files in the folder are never read, counted or removed.
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.files import PART, write_whole
 from rdmf_cli.folders import cache_folder
 
-LAYOUT = 2  # raised when the meaning of an entry changes; older ones are then never found
+LAYOUT = 2  # raise it when the meaning of an entry changes; older entries are then not found
 DEFAULT_LIMIT = 2 << 30  # bytes
 LOCK_SECONDS = 3600.0  # another process may be extracting a long video
-LEFT_OVER_SECONDS = 86_400.0  # a part older than a day belongs to nobody
+LEFT_OVER_SECONDS = 86_400.0  # no process still writes an unfinished file that is a day old
 
 
 ENTRY = re.compile(r"[0-9a-f]{32}\.safetensors")
 KEPT = re.compile(r"[0-9a-f]{32}\.[0-9]{6}\.kept")
-CONTENT = ("content", "bytes")  # what a key says of the file itself
+CONTENT = ("content", "bytes")  # the fields of a key that describe the file
 LOCK = re.compile(r"[0-9a-f]{32}\.lock")
 
 Arrays = dict[str, np.ndarray]
@@ -42,16 +41,23 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Entry:
-    """One cached file. `about` says what it was made of; `rows` is float16 (L, D)."""
+    """A cached file.
+
+    Attributes:
+        path: The file.
+        about: Its metadata: the video, the encoder, the key and more.
+        bytes: Its size.
+        used: When it was last used, in seconds since the epoch.
+    """
 
     path: Path
     about: dict[str, Any]
     bytes: int
-    used: float  # time of last use, seconds since the epoch
+    used: float
 
 
 def size_limit() -> int:
-    """Bytes the cache may hold: RDMF_CACHE_LIMIT_MB, 2 GiB by default."""
+    """Return the size limit of the cache in bytes: RDMF_CACHE_LIMIT_MB, 2 GiB by default."""
     text = os.environ.get("RDMF_CACHE_LIMIT_MB")
     if not text:
         return DEFAULT_LIMIT
@@ -59,42 +65,58 @@ def size_limit() -> int:
 
 
 def megabytes(text: str | float, name: str) -> int:
-    """A number of megabytes in bytes; UsageError for what is no number, or below zero."""
+    """Convert a number of MiB to bytes.
+
+    Args:
+        text: The number of MiB, 0 or more.
+        name: The option or variable, for the error.
+
+    Raises:
+        UsageError: `text` is not such a number.
+    """
     try:
         count = float(text)
         if not 0 <= count < 1e12:
             raise ValueError(text)
     except ValueError as error:
         raise UsageError(
-            f"{name} is not a number of megabytes: {text!r}", todo="write 2048, say"
+            f"must be a number of megabytes, not {text!r}", name, "write 2048, for example"
         ) from error
     return int(count * (1 << 20))
 
 
 class FeatureStore:
-    """Rows of videos by key. A key is a dict of plain values: the content's fingerprint, the clip
-    grid, the frame rule, the decoder family, the encoder's name and fingerprint."""
+    """The features of videos by key.
+
+    A key is a dictionary of plain values: the file's fingerprint and size, the clip length and the
+    part, the frame rule, the decoder, and the encoder's name and fingerprint.
+
+    Args:
+        folder: The folder; None: `features` in the cache folder.
+        limit: Size limit in bytes; None: `size_limit()`.
+    """
 
     def __init__(self, folder: Path | None = None, limit: int | None = None):
         self.folder = folder if folder is not None else cache_folder() / "features"
         self.limit = limit if limit is not None else size_limit()
 
     def path(self, key: dict[str, Any]) -> Path:
+        """Return the path of the entry of a key, whether it exists or not."""
         text = json.dumps({"layout": LAYOUT, **key}, sort_keys=True)
         return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.safetensors"
 
     def get(self, key: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]] | None:
-        """Rows float16 (L, D) and what was said of them, or None."""
+        """Return the features float16 (L, D) of a key and their metadata; None if not cached."""
         loaded = self.load(key)
         return None if loaded is None else (_rows(loaded[0]), loaded[1])
 
     def load(self, key: dict[str, Any]) -> tuple[Arrays, dict[str, Any]] | None:
-        """The arrays of an entry as they were put, and what was said of them, or None."""
+        """Return all arrays of an entry and its metadata; None if it is not cached."""
         path = self.path(key)
         loaded = _read(path, key)
         if loaded is not None:
-            with suppress(OSError):  # a cache that may only be read still serves
-                os.utime(path)  # least recently used goes first when the cache is pruned
+            with suppress(OSError):  # a read-only cache is usable, too
+                os.utime(path)  # pruning removes the least recently used entries first
         return loaded
 
     def put(
@@ -104,40 +126,50 @@ class FeatureStore:
         about: Mapping[str, Any],
         more: Mapping[str, np.ndarray] | None = None,
     ) -> Path:
-        """Write an entry whole or not at all, then prune to the limit.
+        """Write an entry, completely or not at all, then prune the cache to its limit.
 
         Args:
-            key: What the entry is found by.
+            key: The key of the entry.
             rows: Features (L, D).
-            about: What a reader should know of them, as JSON can hold it.
-            more: Arrays beside the rows. With `frames`, int (L,), `rows` holds one row per
-                distinct frame, and clip i is shown by row `frames[i]`.
+            about: Metadata that JSON can hold.
+            more: More arrays. With `frames`, int (L,), `rows` has one row per distinct frame, and
+                the features of clip i are row `frames[i]`.
 
         Returns:
             The path of the entry.
 
         Raises:
-            RdmfError: The folder cannot be written; the caller has its rows and may go on.
+            RdmfError: The cache cannot be written.
         """
         path = self.path(key)
         self._write(path, key, {**(more or {}), "rows": rows}, about)
         self.prune(self.limit, keep=path)
         return path
 
-    def keep(
+    def put_part(
         self, key: dict[str, Any], number: int, arrays: Arrays, about: Mapping[str, Any]
     ) -> None:
-        """Write part `number` (from 0) of what an unfinished extraction has. Raises RdmfError."""
-        self._write(self._kept_path(key, number), key, arrays, about)
+        """Write a part of an unfinished extraction.
 
-    def kept(self, key: dict[str, Any]) -> list[tuple[Arrays, dict[str, Any]]]:
-        """The parts that an unfinished extraction kept, in order, up to one that is damaged."""
+        Args:
+            key: The key of the entry that it will become.
+            number: Number of the part, from 0.
+            arrays: The arrays of the part.
+            about: Metadata that JSON can hold.
+
+        Raises:
+            RdmfError: The cache cannot be written.
+        """
+        self._write(self._part_path(key, number), key, arrays, about)
+
+    def parts(self, key: dict[str, Any]) -> list[tuple[Arrays, dict[str, Any]]]:
+        """Read the parts of an unfinished extraction, in order, up to the first damaged one."""
         parts: list[tuple[Arrays, dict[str, Any]]] = []
-        while (loaded := _read(self._kept_path(key, len(parts)), key)) is not None:
+        while (loaded := _read(self._part_path(key, len(parts)), key)) is not None:
             parts.append(loaded)
         return parts
 
-    def forget_kept(self, key: dict[str, Any], first: int = 0) -> None:
+    def remove_parts(self, key: dict[str, Any], first: int = 0) -> None:
         """Remove the parts of an unfinished extraction, from number `first` on."""
         stem = self.path(key).stem
         for path in self._own(KEPT):
@@ -145,39 +177,50 @@ class FeatureStore:
                 _removed(path)
 
     def earlier(self, key: dict[str, Any], video: str) -> Iterator[dict[str, Any]]:
-        """Keys of other content that the same path once held, the longest file first.
+        """Yield the keys of earlier states of the same file, the largest first.
 
-        Looked through where a file is not known: it may have grown since.
+        They help where a file has grown since, such as a recording in progress.
+
+        Args:
+            key: The key of the file's present state.
+            video: The path of the file.
         """
         found = {}
         for path in [*self._own(ENTRY), *self._own(KEPT)]:
-            about = _told(path)
+            about = _metadata(path)
             other = about.get("key", {})
-            if about.get("video") == video and _same_wish(other, key):
+            if about.get("video") == video and _differ_in_content(other, key):
                 found[self.path(other)] = other
         yield from sorted(found.values(), key=lambda other: -other["bytes"])
 
     def remove(self, key: dict[str, Any]) -> None:
-        """Remove an entry and what was kept of it."""
+        """Remove an entry and the parts of its unfinished extraction."""
         _removed(self.path(key))
-        self.forget_kept(key)
+        self.remove_parts(key)
 
     def remove_video(self, video: str, content: str | None) -> int:
-        """Remove all that is known of a video, by its path or its content's fingerprint.
+        """Remove all entries of a video, also unfinished ones.
 
-        Returns the number of entries, unfinished ones included. Raises RdmfError where one cannot
-        be removed.
+        Args:
+            video: Path of the video, as the entries state it.
+            content: Fingerprint of its content; None: compare paths only.
+
+        Returns:
+            The number of entries removed.
+
+        Raises:
+            RdmfError: An entry cannot be removed.
         """
         gone = set()
         for path in [*self._own(ENTRY), *self._own(KEPT)]:
-            about = _told(path)
+            about = _metadata(path)
             its_content = about.get("key", {}).get("content")
             if about.get("video") == video or (content and its_content == content):
                 _remove(path)
                 gone.add(path.name.split(".")[0])
         return len(gone)
 
-    def _kept_path(self, key: dict[str, Any], number: int) -> Path:
+    def _part_path(self, key: dict[str, Any], number: int) -> Path:
         return self.folder / f"{self.path(key).stem}.{number:06}.kept"
 
     def _write(
@@ -186,24 +229,28 @@ class FeatureStore:
         from safetensors.numpy import save
 
         arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        told = json.loads(json.dumps({**about, "key": key}))
-        blob = save(arrays, {"about": json.dumps(told), "sha256": _sum(arrays, told)})
+        metadata = json.loads(json.dumps({**about, "key": key}))
+        blob = save(arrays, {"about": json.dumps(metadata), "sha256": _sum(arrays, metadata)})
         self.make_folder()
         write_whole(path, blob, own=True, mode=0o600, what="the features")
 
     def make_folder(self) -> None:
-        """Make the folder, for its owner alone: it names private footage. Raises RdmfError."""
+        """Make the folder, readable by its owner only, as entries name private videos.
+
+        Raises:
+            RdmfError: It cannot be made.
+        """
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            what = f"the cache cannot be made ({error.strerror})"
+            what = f"the cache folder cannot be made ({error.strerror})"
             raise RdmfError(what, self.folder, "set RDMF_CACHE_DIR to another folder") from error
         with suppress(OSError):  # made by an older version, or another user's
             if stat.S_IMODE(self.folder.stat().st_mode) & 0o077:
                 self.folder.chmod(0o700)
 
     def _own(self, names: re.Pattern[str]) -> list[Path]:
-        """The cache's own files of a kind; whatever else lies in the folder is left alone."""
+        """The cache's own files of a kind; other files in the folder are ignored."""
         try:
             with os.scandir(self.folder) as found:
                 return [
@@ -216,9 +263,9 @@ class FeatureStore:
 
     @contextmanager
     def lock(self, key: dict[str, Any]) -> Iterator[None]:
-        """Held while an entry is made, so that two processes do not make it twice.
+        """Hold the lock of an entry while it is made, so that no two processes make it at once.
 
-        Where no lock can be had (a cache that cannot be written), the work is done without.
+        Where the lock cannot be taken (a read-only cache), continue without it.
         """
         from filelock import FileLock, Timeout
 
@@ -238,18 +285,25 @@ class FeatureStore:
             lock.release()
 
     def entries(self) -> list[Entry]:
-        """All readable entries, the most recently used first."""
+        """Return all entries, the most recently used first."""
         found = (_entry(path) for path in self._own(ENTRY))
         return sorted((e for e in found if e is not None), key=lambda e: -e.used)
 
     def size(self) -> int:
-        """Bytes of all entries in the cache, unfinished ones included."""
+        """Return the size of all entries in bytes, also of unfinished ones."""
         return sum(_size(path) for path in [*self._own(ENTRY), *self._own(KEPT)])
 
     def prune(self, limit: int, keep: Path | None = None) -> list[Path]:
         """Remove the least recently used entries until at most `limit` bytes are left.
 
-        What cannot be removed stays: a full cache must not cost the answer.
+        An entry that cannot be removed stays, without an error.
+
+        Args:
+            limit: Size limit in bytes.
+            keep: An entry to keep in any case.
+
+        Returns:
+            The paths removed.
         """
         self._remove_leftovers()
         own = [*self._own(ENTRY), *self._own(KEPT)]
@@ -265,9 +319,12 @@ class FeatureStore:
         return removed
 
     def clear(self) -> int:
-        """Remove every entry, also what interrupted runs left; the number of entries removed.
+        """Remove every entry, also unfinished ones; return the number of finished ones removed.
 
-        Locks that a running command holds, and the parts it writes, stay.
+        Locks that a running command holds, and the files that it is writing, stay.
+
+        Raises:
+            RdmfError: An entry cannot be removed.
         """
         entries = self._own(ENTRY)
         for path in entries:
@@ -280,21 +337,21 @@ class FeatureStore:
         return len(entries)
 
     def _remove_leftovers(self, age: float = LEFT_OVER_SECONDS) -> None:
-        """Parts of entries whose process was killed; age in seconds."""
+        """Remove unfinished files of processes that were killed; age in seconds."""
         for path in self._own(PART):
             found = _stat(path)
             if found is not None and time.time() - found.st_mtime > age:
                 _removed(path)
 
 
-def _same_wish(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two keys differ in the content of the file, and in nothing else."""
+def _differ_in_content(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two keys differ in the content of the file and in nothing else."""
     content = {name: other.get(name) for name in CONTENT}
     return {**one, **content} == other and one != other and isinstance(one.get("bytes"), int)
 
 
 def _rows(arrays: Arrays) -> np.ndarray:
-    """One row per clip, where an entry holds one per distinct frame."""
+    """One row per clip, from an entry that may have one row per distinct frame."""
     rows, frames = arrays["rows"], arrays.get("frames")
     if frames is None or len(frames) == len(rows):
         return rows
@@ -327,16 +384,16 @@ def _removed(path: Path) -> bool:
 
 
 def _read(path: Path, key: dict[str, Any] | None = None) -> tuple[Arrays, dict[str, Any]] | None:
-    """What an entry holds; None where it is damaged, or of another key."""
+    """The arrays and metadata of an entry; None where it is damaged or has another key."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(str(path), framework="numpy") as file:
-            told = file.metadata() or {}
-            about = json.loads(told["about"])
+            metadata = file.metadata() or {}
+            about = json.loads(metadata["about"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if _sum(arrays, about) != told["sha256"]:
-            raise ValueError("this is not what was written")
+        if _sum(arrays, about) != metadata["sha256"]:
+            raise ValueError("checksum mismatch")
         if key is not None and about["key"] != json.loads(json.dumps(key)):
             return None
     except (SafetensorError, OSError, ValueError, KeyError, TypeError):
@@ -344,8 +401,8 @@ def _read(path: Path, key: dict[str, Any] | None = None) -> tuple[Arrays, dict[s
     return arrays, about
 
 
-def _told(path: Path) -> dict[str, Any]:
-    """What an entry says of itself, unproved; empty where it cannot be read."""
+def _metadata(path: Path) -> dict[str, Any]:
+    """The metadata of an entry, without a check of the hash; empty where it cannot be read."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -357,7 +414,7 @@ def _told(path: Path) -> dict[str, Any]:
 
 
 def _sum(arrays: Arrays, about: dict[str, Any]) -> str:
-    """sha256 of all that an entry says, not of its rows alone."""
+    """The SHA-256 of an entry's metadata and of all its arrays."""
     named = sorted(arrays.items())
     shapes = [[name, array.dtype.str, array.shape] for name, array in named]
     digest = hashlib.sha256(json.dumps([about, shapes], sort_keys=True).encode())

@@ -1,11 +1,11 @@
-"""Video files: what they are, how they are cut into clips, and one frame for each clip.
+"""Video files: their properties, how they are cut into clips, and one frame per clip.
 
 >>> from rdmf_cli.video import open_clips, probe
 >>> probe("talk.mp4").duration                                    # doctest: +SKIP
 >>> with open_clips("talk.mp4", clip_length=2) as reader:         # doctest: +SKIP
 ...     images = [frame.image for clip, frame in reader]
 
-Names are looked up on first use: nothing is imported before it is needed.
+Names are imported on first use.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .clips import ClipReader, Failures, Frame, open_clips
-    from .folder import VIDEO_SUFFIXES, find_videos
-    from .info import VideoInfo, probe
-    from .timeline import ClipGrid, Timestamp
+    from rdmf_cli.video.clips import ClipReader, Failures, Frame, open_clips
+    from rdmf_cli.video.folder import VIDEO_SUFFIXES, find_videos
+    from rdmf_cli.video.info import VideoInfo, probe
+    from rdmf_cli.video.timeline import ClipGrid, Timestamp
 
 _HOMES = {
     "ClipGrid": "timeline",

@@ -1,4 +1,4 @@
-"""The clips of a video, one frame each, in order, as a stream."""
+"""The clips of a video as a stream, in order, one frame per clip."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from types import TracebackType
 import numpy as np
 
 from rdmf_cli.errors import RdmfError
-
-from .decoders import Picture, Scan, Tally, choose, scan
-from .holes import refuse_absurd_holes
-from .info import VideoInfo, checked_file, remedy
-from .sampling import wanted_frames
-from .timeline import ClipGrid, Timestamp
+from rdmf_cli.video.decoders import Picture, Scan, Tally, choose, scan
+from rdmf_cli.video.holes import refuse_absurd_holes
+from rdmf_cli.video.info import VideoInfo, checked_file, remedy
+from rdmf_cli.video.sampling import wanted_frames
+from rdmf_cli.video.timeline import ClipGrid, Timestamp
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture: `image` uint8 (H, W, 3), RGB, upright; `time` since the video's first frame.
+    """The decoded frame of a clip.
 
-    exact:  it is the frame that the clip wants
-    failed: no frame of the clip could be decoded; this one is from outside
+    Attributes:
+        image: uint8 (H, W, 3), RGB, upright.
+        time: When it is shown, counted from the video's first frame.
+        exact: Whether it is the frame that stands for the clip, not a neighbouring frame.
+        failed: Whether no frame of the clip could be decoded, so that this frame is of another.
     """
 
     image: np.ndarray
@@ -37,11 +39,13 @@ class Frame:
 
 @dataclass
 class Failures:
-    """What did not decode.
+    """What could not be decoded.
 
-    count:    clips shown by a frame from outside the clip, as none of it could be decoded
-    errors:   packets that the decoder refused
-    messages: a sentence for each kind of problem, not one for each packet
+    Attributes:
+        count: Number of clips that a frame of another clip stands for, as none of their own frames
+            could be decoded.
+        errors: Number of packets that the decoder refused.
+        messages: One sentence per kind of problem, not per packet.
     """
 
     count: int = 0
@@ -53,13 +57,17 @@ class Failures:
 
 
 class ClipReader:
-    """Iterates `(clip number, Frame)` over the clips of `grid`, in order, decoding as it goes.
+    """An iterator over `(clip number, Frame)` for the clips of a grid, in order; see `open_clips`.
 
-    Clips that want the same frame share it. Made by `open_clips`.
+    Frames are decoded one by one. Clips with the same frame share it.
+
+    Args:
+        scanned: The scanned video.
+        grid: The clips to read.
+        decoder: A key of `DECODERS`, or "auto".
     """
 
     def __init__(self, scanned: Scan, grid: ClipGrid, decoder: str):
-        """decoder: a name of the registry, or "auto"."""
         self._scan = scanned
         self._tally = Tally()
         self._failed = 0
@@ -68,16 +76,17 @@ class ClipReader:
 
     @property
     def info(self) -> VideoInfo:
+        """The properties of the video."""
         return self._scan.info
 
     @property
     def frames_decoded(self) -> int:
-        """Frames decoded so far, wanted or not (where another process decodes: those it gave)."""
+        """The number of frames decoded so far (of another process: those that it returned)."""
         return self._tally.frames_decoded
 
     @property
     def failures(self) -> Failures:
-        """What went wrong so far."""
+        """What could not be decoded so far."""
         return Failures(self._failed, self._tally.errors, list(self._tally.messages))
 
     def __enter__(self) -> ClipReader:
@@ -98,17 +107,23 @@ class ClipReader:
 
     @property
     def wanted(self) -> np.ndarray:
-        """When the frame of each clip is shown: int64 (L,), ticks since the first frame."""
+        """The time at which the frame of each clip is shown: int64 (L,), ticks since frame 0."""
         return self._wanted - self._scan.timeline.start
 
     def __iter__(self) -> Iterator[tuple[int, Frame]]:
         return self.read_from(0)
 
     def read_from(self, position: int) -> Generator[tuple[int, Frame], None, None]:
-        """Iterate as over the reader, but begin at the clip at `position` of the grid, from 0.
+        """Iterate over the clips from `position` on.
 
-        Raises RdmfError, at the end, where no clip from the first to the last could be decoded:
-        what stands in for them all shows nothing of the video.
+        Args:
+            position: Index into `grid.indices`, from 0.
+
+        Yields:
+            (clip number, Frame).
+
+        Raises:
+            RdmfError: At the end, where not one clip of the whole grid could be decoded.
         """
         wanted, clips = self._wanted[position:], self.grid.indices[position:]
         failed = self._failed
@@ -125,7 +140,7 @@ class ClipReader:
             raise self._nothing()
 
     def _frame(self, clip: int, wanted: int, shown: Picture) -> Frame:
-        """A neighbour out of the same clip is as good; any other frame is a failure."""
+        """Another frame of the same clip may stand for it; a frame of another clip is a failure."""
         timeline = self._scan.timeline
         time = Timestamp(shown.pts - timeline.start, timeline.time_base)
         if shown.pts == wanted:
@@ -137,7 +152,7 @@ class ClipReader:
 
     def _nothing(self) -> RdmfError:
         return RdmfError(
-            f"none of the wanted frames could be decoded by {self.decoder}",
+            f"{self.decoder} could decode none of its frames",
             self.info.path,
             f"try another --decoder, or {remedy(self._scan.timeline)}",
         )
@@ -150,21 +165,27 @@ def open_clips(
     start: float | None = None,
     end: float | None = None,
 ) -> ClipReader:
-    """Open a video for reading one frame a clip.
-
-    The frame of a clip is the last one strictly before the clip's middle (times counted from the
-    video's first frame), the video's first or last frame where there is none.
-
-    decoder: "pyav", "decord", "ffmpeg", or "auto"; `reader.decoder` says which one is used
-    start, end: seconds as a player shows them; only clips that overlap [start, end) are read
-
-    Raises RdmfError for files that cannot be read, UsageError for an impossible part or length.
+    """Open a video to read one frame per clip.
 
     >>> with open_clips("talk.mp4", clip_length=2) as reader:      # doctest: +SKIP
     ...     for clip, frame in reader:
     ...         print(clip, frame.time.seconds, frame.image.shape)
+
+    The frame of a clip is the last one shown strictly before the clip's middle (counted from the
+    video's first frame). Where there is none, it is the video's first or last frame.
+
+    Args:
+        path: The video file.
+        clip_length: Length of a clip in seconds.
+        decoder: "pyav", "decord", "ffmpeg" or "auto"; `reader.decoder` is the one in use.
+        start: Start of the part to read, in seconds as a player shows them.
+        end: End of the part to read, in seconds. Clips that overlap [start, end) are read.
+
+    Raises:
+        RdmfError: The file cannot be read, or the part lies outside of the video.
+        UsageError: The clip length or the part is impossible, or there is no such decoder.
     """
-    ClipGrid(0.0, float(clip_length))  # complains of an impossible length before anything is read
+    ClipGrid(0.0, float(clip_length))  # checks the clip length before the file is read
     scanned = scan(checked_file(path), decoder)
     refuse_absurd_holes(scanned.info.path, scanned.timeline)
     grid = ClipGrid(scanned.info.duration, float(clip_length))

@@ -1,4 +1,4 @@
-"""From a decoded frame to RGB: whatever matrix, transfer and primaries its file names."""
+"""Conversion of decoded frames to RGB, for every colour matrix and transfer that a file names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from av.video.reformatter import VideoReformatter
 UNSPECIFIED, BT709, BT601, BT2020 = 2, 1, 6, 9
 PQ, HLG = 16, 18
 MATRIX_NAMES = {UNSPECIFIED: "unknown", BT709: "bt709", BT601: "smpte170m", BT2020: "bt2020nc"}
-# The matrices that FFmpeg's swscale has no table for, and the nearest that it has one for.
+# Colour matrices that FFmpeg's swscale cannot convert, each with the nearest one that it can.
 NEAREST = {
     3: ("reserved", UNSPECIFIED),
     8: ("ycgco", BT709),
@@ -27,13 +27,18 @@ NEAREST = {
     17: ("ycgco-ro", BT709),
 }
 LAST_KNOWN = 17
-# A matrix that is derived from the primaries is that of the standard with these primaries.
+# A "chroma-derived" matrix is that of the standard with the same primaries.
 OF_PRIMARIES = {1: BT709, 5: BT601, 6: BT601, 7: BT601, 9: BT2020}
 CHROMA_DERIVED = {12, 13}
 
 
 def matrix_taken(matrix: int, primaries: int = UNSPECIFIED) -> int:
-    """Return the number of the colour matrix to convert by: the file's own, or the nearest."""
+    """Return the colour matrix to convert with: the file's own, or the nearest that swscale has.
+
+    Args:
+        matrix: The file's colour matrix, a number of ITU-T H.273.
+        primaries: The file's primaries, a number of ITU-T H.273.
+    """
     if matrix in CHROMA_DERIVED:
         return OF_PRIMARIES.get(primaries, BT709)
     if matrix > LAST_KNOWN:
@@ -42,43 +47,60 @@ def matrix_taken(matrix: int, primaries: int = UNSPECIFIED) -> int:
 
 
 def matrix_warnings(matrix: int, primaries: int = UNSPECIFIED) -> tuple[str, ...]:
-    """Say so where colours are converted by another matrix than the file's."""
+    """Return a warning where colours are converted with another matrix than the file's.
+
+    Args:
+        matrix: The file's colour matrix, a number of ITU-T H.273.
+        primaries: The file's primaries, a number of ITU-T H.273.
+    """
     taken = matrix_taken(matrix, primaries)
     if taken == matrix:
         return ()
     own = NEAREST[matrix][0] if matrix in NEAREST else f"number {matrix}"
     return (
-        f"its colours are coded by a matrix that cannot be converted ({own}); "
-        f"the nearest is used ({MATRIX_NAMES[taken]}), colours may be a little off",
+        f"its colour matrix ({own}) cannot be converted; the nearest one is used "
+        f"({MATRIX_NAMES[taken]}), so colours may be slightly wrong",
     )
 
 
 class ToRGB:
-    """Converts frames to RGB of a given size; keeps what swscale and the filters have set up."""
+    """A converter of frames to RGB, which reuses the scaler and filters that it has set up."""
 
     def __init__(self) -> None:
         self._scaler = VideoReformatter()
         self._graphs: dict[tuple[Any, ...], tuple[Any, Any, Any]] = {}
 
     def __call__(self, frame: Any, width: int, height: int) -> np.ndarray:
-        """Return uint8 (height, width, 3). Raises FFmpegError where a frame cannot be converted."""
+        """Convert a frame.
+
+        Args:
+            frame: An `av.VideoFrame`.
+            width: Width of the result in pixels.
+            height: Height of the result in pixels.
+
+        Returns:
+            RGB, uint8 (height, width, 3).
+
+        Raises:
+            FFmpegError: The frame cannot be converted.
+        """
         frame.colorspace = matrix_taken(frame.colorspace, frame.color_primaries)
         if frame.color_trc in (PQ, HLG):
             return self._from_hdr(frame, width, height).to_ndarray()
-        # PyAV 17 hands these on to swscale, which refuses the reserved ones.
+        # PyAV 17 passes these to swscale, which refuses the reserved numbers.
         frame.color_trc = frame.color_primaries = UNSPECIFIED
         rgb = self._scaler.reformat(frame, width, height, "rgb24", interpolation="BICUBIC")
         return rgb.to_ndarray()
 
     def _from_hdr(self, frame: Any, width: int, height: int) -> Any:
-        """A frame in the light and colours of an ordinary screen, as the encoders know them.
+        """Map HDR to the brightness and colours of an ordinary screen, which encoders learned.
 
-        By a filter, as `reformat` of PyAV 17 does not convert them.
+        This takes a filter, as `reformat` of PyAV 17 does not do it.
         """
         stored = (frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range)
         key = (*stored, frame.color_trc, frame.color_primaries, width, height)
         if key not in self._graphs:
-            self._graphs = {key: _hdr_graph(*stored, width, height)}  # one is in use at a time
+            self._graphs = {key: _hdr_graph(*stored, width, height)}  # only the latest is kept
         _, source, sink = self._graphs[key]
         source.push(frame)
         return sink.pull()
@@ -93,9 +115,9 @@ def _hdr_graph(
     width: int,
     height: int,
 ) -> tuple[Any, Any, Any]:
-    """A filter from HDR frames as they are stored to RGB of a size, and its two ends.
+    """Build the filter from stored HDR frames to RGB; return (graph, source, sink).
 
-    The graph must be kept: its ends do not hold it.
+    The caller must keep the graph: source and sink hold no reference to it.
     """
     graph = Graph()
     shape = f"video_size={stored_width}x{stored_height}:pix_fmt={pixels}:time_base=1/1"

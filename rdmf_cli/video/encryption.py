@@ -1,4 +1,4 @@
-"""Recognise encrypted video (DRM) by what its container says, before anything is decoded."""
+"""Detection of encrypted video (DRM) from its container, before anything is decoded."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from rdmf_cli.errors import RdmfError
 
 
 class EncryptedVideoError(RdmfError):
-    """The video is encrypted: no decoder can read it, and none is to answer from its noise."""
+    """The video is encrypted: no decoder can read it, and an answer would be about noise."""
 
     def __init__(self, path: Path):
         super().__init__(
-            "is encrypted (DRM)", path, "give a copy without DRM; rdmf cannot read this one"
+            "is encrypted (DRM), and rdmf cannot decrypt it", path, "give a copy without DRM"
         )
 
 
-# Sample entries of MP4: Common Encryption, and FairPlay. FFmpeg names the codec inside instead
-# where it knows it.
+# Sample entries of MP4: Common Encryption and FairPlay. Where FFmpeg knows the codec inside, it
+# reports that instead.
 PROTECTED_TAGS = {"encv", "drmi"}
-# Objects in the header of ASF (WMV): content encryption, and its extended and advanced kinds.
+# Objects in the header of ASF (WMV): content encryption, extended and advanced.
 ASF_OBJECTS = [
     UUID(text).bytes_le
     for text in (
@@ -33,14 +33,23 @@ ASF_OBJECTS = [
 ]
 HEAD_BYTES = 4 << 20
 TRANSPORT_PACKET, SYNC_BYTE = 188, 0x47  # ISO/IEC 13818-1
-# Of a few packets, noise in a damaged file may say anything.
+# More than this share of the packets must be marked, as a damaged file marks a few by chance.
 MOST = 0.5
 
 
 def require_clear(container: Any, stream: Any, path: Path) -> None:
-    """Raise EncryptedVideoError where the header of a file says that its video is encrypted."""
+    """Check that the header of a file does not mark its video as encrypted.
+
+    Args:
+        container: The open file, an `av.container.InputContainer`.
+        stream: Its video stream.
+        path: The file.
+
+    Raises:
+        EncryptedVideoError: The video is encrypted.
+    """
     tag = stream.codec_context.codec_tag if stream.codec_context is not None else ""
-    # Matroska and WebM: FFmpeg tells the key by its name.
+    # Of Matroska and WebM, FFmpeg reports the identifier of the key as metadata.
     if tag in PROTECTED_TAGS or "enc_key_id" in stream.metadata:
         raise EncryptedVideoError(path)
     look = {"asf": _asf_is, "mpegts": _transport_is, "mpeg": _program_is}
@@ -52,7 +61,7 @@ def require_clear(container: Any, stream: Any, path: Path) -> None:
 
 
 def packet_is_encrypted(packet: Any) -> bool:
-    """Tell whether a packet carries the data that its decryption would need (MP4)."""
+    """Return whether a packet carries the data needed to decrypt it (MP4)."""
     return bool(packet.has_sidedata("encryption_info"))
 
 
@@ -69,7 +78,7 @@ def _transport_is(head: bytes, stream: Any) -> bool:
         for at in range(first, len(head) - TRANSPORT_PACKET, size)
         if head[at] == SYNC_BYTE
         and (head[at + 1] & 0x1F) << 8 | head[at + 2] == stream.id
-        and head[at + 3] & 0x10  # it carries something
+        and head[at + 3] & 0x10  # the packet has a payload
     ]
     return bool(own) and sum(map(bool, own)) > MOST * len(own)
 
@@ -78,6 +87,6 @@ PICTURE_HEADERS = re.compile(rb"\x00\x00\x01[\xe0-\xef]..([\x80-\xbf])", re.DOTA
 
 
 def _program_is(head: bytes, stream: Any) -> bool:
-    """Whether most packets of pictures in a program stream (DVD) have their scrambling bits set."""
+    """Whether most video packets of a program stream (DVD) have their scrambling bits set."""
     own = [found[1][0] >> 4 & 3 for found in PICTURE_HEADERS.finditer(head)]
     return bool(own) and sum(map(bool, own)) > MOST * len(own)

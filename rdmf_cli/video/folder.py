@@ -1,4 +1,4 @@
-"""Video files by their names; nothing is opened, nothing heavy imported."""
+"""Search for video files in a folder, by their suffixes; no file is opened."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VIDEO_SUFFIXES = frozenset(
         ("avi", "divx", "xvid", "amv", "wmv", "asf", "wtv", "dvr-ms", "flv", "swf"),
         ("rm", "rmvb", "dv", "dif", "mxf", "gxf", "gif", "apng", "y4m", "ivf", "obu"),
         ("h264", "264", "avc", "h265", "265", "hevc", "vc1", "mjpeg", "mjpg", "mj2"),
-        ("insv", "lrv", "lrf", "360", "dav"),  # cameras' own names for MP4 and MPEG-PS
+        ("insv", "lrv", "lrf", "360", "dav"),  # suffixes of cameras for MP4 and MPEG-PS
     )
     for name in family
 )
@@ -27,12 +27,14 @@ VIDEO_SUFFIXES = frozenset(
 
 @dataclass(frozen=True)
 class FolderListing:
-    """What a directory holds. Hidden files and folders (".name") are in none of the lists.
+    """The content of a folder, without hidden files and folders (".name").
 
-    videos:     files named as videos, sorted by path
-    others:     other files
-    folders:    folders inside that were not looked into
-    unreadable: an error for each folder inside that cannot be listed
+    Attributes:
+        path: The folder.
+        videos: Files with a video's suffix, sorted by path.
+        others: Other files.
+        folders: Folders inside that were not searched.
+        unreadable: One error per folder inside that cannot be listed.
     """
 
     path: Path
@@ -43,22 +45,29 @@ class FolderListing:
 
     @property
     def passed_over(self) -> str:
-        """What was left out, as a clause: "2 files not named as videos (2 .txt)"; may be empty."""
-        said = []
+        """What was left out, in words: "2 files without a video suffix (2 .txt)"; may be empty."""
+        parts = []
         if self.others:
             many = _counted(len(self.others), "file")
-            said.append(f"{many} not named as videos ({_suffixes(self.others)})")
+            parts.append(f"{many} without a video suffix ({_suffixes(self.others)})")
         if self.folders:
-            said.append(f"{_counted(len(self.folders), 'folder')} inside (--recursive looks there)")
-        return " and ".join(said)
+            many = _counted(len(self.folders), "folder")
+            parts.append(f"{many} inside (--recursive searches there)")
+        return " and ".join(parts)
 
 
 def find_videos(path: str | os.PathLike[str], recursive: bool = False) -> list[Path]:
-    """The video files of a directory, by suffix, sorted by path; hidden files are left out.
+    """Find the video files of a folder by their suffixes; hidden files are left out.
 
-    recursive: also those of the folders inside it
+    Args:
+        path: The folder.
+        recursive: Search the folders inside it, too.
 
-    Raises RdmfError where a directory cannot be listed or there is no video.
+    Returns:
+        The files, sorted by path.
+
+    Raises:
+        RdmfError: A folder cannot be listed, or there is no video.
     """
     listing = list_folder(path, recursive)
     for error in listing.unreadable:
@@ -69,15 +78,23 @@ def find_videos(path: str | os.PathLike[str], recursive: bool = False) -> list[P
 
 
 def no_videos(listing: FolderListing) -> RdmfError:
-    """The error of a directory without videos, which says what is there instead."""
-    left = f" (passed over: {listing.passed_over})" if listing.passed_over else ""
+    """Return the error for a folder without videos; it states what is there instead."""
+    left = f" (left out: {listing.passed_over})" if listing.passed_over else ""
     return RdmfError(
-        f"no videos in this directory{left}", listing.path, "name video files, or their folder"
+        f"no videos in this folder{left}", listing.path, "name video files, or their folder"
     )
 
 
 def list_folder(path: str | os.PathLike[str], recursive: bool = False) -> FolderListing:
-    """Sort what a directory holds by its names. Raises RdmfError where it cannot be listed."""
+    """List the videos and other files of a folder.
+
+    Args:
+        path: The folder.
+        recursive: Search the folders inside it, too.
+
+    Raises:
+        RdmfError: The folder cannot be listed.
+    """
     listing = FolderListing(Path(path))
     _add(listing, Path(path), recursive, set())
     listing.videos.sort()
@@ -85,7 +102,7 @@ def list_folder(path: str | os.PathLike[str], recursive: bool = False) -> Folder
 
 
 def _add(listing: FolderListing, folder: Path, recursive: bool, seen: set[tuple[int, int]]) -> None:
-    """Add what one folder holds; `seen`: the folders looked into, as links may lead in circles."""
+    """Add the content of one folder; `seen` holds the folders done, as links may form a circle."""
     entries = _visible(folder)
     stat = folder.stat()
     if (known := (stat.st_dev, stat.st_ino)) in seen:
@@ -113,7 +130,8 @@ def _visible(folder: Path) -> list[Path]:
     try:
         return sorted(p for p in folder.iterdir() if not p.name.startswith("."))
     except OSError as error:
-        raise RdmfError("this directory cannot be listed", folder, f"{error.strerror}") from error
+        what = f"this folder cannot be listed ({error.strerror})"
+        raise RdmfError(what, folder, "check your permission to read it") from error
 
 
 def _counted(number: int, noun: str) -> str:

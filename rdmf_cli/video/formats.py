@@ -1,8 +1,8 @@
-"""Which kinds of files are read as videos: those that are one file, and lists whose name says so.
+"""The kinds of files that are read as videos: single files, and lists named as such.
 
-A list (HLS, ffconcat) names other files, which are read in its place. Whoever hands on a video must
-not decide which other files of this machine are read: a list is recognised by its name alone, and
-it reaches no further than its own folder. Nothing is ever opened over a network.
+A list (HLS, ffconcat) names other files, which are read in its place. A video from someone else
+must not choose which files of this machine are read: a file counts as a list only by its suffix,
+and only files in its own folder are opened. Nothing is ever opened over a network.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from rdmf_cli.errors import RdmfError
 
 LISTS = {".m3u8": "hls", ".m3u": "hls", ".ffconcat": "concat"}
 
-# FFmpeg's readers (demuxers) of a single file. Left out: lists, numbered pictures, readers that
-# look for neighbouring files (mlv, vobsub, imf), devices, networks, scripts, subtitles, and raw
-# samples, which tell nothing about themselves.
+# FFmpeg's demuxers of a single file. Left out: lists, numbered pictures, demuxers that open
+# neighbouring files (mlv, vobsub, imf), devices, networks, scripts, subtitles, and raw samples,
+# which do not state their own format.
 SINGLE_FILES = """
 3dostr 3g2 3gp 4xm aa aac aax ac3 ac4 ace acm act adp ads adx aea afc aiff aix alias_pix alp
 amr amrnb amrwb anm apac apc ape apm apng aptx aptx_hd apv argo_asf argo_brp argo_cvg asf
@@ -42,19 +42,17 @@ xbm_pipe xmd xmv xpm_pipe xvag xwd_pipe xwma yop yuv4mpegpipe
 """
 
 PROTOCOLS = "file"
-LIST_NOTE = (
-    "this is a list of other files; they are read from its folder, and nothing is kept in the cache"
-)
-JOIN = "if the list is yours, join its pieces to one video: ffmpeg -i LIST -c copy FILM.mkv"
+LIST_NOTE = "this is a list of other files; they are read from its folder, and nothing is cached"
+JOIN = "if the list is yours, join its parts into one video: ffmpeg -i LIST -c copy FILM.mkv"
 
 
 def is_list(path: Path) -> bool:
-    """Whether the name says that the file is a list of other files."""
+    """Return whether a file's suffix is that of a list of other files."""
     return path.suffix.lower() in LISTS
 
 
 def options(path: Path) -> dict[str, str]:
-    """FFmpeg's options that hold a file to what its name says that it is."""
+    """Return the FFmpeg options that allow only the demuxers that fit a file's name."""
     kinds = SINGLE_FILES.split()
     if is_list(path):
         kinds.append(LISTS[path.suffix.lower()])
@@ -62,7 +60,11 @@ def options(path: Path) -> dict[str, str]:
 
 
 def opener(path: Path) -> Callable[[str, int, Any], IO[bytes]] | None:
-    """What opens files in FFmpeg's place while a list is read; None where nothing has to."""
+    """Return the function that opens the files of a list; None if the file is no list.
+
+    The function takes the place of FFmpeg's own and raises PermissionError for a file outside the
+    list's folder.
+    """
     if not is_list(path):
         return None
     folder = path.absolute().parent.resolve()
@@ -76,7 +78,7 @@ def opener(path: Path) -> Callable[[str, int, Any], IO[bytes]] | None:
     return open_inside
 
 
-# How lists begin, whatever their name: HLS, ffconcat, DASH and its like, SDP, playlists of music.
+# How lists begin, whatever their name: HLS, ffconcat, DASH and similar, SDP, music playlists.
 LIST_BEGINNINGS = re.compile(
     rb"#EXTM3U|ffconcat version|<(MPD|SmoothStreaming|ASX)\b|^v=0\s|^\[playlist\]|^c=IN\b",
     re.IGNORECASE | re.MULTILINE,
@@ -86,13 +88,21 @@ HEAD_BYTES = 2048
 
 
 def looks_like_list(path: Path) -> bool:
-    """Whether a file begins as a list does, or its name means a sequence of pictures."""
+    """Return whether a file begins like a list, or its name stands for a sequence of pictures."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     return bool(LIST_BEGINNINGS.search(head)) or bool(NUMBERED.search(path.name))
 
 
 def require_single(path: Path, reader: str) -> None:
-    """RdmfError where a file is a list, for a reader that cannot be held to one folder."""
+    """Check that a file is no list, for a program that rdmf cannot confine to one folder.
+
+    Args:
+        path: The video file.
+        reader: The program's name, for the error.
+
+    Raises:
+        RdmfError: The file is a list of other files.
+    """
     if is_list(path) or looks_like_list(path):
-        raise RdmfError(f"is a list of other files, which {reader} is not given", path, JOIN)
+        raise RdmfError(f"is a list of other files, which {reader} may not read", path, JOIN)

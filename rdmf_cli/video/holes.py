@@ -1,7 +1,7 @@
-"""Holes: stretches of a video for which it holds no frame, such as a recorder's pause.
+"""Holes: stretches of a video without frames, such as a pause of the recorder.
 
-They are kept as time, so that every moment lies where a player shows it; the frame before a hole
-fills its clips.
+A hole counts as time, so that every moment has the time that a player shows. The last frame before
+a hole stands for the clips inside it.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ import numpy as np
 from rdmf_cli.errors import RdmfError
 
 if TYPE_CHECKING:
-    from .packets import Timeline
+    from rdmf_cli.video.packets import Timeline
 
-SAID_ABOVE = 60.0  # seconds
-REFUSED_ABOVE = 30 * 86_400.0  # seconds; no pause, but times that are wrong
+SAID_ABOVE = 60.0  # seconds; rdmf warns of longer holes
+REFUSED_ABOVE = 30 * 86_400.0  # seconds; no pause is so long: the time stamps are wrong
 
 
 class Hole(NamedTuple):
-    """A stretch without a frame: where it begins and how long it is, seconds."""
+    """A stretch without frames: its start and its length, in seconds."""
 
     start: float
     seconds: float
 
 
 def find_holes(timeline: Timeline) -> list[Hole]:
-    """Return the distances of neighbouring frames above SAID_ABOVE, in order."""
+    """Return the holes longer than SAID_ABOVE, in order."""
     base, shown = float(timeline.time_base), timeline.shown
     steps = np.diff(shown) * base
     starts = (shown - timeline.start) * base
@@ -36,26 +36,31 @@ def find_holes(timeline: Timeline) -> list[Hole]:
 
 
 def hole_warnings(timeline: Timeline) -> tuple[str, ...]:
-    """Return a sentence on the holes, if there are any."""
+    """Return a warning about the holes, if there are any."""
     holes = find_holes(timeline)
     if not holes:
         return ()
     longest = max(holes, key=lambda hole: hole.seconds)
-    where = f"{_words(longest.seconds)} from {longest.start:.1f} s on"
+    where = f"{_words(longest.seconds)} from {longest.start:.1f} s"
+    kept = "this time is counted, as in a player"
     if len(holes) == 1:
-        return (f"there is no frame for {where}; the time counts",)
-    return (f"there is no frame in {len(holes)} stretches, the longest {where}; the time counts",)
+        return (f"there are no frames for {where}; {kept}",)
+    return (f"there are no frames in {len(holes)} stretches, the longest {where}; {kept}",)
 
 
 def refuse_absurd_holes(path: Path, timeline: Timeline) -> None:
-    """Raise RdmfError, which says what is wrong, where a hole is longer than any pause."""
+    """Check that no hole is longer than any pause could be.
+
+    Raises:
+        RdmfError: A hole is longer than REFUSED_ABOVE.
+    """
     for hole in find_holes(timeline):
         if hole.seconds > REFUSED_ABOVE:
             what = (
-                f"its times leap {_words(hole.seconds)} ahead after {hole.start:.1f} s, "
-                f"more than {_words(REFUSED_ABOVE)}"
+                f"its time stamps jump ahead by {_words(hole.seconds)} after {hole.start:.1f} s "
+                f"(limit: {_words(REFUSED_ABOVE)}), so they are wrong"
             )
-            raise RdmfError(what, path, "its time stamps are wrong: encode it again, or cut it")
+            raise RdmfError(what, path, "encode it again, or cut it there")
 
 
 def _words(seconds: float) -> str:

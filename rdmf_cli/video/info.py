@@ -1,4 +1,4 @@
-"""What a video file is: opened, demuxed, its first frame decoded; problems said in words."""
+"""The properties of a video file, and warnings about what is unusual in it."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from rdmf_cli.errors import RdmfError
-
-from .holes import hole_warnings
-from .timeline import Timestamp
+from rdmf_cli.video.holes import hole_warnings
+from rdmf_cli.video.timeline import Timestamp
 
 if TYPE_CHECKING:
-    from .packets import Timeline
+    from rdmf_cli.video.packets import Timeline
 
 
 @dataclass(frozen=True)
 class Clock:
-    """A player's clock, which counts from the earliest of a file's streams, in seconds.
+    """The time that a player shows, which starts with the earliest stream of the file.
 
-    begins:   when the first picture is shown
-    duration: how long the file lasts with its sound; None: as long as its pictures
+    Attributes:
+        begins: When the first picture is shown, in seconds.
+        duration: Length of the file with its sound, in seconds; None: that of its pictures.
     """
 
     begins: float = 0.0
@@ -31,16 +31,23 @@ class Clock:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """A video file, as its packets tell.
+    """The properties of a video file, measured from its packets.
 
-    duration:   seconds, from the first frame's time to the end of the last frame
-    clock:      how a player counts: from the start of the file, which the sound may come before
-    width, height: pixels as displayed, after rotation and pixel shape
-    rotation:   degrees clockwise that were applied to stand upright: 0, 90, 180, 270
-    frame_rate: frames a second on average
-    start:      time of the first frame in the file; frame times are counted from it
-    n_packets:  packets of the video stream, n_frames: those that show a frame
-    warnings:   what is odd about the file, a sentence each
+    Attributes:
+        path: The file.
+        duration: Seconds from the start of the first frame to the end of the last frame.
+        width: Pixels as displayed, after rotation and with square pixels.
+        height: Pixels as displayed, after rotation and with square pixels.
+        rotation: Clockwise rotation that makes stored pictures upright: 0, 90, 180 or 270 degrees.
+        frame_rate: Frames per second, on average.
+        codec: FFmpeg's name of the codec.
+        container: FFmpeg's name of the file format.
+        start: Time stamp of the first frame in the file. Frame times are counted from it.
+        n_packets: Number of packets of the video stream.
+        n_frames: Number of frames that are shown.
+        has_audio: Whether the file has a sound track.
+        warnings: What is unusual about the file, one sentence each.
+        clock: The time that a player shows. It starts with the sound where that comes first.
     """
 
     path: Path
@@ -60,26 +67,31 @@ class VideoInfo:
 
 
 def probe(path: str | os.PathLike[str]) -> VideoInfo:
-    """Look at a video file without decoding more than its first frame.
-
-    Raises RdmfError where it cannot be read, holds no video, or its codec is unknown.
+    """Read the properties of a video file; only its first frame is decoded.
 
     >>> probe("talk.mp4").duration          # doctest: +SKIP
     139.4
+
+    Raises:
+        RdmfError: The file cannot be read, holds no video, or its codec is unknown.
     """
-    from .decoders import scan
+    from rdmf_cli.video.decoders import scan
 
     return scan(checked_file(path)).info
 
 
 def checked_file(path: str | os.PathLike[str]) -> Path:
-    """The path, if it is a file that can be read and holds something. Raises RdmfError."""
+    """Return the path if it is a file that can be read and is not empty.
+
+    Raises:
+        RdmfError: It is not.
+    """
     path = Path(path)
     try:
         if path.is_dir():
-            raise RdmfError("is a directory, not a video file", path, "name a file inside it")
+            raise RdmfError("is a folder, not a video file", path, "name a file inside it")
         if path.exists() and not path.is_file():
-            raise RdmfError("is no regular file", path, "save what it gives to a file first")
+            raise RdmfError("is not a regular file", path, "save its content to a file first")
         with path.open("rb") as file:
             empty = not file.read(1)
     except FileNotFoundError:
@@ -96,9 +108,12 @@ def checked_file(path: str | os.PathLike[str]) -> Path:
 
 
 class Claims(NamedTuple):
-    """The durations a header states, in seconds: of the whole file, and of the video stream.
+    """The durations that a file's header states.
 
-    alone: the file holds nothing but the video stream
+    Attributes:
+        whole: Of the whole file, in seconds; None where it states none.
+        stream: Of the video stream, in seconds; None where it states none.
+        alone: Whether the file holds only the video stream.
     """
 
     whole: float | None
@@ -106,13 +121,13 @@ class Claims(NamedTuple):
     alone: bool
 
 
-# A header may round; sound may outlast the picture a little, but not so much.
+# Up to here header and packets agree: headers round, and sound may last a little longer.
 TOLERANCE_SECONDS, TOLERANCE_SHARE = 1.5, 0.02
 ABSURDLY_LONGER = 3
 
 
 def header_warnings(claims: Claims, timeline: Timeline) -> tuple[str, ...]:
-    """Sentences on where header and packets disagree, or frames or the end are lacking."""
+    """Return warnings where header and packets disagree, or frames or the end are missing."""
     found, seconds = [], timeline.seconds
     if timeline.broken:
         found.append(
@@ -120,7 +135,7 @@ def header_warnings(claims: Claims, timeline: Timeline) -> tuple[str, ...]:
         )
     if timeline.joins:
         found.append(_joined(len(timeline.joins)))
-    else:  # the header of joined recordings is that of the first
+    else:  # the header of joined recordings describes the first one only
         found += [_odd_claim(claim, seconds) for claim in _odd_claims(claims, timeline)]
     return (*found[:2], *hole_warnings(timeline))
 
@@ -128,21 +143,21 @@ def header_warnings(claims: Claims, timeline: Timeline) -> tuple[str, ...]:
 def _joined(count: int) -> str:
     often = "once" if count == 1 else f"{count} times"
     return (
-        f"its times start anew {often}, as where recordings are joined end to end; "
-        "time goes on from the last frame"
+        f"its time stamps restart {often}, as in recordings joined end to end; "
+        "time continues from the last frame"
     )
 
 
 def _odd_claim(claim: float, seconds: float) -> str:
     hint = "the file may be cut short" if claim > seconds else "the header is wrong"
     return (
-        f"the header says {claim:.1f} s, the packets last {seconds:.1f} s ({hint}); "
-        "the packets are believed"
+        f"the header states {claim:.1f} s, the packets last {seconds:.1f} s ({hint}); "
+        "rdmf uses the packets"
     )
 
 
 def _odd_claims(claims: Claims, timeline: Timeline) -> Iterator[float]:
-    """The claims that the packets do not bear out, the stream's own first."""
+    """The stated durations that differ from the packets', the stream's own first."""
     if claims.stream is not None and not _agrees(claims.stream, timeline):
         yield claims.stream
     if claims.whole is None or _agrees(claims.whole, timeline):
@@ -152,27 +167,30 @@ def _odd_claims(claims: Claims, timeline: Timeline) -> Iterator[float]:
 
 
 def _agrees(claim: float, timeline: Timeline) -> bool:
-    """Some containers count from zero, others from the first frame."""
+    """Whether the packets last as long; some containers count from zero, not from frame 0."""
     from_zero = float(timeline.end * timeline.time_base)
     tolerance = TOLERANCE_SECONDS + TOLERANCE_SHARE * timeline.seconds
     return min(abs(claim - timeline.seconds), abs(claim - from_zero)) <= tolerance
 
 
 def remedy(timeline: Timeline) -> str:
-    """What to do about a file of which nothing decodes: a new copy helps only one that is cut."""
+    """Return what to do about a file that cannot be decoded; a new copy helps if it is cut."""
     if timeline.broken:
         return "copy or download it again"
     return "check that it plays elsewhere, and convert it: ffmpeg -i INPUT -c:v libx264 OUTPUT.mp4"
 
 
-# A start that lies further before all sound and pictures is a damaged number.
+# A start time further ahead of all sound and pictures than this is a damaged number.
 EARLIEST_SECONDS = 3600
 
 
 def clock_of(start: float | None, claimed: float | None, timeline: Timeline) -> Clock:
-    """The player's clock of a file.
+    """Work out the time that a player shows.
 
-    start, claimed: when the container starts, and how long it lasts, by its header; seconds
+    Args:
+        start: Start time of the container by its header, in seconds; None where it states none.
+        claimed: Duration of the container by its header, in seconds; None where it states none.
+        timeline: The packets.
     """
     first = float(timeline.begin * timeline.time_base)
     end = first + timeline.seconds
@@ -183,7 +201,7 @@ def clock_of(start: float | None, claimed: float | None, timeline: Timeline) -> 
     duration = end - start
     if timeline.sounds and not timeline.joins:
         sounding = max(end, *(float(stop) for _, stop in timeline.sounds)) - start
-        # A damaged time may make the sound last for days: the header decides.
+        # A damaged time stamp may make the sound last for days: the header decides.
         believed = duration if claimed is None else claimed
         tolerance = 0 if claimed is not None else ABSURDLY_LONGER * duration + 60
         if abs(sounding - believed) <= max(tolerance, abs(duration - believed)):
@@ -192,5 +210,5 @@ def clock_of(start: float | None, claimed: float | None, timeline: Timeline) -> 
 
 
 def average_rate(timeline: Timeline) -> float:
-    """Frames a second."""
+    """Return the average number of frames per second."""
     return len(timeline.shown) / timeline.seconds

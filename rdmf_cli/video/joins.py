@@ -1,4 +1,4 @@
-"""Recordings joined end to end: where a file's times start anew, time goes on."""
+"""Recordings joined end to end: where a file's time stamps restart, time continues."""
 
 from __future__ import annotations
 
@@ -8,26 +8,31 @@ from itertools import pairwise
 import numpy as np
 
 MISSING = np.iinfo(np.int64).min
-# MPEG counts time in 33 bits. Where it falls, FFmpeg takes it for a counter that ran over.
+# MPEG counts time in 33 bits. Where it falls back, FFmpeg assumes that the counter overflowed.
 OVERFLOW_TICKS = 1 << 32
 OVERFLOWING = {"mpegts", "mpeg"}
-# A fall of so many frames is more than disorder among neighbours.
+# A fall by more frames than this is not just disorder among neighbouring packets.
 FALL_STEPS = 2
-# A leap is one from so many seconds on; it belongs to a fall that is at most so many packets away.
+# A step forward by more seconds than this is a leap; it belongs to a fall if one is near.
 LEAP_SECONDS = 1
 NEAR_PACKETS = 32
-# The first packets of a recording, among which its first picture is.
+# A recording's first picture is among this many first packets.
 LEAD_PACKETS = 16
 
 
 def find_joins(dts: np.ndarray, time_base: Fraction, overflows: bool) -> np.ndarray:
-    """Return the numbers of the packets that begin a recording, but for the first, int64 (J,).
+    """Find the packets that begin another recording.
 
-    dts: decoding times int64 (N,) in ticks of `time_base`, MISSING where unknown
-    overflows: times count to 33 bits, and FFmpeg mends what looks like an overflow
+    A recording begins where decoding times fall back, and where they leap forward near such a fall.
+    Other leaps are holes in a recording, and stay.
 
-    A recording begins where decoding times fall back. Where they leap forward close to such a
-    fall, they do so because of it; other leaps are holes in a recording, and stay.
+    Args:
+        dts: Decoding times, int64 (N,), in ticks of `time_base`; MISSING where unknown.
+        time_base: Seconds per tick.
+        overflows: The container counts time in 33 bits, and FFmpeg corrects supposed overflows.
+
+    Returns:
+        Numbers of these packets, ascending, without the file's first packet, int64 (J,).
     """
     known = np.flatnonzero(dts != MISSING)
     steps = np.diff(dts[known])
@@ -48,9 +53,16 @@ def _distance(places: np.ndarray, place: int) -> float:
 
 
 def shifts_of(joins: np.ndarray, pts: np.ndarray, dts: np.ndarray, step: int) -> np.ndarray:
-    """Return the ticks to add to the times of each packet, int64 (N,), so that time goes on.
+    """Compute the shifts with which time continues from one recording to the next.
 
-    step: ticks that the last frame of a recording is shown for
+    Args:
+        joins: Numbers of the packets that begin another recording, int64 (J,).
+        pts: Presentation times, int64 (N,), in ticks; MISSING where unknown.
+        dts: Decoding times, int64 (N,), in ticks; MISSING where unknown.
+        step: Ticks for which the last frame of a recording is shown.
+
+    Returns:
+        The ticks to add to the times of each packet, int64 (N,).
     """
     times = np.where(pts == MISSING, dts, pts)
     shifts = np.zeros(len(times), np.int64)

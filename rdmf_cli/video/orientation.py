@@ -1,4 +1,4 @@
-"""How a stored picture is turned to stand upright."""
+"""How a stored picture is turned and mirrored to be upright."""
 
 from __future__ import annotations
 
@@ -8,12 +8,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MOST_OBLONG = 20  # times; a pixel of anamorphic film is twice as wide as high
+MOST_OBLONG = 20  # the widest believable pixel, width / height; anamorphic film has 2
 
 
 @dataclass(frozen=True)
 class Orientation:
-    """Transpose first, then mirror: every turn by right angles, with or without a mirror."""
+    """A turn by right angles, with or without mirroring: transpose first, then mirror.
+
+    Attributes:
+        transpose: Swap rows and columns.
+        mirror_rows: Reverse the order of the rows (upside down).
+        mirror_columns: Reverse the order of the columns (left and right).
+    """
 
     transpose: bool = False
     mirror_rows: bool = False
@@ -21,17 +27,17 @@ class Orientation:
 
     @property
     def degrees(self) -> int:
-        """Clockwise turn that makes the picture upright: 0, 90, 180 or 270 (mirrors aside)."""
+        """The clockwise turn without the mirroring: 0, 90, 180 or 270 degrees."""
         turned = (self.transpose, self.mirror_rows)
         return {(False, False): 0, (True, False): 90, (False, True): 180, (True, True): 270}[turned]
 
     @property
     def mirrored(self) -> bool:
-        """Whether no turn alone makes the picture right."""
+        """Whether the picture is mirrored, so that a turn alone does not make it right."""
         return (self.transpose + self.mirror_rows + self.mirror_columns) % 2 == 1
 
     def upright(self, image: np.ndarray) -> np.ndarray:
-        """(H, W, 3) as stored → (H, W, 3) or (W, H, 3) as seen, contiguous."""
+        """Turn a stored picture (H, W, 3) upright: (H, W, 3) or (W, H, 3), contiguous."""
         if self.transpose:
             image = image.transpose(1, 0, 2)
         if self.mirror_rows:
@@ -41,14 +47,17 @@ class Orientation:
         return np.ascontiguousarray(image)
 
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """(width, height) as stored → as seen."""
+        """Return the (width, height) of an upright picture from its stored width and height."""
         return (height, width) if self.transpose else (width, height)
 
 
 def from_display_matrix(matrix: bytes | None) -> Orientation:
-    """FFmpeg's display matrix (nine 32-bit integers) to the nearest turn by right angles.
+    """Convert FFmpeg's display matrix to the nearest turn by right angles.
 
     A stored point (p, q) is shown at (a p + c q, b p + d q), y downwards (libavutil/display.h).
+
+    Args:
+        matrix: Nine 32-bit integers in the machine's byte order, 36 bytes; None: not turned.
     """
     if not matrix or len(matrix) < 36:
         return Orientation()

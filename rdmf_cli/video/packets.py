@@ -1,4 +1,4 @@
-"""The packet timeline: what a file holds, learned by demuxing alone, before anything is decoded."""
+"""The packet timeline: the times of all packets, read by demuxing, before anything is decoded."""
 
 from __future__ import annotations
 
@@ -17,36 +17,39 @@ from av.error import FFmpegError
 from av.stream import Disposition
 
 from rdmf_cli.errors import RdmfError
+from rdmf_cli.video.encryption import EncryptedVideoError, packet_is_encrypted, require_clear
+from rdmf_cli.video.formats import JOIN, is_list, looks_like_list, opener, options
+from rdmf_cli.video.joins import OVERFLOWING, find_joins, shifts_of
 
-from .encryption import EncryptedVideoError, packet_is_encrypted, require_clear
-from .formats import JOIN, is_list, looks_like_list, opener, options
-from .joins import OVERFLOWING, find_joins, shifts_of
-
-LOCAL = "file:"  # keeps FFmpeg from reading a colon in a name as a protocol
+LOCAL = "file:"  # without it FFmpeg takes a colon in a file name for a protocol
 MISSING = np.iinfo(np.int64).min
 KEY, HIDDEN = 1, 2
 
 # AVI stores no presentation times: FFmpeg guesses them, wrongly for H.264 with B-frames.
 UNTIMED_CONTAINERS = {"avi"}
-# No codec holds back more frames than this.
+# No codec reorders more frames than this.
 REORDERED_PACKETS = 16
-USUAL_RATE = Fraction(25)  # where a file does not even tell its frame rate
+USUAL_RATE = Fraction(25)  # frames per second, for a file that does not state its frame rate
 
 
 @dataclass(frozen=True, eq=False)
 class Timeline:
     """The packets of one video stream, in file order (which is decoding order).
 
-    pts, dts: int64 (N,), ticks of `time_base`, MISSING where unknown
-    flags:    uint8 (N,), KEY: decoding can begin here; HIDDEN: decoded but never shown (edit lists)
-    ordered:  the file carries no presentation times; frames come in display order, and the k-th
-              frame is shown at the k-th time of `shown`
-    last_duration: ticks that the last frame is shown for, 0 where unknown
-    broken:   how the file shows that it ends too early, empty if it does not
-    shifts:   ticks that were added to the times that stand in the file, int64 (N,), where it holds
-              several recordings end to end; None where it does not
-    joins:    numbers of the packets that begin another recording
-    sounds:   when each sound track begins and ends, in seconds of the file's own time
+    Attributes:
+        pts: Presentation times, int64 (N,), in ticks of `time_base`; MISSING where unknown.
+        dts: Decoding times, int64 (N,), in ticks of `time_base`; MISSING where unknown.
+        flags: uint8 (N,). KEY: decoding can begin here; HIDDEN: decoded but never shown (edit
+            lists).
+        time_base: Seconds per tick.
+        ordered: The file has no presentation times; frames come in display order, and the k-th
+            frame is shown at the k-th time of `shown`.
+        last_duration: Ticks for which the last frame is shown; 0 where unknown.
+        broken: The sign that the file ends too early, in words; empty if there is none.
+        shifts: Ticks added to the times in the file, int64 (N,), where it holds several recordings
+            end to end; else None.
+        joins: Numbers of the packets that begin another recording.
+        sounds: Start and end of each sound track, in seconds of the file's own time.
     """
 
     pts: np.ndarray
@@ -76,7 +79,7 @@ class Timeline:
 
     @cached_property
     def has_open_gops(self) -> bool:
-        """Whether some frame is decoded after a key frame and shown before it."""
+        """Whether some frame is decoded after a key frame but shown before it."""
         later = np.lib.stride_tricks.sliding_window_view(
             np.pad(self.pts, (1, REORDERED_PACKETS), constant_values=np.iinfo(np.int64).max),
             REORDERED_PACKETS,
@@ -86,33 +89,45 @@ class Timeline:
 
     @property
     def start(self) -> int:
+        """The time at which the first frame is shown, in ticks."""
         return int(self.shown[0])
 
     @property
     def begin(self) -> int:
-        """When the first frame is shown; where times are guessed, when it is decoded."""
+        """The start, in ticks; where presentation times are guessed, the first decoding time."""
         if self.ordered and len(self.dts) and self.dts[0] != MISSING:
             return min(self.start, int(self.dts[0]))
         return self.start
 
     @property
     def end(self) -> int:
-        """When the last frame stops being shown; at least a tick after it starts."""
+        """The time at which the last frame ends, in ticks; at least one tick after its start."""
         return int(self.shown[-1]) + max(1, self.last_duration or self.usual_step)
 
     @property
     def usual_step(self) -> int:
-        """Median distance of two frames, in ticks; 0 for a single frame."""
+        """The median distance between two frames, in ticks; 0 for a single frame."""
         return int(np.median(np.diff(self.shown))) if len(self.shown) > 1 else 0
 
     @property
     def seconds(self) -> float:
+        """The duration from the first frame's start to the last frame's end, in seconds."""
         return float((self.end - self.start) * self.time_base)
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[Any, Any]]:
-    """(container, its main video stream), as PyAV has them. Raises RdmfError."""
+    """Open a video file with PyAV and choose its main video stream.
+
+    Args:
+        path: The file.
+
+    Yields:
+        The `av.container.InputContainer` and its video stream.
+
+    Raises:
+        RdmfError: The file cannot be read as a video, holds none, or is encrypted.
+    """
     container = _open(path)
     try:
         stream = _video_stream(container, path)
@@ -122,7 +137,7 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
         container.close()
 
 
-# From version 19 on PyAV replaces what is not UTF-8 in a title, and knows the option no more.
+# PyAV 19 and newer replace bytes of a title that are not UTF-8 and no longer have this option.
 TITLES: dict[str, Any] = (
     {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
 )
@@ -140,20 +155,20 @@ def _open(path: Path) -> Any:
         raise RdmfError(
             f"cannot be read as a video ({reason(error)})",
             path,
-            "check that it plays elsewhere and that it was copied or downloaded to its end",
+            "check that it plays elsewhere and that it was copied or downloaded completely",
         ) from error
 
 
 def _refused_list(path: Path, error: Exception) -> RdmfError:
     if is_list(path):
         what = f"this list of other files cannot be read ({reason(error)})"
-        return RdmfError(what, path, "keep all that it names in its own folder")
-    what = "is a list of other files (or is named as one), though its name ends like a video's"
+        return RdmfError(what, path, "put all files that it names into its own folder")
+    what = "is a list of other files (or is named like one) with the suffix of a video"
     return RdmfError(what, path, JOIN)
 
 
 def reason(error: Exception) -> str:
-    """What FFmpeg says, as a clause."""
+    """Return FFmpeg's message, beginning with a small letter."""
     text = getattr(error, "strerror", None) or str(error)
     return text[0].lower() + text[1:]
 
@@ -162,21 +177,21 @@ def _video_stream(container: Any, path: Path) -> Any:
     streams = video_streams(container)
     if not streams:
         kinds = {s.type for s in container.streams}
-        held = "only sound" if "audio" in kinds else "no pictures"
-        raise RdmfError(f"holds {held}, no video stream", path, "name a file that has a picture")
+        what = "holds only sound" if "audio" in kinds else "holds no video stream"
+        raise RdmfError(what, path, "name a file that has pictures")
     return max(streams, key=_rank)
 
 
 def video_streams(container: Any) -> list[Any]:
-    """The video streams that are no cover art."""
+    """Return the video streams of a container, without cover art."""
     return [s for s in container.streams.video if not _is_cover(s)]
 
 
 def _rank(stream: Any) -> tuple[bool, bool, int, int]:
-    """The one rule of all decoders for which stream is watched; of equals it is the first.
+    """The rank of a stream: all decoders take the stream of the highest rank, or the first such.
 
-    The one that is marked as default, then that of the most frames (where the file says how
-    many), then that of the largest picture. A stream of an unknown codec comes last.
+    The stream that is marked as default ranks first, then the one with the most frames (where the
+    file states their number), then the one with the largest picture. Unknown codecs come last.
     """
     known = stream.codec_context is not None
     area = stream.width * stream.height if known else 0
@@ -184,12 +199,12 @@ def _rank(stream: Any) -> tuple[bool, bool, int, int]:
 
 
 def stream_notes(container: Any, stream: Any) -> tuple[str, ...]:
-    """Say which of several video streams is watched."""
+    """Return a note on which of several video streams is used."""
     streams = video_streams(container)
     if len(streams) < 2:
         return ()
     number, size = streams.index(stream) + 1, f"{stream.width}x{stream.height}"
-    return (f"it holds {len(streams)} video streams; number {number} ({size}) is watched",)
+    return (f"it holds {len(streams)} video streams; number {number} ({size}) is used",)
 
 
 def _is_cover(stream: Any) -> bool:
@@ -198,9 +213,14 @@ def _is_cover(stream: Any) -> bool:
 
 
 def packets(container: Any, *streams: Any) -> Iterator[Any]:
-    """The streams' packets in file order, without empty ones: those would end the decoding.
+    """Iterate over the packets of some streams, in file order.
 
-    Where another stream appears in mid-file, PyAV fails at it or at the end: reading goes on.
+    Empty packets are left out, as they would end the decoding. Where another stream appears in the
+    middle of the file, PyAV raises IndexError there or at the end; reading continues.
+
+    Args:
+        container: The open file.
+        *streams: The streams to read.
     """
     while True:
         try:
@@ -211,9 +231,15 @@ def packets(container: Any, *streams: Any) -> Iterator[Any]:
 
 
 def read_timeline(container: Any, stream: Any, path: Path) -> Timeline:
-    """Demux a freshly opened file to its end; damage ends the reading and is noted.
+    """Demux a newly opened file to its end; damage ends the reading and is noted in `broken`.
 
-    Raises EncryptedVideoError where a packet is.
+    Args:
+        container: The open file.
+        stream: Its video stream.
+        path: The file.
+
+    Raises:
+        EncryptedVideoError: A packet is encrypted.
     """
     pts, dts, durations, flags = array("q"), array("q"), array("q"), array("B")
     broken, packet, sounds = _odd_end(container), None, _Sounds()
@@ -237,7 +263,7 @@ def read_timeline(container: Any, stream: Any, path: Path) -> Timeline:
     timeline = timeline_of(
         *(np.asarray(column) for column in (pts, dts, flags)),
         durations=np.asarray(durations),
-        time_base=Fraction(stream.time_base),  # PyAV 19 gives a type that rounds products
+        time_base=Fraction(stream.time_base),  # PyAV 19 has a type of its own that rounds products
         ordered=name in UNTIMED_CONTAINERS,
         broken=broken,
         rate=frame_rate(container, stream),
@@ -247,7 +273,7 @@ def read_timeline(container: Any, stream: Any, path: Path) -> Timeline:
 
 
 class _Sounds:
-    """When sound tracks begin and end, in ticks and seconds."""
+    """The start and end of each sound track."""
 
     def __init__(self) -> None:
         self._begin: dict[int, int] = {}
@@ -272,24 +298,24 @@ class _Sounds:
 
 
 def frame_rate(container: Any, stream: Any) -> Fraction | None:
-    """Frames per second, for a file whose packets carry no times.
+    """Return the frames per second of a file whose packets carry no times; None where unknown.
 
-    A raw stream states its rate in its pictures alone; the average is FFmpeg's mere default then.
+    A raw stream states its rate inside its pictures only; FFmpeg's average is a default there.
     """
     raw = container.format.flags & NO_TIMESTAMPS
     rate = (stream.guessed_rate if raw else None) or stream.average_rate
     return Fraction(rate) if rate else None
 
 
-# Containers in which a stream may begin anywhere.
+# Containers in which a stream may begin in the middle of the file.
 GROWING = {"mpegts", "mpeg", "flv", "live_flv", "ogg", "wtv"}
 NO_TIMESTAMPS = 0x80  # FFmpeg's AVFMT_NOTIMESTAMPS
 
 
 def late_streams(container: Any) -> bool:
-    """Whether streams appeared after a file was opened, which PyAV does not hand on.
+    """Return whether streams appeared after the file was opened; PyAV does not list these.
 
-    Only FFmpeg's description of the file, in its log, names them.
+    FFmpeg's description of the file does, so its streams are counted.
     """
     if container.format.name not in GROWING:
         return False
@@ -302,11 +328,11 @@ def late_streams(container: Any) -> bool:
     return listed > len(container.streams)
 
 
-TRANSPORT_PACKET, SYNC_BYTE = 188, 0x47  # ISO/IEC 13818-1; disc and broadcast add some bytes
+TRANSPORT_PACKET, SYNC_BYTE = 188, 0x47  # ISO/IEC 13818-1; discs and broadcasts add some bytes
 
 
 def _odd_end(container: Any) -> str:
-    """A transport stream states no duration, but it should end with a whole packet."""
+    """The sign that a transport stream is cut short: it should end with a whole packet."""
     if container.format.name != "mpegts":
         return ""
     with open(container.name.removeprefix(LOCAL), "rb") as file:
@@ -332,10 +358,21 @@ def timeline_of(
     rate: Fraction | None = None,
     overflows: bool = False,
 ) -> Timeline:
-    """A timeline from columns of packets, (N,) each, MISSING where a file does not tell.
+    """Build a timeline from the columns of a packet table, MISSING where the file has no time.
 
-    Where presentation times are missing, the frames are taken in order, at the decoding times or,
-    where those are missing too, `rate` frames a second. Where times start anew, they go on.
+    Where presentation times are missing, frames are taken in order, at the decoding times or, where
+    these are missing too, at `rate` frames per second. Where time stamps restart, time continues.
+
+    Args:
+        pts: Presentation times, int64 (N,), in ticks.
+        dts: Decoding times, int64 (N,), in ticks.
+        flags: KEY and HIDDEN, uint8 (N,).
+        durations: How long each frame is shown, int64 (N,), in ticks; 0 where unknown.
+        time_base: Seconds per tick.
+        ordered: See `Timeline`.
+        broken: See `Timeline`.
+        rate: Frames per second, where the file states it.
+        overflows: The container counts time in 33 bits (see `find_joins`).
     """
     if _lacking(pts):
         ordered, pts = True, dts
@@ -362,9 +399,9 @@ def timeline_of(
     )
 
 
-# A recording begun in mid-stream lacks a few times; that is no reason to give up the others.
-BEARABLE_LACK = 0.05
+# Up to this share of packets may lack a time, as in a recording that begins in mid-stream.
+MAX_MISSING_PTS = 0.05
 
 
 def _lacking(ticks: np.ndarray) -> bool:
-    return len(ticks) > 0 and bool(np.mean(ticks == MISSING) > BEARABLE_LACK)
+    return len(ticks) > 0 and bool(np.mean(ticks == MISSING) > MAX_MISSING_PTS)

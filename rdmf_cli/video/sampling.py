@@ -1,4 +1,4 @@
-"""Which frame each clip wants, and which packets must be decoded to have it."""
+"""The frame that stands for each clip, and the packets to decode for it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,24 @@ from fractions import Fraction
 
 import numpy as np
 
-from .packets import Timeline
-from .timeline import ClipGrid
+from rdmf_cli.video.packets import Timeline
+from rdmf_cli.video.timeline import ClipGrid
 
 
 def wanted_frames(shown: np.ndarray, time_base: Fraction, grid: ClipGrid) -> np.ndarray:
-    """The presentation time of each clip's frame, int64, one for each of `grid.indices`.
+    """Return the presentation time of each clip's frame.
 
-    It is the last frame strictly before the clip's middle, counted from the first frame; the
-    first frame where there is none. That is what FFmpeg's `fps=1/clip_length` filter emits, with
-    which the published features were made. `shown` is ascending, ticks of `time_base`.
+    It is the last frame strictly before the clip's middle, counted from the first frame; the first
+    frame where there is none. FFmpeg's filter `fps=1/clip_length` emits the same frames; the
+    published features were made with it.
+
+    Args:
+        shown: Presentation times of the frames, ascending, int64 (F,), in ticks.
+        time_base: Seconds per tick.
+        grid: The clips.
+
+    Returns:
+        int64 (L,), in ticks, one for each of `grid.indices`.
     """
     start = int(shown[0])
     middles = [start + math.ceil(grid.middle(i) / time_base) for i in grid.indices]
@@ -27,23 +35,31 @@ def wanted_frames(shown: np.ndarray, time_base: Fraction, grid: ClipGrid) -> np.
 
 @dataclass(frozen=True)
 class Run:
-    """Packets [start, stop) to decode in one go, and the frames wanted of them (pts, ascending)."""
+    """A stretch of packets to decode in one go.
+
+    Attributes:
+        start: Number of its first packet.
+        stop: One past the number of its last packet.
+        wanted: Presentation times of the frames wanted from it, ascending, in ticks.
+    """
 
     start: int
     stop: int
     wanted: tuple[int, ...]
 
 
-# A field of an interlaced frame may be a packet of its own, behind the one that carries the time.
+# The second field of an interlaced frame may be a packet of its own, after the one with the time.
 TRAILING_PACKETS = 2
-# Restarting the decoder drains its threads: reading on is cheaper over so few packets.
+# A restart of the decoder drains its threads: up to so many packets, decoding on is cheaper.
 WORTH_SKIPPING = 12
 
 
 def plan_runs(timeline: Timeline, wanted: np.ndarray) -> list[Run]:
-    """The stretches of packets that hold the wanted frames, each begun where decoding can begin.
+    """Return the runs of packets that hold the wanted frames; each starts at a key frame.
 
-    wanted: presentation times, ascending, each in `timeline.shown`.
+    Args:
+        timeline: The packets.
+        wanted: Presentation times, ascending, each in `timeline.shown`, int64 (F,), in ticks.
     """
     if timeline.ordered:
         return whole_run(timeline, wanted.tolist())
@@ -61,12 +77,12 @@ def plan_runs(timeline: Timeline, wanted: np.ndarray) -> list[Run]:
 
 
 def whole_run(timeline: Timeline, wanted: list[int]) -> list[Run]:
-    """Everything, from the first packet: what works where the key frames cannot be trusted."""
+    """Return one run of all packets, for files whose key frames cannot be trusted."""
     return [Run(0, len(timeline), tuple(wanted))]
 
 
 def _packets_of(timeline: Timeline, wanted: np.ndarray) -> list[int]:
-    """The packet that carries each wanted time."""
+    """The number of the packet that carries each wanted time."""
     order = np.argsort(timeline.pts, kind="stable")
     return order[np.searchsorted(timeline.pts[order], wanted)].tolist()
 
@@ -74,7 +90,7 @@ def _packets_of(timeline: Timeline, wanted: np.ndarray) -> list[int]:
 def _entry(timeline: Timeline, packet: int, pts: int) -> int:
     """The key packet from which the frame shown at `pts` can be decoded.
 
-    A frame decoded after a key frame but shown before it (open GOP) leans on the GOP before.
+    A frame decoded after a key frame but shown before it (open GOP) needs the previous GOP.
     """
     at = int(np.searchsorted(timeline.keys, packet, side="right")) - 1
     while at > 0 and timeline.pts[timeline.keys[at]] > pts:
@@ -83,5 +99,10 @@ def _entry(timeline: Timeline, packet: int, pts: int) -> int:
 
 
 def index_of_frames(timeline: Timeline, wanted: np.ndarray) -> np.ndarray:
-    """The number of each wanted frame in display order, from 0."""
+    """Return the number of each wanted frame in display order, from 0: int64 (F,).
+
+    Args:
+        timeline: The packets.
+        wanted: Presentation times, each in `timeline.shown`, int64 (F,), in ticks.
+    """
     return np.searchsorted(timeline.shown, wanted)

@@ -1,4 +1,4 @@
-"""Read what a decoder attaches to a frame, on every PyAV."""
+"""Side data that a decoder attaches to a frame, with every version of PyAV."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from av.sidedata import sidedata
 def side_data(frame: Any) -> Mapping[Any, Any]:
     """Return the side data of a frame by the name of its type, such as "DISPLAYMATRIX".
 
-    FFmpeg knows more types than PyAV has names for (EXIF, for one). PyAV 17 and 18 then refuse
-    to list any of a frame's side data; they list all of it once such a number is a type, too.
+    FFmpeg has more types than PyAV has names for (EXIF, for example). PyAV 17 and 18 then raise
+    ValueError instead of listing any side data; so unnamed types get a name first.
     """
     try:
         return frame.side_data

@@ -1,4 +1,4 @@
-"""How large pictures may be, whatever a file says: in memory, and as they are handed on."""
+"""Limits on the size of pictures: in memory while decoding, and after it."""
 
 from __future__ import annotations
 
@@ -9,34 +9,33 @@ from typing import Any, NamedTuple
 from av.codec import Codec
 
 from rdmf_cli.errors import RdmfError
+from rdmf_cli.video.orientation import MOST_OBLONG
 
-from .orientation import MOST_OBLONG
-
-# A picture of up to this size is handed on as it is; a larger one (8K has 33.2 million pixels) is
-# scaled down to it by the decoder, so that it is never held at its full size in RGB.
+# A larger picture is scaled down to this size by the decoder, so that it never exists at full size
+# in RGB. (8K has 33.2 million pixels.)
 MOST_PIXELS = 36_000_000
 MOST_SIDE = 16_384  # pixels
 
-# What one decoded picture may take. A decoder holds two, and several in a codec that leans on
-# earlier pictures.
+# The memory that one decoded picture may take. A decoder holds two pictures, and several in a codec
+# that predicts pictures from earlier ones.
 MOST_BYTES_ALONE = 400_000_000
 MOST_BYTES_OF_SEVERAL = 200_000_000
-BYTES_OF_THREADS = 300_000_000  # each thread holds a picture of its own
-FFMPEG_THREADS = 16  # at most, where it chooses itself
-UNKNOWN_BITS = 32  # per pixel, where a file does not tell its pixel format before it is decoded
+BYTES_OF_THREADS = 300_000_000  # for all threads; each holds a picture of its own
+FFMPEG_THREADS = 16  # the most threads that FFmpeg starts by itself
+UNKNOWN_BITS = 32  # bits per pixel, where the pixel format is unknown before decoding
 
 
 def displayed_size(width: int, height: int, pixel_shape: Any) -> tuple[int, int]:
     """Return the (width, height) that a stored picture is scaled to, with square pixels.
 
-    The short side of a pixel is drawn out, so that nothing is lost; a picture that is too large
-    then is scaled down as a whole. Pixels more oblong than any camera's (`MOST_OBLONG`) are damage
-    in the header: they are taken as square.
+    The short side of a pixel is stretched, so that no detail is lost. A picture that is then too
+    large is scaled down as a whole. Pixels more oblong than `MOST_OBLONG` mean a damaged header and
+    count as square.
 
     Args:
-        width: stored width in pixels.
-        height: stored height in pixels.
-        pixel_shape: width / height of a pixel.
+        width: Stored width in pixels.
+        height: Stored height in pixels.
+        pixel_shape: Width / height of a pixel.
     """
     wide, high = _drawn_out(width, height, pixel_shape)
     shrink = min(1.0, sqrt(MOST_PIXELS / (wide * high)), MOST_SIDE / wide, MOST_SIDE / high)
@@ -52,41 +51,48 @@ def _drawn_out(width: int, height: int, pixel_shape: Any) -> tuple[Any, Any]:
 
 
 def is_huge(width: int, height: int) -> bool:
-    """Whether a stored picture is larger than any that is handed on."""
+    """Return whether a stored picture is larger than the limit, MOST_PIXELS."""
     return width * height > MOST_PIXELS
 
 
 def size_note(stored: tuple[int, int], pixel_shape: Any, shown: tuple[int, int]) -> tuple[str, ...]:
-    """Say that pictures are scaled down, where they are."""
+    """Return a note where pictures are scaled down.
+
+    Args:
+        stored: Stored (width, height) in pixels.
+        pixel_shape: Width / height of a pixel.
+        shown: (width, height) that pictures are scaled to.
+    """
     wide, high = map(round, _drawn_out(*stored, pixel_shape))
     if (wide, high) == shown:
         return ()
     return (f"its pictures of {wide} x {high} pixels are scaled to {shown[0]} x {shown[1]}",)
 
 
-class Bearing(NamedTuple):
-    """What decoding a video may take.
+class DecodeLimits(NamedTuple):
+    """Limits for the decoder of one video.
 
-    most_pixels: of one picture, also of those that the header does not speak of
-    threads:     how many may decode; 0: as many as FFmpeg chooses
+    Attributes:
+        most_pixels: The most pixels of any picture; those may be larger than the header states.
+        threads: Number of decoding threads; 0: FFmpeg chooses.
     """
 
     most_pixels: int
     threads: int
 
 
-def bearing(path: Path, codec: str, bits: int, width: int, height: int) -> Bearing:
-    """Refuse a video of which one decoded picture would take too much memory.
+def decode_limits(path: Path, codec: str, bits: int, width: int, height: int) -> DecodeLimits:
+    """Return the limits for a video's decoder; check that one picture does not exceed them.
 
     Args:
-        path: the video, for the error.
+        path: The video, for the error.
         codec: FFmpeg's name of its decoder.
-        bits: of memory per pixel, as decoded; 0 where not known.
-        width: stored width in pixels.
-        height: stored height in pixels.
+        bits: Bits of memory per decoded pixel; 0 where unknown.
+        width: Stored width in pixels.
+        height: Stored height in pixels.
 
     Raises:
-        RdmfError: its pictures are too large.
+        RdmfError: The pictures of the video would take too much memory.
     """
     bits = bits or UNKNOWN_BITS
     size = width * height * bits // 8
@@ -94,17 +100,17 @@ def bearing(path: Path, codec: str, bits: int, width: int, height: int) -> Beari
     if size > limit:
         raise RdmfError(
             f"one of its pictures, {width} x {height} pixels, would take {size / 1e6:.0f} MB of "
-            f"memory; up to {limit / 1e6:.0f} MB are decoded in its codec",
+            f"memory (limit for its codec: {limit / 1e6:.0f} MB)",
             path,
             "scale it down first, for example: ffmpeg -i INPUT -vf scale=1920:-2 OUTPUT.mp4",
         )
     threads = max(1, BYTES_OF_THREADS // max(size, 1))
-    return Bearing(limit * 8 // bits, threads if threads < FFMPEG_THREADS else 0)
+    return DecodeLimits(limit * 8 // bits, threads if threads < FFMPEG_THREADS else 0)
 
 
 def _stand_alone(codec: str) -> bool:
-    """Whether each picture of a codec is decoded by itself; FFmpeg does not say it of PNG."""
+    """Whether a codec decodes each picture by itself; for PNG, FFmpeg does not say so."""
     try:
         return codec == "png" or Codec(codec, "r").intra_only
-    except ValueError:  # a decoder that the ffmpeg program has and PyAV has not
+    except ValueError:  # a decoder that only the ffmpeg program has
         return False

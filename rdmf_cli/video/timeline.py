@@ -1,4 +1,4 @@
-"""Time as a type: exact timestamps, and the grid of clips a video is cut into."""
+"""Exact timestamps, and the grid of clips that a video is cut into."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rdmf_cli.errors import RdmfError, UsageError
 @total_ordering
 @dataclass(frozen=True, eq=False)
 class Timestamp:
-    """An instant, exact: `pts` ticks of `time_base` seconds each.
+    """An exact point in time: `pts` ticks of `time_base` seconds each.
 
     >>> Timestamp(1001, Fraction(1, 30000)).seconds
     0.033366666666666666
@@ -27,11 +27,12 @@ class Timestamp:
 
     @property
     def exact(self) -> Fraction:
-        """Seconds, without rounding."""
+        """The time in seconds, without rounding."""
         return self.pts * self.time_base
 
     @property
     def seconds(self) -> float:
+        """The time in seconds, rounded to a float."""
         return float(self.exact)
 
     def __eq__(self, other: object) -> bool:
@@ -50,10 +51,16 @@ class Timestamp:
 class ClipGrid:
     """A video of `duration` seconds cut into clips of `clip_length` seconds.
 
-    Clip i covers [i * clip_length, (i + 1) * clip_length). There are round-half-up(duration /
-    clip_length) of them, at least one, as the field's features have it: a last piece shorter than
-    half a clip is not a clip. `first` and `last` (exclusive; None: to the end) name the part of the
-    grid that is looked at; clip numbers stay those of the whole video.
+    Clip i covers [i * clip_length, (i + 1) * clip_length). The number of clips is duration /
+    clip_length, rounded half up, and at least one, as in the features published for the benchmarks:
+    a last piece shorter than half a clip is not a clip. A grid may stand for a part of the video;
+    clips keep their numbers in the whole video.
+
+    Args:
+        duration: Length of the video in seconds.
+        clip_length: Length of a clip in seconds.
+        first: First clip of the part.
+        last: One past the last clip of the part; None: to the end.
 
     >>> ClipGrid(21.0, 2.0).count
     11
@@ -69,21 +76,21 @@ class ClipGrid:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.clip_length) and self.clip_length > 0):
             raise UsageError(
-                f"a clip length of {self.clip_length} seconds is not possible",
+                f"must be a number above 0, not {self.clip_length}",
                 "--clip-length",
-                "give a number above zero, such as 2",
+                "give seconds, such as 2",
             )
         if not (math.isfinite(self.duration) and self.duration >= 0):
             raise ValueError(f"a video cannot last {self.duration} seconds")
 
     @property
     def count(self) -> int:
-        """Number of clips in the whole video, whatever the part."""
+        """The number of clips in the whole video, not only in the part."""
         return max(1, math.floor(exact(self.duration) / exact(self.clip_length) + Fraction(1, 2)))
 
     @property
     def indices(self) -> range:
-        """The clip numbers of the part (of the whole video where there is none)."""
+        """The numbers of the clips in the part, or in the whole video if there is no part."""
         last = self.count if self.last is None else min(self.last, self.count)
         return range(self.first, last)
 
@@ -91,20 +98,20 @@ class ClipGrid:
         return len(self.indices)
 
     def start(self, index: int) -> Fraction:
-        """Where clip `index` begins, in seconds, exact."""
+        """Return the start of clip `index` in seconds, exact."""
         return index * exact(self.clip_length)
 
     def middle(self, index: int) -> Fraction:
-        """The middle of clip `index`, in seconds, exact."""
+        """Return the middle of clip `index` in seconds, exact."""
         return (index + Fraction(1, 2)) * exact(self.clip_length)
 
     def span(self, index: int) -> tuple[float, float]:
-        """(start, end) of clip `index` in seconds."""
+        """Return (start, end) of clip `index` in seconds."""
         return float(self.start(index)), float(self.start(index + 1))
 
     @property
     def spans(self) -> list[tuple[float, float]]:
-        """(start, end) in seconds of every clip of the part, in order."""
+        """The (start, end) in seconds of every clip of the part, in order."""
         return [self.span(i) for i in self.indices]
 
     def part(
@@ -114,33 +121,34 @@ class ClipGrid:
         path: str | os.PathLike[str] | None = None,
         begins: float = 0.0,
     ) -> ClipGrid:
-        """The clips that overlap [start, end), in seconds; None: from or to the video's end.
+        """Return the grid of the clips that overlap [start, end).
 
-        begins: the player's time of the first picture, from which the clips count; `start` and
-                `end` are player's times
+        Args:
+            start: Start of the part in seconds, as a player shows it; None: from the beginning.
+            end: End of the part in seconds, as a player shows it; None: to the end.
+            path: The video, for errors.
+            begins: The time at which a player shows the first picture, in seconds. Clip 0 starts
+                there.
 
-        Raises UsageError where nothing lies between the two, and RdmfError, naming the file at
-        `path`, where the video ends before the part begins.
+        Raises:
+            UsageError: `end` is not after `start`.
+            RdmfError: The video ends before the part starts, or begins after it ends.
         """
         start = 0.0 if start is None else max(0.0, start)
         end = math.inf if end is None else end
         if end <= start:
-            raise UsageError(
-                f"the part from {start:g} s to {end:g} s is empty",
-                todo="let it end after it starts",
-            )
+            raise UsageError(f"must be after --start ({start:g} s)", f"--end ({end:g} s)")
         if end <= begins:
             raise RdmfError(
-                f"the part ends at {end:g} s, but the picture begins at {begins:.1f} s",
+                f"--end is {end:g} s, but the first picture is shown at {begins:.1f} s",
                 path,
-                "end later",
+                "give a later --end",
             )
         if start > 0 and start >= begins + self.duration:
             raise RdmfError(
-                f"the part starts at {start:g} s, but the video ends at "
-                f"{begins + self.duration:.1f} s",
+                f"--start is {start:g} s, but the video ends at {begins + self.duration:.1f} s",
                 path,
-                "start earlier",
+                "give an earlier --start",
             )
         start, end = max(0.0, _less(start, begins)), _less(end, begins)
         first = min(math.floor(exact(start) / exact(self.clip_length)), self.count - 1)
@@ -151,11 +159,11 @@ class ClipGrid:
 
 
 def _less(seconds: float, begins: float) -> float:
-    """The difference of the decimal numbers that are meant."""
+    """Subtract as decimal numbers: 0.3 - 0.1 is exactly 0.2."""
     return seconds if math.isinf(seconds) else float(exact(seconds) - exact(begins))
 
 
 @lru_cache(maxsize=1024)
 def exact(seconds: float | Fraction) -> Fraction:
-    """The decimal number that a person means by a float: 0.1 is one tenth."""
+    """Return the decimal number that a float was written as: 0.1 is exactly one tenth."""
     return seconds if isinstance(seconds, Fraction) else Fraction(str(seconds))

@@ -36,7 +36,7 @@ def test_an_address_is_neither_a_file_nor_a_sentence(address: str) -> None:
     path, error = expand_videos(videos)
     assert path == Path("film.mp4")
     assert isinstance(error, RdmfError)
-    assert str(error) == f"{address}: is an address, not a file; download it first"
+    assert str(error) == f"{address} is an address, not a file; download it first"
     with pytest.raises(RdmfError, match="download it first"):
         one_video(address)
 
@@ -77,17 +77,17 @@ def test_what_a_folder_passed_over_is_said_once(in_a_folder: Path, capsys) -> No
     found = list(expand_videos(["clips", "."]))
     assert found == [Path("clips/a.mp4"), Path("clips/b.mkv"), Path("film.mp4")]
     said = capsys.readouterr().err
-    assert said == "note: .: passed over 2 folders inside (--recursive looks there)\n"
+    assert said == "note: .: passed over 2 folders inside (--recursive searches there)\n"
 
 
 def test_recursive_looks_into_the_folders_inside(capsys) -> None:
     found = list(expand_videos(["."], recursive=True))
     assert found == [Path("clips/a.mp4"), Path("clips/b.mkv"), Path("film.mp4")]
-    assert "passed over 1 file not named as videos (1 .txt)" in capsys.readouterr().err
+    assert "passed over 1 file without a video suffix (1 .txt)" in capsys.readouterr().err
 
 
 def test_a_folder_without_videos_is_an_error_among_others() -> None:
     path, error = expand_videos(["film.mp4", "cat"])
     assert path == Path("film.mp4")
     assert isinstance(error, RdmfError)
-    assert "no videos in this directory (passed over: 1 file" in error.what
+    assert "no videos in this folder (left out: 1 file" in error.what

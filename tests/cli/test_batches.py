@@ -70,7 +70,7 @@ def test_an_exception_of_one_video_leaves_the_others(run, video, odd_videos, com
         assert row["schema"] == "rdmf.error/1"
         assert row["error"]["subject"] == str(path)
         assert said in row["error"]["what"]
-        assert ("defect of rdmf" in row["error"]["todo"]) == ours
+        assert ("bug in rdmf" in row["error"]["todo"]) == ours
         assert line.startswith(f"error: {path}: {row['error']['what']}")
 
 
@@ -85,7 +85,7 @@ def test_the_only_video_fails(run, odd_videos, name):
         line = ended.stderr.strip().splitlines()[-1]
         assert line.startswith(f"error: {odd}: ")
         assert said in line
-        assert ("defect of rdmf" in line) == ours
+        assert ("bug in rdmf" in line) == ours
 
 
 def test_folders_inside_a_folder(run, video):

@@ -61,7 +61,7 @@ def test_an_interrupted_extraction_is_gone_on_with(run, video):
     with pytest.raises(KeyboardInterrupt):
         Searcher(encoder="embedded", clip_length=0.25).extract(video, progress=interrupt)
     result = run("extract", video, "--clip-length", "0.25", "--json")
-    assert "note: square.mp4: 16 of 24 clips kept" in result.stderr
+    assert "note: square.mp4: resuming, 16 of 24 clips are in the cache" in result.stderr
     told = json.loads(result.stdout)
     assert (told["clips"], told["cached"]) == (24, False)
 

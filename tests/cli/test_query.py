@@ -203,7 +203,7 @@ def test_a_head_for_another_encoder_is_refused(run, cached_tour, tmp_path):
 def test_a_head_and_a_checkpoint_are_a_usage_error(run, cached_tour, learned):
     result = run("query", cached_tour, CAT, "--head", "learned", "--checkpoint", learned)
     assert result.returncode == 2
-    assert "--head and --checkpoint: cannot be given together" in result.stderr
+    assert "--head and --checkpoint cannot be given together" in result.stderr
 
 
 def test_a_head_that_is_none(run, cached_tour, tmp_path):

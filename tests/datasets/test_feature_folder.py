@@ -117,9 +117,13 @@ WITH_NAN = np.where(np.arange(25)[:, None] == 7, np.nan, ROWS)
 
 FAULTS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "NaN": (VIDEO, lambda p: save(p, features=WITH_NAN), "row 7 holds NaN"),
-    "no clips": (VIDEO, lambda p: save(p, features=ROWS[:0]), "there are none"),
-    "one row": (VIDEO, lambda p: save(p, features=ROWS[0]), r"array of shape \(16,\), not rows"),
-    "words for numbers": (VIDEO, lambda p: save(p, features=np.array([["a"]])), "not rows"),
+    "no clips": (VIDEO, lambda p: save(p, features=ROWS[:0]), "array is empty"),
+    "one row": (
+        VIDEO,
+        lambda p: save(p, features=ROWS[0]),
+        r"array of shape \(16,\), but it must have two dimensions",
+    ),
+    "words for numbers": (VIDEO, lambda p: save(p, features=np.array([["a"]])), "not numbers"),
     "pickled": (VIDEO, lambda p: save(p, features=np.array([[None]])), "cannot be read"),
     "another width": (
         VIDEO,

@@ -77,11 +77,11 @@ def test_with_json_an_error_is_json_too(files):
         (["--dataset", "charadess"], "choose one of: qvhighlights, charades"),
         (["--dataset", "qvhighlights", "--legacy"], "there is no legacy protocol for qvhighlights"),
         (["--dataset", "charades", "--only", "highlights"], "charades has no highlights"),
-        (["--nms", "0.5"], "--nms: needs --legacy"),
-        (["--round-to", "inf"], "--round-to: is not a number of seconds"),
-        (["--submission", "s.jsonl"], "--submission: cannot be given with --predictions"),
+        (["--nms", "0.5"], "--nms needs --legacy"),
+        (["--round-to", "inf"], "--round-to is not a number of seconds"),
+        (["--submission", "s.jsonl"], "--submission cannot be given with --predictions"),
         (["--predictions", "other.jsonl"], "--predictions: given twice; score one file at a time"),
-        (["--videos", "."], "--predictions and --videos: cannot be given together"),
+        (["--videos", "."], "--predictions and --videos cannot be given together"),
     ],
 )
 def test_what_cannot_be_is_exit_code_2(files, options, said):

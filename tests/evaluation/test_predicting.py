@@ -256,7 +256,7 @@ def test_messages_name_the_cause(features: Path, tmp_path: Path):
     assert f"{missing}: there is no such file or folder; give rates, an exported" in done.stderr
     np.savez(features / "text" / "qid2.npz", pooler_output=np.ones(16, np.float16))
     done = rdmf("--features", features, *FREE)
-    said = "qid2.npz: holds a sentence (pooler_output) but no word states (last_hidden_state); add"
+    said = "qid2.npz holds a sentence (pooler_output) but no word states (last_hidden_state); add"
     assert said in done.stderr
 
 
@@ -306,7 +306,7 @@ def test_a_submission_replaces_no_input_and_no_file_of_a_users(features: Path, t
         assert truth.read_bytes() == content
     done = rdmf(*asked, "--submission", mine)
     assert done.returncode == 2
-    assert "or give --force" in done.stderr
+    assert "or add --force" in done.stderr
     assert mine.read_text() == "mine"
     assert rdmf(*asked, "--submission", mine, "--force").returncode == 0
     assert len(mine.read_text().splitlines()) == 3

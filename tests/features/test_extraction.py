@@ -61,7 +61,7 @@ def test_each_distinct_frame_is_encoded_once(tmp_path: Path, store, seconds, cli
     ("seconds", "said"),
     [
         pytest.param([0, 1, 61, 62], None, id="a minute"),
-        pytest.param([0, 1, 91, 92], "no frame for 90 seconds from 1.0 s on", id="more"),
+        pytest.param([0, 1, 91, 92], "no frames for 90 seconds from 1.0 s", id="more"),
         pytest.param([0, 90, 180, 90_000], "in 3 stretches, the longest 24.9 hours", id="several"),
     ],
 )
@@ -70,13 +70,13 @@ def test_holes_of_more_than_a_minute_are_said_and_kept_as_time(tmp_path, seconds
     found = extract(path, MeanColours())
     assert found.duration == pytest.approx(seconds[-1], abs=100)
     assert len(found.rows) == round(found.duration / 2)
-    assert [w for w in found.warnings if "no frame" in w] == [w for w in found.warnings if said]
+    assert [w for w in found.warnings if "no frames" in w] == [w for w in found.warnings if said]
     assert said is None or said in found.warnings[-1]
 
 
 def test_a_hole_of_more_than_thirty_days_is_refused(tmp_path):
     path = write_frames(tmp_path / "leap.mkv", [0, 1, 2, 31 * 86_400, 31 * 86_400 + 1])
-    with pytest.raises(RdmfError, match=r"leap 31 days ahead after 2.0 s.*time stamps are wrong"):
+    with pytest.raises(RdmfError, match=r"jump ahead by 31 days after 2.0 s.*so they are wrong"):
         extract(path, MeanColours())
 
 
@@ -105,7 +105,7 @@ def test_an_interrupted_extraction_is_gone_on_with(film: Path, store: FeatureSto
         extract(film, MeanColours(), store=store, progress=interrupt_after(21))
     encoder, said = MeanColours(), []
     found = extract(film, encoder, store=store, notify=said.append)
-    assert said == [f"film.mp4: 24 of {CLIPS} clips kept"]
+    assert said == [f"film.mp4: resuming, 24 of {CLIPS} clips are in the cache"]
     assert encoder.encoded == CLIPS - 24
     assert not found.cached
     assert same(found, whole)
@@ -121,7 +121,7 @@ def test_interrupted_twice(film: Path, store: FeatureStore):
             extract(film, MeanColours(), store=store, progress=interrupt_after(clips))
     said = []
     found = extract(film, MeanColours(), store=store, notify=said.append)
-    assert said == [f"film.mp4: 32 of {CLIPS} clips kept"]
+    assert said == [f"film.mp4: resuming, 32 of {CLIPS} clips are in the cache"]
     assert same(found, extract(film, MeanColours()))
 
 
@@ -138,7 +138,7 @@ def test_what_was_kept_stays_when_the_disk_is_full(film: Path, store: FeatureSto
             extract(film, MeanColours(), store=store, progress=interrupt_after(40))
     said = []
     extract(film, MeanColours(), store=store, notify=said.append)
-    assert said == [f"film.mp4: 24 of {CLIPS} clips kept"]
+    assert said == [f"film.mp4: resuming, 24 of {CLIPS} clips are in the cache"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -153,7 +153,9 @@ def test_a_killed_process_leaves_what_it_had(film: Path, store: FeatureStore, nu
     encoder, said = MeanColours(), []
     found = extract(film, encoder, store=store, notify=said.append)
     assert 12 <= CLIPS - encoder.encoded < CLIPS
-    assert said == [f"film.mp4: {CLIPS - encoder.encoded} of {CLIPS} clips kept"]
+    assert said == [
+        f"film.mp4: resuming, {CLIPS - encoder.encoded} of {CLIPS} clips are in the cache"
+    ]
     assert same(found, extract(film, MeanColours()))
 
 
@@ -221,7 +223,7 @@ def test_a_growing_file_is_gone_on_with(tmp_path: Path, store: FeatureStore, end
     growing.write_bytes(stream)
     encoder, said = MeanColours(), []
     found = extract(growing, encoder, store=store, notify=said.append)
-    assert "clips kept" in said[0]
+    assert "clips are in the cache" in said[0]
     assert encoder.encoded <= len(found.rows) - 24
     assert same(found, extract(growing, MeanColours()))
     assert len(store.entries()) == 1

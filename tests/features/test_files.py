@@ -114,7 +114,7 @@ def test_bad_files_are_named(tmp_path: Path):
         ("cut.npz", "cannot be read"),
         ("other.npz", "no array named `features`"),
         ("huge.npz", "row 0 holds NaN or infinity"),
-        ("none_at_all.npz", "there are none"),
+        ("none_at_all.npz", "array is empty"),
     ):
         with pytest.raises(RdmfError, match=said) as error:
             load_video_features(tmp_path / name)

@@ -96,7 +96,7 @@ def test_the_cache_stays_within_its_limit(tmp_path: Path):
 
 def test_clear_also_removes_what_interrupted_runs_left(store: FeatureStore):
     store.put(KEY, rows(), {})
-    store.keep({**KEY, "content": "other"}, 0, {"rows": rows()}, {})
+    store.put_part({**KEY, "content": "other"}, 0, {"rows": rows()}, {})
     (store.folder / ".rdmf-0123456789abcdef.part").write_bytes(b"half")
     with store.lock(KEY):
         pass
@@ -162,11 +162,11 @@ def test_links_that_lie_where_the_cache_writes_are_not_followed(store: FeatureSt
 def test_a_video_is_forgotten_by_its_path_and_by_its_content(store: FeatureStore):
     for content, video in (("1", "/a.mp4"), ("1b", "/a.mp4"), ("2", "/b.mp4"), ("3", "/c.mp4")):
         store.put({**KEY, "content": content}, rows(), {"video": video})
-    store.keep({**KEY, "content": "4"}, 0, {"rows": rows()}, {"video": "/a.mp4"})
+    store.put_part({**KEY, "content": "4"}, 0, {"rows": rows()}, {"video": "/a.mp4"})
     assert store.remove_video("/a.mp4", None) == 3
     assert store.remove_video("/moved.mp4", "2") == 1
     assert [entry.about["video"] for entry in store.entries()] == ["/c.mp4"]
-    assert store.kept({**KEY, "content": "4"}) == []
+    assert store.parts({**KEY, "content": "4"}) == []
 
 
 def test_one_row_per_distinct_frame_fills_its_clips(store: FeatureStore):
@@ -184,7 +184,7 @@ def test_the_cache_folder_can_be_chosen(tmp_path: Path, monkeypatch):
 @pytest.mark.parametrize("text", ["much", "-1", "inf", "nan"])
 def test_a_limit_that_is_no_number_is_said(monkeypatch, text):
     monkeypatch.setenv("RDMF_CACHE_LIMIT_MB", text)
-    with pytest.raises(RdmfError, match="RDMF_CACHE_LIMIT_MB is not a number of megabytes"):
+    with pytest.raises(RdmfError, match="RDMF_CACHE_LIMIT_MB must be a number of megabytes"):
         FeatureStore()
 
 

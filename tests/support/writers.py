@@ -31,7 +31,7 @@ def _unfinished_entry(folder: Path, version: int) -> None:
     from rdmf_cli.features import FeatureStore
 
     store = FeatureStore(folder, limit=1 << 20)
-    store.keep({"content": "a"}, 0, {"rows": np.full((50, 8), version)}, {})
+    store.put_part({"content": "a"}, 0, {"rows": np.full((50, 8), version)}, {})
 
 
 def _submission(folder: Path, version: int) -> None:

@@ -246,7 +246,7 @@ def test_an_unusable_device_is_a_usage_error(tmp_path):
 
 def test_a_folder_that_is_a_file_is_a_usage_error(tmp_path):
     (tmp_path / "taken").write_text("")
-    with pytest.raises(UsageError, match=r"taken: cannot be written .*choose another --out"):
+    with pytest.raises(UsageError, match=r"taken cannot be written .*choose another --out"):
         train(ToyTask(), options(), tmp_path / "taken")
 
 

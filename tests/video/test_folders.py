@@ -85,16 +85,16 @@ def test_links_that_lead_in_circles_are_followed_once(tmp_path: Path) -> None:
 def test_what_is_passed_over_is_said(tmp_path: Path) -> None:
     touch(tmp_path, "a.mp4", "b.srt", "c.srt", "LICENSE", "more/d.mp4", "other/e.mp4")
     said = list_folder(tmp_path).passed_over
-    assert "3 files not named as videos (2 .srt, 1 without a suffix)" in said
-    assert "2 folders inside (--recursive looks there)" in said
+    assert "3 files without a video suffix (2 .srt, 1 without a suffix)" in said
+    assert "2 folders inside (--recursive searches there)" in said
     assert list_folder(tmp_path / "more").passed_over == ""
 
 
 def test_a_directory_without_videos_is_an_error_that_says_what_is_there(tmp_path: Path) -> None:
     touch(tmp_path, "notes.txt", "inside/a.mp4")
-    with pytest.raises(RdmfError, match="no videos in this directory") as caught:
+    with pytest.raises(RdmfError, match="no videos in this folder") as caught:
         find_videos(tmp_path)
-    assert "1 file not named as videos (1 .txt)" in caught.value.what
+    assert "1 file without a video suffix (1 .txt)" in caught.value.what
     assert "--recursive" in caught.value.what
 
 

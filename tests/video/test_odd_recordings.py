@@ -49,7 +49,7 @@ class TestJoinedRecordings:
         path = joined([piece, piece], tmp_path / f"both.{suffix}")
         with open_clips(path, 1.0, decoder) as reader:
             got = [read_barcode(frame.image) for _, frame in reader]
-            assert "start anew once" in reader.info.warnings[0]
+            assert "restart once" in reader.info.warnings[0]
             assert reader.info.duration == pytest.approx(8.0, abs=0.1)
         # A Matroska file may lose the first picture of its second part, no more.
         assert got == WANTED * 2
@@ -66,14 +66,14 @@ class TestJoinedRecordings:
         piece = made(Recipe("piece_ts", "libx264", "ts", frames=100, b_frames=2))
         path = joined([piece] * 5, tmp_path / "all.ts")
         assert numbers(path) == WANTED * 5
-        assert "start anew 4 times" in probe(path).warnings[0]
+        assert "restart 4 times" in probe(path).warnings[0]
 
     def test_a_hole_in_a_recording_stays_a_hole(self, tmp_path: Path) -> None:
         times = (*range(50), *range(500, 550))
         path = Recipe("hole", "libx264", "ts", 100, times=times).make(tmp_path)
         info = probe(path)
         assert info.duration == pytest.approx(22.0, abs=0.1)
-        assert not any("start anew" in warning for warning in info.warnings)
+        assert not any("restart" in warning for warning in info.warnings)
 
 
 def write_streams(path: Path, sizes: list[tuple[int, int]], defaults: list[bool]) -> Path:

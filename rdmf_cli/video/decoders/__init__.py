@@ -1,4 +1,4 @@
-"""The decoders, one protocol for all: `DECODERS` is the registry, "auto" chooses among them."""
+"""The decoders, behind one protocol: `DECODERS` is the registry, "auto" chooses one of them."""
 
 from __future__ import annotations
 
@@ -12,37 +12,42 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from rdmf_cli.errors import RdmfError, UsageError
-
-from ..encryption import EncryptedVideoError
-from ..orientation import Orientation
+from rdmf_cli.video.encryption import EncryptedVideoError
+from rdmf_cli.video.orientation import Orientation
 
 if TYPE_CHECKING:
-    from ..info import VideoInfo
-    from ..packets import Timeline
-    from ..sizes import Bearing
+    from rdmf_cli.video.info import VideoInfo
+    from rdmf_cli.video.packets import Timeline
+    from rdmf_cli.video.sizes import DecodeLimits
 
 
 class Colours(NamedTuple):
-    """How colours are coded, in the numbers of ITU-T H.273; 2: the file does not tell."""
+    """How colours are coded, as numbers of ITU-T H.273; 2: the file does not state it."""
 
     matrix: int = 2
     primaries: int = 2
     transfer: int = 2
 
 
-UNTOLD = Colours()
+UNSPECIFIED_COLOURS = Colours()
 
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """A file looked through once: what it is, its packets, and how a picture is set upright.
+    """The result of one pass over a file: its properties, its packets, and how to show a picture.
 
-    by: the decoder that looked
-    picture_size: (width, height) that a stored picture is scaled to before it is turned, so that
-                  its pixels are square; `stored_size` is its size before that
-    bearing: what decoding it may take
-    stream: the number of the stream that is watched, in the file; n_streams: how many hold video
-    colours: how the first frame says that its colours are coded
+    Attributes:
+        by: The decoder that scanned it.
+        info: Its properties.
+        timeline: The packets of its video stream.
+        orientation: How a stored picture is turned upright.
+        picture_size: (width, height) that a stored picture is scaled to before it is turned, so
+            that its pixels are square.
+        stored_size: (width, height) of a stored picture.
+        limits: Limits for its decoder.
+        stream: Number of the video stream that is used, in the file.
+        n_streams: Number of video streams.
+        colours: How colours are coded, according to the first frame.
     """
 
     by: str
@@ -51,14 +56,20 @@ class Scan:
     orientation: Orientation
     picture_size: tuple[int, int]
     stored_size: tuple[int, int]
-    bearing: Bearing
+    limits: DecodeLimits
     stream: int = 0
     n_streams: int = 1
-    colours: Colours = UNTOLD
+    colours: Colours = UNSPECIFIED_COLOURS
 
 
 class Picture(NamedTuple):
-    """A decoded frame: the time that was asked for, its own, and its pixels (H, W, 3), RGB."""
+    """A decoded frame.
+
+    Attributes:
+        wanted: Presentation time of the frame that was asked for, in ticks.
+        pts: Presentation time of this frame, in ticks.
+        image: RGB, uint8 (H, W, 3), upright.
+    """
 
     wanted: int
     pts: int
@@ -67,21 +78,30 @@ class Picture(NamedTuple):
 
 @dataclass
 class Tally:
-    """What a decoder counts while it works."""
+    """The counts and messages of a decoder at work.
+
+    Attributes:
+        frames_decoded: Number of frames decoded so far.
+        errors: Number of errors so far.
+        messages: Their messages, and notes, each once; at most MESSAGES_KEPT.
+    """
 
     frames_decoded: int = 0
     errors: int = 0
     messages: list[str] = field(default_factory=list)
 
     def error(self, message: str) -> None:
+        """Count an error and keep its message."""
         self.errors += 1
         self.note(message)
 
     def forget_errors(self) -> None:
+        """Start again: no errors and no messages."""
         self.errors = 0
         self.messages.clear()
 
     def note(self, message: str) -> None:
+        """Keep a message that is no error."""
         if message not in self.messages and len(self.messages) < MESSAGES_KEPT:
             self.messages.append(message)
 
@@ -90,14 +110,21 @@ MESSAGES_KEPT = 20
 
 
 class Decoder(Protocol):
-    """Decodes the frames shown at given times of one file.
+    """A function that decodes the frames shown at given times of one file."""
 
-    `wanted`: presentation times in `scan.timeline.shown`, ascending, each once. Yields a Picture
-    for each that could be had, in order; where a wanted frame is damaged, the nearest earlier
-    frame (its own `pts` says so) or nothing. Closing the generator frees everything.
-    """
+    def __call__(self, scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
+        """Decode frames.
 
-    def __call__(self, scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]: ...
+        Args:
+            scan: The scanned file.
+            wanted: Presentation times in `scan.timeline.shown`, ascending, each once, int64 (F,).
+            tally: Counts frames and errors.
+
+        Yields:
+            A Picture per wanted frame, in order. Where a wanted frame is damaged, the nearest
+            earlier frame (see its `pts`) or nothing. Closing the generator frees everything.
+        """
+        ...
 
 
 def _lazily(module: str) -> Decoder:
@@ -111,16 +138,23 @@ DECODERS: dict[str, Decoder] = {name: _lazily(name) for name in ("pyav", "ffmpeg
 
 
 def scan(path: Path, decoder: str = "auto") -> Scan:
-    """Look through a file: by PyAV, unless the ffmpeg program is asked for.
+    """Scan a file with PyAV, or with the ffmpeg program if `decoder` is "ffmpeg".
 
-    "auto" turns to the ffmpeg program, where there is one, for what PyAV cannot open.
-    Raises RdmfError, UsageError for a decoder that does not exist.
+    With "auto", the ffmpeg program (if it is installed) scans the files that PyAV cannot open.
+
+    Args:
+        path: The file.
+        decoder: A key of `DECODERS`, or "auto".
+
+    Raises:
+        RdmfError: The file cannot be read as a video.
+        UsageError: There is no such decoder.
     """
-    from . import ffmpeg, pyav
+    from rdmf_cli.video.decoders import ffmpeg, pyav
 
     if decoder not in ("auto", *DECODERS):
         known = ", ".join(("auto", *DECODERS))
-        raise UsageError(f"no decoder is called {decoder!r}", "--decoder", f"choose from {known}")
+        raise UsageError(f"no decoder is named {decoder!r}", "--decoder", f"choose one of: {known}")
     if decoder == "ffmpeg":
         return ffmpeg.scan(path)
     try:
@@ -134,14 +168,19 @@ def scan(path: Path, decoder: str = "auto") -> Scan:
 
 
 def choose(decoder: str, scan: Scan) -> tuple[str, Decoder]:
-    """The decoder for a file, by name or "auto": the one that could scan it, PyAV first.
+    """Return the name of the decoder for a file, and the decoder.
 
-    Raises RdmfError where the one that is named is not installed.
+    Args:
+        decoder: A key of `DECODERS`, or "auto": the decoder that scanned the file.
+        scan: The scanned file.
+
+    Raises:
+        RdmfError: decord is asked for and not installed.
     """
     if decoder == "auto":
         return scan.by, DECODERS[scan.by]
     if decoder == "decord":
-        from . import decord
+        from rdmf_cli.video.decoders import decord
 
         decord.require(scan)
     return decoder, DECODERS[decoder]

@@ -1,8 +1,8 @@
-"""decord, guarded: unmaintained since 2022, it may be wrong, hang or crash.
+"""The decoder decord, in a guarded child process: it may be wrong, hang or crash.
 
-It is taken only where it is asked for: it holds an FFmpeg of 2020 (4.1.6), to which a video of
-unknown origin should not be given. It runs in a child process that is killed when it falls silent,
-and is told which frames to decode by their numbers in the packet timeline.
+decord is unmaintained since 2022 and contains an FFmpeg of 2020 (4.1.6), which should not read
+videos of unknown origin; so it runs only on request (`--decoder decord`). The child process is
+killed if it makes no progress. It gets the numbers of the frames to decode.
 """
 
 from __future__ import annotations
@@ -20,21 +20,26 @@ import numpy as np
 
 from rdmf_cli.children import Watchdog, child
 from rdmf_cli.errors import RdmfError
-
-from ..colours import HLG, PQ
-from ..formats import require_single
-from ..packets import HIDDEN
-from ..sampling import index_of_frames
-from ..sizes import is_huge
-from . import Picture, Scan, Tally, decord_child
-from .decord_child import HEADER, NO_FRAME
-from .pipes import read_image
+from rdmf_cli.video.colours import HLG, PQ
+from rdmf_cli.video.decoders import Picture, Scan, Tally, decord_child
+from rdmf_cli.video.decoders.decord_child import HEADER, NO_FRAME
+from rdmf_cli.video.decoders.pipes import read_image
+from rdmf_cli.video.formats import require_single
+from rdmf_cli.video.packets import HIDDEN
+from rdmf_cli.video.sampling import index_of_frames
+from rdmf_cli.video.sizes import is_huge
 
 CHILD = decord_child.__file__
 
 
 class Fault(NamedTuple):
-    """A kind of file that decord 0.6.0 gets wrong; `afflicts` tells such files by their packets."""
+    """A kind of file that decord 0.6.0 decodes wrongly.
+
+    Attributes:
+        name: The kind, in two or three words.
+        what: What decord does; the sentence begins "decord …".
+        afflicts: Tells from a scan whether a file is of this kind.
+    """
 
     name: str
     what: str
@@ -61,8 +66,8 @@ KNOWN_FAULTS = (
     ),
     Fault(
         "intra refresh",
-        "shows other frames than asked for (H.264 whose key frames are none)",
-        lambda scan: False,  # no packet tells; PyAV notices when a frame does not come out
+        "shows other frames than asked for (H.264 without true key frames)",
+        lambda scan: False,  # the packets do not show it; PyAV notices when frames are missing
     ),
     Fault(
         "edit list",
@@ -71,17 +76,17 @@ KNOWN_FAULTS = (
     ),
     Fault(
         "turned",
-        "leaves turned pictures as they are stored (it turns them in MP4 and MOV alone)",
+        "does not turn rotated pictures upright (it does so in MP4 and MOV only)",
         lambda scan: bool(scan.info.rotation) and not scan.info.container.startswith("mov,"),
     ),
     Fault(
         "joined recordings",
-        "lays them over each other, as their times start anew",
+        "mixes them up, as their time stamps restart",
         lambda scan: bool(scan.timeline.joins),
     ),
     Fault(
         "HDR",
-        "shows it flat and grey",
+        "shows HDR flat and grey",
         lambda scan: scan.colours.transfer in (PQ, HLG),
     ),
     Fault("mirrored", "ignores the mirroring", lambda scan: scan.orientation.mirrored),
@@ -96,41 +101,54 @@ SILENCE_SECONDS = 30.0
 
 
 def known_faults(scan: Scan) -> list[Fault]:
-    """The faults that this file runs into."""
+    """Return the known faults that apply to a file."""
     return [fault for fault in KNOWN_FAULTS if fault.afflicts(scan)]
 
 
 def available() -> bool:
-    """Whether decord is installed; it has no packages for macOS and ARM."""
+    """Return whether decord is installed; it has no packages for macOS and ARM."""
     return find_spec("decord") is not None
 
 
 def require(scan: Scan) -> None:
-    """Raises RdmfError where decord is not installed."""
+    """Check that decord is installed.
+
+    Raises:
+        RdmfError: It is not.
+    """
     if not available():
         raise RdmfError(
-            "decord, which was asked for, is not installed (it has no packages for some systems)",
+            "--decoder decord needs decord, which is not installed (some systems have no package)",
             scan.info.path,
             "use --decoder pyav",
         )
 
 
 def _require_one_stream(scan: Scan) -> None:
-    """decord takes a stream by a rule of its own, which may be another than all others watch."""
+    """RdmfError for several streams: decord may choose another one than the other decoders."""
     if scan.n_streams > 1:
-        what = f"decord cannot be told which of its {scan.n_streams} video streams to watch"
+        what = f"decord cannot choose one of its {scan.n_streams} video streams as asked"
         raise RdmfError(what, scan.info.path, "use --decoder pyav")
 
 
 def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
-    """See `Decoder`. Raises RdmfError where decord is missing, refuses the file, or hangs."""
+    """Decode frames; see `Decoder`.
+
+    Args:
+        scan: The scanned file.
+        wanted: Presentation times in `scan.timeline.shown`, ascending, int64 (F,).
+        tally: Counts frames and errors.
+
+    Raises:
+        RdmfError: decord is not installed, cannot read the file, crashes or hangs.
+    """
     require(scan)
     _require_one_stream(scan)
     require_single(scan.info.path, "decord")
     if is_huge(*scan.stored_size):
         raise _failed("its pictures are too large", scan.info.path)
     for fault in known_faults(scan):
-        tally.note(f"decord is known to go wrong on such a file: it {fault.what}")
+        tally.note(f"decord is known to fail on such a file: it {fault.what}")
     numbers = index_of_frames(scan.timeline, wanted).tolist()
     with (
         _child(scan.info.path, len(scan.timeline.shown), numbers) as process,
@@ -148,26 +166,26 @@ def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
 
 
 def _failed(what: str, path: Path) -> RdmfError:
-    return RdmfError(f"decord fails on it: {what}", path, "use --decoder pyav")
+    return RdmfError(f"decord failed: {what}", path, "use --decoder pyav")
 
 
 @contextmanager
 def _child(path: Path, count: int, numbers: list[int]) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that decodes these frames; it is gone when the block is left."""
+    """Start a process that decodes these frames; kill it when the block is left."""
     command = [sys.executable, "-I", CHILD, str(path.absolute()), str(count), *_module_folders()]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with child(command, **pipes) as process:
-        # Where it ended early, reading its answer will tell.
+        # If it ended early, the reading of its answer reports that.
         with suppress(BrokenPipeError), process.stdin as questions:  # type: ignore[union-attr]
             questions.write("".join(f"{n}\n" for n in numbers).encode())
         yield process
 
 
 def _module_folders() -> list[str]:
-    """Where decord and numpy are, for a child that looks nowhere but in Python's own folders.
+    """The folders of decord and numpy, for a child that else imports from Python's own folders.
 
-    The working directory is left out, though `python -m` looks there too: it may hold anybody's
-    files.
+    The working directory is left out, though `python -m` imports from it: anyone's files may lie
+    there.
     """
     here = Path.cwd()
     path = [entry for entry in sys.path if entry and Path(entry).absolute() != here]
@@ -187,18 +205,18 @@ class _Answer(NamedTuple):
 
 
 def _next_answer(process: subprocess.Popen[bytes], watch: Watchdog, path: Path) -> _Answer:
-    """What the child says next; killed where it says nothing. Raises RdmfError."""
+    """Read the child's next answer; kill it and raise RdmfError where none comes."""
     with watch.waiting():
         answer = _read_answer(process.stdout)  # type: ignore[arg-type]
     if answer is None and watch.has_killed:
-        raise _failed(f"it gave nothing for {SILENCE_SECONDS:g} s and was stopped", path)
+        raise _failed(f"it returned nothing for {SILENCE_SECONDS:g} s and was stopped", path)
     if answer is None:
         raise _failed(f"it crashed (exit status {process.wait()})", path)
     return answer
 
 
 def _read_answer(pipe: IO[bytes]) -> _Answer | None:
-    """See `decord_child`; None where the child ended."""
+    """Read one answer (the format is that of `decord_child`); None where the child ended."""
     header = pipe.read(HEADER.size)
     if len(header) < HEADER.size:
         return None

@@ -1,11 +1,11 @@
-"""The other side of `decord.py`: decodes frames by number and writes them to standard output.
+"""The child process of `decord.py`: decodes frames by number and writes them to standard output.
 
     python -I decord_child.py PATH COUNT FOLDER...        (frame numbers on standard input)
 
-PATH is absolute. COUNT is how many frames the file must have for the numbers to mean anything.
-Modules are looked for in each FOLDER and in Python's own folders, nowhere else. Each answer is
-HEADER (frame number, height, width) and height * width * 3 bytes of RGB; for a frame that failed,
-height is 0 and width the length of a message in UTF-8.
+PATH is absolute. COUNT is the number of frames that the file must have; otherwise the frame numbers
+mean other frames. Modules are imported from each FOLDER and from Python's own folders only. Each
+answer is HEADER (frame number, height, width) and height * width * 3 bytes of RGB; for a frame that
+failed, height is 0, width is the length of a message, and the message follows in UTF-8.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from typing import BinaryIO
 
 HEADER = struct.Struct("=3q")
 NO_FRAME = -1  # the frame number of a message about the whole file
-# With its own choice of threads decord 0.6.0 fails on some VP9 files ("Check failed: run_.load()").
+# With its default number of threads decord 0.6.0 fails on some VP9 files: "Check failed:
+# run_.load()".
 THREADS = 2
 
 
 def main(path: str, count: int) -> None:
-    # FFmpeg and decord may print: keep the pipe for frames alone.
+    """Decode the frames whose numbers are on standard input."""
+    # FFmpeg and decord may print to standard output, which is for frames only.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     numbers = [int(line) for line in sys.stdin]
@@ -33,7 +35,7 @@ def main(path: str, count: int) -> None:
     except Exception as error:
         return _say(answers, NO_FRAME, str(error))
     if len(reader) != count:
-        return _say(answers, NO_FRAME, f"it counts {len(reader)} frames, the file has {count}")
+        return _say(answers, NO_FRAME, f"it finds {len(reader)} frames, the file has {count}")
     for number in numbers:
         _answer(answers, reader, number)
 

@@ -1,4 +1,4 @@
-"""The ffmpeg program, for files that PyAV cannot open: packets and frames over pipes."""
+"""The decoder ffmpeg: the ffmpeg program, for files that PyAV cannot open, read over pipes."""
 
 from __future__ import annotations
 
@@ -24,19 +24,26 @@ from av.video.format import VideoFormat
 
 from rdmf_cli.children import Watchdog, child, find_executable, scratch_folder
 from rdmf_cli.errors import RdmfError
-
-from ..colours import HLG, MATRIX_NAMES, NEAREST, PQ, TO_SDR, matrix_taken, matrix_warnings
-from ..encryption import EncryptedVideoError
-from ..formats import options as held_to
-from ..formats import require_single
-from ..info import Claims, VideoInfo, average_rate, clock_of, header_warnings
-from ..orientation import MOST_OBLONG, Orientation
-from ..packets import HIDDEN, KEY, Timeline, timeline_of
-from ..sampling import index_of_frames
-from ..sizes import MOST_PIXELS, MOST_SIDE, Bearing, bearing
-from ..timeline import Timestamp
-from . import Colours, Picture, Scan, Tally, pyav
-from .pipes import read_image
+from rdmf_cli.video.colours import (
+    HLG,
+    MATRIX_NAMES,
+    NEAREST,
+    PQ,
+    TO_SDR,
+    matrix_taken,
+    matrix_warnings,
+)
+from rdmf_cli.video.decoders import Colours, Picture, Scan, Tally, pyav
+from rdmf_cli.video.decoders.pipes import read_image
+from rdmf_cli.video.encryption import EncryptedVideoError
+from rdmf_cli.video.formats import options as held_to
+from rdmf_cli.video.formats import require_single
+from rdmf_cli.video.info import Claims, VideoInfo, average_rate, clock_of, header_warnings
+from rdmf_cli.video.orientation import MOST_OBLONG, Orientation
+from rdmf_cli.video.packets import HIDDEN, KEY, Timeline, timeline_of
+from rdmf_cli.video.sampling import index_of_frames
+from rdmf_cli.video.sizes import MOST_PIXELS, MOST_SIDE, DecodeLimits, decode_limits
+from rdmf_cli.video.timeline import Timestamp
 
 INSTALL_LINES = {
     "linux": "sudo apt install ffmpeg",
@@ -46,31 +53,41 @@ INSTALL_LINES = {
 
 
 class Program(NamedTuple):
-    """The program at hand; `version` decides how some options are written."""
+    """The ffmpeg program that is installed.
+
+    Attributes:
+        path: Its absolute path.
+        version: (major, minor); some options were renamed.
+    """
 
     path: str
     version: tuple[int, int]
 
     def filter_from(self, file: str) -> dict[str, str]:
-        """The option that reads the filter from a file (ffmpeg 7 renamed it)."""
+        """Return the option that reads the filter from a file (renamed in version 7)."""
         return {"/filter:v" if self.version >= (7, 0) else "filter_script:v": file}
 
     def every_frame(self) -> dict[str, str]:
-        """The option that keeps frames as they come, none repeated or dropped (renamed in 5.1)."""
+        """Return the option that neither repeats nor drops frames (renamed in version 5.1)."""
         return {"fps_mode" if self.version >= (5, 1) else "vsync": "passthrough"}
 
 
 def find_program() -> Program:
-    """RDMF_FFMPEG, else `ffmpeg` on the PATH. Raises RdmfError with the line that installs it."""
+    """Find the program: RDMF_FFMPEG if it is set, else `ffmpeg` on the PATH.
+
+    Raises:
+        RdmfError: There is none.
+    """
     named = os.environ.get("RDMF_FFMPEG")
     path = find_executable(named or "ffmpeg")
     if path is None and named:
-        raise RdmfError("RDMF_FFMPEG does not name a program that runs", named, "correct it")
+        what = "is not a program that can be run (set by RDMF_FFMPEG)"
+        raise RdmfError(what, named, "correct RDMF_FFMPEG")
     if path is None:
         line = INSTALL_LINES.get(sys.platform, INSTALL_LINES["linux"])
         raise RdmfError(
             "the ffmpeg program is not installed",
-            todo=f"install it with: {line} (or set RDMF_FFMPEG to where it is)",
+            todo=f"install it with: {line} (or set RDMF_FFMPEG to its path)",
         )
     return Program(path, _version(path))
 
@@ -80,23 +97,24 @@ VERSION_SECONDS = 30.0
 
 @cache
 def _version(path: str) -> tuple[int, int]:
-    """(major, minor); a build from the development branch counts as newest."""
+    """(major, minor); (99, 0) for a build from the development branch."""
     try:
         args = [path, "-version"]
-        done = subprocess.run(  # noqa: S603  (no shell; the path is whole, and the user's own)
+        done = subprocess.run(  # noqa: S603  (no shell; an absolute path, chosen by the user)
             args, capture_output=True, check=True, timeout=VERSION_SECONDS
         )
     except (OSError, subprocess.SubprocessError) as error:
-        todo = "install another, or decode with --decoder pyav"
-        raise RdmfError(f"this ffmpeg program does not run ({error})", path, todo) from error
+        todo = "install another one, or use --decoder pyav"
+        raise RdmfError(f"this ffmpeg program cannot be run ({error})", path, todo) from error
     found = re.match(rb"ffmpeg version n?(\d+)\.(\d+)", done.stdout)
     return (int(found[1]), int(found[2])) if found else (99, 0)
 
 
 def scan(path: Path) -> Scan:
-    """What the file is: by PyAV where that opens it, as its rules are everyone's, else alone.
+    """Scan a file with PyAV (as for the other decoders), or where that fails, with the program.
 
-    Raises RdmfError.
+    Raises:
+        RdmfError: The file cannot be read as a video, or the program is not installed.
     """
     find_program()
     try:
@@ -108,7 +126,11 @@ def scan(path: Path) -> Scan:
 
 
 def scan_alone(path: Path) -> Scan:
-    """What `pyav.scan` finds out, by the program. Raises RdmfError."""
+    """Scan a file with the program alone, without PyAV.
+
+    Raises:
+        RdmfError: The file cannot be read as a video, or the program is not installed.
+    """
     program = find_program()
     _, log = _run(_input(path).output("-", f="null", t=0), program, path, _ignored)
     streams = list_streams(log)
@@ -117,9 +139,9 @@ def scan_alone(path: Path) -> Scan:
     timeline = listing.timeline(ordered="Input #0, avi" in log)
     if not len(timeline.shown):
         raise RdmfError(
-            f"ffmpeg finds no video in it ({_last_error(log)})", path, "name a video file"
+            f"ffmpeg finds no video in this file ({_last_error(log)})", path, "name a video file"
         )
-    held = _bearing(path, stream.text)
+    held = _limits(path, stream.text)
     first = _first_picture(path, stream, held, program)
     picture, picture_log = _run(first, program, path, _read_ppm)
     if picture is None:
@@ -149,7 +171,7 @@ TRANSFERS = {"smpte2084": PQ, "arib-std-b67": HLG}
 
 
 def list_streams(log: str) -> list[_Stream]:
-    """The video streams that the program's log names, but for cover art."""
+    """Read the video streams from the program's log, without cover art."""
     head = log.partition("Output #0")[0]
     found = [(int(m[1]), m[2]) for m in STREAM_LINE.finditer(head) if "(attached pic)" not in m[2]]
     return [
@@ -164,7 +186,7 @@ def _area(text: str) -> int:
 
 
 def _colours(text: str) -> Colours:
-    """Only what is converted in a way of its own is told apart."""
+    """The colours named in the log, as far as their conversion differs from the default."""
     found = COLOURS.search(text)
     if found is None:
         return Colours()
@@ -229,13 +251,13 @@ QUIET = ("-nostdin", "-nostats", "-hide_banner")
 
 
 def _packet_listing(path: Path, stream: int) -> Any:
-    """Every packet of a stream, one a line, nothing decoded."""
+    """The job that lists every packet of a stream, one per line, without decoding."""
     return _input(path).output(
         "pipe:", map=f"0:{stream}", c="copy", f="framecrc", copyinkf=None, copyts=None
     )
 
 
-# As `sizes.displayed_size` has it, in FFmpeg's words.
+# The formula of `sizes.displayed_size` as an expression of FFmpeg's `scale` filter.
 SHAPE = f"if(between(sar,1/{MOST_OBLONG},{MOST_OBLONG}),sar,1)"
 WIDE, HIGH = f"(iw*max({SHAPE},1))", f"(ih*max(1/{SHAPE},1))"
 SHRINK = f"min(1,min(sqrt({MOST_PIXELS}/{WIDE}/{HIGH}),{MOST_SIDE}/max({WIDE},{HIGH})))"
@@ -243,7 +265,7 @@ SIZE = f"w='max(1,round({WIDE}*{SHRINK}))':h='max(1,round({HIGH}*{SHRINK}))'"
 
 
 def _to_rgb(colours: Colours, program: Program) -> str:
-    """The filter that makes pixels square, of known colours, for an ordinary screen."""
+    """The filter that makes pixels square and converts colours to those of an ordinary screen."""
     chain = f"scale={SIZE}:flags=bicubic{_hdr_options(colours, program)},setsar=1"
     matrix = matrix_taken(colours.matrix, colours.primaries)
     if matrix != colours.matrix:
@@ -259,28 +281,28 @@ def _hdr_options(colours: Colours, program: Program) -> str:
 VIDEO_LINE = re.compile(r"Video: (?P<codec>\w+).*?(?:, (?P<format>\w+).*?)?, (?P<size>\d+x\d+)")
 
 
-def _bearing(path: Path, log: str) -> Bearing:
-    """What decoding may take, by what the log says of the video. Raises RdmfError."""
+def _limits(path: Path, log: str) -> DecodeLimits:
+    """The decoder's limits, from the log's line on the video; RdmfError for huge pictures."""
     found = VIDEO_LINE.search(log)
     if found is None:
-        return bearing(path, "", 0, 0, 0)
+        return decode_limits(path, "", 0, 0, 0)
     width, height = map(int, found["size"].split("x"))
-    return bearing(path, found["codec"], _bits(found["format"]), width, height)
+    return decode_limits(path, found["codec"], _bits(found["format"]), width, height)
 
 
 def _bits(pixel_format: str | None) -> int:
     try:
         return VideoFormat(pixel_format).padded_bits_per_pixel if pixel_format else 0
-    except ValueError:  # one that the program knows and PyAV does not
+    except ValueError:  # a format that only the program knows
         return 0
 
 
-def _bounds(held: Bearing) -> dict[str, int]:
-    """FFmpeg's options for it."""
+def _bounds(held: DecodeLimits) -> dict[str, int]:
+    """The limits as options of the program."""
     return {"threads": held.threads, "max_pixels": held.most_pixels}
 
 
-def _first_picture(path: Path, stream: _Stream, held: Bearing, program: Program) -> Any:
+def _first_picture(path: Path, stream: _Stream, held: DecodeLimits, program: Program) -> Any:
     return _input(path, **_bounds(held)).output(
         "pipe:",
         map=f"0:{stream.number}",
@@ -298,7 +320,7 @@ Found = TypeVar("Found")
 def _run(
     job: Any, program: Program, path: Path, read: Callable[[IO[bytes]], Found]
 ) -> tuple[Found, str]:
-    """What `read` makes of the output of a job, and its log, whether or not it succeeded."""
+    """Run a job; return what `read` makes of its output, and its log, even if it fails."""
     args = job.global_args(*QUIET).compile(cmd=program.path)
     log = _Text()
     with _started(args, path, log.follow) as output:
@@ -307,7 +329,7 @@ def _run(
 
 
 class _Text:
-    """A log as text: its begin and its end, whatever a program says between."""
+    """The first and the last lines of a log; the middle of a long one is dropped."""
 
     KEPT_LINES = 500
 
@@ -325,11 +347,11 @@ class _Text:
 
 def _last_error(log: str) -> str:
     lines = [line for line in log.splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "it says nothing"
+    return lines[-1].strip() if lines else "no message"
 
 
 class PacketListing:
-    """The packets of a stream, read from a listing line by line: 25 bytes of memory each."""
+    """The packets of a stream, read line by line; each takes 25 bytes of memory."""
 
     def __init__(self) -> None:
         self.time_base = Fraction(1)
@@ -337,10 +359,10 @@ class PacketListing:
         self.flags = array("B")
 
     def add(self, line: bytes) -> None:
-        """One line of FFmpeg's `framecrc` muxer.
+        """Add the packet of one line of FFmpeg's `framecrc` muxer.
 
-        Stream, dts, pts, duration, size, checksum, flags. The flags are AV_PKT_FLAG_*, in
-        hexadecimal; the muxer leaves them out for plain key frames.
+        Its columns: stream, dts, pts, duration, size, checksum, flags. The flags are AV_PKT_FLAG_*
+        in hexadecimal; the muxer leaves them out for plain key frames.
         """
         if line.startswith(b"#tb 0:"):
             self.time_base = Fraction(line.split()[-1].decode())
@@ -353,7 +375,11 @@ class PacketListing:
             self.flags.append(KEY * (bits & 1) | HIDDEN * (bits >> 2 & 1))
 
     def timeline(self, ordered: bool) -> Timeline:
-        """The timeline of these packets; ordered: see `Timeline`."""
+        """Return the timeline of these packets.
+
+        Args:
+            ordered: See `Timeline`.
+        """
         pts = np.asarray(self.pts, np.int64)
         return timeline_of(
             pts,
@@ -366,7 +392,7 @@ class PacketListing:
 
 
 def read_packet_listing(lines: Iterable[bytes]) -> PacketListing:
-    """The packets that lines of the `framecrc` muxer list."""
+    """Read the packets from lines of FFmpeg's `framecrc` muxer."""
     listing = PacketListing()
     for line in lines:
         listing.add(line)
@@ -374,14 +400,20 @@ def read_packet_listing(lines: Iterable[bytes]) -> PacketListing:
 
 
 def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
-    """See `Decoder`. One run of the program; frames are selected in it, by their times."""
+    """Decode frames; see `Decoder`. One run of the program selects them by their times.
+
+    Args:
+        scan: The scanned file.
+        wanted: Presentation times in `scan.timeline.shown`, ascending, int64 (F,).
+        tally: Counts frames and errors.
+    """
     program = find_program()
     if scan.colours.transfer in (PQ, HLG) and not _hdr_options(scan.colours, program):
-        tally.note("it is HDR, which ffmpeg before version 8 shows flat and grey; --decoder pyav")
+        tally.note("ffmpeg before version 8 shows HDR flat and grey; use --decoder pyav")
     with scratch_folder() as folder:
         graph = folder / "filter"
         graph.write_text(_graph(scan, wanted, program))
-        job = _input(scan.info.path, copyts=None, **_bounds(scan.bearing)).output(
+        job = _input(scan.info.path, copyts=None, **_bounds(scan.limits)).output(
             "pipe:",
             map=f"0:{scan.stream}",
             f="image2pipe",
@@ -397,9 +429,9 @@ def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
 
 
 def _graph(scan: Scan, wanted: np.ndarray, program: Program) -> str:
-    """Select the wanted frames, print their times, make their pixels square.
+    """The filter that selects the wanted frames, logs their times and makes pixels square.
 
-    Every few frames, wanted or not, BEAT says in the log that the program is at work.
+    Every tenth frame, wanted or not, BEAT writes a line to the log: a sign of progress.
     """
     timeline = scan.timeline
     if _by_number(timeline):
@@ -413,7 +445,7 @@ def _graph(scan: Scan, wanted: np.ndarray, program: Program) -> str:
 
 
 def _by_number(timeline: Timeline) -> bool:
-    """Whether frames are told by their number: the times in the file are none, or start anew."""
+    """Whether frames are selected by number, as the file has no times or they restart."""
     return timeline.ordered or bool(timeline.joins)
 
 
@@ -421,7 +453,12 @@ BEAT = "split[frames],select='not(mod(n,10))',showinfo@beat=checksum=0,nullsink;
 
 
 def is_one_of(name: str, values: list[int]) -> str:
-    """An FFmpeg expression, true where `name` is one of the ascending values: a search tree."""
+    """Return an FFmpeg expression that is true where `name` is one of `values`: a search tree.
+
+    Args:
+        name: A variable of FFmpeg's expressions.
+        values: Ascending; at least one.
+    """
     if len(values) == 1:
         return f"eq({name},{values[0]})"
     half = len(values) // 2
@@ -436,10 +473,10 @@ SILENCE_SECONDS = 120.0
 def _started(
     args: list[str], path: Path, follow_log: Callable[[bytes], None]
 ) -> Iterator[IO[bytes]]:
-    """The standard output of a program, which is gone when the block is left.
+    """Start the program and yield its standard output; kill it when the block is left.
 
-    path: the video that errors name. Reading raises RdmfError where the program gives nothing and
-    says nothing for SILENCE_SECONDS.
+    Reading raises RdmfError, which names the video `path`, where the program writes nothing, not
+    even to its log, for SILENCE_SECONDS.
     """
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with child(args, **pipes) as process, Watchdog(process, SILENCE_SECONDS) as watch:
@@ -475,7 +512,7 @@ class _Watched(RawIOBase):
         with self._watch.waiting():
             count = self._output.readinto(buffer)
         if self._watch.has_killed:
-            what = f"ffmpeg made no progress on it for {SILENCE_SECONDS:g} s and was stopped"
+            what = f"ffmpeg made no progress for {SILENCE_SECONDS:g} s and was stopped"
             raise RdmfError(what, self._path, "try --decoder pyav, or convert the file")
         return count
 
@@ -485,7 +522,7 @@ LOG_LAGS_SECONDS = 10.0
 
 
 class _Log:
-    """What the program says of itself: the time of each frame it gives, and errors."""
+    """A reader of the program's log: the time of each frame that it outputs, and errors."""
 
     def __init__(self, tally: Tally):
         self.tally = tally
@@ -505,8 +542,8 @@ def _selected(scan: Scan, wanted: np.ndarray, output: IO[bytes], log: _Log) -> I
         try:
             pts = log.times.get(timeout=LOG_LAGS_SECONDS)
         except Empty:
-            what = "ffmpeg does not say which frames it gives"
-            raise RdmfError(what, scan.info.path, "decode with --decoder pyav") from None
+            what = "ffmpeg did not report the times of its frames"
+            raise RdmfError(what, scan.info.path, "use --decoder pyav") from None
         if _by_number(scan.timeline):
             pts = next(in_order)
         log.tally.frames_decoded += 1
@@ -514,7 +551,7 @@ def _selected(scan: Scan, wanted: np.ndarray, output: IO[bytes], log: _Log) -> I
 
 
 def _read_ppm(pipe: IO[bytes]) -> np.ndarray | None:
-    """The next binary PPM picture (P6, width, height, 255, pixels); None at the end."""
+    """Read the next binary PPM picture (P6, width, height, 255, pixels); None at the end."""
     if pipe.readline().strip() != b"P6":
         return None
     width, height = map(int, pipe.readline().split())

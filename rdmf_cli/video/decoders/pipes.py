@@ -1,4 +1,4 @@
-"""Pictures that come through a pipe."""
+"""Reading of pictures from a pipe."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ from typing import IO
 
 import numpy as np
 
-from ..sizes import is_huge
+from rdmf_cli.video.sizes import is_huge
 
 
 def read_image(pipe: IO[bytes], height: int, width: int) -> np.ndarray | None:
-    """The next height * width * 3 bytes as uint8 (H, W, 3), writable.
+    """Read the next picture from a pipe.
 
-    None where they end early, or are more than any picture has.
+    Args:
+        pipe: Open at the first of height * width * 3 bytes.
+        height: Height in pixels.
+        width: Width in pixels.
+
+    Returns:
+        uint8 (H, W, 3), writable. None where the pipe ends early or the picture is too large.
     """
-    if is_huge(width - 1, height - 1):  # both were rounded
+    if is_huge(width - 1, height - 1):  # minus 1, as both were rounded
         return None
     image = np.empty((height, width, 3), np.uint8)
     read = pipe.readinto(image.data.cast("B"))  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""PyAV: the default decoder, driven by the packet timeline."""
+"""The default decoder, PyAV: decodes only the packets that the wanted frames need."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import numpy as np
 from av.error import FFmpegError
 
 from rdmf_cli.errors import RdmfError
-
-from ..colours import ToRGB, matrix_warnings
-from ..formats import LIST_NOTE, is_list
-from ..info import Claims, VideoInfo, average_rate, clock_of, header_warnings, remedy
-from ..orientation import Orientation, from_display_matrix
-from ..packets import (
+from rdmf_cli.video.colours import ToRGB, matrix_warnings
+from rdmf_cli.video.decoders import Colours, Picture, Scan, Tally
+from rdmf_cli.video.formats import LIST_NOTE, is_list
+from rdmf_cli.video.info import Claims, VideoInfo, average_rate, clock_of, header_warnings, remedy
+from rdmf_cli.video.orientation import Orientation, from_display_matrix
+from rdmf_cli.video.packets import (
     MISSING,
     Timeline,
     late_streams,
@@ -30,22 +30,24 @@ from ..packets import (
     stream_notes,
     video_streams,
 )
-from ..sampling import Run, plan_runs, whole_run
-from ..side_data import side_data
-from ..sizes import Bearing, bearing, displayed_size, size_note
-from ..timeline import Timestamp
-from . import Colours, Picture, Scan, Tally
+from rdmf_cli.video.sampling import Run, plan_runs, whole_run
+from rdmf_cli.video.side_data import side_data
+from rdmf_cli.video.sizes import DecodeLimits, decode_limits, displayed_size, size_note
+from rdmf_cli.video.timeline import Timestamp
 
-# Codecs in which a non-reference picture is, by definition, needed by no other picture. (HEVC's
-# may be needed by higher temporal layers.)
+# Codecs in which no picture needs a non-reference picture. (In HEVC, higher temporal layers may.)
 SKIPS_NONREFERENCE = {"h264", "mpeg4", "mpeg2video", "mpeg1video"}
-MICROSECONDS = 1_000_000  # FFmpeg counts the duration of a whole file in them
-# Packets between two runs over which a seek is quicker than reading on.
+MICROSECONDS = 1_000_000  # FFmpeg's unit for the duration of a whole file
+# Over more packets than this between two runs, a seek is faster than reading.
 WORTH_SEEKING = 250
 
 
 def scan(path: Path) -> Scan:
-    """Demux the whole file and decode its first frame. Raises RdmfError."""
+    """Demux the whole file and decode its first frame.
+
+    Raises:
+        RdmfError: The file cannot be read as a video.
+    """
     with opened(path) as (container, stream):
         _require_codec(stream, path)
         held = _bound(stream, path)
@@ -95,7 +97,7 @@ def scan(path: Path) -> Scan:
         orientation=orientation,
         picture_size=picture_size,
         stored_size=stored_size,
-        bearing=held,
+        limits=held,
         stream=number,
         n_streams=n_streams,
         colours=colours,
@@ -114,14 +116,14 @@ def _claims(container: Any, stream: Any) -> Claims:
 def _require_codec(stream: Any, path: Path) -> None:
     if stream.codec_context is None:
         raise RdmfError(
-            "holds video in a codec that is unknown here",
+            "holds video in an unknown codec",
             path,
             "convert it, for example: ffmpeg -i INPUT -c:v libx264 OUTPUT.mp4",
         )
 
 
 def _nothing_decodes(path: Path, timeline: Timeline) -> RdmfError:
-    return RdmfError("no frame of its video can be decoded", path, remedy(timeline))
+    return RdmfError("none of its frames can be decoded", path, remedy(timeline))
 
 
 def _first_frame(path: Path, timeline: Timeline) -> tuple[Any, Any]:
@@ -138,15 +140,15 @@ def _orientation(frame: Any) -> Orientation:
     return Orientation() if matrix is None else from_display_matrix(bytes(matrix))
 
 
-def _bound(stream: Any, path: Path) -> Bearing:
-    """Hold the decoder to what memory can bear. Raises RdmfError for pictures that are too large.
+def _bound(stream: Any, path: Path) -> DecodeLimits:
+    """Set the decoder's limits; RdmfError for pictures that are too large.
 
-    Where memory sets no bound, threads work on several frames: PyAV's own default, by slices of
-    one frame, is several times slower.
+    Threads work on several frames at a time, where memory allows: PyAV's default, one frame in
+    slices, is several times slower.
     """
     context = stream.codec_context
     bits = context.format.padded_bits_per_pixel if context.format else 0
-    held = bearing(path, context.codec.name, bits, context.width, context.height)
+    held = decode_limits(path, context.codec.name, bits, context.width, context.height)
     context.options = {**context.options, "max_pixels": str(held.most_pixels)}
     context.thread_count = held.threads
     stream.thread_type = "AUTO"
@@ -154,9 +156,9 @@ def _bound(stream: Any, path: Path) -> Bearing:
 
 
 def _decoded(stream: Any, source: Iterator[Any], tally: Tally) -> Iterator[Any]:
-    """Frames of these packets and, at their end, those the decoder still held back.
+    """Decode packets; at their end, also return the frames that the decoder still holds.
 
-    None among the packets: here another recording begins, for which the decoder starts anew.
+    None among the packets means that another recording begins: the decoder is reset there.
     """
     for packet in chain(source, (None,)):
         yield from _fed(stream, packet, tally)
@@ -170,17 +172,22 @@ def _fed(stream: Any, packet: Any, tally: Tally) -> Iterator[Any]:
     except EOFError:
         return
     except FFmpegError as error:
-        tally.error(f"a packet did not decode: {error.strerror}")
+        tally.error(f"a packet could not be decoded: {error.strerror}")
         return
     tally.frames_decoded += len(frames)
     yield from frames
 
 
 def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
-    """See `Decoder`. Decodes only the groups of pictures that hold a wanted frame.
+    """Decode frames; see `Decoder`. Only groups of pictures with a wanted frame are decoded.
 
-    Where a frame does not come out of its group, key frames are not what the file says (or it is
-    damaged there), and what is left is read from the start, once.
+    Where a group does not give its wanted frame, the file is damaged or its key frames are not true
+    ones. The remaining frames are then decoded in a second pass from the start of the file.
+
+    Args:
+        scan: The scanned file.
+        wanted: Presentation times in `scan.timeline.shown`, ascending, int64 (F,).
+        tally: Counts frames and errors.
     """
     runs = plan_runs(scan.timeline, wanted)
     while runs:
@@ -188,7 +195,7 @@ def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
             missed = yield from reader.follow(runs)
         runs = whole_run(scan.timeline, missed) if missed else []
         if runs:
-            tally.forget_errors()  # the second pass meets them all again
+            tally.forget_errors()  # the second pass will count them again
 
 
 class _Reader:
@@ -213,7 +220,7 @@ class _Reader:
         self._file.__exit__(None, None, None)
 
     def follow(self, runs: list[Run]) -> Generator[Picture, None, list[int]]:
-        """Yield the pictures of the runs; return what is wanted still after one was missed."""
+        """Yield the pictures of the runs; where one is missing, return all that are left."""
         for at, run in enumerate(runs):
             missed = yield from self._pictures(run)
             if missed:
@@ -273,7 +280,7 @@ class _Reader:
             yield packet
 
     def _next(self) -> Any:
-        """The next packet; None at the end of the file or where it cannot be read further."""
+        """Read the next packet; None at the end of the file or where it cannot be read further."""
         try:
             packet = next(self.source, None)
         except FFmpegError as error:
@@ -284,7 +291,7 @@ class _Reader:
         return packet
 
     def _set_on(self, packet: Any) -> None:
-        """Give a packet the times of the timeline, where these go on and the file's start anew."""
+        """Shift a packet's times to those of the timeline, where the file's own ones restart."""
         shifts = self.timeline.shifts
         if packet is None or shifts is None or self.position >= len(shifts):
             return
@@ -313,10 +320,10 @@ class _Reader:
             pass
 
     def _seek(self, target: int) -> bool:
-        """Seek to packet `target`, or to a little before it; False where that went wrong.
+        """Seek to packet `target` or a little before it; return False where that fails.
 
-        Containers index by presentation or by decoding time. Where a seek ends is read off the
-        first packet: one that stands in the timeline, at or before the target.
+        Containers index by presentation time or by decoding time, so both are tried. The first
+        packet after the seek shows where it ended: it must be in the timeline, not after `target`.
         """
         for time in (self.timeline.pts[target], self.timeline.dts[target]):
             if time == MISSING:
@@ -334,7 +341,7 @@ class _Reader:
         return False
 
     def _number(self, packet: Any) -> int | None:
-        """Which packet of the timeline this is; None where its time does not tell."""
+        """The number of this packet in the timeline; None where its time is not unique."""
         if packet is None or packet.pts is None:
             return None
         found = np.flatnonzero(self.timeline.pts == packet.pts)

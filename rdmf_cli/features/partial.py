@@ -1,7 +1,7 @@
-"""What an extraction has so far: one row per distinct frame, and which frame shows each clip.
+"""The features of an unfinished extraction: one row per distinct frame, and the frame of each clip.
 
-It grows batch by batch, can be cut back to any batch, and is kept in the cache in parts that end
-where a batch ends: who goes on from there encodes the same batches as an uninterrupted run.
+They grow batch by batch, can be cut back to any batch, and are written to the cache in parts that
+end with a batch: a resumed extraction encodes the same batches as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -13,22 +13,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-EXACT, FAILED = 1, 2  # the clip is shown by the frame it wants; by a frame of another clip
+EXACT, FAILED = 1, 2  # flags: the clip has the frame it wants; it has a frame of another clip
 NO_ANCHOR = -1
 
 
 class Clip(NamedTuple):
-    """How a clip is shown: by the frame at `pts` (ticks); `flags`: EXACT, FAILED."""
+    """The frame of a clip: its presentation time in ticks, and the flags EXACT and FAILED."""
 
     pts: int
     flags: int
 
 
 class Anchor(NamedTuple):
-    """A clip from which reading can begin again, and the proof that its frame is the same.
+    """A clip from which decoding can resume, and a check that its frame is still the same.
 
-    clip:   position in the grid, from 0
-    digest: sha256 of the prepared frame
+    Attributes:
+        clip: Position in the grid, from 0.
+        digest: SHA-256 of the prepared frame.
     """
 
     clip: int
@@ -36,7 +37,7 @@ class Anchor(NamedTuple):
 
 
 class Extent(NamedTuple):
-    """How many batches, distinct frames and clips there are."""
+    """The number of batches, of distinct frames and of clips."""
 
     batches: int
     frames: int
@@ -44,15 +45,17 @@ class Extent(NamedTuple):
 
 
 @dataclass
-class Made:
-    """Rows of distinct frames by batch, and the clips that they fill.
+class PartialFeatures:
+    """The rows of U distinct frames, and the frames of the first K clips.
 
-    rows:    batches of float16 (batch, D), in order
-    pts:     (U,) when each distinct frame is shown, ticks
-    frames:  (K,) the distinct frame of each clip so far
-    flags:   (K,) EXACT and FAILED of each clip
-    anchors: for every batch the last clip that it began exactly, if there is one
-    messages: what the decoder refused, a sentence each
+    Attributes:
+        batch: Frames per batch of the encoder.
+        rows: float16 (batch, D) per batch, in order.
+        pts: Presentation time of each distinct frame, (U,), in ticks.
+        frames: Number of the distinct frame of each clip, (K,).
+        flags: EXACT and FAILED of each clip, (K,).
+        anchors: Per batch, the last clip with a new and exact frame, if there is one.
+        messages: What the decoder could not decode, one sentence each.
     """
 
     batch: int
@@ -65,23 +68,28 @@ class Made:
 
     @property
     def clips(self) -> int:
-        """Number of clips whose frame is known."""
+        """The number of clips whose frame is known."""
         return len(self.frames)
 
     @property
     def failed(self) -> int:
-        """Number of clips that are shown by a frame of another."""
+        """The number of clips with a frame of another clip."""
         return sum(flags & FAILED != 0 for flags in self.flags)
 
     def add_clip(self, clip: Clip) -> None:
-        """Add a clip, which begins a new distinct frame where its time is a new one."""
+        """Add a clip, and a distinct frame if its time differs from the last clip's."""
         if self.last_pts != clip.pts:
             self.pts.append(clip.pts)
         self.frames.append(len(self.pts) - 1)
         self.flags.append(clip.flags)
 
     def add_rows(self, rows: np.ndarray, anchor: Anchor | None) -> None:
-        """Add the rows of a batch, float16 (batch, D)."""
+        """Add a batch.
+
+        Args:
+            rows: float16 (batch, D).
+            anchor: The last clip with a new and exact frame in this batch, if there is one.
+        """
         self.rows.append(rows)
         self.anchors.append(anchor)
 
@@ -91,14 +99,14 @@ class Made:
         return rows if len(rows) == len(self.frames) else rows[np.asarray(self.frames)]
 
     def last_anchor(self) -> Anchor | None:
-        """Return where reading can begin again."""
+        """Return the last clip from which decoding can resume; None if there is none."""
         return next((anchor for anchor in reversed(self.anchors) if anchor is not None), None)
 
-    def cut(self, batches: int) -> Made:
-        """Return what there is up to the end of that many whole batches."""
+    def cut(self, batches: int) -> PartialFeatures:
+        """Return a copy with only the first `batches` batches, which must be full."""
         frames = batches * self.batch
         clips = self.frames.index(frames - 1) + 1 if frames else 0
-        return Made(
+        return PartialFeatures(
             self.batch,
             self.rows[:batches],
             self.pts[:frames],
@@ -109,14 +117,17 @@ class Made:
         )
 
     def whole_batches(self) -> int:
-        """Number of batches that are full, from the first on."""
+        """Return the number of full batches, counted from the first."""
         full = [len(rows) == self.batch for rows in self.rows[: len(self.anchors)]]
         return full.index(False) if False in full else len(full)
 
-    def fitting(self, wanted: np.ndarray) -> Made:
-        """Return the whole batches that are right for the times that clips want now, ticks (L,).
+    def fitting(self, wanted: np.ndarray) -> PartialFeatures:
+        """Return a copy with only those full batches whose frames are still the wanted ones.
 
-        A file that grew has other frames for its last clips.
+        A file that has grown has other frames for its last clips.
+
+        Args:
+            wanted: Presentation time of the frame that each clip wants now, int64 (L,), in ticks.
         """
         count = min(len(self.frames), len(wanted))
         shown = np.asarray(self.pts, np.int64)[np.asarray(self.frames[:count], np.int64)]
@@ -132,16 +143,16 @@ class Made:
 
     @property
     def extent(self) -> Extent:
-        """How far it goes."""
+        """The number of batches, of distinct frames and of clips."""
         return Extent(len(self.rows), len(self.pts), len(self.frames))
 
     @property
     def last_pts(self) -> int | None:
-        """The frame of the last clip."""
+        """The presentation time of the last clip's frame, in ticks; None if there is no clip."""
         return self.pts[-1] if self.pts else None
 
     def since(self, begin: Extent) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Return what came since, as arrays and as what JSON can hold."""
+        """Return what was added after an earlier extent: arrays, and facts for JSON."""
         batches, frames, clips = begin
         anchors = [anchor or Anchor(NO_ANCHOR, bytes(32)) for anchor in self.anchors[batches:]]
         arrays = {
@@ -154,25 +165,25 @@ class Made:
                 b"".join(anchor.digest for anchor in anchors), np.uint8
             ).reshape(-1, 32),
         }
-        said = {"batch": self.batch, "from": [frames, clips], "messages": self.messages}
-        return arrays, said
+        about = {"batch": self.batch, "from": [frames, clips], "messages": self.messages}
+        return arrays, about
 
     @classmethod
     def of(
         cls, parts: Iterable[tuple[Mapping[str, np.ndarray], Mapping[str, Any]]], batch: int
-    ) -> Made:
-        """Put parts together again, as far as they follow on each other and have this batch.
+    ) -> PartialFeatures:
+        """Join parts, up to the first that does not continue the last or has another batch size.
 
         Args:
             parts: What `since` returned, in order.
             batch: Frames per batch of the encoder.
         """
         made = cls(batch)
-        for arrays, said in parts:
-            if said.get("batch") != batch or said.get("from") != [len(made.pts), made.clips]:
+        for arrays, about in parts:
+            if about.get("batch") != batch or about.get("from") != [len(made.pts), made.clips]:
                 break
             made._append(arrays)
-            made.messages = list(said["messages"])
+            made.messages = list(about["messages"])
         return made
 
     def _append(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -188,5 +199,5 @@ class Made:
 
 
 def digest_of(prepared: np.ndarray) -> bytes:
-    """Return the sha256 of a frame as the encoder gets it."""
+    """Return the SHA-256 of a frame as prepared for the encoder."""
     return hashlib.sha256(np.ascontiguousarray(prepared).data).digest()
