@@ -88,7 +88,7 @@ REFUSED: dict[str, tuple[str, bytes, Read, str]] = {
         "p.jsonl",
         lines(pred_saliency_scores=["w" * MIB] + [""] * MIB),
         read_predictions,
-        "pred_saliency_scores is not a list of numbers",
+        "pred_saliency_scores must be a list of numbers",
     ),
     "npz": ("v.npz", zipped({"features.npy": 320}), load_video_features, "335544320 bytes"),
     "npz of several": (

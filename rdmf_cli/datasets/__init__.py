@@ -1,10 +1,10 @@
-"""Annotated queries and the features of their videos, for training and evaluation alike.
+"""Annotated queries with the features of their videos, for training and evaluation.
 
     >>> from rdmf_cli.datasets import DATASETS, open_samples
     >>> samples = open_samples(DATASETS["qvhighlights"], "val.jsonl", features="features")
     >>> samples[0].similarity  # (L,) cosine of each clip and the query
 
-numpy alone: what becomes tensors does so in training.
+All arrays are numpy; training converts them to tensors.
 """
 
 from rdmf_cli.datasets.annotations import Annotation, Annotations, read_annotations

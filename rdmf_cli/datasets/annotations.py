@@ -1,7 +1,8 @@
-"""Annotations: which moments of a video a sentence describes, and how salient its clips are.
+"""Annotations: the moments of a video that a query describes, and how salient its clips are.
 
-One reader for each format the benchmarks are published in. Training and evaluation read through
-these alone. Plain or gzipped; .txt and .json have their formats, all else is taken as JSON Lines.
+One reader per published format, for training and evaluation. A file may be gzipped. `.txt` is
+Charades-STA's format, `.json` that of ActivityNet Captions or YouTube Highlights; every other
+suffix means JSON Lines.
 """
 
 from __future__ import annotations
@@ -35,24 +36,31 @@ from rdmf_cli.errors import RdmfError
 Array = npt.NDArray[np.float64]
 
 HIGHEST_MARK = 4
-MOST_SECONDS = 10_000_000.0  # of a video, some four months; more is a mistake of units
-MOST_WINDOWS = 1000  # of one query
-LONGEST_NAME = 60  # characters of a value that an error shows
-SKIPPED_NAMED = 20  # skipped entries that notes name one by one
-SKIP = "correct the entry, or leave out such entries with --skip-bad"
+MOST_SECONDS = 10_000_000.0  # four months; a longer video means a mistake of units
+MOST_WINDOWS = 1000  # limit per query
+LONGEST_NAME = 60  # the most characters of a value that an error shows
+SKIPPED_NAMED = 20  # the most skipped entries that notes name one by one
+SKIP = "correct the entry, or skip such entries with --skip-bad"
 
 
 @dataclass(frozen=True, eq=False)
 class Annotation:
-    """What people said of one query on one video.
+    """The annotation of one query on one video.
 
-    windows:  (G, 2) [start, end] seconds; no rows: the query is shown nowhere (absent);
-              None: nobody looked for moments
-    clip_ids: (R,) clips that hold something of the query, None: not annotated
-    marks:    (R, 3) three annotators' marks, 0 to 4, of those clips
-    labels:   (T, A) marks of every clip of the video (TVSum: 20 annotators, 1 to 5; YouTube
-              Highlights: 1 for a highlight), None elsewhere
-    duration: seconds; None where the format does not tell (Charades-STA's text)
+    Attributes:
+        qid: Identifier of the query.
+        query: Its text.
+        vid: Name of the video.
+        duration: Length of the video in seconds; None where the format does not state it
+            (Charades-STA's text).
+        windows: [start, end] of each moment, (G, 2), in seconds. No rows: the query is nowhere in
+            the video (absent). None: moments are not annotated.
+        clip_ids: Clips that show something of the query, (R,); None: not annotated.
+        marks: Ratings of these clips by three annotators, 0 to 4, (R, 3).
+        labels: Ratings of every clip of the video, (T, A): TVSum has 20 annotators, 1 to 5; in
+            YouTube Highlights 1 is a highlight. None in other datasets.
+        domain: Category of the video (TVSum, YouTube Highlights).
+        line: Line, or number of the entry, in the file.
     """
 
     qid: int | str
@@ -68,20 +76,26 @@ class Annotation:
 
     @property
     def absent(self) -> bool:
+        """Whether the query is nowhere in the video."""
         return self.windows is not None and len(self.windows) == 0
 
     @property
     def blind(self) -> bool:
-        """Whether there is nothing that a prediction can be compared with."""
+        """Whether there is no ground truth (test splits that are published without it)."""
         return self.windows is None and self.marks is None and self.labels is None
 
 
 @dataclass
 class Annotations:
-    """The annotations of one file, in its order, and what had to be said while reading it.
+    """The annotations of one file, in its order.
 
-    skip_bad: leave out entries that cannot be taken as they are, instead of refusing the file
-    skipped:  the qids of those left out, as texts; an entry without a qid is not among them
+    Attributes:
+        path: The file.
+        entries: The annotations.
+        notes: Notes for the user, one sentence each.
+        skip_bad: Skip entries with errors instead of rejecting the file.
+        skipped: The qids of skipped entries, as texts; entries without a qid are not listed.
+        faults: What is wrong with each skipped entry.
     """
 
     path: Path
@@ -93,7 +107,14 @@ class Annotations:
 
     @contextmanager
     def entry(self, qid: object = None) -> Iterator[None]:
-        """Read one entry: a fault of it is an error that names --skip-bad, or skips the entry."""
+        """Read one entry in the block; an error in it skips the entry, if `skip_bad` is set.
+
+        Args:
+            qid: The entry's qid; None: unknown.
+
+        Raises:
+            RdmfError: The entry has an error, and `skip_bad` is not set; it names --skip-bad.
+        """
         try:
             yield
         except RdmfError as error:
@@ -104,17 +125,17 @@ class Annotations:
                 self.skipped.append(str(qid))
 
     def tell_skipped(self) -> None:
-        """Note how many entries were skipped, and name the first of them."""
+        """Add notes on how many entries were skipped, and which (the first SKIPPED_NAMED)."""
         if not self.faults:
             return
         total, name = len(self.faults) + len(self.entries), self.path.name
-        self.notes.append(f"{name}: {len(self.faults)} of {total} entries left out (--skip-bad)")
-        self.notes += [f"{name}: left out: {fault}" for fault in self.faults[:SKIPPED_NAMED]]
+        self.notes.append(f"{name}: {len(self.faults)} of {total} entries skipped (--skip-bad)")
+        self.notes += [f"{name}: skipped: {fault}" for fault in self.faults[:SKIPPED_NAMED]]
         if (more := len(self.faults) - SKIPPED_NAMED) > 0:
-            self.notes.append(f"{name}: left out: {more} more")
+            self.notes.append(f"{name}: skipped: {more} more")
 
     def leave_out(self, where: str, what: str) -> None:
-        """Say which annotation is left out, as every published evaluation leaves it out."""
+        """Add a note on an annotation that is left out, as in every published evaluation."""
         self.notes.append(f"{self.path.name}: {where}: {what}; left out")
 
     def __iter__(self) -> Iterator[Annotation]:
@@ -125,10 +146,10 @@ class Annotations:
 
 
 def _with_way_out(error: RdmfError) -> RdmfError:
-    """The same error, whose last words are the option that goes on without the entry."""
+    """The same error, with --skip-bad added to what the user can do."""
     if "--skip-bad" in error.todo:
         return error
-    todo = f"{error.todo}, or leave out such entries with --skip-bad" if error.todo else SKIP
+    todo = f"{error.todo}, or skip such entries with --skip-bad" if error.todo else SKIP
     if isinstance(error, LineError):
         what = error.what.removeprefix(f"line {error.line}: ")
         return LineError(Path(error.subject or ""), error.line, what, todo)
@@ -138,16 +159,17 @@ def _with_way_out(error: RdmfError) -> RdmfError:
 def read_annotations(
     path: Path | str, clip_length: float = 2.0, skip_bad: bool = False
 ) -> Annotations:
-    """Read every annotation of a file.
+    """Read the annotations of a file.
 
     Args:
-        clip_length: Seconds per clip: how far a window may reach past the end of its video, and
-            by what clip ids and clip counts become seconds.
-        skip_bad: Leave out entries that cannot be taken as they are, and note which; False: the
-            first of them is an error.
+        path: The file; its suffix selects the format.
+        clip_length: Length of a clip in seconds. It converts clip ids and clip counts to seconds,
+            and a window may reach past the end of its video by as much.
+        skip_bad: Skip entries with errors, with a note; False: the first one is an error.
 
     Raises:
-        RdmfError: It names the file, the line and what is wrong there.
+        RdmfError: An entry has an error (it names the file, the line and the error), or the file
+            holds no annotation.
     """
     path = Path(path)
     name = path.name.removesuffix(".gz")
@@ -156,9 +178,9 @@ def read_annotations(
     annotations.tell_skipped()
     if not annotations.entries:
         if annotations.faults:
-            what = f"none of its {len(annotations.faults)} entries can be taken: "
+            what = f"all of its {len(annotations.faults)} entries have errors: "
             raise RdmfError(what + annotations.faults[0], path, "correct the entries")
-        raise RdmfError("holds no annotation", path, "give a file that holds some")
+        raise RdmfError("holds no annotations", path, "name a file of annotations")
     _no_duplicates(annotations)
     return annotations
 
@@ -168,7 +190,7 @@ def _no_duplicates(annotations: Annotations) -> None:
     for annotation in annotations:
         first = seen.setdefault(str(annotation.qid), annotation.line)
         if first != annotation.line:
-            what = f"qid {annotation.qid!r} again, it was on line {first}"
+            what = f"duplicate qid {annotation.qid!r} (first on line {first})"
             raise LineError(annotations.path, annotation.line, what)
 
 
@@ -176,10 +198,14 @@ def _no_duplicates(annotations: Annotations) -> None:
 
 
 def read_jsonl(annotations: Annotations, clip_length: float) -> None:
-    """Read QVHighlights' form, which moment_detr and its descendants use for every benchmark.
+    """Read QVHighlights' format, which moment_detr and its descendants use for every benchmark.
 
-    `qid, query, vid, duration`, and any of `relevant_windows`, `relevant_clip_ids` with
-    `saliency_scores`, `label` (one row per clip) with `domain`.
+    Each line is a JSON object with `qid, query, vid, duration`, and any of: `relevant_windows`;
+    `relevant_clip_ids` with `saliency_scores`; `label` (one row per clip) with `domain`.
+
+    Args:
+        annotations: The entries are added here.
+        clip_length: Length of a clip in seconds.
     """
     for line, record in records(annotations.path):
         with annotations.entry(record.get("qid")):
@@ -207,38 +233,39 @@ def _annotation(record: dict[str, Any], clip_length: float, path: Path, line: in
 def _text(record: dict[str, Any], key: str, path: Path, line: int) -> str:
     text = record.get(key)
     if not isinstance(text, str) or not text.strip():
-        raise LineError(path, line, f"no {key}" if text is None else f"{key} is not a text")
+        raise LineError(path, line, f"no {key}" if text is None else f"{key} must be a text")
     return text
 
 
 def _duration(
     record: dict[str, Any], labels: Array | None, clip_length: float, path: Path, line: int
 ) -> float:
-    """Seconds. TVSum's files count clips there (66 for a video of 132 s): one for each label."""
+    """The duration in seconds. TVSum's files count clips instead: 66 for a video of 132 s."""
     value = record.get("duration")
     if value is None:
         raise LineError(path, line, "no duration", "give the video's length in seconds")
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise LineError(path, line, "duration is not a number of seconds")
+        raise LineError(path, line, "duration must be a number of seconds")
     if not 0 < value <= MOST_SECONDS:
-        what = f"duration {_short(value)} is not a number of seconds above 0 and up to "
-        raise LineError(path, line, f"{what}{MOST_SECONDS:.0f}")
+        what = f"duration must be above 0 and at most {MOST_SECONDS:.0f} s, not {_short(value)}"
+        raise LineError(path, line, what)
     in_clips = labels is not None and labels.shape[1] > 1 and value == len(labels)
     return float(value) * clip_length if in_clips else float(value)
 
 
 def _windows(record: dict[str, Any], limit: float, path: Path, line: int) -> Array | None:
-    """None and a missing key mean: nobody looked; an empty list means: shown nowhere."""
+    """The moments: None where not annotated (null, no key); no rows where the query is absent."""
     name = "relevant_windows"
     if record.get(name) is None:
         return None
     found = windows(record[name], "[start, end]", name, path, line)
     if len(found) > MOST_WINDOWS:
-        raise LineError(path, line, f"{len(found)} relevant_windows, more than {MOST_WINDOWS}")
+        what = f"{len(found)} relevant_windows, the limit is {MOST_WINDOWS}"
+        raise LineError(path, line, what)
     outside = np.flatnonzero((found[:, 0] < 0) | (found[:, 1] > limit))
     if outside.size:
         where = entry(name, found, outside[0])
-        what = f"{where} lies outside a video of {record['duration']:g} s"
+        what = f"{where} is outside of the video, which lasts {record['duration']:g} s"
         raise LineError(path, line, what)
     return found
 
@@ -249,23 +276,23 @@ def _marks(
     if record.get("relevant_clip_ids") is None or record.get("saliency_scores") is None:
         return None, None
     raw = numbers(record["relevant_clip_ids"], "relevant_clip_ids", path, line)
-    with np.errstate(invalid="ignore"):  # of what fits no whole number, which is refused below
+    with np.errstate(invalid="ignore"):  # numbers that are too large are rejected below
         ids = raw.astype(np.int_)
-    last = int(np.ceil(duration / clip_length))  # one past the last clip is seen in the field
+    last = int(np.ceil(duration / clip_length))  # published files have ids one past the last clip
     wrong = np.flatnonzero((ids != raw) | (ids < 0) | (ids > last)) if raw.ndim == 1 else [0]
     if len(wrong):
         what = f"relevant_clip_ids[{wrong[0]}] is not a clip of a video of {duration:g} s"
         raise LineError(path, line, what)
     if len(set(ids.tolist())) < len(ids):
-        raise LineError(path, line, "relevant_clip_ids names a clip twice")
+        raise LineError(path, line, "relevant_clip_ids lists a clip twice")
     marks = table(record["saliency_scores"], "[a, b, c]", "saliency_scores", path, line)
     if len(marks) != len(ids):
         what = f"{len(marks)} saliency_scores for {len(ids)} relevant_clip_ids"
-        raise LineError(path, line, what, "write one row for each clip")
+        raise LineError(path, line, what, "write one row per clip")
     beyond = np.flatnonzero(((marks < 0) | (marks > HIGHEST_MARK)).any(axis=1))
     if beyond.size:
-        what = f"{entry('saliency_scores', marks, beyond[0])}, marks go from 0 to {HIGHEST_MARK}"
-        raise LineError(path, line, what)
+        where = entry("saliency_scores", marks, beyond[0])
+        raise LineError(path, line, f"{where}, ratings go from 0 to {HIGHEST_MARK}")
     return ids, marks
 
 
@@ -274,7 +301,7 @@ def _labels(record: dict[str, Any], path: Path, line: int) -> Array | None:
         return None
     labels = numbers(record["label"], "label", path, line)
     if labels.ndim != 2 or not labels.size:
-        raise LineError(path, line, "label is not a list of rows, one for each clip")
+        raise LineError(path, line, "label must be a list of rows, one per clip")
     return labels
 
 
@@ -285,11 +312,15 @@ CHARADES_LINE = re.compile(r"\s*(\S+)\s+(\S+)\s+(\S+?)\s*##(.*)")
 
 
 def read_charades_text(annotations: Annotations, clip_length: float) -> None:
-    """Read Charades-STA's `VID start end##sentence.`, seconds; it tells no durations.
+    """Read Charades-STA's text format: `VID start end##sentence.`, in seconds, without durations.
 
-    Four lines of the train file end before they start; every published evaluation leaves them
-    out. The qid is the number of lines kept before, which for train are the qids of the JSON
-    Lines form; those of charades_sta_test go on from there, as the text features' names do.
+    Four moments of the train file end before they start; they are left out, as in every published
+    evaluation. The qid is the number of annotations before, as in the JSON Lines format of train;
+    the qids of charades_sta_test continue those of train, as in the names of the text features.
+
+    Args:
+        annotations: The entries are added here.
+        clip_length: Not used.
     """
     path = annotations.path
     first = CHARADES_FIRST_QIDS.get(path.name.removesuffix(".gz").removesuffix(".txt"), 0)
@@ -311,21 +342,28 @@ def _charades_fields(text: str, path: Path, line: int) -> tuple[str, float, floa
     try:
         start, end = float(parts[2]), float(parts[3])
     except ValueError:
-        raise LineError(path, line, f"{parts[2]!r} {parts[3]!r} are not two times") from None
+        what = f"start and end must be numbers of seconds, not {parts[2]!r} and {parts[3]!r}"
+        raise LineError(path, line, what) from None
     if not (0 <= start <= MOST_SECONDS and 0 <= end <= MOST_SECONDS):
-        raise LineError(path, line, f"{start:g} {end:g} are not two times from 0 on")
+        what = f"start and end must be from 0 to {MOST_SECONDS:.0f} s, not {start:g} and {end:g}"
+        raise LineError(path, line, what)
     return parts[1], start, end, parts[4].strip()
 
 
 def read_json(annotations: Annotations, clip_length: float) -> None:
-    """Read one JSON object with an entry per video: ActivityNet Captions, YouTube Highlights."""
+    """Read a JSON object with one entry per video: ActivityNet Captions or YouTube Highlights.
+
+    Args:
+        annotations: The entries are added here.
+        clip_length: Not used.
+    """
     path = annotations.path
     for place, (vid, video) in enumerate(_videos(path).items(), start=1):
         with annotations.entry(vid):
             kind = next((k for k in VIDEO_ENTRIES if isinstance(video, dict) and k in video), "")
             if not kind:
                 known = " nor ".join(VIDEO_ENTRIES)
-                raise RdmfError(f"entry {place} ({_short(vid)}) has neither {known}", path)
+                raise RdmfError(f"entry {place} ({_short(vid)}) holds neither {known}", path)
             VIDEO_ENTRIES[kind](annotations, Entry(path, place, vid, video))
 
 
@@ -337,13 +375,20 @@ def _videos(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise RdmfError(f"not JSON ({NESTED})", path, "copy it again") from None
     if not isinstance(videos, dict):
-        todo = "give the benchmark's own file, or JSON Lines (.jsonl)"
-        raise RdmfError("not an object with an entry for each video", path, todo)
+        todo = "name the benchmark's own file, or JSON Lines (.jsonl)"
+        raise RdmfError("must be a JSON object with one entry per video", path, todo)
     return videos
 
 
 class Entry(NamedTuple):
-    """What a JSON object holds of one video, the `place`-th of the file."""
+    """The entry of one video in a JSON object.
+
+    Attributes:
+        path: The file.
+        place: Number of the entry in the file, from 1.
+        vid: Name of the video.
+        video: The entry.
+    """
 
     path: Path
     place: int
@@ -351,10 +396,11 @@ class Entry(NamedTuple):
     video: dict[str, Any]
 
     def fault(self, what: str) -> RdmfError:
+        """Return the error that names this entry."""
         return RdmfError(f"entry {self.place} ({_short(self.vid)}): {what}", self.path)
 
     def number(self, key: str) -> float:
-        """A number above 0, which some files write as text."""
+        """Return the number above 0 under a key; some files write it as text."""
         if key not in self.video:
             raise self.fault(f"no {key}")
         try:
@@ -362,21 +408,22 @@ class Entry(NamedTuple):
         except (TypeError, ValueError, OverflowError):
             value = 0.0
         if not 0 < value <= MOST_SECONDS:
-            what = f"{key} {_short(self.video[key])} is not a number above 0 and up to "
-            raise self.fault(f"{what}{MOST_SECONDS:.0f}")
+            limits = f"above 0 and at most {MOST_SECONDS:.0f}"
+            raise self.fault(f"{key} must be a number {limits}, not {_short(self.video[key])}")
         return value
 
     def rows(self, key: str) -> list[Any]:
+        """Return the list under a key."""
         if not isinstance(rows := self.video.get(key), list):
-            raise self.fault(f"no {key}" if rows is None else f"{key} is not a list")
+            raise self.fault(f"no {key}" if rows is None else f"{key} must be a list")
         return rows
 
 
 def _activitynet(annotations: Annotations, of: Entry) -> None:
-    """`duration, timestamps [[s, e], …], sentences […]`; the qid is VID_0, VID_1, ….
+    """Read `duration, timestamps [[start, end], …], sentences […]`; the qids are VID_0, VID_1, ….
 
-    Ends past the duration (by 0.01 s) are cut to it, and windows without a length or inverted
-    (four of train) left out, both as 2D-TAN's reader does.
+    As in 2D-TAN's reader, ends past the duration (by 0.01 s) are moved to it, and windows that are
+    empty or inverted (four in train) are left out.
     """
     duration = of.number("duration")
     spans, sentences = of.rows("timestamps"), of.rows("sentences")
@@ -389,9 +436,9 @@ def _activitynet(annotations: Annotations, of: Entry) -> None:
             first, last = _start_and_end(of, where, span)
             start, end = max(first, 0.0), min(last, duration)
             if not isinstance(query, str) or not query.strip():
-                raise of.fault(f"{where} is not a text")
+                raise of.fault(f"{where} must be a text")
             if not start < end:
-                what = f"{first:g} to {last:g} s has no length"
+                what = f"the window from {first:g} to {last:g} s is empty"
                 annotations.leave_out(f"entry {of.place} ({of.vid}), {where}", what)
                 continue
             windows = np.array([[start, end]])
@@ -405,21 +452,21 @@ def _start_and_end(of: Entry, where: str, span: object) -> tuple[float, float]:
     except (TypeError, ValueError, OverflowError):
         start = end = np.nan
     if not (abs(start) <= MOST_SECONDS and abs(end) <= MOST_SECONDS):
-        raise of.fault(f"the timestamps of {where} are not two numbers of seconds")
+        raise of.fault(f"the timestamps of {where} must be two numbers of seconds")
     return start, end
 
 
 def _youtube(annotations: Annotations, of: Entry) -> None:
-    """`domain, fps, frames, clip [[first, last], …], match […]`: a highlight where match > 0."""
+    """Read `domain, fps, frames, clip [[first, last], …], match […]`; match > 0: a highlight."""
     try:
         matches = np.asarray([float(match) for match in of.rows("match")])
     except (TypeError, ValueError, OverflowError):
-        raise of.fault("match is not a list of numbers") from None
+        raise of.fault("match must be a list of numbers") from None
     domain, duration = of.video.get("domain"), of.number("frames") / of.number("fps")
     if not matches.size:
         raise of.fault("match is empty")
     if not isinstance(domain, str) or not domain.strip():
-        raise of.fault("no domain" if domain is None else "domain is not a text")
+        raise of.fault("no domain" if domain is None else "domain must be a text")
     annotations.entries.append(
         Annotation(
             of.vid,
@@ -434,7 +481,7 @@ def _youtube(annotations: Annotations, of: Entry) -> None:
 
 
 def _short(value: object) -> str:
-    """How an error names a value of any length."""
+    """A value as an error shows it, cut to LONGEST_NAME characters."""
     text = str(value) if isinstance(value, str) else repr(value)
     return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}…"
 

@@ -1,4 +1,4 @@
-"""The benchmarks by name: how each is read, cut into clips, rounded and scored."""
+"""The benchmarks by name: their files, clip lengths, rounding and metrics."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from pathlib import Path
 from rdmf_cli.datasets.annotations import Annotations, read_annotations
 from rdmf_cli.errors import RdmfError, UsageError
 
-OWN_CLIP_LENGTH = 2.0  # seconds, of annotations of one's own, as in QVHighlights
+OWN_CLIP_LENGTH = 2.0  # seconds; default for the user's own annotations, as in QVHighlights
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """One benchmark.
+    """A benchmark.
 
-    clip_length: seconds a clip of the published features
-    protocol:    the name of its metrics in `scoring.PROTOCOLS`
-    clamp:       its published predictions lie in [0, clamp] seconds, whatever the video's
-                 length; None: they are only rounded
-    rounded:     published predictions lie on multiples of the clip length
-    legacy_nms:  overlap above which 2D-TAN's evaluation suppresses a window (its pooling model)
-    where:       where annotations and features are to be had
+    Attributes:
+        name: Its name on the command line.
+        clip_length: Length of a clip of the published features, in seconds.
+        protocol: Name of its metrics, a key of `scoring.PROTOCOLS`.
+        clamp: Published predictions are clamped to [0, clamp] seconds, whatever the length of the
+            video; None: they are not.
+        rounded: Whether published predictions are rounded to multiples of the clip length.
+        legacy_nms: IoU above which 2D-TAN's evaluation suppresses a window (of its pooling model).
+        where: Where annotations and features are published.
     """
 
     name: str
@@ -34,20 +36,29 @@ class Dataset:
     where: str = ""
 
     def with_clips_of(self, seconds: float | None) -> Dataset:
-        """Itself, where that is its clip length (None: any); else UsageError."""
+        """Check a clip length against the benchmark's; return the benchmark.
+
+        Args:
+            seconds: Clip length; None: not given.
+
+        Raises:
+            UsageError: It is not the benchmark's.
+        """
         if seconds not in (None, self.clip_length):
-            what = f"clips of {self.name} last {self.clip_length:g} s"
-            raise UsageError(what, "--clip-length", "leave it out: it is for one's own data")
+            what = f"must be {self.clip_length:g} s for {self.name}"
+            raise UsageError(what, "--clip-length", "leave it out: it is for your own data")
         return self
 
     def read(self, path: Path | str, skip_bad: bool = False) -> Annotations:
-        """Read the annotations of a file, in any form the benchmark is published in."""
+        """Read the annotations of a file; see `read_annotations`."""
         return read_annotations(path, self.clip_length, skip_bad)
 
     def limit(self, duration: float | None) -> float | None:
-        """Tell where windows of a video end at the latest, in seconds; None: anywhere.
+        """Return the latest end of a predicted window, in seconds; None: no limit.
 
-        A video may be longer than those of the benchmark. `duration`: None where it is not known.
+        Args:
+            duration: Length of the video in seconds; None: unknown. A video may be longer than
+                `clamp`.
         """
         return None if self.clamp is None else max(self.clamp, duration or 0.0)
 
@@ -96,11 +107,15 @@ FILES = {
     "tvsum": ("tvsum_{split}.jsonl", "tvsum_{split}_release.jsonl"),
     "youtube-highlights": ("youtube_{split}.jsonl", "youtube_highlight_{split}_release.jsonl"),
 }
-"""How the benchmarks' annotation files are called, for a split such as train, val or test."""
+"""The names of the benchmarks' annotation files; split is train, val or test."""
 
 
 def dataset_named(name: str) -> Dataset:
-    """The benchmark of that name; UsageError names those there are."""
+    """Return the benchmark of a name.
+
+    Raises:
+        UsageError: There is none of this name; the error lists them.
+    """
     if name not in DATASETS:
         raise UsageError("no such dataset", name, f"choose one of: {', '.join(DATASETS)}")
     return DATASETS[name]
@@ -110,10 +125,18 @@ SPELLINGS = {"val": ("val", "valid")}  # YouTube Highlights' authors write "vali
 
 
 def find_annotations(split: str, folder: Path, dataset: Dataset | None = None) -> Path:
-    """The annotations of a split: `<split>.jsonl`, or as the benchmark's files are called.
+    """Find the annotation file of a split: `<split>.jsonl`, or a name that the benchmark uses.
 
-    They are looked for in the folder, then in the one that holds it, plain before gzipped;
-    RdmfError says what was looked for.
+    The file is looked for in the folder, then in the folder above; plain files come before gzipped
+    ones.
+
+    Args:
+        split: Name of the split: train, val, test.
+        folder: The folder of the features or videos.
+        dataset: The benchmark; None: own annotations.
+
+    Raises:
+        RdmfError: There is no such file; the error lists the names.
     """
     names = list(_names(split, dataset))
     for place in (folder, folder.absolute().parent):
@@ -135,10 +158,14 @@ def _names(split: str, dataset: Dataset | None) -> Iterator[str]:
 
 
 def own_dataset(annotations: Annotations, clip_length: float = OWN_CLIP_LENGTH) -> Dataset:
-    """Annotations of one's own, scored as QVHighlights are.
+    """Return a dataset for the user's own annotations; its metrics are those of QVHighlights.
 
-    Where no video is longer than QVHighlights' 150 s, predictions may reach up to there, as the
-    published ones do.
+    If no video is longer than QVHighlights' 150 s, predictions are clamped to 150 s, as published
+    ones are.
+
+    Args:
+        annotations: The annotations.
+        clip_length: Length of a clip in seconds.
     """
     qvhighlights = DATASETS["qvhighlights"]
     durations = [annotation.duration or 0.0 for annotation in annotations]
@@ -155,14 +182,22 @@ def open_annotations(
     clip_length: float | None = None,
     skip_bad: bool = False,
 ) -> tuple[Dataset, Annotations]:
-    """The data set and the annotations that a command line means.
+    """Open the dataset and the annotations that the options of a command name.
 
-    dataset:     a benchmark's name, or the path of annotations of one's own
-    annotations: their file; None: the split's, found in or above `folder`, or one's own
-    clip_length: seconds, for annotations of one's own; None: OWN_CLIP_LENGTH
-    skip_bad:    leave out entries that cannot be taken as they are
+    Args:
+        dataset: Name of a benchmark, or path of the user's own annotations.
+        annotations: The annotation file; None: that of the split, or `dataset` itself.
+        folder: The folder of the features or videos, where the split's file is looked for.
+        split: Name of the split: train, val, test.
+        clip_length: Length of a clip in seconds, for own annotations; None: OWN_CLIP_LENGTH.
+        skip_bad: Skip entries with errors.
 
-    Raises UsageError where a benchmark is to have other clips than it has.
+    Returns:
+        The dataset and its annotations.
+
+    Raises:
+        UsageError: There is no such benchmark, or its clip length is another.
+        RdmfError: The annotations cannot be found or read.
     """
     if dataset in DATASETS or not Path(dataset).suffix:
         benchmark = dataset_named(dataset).with_clips_of(clip_length)
@@ -174,7 +209,19 @@ def open_annotations(
 def open_own(
     path: Path | str, clip_length: float | None = None, skip_bad: bool = False
 ) -> tuple[Dataset, Annotations]:
-    """Annotations of one's own, and the data set that they are."""
+    """Open the user's own annotations as a dataset.
+
+    Args:
+        path: The annotation file.
+        clip_length: Length of a clip in seconds; None: OWN_CLIP_LENGTH.
+        skip_bad: Skip entries with errors.
+
+    Returns:
+        The dataset and its annotations.
+
+    Raises:
+        RdmfError: The annotations cannot be read.
+    """
     seconds = OWN_CLIP_LENGTH if clip_length is None else clip_length
     annotations = read_annotations(path, seconds, skip_bad)
     return own_dataset(annotations, seconds), annotations

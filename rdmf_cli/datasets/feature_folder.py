@@ -1,4 +1,4 @@
-"""Features in the field's folders: one file a video and stream, one file a query."""
+"""Folders of published features: one file per video and stream, one file per query."""
 
 from __future__ import annotations
 
@@ -23,23 +23,27 @@ KNOWN_STREAM = re.compile(
     r"(vid_)?(clip|slowfast|vgg|resnet|c3d|i3d|blip|internvideo2?|video)(_features)?"
 )
 TEXT_FOLDERS = ("text", "clip_text_features", "clip_text", "txt_clip", "query_features")
-VIDEO_FILES = (("{}.npz",), ("{}.npy",), ("{}_rgb.npy", "{}_opt.npy"))  # the last: TVSum's
+VIDEO_FILES = (("{}.npz",), ("{}.npy",), ("{}_rgb.npy", "{}_opt.npy"))  # the last in TVSum
 TEXT_FILES = ("qid{}.npz", "{}.npz")
 
 
 class FeatureFolder:
     """A folder of features, of any encoder.
 
-    Videos: `video/<vid>.npz` (key `features`) or `.npy`; or several streams, in folders below
-    `video/` or named as the field does (`clip_features/`, `slowfast_features/`, `vid_clip/` …),
-    in the order of their names. Texts: `text/qid<qid>.npz` or `<qid>.npz`, or another folder of
-    TEXT_FOLDERS.
+    Videos: `video/<vid>.npz` (key `features`) or `.npy`. Several streams are folders inside
+    `video/`, or have the names of published features (`clip_features/`, `slowfast_features/`,
+    `vid_clip/` …); they are joined in the order of their names. Queries: `text/qid<qid>.npz` or
+    `<qid>.npz`; the folder may have any name in TEXT_FOLDERS.
 
-    streams: the streams' folders within `folder`, in order; None: all that are recognised
-    text:    the texts' folder within `folder`; None: the first that is there
-    where:   where such features are to be had, for errors
+    Args:
+        folder: The folder.
+        streams: Folders of the streams inside it, in order; None: all that are recognised.
+        text: Folder of the queries inside it; None: the first in TEXT_FOLDERS that exists.
+        where: Where such features are published, for errors.
+        memory: In-memory cache; None: a new one.
 
-    Raises RdmfError where there are no such folders.
+    Raises:
+        RdmfError: There are no such folders.
     """
 
     encoder_name: str | None = None
@@ -66,23 +70,27 @@ class FeatureFolder:
 
     def _check_folders(self) -> None:
         if not self._streams or not self._text:
-            what = "there are no folders video/ and text/ with features here"
+            what = "holds no folders video/ and text/ with features"
             raise RdmfError(what, self.folder, self._todo)
         for name in (*self._streams, self._text):
             self._check_is_there(self.folder / name)
 
     def _check_is_there(self, folder: Path) -> None:
         if not folder.is_dir():
-            raise RdmfError("there is no such folder of features", folder, self._todo)
+            raise RdmfError("no such folder of features", folder, self._todo)
 
     def require(self, annotations: Annotations) -> None:
-        """RdmfError where an annotated video or query has no file, or not in every stream."""
+        """Check that every annotated video (in every stream) and query has a file.
+
+        Raises:
+            RdmfError: Files are missing; the error gives their number.
+        """
         vids = list(dict.fromkeys(annotation.vid for annotation in annotations))
         qids = [annotation.qid for annotation in annotations]
         for kind, names in (("vid", vids), ("qid", qids)):
             if outside := [name for name in names if not _stays_inside(name)]:
-                what = f"the {kind} {outside[0]!r} would name a file outside the folder of features"
-                raise RdmfError(what, annotations.path, "name videos and queries without ..")
+                what = f"the {kind} {outside[0]!r} leads out of the folder of features"
+                raise RdmfError(what, annotations.path, "use names without .. and without a root")
         for stream in self._streams:
             lost = [vid for vid in vids if not _files(self.folder / stream, vid)]
             self._require(lost, len(vids), stream, annotations)
@@ -96,12 +104,16 @@ class FeatureFolder:
             return
         is_text = folder == self._text
         kind, pattern = ("queries", TEXT_FILES[0]) if is_text else ("videos", VIDEO_FILES[0][0])
-        lacking = f"{len(lost)} of the {of} {kind} in {annotations.path.name} have none"
+        count = f"{len(lost)} of the {of} {kind} in {annotations.path.name} have none"
         path = self.folder / folder / pattern.format(lost[0])
-        raise RdmfError(f"there is no such feature file, {lacking}", path, self._todo)
+        raise RdmfError(f"no such feature file ({count})", path, self._todo)
 
     def video(self, vid: str) -> Video:
-        """The streams of a video, normalised one by one, cut to the shortest, side by side."""
+        """Read a video: its streams, each normalised, cut to the shortest, concatenated.
+
+        Raises:
+            RdmfError: A file is missing or cannot be read, or the lengths differ too much.
+        """
         found = [self._stream(name, vid) for name in self._streams]
         _check_lengths(found)
         widths = {name: s.rows.shape[1] for name, s in zip(self._streams, found, strict=True)}
@@ -112,20 +124,25 @@ class FeatureFolder:
         files = _files(self.folder / name, vid)
         if not files:
             path = self.folder / name / VIDEO_FILES[0][0].format(vid)
-            raise RdmfError("there is no such feature file", path, self._todo)
+            raise RdmfError("no such feature file", path, self._todo)
         stream = self._memory.get((name, vid), lambda: _read_stream(files))
         self._widths.check(name, stream.rows, stream.path)
         return stream
 
     def text(self, annotation: Annotation) -> Text:
+        """Read the query of an annotation.
+
+        Raises:
+            RdmfError: The file is missing or cannot be read.
+        """
         path = self._text_file(annotation.qid)
         if path is None:
             path = self.folder / self._text / TEXT_FILES[0].format(annotation.qid)
-            raise RdmfError("there is no such feature file", path, self._todo)
+            raise RdmfError("no such feature file", path, self._todo)
         return self._read_text(path)
 
     def paraphrases(self, annotation: Annotation) -> list[Text]:
-        """Those of `qid<qid>_p0.npz`, `qid<qid>_p1.npz`, … up to the first that is not there."""
+        """Read `qid<qid>_p0.npz`, `qid<qid>_p1.npz`, … up to the first that does not exist."""
         path = self._text_file(annotation.qid)
         if path is None:
             return []
@@ -156,7 +173,7 @@ class _Stream(NamedTuple):
 
 
 def _read_stream(files: Sequence[Path]) -> _Stream:
-    """Of several files, such as colour and motion of one network, the columns of all."""
+    """Read a stream; several files, such as RGB and optical flow in TVSum, are concatenated."""
     parts = [_Stream(read_rows(path), path) for path in files]
     _check_lengths(parts)
     clips = min(len(part.rows) for part in parts)
@@ -165,23 +182,23 @@ def _read_stream(files: Sequence[Path]) -> _Stream:
 
 
 def _check_lengths(streams: Sequence[_Stream]) -> None:
-    """Streams of one video may differ by a clip, as published ones do."""
+    """Check that streams of one video differ by at most one clip, as published ones do."""
     by_length = sorted(streams, key=lambda stream: len(stream.rows))
     short, long = by_length[0], by_length[-1]
     if len(long.rows) - len(short.rows) > MOST_CLIPS_OFF:
-        what = f"{len(long.rows)} clips, but {short.path} has {len(short.rows)} of the same video"
+        what = f"has {len(long.rows)} clips, but {short.path} has {len(short.rows)}"
         raise RdmfError(what, long.path, "extract both with the same clip length")
 
 
 def _stays_inside(name: object) -> bool:
-    """Whether files named so lie in the folder where they are looked for, or below it."""
+    """Whether a file of this name stays inside the folder that it is joined to."""
     text = str(name)
     rooted = os.path.isabs(text) or os.path.splitdrive(text)[0]
     return not rooted and ".." not in re.split(r"[/\\]", text)
 
 
 def _is_file(path: Path) -> bool:
-    """Whether it is there; a name that no file can have is not."""
+    """Whether a path is a file; False, too, for a name that no file can have."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -189,7 +206,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _files(folder: Path, vid: str) -> list[Path]:
-    """The files of one stream of a video; empty where there are none."""
+    """The files of one stream of a video; empty if there are none."""
     for names in VIDEO_FILES:
         paths = [folder / name.format(vid) for name in names]
         if all(map(_is_file, paths)):
@@ -198,14 +215,14 @@ def _files(folder: Path, vid: str) -> list[Path]:
 
 
 def _streams(folder: Path) -> list[str]:
-    """The streams' folders, relative, in the order of their names."""
+    """The folders of the streams, relative to `folder`, sorted by name."""
     below = _folders(folder)
     tops = [OWN_STREAMS] if OWN_STREAMS in below else filter(KNOWN_STREAM.fullmatch, below)
     return [name for top in tops for name in _leaves(folder, top)]
 
 
 def _leaves(folder: Path, top: str) -> list[str]:
-    """A folder's folders, where it has any, else itself: `vgg_features/rgb_features`."""
+    """The folders inside a folder (`vgg_features/rgb_features`), or the folder itself if none."""
     return [f"{top}/{name}" for name in _folders(folder / top)] or [top]
 
 
@@ -213,14 +230,12 @@ def _folders(folder: Path) -> list[str]:
     try:
         return sorted(path.name for path in folder.iterdir() if path.is_dir())
     except OSError as error:
-        raise RdmfError("this folder cannot be listed", folder, f"{error.strerror}") from error
+        what = f"this folder cannot be listed ({error.strerror})"
+        raise RdmfError(what, folder, "check your permission to read it") from error
 
 
 def _unread(folder: Path, read: set[str]) -> list[str]:
-    """Name folders that hold features and are not read: a stream that is missed is a worse score.
-
-    Of a video's streams in folders of their own, the folder above them is not meant.
-    """
+    """A note on folders that hold features but are not read, as a missed stream costs accuracy."""
     parts = {name.partition("/")[0] for name in read}
     left = [name for name in _folders(folder) if name not in parts and _holds_rows(folder / name)]
     if not left:
@@ -230,7 +245,7 @@ def _unread(folder: Path, read: set[str]) -> list[str]:
 
 
 def _holds_rows(folder: Path) -> bool:
-    """Whether feature files lie in a folder, or in one within it."""
+    """Whether a folder, or a folder inside it, holds feature files."""
     places = (folder, *(folder / name for name in _folders(folder)))
     return any(path.suffix in (".npz", ".npy") for place in places for path in place.iterdir())
 

@@ -1,4 +1,4 @@
-"""Reading files of JSON Lines so that whatever is wrong is said with its line."""
+"""Reading of JSON Lines; every error names the line."""
 
 from __future__ import annotations
 
@@ -20,17 +20,24 @@ from rdmf_cli.files import MIB, content_of, too_large
 
 GZIP_MAGIC = b"\x1f\x8b"
 
-MOST_TEXT = 128 * MIB  # bytes of annotations or predictions, unpacked
-MOST_JSON = 32 * MIB  # bytes of a file that is one JSON object: it is parsed as a whole
-MOST_LINE = 16 * MIB  # characters
-MOST_LINES = 250_000
+MOST_TEXT = 128 * MIB  # limit for annotations or predictions in bytes, unpacked
+MOST_JSON = 32 * MIB  # limit for a single JSON object in bytes, as it is parsed as a whole
+MOST_LINE = 16 * MIB  # limit for a line in characters
+MOST_LINES = 250_000  # limit for a file
 
 ONE_A_LINE = "write one {...} per line"
-NESTED = "too long a number, or nested too deeply"
+NESTED = "a number is too long, or it is nested too deeply"
 
 
 class LineError(RdmfError):
-    """A line of a file that cannot be taken as it is."""
+    """An error in a line of a file.
+
+    Args:
+        path: The file.
+        line: Number of the line, from 1.
+        what: What is wrong in this line.
+        todo: What to do about it; may be empty.
+    """
 
     def __init__(self, path: Path, line: int, what: str, todo: str = ""):
         self.line = line
@@ -38,33 +45,43 @@ class LineError(RdmfError):
 
 
 def read_text(path: Path, most: int = MOST_TEXT) -> str:
-    """Read the whole text of a plain or gzipped UTF-8 file of at most so many bytes, unpacked.
+    """Read a UTF-8 text file, plain or gzipped.
 
-    Raises RdmfError where it cannot be had whole.
+    Args:
+        path: The file.
+        most: Limit for its size in bytes, unpacked.
+
+    Raises:
+        RdmfError: It cannot be read, is damaged, empty, too large, or not UTF-8.
     """
     return "".join(text for _, text in _decoded(_content(path, most), path))
 
 
 def text_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield (line number from 1, line) for every line that is not blank, without its end."""
+    """Yield (line number from 1, line without its end) for every line that is not blank."""
     return ((number, line.removesuffix("\n")) for number, line in _lines(path))
 
 
 def records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number, object) for every line of a JSON Lines file."""
+    """Yield (line number from 1, object) for every line of a JSON Lines file.
+
+    Raises:
+        RdmfError: The file cannot be read.
+        LineError: A line is not a JSON object.
+    """
     return ((number, _record(path, number, line)) for number, line in _lines(path))
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """(line number, line with its end), of lines that are not blank."""
+    """(line number, line with its end), for every line that is not blank."""
     data = _content(path, MOST_TEXT)
     if data.count(b"\n") > MOST_LINES:
-        raise RdmfError(f"more than {MOST_LINES} lines, the most that are read", path, "split it")
+        raise RdmfError(f"has more than {MOST_LINES} lines, the limit", path, "split it")
     for number, line in _decoded(data, path):
         if not line.strip():
             continue
         if len(line) > MOST_LINE:
-            what = f"the line is longer than {MOST_LINE / MIB:g} MiB, the most that is read"
+            what = f"longer than {MOST_LINE / MIB:g} MiB, the limit"
             raise LineError(path, number, what, ONE_A_LINE)
         yield number, line
 
@@ -80,12 +97,12 @@ def _record(path: Path, number: int, line: str) -> dict[str, Any]:
 
 
 def _content(path: Path, most: int) -> bytes:
-    """All of a file, unpacked where it is gzipped, without a byte order mark."""
+    """The content of a file, unpacked if it is gzipped."""
     data = content_of(path, most=most)
     if data.startswith(GZIP_MAGIC):
         data = _unzipped(data, path, most)
     if not data.removeprefix(codecs.BOM_UTF8).strip():
-        raise RdmfError("the file is empty", path, "give one that holds something")
+        raise RdmfError("the file is empty", path, "name another file")
     return data
 
 
@@ -98,14 +115,14 @@ def _unzipped(data: bytes, path: Path, most: int) -> bytes:
         line = whole.count(b"\n") + 1
         raise LineError(path, line, "the gzip file is cut off here", "copy it again") from None
     except (OSError, zlib.error) as error:
-        raise RdmfError(f"a damaged gzip file ({error})", path, "copy it again") from None
+        raise RdmfError(f"is a damaged gzip file ({error})", path, "copy it again") from None
     if len(content) > most:
         raise too_large(path, "the unpacked text", most)
     return content
 
 
 def _decoded(data: bytes, path: Path) -> Iterator[tuple[int, str]]:
-    """(line number, line with its end): line by line, so that the text is not held twice."""
+    """(line number, line with its end), decoded one by one to save memory."""
     for number, line in enumerate(BytesIO(data), start=1):
         try:
             yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
@@ -114,8 +131,8 @@ def _decoded(data: bytes, path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _not_json(path: Path, number: int, line: str, error: Exception) -> LineError:
-    if line.lstrip().startswith("{") and not line.endswith("\n"):  # the last line alone
-        what = "the line is cut off, the file ends inside it"
+    if line.lstrip().startswith("{") and not line.endswith("\n"):  # only the last line
+        what = "the file ends in the middle of this line"
         return LineError(path, number, what, "write or copy the file again")
     reason = error.msg if isinstance(error, json.JSONDecodeError) else NESTED
     return LineError(path, number, f"not JSON ({reason})", ONE_A_LINE)
@@ -125,22 +142,43 @@ def _not_json(path: Path, number: int, line: str, error: Exception) -> LineError
 
 
 def identifier(record: dict[str, Any], path: Path, line: int) -> int | str:
-    """The qid of a record: a whole number or a name."""
+    """Return the qid of a record: a whole number or a text.
+
+    Args:
+        record: The record.
+        path: The file, for errors.
+        line: Number of the line, for errors.
+
+    Raises:
+        LineError: There is no qid, or it is something else.
+    """
     if "qid" not in record:
         raise LineError(path, line, "no qid")
     qid = record["qid"]
     if isinstance(qid, bool) or not isinstance(qid, int | str) or qid == "":
-        raise LineError(path, line, f"qid {qid!r} is neither a whole number nor a name")
+        raise LineError(path, line, f"qid must be a whole number or a text, not {qid!r}")
     return qid
 
 
 def numbers(value: Any, name: str, path: Path, line: int) -> npt.NDArray[np.float64]:
-    """Take a list, or a list of lists of one length, of finite numbers.
+    """Convert a list of finite numbers, or a list of such lists of one length, to an array.
 
-    Types are looked at first: numpy would make text into an array as wide as the longest.
+    Types are checked first, as numpy would convert texts.
+
+    Args:
+        value: The value of a record.
+        name: Its key, for errors.
+        path: The file, for errors.
+        line: Number of the line, for errors.
+
+    Returns:
+        (N,) or (N, M).
+
+    Raises:
+        LineError: The value is something else.
     """
     if not isinstance(value, list) or not _holds_numbers(value):
-        raise LineError(path, line, f"{name} is not a list of numbers")
+        raise LineError(path, line, f"{name} must be a list of numbers")
     try:
         array = np.asarray(value, dtype=np.float64)
     except ValueError:
@@ -154,7 +192,7 @@ def numbers(value: Any, name: str, path: Path, line: int) -> npt.NDArray[np.floa
 
 
 def _holds_numbers(value: list[Any]) -> bool:
-    """Whether it is a list of numbers, or of such lists."""
+    """Whether a list holds only numbers, or only lists of numbers."""
     kinds = set(map(type, value))
     if kinds == {list}:
         kinds = set(map(type, chain.from_iterable(value)))
@@ -162,18 +200,46 @@ def _holds_numbers(value: list[Any]) -> bool:
 
 
 def table(value: Any, columns: str, name: str, path: Path, line: int) -> npt.NDArray[np.float64]:
-    """A list of rows such as "[start, end, score]": (N, 3) finite numbers."""
+    """Convert a list of rows to an array.
+
+    Args:
+        value: The value of a record.
+        columns: The columns of a row in words: "[start, end, score]".
+        name: The value's key, for errors.
+        path: The file, for errors.
+        line: Number of the line, for errors.
+
+    Returns:
+        (N, number of columns); finite numbers.
+
+    Raises:
+        LineError: The value is something else.
+    """
     width = columns.count(",") + 1
     array = numbers(value, name, path, line)
     if array.shape == (0,):
         return array.reshape(0, width)
     if array.ndim != 2 or array.shape[1] != width:
-        raise LineError(path, line, f"{name} is not a list of {columns}")
+        raise LineError(path, line, f"{name} must be a list of {columns}")
     return array
 
 
 def windows(value: Any, columns: str, name: str, path: Path, line: int) -> npt.NDArray[np.float64]:
-    """A `table` whose first two columns are a start and an end, seconds, in that order."""
+    """Convert a list of windows to an array; see `table`.
+
+    Args:
+        value: The value of a record.
+        columns: The columns of a row in words; the first two are start and end, in seconds.
+        name: The value's key, for errors.
+        path: The file, for errors.
+        line: Number of the line, for errors.
+
+    Returns:
+        (N, number of columns); finite numbers.
+
+    Raises:
+        LineError: The value is something else, or a window ends before it starts.
+    """
     array = table(value, columns, name, path, line)
     inverted = np.flatnonzero(array[:, 1] < array[:, 0])
     if inverted.size:
@@ -182,6 +248,6 @@ def windows(value: Any, columns: str, name: str, path: Path, line: int) -> npt.N
 
 
 def entry(name: str, rows: npt.NDArray[np.float64], index: int) -> str:
-    """How an error names one row: "relevant_windows[0] = [12, 4]"."""
+    """Return a row as errors show it: "relevant_windows[0] = [12, 4]"."""
     row = ", ".join(f"{number:.10g}" for number in rows[index])
     return f"{name}[{index}] = [{row}]"

@@ -1,4 +1,4 @@
-"""What was read once and may be wanted again: training visits every video in every epoch."""
+"""In-memory cache of features, as training reads every video in every epoch."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ Value = TypeVar("Value", bound=tuple)
 
 
 class Memory:
-    """Keeps tuples of arrays by key until it is full, and then those it has.
+    """In-memory cache of tuples of arrays, which never evicts an entry.
 
-    Nothing is thrown out for something newer: where a whole set does not fit and is visited in
-    rounds, the oldest would always be gone just before it is wanted.
+    Where a dataset does not fit and is read in rounds, evicting the oldest entry would remove each
+    one just before it is read again. So a full cache keeps what it has.
 
-    limit: bytes of arrays
+    Args:
+        limit: Size limit in bytes.
     """
 
     def __init__(self, limit: int = MOST_BYTES):
@@ -27,7 +28,7 @@ class Memory:
         self._kept: dict[Hashable, tuple] = {}
 
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """What is kept under the key, else what `make` makes."""
+        """Return the cached value of a key; call `make` (and cache its result) if there is none."""
         if key in self._kept:
             return self._kept[key]  # type: ignore[return-value]
         made = make()

@@ -1,4 +1,4 @@
-"""One query on one video, as numbers: what a head reads, in training and evaluation alike."""
+"""One annotated query on one video as arrays: the input of a head in training and evaluation."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from rdmf_cli.errors import RdmfError
 
 Array = npt.NDArray[np.float32]
 
-MOST_CLIPS_OFF = 1  # published features may be a clip longer or shorter than the duration says
+# Published features may have this many clips more or less than the duration says, plus this share.
+MOST_CLIPS_OFF = 1
 SHARE_OFF = 0.02
 
 
 class Text(NamedTuple):
-    """A query as an encoder reads it, unit rows.
+    """The features of a query; rows have unit length.
 
-    sentence: float32 (S,), None where the features have none
-    words:    float32 (T, W), T ≤ 32
+    Attributes:
+        sentence: float32 (S,); None where the features have none.
+        words: One row per token, float32 (T, W), T ≤ 32.
     """
 
     sentence: Array | None
@@ -35,8 +37,8 @@ class Sample(Question):
     """A question with its annotation.
 
     Attributes:
-        annotation: the query, its moments and labels.
-        streams: the columns of each video stream, by name.
+        annotation: The query, its moments and labels.
+        streams: The columns of each video stream, by name.
     """
 
     annotation: Annotation
@@ -53,29 +55,43 @@ class Sample(Question):
 
     @property
     def labels(self) -> npt.NDArray[np.float64] | None:
-        """(L, A) the annotation's labels, at the clips of the video; None where it has none."""
+        """The annotation's labels at the L clips of the video, (L, A); None where it has none."""
         labels = self.annotation.labels
         return None if labels is None else labels[same_time(len(self.video), len(labels))]
 
     def at_labels(self, values: np.ndarray) -> np.ndarray:
-        """Values (L,) of the clips at the T clips that are labelled; all where nothing is."""
+        """Return values at the T labelled clips; all of them where no clips are labelled.
+
+        Args:
+            values: One value per clip, (L,).
+
+        Returns:
+            (T,) or (L,).
+        """
         labels = self.annotation.labels
         return values if labels is None else values[same_time(len(labels), len(values))]
 
 
 def fits(clips: int, expected: float) -> bool:
-    """Whether so many rows can be the features of `expected` clips."""
+    """Return whether features of `clips` rows can belong to a video of `expected` clips."""
     return abs(clips - expected) <= MOST_CLIPS_OFF + SHARE_OFF * expected
 
 
 def same_time(clips: int, others: int) -> npt.NDArray[np.int_]:
-    """(clips,): for each clip, which of the others shows that time of the same video.
-
-    Counts that differ by no more than published features do are of the same clips; other counts
-    cut the video more finely or more coarsely.
+    """Map each clip to the clip of another grid that shows the same time of the same video.
 
     >>> same_time(6, 3).tolist(), same_time(3, 4).tolist()
     ([0, 0, 1, 1, 2, 2], [0, 1, 2])
+
+    Numbers that differ only as those of published features do (see `fits`) mean the same clips;
+    otherwise one grid is finer.
+
+    Args:
+        clips: Number of clips.
+        others: Number of clips of the other grid.
+
+    Returns:
+        Numbers of clips in the other grid, int (clips,).
     """
     places: npt.NDArray[np.int_] = np.arange(clips)
     if not fits(clips, others):

@@ -1,4 +1,4 @@
-"""A set of annotated queries with features, read when they are wanted."""
+"""A set of annotated queries with features, read on access."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ from rdmf_cli.encoders import Encoder, load_encoder
 from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.features.store import FeatureStore
 
-WINDOW_PAST_END = 2.0  # seconds; Charades-STA's text ends up to 1.5 s past its video
+WINDOW_PAST_END = 2.0  # seconds; windows of Charades-STA end up to 1.5 s after their video
 
-Progress = Callable[[int, int, str], None]  # videos done, videos in all, the one at hand
+Progress = Callable[[int, int, str], None]  # number of videos done, number of all, current video
 
 
 class Samples:
-    """The samples of some annotations, in their order; `samples[i]` reads the i-th.
+    """The samples of some annotations, in their order; `samples[i]` reads the i-th one.
 
     >>> samples = open_samples(DATASETS["charades"], "val.jsonl", features="charades")
     >>> samples[0].video.shape, samples[0].annotation.windows
 
-    annotations:  the annotations themselves
-    encoder_name: which encoder made the features; None: a folder does not tell
+    Attributes:
+        annotations: The annotations.
+        dataset: The dataset that they belong to.
+        encoder_name: Name of the encoder of the features; None: unknown.
     """
 
     def __init__(self, annotations: Annotations, dataset: Dataset, source: Source):
@@ -63,19 +65,25 @@ class Samples:
         return (self[i] for i in range(len(self)))
 
     def part(self, indices: Sequence[int]) -> Samples:
-        """Some of the samples, in that order; what was read is shared."""
+        """Return some of the samples, in the given order; they share the in-memory cache."""
         chosen = [self.annotations.entries[i] for i in indices]
         kept = Annotations(self.annotations.path, chosen, self.annotations.notes)
         return Samples(kept, self.dataset, self._source)
 
     def paraphrases(self, annotation: Annotation) -> list[Text]:
-        """The query in other words, (sentence, words) each; empty where there are none."""
+        """Return the features of the query's paraphrases; empty if there are none."""
         return self._source.paraphrases(annotation)
 
     def prepare(self, progress: Progress | None = None) -> None:
-        """Read everything once, so that what is wrong with a file is said before any work.
+        """Read all samples once, so that errors in files come first, before any long work.
 
-        Videos are extracted here that no cache holds yet.
+        Features that are not in the cache are extracted.
+
+        Args:
+            progress: Called with the number of videos done, of all videos, and the current video.
+
+        Raises:
+            RdmfError: A file is missing or has an error.
         """
         by_video: dict[str, list[int]] = {}
         for i, annotation in enumerate(self.annotations):
@@ -90,7 +98,7 @@ class Samples:
 
     @property
     def notes(self) -> list[str]:
-        """What had to be said while annotations and videos were read."""
+        """Notes from the reading of annotations and videos, one sentence each."""
         return [*self.annotations.notes, *self._source.notes, *self._longer_than_clamp()]
 
     def _longer_than_clamp(self) -> list[str]:
@@ -98,8 +106,8 @@ class Samples:
         longer = {a.vid for a in self.annotations if clamp and (a.duration or 0.0) > clamp}
         if not longer:
             return []
-        what = f"{len(longer)} videos are longer than the {clamp:g} s at which"
-        return [f"{what} {self.dataset.name} ends: their windows may reach to their own ends"]
+        what = f"{len(longer)} videos are longer than {clamp:g} s, the limit of {self.dataset.name}"
+        return [f"{what}; their windows may reach to the end of the video"]
 
     @cached_property
     def _first(self) -> Sample:
@@ -112,7 +120,7 @@ class Samples:
 
     @property
     def space(self) -> FeatureSpace:
-        """The widths of these features."""
+        """The widths of these features and of their joint space."""
         first = self._first
         matching = first.matching
         sentence = None if first.sentence is None or matching is None else len(first.sentence)
@@ -139,20 +147,27 @@ def open_samples(
     cache: bool = True,
     memory: int = MOST_BYTES,
 ) -> Samples:
-    """The samples of an annotation file, from a folder of features or a folder of videos.
+    """Open the samples of an annotation file, with a folder of features or a folder of videos.
 
-    features: a `FeatureFolder`; `streams` and `text` name folders in it, where it has more
-    videos:   files named as the annotations' vids, read by `encoder` at the dataset's clip length
-    encoder:  itself, or its name as after --encoder
-    cache:    False: extracted features are neither looked up nor kept on disk
-    memory:   bytes of features kept once they were read
+    Args:
+        dataset: The dataset, which states the clip length.
+        annotations: The annotations, or their file.
+        features: Folder of features, see `FeatureFolder`.
+        streams: Folders of the video streams in it; None: all that are recognised.
+        text: Folder of the queries in it; None: the first that is recognised.
+        videos: Folder of videos named by the annotations' vid, read by `encoder`.
+        encoder: The encoder, or its name as for --encoder.
+        device: Device of the encoder.
+        decoder: A key of `DECODERS`, or "auto".
+        cache: Whether extracted features are read from and written to the cache on disk.
+        memory: Size limit of the in-memory cache in bytes.
 
-    Raises UsageError unless one of the two folders is given, RdmfError where files are missing.
+    Raises:
+        UsageError: Neither or both of `features` and `videos` are given.
+        RdmfError: Files are missing.
     """
     if (features is None) == (videos is None):
-        raise UsageError(
-            "give either features or videos", "--features, --videos", "one of the two folders"
-        )
+        raise UsageError("exactly one is needed", "--features, --videos", "give one of the two")
     if not isinstance(annotations, Annotations):
         annotations = dataset.read(annotations)
     kept = Memory(memory)
@@ -181,9 +196,9 @@ def _loaded(encoder: Encoder | str, device: str) -> Encoder:
 
 
 def _clip_length(annotation: Annotation, video: Video, clip_length: float) -> float:
-    """Seconds a clip of these features; RdmfError where that cannot be.
+    """The length of a clip in seconds; RdmfError where features and duration do not fit.
 
-    YouTube Highlights' published features have a row for each label, however long that lasts.
+    In YouTube Highlights' published features, one row covers one label, whatever its length.
     """
     if annotation.duration is None:
         _check_windows(annotation, video, clip_length)
@@ -194,28 +209,31 @@ def _clip_length(annotation: Annotation, video: Video, clip_length: float) -> fl
     if annotation.labels is not None and fits(clips, len(annotation.labels)):
         return annotation.duration / clips
     what = (
-        f"has {clips} rows, but {annotation.duration:g} s are {expected:.1f} clips "
+        f"has {clips} rows, but the video of {annotation.duration:g} s has {expected:.1f} clips "
         f"of {clip_length:g} s"
     )
-    raise RdmfError(what, video.path, "check the clip length, and that it is this video")
+    raise RdmfError(what, video.path, CHECK)
+
+
+CHECK = "check the clip length, and that this is the right video"
 
 
 def _check_windows(annotation: Annotation, video: Video, clip_length: float) -> None:
-    """Where annotations tell no durations, their windows tell when features are too short."""
+    """Check that no moment ends after the features, for annotations without durations."""
     if annotation.windows is None or not len(annotation.windows):
         return
     ends = video.duration or len(video.rows) * clip_length
     latest = float(annotation.windows.max())
     if latest > (1 + SHARE_OFF) * ends + MOST_CLIPS_OFF * clip_length + WINDOW_PAST_END:
         what = (
-            f"{len(video.rows)} clips of {clip_length:g} s end at {ends:g} s, but qid "
+            f"has {len(video.rows)} clips of {clip_length:g} s and ends at {ends:g} s, but qid "
             f"{annotation.qid} has a moment that ends at {latest:g} s"
         )
-        raise RdmfError(what, video.path, "check the clip length, and that it is this video")
+        raise RdmfError(what, video.path, CHECK)
 
 
 def _matching(streams: Mapping[str, slice], text: Text) -> slice | None:
-    """The columns of the first stream as wide as the sentence."""
+    """The columns of the first stream that has the width of the sentence; None if none has."""
     if text.sentence is None:
         return None
     wide = len(text.sentence)

@@ -1,4 +1,4 @@
-"""Where samples come from: what the folders of features and of videos have in common."""
+"""The source of samples: the protocol of folders of features and folders of videos."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from rdmf_cli.features.files import normalise_rows
 class Video(NamedTuple):
     """The features of one video.
 
-    rows:     float32 (L, D), its streams side by side, each of unit rows
-    streams:  the columns of each stream, by name
-    duration: seconds, None where the source does not know
-    path:     the file an error names
+    Attributes:
+        rows: float32 (L, D): its streams side by side, the rows of each of unit length.
+        streams: The columns of each stream, by name.
+        duration: Length of the video in seconds; None where unknown.
+        path: The file, for errors.
     """
 
     rows: np.ndarray
@@ -32,54 +33,80 @@ class Video(NamedTuple):
 
 
 class Source(Protocol):
-    """Features of videos and texts by the names that annotations give them.
+    """Features of videos and queries, by the names in the annotations.
 
-    encoder_name: the encoder that made them; None: not known
-    notes:        what a reader should know of what was read so far
+    Attributes:
+        encoder_name: Name of the encoder of the features; None: unknown.
+        notes: Notes for the user from the reading so far, one sentence each.
     """
 
     encoder_name: str | None
     notes: list[str]
 
     def require(self, annotations: Annotations) -> None:
-        """RdmfError, which counts them, where files are missing for some annotations."""
+        """Check that no file is missing.
+
+        Raises:
+            RdmfError: Files are missing; the error gives their number.
+        """
         ...
 
-    def video(self, vid: str) -> Video: ...
+    def video(self, vid: str) -> Video:
+        """Return the features of a video."""
+        ...
 
-    def text(self, annotation: Annotation) -> Text: ...
+    def text(self, annotation: Annotation) -> Text:
+        """Return the features of an annotation's query."""
+        ...
 
     def paraphrases(self, annotation: Annotation) -> list[Text]:
-        """The query in other words; empty where there are none."""
+        """Return the features of the query's paraphrases; empty if there are none."""
         ...
 
 
 @dataclass(frozen=True)
 class Widths:
-    """How wide the rows of each kind are: as wide as in the file that was read first."""
+    """The width of each kind of features, as in the first file that was read."""
 
     first: dict[str, tuple[int, Path]] = field(default_factory=dict)
 
     def check(self, kind: str, rows: np.ndarray, path: Path) -> None:
-        """RdmfError for a file whose rows are wider or narrower than the first's of its kind."""
+        """Check that features are as wide as the first ones of their kind.
+
+        Args:
+            kind: Name of the stream, "words" or "sentence".
+            rows: The features, (..., width).
+            path: Their file.
+
+        Raises:
+            RdmfError: They are not.
+        """
         width = rows.shape[-1]
         known, first = self.first.setdefault(kind, (width, path))
         if width != known:
-            what = f"{kind}: rows of {width} numbers, those of {first.name} have {known}"
-            raise RdmfError(what, path, "keep features of one encoder in a folder")
+            what = f"{kind}: {width} columns, but {first.name} has {known}"
+            raise RdmfError(what, path, "keep features of only one encoder in a folder")
 
 
 def as_text(sentence: np.ndarray | None, words: np.ndarray) -> Text:
-    """What an encoder says of a text, as samples hold it."""
+    """Normalise the features of a query.
+
+    Args:
+        sentence: (S,), or None.
+        words: One row per token, (T, W); rows after the first MOST_WORDS are dropped.
+    """
     row = None if sentence is None else normalise_rows(sentence)
     return Text(row, normalise_rows(words[:MOST_WORDS]))
 
 
 def columns(widths: Mapping[str, int]) -> dict[str, slice]:
-    """Where each stream lies when they stand side by side.
+    """Return the columns of each stream when all are concatenated.
 
     >>> columns({"clip": 512, "slowfast": 2304})
     {'clip': slice(0, 512, None), 'slowfast': slice(512, 2816, None)}
+
+    Args:
+        widths: Number of columns of each stream, by name, in order.
     """
     parts: dict[str, slice] = {}
     end = 0

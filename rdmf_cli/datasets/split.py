@@ -1,4 +1,4 @@
-"""Holding out part of the annotations, so that no video stands on both sides."""
+"""Split of annotations into training and held-out ones, with no video in both."""
 
 from __future__ import annotations
 
@@ -8,16 +8,24 @@ from collections.abc import Iterable
 
 from rdmf_cli.datasets.annotations import Annotation
 
-YOUTUBE_PART = re.compile(r"([\w-]{11})_\d+(\.\d+)?_\d+(\.\d+)?")  # QVHighlights: id, start, end
+YOUTUBE_PART = re.compile(r"([\w-]{11})_\d+(\.\d+)?_\d+(\.\d+)?")  # of QVHighlights: id_start_end
 
 
 def hold_out(
     annotations: Iterable[Annotation], share: float = 0.1, seed: int = 0
 ) -> tuple[list[int], list[int]]:
-    """Indices to train on and indices held out: about `share` of the videos, one at least.
+    """Choose the videos to hold out.
 
-    Windows of one YouTube video count as one video. Which are held out depends on their names
-    and the seed, not on the annotations' order. A single video is trained on.
+    The choice depends on the videos' names and the seed, not on the order of the annotations. All
+    parts of one YouTube video (QVHighlights) are on the same side. A single video is for training.
+
+    Args:
+        annotations: The annotations.
+        share: Share of the videos to hold out; above 0, at least one video is.
+        seed: Random seed.
+
+    Returns:
+        Indices of the annotations to train on, and of those held out.
     """
     groups = [video_of(annotation.vid) for annotation in annotations]
     drawn = sorted(set(groups), key=lambda group: _draw(group, seed))
@@ -28,7 +36,7 @@ def hold_out(
 
 
 def video_of(vid: str) -> str:
-    """The video that a vid is of.
+    """Return the YouTube video that a vid is a part of, or the vid itself.
 
     >>> video_of("NUsG9BgSes0_210.0_360.0"), video_of("AO8RW")
     ('NUsG9BgSes0', 'AO8RW')

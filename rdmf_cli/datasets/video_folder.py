@@ -1,4 +1,4 @@
-"""Features of one's own footage: extracted once and cached; one encoder for videos and queries."""
+"""Folders of the user's own videos: features are extracted once and cached."""
 
 from __future__ import annotations
 
@@ -22,11 +22,15 @@ NAMES = "name each file as the annotations' vid"
 
 
 class VideoFolder:
-    """A folder of video files, named `<vid>` with any suffix of a video.
+    """A folder of video files named `<vid>`, with any video suffix.
 
-    clip_length: seconds
-    decoder:     as for `features.extract`
-    store:       where features are kept between runs; None: nowhere
+    Args:
+        folder: The folder.
+        encoder: The encoder of videos and queries.
+        clip_length: Length of a clip in seconds.
+        decoder: A key of `DECODERS`, or "auto".
+        store: The cache of features on disk; None: no cache.
+        memory: In-memory cache; None: a new one.
     """
 
     def __init__(
@@ -50,13 +54,17 @@ class VideoFolder:
         self._files = _by_name(find_videos(folder))
 
     def require(self, annotations: Annotations) -> None:
-        """RdmfError where an annotated video is not here, or is here twice."""
+        """Check that every annotated video is in the folder, and only once.
+
+        Raises:
+            RdmfError: A video is missing, or there are two of its name.
+        """
         vids = list(dict.fromkeys(annotation.vid for annotation in annotations))
         lost = [vid for vid in vids if vid not in self._files]
         if lost:
             what = (
-                f"no video named {lost[0]} here; {len(lost)} of the {len(vids)} videos "
-                f"in {annotations.path.name} are missing"
+                f"holds no video named {lost[0]} ({len(lost)} of the {len(vids)} videos "
+                f"in {annotations.path.name} are missing)"
             )
             raise RdmfError(what, self.folder, NAMES)
         for vid in vids:
@@ -65,13 +73,19 @@ class VideoFolder:
     def _file(self, vid: str) -> Path:
         files = self._files.get(vid, [])
         if not files:
-            raise RdmfError(f"no video named {vid} here", self.folder, NAMES)
+            raise RdmfError(f"holds no video named {vid}", self.folder, NAMES)
         if len(files) > 1:
-            what = f"there are two videos of that name, {files[0].name} and {files[1].name}"
-            raise RdmfError(what, self.folder / vid, "keep one, or give vid with its suffix")
+            what = f"there are two videos of this name, {files[0].name} and {files[1].name}"
+            todo = "keep one of them, or write the suffix in the annotations' vid"
+            raise RdmfError(what, self.folder / vid, todo)
         return files[0]
 
     def video(self, vid: str) -> Video:
+        """Return the features of a video, extracted if they are not cached.
+
+        Raises:
+            RdmfError: The video is missing or cannot be read.
+        """
         path = self._file(vid)
         rows, duration = self._memory.get(("video", vid), lambda: self._extract(path))
         streams = {self._encoder.name: slice(0, self._encoder.size)}
@@ -90,15 +104,17 @@ class VideoFolder:
         return _Extracted(made.rows, made.duration)
 
     def text(self, annotation: Annotation) -> Text:
+        """Return the features of an annotation's query."""
         query = annotation.query
         return as_text(*self._memory.get(("text", query), lambda: self._encode(query)))
 
     def _encode(self, query: str) -> Text:
-        """As the encoder gives it: not normalised."""
+        """The query's features as the encoder returns them, not normalised."""
         texts = self._encoder.encode_texts([query])
         return Text(texts.rows[0], texts.words[0])
 
     def paraphrases(self, annotation: Annotation) -> list[Text]:
+        """Return no paraphrases, as these datasets have none."""
         return []
 
 
@@ -108,7 +124,7 @@ class _Extracted(NamedTuple):
 
 
 def _by_name(paths: list[Path]) -> dict[str, list[Path]]:
-    """Every file by its name, and by its name without the suffix."""
+    """All files by name, and by name without suffix."""
     files: dict[str, list[Path]] = {}
     for path in paths:
         files.setdefault(path.stem, []).append(path)

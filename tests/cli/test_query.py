@@ -145,7 +145,7 @@ def test_a_part_past_the_end_of_one_video_leaves_the_others(run, video, tour):
     result = run("query", video, tour, "-q", CAT, "--start", "1:00", "--json")
     assert result.returncode == 3
     assert [row["schema"] for row in lines(result.stdout)] == ["rdmf.error/1", "rdmf.answer/1"]
-    assert "square.mp4: the part starts at 60 s, but the video ends at 6.0 s" in result.stderr
+    assert "square.mp4: --start is 60 s, but the video ends at 6.0 s" in result.stderr
 
 
 def test_an_empty_part_is_a_usage_error(run, video):

@@ -128,27 +128,27 @@ MARKS = [[1, 1, 1]]
 FAULTS = {
     "no qid": ({"qid": None}, "no qid"),
     "odd qid": ({"qid": 1.5}, "qid 1.5 is neither"),
-    "same qid": ({"qid": 1}, "qid 1 again, it was on line 1"),
+    "same qid": ({"qid": 1}, r"duplicate qid 1 \(first on line 1\)"),
     "no query": ({"query": None}, "no query"),
-    "empty query": ({"query": " "}, "query is not a text"),
+    "empty query": ({"query": " "}, "query must be a text"),
     "no video": ({"vid": None}, "no vid"),
     "no duration": ({"duration": None}, "no duration"),
     "no length": ({"duration": 0}, "duration 0 is not"),
     "endless": ({"duration": float("inf")}, "duration inf is not"),
     "inverted": ({"relevant_windows": [[0, 2], [8, 4]]}, r"relevant_windows\[1\] = \[8, 4\] ends"),
-    "outside": ({"relevant_windows": [[12, 30]]}, r"\[12, 30\] lies outside a video of 20 s"),
+    "outside": ({"relevant_windows": [[12, 30]]}, r"\[12, 30\] is outside of the video, which lasts 20 s"),
     "negative": ({"relevant_windows": [[-1, 3]]}, r"\[-1, 3\] lies outside"),
     "nan": ({"relevant_windows": [[float("nan"), 3]]}, r"relevant_windows\[0\] holds NaN"),
-    "three numbers": ({"relevant_windows": [[1, 2, 3]]}, r"is not a list of \[start, end\]"),
+    "three numbers": ({"relevant_windows": [[1, 2, 3]]}, r"must be a list of \[start, end\]"),
     "ragged": ({"relevant_windows": [[1, 2], [3]]}, "rows of relevant_windows differ"),
-    "words": ({"relevant_windows": [["1", "2"]]}, "not a list of numbers"),
+    "words": ({"relevant_windows": [["1", "2"]]}, "must be a list of numbers"),
     "a clip too far": ({"relevant_clip_ids": [11], "saliency_scores": MARKS}, "not a clip of"),
     "half a clip": ({"relevant_clip_ids": [0.5], "saliency_scores": MARKS}, "not a clip of"),
     "a clip twice": ({"relevant_clip_ids": [3, 3], "saliency_scores": MARKS * 2}, "names a clip"),
     "a mark too few": ({"relevant_clip_ids": [1, 2], "saliency_scores": MARKS}, "1 saliency_sc"),
     "a mark too high": ({"relevant_clip_ids": [1], "saliency_scores": [[5, 0, 0]]}, "from 0 to 4"),
     "two annotators": ({"relevant_clip_ids": [1], "saliency_scores": [[1, 0]]}, r"\[a, b, c\]"),
-    "flat labels": ({"label": [1, 2]}, "label is not a list of rows"),
+    "flat labels": ({"label": [1, 2]}, "label must be a list of rows"),
 }
 
 
@@ -186,12 +186,12 @@ def test_other_files_are_named_too(tmp_path):
     nothing = tmp_path / "nothing.json"
     nothing.write_text("{}")
     for path, message in {
-        json_list: "an entry for each video",
-        odd_entry: r"entry 1 \(v\) has neither timestamps nor match",
+        json_list: "one entry per video",
+        odd_entry: r"entry 1 \(v\) holds neither timestamps nor match",
         broken: "line 2: not JSON",
         unfinished: r"entry 1 \(v\): the timestamps of sentence 1 are not two numbers of seconds",
         untimed: r"entry 1 \(v\): no duration; correct the entry",
-        nothing: "holds no annotation",
+        nothing: "holds no annotations",
         tmp_path: "cannot be read",
         tmp_path / "gone.jsonl": "cannot be read",
     }.items():
@@ -202,7 +202,7 @@ def test_other_files_are_named_too(tmp_path):
 
 def test_a_bad_entry_names_the_option_that_goes_on_without_it(tmp_path):
     rows = with_change(ANNOTATIONS, 1, relevant_windows=[[12, 30]])
-    with pytest.raises(RdmfError, match=r"line 2: .* leave out such entries with --skip-bad"):
+    with pytest.raises(RdmfError, match=r"line 2: .* skip such entries with --skip-bad"):
         read_annotations(written(tmp_path / "own.jsonl", rows))
 
 
@@ -212,8 +212,8 @@ def test_bad_entries_are_skipped_counted_and_named_on_request(tmp_path):
     assert [a.qid for a in kept] == [1, "third"]
     assert kept.skipped == ["2"]
     assert kept.notes == [
-        "own.jsonl: 1 of 3 entries left out (--skip-bad)",
-        "own.jsonl: left out: line 2: relevant_windows[0] = [12, 30] lies outside a video of 20 s",
+        "own.jsonl: 1 of 3 entries skipped (--skip-bad)",
+        "own.jsonl: skipped: line 2: relevant_windows[0] = [12, 30] is outside of the video, which lasts 20 s",
     ]
 
 
@@ -226,7 +226,7 @@ def test_what_is_no_entry_at_all_is_not_skipped(tmp_path):
 
 def test_a_file_of_bad_entries_alone_is_no_annotation(tmp_path):
     rows = [{**ANNOTATIONS[0], "duration": None}]
-    with pytest.raises(RdmfError, match=r"none of its 1 entries can be taken: line 1: no duration"):
+    with pytest.raises(RdmfError, match=r"all of its 1 entries have errors: line 1: no duration"):
         read_annotations(written(tmp_path / "own.jsonl", rows), skip_bad=True)
 
 

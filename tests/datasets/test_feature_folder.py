@@ -128,7 +128,7 @@ FAULTS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "another width": (
         VIDEO,
         lambda p: save(p, features=np.ones((25, 3))),
-        r"rows of 3 numbers, those of train0\.npz have 16",
+        r"3 columns, but train0\.npz has 16",
     ),
     "another clip length": (
         VIDEO,
@@ -156,12 +156,12 @@ FAULTS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "a text without its sentence": (
         TEXT,
         lambda p: save(p, last_hidden_state=WORDS),
-        r"sentence: rows of 0 numbers, those of qid0\.npz have 16",
+        r"sentence: 0 columns, but qid0\.npz has 16",
     ),
     "a wider sentence": (
         TEXT,
         lambda p: save(p, last_hidden_state=WORDS, pooler_output=np.ones(20)),
-        r"sentence: rows of 20 numbers, those of qid0\.npz have 16",
+        r"sentence: 20 columns, but qid0\.npz has 16",
     ),
 }
 
@@ -208,9 +208,9 @@ def test_missing_files_are_counted_and_said_where_to_get(own, published):
 def test_a_folder_without_features_is_not_taken_for_one(own, tmp_path):
     (tmp_path / "empty").mkdir()
     for folder, message in (
-        (tmp_path / "empty", "no folders video/ and text/ with features here"),
-        (tmp_path / "gone", "there is no such folder"),
-        (own / "train.jsonl", "there is no such folder"),
+        (tmp_path / "empty", "no folders video/ and text/ with features"),
+        (tmp_path / "gone", "no such folder of features"),
+        (own / "train.jsonl", "no such folder of features"),
     ):
         with pytest.raises(RdmfError, match=message) as caught:
             open_samples(QVHIGHLIGHTS, own / "train.jsonl", features=folder)

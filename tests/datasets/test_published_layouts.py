@@ -182,7 +182,7 @@ def test_one_stream_can_be_chosen_and_named(tmp_path):
         np.testing.assert_array_equal(one.similarity[: len(other.video)], other.similarity)
         np.testing.assert_array_equal(one.similarity, third.similarity)
     shutil.rmtree(features / "slowfast_features")
-    with pytest.raises(RdmfError, match=r"slowfast_features: there is no such folder"):
+    with pytest.raises(RdmfError, match=r"slowfast_features: no such folder"):
         open_samples(
             DATASETS["qvhighlights"], annotations, features=features, streams=["slowfast_features"]
         )

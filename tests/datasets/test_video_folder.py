@@ -127,20 +127,20 @@ def test_a_vid_may_name_the_file_with_its_suffix(footage):
     write(footage, [line])
     assert opened(footage, ColourEncoder())[0].similarity.min() > 0.8
     write(footage, [{**line, "vid": "talk"}])
-    with pytest.raises(RdmfError, match=r"two videos of that name, talk\.mov and talk\.mp4"):
+    with pytest.raises(RdmfError, match=r"two videos of this name, talk\.mov and talk\.mp4"):
         opened(footage, ColourEncoder())
 
 
 def test_missing_videos_are_counted(footage):
     line = {"qid": 0, "vid": "sleep", "query": "blue", "duration": 32}
     write(footage, [line, {**line, "qid": 1, "vid": "walk"}])
-    with pytest.raises(RdmfError, match=r"no video named sleep here; 1 of the 2 .* my\.jsonl"):
+    with pytest.raises(RdmfError, match=r"holds no video named sleep \(1 of the 2 .* my\.jsonl"):
         opened(footage, ColourEncoder())
 
 
 def test_annotations_of_a_longer_video_are_noticed(footage):
     write(footage, [{"qid": 0, "vid": "talk", "query": "blue", "duration": 90}])
-    with pytest.raises(RdmfError, match=r"has 16 rows, but 90 s are 45\.0 clips") as caught:
+    with pytest.raises(RdmfError, match=r"has 16 rows, but the video of 90 s has 45\.0 clips") as caught:
         opened(footage, ColourEncoder()).prepare()
     assert caught.value.subject == str(footage / "talk.mp4")
 

@@ -128,4 +128,4 @@ def test_bad_annotations_are_skipped_on_request(files):
     assert "with --skip-bad" in rdmf_eval(*asked).stderr
     done = rdmf_eval(*asked, "--skip-bad")
     assert done.returncode == 0
-    assert "note: truth.jsonl: 1 of 3 entries left out (--skip-bad)\n" in done.stderr
+    assert "note: truth.jsonl: 1 of 3 entries skipped (--skip-bad)\n" in done.stderr

@@ -136,7 +136,7 @@ def test_what_is_missing_is_named(features: Path, tmp_path: Path):
     (features / "text" / "qid2.npz").unlink()
     result = rdmf("--features", features, "--dataset", "qvhighlights")
     assert result.returncode == 1
-    assert "qid2.npz: there is no such feature file, 1 of the 3 queries" in result.stderr
+    assert "qid2.npz: no such feature file (1 of the 3 queries" in result.stderr
 
 
 def test_features_of_another_clip_length_are_noticed(features: Path):
@@ -144,7 +144,7 @@ def test_features_of_another_clip_length_are_noticed(features: Path):
     np.savez(features / "video" / "v1.npz", features=rows)
     result = rdmf("--features", features, "--dataset", "qvhighlights")
     assert result.returncode == 1
-    assert "60 rows, but 60 s are 30.0 clips" in result.stderr
+    assert "60 rows, but the video of 60 s has 30.0 clips" in result.stderr
 
 
 def test_either_predictions_or_features(features: Path):
@@ -247,7 +247,7 @@ def test_names_that_lead_out_of_the_folder_are_refused(features: Path):
         path.write_text(content.replace(f'"{key}": {old}', f'"{key}": {new}'))
         done = rdmf("--features", features, *FREE)
         assert done.returncode == 1
-        assert f"val.jsonl: the {key} '../../outside' would name a file outside" in done.stderr
+        assert f"val.jsonl: the {key} '../../outside' leads out of the folder" in done.stderr
 
 
 def test_messages_name_the_cause(features: Path, tmp_path: Path):

@@ -79,13 +79,13 @@ FAULTS = {
     "another video": ({"vid": "meadow"}, "qid 1 is of video kitchen, not meadow"),
     "nan score": ({WINDOW_KEY: [[0, 1, float("nan")]]}, "pred_relevant_windows[0] holds NaN"),
     "nan saliency": ({SALIENCY_KEY: [0.5, float("nan")]}, "pred_saliency_scores[1] holds NaN"),
-    "null saliency": ({SALIENCY_KEY: [0.5, None]}, "pred_saliency_scores is not a list of numbers"),
+    "null saliency": ({SALIENCY_KEY: [0.5, None]}, "pred_saliency_scores must be a list of numbers"),
     "inverted": ({WINDOW_KEY: [[0, 1, 1], [5, 3, 0.5]]}, "[1] = [5, 3, 0.5] ends before it starts"),
     "before the video": ({WINDOW_KEY: [[-4, 1, 1]]}, "[0] = [-4, 1, 1] reaches outside the video"),
     "after the video": ({WINDOW_KEY: [[0, 151, 1]]}, "[0, 151, 1] reaches outside the video, 20 s"),
-    "no score": ({WINDOW_KEY: [[0, 1]]}, "is not a list of [start, end, score]"),
-    "empty window": ({WINDOW_KEY: [[]]}, "is not a list of [start, end, score]"),
-    "no list": ({WINDOW_KEY: "0-1"}, "pred_relevant_windows is not a list of numbers"),
+    "no score": ({WINDOW_KEY: [[0, 1]]}, "must be a list of [start, end, score]"),
+    "empty window": ({WINDOW_KEY: [[]]}, "must be a list of [start, end, score]"),
+    "no list": ({WINDOW_KEY: "0-1"}, "pred_relevant_windows must be a list of numbers"),
     "no windows": ({WINDOW_KEY: None}, "no pred_relevant_windows; add it, or score the highlights"),
     "no saliency": ({SALIENCY_KEY: None}, "no pred_saliency_scores; add it, or score the moments"),
     "empty saliency": ({SALIENCY_KEY: []}, "pred_saliency_scores is empty"),
@@ -113,7 +113,7 @@ def test_unreadable_files(tmp_path, truth):
     for content, message in {
         b"": "the file is empty",
         b"\n \n": "the file is empty",
-        good[:-30].encode(): "line 3: the line is cut off, the file ends inside it",
+        good[:-30].encode(): "line 3: the file ends in the middle of this line",
         (good[: second + 9] + "\n" + good[second:]).encode(): "line 2: not JSON",
         b"[1, 2]\n": "line 1: not a JSON object",
         good.encode().replace(b"a dog", b"a d\xffg"): "line 1: not UTF-8 text",
@@ -277,8 +277,8 @@ def test_predictions_of_skipped_annotations_are_not_missed(tmp_path):
     guess = written(tmp_path / "guess.jsonl", PREDICTIONS)
     result = evaluate_files(guess, truth, skip_bad=True)
     assert result["queries"]["all"] == 2
-    assert result["notes"][0] == "truth.jsonl: 1 of 3 entries left out (--skip-bad)"
-    assert "leave out such entries with --skip-bad" in refused(tmp_path, truth, PREDICTIONS)
+    assert result["notes"][0] == "truth.jsonl: 1 of 3 entries skipped (--skip-bad)"
+    assert "skip such entries with --skip-bad" in refused(tmp_path, truth, PREDICTIONS)
 
 
 def test_windows_that_are_not_best_first_are_said(tmp_path, truth):

@@ -204,7 +204,7 @@ def test_a_benchmark_keeps_its_clips(name, tmp_path, capsys):
     features = SETS["charades"](tmp_path, 2, 1)
     with pytest.raises(SystemExit):
         rdmf(name, "--dataset", "charades", "--features", features, "--clip-length", 7)
-    said = "--clip-length: clips of charades last 1 s; leave it out: it is for one's own data"
+    said = "--clip-length must be 1 s for charades; leave it out: it is for your own data"
     assert said in capsys.readouterr().err
 
 

@@ -129,7 +129,7 @@ class TestSeveralStreams:
 
     def test_decord_is_not_asked(self, tmp_path: Path) -> None:
         path = write_streams(tmp_path / "two.mp4", [(160, 96)] * 2, [True, False])
-        with pytest.raises(RdmfError, match=r"which of its 2 video streams.*--decoder pyav"):
+        with pytest.raises(RdmfError, match=r"one of its 2 video streams.*--decoder pyav"):
             watched(path, "decord")
 
     def test_one_that_begins_in_mid_file_is_said(self, tmp_path: Path) -> None:
@@ -351,7 +351,7 @@ class TestPictureThatBeginsAfterTheSound:
             assert [clip for clip, _ in reader] == [2, 3]
         with open_clips(path, 1.0, start=2.0, end=6.5) as reader:
             assert [clip for clip, _ in reader] == [0]
-        with pytest.raises(RdmfError, match=r"ends at 5 s, but the picture begins at 6\.0 s"):
+        with pytest.raises(RdmfError, match=r"--end is 5 s, but the first picture is shown at 6\.0 s"):
             open_clips(path, 1.0, end=5.0)
         with pytest.raises(RdmfError, match=r"starts at 11 s, but the video ends at 10\.0 s"):
             open_clips(path, 1.0, start=11.0)
