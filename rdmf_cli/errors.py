@@ -161,7 +161,7 @@ def as_rdmf_error(error: Exception, subject: str | PathLike[str] | None = None) 
 
 
 def _is_of_ffmpeg(error: Exception) -> bool:
-    """Whether PyAV raised it. Some of its errors are OSErrors too, but about decoding."""
+    """Return whether PyAV raised it. Some of its errors are OSErrors too, but about decoding."""
     decoding = sys.modules.get("av.error")  # if PyAV is not imported, it raised nothing
     return decoding is not None and isinstance(error, decoding.FFmpegError)
 

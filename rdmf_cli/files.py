@@ -295,12 +295,12 @@ def _hash_of(path: Path) -> str:
 
 
 def _name_of(path: Path) -> str:
-    """The path as the record holds it: a hash, since names of videos are private."""
+    """Return the path as the record holds it: a hash, since names of videos are private."""
     return hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:32]
 
 
 def _recorded(path: Path) -> str | None:
-    """The hash of what rdmf last wrote to a path; None where it never wrote there."""
+    """Return the hash of what rdmf last wrote to a path; None where it never wrote there."""
     record = (data_folder() / RECORD).read_bytes()
     at = record.rfind(f"{_name_of(path)} ".encode())
     return None if at < 0 else record[at + 33 : at + 97].decode("ascii", "replace")

@@ -146,7 +146,7 @@ class Annotations:
 
 
 def _with_way_out(error: RdmfError) -> RdmfError:
-    """The same error, with --skip-bad added to what the user can do."""
+    """Return the same error, with --skip-bad added to what the user can do."""
     if "--skip-bad" in error.todo:
         return error
     todo = f"{error.todo}, or skip such entries with --skip-bad" if error.todo else SKIP
@@ -240,7 +240,7 @@ def _text(record: dict[str, Any], key: str, path: Path, line: int) -> str:
 def _duration(
     record: dict[str, Any], labels: Array | None, clip_length: float, path: Path, line: int
 ) -> float:
-    """The duration in seconds. TVSum's files count clips instead: 66 for a video of 132 s."""
+    """Return the duration in seconds; files of TVSum count clips: 66 for a video of 132 s."""
     value = record.get("duration")
     if value is None:
         raise LineError(path, line, "no duration", "give the video's length in seconds")
@@ -254,7 +254,7 @@ def _duration(
 
 
 def _windows(record: dict[str, Any], limit: float, path: Path, line: int) -> Array | None:
-    """The moments: None where not annotated (null, no key); no rows where the query is absent."""
+    """Return the moments: None if not annotated (null, no key), no rows if the query is absent."""
     name = "relevant_windows"
     if record.get(name) is None:
         return None
@@ -481,7 +481,7 @@ def _youtube(annotations: Annotations, of: Entry) -> None:
 
 
 def _short(value: object) -> str:
-    """A value as an error shows it, cut to LONGEST_NAME characters."""
+    """Return a value as an error shows it, cut to LONGEST_NAME characters."""
     text = str(value) if isinstance(value, str) else repr(value)
     return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}…"
 

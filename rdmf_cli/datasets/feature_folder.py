@@ -191,14 +191,14 @@ def _check_lengths(streams: Sequence[_Stream]) -> None:
 
 
 def _stays_inside(name: object) -> bool:
-    """Whether a file of this name stays inside the folder that it is joined to."""
+    """Return whether a file of this name stays inside the folder that it is joined to."""
     text = str(name)
     rooted = os.path.isabs(text) or os.path.splitdrive(text)[0]
     return not rooted and ".." not in re.split(r"[/\\]", text)
 
 
 def _is_file(path: Path) -> bool:
-    """Whether a path is a file; False, too, for a name that no file can have."""
+    """Return whether a path is a file; False, too, for a name that no file can have."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -206,7 +206,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _files(folder: Path, vid: str) -> list[Path]:
-    """The files of one stream of a video; empty if there are none."""
+    """Return the files of one stream of a video; empty if there are none."""
     for names in VIDEO_FILES:
         paths = [folder / name.format(vid) for name in names]
         if all(map(_is_file, paths)):
@@ -215,14 +215,14 @@ def _files(folder: Path, vid: str) -> list[Path]:
 
 
 def _streams(folder: Path) -> list[str]:
-    """The folders of the streams, relative to `folder`, sorted by name."""
+    """Return the folders of the streams, relative to `folder`, sorted by name."""
     below = _folders(folder)
     tops = [OWN_STREAMS] if OWN_STREAMS in below else filter(KNOWN_STREAM.fullmatch, below)
     return [name for top in tops for name in _leaves(folder, top)]
 
 
 def _leaves(folder: Path, top: str) -> list[str]:
-    """The folders inside a folder (`vgg_features/rgb_features`), or the folder itself if none."""
+    """Return the folders inside a folder (`vgg_features/rgb_features`), or else the folder."""
     return [f"{top}/{name}" for name in _folders(folder / top)] or [top]
 
 
@@ -235,7 +235,7 @@ def _folders(folder: Path) -> list[str]:
 
 
 def _unread(folder: Path, read: set[str]) -> list[str]:
-    """A note on folders that hold features but are not read, as a missed stream costs accuracy."""
+    """Return a note on folders of features that are not read: a missed stream costs accuracy."""
     parts = {name.partition("/")[0] for name in read}
     left = [name for name in _folders(folder) if name not in parts and _holds_rows(folder / name)]
     if not left:
@@ -245,7 +245,7 @@ def _unread(folder: Path, read: set[str]) -> list[str]:
 
 
 def _holds_rows(folder: Path) -> bool:
-    """Whether a folder, or a folder inside it, holds feature files."""
+    """Return whether a folder, or a folder inside it, holds feature files."""
     places = (folder, *(folder / name for name in _folders(folder)))
     return any(path.suffix in (".npz", ".npy") for place in places for path in place.iterdir())
 

@@ -97,7 +97,7 @@ def _record(path: Path, number: int, line: str) -> dict[str, Any]:
 
 
 def _content(path: Path, most: int) -> bytes:
-    """The content of a file, unpacked if it is gzipped."""
+    """Return the content of a file, unpacked if it is gzipped."""
     data = content_of(path, most=most)
     if data.startswith(GZIP_MAGIC):
         data = _unzipped(data, path, most)
@@ -192,7 +192,7 @@ def numbers(value: Any, name: str, path: Path, line: int) -> npt.NDArray[np.floa
 
 
 def _holds_numbers(value: list[Any]) -> bool:
-    """Whether a list holds only numbers, or only lists of numbers."""
+    """Return whether a list holds only numbers, or only lists of numbers."""
     kinds = set(map(type, value))
     if kinds == {list}:
         kinds = set(map(type, chain.from_iterable(value)))

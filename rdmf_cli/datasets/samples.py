@@ -196,7 +196,7 @@ def _loaded(encoder: Encoder | str, device: str) -> Encoder:
 
 
 def _clip_length(annotation: Annotation, video: Video, clip_length: float) -> float:
-    """The length of a clip in seconds; RdmfError where features and duration do not fit.
+    """Return the length of a clip in seconds; RdmfError where features and duration do not fit.
 
     In YouTube Highlights' published features, one row covers one label, whatever its length.
     """
@@ -233,7 +233,7 @@ def _check_windows(annotation: Annotation, video: Video, clip_length: float) -> 
 
 
 def _matching(streams: Mapping[str, slice], text: Text) -> slice | None:
-    """The columns of the first stream that has the width of the sentence; None if none has."""
+    """Return the columns of the first stream that is as wide as the sentence; None if none is."""
     if text.sentence is None:
         return None
     wide = len(text.sentence)

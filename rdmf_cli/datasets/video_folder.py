@@ -109,7 +109,7 @@ class VideoFolder:
         return as_text(*self._memory.get(("text", query), lambda: self._encode(query)))
 
     def _encode(self, query: str) -> Text:
-        """The query's features as the encoder returns them, not normalised."""
+        """Return the query's features as the encoder returns them, not normalised."""
         texts = self._encoder.encode_texts([query])
         return Text(texts.rows[0], texts.words[0])
 

@@ -172,7 +172,7 @@ def _key(
 
 
 def _find(store: FeatureStore, key: dict[str, Any], path: Path) -> VideoFeatures | None:
-    """The entry of the key, or the wanted part of the entry of the whole video."""
+    """Return the entry of the key, or the wanted part of the entry of the whole video."""
     if entry := store.get(key):
         return _cached(*entry)
     if key["start"] is None and key["end"] is None:
@@ -221,7 +221,7 @@ class _Keeper:
         self._outgrown: dict[str, Any] | None = None
 
     def begun(self, path: Path, wanted: np.ndarray, batch: int) -> PartialFeatures:
-        """The features left by an interrupted extraction, as far as they fit the wanted times.
+        """Find the features of an interrupted extraction, as far as they fit the wanted times.
 
         Also those of an earlier state of the file, which has grown since. Maybe none.
 
@@ -342,7 +342,7 @@ NOTHING_DECODES = "none of its clips can be decoded"
 
 
 def _warnings(clips: ClipReader, made: PartialFeatures) -> tuple[str, ...]:
-    """What is unusual about the file, and what could not be decoded; call it after all clips."""
+    """Return what is unusual and what could not be decoded; call it after all clips."""
     warnings = [*clips.info.warnings, *made.messages]
     if made.failed:
         warnings.append(
@@ -355,7 +355,7 @@ def _warnings(clips: ClipReader, made: PartialFeatures) -> tuple[str, ...]:
 def _resumed(
     clips: ClipReader, encoder: Encoder, keeper: _Keeper, path: Path
 ) -> tuple[PartialFeatures, Frames]:
-    """The features of an interrupted extraction, and the frames of the clips that it lacks.
+    """Return the features of an interrupted extraction, and the frames of the clips that it lacks.
 
     Decoding begins at a clip that is done already. Its frame must be equal to the last bit;
     otherwise the file decodes differently from there, and the extraction starts from the beginning.

@@ -235,7 +235,7 @@ def _read_arrays(path: Path) -> _Arrays:
 
 
 def _array_in(content: bytes, fault: Fault) -> np.ndarray:
-    """The array of a `.npy` file, without a copy, after a check of its header and size."""
+    """Return the array of a `.npy` file, without a copy, after a check of its header and size."""
     file = BytesIO(content)
     try:
         version = np.lib.format.read_magic(file)

@@ -250,7 +250,7 @@ class FeatureStore:
                 self.folder.chmod(0o700)
 
     def _own(self, names: re.Pattern[str]) -> list[Path]:
-        """The cache's own files of a kind; other files in the folder are ignored."""
+        """Return the cache's own files of a kind; other files in the folder are ignored."""
         try:
             with os.scandir(self.folder) as found:
                 return [
@@ -345,7 +345,7 @@ class FeatureStore:
 
 
 def _differ_in_content(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two keys differ in the content of the file and in nothing else."""
+    """Return whether two keys differ in the content of the file and in nothing else."""
     content = {name: other.get(name) for name in CONTENT}
     return {**one, **content} == other and one != other and isinstance(one.get("bytes"), int)
 
@@ -384,7 +384,7 @@ def _removed(path: Path) -> bool:
 
 
 def _read(path: Path, key: dict[str, Any] | None = None) -> tuple[Arrays, dict[str, Any]] | None:
-    """The arrays and metadata of an entry; None where it is damaged or has another key."""
+    """Return the arrays and metadata of an entry; None where it is damaged or has another key."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -402,7 +402,7 @@ def _read(path: Path, key: dict[str, Any] | None = None) -> tuple[Arrays, dict[s
 
 
 def _metadata(path: Path) -> dict[str, Any]:
-    """The metadata of an entry, without a check of the hash; empty where it cannot be read."""
+    """Return the metadata of an entry, hash unchecked; empty where it cannot be read."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -414,7 +414,7 @@ def _metadata(path: Path) -> dict[str, Any]:
 
 
 def _sum(arrays: Arrays, about: dict[str, Any]) -> str:
-    """The SHA-256 of an entry's metadata and of all its arrays."""
+    """Return the SHA-256 of an entry's metadata and of all its arrays."""
     named = sorted(arrays.items())
     shapes = [[name, array.dtype.str, array.shape] for name, array in named]
     digest = hashlib.sha256(json.dumps([about, shapes], sort_keys=True).encode())

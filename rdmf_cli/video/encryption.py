@@ -70,7 +70,7 @@ def _asf_is(head: bytes, stream: Any) -> bool:
 
 
 def _transport_is(head: bytes, stream: Any) -> bool:
-    """Whether most packets of the stream have their scrambling bits set."""
+    """Return whether most packets of the stream have their scrambling bits set."""
     size = 192 if head[4:5] == b"G" and head[196:197] == b"G" else TRANSPORT_PACKET
     first = size - TRANSPORT_PACKET
     own = [
@@ -87,6 +87,6 @@ PICTURE_HEADERS = re.compile(rb"\x00\x00\x01[\xe0-\xef]..([\x80-\xbf])", re.DOTA
 
 
 def _program_is(head: bytes, stream: Any) -> bool:
-    """Whether most video packets of a program stream (DVD) have their scrambling bits set."""
+    """Return whether most video packets of a DVD stream have their scrambling bits set."""
     own = [found[1][0] >> 4 & 3 for found in PICTURE_HEADERS.finditer(head)]
     return bool(own) and sum(map(bool, own)) > MOST * len(own)

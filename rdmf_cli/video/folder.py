@@ -142,7 +142,7 @@ SUFFIXES_NAMED = 5
 
 
 def _suffixes(paths: list[Path]) -> str:
-    """ "2 .txt, 1 .srt, 1 without a suffix"."""
+    """Count files by suffix: "2 .txt, 1 .srt, 1 without a suffix"."""
     counts = Counter(path.suffix.lower() or "without a suffix" for path in paths).most_common()
     named = [f"{number} {suffix}" for suffix, number in counts[:SUFFIXES_NAMED]]
     if rest := sum(number for _, number in counts[SUFFIXES_NAMED:]):

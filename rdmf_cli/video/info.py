@@ -157,7 +157,7 @@ def _odd_claim(claim: float, seconds: float) -> str:
 
 
 def _odd_claims(claims: Claims, timeline: Timeline) -> Iterator[float]:
-    """The stated durations that differ from the packets', the stream's own first."""
+    """Return the stated durations that differ from the packets', the stream's own first."""
     if claims.stream is not None and not _agrees(claims.stream, timeline):
         yield claims.stream
     if claims.whole is None or _agrees(claims.whole, timeline):
@@ -167,7 +167,7 @@ def _odd_claims(claims: Claims, timeline: Timeline) -> Iterator[float]:
 
 
 def _agrees(claim: float, timeline: Timeline) -> bool:
-    """Whether the packets last as long; some containers count from zero, not from frame 0."""
+    """Return whether the packets last as long; some containers count from zero, not frame 0."""
     from_zero = float(timeline.end * timeline.time_base)
     tolerance = TOLERANCE_SECONDS + TOLERANCE_SHARE * timeline.seconds
     return min(abs(claim - timeline.seconds), abs(claim - from_zero)) <= tolerance

@@ -188,7 +188,7 @@ def video_streams(container: Any) -> list[Any]:
 
 
 def _rank(stream: Any) -> tuple[bool, bool, int, int]:
-    """The rank of a stream: all decoders take the stream of the highest rank, or the first such.
+    """Return the rank of a stream; all decoders take the first stream of the highest rank.
 
     The stream that is marked as default ranks first, then the one with the most frames (where the
     file states their number), then the one with the largest picture. Unknown codecs come last.
@@ -332,7 +332,7 @@ TRANSPORT_PACKET, SYNC_BYTE = 188, 0x47  # ISO/IEC 13818-1; discs and broadcasts
 
 
 def _odd_end(container: Any) -> str:
-    """The sign that a transport stream is cut short: it should end with a whole packet."""
+    """Return the sign that a transport stream is cut short: it should end with a whole packet."""
     if container.format.name != "mpegts":
         return ""
     with open(container.name.removeprefix(LOCAL), "rb") as file:

@@ -82,13 +82,13 @@ def whole_run(timeline: Timeline, wanted: list[int]) -> list[Run]:
 
 
 def _packets_of(timeline: Timeline, wanted: np.ndarray) -> list[int]:
-    """The number of the packet that carries each wanted time."""
+    """Return the number of the packet that carries each wanted time."""
     order = np.argsort(timeline.pts, kind="stable")
     return order[np.searchsorted(timeline.pts[order], wanted)].tolist()
 
 
 def _entry(timeline: Timeline, packet: int, pts: int) -> int:
-    """The key packet from which the frame shown at `pts` can be decoded.
+    """Return the key packet from which the frame shown at `pts` can be decoded.
 
     A frame decoded after a key frame but shown before it (open GOP) needs the previous GOP.
     """

@@ -109,7 +109,7 @@ def decode_limits(path: Path, codec: str, bits: int, width: int, height: int) ->
 
 
 def _stand_alone(codec: str) -> bool:
-    """Whether a codec decodes each picture by itself; for PNG, FFmpeg does not say so."""
+    """Return whether a codec decodes each picture by itself; for PNG, FFmpeg does not say so."""
     try:
         return codec == "png" or Codec(codec, "r").intra_only
     except ValueError:  # a decoder that only the ffmpeg program has

@@ -136,7 +136,10 @@ FAULTS = {
     "no length": ({"duration": 0}, "duration 0 is not"),
     "endless": ({"duration": float("inf")}, "duration inf is not"),
     "inverted": ({"relevant_windows": [[0, 2], [8, 4]]}, r"relevant_windows\[1\] = \[8, 4\] ends"),
-    "outside": ({"relevant_windows": [[12, 30]]}, r"\[12, 30\] is outside of the video, which lasts 20 s"),
+    "outside": (
+        {"relevant_windows": [[12, 30]]},
+        r"\[12, 30\] is outside of the video, which lasts 20 s",
+    ),
     "negative": ({"relevant_windows": [[-1, 3]]}, r"\[-1, 3\] lies outside"),
     "nan": ({"relevant_windows": [[float("nan"), 3]]}, r"relevant_windows\[0\] holds NaN"),
     "three numbers": ({"relevant_windows": [[1, 2, 3]]}, r"must be a list of \[start, end\]"),
@@ -213,7 +216,8 @@ def test_bad_entries_are_skipped_counted_and_named_on_request(tmp_path):
     assert kept.skipped == ["2"]
     assert kept.notes == [
         "own.jsonl: 1 of 3 entries skipped (--skip-bad)",
-        "own.jsonl: skipped: line 2: relevant_windows[0] = [12, 30] is outside of the video, which lasts 20 s",
+        "own.jsonl: skipped: line 2: relevant_windows[0] = [12, 30] is outside of the video, "
+        "which lasts 20 s",
     ]
 
 

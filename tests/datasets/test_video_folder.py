@@ -140,7 +140,9 @@ def test_missing_videos_are_counted(footage):
 
 def test_annotations_of_a_longer_video_are_noticed(footage):
     write(footage, [{"qid": 0, "vid": "talk", "query": "blue", "duration": 90}])
-    with pytest.raises(RdmfError, match=r"has 16 rows, but the video of 90 s has 45\.0 clips") as caught:
+    with pytest.raises(
+        RdmfError, match=r"has 16 rows, but the video of 90 s has 45\.0 clips"
+    ) as caught:
         opened(footage, ColourEncoder()).prepare()
     assert caught.value.subject == str(footage / "talk.mp4")
 

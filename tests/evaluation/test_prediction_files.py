@@ -79,7 +79,10 @@ FAULTS = {
     "another video": ({"vid": "meadow"}, "qid 1 is of video kitchen, not meadow"),
     "nan score": ({WINDOW_KEY: [[0, 1, float("nan")]]}, "pred_relevant_windows[0] holds NaN"),
     "nan saliency": ({SALIENCY_KEY: [0.5, float("nan")]}, "pred_saliency_scores[1] holds NaN"),
-    "null saliency": ({SALIENCY_KEY: [0.5, None]}, "pred_saliency_scores must be a list of numbers"),
+    "null saliency": (
+        {SALIENCY_KEY: [0.5, None]},
+        "pred_saliency_scores must be a list of numbers",
+    ),
     "inverted": ({WINDOW_KEY: [[0, 1, 1], [5, 3, 0.5]]}, "[1] = [5, 3, 0.5] ends before it starts"),
     "before the video": ({WINDOW_KEY: [[-4, 1, 1]]}, "[0] = [-4, 1, 1] reaches outside the video"),
     "after the video": ({WINDOW_KEY: [[0, 151, 1]]}, "[0, 151, 1] reaches outside the video, 20 s"),

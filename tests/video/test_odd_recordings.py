@@ -351,7 +351,9 @@ class TestPictureThatBeginsAfterTheSound:
             assert [clip for clip, _ in reader] == [2, 3]
         with open_clips(path, 1.0, start=2.0, end=6.5) as reader:
             assert [clip for clip, _ in reader] == [0]
-        with pytest.raises(RdmfError, match=r"--end is 5 s, but the first picture is shown at 6\.0 s"):
+        with pytest.raises(
+            RdmfError, match=r"--end is 5 s, but the first picture is shown at 6\.0 s"
+        ):
             open_clips(path, 1.0, end=5.0)
         with pytest.raises(RdmfError, match=r"starts at 11 s, but the video ends at 10\.0 s"):
             open_clips(path, 1.0, start=11.0)

@@ -182,7 +182,7 @@ def _child(path: Path, count: int, numbers: list[int]) -> Iterator[subprocess.Po
 
 
 def _module_folders() -> list[str]:
-    """The folders of decord and numpy, for a child that else imports from Python's own folders.
+    """Return the folders of decord and numpy, for a child that imports from no other folders.
 
     The working directory is left out, though `python -m` imports from it: anyone's files may lie
     there.
@@ -194,7 +194,7 @@ def _module_folders() -> list[str]:
 
 
 def _folder_of(module: Path) -> str:
-    """The folder in which Python finds a module: PACKAGE/__init__.py or MODULE.py."""
+    """Return the folder in which Python finds a module: PACKAGE/__init__.py or MODULE.py."""
     return str(module.parents[1] if module.stem == "__init__" else module.parent)
 
 

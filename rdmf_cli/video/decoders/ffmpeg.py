@@ -186,7 +186,7 @@ def _area(text: str) -> int:
 
 
 def _colours(text: str) -> Colours:
-    """The colours named in the log, as far as their conversion differs from the default."""
+    """Return the colours named in the log, as far as their conversion differs from the default."""
     found = COLOURS.search(text)
     if found is None:
         return Colours()
@@ -251,7 +251,7 @@ QUIET = ("-nostdin", "-nostats", "-hide_banner")
 
 
 def _packet_listing(path: Path, stream: int) -> Any:
-    """The job that lists every packet of a stream, one per line, without decoding."""
+    """Return the job that lists every packet of a stream, one per line, without decoding."""
     return _input(path).output(
         "pipe:", map=f"0:{stream}", c="copy", f="framecrc", copyinkf=None, copyts=None
     )
@@ -265,7 +265,7 @@ SIZE = f"w='max(1,round({WIDE}*{SHRINK}))':h='max(1,round({HIGH}*{SHRINK}))'"
 
 
 def _to_rgb(colours: Colours, program: Program) -> str:
-    """The filter that makes pixels square and converts colours to those of an ordinary screen."""
+    """Return the filter to square pixels and the colours of an ordinary screen."""
     chain = f"scale={SIZE}:flags=bicubic{_hdr_options(colours, program)},setsar=1"
     matrix = matrix_taken(colours.matrix, colours.primaries)
     if matrix != colours.matrix:
@@ -282,7 +282,7 @@ VIDEO_LINE = re.compile(r"Video: (?P<codec>\w+).*?(?:, (?P<format>\w+).*?)?, (?P
 
 
 def _limits(path: Path, log: str) -> DecodeLimits:
-    """The decoder's limits, from the log's line on the video; RdmfError for huge pictures."""
+    """Return the decoder's limits, from the log's line on the video; RdmfError if too large."""
     found = VIDEO_LINE.search(log)
     if found is None:
         return decode_limits(path, "", 0, 0, 0)
@@ -298,7 +298,7 @@ def _bits(pixel_format: str | None) -> int:
 
 
 def _bounds(held: DecodeLimits) -> dict[str, int]:
-    """The limits as options of the program."""
+    """Return the limits as options of the program."""
     return {"threads": held.threads, "max_pixels": held.most_pixels}
 
 
@@ -429,7 +429,7 @@ def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
 
 
 def _graph(scan: Scan, wanted: np.ndarray, program: Program) -> str:
-    """The filter that selects the wanted frames, logs their times and makes pixels square.
+    """Return the filter that selects the wanted frames, logs their times and makes pixels square.
 
     Every tenth frame, wanted or not, BEAT writes a line to the log: a sign of progress.
     """
@@ -445,7 +445,7 @@ def _graph(scan: Scan, wanted: np.ndarray, program: Program) -> str:
 
 
 def _by_number(timeline: Timeline) -> bool:
-    """Whether frames are selected by number, as the file has no times or they restart."""
+    """Return whether frames are selected by number, as the file has no times or they restart."""
     return timeline.ordered or bool(timeline.joins)
 
 

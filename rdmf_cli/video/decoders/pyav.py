@@ -127,7 +127,7 @@ def _nothing_decodes(path: Path, timeline: Timeline) -> RdmfError:
 
 
 def _first_frame(path: Path, timeline: Timeline) -> tuple[Any, Any]:
-    """The first frame that decodes, and the shape (width / height) of its pixels."""
+    """Return the first frame that decodes, and the shape (width / height) of its pixels."""
     with opened(path) as (container, stream):
         _bound(stream, path)
         for frame in _decoded(stream, packets(container, stream), Tally()):
@@ -247,7 +247,7 @@ class _Reader:
         return []
 
     def _instead(self, wanted: int, last: tuple[int, Any] | None) -> Iterator[Picture]:
-        """The nearest earlier frame in place of one that did not decode."""
+        """Return the nearest earlier frame in place of one that did not decode."""
         if last is not None:
             yield Picture(wanted, last[0], self._image(last[1]))
 
@@ -341,7 +341,7 @@ class _Reader:
         return False
 
     def _number(self, packet: Any) -> int | None:
-        """The number of this packet in the timeline; None where its time is not unique."""
+        """Return the number of this packet in the timeline; None where its time is not unique."""
         if packet is None or packet.pts is None:
             return None
         found = np.flatnonzero(self.timeline.pts == packet.pts)
