@@ -1,7 +1,7 @@
-"""One list for each choice that a user can make.
+"""Registries: one list per choice that a user can make.
 
 Options of the command line, their help, messages, documents and tests are made from these lists.
-A list is read without importing what its entries do: `rdmf --help` stays fast.
+The code of an entry is imported only when the entry is used, so `rdmf --help` stays fast.
 
 >>> from rdmf_cli.outputs.formats import FORMATS
 >>> list(FORMATS)[:2]
@@ -26,25 +26,25 @@ Part = TypeVar("Part")
 
 
 class Choice(Protocol):
-    """What every entry of a registry has."""
+    """The protocol of the entries of a registry."""
 
     @property
     def name(self) -> str:
-        """What a user types."""
+        """The name that a user types."""
 
     @property
     def about(self) -> str:
-        """What it is: a clause for help texts, without a full stop."""
+        """A description for help texts, without a full stop."""
 
 
 @dataclass(frozen=True)
 class Entry(Generic[Part]):
-    """A choice whose code is imported when it is taken.
+    """A choice whose code is imported when it is used.
 
     Attributes:
-        name: What a user types.
-        about: What it is, a clause for help texts, without a full stop.
-        home: Where its code lies: "rdmf_cli.outputs.table:TableWriter".
+        name: The name that a user types.
+        about: A description for help texts, without a full stop.
+        home: Module and name of its code: "rdmf_cli.outputs.table:TableWriter".
     """
 
     name: str
@@ -61,11 +61,11 @@ ChoiceT = TypeVar("ChoiceT", bound=Choice)
 
 
 class Registry(Mapping[str, ChoiceT]):
-    """The choices of one kind by name, in the order in which help lists them.
+    """The choices of one kind by name, in the order of help texts.
 
     Args:
-        kind: What they are, in the singular: "output format".
-        *choices: The entries. The first is the one to name first, not always the default.
+        kind: The kind, in the singular: "output format".
+        *choices: The entries. The first one is not always the default.
     """
 
     def __init__(self, kind: str, *choices: ChoiceT):
@@ -87,14 +87,14 @@ class Registry(Mapping[str, ChoiceT]):
         """Look up a name that a user typed.
 
         Raises:
-            UsageError: No entry has this name; the message lists those that there are.
+            UsageError: No entry has this name; the message lists all names.
         """
         if name not in self._choices:
             raise UsageError(f"no such {self.kind}", name, f"take {self.names()}")
         return self._choices[name]
 
     def names(self) -> str:
-        """List the names in words.
+        """Return the names as text.
 
         >>> from rdmf_cli.registry import Entry, Registry
         >>> Registry("sign", Entry("a", "", ""), Entry("b", "", ""), Entry("c", "", "")).names()
@@ -104,5 +104,5 @@ class Registry(Mapping[str, ChoiceT]):
         return f"{', '.join(most)} or {last}" if most else last
 
     def described(self) -> str:
-        """List names and what each is, for a help text: "json: one line per answer; csv: …"."""
+        """Return names and descriptions for a help text: "json: one line per answer; csv: …"."""
         return "; ".join(f"{choice.name}: {choice.about}" for choice in self.values())

@@ -1,4 +1,4 @@
-"""Text from outside made safe to print, and times as people read and write them."""
+"""Text from outside, made safe to print; and times as people read and write them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import unicodedata
 
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Characters that turn the direction of writing, and so can make a name look like another."""
+"""Characters that change the direction of writing and can make one name look like another."""
 STEERING = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029{''.join(sorted(TURNING))}]")
-"""Control characters, line breaks that only some programs know, and what turns writing."""
+"""Control characters, unusual line breaks, and characters that change the direction of writing."""
 
 
 def clock(seconds: float, decimals: int = 1) -> str:
@@ -27,7 +27,12 @@ def clock(seconds: float, decimals: int = 1) -> str:
 
 
 def time_code(seconds: float, mark: str) -> str:
-    """Write the time code of subtitles, `hh:mm:ss<mark>mmm` (mark: "," in SRT, "." in WebVTT)."""
+    """Write a time code of subtitles, `hh:mm:ss<mark>mmm`.
+
+    Args:
+        seconds: The time in seconds.
+        mark: "," in SRT, "." in WebVTT.
+    """
     whole, milliseconds = divmod(round(seconds * 1000), 1000)
     minutes, secs = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
@@ -35,12 +40,12 @@ def time_code(seconds: float, mark: str) -> str:
 
 
 def counted(number: int, one: str, many: str = "") -> str:
-    """Name a number of things, in the singular where there is one.
+    """Write a number with its noun in the singular or plural.
 
     Args:
-        number: How many there are.
-        one: What one of them is called.
-        many: What several are called; by default `one` and an s.
+        number: The number.
+        one: The noun in the singular.
+        many: The noun in the plural; by default `one` and an s.
 
     >>> counted(1, "query", "queries"), counted(0, "entry", "entries"), counted(2000, "clip")
     ('1 query', '0 entries', '2,000 clips')
@@ -49,23 +54,24 @@ def counted(number: int, one: str, many: str = "") -> str:
 
 
 def one_line(text: str) -> str:
-    """Put text on one line, without what could steer a terminal (escapes, control codes).
+    """Put text on one line and replace control characters.
 
-    Names of files and queries come from outside; a file name may hold an escape sequence.
+    Names of files and queries come from outside; a file name may hold an escape sequence of the
+    terminal.
     """
     return without_controls(" ".join(text.split()))
 
 
 def without_controls(text: str) -> str:
-    """Replace what could steer a terminal or a player; line feeds stay."""
+    """Replace characters that control a terminal or a player; line feeds stay."""
     marked = ("\N{REPLACEMENT CHARACTER}" if _steers(sign) else sign for sign in text)
     return "".join(marked)
 
 
 def valid_text(text: str) -> str:
-    """Replace what is no valid Unicode: bytes of a file name that are no UTF-8, for example.
+    """Replace invalid Unicode, for example bytes of a file name that are not UTF-8.
 
-    Python holds those as lone surrogates, which JSON does not have.
+    Python represents these as lone surrogates, which JSON does not allow.
     """
     return LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
 

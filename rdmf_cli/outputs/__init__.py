@@ -1,4 +1,4 @@
-"""How answers are shown: one small writer per format, and pictures for terminals and paper.
+"""Output of answers: one small writer per format, and plots for the terminal and for figures.
 
     with open_writer("srt", sys.stdout) as writer:
         for answer in answers:

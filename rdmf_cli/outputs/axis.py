@@ -1,4 +1,4 @@
-"""Time along the columns of a terminal: pooling, ticks, and spans marked under a plot."""
+"""The time axis of a plot in the terminal: columns, ticks, and moments marked under it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,20 @@ TICK_STEPS = (
     *(MINUTE * m for m in (1, 2, 5, 10, 15, 30)),
     *(HOUR * h for h in (1, 2, 3, 6, 12, 24)),
 )  # seconds
-GAP = 2  # columns between two labels of ticks
+GAP = 2  # least number of columns between two tick labels
 
 
 def pool(values: NDArray[np.floating], columns: int) -> NDArray[np.floating]:
-    """(..., L) clips as (..., columns): the largest clip of each column, no peak is lost.
+    """Resample values from clips to columns; each column shows its largest clip.
 
-    Fewer clips than columns: each column shows the clip at its centre.
+    With fewer clips than columns, each column shows the clip at its centre.
+
+    Args:
+        values: One value per clip, (..., L).
+        columns: Number of columns.
+
+    Returns:
+        (..., columns).
     """
     clips = values.shape[-1]
     if clips <= columns:
@@ -36,7 +43,15 @@ def pool(values: NDArray[np.floating], columns: int) -> NDArray[np.floating]:
 
 
 def tick_step(span: float, most: int) -> float:
-    """The smallest readable step (seconds) that gives at most `most` steps in `span` seconds."""
+    """Return the smallest readable distance of ticks with which a span has few enough steps.
+
+    Args:
+        span: Length of the axis in seconds.
+        most: The most steps.
+
+    Returns:
+        Seconds.
+    """
     for step in TICK_STEPS:
         if span <= step * most:
             return step
@@ -44,6 +59,8 @@ def tick_step(span: float, most: int) -> float:
 
 
 class Tick(NamedTuple):
+    """A tick of the axis: its column, the first column of its label, and the label."""
+
     column: int
     label_column: int
     label: str
@@ -51,21 +68,29 @@ class Tick(NamedTuple):
 
 @dataclass(frozen=True)
 class TimeAxis:
-    """[start, end) seconds of the video on `columns` columns of the terminal."""
+    """The time from `start` to `end` (seconds) on `columns` columns of the terminal."""
 
     start: float
     end: float
     columns: int
 
     def columns_of(self, start: float, end: float) -> tuple[int, int]:
-        """First column and one past the last of a span: those whose centres it covers, or one."""
+        """Return the columns of a span: those whose centres it covers, at least one.
+
+        Args:
+            start: Seconds.
+            end: Seconds.
+
+        Returns:
+            The first column, and one past the last.
+        """
         first, past = (int(self._position(t) + 0.5) for t in (start, end))
         if past <= first:
             first = min(int(self._position(start)), self.columns - 1)
         return first, max(past, first + 1)
 
     def ticks(self) -> list[Tick]:
-        """As many ticks at round times as their labels leave room for."""
+        """Return ticks at round times, as many as their labels leave room for."""
         for step in (*TICK_STEPS, tick_step(self.end - self.start, 2)):
             ticks = self._ticks_every(step) if self._roughly(step) <= self.columns else []
             if ticks and all(_apart(*pair) for pair in pairwise(ticks)):
@@ -73,7 +98,7 @@ class TimeAxis:
         return self._ticks_every(self.end - self.start)[:1]
 
     def lines(self, ascii_only: bool) -> tuple[str, str]:
-        """The axis and, under it, its labels."""
+        """Return the line of the axis, and the line of labels under it."""
         line, labels = list(("-" if ascii_only else "─") * self.columns), [" "] * self.columns
         for tick in self.ticks():
             line[tick.column] = "+" if ascii_only else "┬"
@@ -106,14 +131,14 @@ def _apart(left: Tick, right: Tick) -> bool:
 
 
 class Mark(NamedTuple):
-    """A moment on the columns [first, past) of a lane."""
+    """A moment on the columns from `first` to `past` (exclusive) of a lane."""
 
     first: int
     past: int
     moment: Moment
 
     def draw(self, ascii_only: bool) -> str:
-        """`├─1─┤`, and only the rank where there is no room."""
+        """Draw `├─1─┤`, or only the rank where there is no room."""
         left, line, right = "|-|" if ascii_only else "├─┤"
         rank, width = str(self.moment.rank), self.past - self.first
         if width < len(rank) + 2:
@@ -122,7 +147,16 @@ class Mark(NamedTuple):
 
 
 def lanes(moments: Iterable[Moment], axis: TimeAxis, most: int) -> list[list[Mark]]:
-    """Moments on as few lines as keep them apart, best rank highest; those past `most` are left."""
+    """Place moments on lines so that none overlap; the best ranks come first.
+
+    Args:
+        moments: The moments.
+        axis: The time axis.
+        most: The most lines; moments that need more are left out.
+
+    Returns:
+        The moments of each line, by column.
+    """
     rows: list[list[Mark]] = []
     for moment in sorted(moments, key=lambda m: m.rank):
         mark = _mark(moment, axis)

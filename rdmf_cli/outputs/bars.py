@@ -1,4 +1,4 @@
-"""Lengths drawn in eighths of a character."""
+"""Bars and areas of text, drawn in eighths of a character."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ GROWING = " ▏▎▍▌▋▊▉█"
 
 
 def bar(share: float, columns: int, ascii_only: bool = False) -> str:
-    """A horizontal bar of `share` (0 to 1) of the columns; anything above 0 is seen.
+    """Draw a horizontal bar; a share above 0 is always visible.
 
     >>> bar(0.5, 5), bar(0.5, 5, ascii_only=True)
     ('██▌', '###')
+
+    Args:
+        share: Length as a share of the columns, 0 to 1.
+        columns: Number of columns.
+        ascii_only: Draw with `#`.
     """
     if ascii_only:
         return "#" * _steps(share, columns)
@@ -23,7 +28,16 @@ def bar(share: float, columns: int, ascii_only: bool = False) -> str:
 
 
 def area(shares: NDArray[np.floating], rows: int, ascii_only: bool = False) -> list[str]:
-    """The area under a curve of shares (0 to 1), one sign a column; the highest row first."""
+    """Draw the area under a curve.
+
+    Args:
+        shares: Heights, 0 to 1, one per column, (columns,).
+        rows: Number of lines.
+        ascii_only: Draw with `.:#`.
+
+    Returns:
+        The lines, from the top.
+    """
     signs = RISING_ASCII if ascii_only else RISING
     most = len(signs) - 1
     heights = np.rint(np.clip(shares, 0, 1) * rows * most).astype(int)

@@ -1,4 +1,4 @@
-"""Moments as rows of CSV (RFC 4180 quoting, lines end in a bare line feed as pipelines expect)."""
+"""Moments as CSV, quoted as in RFC 4180; lines end with a line feed, as pipelines expect."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ COLUMNS = ("video", "query", "rank", "start", "end", "score", "raw_score", "pres
 
 
 class CsvWriter(Writer):
-    """Writes one row per moment under one header; times in seconds. No moment, no row.
+    """A writer of one header and one row per moment; times are in seconds.
 
-    Control characters in names and queries are replaced. A cell may begin like a formula, with `=`
-    say: programs get what was asked, and `docs/usage.md` says how a spreadsheet opens it.
+    Control characters in names and queries are replaced. A cell may begin like a formula (`=`), as
+    programs need the query unchanged; `docs/usage.md` describes how to open it in a spreadsheet.
     """
 
     encoding = "utf-8"
@@ -27,6 +27,7 @@ class CsvWriter(Writer):
         self.rows.writerow(COLUMNS)
 
     def write(self, answer: Answer) -> None:
+        """Write one row per moment."""
         for moment in answer.moments:
             times = (f"{moment.start:.3f}", f"{moment.end:.3f}")
             scores = (moment.score, moment.raw_score, answer.presence)

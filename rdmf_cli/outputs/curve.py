@@ -1,4 +1,4 @@
-"""The saliency of the whole video as an area over time, its moments marked under it."""
+"""The saliency curve of a video in the terminal, with its moments marked under it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,22 @@ from rdmf_cli.outputs.axis import Mark, TimeAxis, lanes, pool
 from rdmf_cli.outputs.bars import area
 from rdmf_cli.outputs.terminal import FAINT
 
-MARGIN = 5  # columns for the labels of the vertical axis and its line
-NARROWEST = 20  # columns of plot; a narrower terminal crops
+MARGIN = 5  # columns for the vertical axis and its labels
+NARROWEST = 20  # columns of the plot; a narrower terminal crops it
 LANES = 4
 BEST, LISTED, ELSEWHERE = "yellow", "cyan", "blue"
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Saliency against time on as many columns as the console has, blocks or ASCII.
+    """A plot of saliency over time, as wide as the console, in blocks or ASCII.
 
-    Where a column holds several clips it shows the largest, so a short peak in a long video
-    stays visible. Columns inside a moment are brighter.
+    A column of several clips shows the largest, so a short peak in a long video stays visible.
+    Columns inside a moment are brighter.
+
+    Attributes:
+        answer: The answer.
+        rows: Height of the plot in lines.
     """
 
     answer: Answer
@@ -51,18 +55,18 @@ class Curve:
         yield from moment_lines(self.answer.moments, axis, ascii_only)
 
     def _level(self, row: int) -> str:
-        """A label names the value at the top edge of its row."""
+        """Return the label of a row: the value at its top edge."""
         return {0: "1", self.rows - self.rows // 2: ".5"}.get(row, "")
 
 
 def time_axis(answer: Answer, columns: int) -> TimeAxis:
-    """The searched part of the video on so many columns."""
+    """Return the axis of the part of the video that was searched."""
     end = answer.offset + len(answer.saliency) * answer.clip_length
     return TimeAxis(answer.offset, end, columns)
 
 
 def column_styles(moments: tuple[Moment, ...], axis: TimeAxis) -> list[str]:
-    """One style a column: inside the best moment, inside another, or in none."""
+    """Return the style of each column: inside the best moment, inside another one, or in none."""
     styles = [ELSEWHERE] * axis.columns
     for moment in sorted(moments, key=lambda m: -m.rank):
         first, past = axis.columns_of(moment.start, moment.end)
@@ -71,7 +75,7 @@ def column_styles(moments: tuple[Moment, ...], axis: TimeAxis) -> list[str]:
 
 
 def moment_lines(moments: tuple[Moment, ...], axis: TimeAxis, ascii_only: bool) -> Iterator[Text]:
-    """The moments as lines of `├─1─┤`; says how many there was no room for."""
+    """Draw the moments as lines of `├─1─┤`; a last line counts those without room."""
     rows = lanes(moments, axis, most=LANES)
     for row in rows:
         yield _lane(row, ascii_only)

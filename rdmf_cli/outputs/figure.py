@@ -1,4 +1,4 @@
-"""The pattern as a figure for paper or screen (matplotlib, the [plot] part of rdmf)."""
+"""The pattern as a figure (matplotlib, the optional part `plot`)."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ if TYPE_CHECKING:
 
 Field = NDArray[np.floating]
 
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"  # told apart by everyone
-U_COLOURS, V_COLOURS = "cividis", "inferno"  # steadily brighter
+# Colours of Okabe and Ito, distinct for colour-blind readers; colour maps of rising brightness.
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
+U_COLOURS, V_COLOURS = "cividis", "inferno"
 WIDTH, CHANNEL_HEIGHT = 13.0, 2.1  # inches
 TOP = {"similarity": 2.4, "change": 0.9}  # inches
-DOTS = 130  # an inch
+DOTS = 130  # per inch
 TICKS = 8
-COLUMNS, LANES, LANE = 100, 6, 0.09  # moments side by side; height of a lane, share of the axis
+COLUMNS, LANES, LANE = 100, 6, 0.09  # LANE: height of a lane of moments as a share of the axis
 PAPER: dict[str, object] = {"facecolor": "white", "edgecolor": "none", "boxstyle": "round,pad=0.15"}
 LONGEST_TITLE = 120  # characters
-MANY_CLIPS = 600  # from here on lines are thin
+MANY_CLIPS = 600  # from this number on, lines are thin
 WHAT = "the figure"
-UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}  # else they carry today's date
+UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}  # no date: reproducible files
 
 
 def save_pattern_figure(
@@ -54,18 +55,27 @@ def save_pattern_figure(
     title: str = "",
     force: bool = False,
 ) -> None:
-    """Draw how the query became moments, channel by channel; the suffix of `path` is the format.
+    """Draw how the query leads to moments, channel by channel, and save the figure.
 
-    similarity:        (L,) of clip and query
-    change:            (L - 1,) visual change from clip to clip
-    r, r_star:         (C, L) reaction rates, (C,) the rate above which a clip can stay lit
-    u_trace, v_trace:  (N + 1, C, L) the fields at the start and after each of N steps
-    clip_length, offset: seconds
-    names:             C names of channels
-    force:             replace a file that rdmf did not write
+    Args:
+        path: The file; its suffix selects the format.
+        similarity: Similarity of clip and query, (L,).
+        change: Visual change from clip to clip, (L - 1,).
+        r: Reaction rates, (C, L).
+        r_star: The rate above which a clip can stay active, (C,).
+        u_trace: The field u at the start and after each of N steps, (N + 1, C, L).
+        v_trace: The field v at the start and after each of N steps, (N + 1, C, L).
+        moments: The moments.
+        clip_length: Length of a clip in seconds.
+        offset: Start of the first clip in seconds.
+        names: Names of the channels, C of them.
+        title: Title of the figure.
+        force: Replace a file that rdmf did not write.
 
-    Raises MissingExtra without matplotlib, UsageError for a file that rdmf did not write, RdmfError
-    where `path` cannot be written.
+    Raises:
+        MissingExtra: matplotlib is not installed.
+        UsageError: The file exists and rdmf did not write it.
+        RdmfError: The file cannot be written, or there is no such format.
     """
     figure, axes = _figure(len(names))
     _check_format(figure, Path(path))
@@ -80,8 +90,8 @@ def save_pattern_figure(
         axes["u", c].set_ylabel("pseudo-time (steps)")
     axes["r", 0].set_title("r, reaction rate (per unit time)", loc="left", fontsize="medium")
     columns = {key: [axes[key, c] for c in range(len(names))] for key in "ruv"}
-    _draw_fields(figure, columns["u"], u_trace, edges, U_COLOURS, "u, what the video still offers")
-    _draw_fields(figure, columns["v"], v_trace, edges, V_COLOURS, "v, what the query has lit")
+    _draw_fields(figure, columns["u"], u_trace, edges, U_COLOURS, "u, unused visual evidence")
+    _draw_fields(figure, columns["v"], v_trace, edges, V_COLOURS, "v, pattern of the query")
     for (key, _), axis in axes.items():
         _mark_time(axis, edges, TICKS if key in TOP else TICKS // 2)
     for column in columns.values():
@@ -90,7 +100,7 @@ def save_pattern_figure(
 
 
 def _figure(channels: int) -> tuple[Figure, dict[tuple[str, int], Axes]]:
-    """Similarity and change across the top, then a row a channel: r, u and v."""
+    """Lay out similarity and change across the top, then one row per channel: r, u and v."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -118,7 +128,7 @@ def _draw_similarity(
 
 
 def _mark_moment(axis: Axes, moment: Moment, height: float) -> None:
-    """A span, fainter by rank, with its rank at its head (height: share of the axis)."""
+    """Draw a moment, fainter by rank, with its rank at `height` (a share of the axis)."""
     axis.axvspan(
         moment.start, moment.end, color=ORANGE, alpha=0.35 / moment.rank, linewidth=0, zorder=0
     )
@@ -130,19 +140,19 @@ def _mark_moment(axis: Axes, moment: Moment, height: float) -> None:
 
 
 def _draw_change(axis: Axes, change: Field, edges: Field) -> None:
-    """From the middle of each clip to the middle of the next."""
+    """Draw the change between two clips from the middle of one to the middle of the next."""
     if len(change):
         axis.stairs(change, (edges[:-1] + edges[1:]) / 2, fill=True, color=GREY)
     axis.set_ylabel("visual\nchange")
 
 
 def _draw_rates(axis: Axes, name: str, r: Field, r_star: float, edges: Field) -> None:
-    """Filled where the rate is above r*: where a clip can stay lit (nowhere if r* is infinite)."""
+    """Draw the rate; filled where it is above r*, so that a clip can stay active."""
     axis.stairs(r, edges, color=BLUE, linewidth=_line_width(edges))
     top = float(np.max(r, initial=0.0))
     if np.isfinite(r_star):
-        lit = np.where(r >= r_star, r, np.nan)
-        axis.stairs(lit, edges, baseline=r_star, fill=True, color=GREEN, alpha=0.45)
+        active = np.where(r >= r_star, r, np.nan)
+        axis.stairs(active, edges, baseline=r_star, fill=True, color=GREEN, alpha=0.45)
         axis.axhline(r_star, color=ORANGE, linestyle="--")
         top = max(top, r_star)
     axis.set_title(f"r* = {r_star:.3g}", loc="right", color=ORANGE, fontsize="medium")
@@ -153,7 +163,7 @@ def _draw_rates(axis: Axes, name: str, r: Field, r_star: float, edges: Field) ->
 def _draw_fields(
     figure: Figure, axes: list[Axes], traces: Field, edges: Field, colours: str, label: str
 ) -> None:
-    """(N + 1, C, L), pseudo-time downward as in the terminal, one scale for all channels."""
+    """Draw a field (N + 1, C, L), pseudo-time downward, on one scale for all channels."""
     extent = (edges[0], edges[-1], len(traces) - 0.5, -0.5)
     top = float(np.max(traces, initial=0.0)) or 1.0
     for c, axis in enumerate(axes):
@@ -178,7 +188,8 @@ def _mark_time(axis: Axes, edges: Field, most: int) -> None:
 def _check_format(figure: Figure, path: Path) -> None:
     known = figure.canvas.get_supported_filetypes()
     if path.suffix.lstrip(".").lower() not in known:
-        raise RdmfError("no figure format has this suffix", path, f"use one of {', '.join(known)}")
+        todo = f"choose one of: {', '.join(known)}"
+        raise RdmfError("does not have the suffix of a figure format", path, todo)
 
 
 def _save(figure: Figure, path: Path, force: bool) -> None:
@@ -186,7 +197,7 @@ def _save(figure: Figure, path: Path, force: bool) -> None:
 
     def draw(file: BinaryIO) -> None:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Glyph")  # a script its font lacks
+            warnings.filterwarnings("ignore", message="Glyph")  # letters that the font lacks
             figure.savefig(file, format=form, metadata=UNDATED.get(form))
 
     write_whole(path, draw, force=force, what=WHAT, todo="choose another file")

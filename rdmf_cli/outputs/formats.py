@@ -1,7 +1,8 @@
 """The output formats of `rdmf query --format`.
 
-To add one: a file beside this one with a `Writer` (its protocol is in `writer.py`), an entry here,
-a golden file in `tests/outputs`. The option, its help and the table in `docs/usage.md` follow.
+To add a format: write a file beside this one with a `Writer` (its protocol is in `writer.py`), an
+entry here, and a golden file in `tests/outputs`. The option, its help and the table in
+`docs/usage.md` are made from the entries.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ FORMATS: Registry[Entry[type[Writer]]] = Registry(
 
 
 def open_writer(name: str, stream: TextIO) -> Writer:
-    """Make the writer of a format; the stream takes the encoding that the format asks for.
+    """Make the writer of a format; the stream gets the encoding of the format.
+
+    Args:
+        name: A key of `FORMATS`.
+        stream: The text stream.
 
     Raises:
         UsageError: There is no such format.

@@ -1,7 +1,7 @@
-"""JSON Lines: one answer, or one error, a line; the schema is in `docs/json.md`.
+"""JSON Lines: one answer or one error per line; `docs/json.md` describes the schemas.
 
-The order of keys is that of the types, numbers are rounded, and only `timings` differs between
-two runs of one question: the rest is the same to the byte.
+Keys have the order of the record's fields, numbers are rounded, and two runs of one query give
+the same bytes, except for `timings`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DECIMALS_OF = {
 
 
 class ErrorFacts(Record):
-    """What happened, to which file, and what to do about it."""
+    """What happened, to which file or option, and what to do about it."""
 
     what: str
     subject: str | None = Field(description="the file, option or name it happened to")
@@ -34,7 +34,7 @@ class ErrorFacts(Record):
 
 
 class ErrorLine(Record):
-    """The line that stands where an answer could not be given."""
+    """The line that takes the place of an answer where there was an error."""
 
     schema_: Literal["rdmf.error/1"] = Field(default=ERROR_SCHEMA, alias="schema")
     error: ErrorFacts
@@ -43,7 +43,12 @@ class ErrorLine(Record):
 
 
 def answer_line(answer: Answer, ascii_only: bool = False) -> str:
-    """The answer as one line of JSON, without the line's end."""
+    """Return an answer as one line of JSON, without a line feed.
+
+    Args:
+        answer: The answer.
+        ascii_only: Escape all other characters.
+    """
     fields = answer.model_dump(mode="json", by_alias=True)
     timings = fields.pop("timings")
     fields["timings"] = dict(sorted(timings.items()))
@@ -56,16 +61,21 @@ def record_line(record: Record, ascii_only: bool = False) -> str:
 
 
 def error_line(error: RdmfError, ascii_only: bool = False) -> str:
-    """The error as one line of JSON, without the line's end."""
+    """Return an error as one line of JSON, without a line feed.
+
+    Args:
+        error: The error.
+        ascii_only: Escape all other characters.
+    """
     facts = {name: text and valid_text(text) for name, text in error.as_dict().items()}
     line = ErrorLine(error=ErrorFacts.model_validate(facts))
     return _line(line.model_dump(mode="json", by_alias=True), ascii_only)
 
 
 class JsonWriter(Writer):
-    """Writes a line at a time and flushes it, so that a pipeline sees each answer at once.
+    """A writer of one line per answer, flushed, so that a pipeline gets each answer at once.
 
-    Text stays as it is in UTF-8; a stream of another encoding gets JSON's escapes.
+    A UTF-8 stream gets text as it is; a stream of another encoding gets JSON's escapes.
     """
 
     def __init__(self, stream: TextIO):
@@ -73,10 +83,11 @@ class JsonWriter(Writer):
         self.ascii_only = not _is_utf8(getattr(stream, "encoding", None))
 
     def write(self, answer: Answer) -> None:
+        """Write one line."""
         self._write(answer_line(answer, self.ascii_only))
 
     def write_error(self, error: RdmfError) -> None:
-        """Write the error where its answer would have stood."""
+        """Write an error in the place of its answer."""
         self._write(error_line(error, self.ascii_only))
 
     def _write(self, line: str) -> None:
@@ -85,7 +96,12 @@ class JsonWriter(Writer):
 
 
 def rounded(value: Any, decimals: int = DECIMALS) -> Any:
-    """The same JSON value with every float rounded: what a key says holds for all below it."""
+    """Return a JSON value with every float rounded; a key's decimals hold for all inside it.
+
+    Args:
+        value: A JSON value.
+        decimals: Number of decimals where DECIMALS_OF has no entry for the key.
+    """
     if isinstance(value, float):
         return round(value, decimals) + 0.0  # -0.0 becomes 0.0
     if isinstance(value, list):
@@ -96,14 +112,11 @@ def rounded(value: Any, decimals: int = DECIMALS) -> Any:
 
 
 def _line(fields: dict[str, Any], ascii_only: bool) -> str:
-    """JSON escapes control characters up to U+001F; the others are escaped here, to the same value.
-
-    Outside of text JSON has none of them.
-    """
+    """Write JSON on one line, all control characters escaped (`json` escapes up to U+001F)."""
     line = json.dumps(fields, ensure_ascii=ascii_only, allow_nan=False)
     return STEERING.sub(lambda sign: f"\\u{ord(sign[0]):04x}", line)
 
 
 def _is_utf8(encoding: str | None) -> bool:
-    """A stream without an encoding (in memory) takes any text."""
+    """Return whether a stream takes any text: UTF-8, or no encoding (in memory)."""
     return encoding is None or codecs.lookup(encoding).name.startswith("utf-8")

@@ -1,4 +1,4 @@
-"""The published JSON schemas, made from the types: `python -m rdmf_cli.outputs.schema docs`."""
+"""The published JSON schemas, made from the records: `python -m rdmf_cli.outputs.schema docs`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PUBLISHED: dict[str, type[BaseModel]] = {
 
 
 def json_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The schema of what is written, in the dialect it names; every field is always there."""
+    """Return the JSON schema of a record as it is written: every field is always present."""
     schema = model.model_json_schema(mode="serialization")
     for record in (schema, *schema["$defs"].values()):
         record["required"] = list(record["properties"])
@@ -31,12 +31,12 @@ def json_schema(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def schema_text(model: type[BaseModel]) -> str:
-    """The schema as it stands in its file."""
+    """Return the text of a schema file."""
     return json.dumps(json_schema(model), indent=2, ensure_ascii=False) + "\n"
 
 
 def publish(folder: Path) -> None:
-    """Write every published schema into the folder."""
+    """Write every published schema into a folder."""
     for name, model in PUBLISHED.items():
         write_whole(folder / name, schema_text(model).encode(), force=True)
 

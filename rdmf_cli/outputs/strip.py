@@ -1,4 +1,4 @@
-"""The pattern as it emerges: u and v over time (across) and pseudo-time (down), as heat."""
+"""The emerging pattern in the terminal: u and v over time (across) and pseudo-time (down)."""
 
 from __future__ import annotations
 
@@ -22,24 +22,30 @@ Span = tuple[float, float]
 Draw = Callable[[Field, int, str, bool], list[Text]]
 
 MARGIN = 8  # columns for names, pseudo-times and the line
-NARROWEST = 20  # columns of heat
+NARROWEST = 20  # columns of the heat map
 SWATCH = 5  # columns of a scale in the legend
 SHADES, SHADES_ASCII = " ░▒▓█", " .:-=+*#%@"
 RAMPS = {
     "v": ((0, 0, 0), (90, 20, 80), (220, 80, 30), (255, 200, 60), (255, 255, 230)),
     "u": ((0, 0, 0), (15, 50, 100), (40, 130, 160), (150, 210, 190), (245, 255, 250)),
-}  # each grows steadily brighter, so they read without colour vision, too
+}  # of rising brightness, readable for colour-blind people, too
 
 
 @dataclass(frozen=True)
 class PatternStrip:
-    """One channel of the fused field on as many columns as the console has.
+    """A heat map of one channel of the fused field, as wide as the console.
 
-    v, u:        (N + 1, L): N steps and the start, by L clips; u may be left out
-    clip_length: seconds; offset: where clip 0 starts, seconds
-    level_sets:  level h -> spans (seconds) of {v >= h} at the end, marked under the heat
+    It is drawn with coloured half blocks (two pseudo-times per line), or with shades where the
+    console has no colours.
 
-    Half blocks in colour (two pseudo-times a row), shades where colours are not to be had.
+    Attributes:
+        v: The start and N steps, by L clips: (N + 1, L).
+        clip_length: Length of a clip in seconds.
+        u: As v; None: not drawn.
+        offset: Start of clip 0 in seconds.
+        title: Title.
+        level_sets: By level h, the spans (seconds) where v >= h at the end; marked under the map.
+        rows: Height of each map in lines.
     """
 
     v: Field
@@ -78,7 +84,7 @@ class PatternStrip:
     def _heat(
         self, name: str, trace: Field, axis: TimeAxis, draw: Draw, ascii_only: bool
     ) -> Iterator[Text]:
-        """From the start of pseudo-time (top) to its end; every field on a scale of its own."""
+        """Draw a field from the start of pseudo-time (top) to its end, on a scale of its own."""
         values = pool(trace, axis.columns) / (_top(trace) or 1.0)
         heads = [f"{name}  t=0", *[""] * (self.rows - 2), f"t={len(trace) - 1}"]
         line = "|" if ascii_only else "│"
@@ -88,7 +94,7 @@ class PatternStrip:
     def _level_set(
         self, level: float, spans: Sequence[Span], axis: TimeAxis, ascii_only: bool
     ) -> Text:
-        """The columns where the pattern stands above the level."""
+        """Mark the columns where the pattern is at or above a level."""
         signs = [" "] * axis.columns
         for start, end in spans:
             first, past = axis.columns_of(start, end)
@@ -105,16 +111,27 @@ class PatternStrip:
 
 
 def half_blocks(values: Field, rows: int, name: str, ascii_only: bool = False) -> list[Text]:
-    """(T, columns) in [0, 1] as `rows` lines of `▀`: its upper half one value, its lower the next.
+    """Draw values as lines of `▀`: the upper half shows one pseudo-time, the lower half the next.
 
-    Which field it is (`name`: "u" or "v") sets the colours.
+    Args:
+        values: In [0, 1], (T, columns).
+        rows: Number of lines.
+        name: The field, "u" or "v", which sets the colours.
+        ascii_only: Not used.
     """
     pairs = _sampled(values, 2 * rows).reshape(rows, 2, -1)
     return [_coloured(upper, lower, name) for upper, lower in pairs]
 
 
 def shades(values: Field, rows: int, name: str = "v", ascii_only: bool = False) -> list[Text]:
-    """(T, columns) in [0, 1] as `rows` lines of ` ░▒▓█`."""
+    """Draw values as lines of ` ░▒▓█`.
+
+    Args:
+        values: In [0, 1], (T, columns).
+        rows: Number of lines.
+        name: Not used.
+        ascii_only: Draw with ` .:-=+*#%@`.
+    """
     signs = SHADES_ASCII if ascii_only else SHADES
     steps = np.rint(np.clip(_sampled(values, rows), 0, 1) * (len(signs) - 1)).astype(int)
     return [Text("".join(signs[step] for step in row)) for row in steps]
@@ -125,7 +142,7 @@ def _top(trace: Field) -> float:
 
 
 def _sampled(values: Field, rows: int) -> Field:
-    """`rows` pseudo-times, evenly spread, the first and the last among them."""
+    """Return `rows` evenly spread pseudo-times, with the first and the last."""
     return values[np.rint(np.linspace(0, len(values) - 1, rows)).astype(int)]
 
 
@@ -148,10 +165,14 @@ def _rgb(values: Field, name: str) -> list[tuple[int, int, int]]:
 
 @dataclass(frozen=True)
 class RegimeTable:
-    """Which channel is in which regime: a row a channel, or a column where there is no room.
+    """A table of the rates and the regime of each channel, one row per channel.
 
-    Rows have the keys of `RegimeTable.HEADS`: `spacing` (seconds between moments, or None) and
-    `r*` (the reaction rate a lit clip needs) besides the rates; missing or None shows as a dash.
+    Where the console is too narrow, it has one column per channel.
+
+    Attributes:
+        rows: One dictionary per channel with the keys of `RegimeTable.HEADS`; `spacing` is in
+            seconds between moments, `r*` is the reaction rate that an active clip needs. A value
+            that is missing or None is shown as a dash.
     """
 
     rows: Sequence[Mapping[str, Any]]
@@ -180,7 +201,7 @@ def _width(*rows: list[str]) -> int:
 
 
 def _justify(cells: Sequence[str]) -> Justify:
-    """Numbers to the right, words to the left."""
+    """Align numbers right and words left."""
     return "right" if all(cell[-1:].isdigit() or cell in ("-", "–") for cell in cells) else "left"
 
 

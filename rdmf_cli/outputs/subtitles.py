@@ -1,4 +1,4 @@
-"""Moments as subtitles, to be watched over the video: SRT and WebVTT."""
+"""Moments as subtitles that a player shows over the video: SRT and WebVTT."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from rdmf_cli.moments.types import Answer, Moment
 from rdmf_cli.outputs.writer import Writer
 from rdmf_cli.text import one_line, time_code
 
-SHORTEST = 0.001  # seconds; players skip a cue of no length
+SHORTEST = 0.001  # seconds; players skip a cue of length 0
 
 
 UNMARKED = str.maketrans("<>{}\\", "\uff1c\uff1e\uff5b\uff5d\uff3c")
-"""Players read `<i>`, `{\\an8}` and `\\N` in SubRip as markup, which it cannot escape: the same
-signs of full width are text to all of them."""
+"""Full-width forms of characters of markup. Players read `<i>`, `{\\an8}` and `\\N` in SubRip as
+markup, and SubRip has no way to escape them."""
 
 
 class SrtWriter(Writer):
-    """SubRip: numbered cues in order of time. Numbers run on over several answers.
+    """A writer of SubRip: cues in order of time, numbered on over several answers.
 
-    Signs that players take for markup are written in full width.
+    Characters of markup are replaced by their full-width forms.
     """
 
     encoding = "utf-8"
@@ -30,6 +30,7 @@ class SrtWriter(Writer):
         self.cues = 0
 
     def write(self, answer: Answer) -> None:
+        """Write one cue per moment."""
         for moment in _by_time(answer):
             self.cues += 1
             cue = f"{_times(moment, ',')}\n{_label(moment, answer.query.translate(UNMARKED))}"
@@ -37,7 +38,7 @@ class SrtWriter(Writer):
 
 
 class VttWriter(Writer):
-    """WebVTT: cues in order of time; its text is markup, so `&`, `<` and `>` are escaped."""
+    """A writer of WebVTT: cues in order of time; `&`, `<` and `>` are escaped."""
 
     encoding = "utf-8"
 
@@ -46,6 +47,7 @@ class VttWriter(Writer):
         self.stream.write("WEBVTT\n\n")
 
     def write(self, answer: Answer) -> None:
+        """Write one cue per moment."""
         query = answer.query.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         for moment in _by_time(answer):
             self.stream.write(f"{_times(moment, '.')}\n{_label(moment, query)}\n\n")

@@ -1,4 +1,4 @@
-"""Ranked moments as a table for people, with the saliency curve under it."""
+"""Ranked moments as a table in the terminal, with the saliency curve under it."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from rdmf_cli.outputs.writer import Writer
 from rdmf_cli.text import clock
 
 PERHAPS_NOT, PROBABLY_NOT = 0.5, 0.2
-"""Presence below which an answer says so. Of the queries of QVHighlights-captions train that are
-shown, one in six lies below the first and one in twenty below the second: measured by
-benchmarks/learned_head.py."""
+"""Presences below which the table says that the query is perhaps, or probably, not in the video.
+Of the queries of QVHighlights-captions train that are in their video, one in six lies below the
+first and one in twenty below the second: measured by benchmarks/learned_head.py."""
 
 TITLE_LINES = 3
-MARGIN = 16  # columns of those lines that breaking between words may leave empty
+MARGIN = 16  # columns of these lines that stay empty, as lines break between words
 WIDEST_BAR, NARROWEST_BAR = 40, 4  # columns
 SCORE = len("score")
 
 
 @dataclass(frozen=True)
 class AnswerTable:
-    """Video, query, presence, and the moments with a bar for the score of each.
+    """The video, the query, its presence, and the moments, each with a bar for its score.
 
-    Low presence is said in words: the query is perhaps, or probably, not in the video.
+    A low presence is put in words: the query is perhaps, or probably, not in the video.
     """
 
     answer: Answer
@@ -72,7 +72,7 @@ class AnswerTable:
         return table
 
     def _bar_columns(self, options: ConsoleOptions) -> int:
-        """What the other columns leave for the bar; none where that is too little to read."""
+        """Return the columns that are left for the bar; 0 where they are too few to read."""
         ranks = max(len(str(moment.rank)) for moment in self.answer.moments)
         times = max(len(_times(moment, "-")) for moment in self.answer.moments)
         left = options.max_width - (ranks + times + SCORE + 3 * BETWEEN + EDGES)
@@ -80,10 +80,14 @@ class AnswerTable:
 
 
 class TableWriter(Writer):
-    """The table and, unless `curve` is False, the curve; plain text where it is no terminal.
+    """A writer of the table and the curve; plain text where the stream is no terminal.
 
-    Width, colours and NO_COLOR, COLUMNS, FORCE_COLOR are rich's to settle, unless a `console`
-    is given.
+    rich decides on width and colours (NO_COLOR, COLUMNS, FORCE_COLOR).
+
+    Args:
+        stream: The stream.
+        curve: Draw the saliency curve.
+        console: The console to print to; None: a new one for the stream.
     """
 
     def __init__(
@@ -97,6 +101,7 @@ class TableWriter(Writer):
         self.curve = curve
 
     def write(self, answer: Answer) -> None:
+        """Print one answer."""
         self.console.print(AnswerTable(answer))
         if self.curve:
             self.console.print(Curve(answer))

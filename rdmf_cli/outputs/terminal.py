@@ -1,4 +1,4 @@
-"""Text and tables for the terminal, made of rich's parts."""
+"""Text and tables for the terminal, made with rich."""
 
 from __future__ import annotations
 
@@ -14,17 +14,23 @@ from rdmf_cli.text import one_line
 Justify = Literal["left", "right"]
 
 FAINT = "bright_black"
-BETWEEN, EDGES = 3, 2  # columns between two columns of a table, and at its ends together
+BETWEEN, EDGES = 3, 2  # characters between two columns of a table, and at both its ends together
 SIMPLE_HEAD_ASCII = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 
 
 def printable(text: str, encoding: str) -> Text:
-    """The text on one line as rich prints it; what the encoding lacks is written as `\\u....`."""
+    r"""Return text on one line; characters that the encoding lacks become `\u....`."""
     return Text(one_line(text).encode(encoding, "backslashreplace").decode(encoding))
 
 
 def shortened(text: Text, columns: int, ascii_only: bool) -> Text:
-    """The text, and where it is longer than so many columns, its start and an ellipsis."""
+    """Cut text to a number of columns, with an ellipsis at its end.
+
+    Args:
+        text: The text.
+        columns: The most columns.
+        ascii_only: Use `...` and not `…`.
+    """
     if text.cell_len <= columns:
         return text
     ellipsis = "..." if ascii_only else "…"
@@ -34,7 +40,12 @@ def shortened(text: Text, columns: int, ascii_only: bool) -> Text:
 
 
 def plain_table(ascii_only: bool, heads: Iterable[tuple[str, Justify]]) -> Table:
-    """A table ruled under its heads only; what does not fit is folded, never `…` (not in ASCII)."""
+    """Make a table with a line under its heads; text that does not fit is folded, not cut.
+
+    Args:
+        ascii_only: Draw with ASCII.
+        heads: Head and alignment of each column.
+    """
     outline = SIMPLE_HEAD_ASCII if ascii_only else SIMPLE_HEAD
     table = Table(box=outline, show_edge=False, header_style=FAINT, border_style=FAINT)
     for head, justify in heads:

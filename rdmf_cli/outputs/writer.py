@@ -1,4 +1,4 @@
-"""The protocol of output formats: a stream, and answers written to it one by one."""
+"""The protocol of output formats: a writer gets a stream and writes answers one by one."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ if TYPE_CHECKING:
 
 
 class Writer(ABC):
-    """Writes answers to a text stream.
+    """A writer of answers to a text stream.
 
-    A writer is made once per run with its stream, gets the answers one by one in `write`, and is
-    closed once. A format of lines (JSON Lines, CSV, subtitles) writes each answer whole in `write`,
-    and may write its header when it is made. A format that is one document (a timeline, a page)
-    collects in `write` and writes in `close`. An answer names its video (`answer.video`): what the
-    format needs of the file itself, such as its frame rate, the writer reads there.
+    A writer is made once per run, gets the answers one by one in `write`, and is closed once. A
+    format of lines (JSON Lines, CSV, subtitles) writes each answer in `write` and may write its
+    header when it is made. A format that is one document (a timeline, a page) collects in `write`
+    and writes in `close`. An answer names its video (`answer.video`); facts about the file, such as
+    its frame rate, are read from there.
 
-    As a context manager it closes itself where the run ended by itself or by an exit code (some
-    videos failed, the others are answered), and leaves the document unwritten where it broke off.
+    As a context manager it closes itself at the end of the run, also where the run ends with an
+    exit code (some videos failed). Where the run breaks off, a document is not written.
+
+    Args:
+        stream: The text stream; it belongs to the caller.
 
     Attributes:
-        encoding: How the text is stored: "utf-8" for formats that are files, whatever the terminal
-            has; None for formats that people and pipelines read as they come, in the encoding
-            that the stream has.
+        encoding: "utf-8" for formats that are stored in files; None for formats that are read as
+            they come: they have the encoding of the stream.
     """
 
     encoding: ClassVar[str | None] = None
@@ -35,10 +37,10 @@ class Writer(ABC):
 
     @abstractmethod
     def write(self, answer: Answer) -> None:
-        """Take one answer: what is shown per answer is on the stream when this returns."""
+        """Write one answer, or collect it for `close`."""
 
     def close(self) -> None:  # noqa: B027  (most formats need no end)
-        """Write what ends the document. The stream stays open: it belongs to the caller."""
+        """Write the document, or its end. The stream stays open."""
 
     def __enter__(self) -> Writer:
         return self
