@@ -248,8 +248,8 @@ def _array_in(content: bytes, fault: Fault) -> np.ndarray:
         raise fault(f"an array of {dtype} of shape {shape}, not numbers")
     count, start = math.prod(shape), file.tell()
     if min(shape, default=0) < 0 or count * dtype.itemsize > len(content) - start:
-        stated = f"its header states shape {shape}, which takes {count * dtype.itemsize} bytes"
-        raise fault(f"{stated}, but it holds {len(content) - start}")
+        stated = f"its header states {dtype} of shape {shape}"
+        raise fault(f"{stated}, but {len(content) - start} bytes follow")
     if count > MOST_NUMBERS:
         raise fault(f"it holds {count} numbers, the limit is {MOST_NUMBERS}")
     if not count:

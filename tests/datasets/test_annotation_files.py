@@ -89,7 +89,7 @@ def test_activitynet_json(tmp_path):
         ("v_two_0", "A jump."),
     ]
     np.testing.assert_array_equal(annotations.entries[0].windows, [[0.28, 55.15]])
-    assert "sentence 2: 13 to 13 s has no length; left out" in annotations.notes[0]
+    assert "sentence 2: the window from 13 to 13 s is empty; left out" in annotations.notes[0]
 
 
 def test_youtube_highlights_in_both_forms(tmp_path):
@@ -127,27 +127,30 @@ MARKS = [[1, 1, 1]]
 
 FAULTS = {
     "no qid": ({"qid": None}, "no qid"),
-    "odd qid": ({"qid": 1.5}, "qid 1.5 is neither"),
+    "odd qid": ({"qid": 1.5}, "qid must be a whole number or a text, not 1.5"),
     "same qid": ({"qid": 1}, r"duplicate qid 1 \(first on line 1\)"),
     "no query": ({"query": None}, "no query"),
     "empty query": ({"query": " "}, "query must be a text"),
     "no video": ({"vid": None}, "no vid"),
     "no duration": ({"duration": None}, "no duration"),
-    "no length": ({"duration": 0}, "duration 0 is not"),
-    "endless": ({"duration": float("inf")}, "duration inf is not"),
+    "no length": ({"duration": 0}, "duration must be above 0 .*, not 0"),
+    "endless": ({"duration": float("inf")}, "duration must be .*, not inf"),
     "inverted": ({"relevant_windows": [[0, 2], [8, 4]]}, r"relevant_windows\[1\] = \[8, 4\] ends"),
     "outside": (
         {"relevant_windows": [[12, 30]]},
         r"\[12, 30\] is outside of the video, which lasts 20 s",
     ),
-    "negative": ({"relevant_windows": [[-1, 3]]}, r"\[-1, 3\] lies outside"),
+    "negative": ({"relevant_windows": [[-1, 3]]}, r"\[-1, 3\] is outside"),
     "nan": ({"relevant_windows": [[float("nan"), 3]]}, r"relevant_windows\[0\] holds NaN"),
     "three numbers": ({"relevant_windows": [[1, 2, 3]]}, r"must be a list of \[start, end\]"),
     "ragged": ({"relevant_windows": [[1, 2], [3]]}, "rows of relevant_windows differ"),
     "words": ({"relevant_windows": [["1", "2"]]}, "must be a list of numbers"),
     "a clip too far": ({"relevant_clip_ids": [11], "saliency_scores": MARKS}, "not a clip of"),
     "half a clip": ({"relevant_clip_ids": [0.5], "saliency_scores": MARKS}, "not a clip of"),
-    "a clip twice": ({"relevant_clip_ids": [3, 3], "saliency_scores": MARKS * 2}, "names a clip"),
+    "a clip twice": (
+        {"relevant_clip_ids": [3, 3], "saliency_scores": MARKS * 2},
+        "lists a clip twice",
+    ),
     "a mark too few": ({"relevant_clip_ids": [1, 2], "saliency_scores": MARKS}, "1 saliency_sc"),
     "a mark too high": ({"relevant_clip_ids": [1], "saliency_scores": [[5, 0, 0]]}, "from 0 to 4"),
     "two annotators": ({"relevant_clip_ids": [1], "saliency_scores": [[1, 0]]}, r"\[a, b, c\]"),
@@ -192,7 +195,7 @@ def test_other_files_are_named_too(tmp_path):
         json_list: "one entry per video",
         odd_entry: r"entry 1 \(v\) holds neither timestamps nor match",
         broken: "line 2: not JSON",
-        unfinished: r"entry 1 \(v\): the timestamps of sentence 1 are not two numbers of seconds",
+        unfinished: r"entry 1 \(v\): the timestamps of sentence 1 must be two numbers of seconds",
         untimed: r"entry 1 \(v\): no duration; correct the entry",
         nothing: "holds no annotations",
         tmp_path: "cannot be read",

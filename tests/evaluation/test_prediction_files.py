@@ -333,4 +333,6 @@ def test_many_windows_of_one_query_cost_no_place_for_all(tmp_path):
     result = scored(tmp_path, truth, guess, only="moments")
     assert result["brief"]["MR-full-R1@0.5"] == 99.5
     rows[100]["relevant_windows"] = many + many[:1]
-    assert "1001 relevant_windows, more than 1000" in refused(tmp_path, written(truth, rows), guess)
+    assert "1001 relevant_windows, the limit is 1000" in refused(
+        tmp_path, written(truth, rows), guess
+    )

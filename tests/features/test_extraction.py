@@ -133,7 +133,7 @@ def test_what_was_kept_stays_when_the_disk_is_full(film: Path, store: FeatureSto
         raise RdmfError("the features cannot be written (No space left on device)")
 
     with monkeypatch.context() as patched:
-        patched.setattr(FeatureStore, "keep", full)
+        patched.setattr(FeatureStore, "put_part", full)
         with pytest.raises(KeyboardInterrupt):
             extract(film, MeanColours(), store=store, progress=interrupt_after(40))
     said = []

@@ -355,7 +355,7 @@ class TestPictureThatBeginsAfterTheSound:
             RdmfError, match=r"--end is 5 s, but the first picture is shown at 6\.0 s"
         ):
             open_clips(path, 1.0, end=5.0)
-        with pytest.raises(RdmfError, match=r"starts at 11 s, but the video ends at 10\.0 s"):
+        with pytest.raises(RdmfError, match=r"--start is 11 s, but the video ends at 10\.0 s"):
             open_clips(path, 1.0, start=11.0)
 
     def test_a_picture_that_begins_first_begins_at_0(self, made: Callable[[Recipe], Path]) -> None:
