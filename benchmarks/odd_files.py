@@ -607,7 +607,7 @@ def _faults_of(child: Child) -> list[str]:
 
 def judge(told: Told, duration: Callable[[Path], Claim] | None) -> Told:
     """Add the faults that a row shows."""
-    if told.refusal.startswith("an unexpected failure"):
+    if told.refusal.startswith("unexpected error"):
         told.faults.append(told.refusal)
     if told.answered and told.row is not None:
         told.faults += _from_nothing(told.row["features"])

@@ -177,7 +177,8 @@ def _video_stream(container: Any, path: Path) -> Any:
     streams = video_streams(container)
     if not streams:
         kinds = {s.type for s in container.streams}
-        what = "holds only sound" if "audio" in kinds else "holds no video stream"
+        sound = "only sound and " if "audio" in kinds else ""
+        what = f"holds {sound}no video stream"
         raise RdmfError(what, path, "name a file that has pictures")
     return max(streams, key=_rank)
 
