@@ -58,7 +58,7 @@ def _query(query: QueryRecord) -> Element:
 
 
 def _timeline(query: QueryRecord) -> Element:
-    """The true moments, and the first windows of both files, over the length of the video."""
+    """Draw the true moments, and the first windows of both files, over the length of the video."""
     lanes = [
         ("moments", query.moments, GREEN, 1.0),
         ("baseline", query.baseline_windows, BLUE, FADING),
