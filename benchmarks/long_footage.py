@@ -193,7 +193,7 @@ def hit_of(plain: Sample, saliency: np.ndarray, before: int, copies: int) -> flo
 
     before: clips of the footage before the video
     """
-    marks = relevance(plain.duration, plain.annotation.clip_ids, plain.annotation.marks)
+    marks = relevance(plain.duration, plain.annotation.clip_ids, plain.annotation.ratings)
     own = int(saliency.argmax()) - before
     own = own % len(plain.video) if copies > 1 else own
     return float(0 <= own < len(marks) and marks[own].max() >= SALIENCY_LEVELS["VeryGood"])

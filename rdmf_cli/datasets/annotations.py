@@ -35,7 +35,7 @@ from rdmf_cli.errors import RdmfError
 
 Array = npt.NDArray[np.float64]
 
-HIGHEST_MARK = 4
+MAX_RATING = 4
 MOST_SECONDS = 10_000_000.0  # four months; a longer video means a mistake of units
 MOST_WINDOWS = 1000  # limit per query
 LONGEST_NAME = 60  # the most characters of a value that an error shows
@@ -56,7 +56,7 @@ class Annotation:
         windows: [start, end] of each moment, (G, 2), in seconds. No rows: the query is nowhere in
             the video (absent). None: moments are not annotated.
         clip_ids: Clips that show something of the query, (R,); None: not annotated.
-        marks: Ratings of these clips by three annotators, 0 to 4, (R, 3).
+        ratings: Ratings of these clips by three annotators, 0 to 4, (R, 3).
         labels: Ratings of every clip of the video, (T, A): TVSum has 20 annotators, 1 to 5; in
             YouTube Highlights 1 is a highlight. None in other datasets.
         domain: Category of the video (TVSum, YouTube Highlights).
@@ -69,7 +69,7 @@ class Annotation:
     duration: float | None
     windows: Array | None = None
     clip_ids: npt.NDArray[np.int_] | None = None
-    marks: Array | None = None
+    ratings: Array | None = None
     labels: Array | None = None
     domain: str | None = None
     line: int = 0
@@ -82,7 +82,7 @@ class Annotation:
     @property
     def blind(self) -> bool:
         """Whether there is no ground truth (test splits that are published without it)."""
-        return self.windows is None and self.marks is None and self.labels is None
+        return self.windows is None and self.ratings is None and self.labels is None
 
 
 @dataclass
@@ -215,7 +215,7 @@ def read_jsonl(annotations: Annotations, clip_length: float) -> None:
 def _annotation(record: dict[str, Any], clip_length: float, path: Path, line: int) -> Annotation:
     labels = _labels(record, path, line)
     duration = _duration(record, labels, clip_length, path, line)
-    clip_ids, marks = _marks(record, duration, clip_length, path, line)
+    clip_ids, ratings = _ratings(record, duration, clip_length, path, line)
     return Annotation(
         qid=identifier(record, path, line),
         query=_text(record, "query", path, line),
@@ -223,7 +223,7 @@ def _annotation(record: dict[str, Any], clip_length: float, path: Path, line: in
         duration=duration,
         windows=_windows(record, duration + clip_length, path, line),
         clip_ids=clip_ids,
-        marks=marks,
+        ratings=ratings,
         labels=labels,
         domain=_text(record, "domain", path, line) if "domain" in record else None,
         line=line,
@@ -270,7 +270,7 @@ def _windows(record: dict[str, Any], limit: float, path: Path, line: int) -> Arr
     return found
 
 
-def _marks(
+def _ratings(
     record: dict[str, Any], duration: float, clip_length: float, path: Path, line: int
 ) -> tuple[npt.NDArray[np.int_] | None, Array | None]:
     if record.get("relevant_clip_ids") is None or record.get("saliency_scores") is None:
@@ -285,15 +285,15 @@ def _marks(
         raise LineError(path, line, what)
     if len(set(ids.tolist())) < len(ids):
         raise LineError(path, line, "relevant_clip_ids lists a clip twice")
-    marks = table(record["saliency_scores"], "[a, b, c]", "saliency_scores", path, line)
-    if len(marks) != len(ids):
-        what = f"{len(marks)} saliency_scores for {len(ids)} relevant_clip_ids"
+    ratings = table(record["saliency_scores"], "[a, b, c]", "saliency_scores", path, line)
+    if len(ratings) != len(ids):
+        what = f"{len(ratings)} saliency_scores for {len(ids)} relevant_clip_ids"
         raise LineError(path, line, what, "write one row per clip")
-    beyond = np.flatnonzero(((marks < 0) | (marks > HIGHEST_MARK)).any(axis=1))
+    beyond = np.flatnonzero(((ratings < 0) | (ratings > MAX_RATING)).any(axis=1))
     if beyond.size:
-        where = entry("saliency_scores", marks, beyond[0])
-        raise LineError(path, line, f"{where}, ratings go from 0 to {HIGHEST_MARK}")
-    return ids, marks
+        where = entry("saliency_scores", ratings, beyond[0])
+        raise LineError(path, line, f"{where}, ratings go from 0 to {MAX_RATING}")
+    return ids, ratings
 
 
 def _labels(record: dict[str, Any], path: Path, line: int) -> Array | None:

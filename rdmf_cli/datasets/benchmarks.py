@@ -35,7 +35,7 @@ class Dataset:
     legacy_nms: float | None = None
     where: str = ""
 
-    def with_clips_of(self, seconds: float | None) -> Dataset:
+    def require_clip_length(self, seconds: float | None) -> Dataset:
         """Check a clip length against the benchmark's; return the benchmark.
 
         Args:
@@ -200,7 +200,7 @@ def open_annotations(
         RdmfError: The annotations cannot be found or read.
     """
     if dataset in DATASETS or not Path(dataset).suffix:
-        benchmark = dataset_named(dataset).with_clips_of(clip_length)
+        benchmark = dataset_named(dataset).require_clip_length(clip_length)
         path = annotations or find_annotations(split, folder, benchmark)
         return benchmark, benchmark.read(path, skip_bad)
     return open_own(annotations or dataset, clip_length, skip_bad)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rdmf_cli.datasets.annotations import Annotation, Annotations
-from rdmf_cli.datasets.memory import Memory
+from rdmf_cli.datasets.array_cache import ArrayCache
 from rdmf_cli.datasets.sample import MOST_CLIPS_OFF, Text
 from rdmf_cli.datasets.source import Video, Widths, as_text, columns
 from rdmf_cli.errors import RdmfError
@@ -55,7 +55,7 @@ class FeatureFolder:
         streams: Sequence[str] | None = None,
         text: str | None = None,
         where: str = "",
-        memory: Memory | None = None,
+        memory: ArrayCache | None = None,
     ):
         self._todo = f"extract them, or see {where}" if where else "extract them"
         self._check_is_there(folder)
@@ -63,7 +63,7 @@ class FeatureFolder:
         self.notes: list[str] = []
         self._streams = _streams(folder) if streams is None else list(streams)
         self._text = _text_folder(folder) if text is None else text
-        self._memory = memory or Memory()
+        self._memory = memory or ArrayCache()
         self._widths = Widths()
         self._check_folders()
         self.notes += _unread(folder, {*self._streams, self._text})

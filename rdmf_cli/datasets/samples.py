@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rdmf_cli.channels.question import FeatureSpace
 from rdmf_cli.datasets.annotations import Annotation, Annotations
+from rdmf_cli.datasets.array_cache import MOST_BYTES, ArrayCache
 from rdmf_cli.datasets.benchmarks import Dataset
 from rdmf_cli.datasets.feature_folder import FeatureFolder
-from rdmf_cli.datasets.memory import MOST_BYTES, Memory
 from rdmf_cli.datasets.sample import MOST_CLIPS_OFF, SHARE_OFF, Sample, Text, fits
 from rdmf_cli.datasets.source import Source, Video
 from rdmf_cli.datasets.video_folder import VideoFolder
@@ -170,7 +170,7 @@ def open_samples(
         raise UsageError("exactly one is needed", "--features, --videos", "give one of the two")
     if not isinstance(annotations, Annotations):
         annotations = dataset.read(annotations)
-    kept = Memory(memory)
+    kept = ArrayCache(memory)
     if features is not None:
         folder = FeatureFolder(
             Path(features), streams=streams, text=text, where=dataset.where, memory=kept

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rdmf_cli.datasets.annotations import Annotation, Annotations
-from rdmf_cli.datasets.memory import Memory
+from rdmf_cli.datasets.array_cache import ArrayCache
 from rdmf_cli.datasets.sample import Text
 from rdmf_cli.datasets.source import Video, as_text
 from rdmf_cli.encoders.base import Encoder
@@ -41,7 +41,7 @@ class VideoFolder:
         *,
         decoder: str = "auto",
         store: FeatureStore | None = None,
-        memory: Memory | None = None,
+        memory: ArrayCache | None = None,
     ):
         self.folder = folder
         self.encoder_name: str | None = encoder.name
@@ -50,7 +50,7 @@ class VideoFolder:
         self._clip_length = clip_length
         self._decoder = decoder
         self._store = store
-        self._memory = memory or Memory()
+        self._memory = memory or ArrayCache()
         self._files = _by_name(find_videos(folder))
 
     def require(self, annotations: Annotations) -> None:

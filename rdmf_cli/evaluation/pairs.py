@@ -87,7 +87,7 @@ class Pairs:
 
     def with_marks(self) -> Pairs:
         """Keep the pairs whose clips three annotators marked."""
-        return self.where(lambda a: a.marks is not None and not a.absent)
+        return self.where(lambda a: a.ratings is not None and not a.absent)
 
     def highlights(self, clip_length: float) -> tuple[list[Array], list[Array]]:
         """Give the saliency (T,) and the marks (C, 3) of each query, all of which have marks."""
@@ -235,11 +235,11 @@ def _check_clips(marked: Pairs, clip_length: float) -> None:
 
 
 def _marks(annotation: Annotation, clip_length: float) -> Array:
-    assert annotation.marks is not None
+    assert annotation.ratings is not None
     assert annotation.clip_ids is not None
     assert annotation.duration is not None
     return qvhighlights.relevance(
-        annotation.duration, annotation.clip_ids, annotation.marks, clip_length
+        annotation.duration, annotation.clip_ids, annotation.ratings, clip_length
     )
 
 

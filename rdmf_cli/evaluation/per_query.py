@@ -110,7 +110,7 @@ def _highlight_columns(pairs: Pairs, clip_length: float) -> Columns:
     marked = pairs.with_marks()
     if not len(marked):
         return {}
-    counted = np.array([a.marks is not None and not a.absent for a in pairs.annotations])
+    counted = np.array([a.ratings is not None and not a.absent for a in pairs.annotations])
     saliency, marks = marked.highlights(clip_length)
     columns: Columns = {}
     for name, level in qvhighlights.SALIENCY_LEVELS.items():

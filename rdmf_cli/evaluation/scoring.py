@@ -61,7 +61,7 @@ def open_truth(
     if isinstance(dataset, str) and not (dataset not in DATASETS and Path(dataset).suffix):
         dataset = dataset_named(dataset)
     if isinstance(dataset, Dataset):
-        return dataset, dataset.with_clips_of(clip_length).read(ground_truth, skip_bad)
+        return dataset, dataset.require_clip_length(clip_length).read(ground_truth, skip_bad)
     return open_own(ground_truth, clip_length, skip_bad)
 
 
@@ -115,7 +115,7 @@ def _qvhighlights(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
         metrics |= qvhighlights.moment_metrics(moments.windows(), moments.truths())
         counted["moments"] = len(moments)
     if options.only != "moments" and len(marked):
-        if unmarked := sum(a.marks is None and not a.absent for a in pairs.annotations):
+        if unmarked := sum(a.ratings is None and not a.absent for a in pairs.annotations):
             pairs.notes.append(f"{unmarked} queries without saliency_scores: no highlight metrics")
         metrics |= qvhighlights.highlight_metrics(*marked.highlights(dataset.clip_length))
         counted["highlights"] = len(marked)

@@ -17,7 +17,7 @@ from rdmf_cli.channels.background import Background
 from rdmf_cli.channels.inputs import Inputs, Match, inputs_of, match_of
 from rdmf_cli.channels.question import FeatureSpace
 from rdmf_cli.datasets import Sample, Samples, Text, hold_out
-from rdmf_cli.datasets.memory import Memory
+from rdmf_cli.datasets.array_cache import ArrayCache
 from rdmf_cli.datasets.split import video_of
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.evaluation import evaluate
@@ -90,7 +90,7 @@ class RetrievalTask:
         self.model: nn.Module = _first_weights(config, options.seed)
         self._videos = np.array([video_of(a.vid) for a in self.samples.annotations])
         self._queries = np.array([a.query for a in self.samples.annotations])
-        self._memory = Memory()
+        self._memory = ArrayCache()
         self._targets: dict[int, Target] = {}
 
     def __len__(self) -> int:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from rdmf_cli.datasets import Annotation, Sample
-from rdmf_cli.datasets.annotations import HIGHEST_MARK
+from rdmf_cli.datasets.annotations import MAX_RATING
 from rdmf_cli.heads.learned.config import LONG, SCALES, SHORT
 from rdmf_cli.heads.learned.torch.batch import padded
 
@@ -115,16 +115,16 @@ def _saliency(sample: Sample, foreground: Array) -> Array:
         return _stretched(labels.mean(axis=1))
     marks = np.zeros(len(foreground), np.float32)
     annotation = sample.annotation
-    if annotation.clip_ids is not None and annotation.marks is not None:
+    if annotation.clip_ids is not None and annotation.ratings is not None:
         here = annotation.clip_ids < len(marks)
-        marks[annotation.clip_ids[here]] = annotation.marks[here].mean(axis=1)
+        marks[annotation.clip_ids[here]] = annotation.ratings[here].mean(axis=1)
     return np.where((foreground > 0) | (marks > 0), marks, NOT_RELEVANT).astype(np.float32)
 
 
 def _stretched(labels: npt.NDArray[np.float64]) -> Array:
     """Labels from whatever scale to marks, 0 to 4 within the video."""
     low, high = labels.min(), labels.max()
-    return (HIGHEST_MARK * (labels - low) / max(high - low, 1e-6)).astype(np.float32)
+    return (MAX_RATING * (labels - low) / max(high - low, 1e-6)).astype(np.float32)
 
 
 class Targets(NamedTuple):

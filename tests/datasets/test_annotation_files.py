@@ -25,7 +25,7 @@ def test_json_lines(tmp_path):
     )
     np.testing.assert_array_equal(second.windows, [[12, 16], [18, 20]])
     np.testing.assert_array_equal(second.clip_ids, [6, 7, 9])
-    assert second.marks.shape == (3, 3)
+    assert second.ratings.shape == (3, 3)
     assert annotations.notes == []
 
 

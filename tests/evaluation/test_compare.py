@@ -44,7 +44,7 @@ def made_up(random, queries=12, moments=True, labelled=False):
                 150.0,
                 windows=windows if moments else None,
                 clip_ids=np.arange(4) if moments else None,
-                marks=random.integers(0, 5, (4, 3)).astype(float) if moments else None,
+                ratings=random.integers(0, 5, (4, 3)).astype(float) if moments else None,
                 labels=random.integers(0, 3, (75, 1)).astype(float) if labelled else None,
                 domain=f"domain{qid % 2}" if labelled else None,
             )

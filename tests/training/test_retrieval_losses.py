@@ -84,7 +84,7 @@ def test_saliency_is_the_mean_mark():
         sample(
             windows=[[4, 10]],
             clip_ids=np.array([2, 3, 25]),  # one past the features
-            marks=np.array([[1, 2, 3], [4, 4, 1], [4, 4, 4]], float),
+            ratings=np.array([[1, 2, 3], [4, 4, 1], [4, 4, 4]], float),
         )
     )
     assert target.saliency[2:5].tolist() == [2.0, 3.0, 0.0]  # clip 4 has no mark

@@ -12,7 +12,7 @@ MOST_BYTES = 2 << 30
 Value = TypeVar("Value", bound=tuple)
 
 
-class Memory:
+class ArrayCache:
     """In-memory cache of tuples of arrays, which never evicts an entry.
 
     Where a dataset does not fit and is read in rounds, evicting the oldest entry would remove each
