@@ -196,7 +196,7 @@ def test_every_window_teaches_a_random_slot_however_far_it_is():
 
 
 def test_clips_compete_by_their_marks():
-    marks = {"clip_ids": np.array([2, 3]), "marks": np.array([[1, 1, 1], [4, 4, 4]], float)}
+    marks = {"clip_ids": np.array([2, 3]), "ratings": np.array([[1, 1, 1], [4, 4, 4]], float)}
     targets = collate_targets([target_of(sample(windows=[[4, 8]], **marks))])
     mask = torch.ones(1, CLIPS, dtype=torch.bool)
 
