@@ -57,13 +57,25 @@ def root(
 
 
 def _register() -> None:
-    from rdmf_cli.cli import cache, compare, doctor, eval, extract, fuse, query, train, weights
+    from rdmf_cli.cli import (
+        analyze,
+        cache,
+        compare,
+        doctor,
+        eval,
+        extract,
+        fuse,
+        query,
+        train,
+        weights,
+    )
 
     app.command("query")(query.query)
     app.command("extract")(extract.extract)
     app.command("fuse")(fuse.fuse)
     app.command("eval")(eval.eval_)
     app.command("compare", rich_help_panel="Research")(compare.compare)
+    app.command("analyze", rich_help_panel="Research")(analyze.analyze)
     app.command("train")(train.train)
     app.add_typer(cache.app, name="cache")
     app.add_typer(weights.app, name="weights")

@@ -8,6 +8,7 @@ The metrics alone, on arrays: `qvhighlights`, `grounding`, `domains`.
 
 from rdmf_cli.datasets.annotations import Annotation, Annotations, read_annotations
 from rdmf_cli.datasets.benchmarks import DATASETS, Dataset, dataset_named, own_dataset
+from rdmf_cli.evaluation.analyze import Analysis, analyze_files
 from rdmf_cli.evaluation.compare import Comparison, How, compare_files
 from rdmf_cli.evaluation.pairs import Options
 from rdmf_cli.evaluation.predictions import (
@@ -20,6 +21,7 @@ from rdmf_cli.evaluation.scoring import evaluate, evaluate_files, nothing_scored
 
 __all__ = [
     "DATASETS",
+    "Analysis",
     "Annotation",
     "Annotations",
     "Comparison",
@@ -28,6 +30,7 @@ __all__ = [
     "Options",
     "Prediction",
     "Predictions",
+    "analyze_files",
     "compare_files",
     "dataset_named",
     "evaluate",

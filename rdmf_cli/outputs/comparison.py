@@ -17,7 +17,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Windows = list[list[float]]
 
 
-class _FromAttributes(Record):
+class FromAttributes(Record):
     """A record that is made from any object with attributes of its fields' names."""
 
     model_config = ConfigDict(
@@ -25,7 +25,7 @@ class _FromAttributes(Record):
     )
 
 
-class DifferenceRecord(_FromAttributes):
+class DifferenceRecord(FromAttributes):
     """One metric of both files, in per cent, and the mean difference over queries."""
 
     metric: str
@@ -39,7 +39,7 @@ class DifferenceRecord(_FromAttributes):
     p_value: Share = Field(description="two-sided, of the permutation test")
 
 
-class TallyRecord(_FromAttributes):
+class TallyRecord(FromAttributes):
     """Wins and losses of the other file in a group of queries."""
 
     by: str = Field(description="all, length, position or moments")
@@ -51,7 +51,7 @@ class TallyRecord(_FromAttributes):
     difference: float = Field(description="mean difference in the group, per cent")
 
 
-class QueryRecord(_FromAttributes):
+class QueryRecord(FromAttributes):
     """A query on which the files differ; windows are [start, end, score], in seconds."""
 
     qid: int | str
@@ -66,7 +66,7 @@ class QueryRecord(_FromAttributes):
     other_windows: Windows
 
 
-class AgainstRecord(_FromAttributes):
+class AgainstRecord(FromAttributes):
     """One file against the baseline."""
 
     file: str
@@ -75,7 +75,7 @@ class AgainstRecord(_FromAttributes):
     queries: list[QueryRecord] = Field(description="the queries of the greatest difference")
 
 
-class ComparisonRecord(_FromAttributes):
+class ComparisonRecord(FromAttributes):
     """Prediction files compared query by query, each with the first."""
 
     schema_: Literal["rdmf.comparison/1"] = Field(default=SCHEMA, alias="schema")
@@ -94,10 +94,10 @@ class ComparisonRecord(_FromAttributes):
     def of(cls, comparison: object) -> ComparisonRecord:
         """Make the record of an `evaluation.Comparison`; text becomes valid Unicode."""
         record = cls.model_validate(comparison)
-        return cls.model_validate_json(_valid(record))
+        return cls.model_validate_json(valid(record))
 
 
-def _valid(record: Record) -> str:
+def valid(record: Record) -> str:
     """Write the record as JSON without lone surrogates, which JSON does not have."""
     return valid_text(json.dumps(record.model_dump(by_alias=True), ensure_ascii=False))
 

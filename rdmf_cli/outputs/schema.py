@@ -11,11 +11,13 @@ from pydantic import BaseModel
 
 from rdmf_cli.files import write_whole
 from rdmf_cli.moments.types import Answer
+from rdmf_cli.outputs.analysis import AnalysisRecord
 from rdmf_cli.outputs.comparison import ComparisonRecord
 from rdmf_cli.outputs.json_lines import ErrorLine
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 PUBLISHED: dict[str, type[BaseModel]] = {
+    "analysis.schema.json": AnalysisRecord,
     "answer.schema.json": Answer,
     "comparison.schema.json": ComparisonRecord,
     "error.schema.json": ErrorLine,
