@@ -6,10 +6,10 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from rdmf_cli.errors import MissingExtra, UsageError
+from rdmf_cli.errors import MissingExtra
 from rdmf_cli.files import write_whole
 from rdmf_cli.outputs.analysis import AnalysisRecord, SpreadRecord
-from rdmf_cli.outputs.figure import BLUE, DOTS, GREEN, GREY, ORANGE, UNDATED
+from rdmf_cli.outputs.figure import BLUE, DOTS, GREEN, GREY, ORANGE, UNDATED, check_format
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,19 +35,16 @@ def save_analysis_figure(
 
     Raises:
         MissingExtra: matplotlib is not installed.
-        UsageError: matplotlib does not know the format, or the file must not be replaced.
-        RdmfError: The file cannot be written.
+        UsageError: The file must not be replaced.
+        RdmfError: matplotlib does not know the format, or the file cannot be written.
     """
     try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtra("drawing figures", "plot") from error
     kind = Path(path).suffix.lower().lstrip(".")
     figure = Figure(figsize=SIZE, dpi=DOTS, layout="constrained")
-    known = FigureCanvasAgg(figure).get_supported_filetypes()
-    if kind not in known:
-        raise UsageError("no format of figures", path, f"choose one of: {', '.join(sorted(known))}")
+    check_format(figure, Path(path))
     for axes, draw in zip(figure.subplots(2, 3).flat, PANELS, strict=True):
         draw(axes, record)
 
@@ -111,7 +108,9 @@ def _calibration(axes: Axes, record: AnalysisRecord) -> None:
     bins = record.calibration.bins
     axes.plot([0, 1], [0, 1], color=GREY, linestyle="--")
     sizes = [12 + 200 * entry.queries / record.queries for entry in bins]
-    axes.scatter([b.score for b in bins], [b.right for b in bins], s=sizes, color=BLUE)
+    axes.scatter(
+        [b.score for b in bins], [b.right for b in bins], s=sizes, color=BLUE, clip_on=False
+    )
     axes.set(title=title, xlabel="score", ylabel="share right", xlim=(0, 1), ylim=(0, 1))
 
 

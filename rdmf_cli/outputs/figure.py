@@ -78,7 +78,7 @@ def save_pattern_figure(
         RdmfError: The file cannot be written, or there is no such format.
     """
     figure, axes = _figure(len(names))
-    _check_format(figure, Path(path))
+    check_format(figure, Path(path))
     check_target(path, force=force, what=WHAT)
     edges = offset + clip_length * np.arange(len(similarity) + 1)  # seconds, (L + 1,)
     heading = shorten(one_line(title), LONGEST_TITLE, placeholder=" …")
@@ -185,7 +185,8 @@ def _mark_time(axis: Axes, edges: Field, most: int) -> None:
     axis.set_xticks(ticks, [clock(tick, decimals=0 if step >= 1 else 1) for tick in ticks])
 
 
-def _check_format(figure: Figure, path: Path) -> None:
+def check_format(figure: Figure, path: Path) -> None:
+    """Raise RdmfError where the suffix of a path is none of a figure format."""
     known = figure.canvas.get_supported_filetypes()
     if path.suffix.lstrip(".").lower() not in known:
         todo = f"choose one of: {', '.join(known)}"
