@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 # Read by torch when it is loaded. Results are compared bit for bit, and test processes share cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -17,6 +18,9 @@ sys.path.insert(0, str(Path(__file__).parent / "support"))
 import needed_packages
 
 from rdmf_cli.resources import example_video
+
+if TYPE_CHECKING:
+    from barcoded import Recipe
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("rdmf", deadline=None)
@@ -77,3 +81,16 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 @pytest.fixture(scope="session")
 def tour() -> Path:
     return example_video()
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Recipe], Path]:
+    """Recipe → its video file, which tests share and must not change."""
+    folder, files = tmp_path_factory.mktemp("barcoded"), {}
+
+    def make(recipe: Recipe) -> Path:
+        if recipe.name not in files:
+            files[recipe.name] = recipe.make(folder)
+        return files[recipe.name]
+
+    return make

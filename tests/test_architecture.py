@@ -24,7 +24,8 @@ FLOW = {
         *("encoders", "features", "channels", "fusion"),
         *("moments", "heads", "datasets", "evaluation"),
     },
-    "outputs": {"moments"},
+    "handover": {"video", "moments"},
+    "outputs": {"moments", "handover"},
 }
 """What each folder may import; `cli/` and the files that make the public face may import all."""
 

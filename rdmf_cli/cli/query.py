@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rdmf_cli.api import Searcher
     from rdmf_cli.moments.types import Answer
     from rdmf_cli.outputs import Writer
+    from rdmf_cli.outputs.files import AnswerFiles
 
 
 def query(
@@ -47,8 +48,21 @@ def query(
     device: options.Device = "auto",
     decoder: options.Decoder = "auto",
     no_cache: options.NoCache = False,
-    form: Annotated[str, options.choice(FORMATS, "--format", "Output format.")] = "table",
+    form: Annotated[
+        Optional[str],  # noqa: UP045
+        options.choice(FORMATS, "--format", "Output format; by default table, or that of -o."),
+    ] = None,
     as_json: options.Json = False,
+    output: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write to a file; '{folder}/{stem}.srt' writes one per video, beside it.",
+        ),
+    ] = None,
+    force: options.Force = False,
 ) -> None:
     """Find the moments of VIDEO that a SENTENCE describes.
 
@@ -58,8 +72,9 @@ def query(
     from rdmf_cli.cli import inputs
     from rdmf_cli.cli.batch import for_each_video, open_searcher
 
-    form = "json" if as_json else form
+    form = _form("json" if as_json else form, output)
     videos, sentences = inputs.split_arguments(words or (), queries or (), queries_file, example)
+    _require_one_video(form, videos, output)
     first, last = inputs.part(start, end)
     searcher = open_searcher(
         encoder=encoder,
@@ -75,8 +90,9 @@ def query(
         chosen = {"top_k": top_k, "min_score": min_score, "start": first, "end": last}
         return _ask(searcher, path, sentences, **chosen)
 
-    with _writer(form) as writer:
-        for_each_video(videos, form == "json", work, writer.write, recursive)
+    with _writer(form, output, force) as writer:
+        told = form == "json" and output is None
+        for_each_video(videos, told, work, writer.write, recursive)
 
 
 def _ask(searcher: Searcher, path: Path, sentences: list[str], **chosen: Any) -> list[Answer]:
@@ -89,10 +105,31 @@ def _ask(searcher: Searcher, path: Path, sentences: list[str], **chosen: Any) ->
     return answers
 
 
-def _writer(form: str) -> Writer:
-    """The writer on stdout."""
-    from rdmf_cli.errors import RdmfError
+def _form(form: str | None, output: str | None) -> str:
+    """The format that is asked for, that of the file's name, or the table."""
+    from rdmf_cli.outputs.files import format_of
 
+    return form or ("table" if output is None else format_of(output))
+
+
+def _require_one_video(form: str, videos: list[str], output: str | None) -> None:
+    """Say before any work that several videos do not go into one file of subtitles."""
+    from rdmf_cli.handover.naming import VIDEO_FIELDS, fields_of
+    from rdmf_cli.outputs.one_video import several_videos
+
+    per_video = output is not None and fields_of(output, VIDEO_FIELDS)
+    if len(videos) > 1 and FORMATS[form].load().one_video and not per_video:
+        raise several_videos(form)
+
+
+def _writer(form: str, output: str | None, force: bool) -> Writer | AnswerFiles:
+    """The writer on stdout, or of the files that are asked for."""
+    from rdmf_cli.cli.report import say
+    from rdmf_cli.errors import RdmfError
+    from rdmf_cli.outputs.files import AnswerFiles
+
+    if output is not None:
+        return AnswerFiles(output, form, force, lambda path: say("written", str(path)))
     if sys.stdout is None:
         raise RdmfError("the output is closed", "stdout", "open it, or write to a file")
     return open_writer(form, sys.stdout)

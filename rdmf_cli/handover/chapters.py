@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 
 from rdmf_cli.handover.pieces import Found, moments_of, pieces, without_gaps
-from rdmf_cli.moments.types import Answer
+from rdmf_cli.handover.timeline import label_of
+from rdmf_cli.moments.types import Answer, Moment
 from rdmf_cli.text import clock, one_line
 
 SHORTEST = 10  # seconds; YouTube shows no shorter chapters
@@ -19,42 +20,42 @@ def youtube_chapters(answers: Sequence[Answer]) -> str:
     """Write a chapter per moment of one video, as YouTube reads them from a description.
 
     The first begins at 0:00 and each lasts ten seconds or more, by YouTube's rules: a moment that
-    begins too soon after a better one, or too close to the end, gets no chapter of its own.
+    overlaps a better one, begins too soon after one, or too close to the end, gets no chapter.
     (YouTube shows chapters where there are three or more.)
     """
     if not answers:
         return ""
-    starts = _chapter_starts(answers)
-    lines = [f"{clock(start, 0)} {starts[start]}" for start in sorted(starts)]
-    return "\n".join(lines) + "\n"
+    titles = _titles(answers)
+    return "".join(f"{clock(start, 0)} {titles[start]}\n" for start in sorted(titles))
 
 
-def _chapter_starts(answers: Sequence[Answer]) -> dict[int, str]:
+def _titles(answers: Sequence[Answer]) -> dict[int, str]:
     """Title of each chapter by the second at which it begins."""
     last = int(max(answer.duration for answer in answers)) - SHORTEST
-    best = sorted(moments_of(answers), key=lambda pair: -pair[0].score)
-    starts: dict[int, str] = {}
-    ends: list[int] = []
-    for moment, answer in best:
-        start = round(moment.start)
-        start = start if start >= SHORTEST else 0
-        if start <= max(last, 0) and _is_free(start, starts):
-            starts[start] = one_line(answer.query).translate(NO_ANGLES)
-            ends.append(max(round(moment.end), start + SHORTEST))
-    for end in ends:
-        if end <= last and _is_free(end, starts) and not _covers(best, end):
-            starts[end] = BETWEEN
-    starts.setdefault(0, FIRST)
-    return starts
+    kept: list[Found] = []
+    titles: dict[int, str] = {}
+    for moment, answer in sorted(moments_of(answers), key=lambda pair: -pair[0].score):
+        start = _start_of(moment)
+        apart = not any(moment.start < m.end and m.start < moment.end for m, _ in kept)
+        if apart and start <= max(last, 0) and _is_free(start, titles):
+            titles[start] = one_line(answer.query).translate(NO_ANGLES)
+            kept.append((moment, answer))
+    titles.setdefault(0, FIRST)
+    for moment, _ in kept:
+        end = max(round(moment.end), _start_of(moment) + SHORTEST)
+        if end <= last and _is_free(end, titles):
+            titles[end] = BETWEEN
+    return titles
 
 
-def _is_free(start: int, starts: dict[int, str]) -> bool:
-    return all(abs(start - other) >= SHORTEST for other in starts)
+def _start_of(moment: Moment) -> int:
+    """Where the chapter of a moment begins: the first chapter begins with the video."""
+    start = round(moment.start)
+    return start if start >= SHORTEST else 0
 
 
-def _covers(found: Sequence[Found], second: int) -> bool:
-    """Whether some moment is on at a second."""
-    return any(moment.start <= second < round(moment.end) for moment, _ in found)
+def _is_free(start: int, titles: dict[int, str]) -> bool:
+    return all(abs(start - other) >= SHORTEST for other in titles)
 
 
 def ffmetadata(answers: Sequence[Answer]) -> str:
@@ -66,7 +67,7 @@ def ffmetadata(answers: Sequence[Answer]) -> str:
     duration = max((answer.duration for answer in answers), default=0.0)
     lines = [";FFMETADATA1"]
     for piece in without_gaps(pieces(moments_of(answers)), duration):
-        titles = [f"#{m.rank} {one_line(a.query)} ({m.score:.2f})" for m, a in piece.found]
+        titles = [label_of(moment, answer.query) for moment, answer in piece.found]
         lines += ["[CHAPTER]", "TIMEBASE=1/1000", f"START={piece.start}", f"END={piece.end}"]
         lines.append(f"title={_escaped(' / '.join(titles) or BETWEEN)}")
     return "\n".join(lines) + "\n"

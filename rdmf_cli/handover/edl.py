@@ -63,7 +63,7 @@ def _event_lines(number: int, event: Event, timeline: Timeline, reel: str) -> It
 
 
 def _reels(sources: tuple[Source, ...]) -> dict[Source, str]:
-    """A reel name per video: up to eight letters and digits of its file name, each once."""
+    """Name a reel per video: up to eight letters and digits of its file name, each once."""
     reels: dict[Source, str] = {}
     for source in sources:
         letters = re.sub("[^A-Z0-9]", "", source.path.stem.upper())

@@ -75,7 +75,7 @@ def _told(path: Path) -> _Told:
 
 
 def _time_code(container: Any, stream: Any) -> str:
-    """The time code of the first frame: the picture's, its track's (`tmcd`), or the file's."""
+    """Find the time code of the first frame: the picture's, its track's (`tmcd`), or the file's."""
     others = (other for other in container.streams if other.type == "data")
     for holder in (stream, *others, container):
         tags = {name.lower(): value for name, value in holder.metadata.items()}
@@ -90,7 +90,7 @@ def _drops(code: str) -> bool:
 
 
 def _start(code: str, counting: Counting) -> int:
-    """The number of the first frame; 0 where a file has no time code, or none of its rate."""
+    """Count to the first frame; 0 where a file has no time code, or none of its rate."""
     try:
         return counting.frame_of(code)
     except ValueError:

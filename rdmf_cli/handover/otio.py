@@ -33,7 +33,7 @@ def otio_text(timeline: Timeline) -> str:
 
 
 def _item(schema: str, name: str, span: Json | None = None, **metadata: Any) -> Json:
-    """What all items of OpenTimelineIO have."""
+    """Make what all items of OpenTimelineIO have."""
     return {
         "OTIO_SCHEMA": schema,
         "metadata": {"rdmf": metadata} if metadata else {},

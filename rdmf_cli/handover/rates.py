@@ -61,10 +61,12 @@ def editing_rate(times: np.ndarray, time_base: Fraction, rate: Fraction | None) 
 
 
 def _usual_rate(times: np.ndarray, time_base: Fraction) -> Fraction:
-    """One over the median distance of two frames, frames per second."""
+    """Count frames per second on average, holes left out."""
     if len(times) < 2:
         return Fraction(25)
-    return 1 / (Fraction(float(np.median(np.diff(times)))) * time_base)
+    steps = np.diff(times)
+    usual = steps[steps <= 2 * np.median(steps)]
+    return 1 / (Fraction(float(usual.mean())) * time_base)
 
 
 def _on_grid(times: np.ndarray, time_base: Fraction, rate: Fraction) -> bool:

@@ -6,7 +6,7 @@ frame that is not shown any more, as the out-point of an editor is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -51,10 +51,11 @@ class Source:
 
     @property
     def rate(self) -> Fraction:
+        """Frames per second."""
         return self.counting.rate
 
     def frame_at(self, seconds: float) -> int:
-        """Number of the frame that begins nearest to a player's time; `frames` for the end."""
+        """Find the frame that begins nearest to a player's time; `frames` for the end."""
         since_first = exact(seconds) - self.begins
         return min(max(_rounded(since_first * self.rate), 0), self.frames)
 
@@ -142,23 +143,20 @@ def timeline_of(
     """
     grouped: dict[str, list[tuple[Moment, Answer]]] = {}
     for answer in answers:
+        if not answer.moments:
+            continue
         grouped.setdefault(answer.video, []).extend((m, answer) for m in answer.moments)
     counting = sources[next(iter(grouped))].counting if grouped else UNTOLD
     events: list[Event] = []
     at = 0
     for video, found in grouped.items():
-        for moment, answer in in_time(found):
+        for moment, answer in sorted(found, key=lambda pair: (pair[0].start, pair[0].end)):
             first, stop = sources[video].span(moment.start, moment.end)
             length = _length(stop - first, sources[video].rate, counting.rate)
             asked = (one_line(answer.query), answer.presence)
             events.append(Event(sources[video], first, stop, at, length, moment, *asked))
             at += length
     return Timeline(one_line(title), counting, tuple(events))
-
-
-def in_time(found: Sequence[tuple[Moment, Answer]]) -> list[tuple[Moment, Answer]]:
-    """Sort moments by when they begin; of those that begin together the earlier to end is first."""
-    return sorted(found, key=lambda pair: (pair[0].start, pair[0].end))
 
 
 def label_of(moment: Moment, query: str) -> str:
@@ -172,5 +170,5 @@ def _length(frames: int, rate: Fraction, timeline_rate: Fraction) -> int:
 
 
 def _rounded(value: Fraction) -> int:
-    """The nearest whole number; a half goes up, as a clip's number of frames does."""
+    """Round to the nearest whole number; a half goes up, as a clip's number of frames does."""
     return int((2 * value + 1) // 2)

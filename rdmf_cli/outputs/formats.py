@@ -19,8 +19,14 @@ FORMATS: Registry[Entry[type[Writer]]] = Registry(
     Entry("table", "ranked moments and the saliency curve", f"{HERE}.table:TableWriter"),
     Entry("json", "JSON Lines, one answer or error per line", f"{HERE}.json_lines:JsonWriter"),
     Entry("csv", "one row per moment", f"{HERE}.csv_rows:CsvWriter"),
-    Entry("srt", "SubRip subtitles, one cue per moment", f"{HERE}.subtitles:SrtWriter"),
-    Entry("vtt", "WebVTT subtitles, one cue per moment", f"{HERE}.subtitles:VttWriter"),
+    Entry("srt", "SubRip subtitles of one video", f"{HERE}.subtitles:SrtWriter"),
+    Entry("vtt", "WebVTT subtitles of one video", f"{HERE}.subtitles:VttWriter"),
+    Entry("otio", "OpenTimelineIO timeline over all videos", f"{HERE}.timelines:OtioWriter"),
+    Entry("edl", "CMX3600 edit decision list", f"{HERE}.timelines:EdlWriter"),
+    Entry("fcpxml", "timeline of Final Cut Pro and Resolve", f"{HERE}.timelines:FcpxmlWriter"),
+    Entry("markers", "CSV of markers in time code", f"{HERE}.timelines:MarkersWriter"),
+    Entry("chapters", "YouTube chapters of one video", f"{HERE}.one_video:ChaptersWriter"),
+    Entry("ffmetadata", "FFmpeg's chapters of one video", f"{HERE}.one_video:FfmetadataWriter"),
 )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TextIO
+from collections.abc import Sequence
 
+from rdmf_cli.handover.pieces import moments_of, pieces
+from rdmf_cli.handover.timeline import label_of
 from rdmf_cli.moments.types import Answer, Moment
-from rdmf_cli.outputs.writer import Writer
-from rdmf_cli.text import one_line, time_code
+from rdmf_cli.outputs.one_video import OneVideoWriter
+from rdmf_cli.text import time_code
 
 SHORTEST = 0.001  # seconds; players skip a cue of length 0
 
@@ -17,50 +18,52 @@ UNMARKED = str.maketrans("<>{}\\", "\uff1c\uff1e\uff5b\uff5d\uff3c")
 markup, and SubRip has no way to escape them."""
 
 
-class SrtWriter(Writer):
-    """A writer of SubRip: cues in order of time, numbered on over several answers.
+def srt_text(answers: Sequence[Answer]) -> str:
+    """Write SubRip: numbered cues in order of time, of which no two overlap.
 
-    Characters of markup are replaced by their full-width forms.
+    Where moments overlap, a cue names all that are on, a line each: players of SubRip show one cue
+    at a time, or stack overlapping ones in any order. Signs that players take for markup are
+    written in full width.
     """
-
-    encoding = "utf-8"
-
-    def __init__(self, stream: TextIO):
-        super().__init__(stream)
-        self.cues = 0
-
-    def write(self, answer: Answer) -> None:
-        """Write one cue per moment."""
-        for moment in _by_time(answer):
-            self.cues += 1
-            cue = f"{_times(moment, ',')}\n{_label(moment, answer.query.translate(UNMARKED))}"
-            self.stream.write(f"{self.cues}\n{cue}\n\n")
+    cues = []
+    for number, piece in enumerate(pieces(moments_of(answers)), 1):
+        times = f"{_code(piece.start, ',')} --> {_code(piece.end, ',')}"
+        labels = [
+            label_of(moment, answer.query).translate(UNMARKED) for moment, answer in piece.found
+        ]
+        cues.append("\n".join([str(number), times, *labels]) + "\n\n")
+    return "".join(cues)
 
 
-class VttWriter(Writer):
-    """A writer of WebVTT: cues in order of time; `&`, `<` and `>` are escaped."""
+def vtt_text(answers: Sequence[Answer]) -> str:
+    """Write WebVTT: a cue per moment in order of time; they may overlap.
 
-    encoding = "utf-8"
-
-    def __init__(self, stream: TextIO):
-        super().__init__(stream)
-        self.stream.write("WEBVTT\n\n")
-
-    def write(self, answer: Answer) -> None:
-        """Write one cue per moment."""
-        query = answer.query.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        for moment in _by_time(answer):
-            self.stream.write(f"{_times(moment, '.')}\n{_label(moment, query)}\n\n")
+    Its text is markup, so `&`, `<` and `>` are escaped.
+    """
+    cues = ["WEBVTT\n\n"]
+    for moment, answer in moments_of(answers):
+        label = label_of(moment, answer.query)
+        label = label.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        cues.append(f"{_times(moment)}\n{label}\n\n")
+    return "".join(cues)
 
 
-def _by_time(answer: Answer) -> Iterator[Moment]:
-    yield from sorted(answer.moments, key=lambda m: (m.start, m.end))
+class SrtWriter(OneVideoWriter):
+    """SubRip."""
+
+    text = staticmethod(srt_text)
 
 
-def _times(moment: Moment, mark: str) -> str:
+class VttWriter(OneVideoWriter):
+    """WebVTT."""
+
+    text = staticmethod(vtt_text)
+
+
+def _times(moment: Moment) -> str:
     end = max(moment.end, moment.start + SHORTEST)
-    return f"{time_code(moment.start, mark)} --> {time_code(end, mark)}"
+    return f"{time_code(moment.start, '.')} --> {time_code(end, '.')}"
 
 
-def _label(moment: Moment, query: str) -> str:
-    return f"#{moment.rank} {one_line(query)} ({moment.score:.2f})"
+def _code(milliseconds: int, mark: str) -> str:
+    return time_code(milliseconds / 1000, mark)

@@ -70,6 +70,7 @@ class Recipe:
     hidden: frames at the start that an edit list cuts off
     matrix: the display matrix to write into an MP4 file's track header
     exif: the matrix is written into every picture instead, as cameras do in JPEG
+    time_code: of the first frame (MOV and MP4 get a track `tmcd` of it)
     """
 
     name: str
@@ -86,6 +87,7 @@ class Recipe:
     hidden: int = 0
     matrix: tuple[int, int, int, int] = UPRIGHT
     exif: bool = False
+    time_code: str = ""
     sound: bool = False
     container_options: dict[str, str] = field(default_factory=dict)
 
@@ -127,6 +129,8 @@ class Recipe:
         stream.codec_context.max_b_frames = self.b_frames
         stream.codec_context.sample_aspect_ratio = self.pixel_shape
         stream.options = self.options
+        if self.time_code:
+            stream.metadata["timecode"] = self.time_code
         sound = container.add_stream("aac", rate=16000) if self.sound else None
         shift = self.ticks[self.hidden] if self.hidden else 0
         for number, tick in enumerate(self.ticks):
