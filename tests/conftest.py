@@ -37,15 +37,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def left_out(config: pytest.Config) -> frozenset[str]:
+    """Packages whose tests are left out."""
+    light = config.getoption("--light")
+    return needed_packages.BEYOND_DEV if light else needed_packages.NO_WHEELS
+
+
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Name the files that `--light` leaves out, and the packages that they need."""
-    if not config.getoption("--light"):
-        return []
-    needs = {path: needed_packages.of_file(path) for path in test_files()}
+    """Name the files that are left out, and the packages that they need."""
+    lacking = left_out(config)
+    needs = {path: needed_packages.of_file(path) & lacking for path in test_files()}
     lines = [
         f"{p.relative_to(config.rootpath)}: {', '.join(sorted(n))}" for p, n in needs.items() if n
     ]
-    return [f"--light leaves out {len(lines)} of {len(needs)} files, by what they import:", *lines]
+    why = "--light leaves" if config.getoption("--light") else "this Python leaves"
+    head = [f"{why} out {len(lines)} of {len(needs)} files, by what they import:"]
+    return [*head, *lines] if lacking else []
 
 
 def test_files() -> list[Path]:
@@ -53,17 +60,20 @@ def test_files() -> list[Path]:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    if config.getoption("--light") and collection_path.name.startswith("test_"):
-        return bool(collection_path.is_file() and needed_packages.of_file(collection_path)) or None
+    lacking = left_out(config)
+    if lacking and collection_path.name.startswith("test_"):
+        needed = collection_path.is_file() and needed_packages.of_file(collection_path) & lacking
+        return bool(needed) or None
     return None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[Any]) -> None:
-    if not config.getoption("--light"):
+    lacking = left_out(config)
+    if not lacking:
         return
-    left_out = [item for item in items if needed_packages.of_test(item)]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
+    without = [item for item in items if needed_packages.of_test(item) & lacking]
+    config.hook.pytest_deselected(items=without)
+    items[:] = [item for item in items if item not in without]
 
 
 @pytest.fixture(autouse=True)

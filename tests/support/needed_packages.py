@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -27,7 +28,9 @@ FOLDERS_ON_THE_PATH = (
 _EXTRAS = (
     "torch torchvision open_clip huggingface_hub onnx onnxscript tensorboard matplotlib triton"
 )
-BEYOND_DEV = frozenset(f"{_EXTRAS} transformers timm".split())
+NO_WHEELS = frozenset({"opentimelineio"}) if sys.version_info >= (3, 14) else frozenset()
+"""Import names of packages that are not to be had on this Python."""
+BEYOND_DEV = frozenset(f"{_EXTRAS} transformers timm opentimelineio".split())
 """Import names of what the extras clip, train, plot and test bring, and dev does not."""
 
 
