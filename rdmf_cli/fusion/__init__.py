@@ -1,7 +1,7 @@
 """Reaction-diffusion fusion: arrays in, arrays out.
 
-Fields are (..., C, L): channels, then clips. numpy arrays and torch tensors are served alike;
-torch is imported only by `rdmf_cli.fusion.module` and the kernels.
+Fields have shape (..., C, L): channels, then clips. Functions take numpy arrays or torch tensors
+and return the same kind. Only `rdmf_cli.fusion.module` and the kernels import torch.
 """
 
 from rdmf_cli.fusion.operators import diffuse, laplacian, span_edges

@@ -1,4 +1,4 @@
-"""The fusion as a torch module: rates per channel, learned within the bounds that keep it stable.
+"""The fusion as a torch module: one set of rates per channel, learned within their stable range.
 
 Importing this module imports torch.
 """
@@ -18,14 +18,14 @@ from rdmf_cli.fusion import kernels, stability
 from rdmf_cli.fusion.operators import Chain
 from rdmf_cli.fusion.reaction import MAX_DIFFUSION, Drive, Fields, Rates, StepRates
 
-TURING_RATIO = 16.0  # D_u / D_v of channels that start in the Turing band: 59 % of (F, k) are in it
-PLAIN_RATIO = 2.0  # and of the others: Gray-Scott's usual one
+TURING_RATIO = 16.0  # initial D_u / D_v of Turing channels: 59 % of (F, k) then form patterns
+PLAIN_RATIO = 2.0  # initial D_u / D_v of the other channels: the usual one of Gray-Scott
 
 
 class LearnedRates(nn.Module):
-    """Rates of C channels, each free to move only where the scheme stays positive.
+    """Learnable rates of C channels, always within the range in which the scheme stays positive.
 
-    a_u, a_v = ½ σ(·) in (0, ½); f, κ - f, dt = softplus(·) > 0.
+    a_u, a_v = ½ σ(raw) in (0, ½); f, κ - f and dt = softplus(raw) > 0.
     """
 
     raw_a_u: Tensor
@@ -49,39 +49,44 @@ class LearnedRates(nn.Module):
         self.register_parameter(f"raw_{name}", nn.Parameter(torch.as_tensor(value).float()))
 
     def forward(self) -> StepRates:
-        """The rates per step, (C,) each, differentiable."""
+        """Return the rates per step, (C,) each, differentiable."""
         f, kill, dt = (functional.softplus(x) for x in (self.raw_f, self.raw_kill, self.raw_dt))
         a_u, a_v = (MAX_DIFFUSION * torch.sigmoid(x) for x in (self.raw_a_u, self.raw_a_v))
         return StepRates(a_u, a_v, f, f + kill, dt)
 
     @property
     def rates(self) -> Rates:
-        """The rates per unit of pseudo-time as float64 numpy arrays, for `stability`."""
+        """The rates per unit of pseudo-time as float64 numpy arrays (C,), for `stability`."""
         a_u, a_v, f, kappa, dt = (x.detach().double().cpu().numpy() for x in self())
         return Rates(D_u=a_u / dt, D_v=a_v / dt, F=f / dt, k=(kappa - f) / dt, dt=dt)
 
 
 class ChannelGroup(NamedTuple):
-    """Consecutive channels that exchange with neighbours at one distance."""
+    """Consecutive channels with one dilation: the distance in clips of a clip's neighbours."""
 
     channels: slice
     dilation: int
 
 
 class ReactionDiffusion(nn.Module):
-    """N reaction-diffusion steps on fields (B, C, L), all rates learned.
+    """N reaction-diffusion steps on fields (B, C, L), with all rates learned.
 
-    channels:  C, shared out evenly to the dilations.
-    steps:     N; may be changed at any time, and overridden in a call.
-    dilations: the distance, in clips, of the neighbours each group of channels exchanges with.
-    turing_share: of the channels, this part starts Turing-unstable (at r = u0 = 1), and
-               `turing_prior` holds it there.
-    backend:   see `kernels.BACKENDS`; "auto" takes the fastest for the tensors' device.
-
-    Training needs memory O(L C), whatever N, on the fast backends.
+    Training needs memory O(L C) for any N on the fast backends.
 
     >>> fuse = ReactionDiffusion(64, steps=12, dilations=(1, 2, 4, 8))
     >>> u, v = fuse(u, v, u0=u0, r=r, mask=mask)        # (B, 64, L) each, mask (B, L)
+
+    Args:
+        channels: C, divided evenly among the dilations.
+        steps: N; may be changed at any time, or given per call.
+        dilations: for each group of channels, the distance in clips of the neighbours that a clip
+            exchanges with.
+        turing_share: share of the channels that start Turing-unstable (at r = u0 = 1) and that
+            `turing_prior` keeps so, from 0 to 1.
+        backend: a name in `kernels.BACKENDS`, or "auto": the fastest for the tensors' device.
+
+    Raises:
+        RdmfError: turing_share is outside [0, 1], or there are fewer channels than dilations.
     """
 
     def __init__(
@@ -95,11 +100,12 @@ class ReactionDiffusion(nn.Module):
     ):
         super().__init__()
         if not 0.0 <= turing_share <= 1.0:
-            raise RdmfError(f"turing_share is {turing_share}", todo="give a share from 0 to 1")
+            what = f"turing_share is {turing_share}"
+            raise RdmfError(what, todo="give a number from 0 to 1")
         if channels < len(dilations):
             raise RdmfError(
                 f"{channels} channels for {len(dilations)} dilations",
-                todo="give each dilation a channel",
+                todo="give at least one channel per dilation",
             )
         self.channels, self.steps = channels, steps
         self.turing_share, self.backend = turing_share, backend
@@ -109,12 +115,12 @@ class ReactionDiffusion(nn.Module):
 
     @property
     def halo(self) -> int:
-        """Clips to each side that a result depends on."""
+        """Clips to each side of a clip that its result depends on."""
         return self.steps * max(group.dilation for group in self.groups)
 
     @property
     def rates(self) -> Rates:
-        """The present rates, numpy (C,)."""
+        """The present rates, numpy arrays (C,)."""
         return self.learned.rates
 
     def forward(
@@ -128,12 +134,22 @@ class ReactionDiffusion(nn.Module):
         edges: Tensor | None = None,
         steps: int | None = None,
     ) -> Fields:
-        """The fields after N steps.
+        """Run N steps.
 
-        u, v, u0, r: (B, C, L). mask: (B, L), True at real clips; the others come back as 0.
-        edges: (B, L - 1), weight in [0, 1] of every pair of neighbouring clips; a longer edge
-        takes the weakest weight it crosses (`span_edges`).
-        float16 and bfloat16 are computed in float32 and returned as they came.
+        float16 and bfloat16 inputs are computed in float32 and returned in their dtype.
+
+        Args:
+            u: (B, C, L) substrate.
+            v: (B, C, L) activator.
+            u0: (B, C, L) level of the feed.
+            r: (B, C, L) reaction rate.
+            mask: (B, L) True at real clips; the result is 0 at the others.
+            edges: (B, L - 1) weights in [0, 1] between neighbouring clips; an edge between clips
+                further apart takes the smallest weight on its way (`span_edges`).
+            steps: N of this call; None: `self.steps`.
+
+        Returns:
+            u and v after N steps, (B, C, L) each.
         """
         dtype = v.dtype
         work = dtype if dtype in (torch.float32, torch.float64) else torch.float32
@@ -155,9 +171,13 @@ class ReactionDiffusion(nn.Module):
         return Fields(*(x.to(dtype) for x in after))
 
     def analyze(self, **settings: Any) -> list[stability.Regime]:
-        """The regime of every channel at the present rates; settings as for `analyze`.
+        """Determine the regime of every channel at the present rates.
 
-        r and u0 may be given per channel (C,).
+        Args:
+            **settings: as for `stability.analyze`; r and u0 may be given per channel (C,).
+
+        Returns:
+            One `Regime` per channel, in order.
         """
         return [row for group in self.groups for row in self._analyzed(group, settings)]
 
@@ -172,10 +192,17 @@ class ReactionDiffusion(nn.Module):
         return analysis.rows(first=group.channels.start)
 
     def turing_prior(self, r: float = 1.0, margin: float = 0.02) -> Tensor:
-        """A penalty, 0 once the chosen share of channels is Turing-unstable at match r, u0 = 1.
+        """Compute a penalty, 0 once `turing_share` of the channels are Turing-unstable at u0 = 1.
 
-        Add it to the loss. The channels nearest to the band are the ones pulled into it, so which
-        channels pattern is left to the training. margin: how far inside, relative.
+        Add it to the loss. It acts on the channels that are nearest to Turing's conditions, so
+        training decides which channels form patterns.
+
+        Args:
+            r: match of clip and query at which the conditions are to hold.
+            margin: relative distance by which the conditions are to hold.
+
+        Returns:
+            A scalar, at least 0.
         """
         wanted = round(self.turing_share * self.channels)
         distance = turing_distance(self.learned(), r, margin)
@@ -183,16 +210,25 @@ class ReactionDiffusion(nn.Module):
 
 
 def turing_distance(rates: StepRates, r: float = 1.0, margin: float = 0.0) -> Tensor:
-    """How far each channel (C,) is from Turing's conditions at u0 = 1; 0 where all hold.
+    """Measure how far each channel is from Turing's conditions at u0 = 1.
 
-    The sum of the shortfalls of: a lit state exists; tr J < 0; the pattern-forming determinant
-    is negative somewhere. Each is made dimensionless, so that `margin` means the same in all.
+    The distance is the sum of what is missing to three conditions: an active steady state exists;
+    tr J < 0; the determinant of J - λ D is negative for some λ. Each is made dimensionless, so that
+    `margin` means the same in all. For the conditions see docs/reaction-diffusion.md, "Regimes".
+
+    Args:
+        rates: rates per step, (C,) each.
+        r: match of clip and query.
+        margin: relative distance by which each condition is to hold.
+
+    Returns:
+        (C,) distance, 0 where all conditions hold.
     """
     a_u, a_v, f, kappa, dt = rates
-    gap = 1.0 - 4.0 * kappa**2 / (r * dt * f)  # (u+ - u-)² : above 0 the lit state exists
+    gap = 1.0 - 4.0 * kappa**2 / (r * dt * f)  # (u+ - u-)²: above 0 the active state exists
     root = gap.clamp_min(1e-6).sqrt()
     u = (1.0 - root) / 2.0
-    pull = kappa**2 / (r * dt * u**2)  # ρ v² at the lit state, from ρ u v = κ
+    pull = kappa**2 / (r * dt * u**2)  # ρ v² at the active state, from ρ u v = κ
     trace = (kappa - f - pull) / kappa
     determinant = kappa * (pull - f)
     lean = a_u * kappa - a_v * (pull + f)
@@ -203,10 +239,18 @@ def turing_distance(rates: StepRates, r: float = 1.0, margin: float = 0.0) -> Te
 
 
 def initial_rates(channels: int, turing_share: float = 0.25) -> Rates:
-    """Where learning starts: channels from short to long moments, some in the Turing band.
+    """Choose the rates that learning starts from: channels from short to long moments.
 
-    Feeds are log-spaced, D along with them (slow channels reach far); removal is set so that the
-    threshold r* is 1/2, and in the Turing channels to the middle of the unstable band at r = 1.
+    Feeds F are spaced logarithmically, and D along with them (slow channels reach far). The removal
+    F + k puts the threshold r* at 1/2; in the Turing channels it lies in the middle of the unstable
+    band at r = u0 = 1.
+
+    Args:
+        channels: C.
+        turing_share: share of the channels that start in the Turing band.
+
+    Returns:
+        The rates, (C,) each.
     """
     patterned = round(turing_share * channels)
     return _joined([_plain_rates(channels - patterned), _turing_rates(patterned)])
@@ -228,7 +272,7 @@ def _turing_rates(channels: int) -> Rates:
 
 
 def _kill_in_band(D_u: float, D_v: float, feed: float) -> float:
-    """The middle of the kills for which the scheme forms a pattern at r = u0 = 1."""
+    """Return the median of the kill rates for which the scheme forms a pattern at r = u0 = 1."""
     kills = np.linspace(0.0, np.sqrt(feed) / 2.0 - feed, 200)  # up to r* = 1
     analysis = stability.analyze(Rates(D_u=D_u, D_v=D_v, F=feed, k=kills), length=64)
     return float(np.median(kills[analysis.regime == stability.RegimeName.TURING.value]))

@@ -15,12 +15,16 @@ from rdmf_cli.fusion.arrays import Array, boolean, like, namespace
 def laplacian(
     w: Array, *, mask: Array | None = None, edges: Array | None = None, dilation: int = 1
 ) -> Array:
-    """(Δw)_i = Σ_j g_ij m_i m_j (w_j - w_i) over the neighbours j = i ± dilation.
+    """Compute (Δw)_i = Σ_j g_ij m_i m_j (w_j - w_i) over the neighbours j = i ± dilation.
 
-    w:     (..., L), any field.
-    mask:  broadcastable to w, True at real clips; no flux enters or leaves the others.
-    edges: broadcastable to (..., L - dilation), the weight g in [0, 1] of edge (i, i + dilation).
-    Returns (..., L). Its sum over time is zero: diffusion moves mass and makes none.
+    Args:
+        w: (..., L) any field.
+        mask: broadcasts to w, True at real clips; nothing flows into or out of the others.
+        edges: broadcasts to (..., L - dilation), the weight g in [0, 1] of edge (i, i + dilation).
+        dilation: distance of the neighbours in clips.
+
+    Returns:
+        (..., L) with a sum over time of 0: diffusion moves mass and creates none.
     """
     w = w if mask is None else namespace(w).where(boolean(mask, w), w, 0.0)
     return _flux_balance(w, _links(w, mask, edges, dilation), dilation)
@@ -34,20 +38,34 @@ def diffuse(
     edges: Array | None = None,
     dilations: Sequence[int] = (1,),
 ) -> Array:
-    """One diffusion step, w + a Δw; Δ is the mean of the Laplacians of the dilations.
+    """Diffuse by one step: w + a Δw, where Δ is the mean of the Laplacians of the dilations.
 
-    a: weight per step, D dt, in [0, 1/2]; a number or broadcastable to w. Up to 1/2 the step is a
-       convex average: it keeps the mass and the bounds of w.
-    edges: (..., L - 1), weights of neighbouring clips; see `span_edges` for longer dilations.
+    Args:
+        w: (..., L) any field.
+        a: weight per step, D dt, in [0, 1/2]; a number, or broadcasts to w. Up to 1/2 the step is a
+            convex average: it keeps the mass and the bounds of w.
+        mask: broadcasts to w, True at real clips.
+        edges: (..., L - 1) weights between neighbouring clips; `span_edges` derives those of longer
+            dilations.
+        dilations: distances of the neighbours in clips.
+
+    Returns:
+        (..., L).
     """
     return w + a * Chain.of(w, mask=mask, edges=edges, dilations=dilations).laplacian(w)
 
 
 def span_edges(edges: Array, dilation: int) -> Array:
-    """Weights of the edges (i, i + dilation) from those of neighbours: the weakest one crossed.
+    """Derive the weight of edge (i, i + dilation): the smallest of the edges that it crosses.
 
-    edges: (..., L - 1) -> (..., L - dilation), empty where L <= dilation. A cut so stops every
-    edge across it.
+    So a cut blocks every edge across it.
+
+    Args:
+        edges: (..., L - 1) weights between neighbouring clips.
+        dilation: distance in clips.
+
+    Returns:
+        (..., L - dilation), empty where L <= dilation.
     """
     xp = namespace(edges)
     count = max(edges.shape[-1] - dilation + 1, 0)
@@ -59,10 +77,12 @@ def span_edges(edges: Array, dilation: int) -> Array:
 
 @dataclass(frozen=True)
 class Chain:
-    """A chain of clips, prepared once and diffused along many times.
+    """A chain of clips, prepared once and used by many diffusion steps.
 
-    links: for every dilation d the weight of edge (i, i + d), broadcastable to (..., L - d);
-           None where all weights are 1.
+    Attributes:
+        dilations: distances of the neighbours in clips.
+        links: for every dilation d the weight of edge (i, i + d), broadcasts to (..., L - d); None
+            where all weights are 1.
     """
 
     dilations: tuple[int, ...]
@@ -77,7 +97,18 @@ class Chain:
         edges: Array | None = None,
         dilations: Sequence[int] = (1,),
     ) -> Chain:
-        """The chain under a field w (..., L); edges (..., L - 1) as for `diffuse`."""
+        """Prepare the chain under a field.
+
+        Args:
+            w: (..., L) the field.
+            mask: broadcasts to w, True at real clips.
+            edges: (..., L - 1) weights between neighbouring clips.
+            dilations: distances of the neighbours in clips.
+
+        Raises:
+            RdmfError: the number of edges does not fit the clips, or a dilation is no positive
+                integer.
+        """
         dilations = checked_dilations(dilations)
         edges = None if edges is None else like(edges, w)
         spans = (None if edges is None else span_edges(edges, d) for d in dilations)
@@ -85,7 +116,14 @@ class Chain:
         return cls(dilations, tuple(links))
 
     def laplacian(self, w: Array) -> Array:
-        """The mean of the Laplacians of all dilations; w finite at masked clips."""
+        """Compute the mean of the Laplacians of all dilations.
+
+        Args:
+            w: (..., L) field, finite at masked clips too.
+
+        Returns:
+            (..., L).
+        """
         pairs = zip(self.links, self.dilations, strict=True)
         parts = [_flux_balance(w, link, d) for link, d in pairs]
         return parts[0] if len(parts) == 1 else sum(parts[1:], parts[0]) / len(parts)
@@ -97,17 +135,21 @@ class Chain:
 
 
 def checked_dilations(dilations: Sequence[int]) -> tuple[int, ...]:
-    """The dilations as a tuple of positive integers, or an error."""
+    """Return the dilations as a tuple of positive integers.
+
+    Raises:
+        RdmfError: there are none, or one is no positive integer.
+    """
     dilations = tuple(dilations)
     if not dilations or any(d != int(d) or d < 1 for d in dilations):
         raise RdmfError(
-            f"dilations are {dilations}", "dilations", "give one or more whole numbers from 1"
+            f"dilations are {dilations}", "dilations", "give one or more integers of at least 1"
         )
     return tuple(int(d) for d in dilations)
 
 
 def _flux_balance(w: Array, link: Array | None, dilation: int) -> Array:
-    """What comes over each clip's right edge minus what goes over its left edge."""
+    """Return (..., L): the flux over each clip's right edge less that over its left edge."""
     xp = namespace(w)
     flux = w[..., dilation:] - w[..., :-dilation]
     flux = flux if link is None else link * flux
@@ -131,6 +173,6 @@ def _fitting(edges: Array, w: Array, dilation: int) -> Array:
         raise RdmfError(
             f"{edges.shape[-1]} edge weights for {w.shape[-1]} clips",
             "edges",
-            f"give {wanted}, one for every pair of clips {dilation} apart",
+            f"give {wanted}, one per pair of clips {dilation} apart",
         )
     return edges

@@ -1,11 +1,12 @@
-"""Gray-Scott with data coupling, and the rates it runs at.
+"""The Gray-Scott reaction, driven by the data, and its rates.
 
     ∂u/∂t = D_u Δu - r u v² + F (u0 - u)
     ∂v/∂t = D_v Δv + r u v² - (F + k) v
 
-u in [0, 1] is what the video offers, v >= 0 what the query has lit, u0 in [0, 1] the level of the
-feed, r >= 0 the match of clip and query. r = u0 = 1 is the system of Gray and Scott (1983) as
-Pearson (1993) simulated it.
+u in [0, 1] is the substrate (what the video offers), v >= 0 the activator (what matches the query
+and spreads), u0 in [0, 1] the level of the feed, r >= 0 the match of clip and query. With r = u0 =
+1 this is the system of Gray and Scott (1983) as simulated by Pearson (1993). As the fusion of video
+and language: arXiv 2606.01615; docs/reaction-diffusion.md.
 """
 
 from __future__ import annotations
@@ -19,27 +20,32 @@ from rdmf_cli.errors import RdmfError
 from rdmf_cli.fusion.arrays import Array, column, is_torch, like
 
 MAX_DIFFUSION = 0.5
-"""Largest D dt: beyond it a clip with two neighbours gives away more than it has."""
+"""Largest D dt: beyond it a clip with two neighbours would give away more than it has."""
 
 
 class Fields(NamedTuple):
-    """Substrate and activator, (..., C, L) each."""
+    """Substrate u and activator v, (..., C, L) each."""
 
     u: Array
     v: Array
 
 
 class Drive(NamedTuple):
-    """What the data imposes: the level of the feed u0 and the reaction rate r, (..., C, L)."""
+    """What the data sets: the level of the feed u0 and the reaction rate r, (..., C, L) each."""
 
     u0: Array
     r: Array
 
 
 class StepRates(NamedTuple):
-    """Rates of one step, unchecked: a_u, a_v in [0, 1/2], f >= 0, kappa >= f, dt > 0.
+    """Rates per step, not checked: numbers, (C,), or, as the steppers take them, (C, 1).
 
-    Numbers, (C,) or, as the steppers take them, (C, 1).
+    Attributes:
+        a_u: diffusion of u, D_u dt, in [0, 1/2].
+        a_v: diffusion of v, D_v dt, in [0, 1/2].
+        f: feed, F dt, at least 0.
+        kappa: removal of v, (F + k) dt, at least f.
+        dt: length of a step in pseudo-time, above 0.
     """
 
     a_u: Array
@@ -49,16 +55,24 @@ class StepRates(NamedTuple):
     dt: Array
 
     def columns(self, field: Array) -> StepRates:
-        """The rates shaped to stand beside fields (..., C, L), in their dtype and place."""
+        """Reshape the rates to (C, 1), in the dtype and on the device of a field (..., C, L)."""
         return StepRates(*(column(rate, field) for rate in self))
 
 
 @dataclass(frozen=True)
 class Rates:
-    """The rates of every channel, in units of pseudo-time; numbers or arrays (C,).
+    """Rates of every channel per unit of pseudo-time: numbers or arrays (C,).
 
-    D_u, D_v: diffusion (clips² per unit); F: feed; k: kill; dt: length of a step.
-    Raises RdmfError, naming the rate and the channel, for rates the scheme cannot keep positive.
+    Attributes:
+        D_u: diffusion of u (clips² per unit).
+        D_v: diffusion of v (clips² per unit).
+        F: feed.
+        k: kill.
+        dt: length of a step.
+
+    Raises:
+        RdmfError: a rate is one for which the scheme may go negative; the error names the rate and
+            the channel.
     """
 
     D_u: Array
@@ -74,51 +88,59 @@ class Rates:
             object.__setattr__(self, field.name, like(value, tensor))
             _check(field.name, getattr(self, field.name), low=0.0)
         if bool((_plain(self.dt) <= 0).any()):
-            raise RdmfError("a step must take time: dt is 0", todo="give dt above 0")
+            raise RdmfError("dt is 0: a step takes no time", todo="give dt above 0")
         _check("a_u = D_u dt", self.a_u, low=0.0, high=MAX_DIFFUSION)
         _check("a_v = D_v dt", self.a_v, low=0.0, high=MAX_DIFFUSION)
         _check_channels({f.name: _plain(getattr(self, f.name)).size for f in fields(self)})
 
     @property
     def a_u(self) -> Array:
-        """Diffusion of u per step."""
+        """Diffusion of u per step, D_u dt, (C,)."""
         return self.D_u * self.dt
 
     @property
     def a_v(self) -> Array:
-        """Diffusion of v per step."""
+        """Diffusion of v per step, D_v dt, (C,)."""
         return self.D_v * self.dt
 
     @property
     def f(self) -> Array:
-        """Feed per step."""
+        """Feed per step, F dt, (C,)."""
         return self.F * self.dt
 
     @property
     def kappa(self) -> Array:
-        """Removal of v per step, (F + k) dt."""
+        """Removal of v per step, (F + k) dt, (C,)."""
         return (self.F + self.k) * self.dt
 
     @property
     def per_step(self) -> StepRates:
-        """What the steppers use."""
+        """The rates per step, as the steppers use them."""
         return StepRates(self.a_u, self.a_v, self.f, self.kappa, self.dt)
 
     @property
     def channels(self) -> int:
-        """C, or 1 where all rates are numbers."""
+        """Number of channels C; 1 where all rates are numbers."""
         return max(_plain(getattr(self, field.name)).size for field in fields(self))
 
 
 def conversion(u: Array, v: Array, r: Array) -> Array:
-    """How fast u becomes v at each clip: r u v²."""
+    """Compute how fast u becomes v, r u v²; u, v and r have shape (..., C, L)."""
     return r * u * v * v
 
 
 def gray_scott(fields: Fields, drive: Drive, feed: Array, removal: Array) -> Fields:
-    """The reaction's right-hand side (∂u/∂t, ∂v/∂t without diffusion).
+    """Compute the right-hand side of the reaction: ∂u/∂t and ∂v/∂t without diffusion.
 
-    feed: F, removal: F + k (both per unit of time, or both per step with r dt as the drive's r).
+    Args:
+        fields: u and v, (..., C, L) each.
+        drive: u0 and r, (..., C, L) each.
+        feed: F, a number or (C, 1).
+        removal: F + k, a number or (C, 1). Both per unit of time; or both per step, with r dt as
+            the drive's r.
+
+    Returns:
+        The two derivatives, (..., C, L) each.
     """
     u, v = fields
     converted = conversion(u, v, drive.r)
@@ -126,12 +148,20 @@ def gray_scott(fields: Fields, drive: Drive, feed: Array, removal: Array) -> Fie
 
 
 def react(fields: Fields, drive: Drive, rates: StepRates) -> Fields:
-    """The reaction over one step, positive for every rate (after Patankar, 1980).
+    """Advance the reaction by one step; positive for every rate (after Patankar, 1980).
 
         u⁺ = (u + f u0) / (1 + f + ρ v²),   v⁺ = (v + ρ v² u⁺) / (1 + κ),   ρ = r dt
 
-    Losses are taken in the new value, so nothing can go below zero; v gains exactly the ρ v² u⁺
-    that u loses: (1 + f) u⁺ + (1 + κ) v⁺ = u + v + f u0.
+    Losses are taken at the new value, so nothing falls below zero; v gains exactly the ρ v² u⁺ that
+    u loses: (1 + f) u⁺ + (1 + κ) v⁺ = u + v + f u0.
+
+    Args:
+        fields: u and v, (..., C, L) each.
+        drive: u0 and r, (..., C, L) each.
+        rates: rates per step, numbers or (C, 1).
+
+    Returns:
+        u⁺ and v⁺, (..., C, L) each.
     """
     u, v = fields
     pull = drive.r * rates.dt * v * v  # ρ v²
@@ -147,14 +177,17 @@ def _plain(x: Array) -> np.ndarray:
 def _check_channels(sizes: dict[str, int]) -> None:
     if len(set(sizes.values()) - {1}) > 1:
         named = ", ".join(f"{name} has {size}" for name, size in sizes.items())
-        raise RdmfError(f"rates for different numbers of channels: {named}", todo="give C or 1")
+        what = f"the rates are for different numbers of channels: {named}"
+        raise RdmfError(what, todo="give each rate as one number, or as one per channel")
 
 
 def _check(name: str, value: Array, low: float, high: float = np.inf) -> None:
     numbers = _plain(value)
     if numbers.ndim > 1:
-        raise RdmfError(f"{name} has shape {numbers.shape}", todo="give a number or one a channel")
-    # rounding of D · dt must not refuse a setting that is 1/2 on paper
+        raise RdmfError(
+            f"{name} has shape {numbers.shape}", todo="give one number, or one per channel"
+        )
+    # the rounding of D · dt must not refuse a setting that is 1/2 on paper
     outside = ~(np.isfinite(numbers) & (numbers >= low) & (numbers <= high * (1 + 1e-12)))
     if not outside.any():
         return

@@ -1,9 +1,10 @@
-"""What the rates will do, before anything is run: steady states, Turing's conditions, spacing.
+"""What a set of rates does, before anything is run: steady states, Turing's conditions, spacing.
 
-numpy only, vectorised over channels: every rate is a number or an array (C,), r and u0 likewise.
-"lit" is the steady state of larger v, (u-, v-); "saddle" the one of smaller v, (u+, v+), which is
-the brink between the lit state and the extinct one, (u0, 0). Where a clip's match r is below the
-threshold r*, neither exists, and both are NaN here.
+numpy only, vectorised over channels: every rate is a number or an array (C,), and so are r and u0.
+There are up to three uniform steady states: extinct (u0, 0), where nothing matches; active (u-,
+v-), the one of larger v; and the saddle (u+, v+) between the two. Where a clip's match r is below
+the threshold r*, active state and saddle do not exist and are NaN here. For the derivations see
+docs/reaction-diffusion.md.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ from rdmf_cli.fusion.operators import checked_dilations
 from rdmf_cli.fusion.reaction import Rates
 
 GRID = 2048
-"""Wave numbers looked at where no length is given; the spacing is then good to about 0.1 %."""
+"""Number of wave numbers where no length is given; the spacing is then exact to about 0.1 %."""
 
 
 class SteadyState(NamedTuple):
-    """A uniform state that does not change, one number per channel."""
+    """A uniform state that does not change: u and v, (C,) each."""
 
     u: np.ndarray
     v: np.ndarray
 
 
 class SteadyStates(NamedTuple):
-    """All uniform steady states: extinct (u0, 0), and, from r* on, saddle and lit."""
+    """All uniform steady states: extinct (u0, 0) and, for r >= r*, the saddle and active ones."""
 
     extinct: SteadyState
     saddle: SteadyState
@@ -41,15 +42,23 @@ class SteadyStates(NamedTuple):
 class RegimeName(str, Enum):
     """What a channel does with a clip that the query matches with rate r."""
 
-    EXTINCT = "extinct"  # r < r*: whatever is lit dies
-    BISTABLE = "bistable"  # a lit clip stays lit, a dark one dark: memory with a threshold
-    OSCILLATORY = "oscillatory"  # the lit state exists but is unstable even when uniform
-    TURING = "turing"  # the lit state is stable when uniform, unstable to a pattern
+    EXTINCT = "extinct"  # r < r*: v falls to 0
+    BISTABLE = "bistable"  # an active clip stays active, an inactive one inactive
+    OSCILLATORY = "oscillatory"  # the active state exists but is unstable even when uniform
+    TURING = "turing"  # the active state is stable when uniform, unstable to a pattern
     UNDAMPED = "undamped"  # nothing removes v (F + k = 0): it grows until u is used up
 
 
 def threshold(rates: Rates, u0: np.ndarray | float = 1.0) -> np.ndarray:
-    """r* = 4 (F + k)² / (F u0²): the match below which no clip stays lit. inf without feed."""
+    """Compute r* = 4 (F + k)² / (F u0²): the least match for which a clip can stay active.
+
+    Args:
+        rates: rates, numbers or (C,).
+        u0: level of the feed, a number or (C,).
+
+    Returns:
+        (C,) threshold; inf without feed, 0 where nothing removes v.
+    """
     feed, removal, u0, _ = _rates(rates, u0)
     with np.errstate(divide="ignore", invalid="ignore"):
         value = 4.0 * removal**2 / (feed * u0**2)
@@ -59,7 +68,16 @@ def threshold(rates: Rates, u0: np.ndarray | float = 1.0) -> np.ndarray:
 def steady_states(
     rates: Rates, r: np.ndarray | float = 1.0, u0: np.ndarray | float = 1.0
 ) -> SteadyStates:
-    """The uniform steady states, of the equations and of the scheme alike."""
+    """Compute the uniform steady states, which the equations and the scheme share.
+
+    Args:
+        rates: rates, numbers or (C,).
+        r: match of clip and query, a number or (C,).
+        u0: level of the feed, a number or (C,).
+
+    Returns:
+        The three states, (C,) each; NaN where a state does not exist.
+    """
     feed, removal, u0, r = _rates(rates, u0, r)
     with np.errstate(divide="ignore", invalid="ignore"):
         product = removal**2 / (r * feed)  # u+ u-
@@ -73,7 +91,16 @@ def steady_states(
 
 
 def jacobian(rates: Rates, state: SteadyState, r: np.ndarray | float = 1.0) -> np.ndarray:
-    """Jacobian (C, 2, 2) of the reaction's right-hand side at any (u, v)."""
+    """Compute the Jacobian of the reaction's right-hand side at any (u, v).
+
+    Args:
+        rates: rates, numbers or (C,).
+        state: u and v, (C,) each.
+        r: match of clip and query, a number or (C,).
+
+    Returns:
+        (C, 2, 2).
+    """
     feed, removal, _, r = _rates(rates, 1.0, r)
     u, v = state
     return _matrices(-r * v**2 - feed, -2.0 * r * u * v, r * v**2, 2.0 * r * u * v - removal)
@@ -85,7 +112,17 @@ def step_jacobian(
     r: np.ndarray | float = 1.0,
     u0: np.ndarray | float = 1.0,
 ) -> np.ndarray:
-    """Jacobian R (C, 2, 2) of the Patankar reaction step at any (u, v)."""
+    """Compute the Jacobian R of one Patankar reaction step (`reaction.react`) at any (u, v).
+
+    Args:
+        rates: rates, numbers or (C,).
+        state: u and v, (C,) each.
+        r: match of clip and query, a number or (C,).
+        u0: level of the feed, a number or (C,).
+
+    Returns:
+        (C, 2, 2).
+    """
     _, _, u0, r = _rates(rates, u0, r)
     u, v = state
     f, kappa, rho = (np.asarray(x, float) for x in (rates.f, rates.kappa, r * rates.dt))
@@ -99,11 +136,18 @@ def step_jacobian(
 
 
 def wave_numbers(length: int | None = None, dilations: Sequence[int] = (1,)) -> np.ndarray:
-    """θ of the modes cos(θ (i + 1/2)): θ = π q / L for q = 0 … L - 1, or a fine grid on [0, π].
+    """List the wave numbers θ of the modes cos(θ (i + 1/2)) of a chain.
 
-    The wavelength of θ is 2 π / θ clips (2 L / q). Where all dilations share a divisor g, the
-    chain falls into g interleaved ones that cannot see each other, and waves above π / g repeat
-    those below: they are left out.
+    The wavelength of θ is 2 π / θ clips. Where all dilations share a divisor g, the chain consists
+    of g interleaved ones that never exchange, and waves above π / g repeat those below: they are
+    left out.
+
+    Args:
+        length: L clips of the chain; None: a chain without ends.
+        dilations: distances of the neighbours in clips.
+
+    Returns:
+        (Q,) ascending: π q / L for q = 0 … L - 1, or a grid of `GRID` + 1 values on [0, π].
     """
     end = np.pi / math.gcd(*checked_dilations(dilations))
     if length is None:
@@ -113,10 +157,17 @@ def wave_numbers(length: int | None = None, dilations: Sequence[int] = (1,)) -> 
 
 
 def eigenvalues(theta: np.ndarray, dilations: Sequence[int] = (1,)) -> np.ndarray:
-    """λ(θ) = mean over the dilations d of 2 - 2 cos(d θ): the Laplacian's are -λ.
+    """Compute λ(θ), the mean over the dilations d of 2 - 2 cos(d θ).
 
-    Exact for the modes of the chain with d = 1, where θ = π q / L; else for waves far from its
-    ends.
+    The eigenvalues of the Laplacian are -λ: exactly for d = 1 with θ = π q / L; else for waves far
+    from the ends of the chain.
+
+    Args:
+        theta: (Q,) wave numbers.
+        dilations: distances of the neighbours in clips.
+
+    Returns:
+        (Q,) in [0, 4].
     """
     spread = [2.0 - 2.0 * np.cos(d * np.asarray(theta)) for d in checked_dilations(dilations)]
     return np.mean(spread, axis=0)
@@ -128,10 +179,18 @@ def dispersion(
     r: np.ndarray | float = 1.0,
     u0: np.ndarray | float = 1.0,
 ) -> np.ndarray:
-    """Growth per unit of pseudo-time of a perturbation of the lit state: (C, Q).
+    """Compute how fast perturbations of the active state grow per unit of pseudo-time.
 
-    modes: (Q,) eigenvalues λ >= 0 of -Δ. The largest real part of the eigenvalues of
-    J - λ diag(D_u, D_v); NaN where there is no lit state.
+    This is the largest real part of the eigenvalues of J - λ diag(D_u, D_v).
+
+    Args:
+        rates: rates, numbers or (C,).
+        modes: (Q,) eigenvalues λ >= 0 of -Δ.
+        r: match of clip and query, a number or (C,).
+        u0: level of the feed, a number or (C,).
+
+    Returns:
+        (C, Q); NaN where there is no active state.
     """
     J = jacobian(rates, steady_states(rates, r, u0).lit, r)[:, None]
     D = np.stack(np.broadcast_arrays(*(_row(x) for x in (rates.D_u, rates.D_v))), -1)
@@ -144,10 +203,19 @@ def amplification(
     r: np.ndarray | float = 1.0,
     u0: np.ndarray | float = 1.0,
 ) -> np.ndarray:
-    """Growth factor per step of the scheme as it runs: (C, Q).
+    """Compute the factor by which perturbations of the active state grow per step of the scheme.
 
-    The spectral radius of G = R diag(1 - a_u λ, 1 - a_v λ), R from `step_jacobian`; above 1 the
-    perturbation grows. NaN where there is no lit state.
+    This is the spectral radius of G = R diag(1 - a_u λ, 1 - a_v λ), with R from `step_jacobian`.
+    Above 1 the perturbation grows.
+
+    Args:
+        rates: rates, numbers or (C,).
+        modes: (Q,) eigenvalues λ >= 0 of -Δ.
+        r: match of clip and query, a number or (C,).
+        u0: level of the feed, a number or (C,).
+
+    Returns:
+        (C, Q); NaN where there is no active state.
     """
     R = step_jacobian(rates, steady_states(rates, r, u0).lit, r, u0)[:, None]
     a = np.stack(np.broadcast_arrays(*(_row(x) for x in (rates.a_u, rates.a_v))), -1)
@@ -155,15 +223,31 @@ def amplification(
 
 
 class Turing(NamedTuple):
-    """Turing's conditions at the lit state, per channel; all False where there is none."""
+    """Turing's conditions at the active state, per channel.
 
-    stable_uniform: np.ndarray  # tr J < 0 and det J > 0
-    unstable: np.ndarray  # and some pattern grows
-    fastest: np.ndarray  # λ of the minimum of det(J - λ D), (D_v J11 + D_u J22) / (2 D_u D_v)
+    Attributes:
+        stable_uniform: bool (C,) tr J < 0 and det J > 0; False where there is no active state.
+        unstable: bool (C,) stable when uniform, and some pattern grows.
+        fastest: (C,) the λ that minimises det(J - λ D), (D_v J11 + D_u J22) / (2 D_u D_v); NaN
+            where no pattern grows.
+    """
+
+    stable_uniform: np.ndarray
+    unstable: np.ndarray
+    fastest: np.ndarray
 
 
 def turing(rates: Rates, r: np.ndarray | float = 1.0, u0: np.ndarray | float = 1.0) -> Turing:
-    """Turing's conditions (1952) for the equations, on a chain long enough to hold any wave."""
+    """Evaluate Turing's conditions (1952) for the equations, on a chain that can hold any wave.
+
+    Args:
+        rates: rates, numbers or (C,).
+        r: match of clip and query, a number or (C,).
+        u0: level of the feed, a number or (C,).
+
+    Returns:
+        The conditions, (C,) each.
+    """
     J = jacobian(rates, steady_states(rates, r, u0).lit, r)
     D_u, D_v = _row(rates.D_u), _row(rates.D_v)
     trace, determinant = J[:, 0, 0] + J[:, 1, 1], _determinant(J)
@@ -177,7 +261,22 @@ def turing(rates: Rates, r: np.ndarray | float = 1.0, u0: np.ndarray | float = 1
 
 @dataclass(frozen=True)
 class Regime:
-    """One channel of the report; `rdmf fuse --analyze` prints `COLUMNS` of it."""
+    """The regime of one channel; `rdmf fuse --analyze` prints the columns named in `COLUMNS`.
+
+    Attributes:
+        channel: its number, from 0.
+        D_u: diffusion of u (clips² per unit of pseudo-time).
+        D_v: diffusion of v (clips² per unit of pseudo-time).
+        F: feed.
+        k: kill.
+        dt: length of a step.
+        regime: a value of `RegimeName`, judged on the scheme as it runs.
+        r_star: threshold r*: the match that a clip needs to stay active.
+        spacing_clips: wavelength of the pattern that grows fastest; NaN where none grows.
+        spacing_seconds: the same in seconds.
+        growth: largest factor per step of a patterned perturbation; NaN without an active state.
+        turing: whether Turing's conditions hold for the equations.
+    """
 
     channel: int
     D_u: float
@@ -186,11 +285,11 @@ class Regime:
     k: float
     dt: float
     regime: str
-    r_star: float  # the match a clip needs to stay lit
-    spacing_clips: float  # of the pattern that grows fastest; NaN where none does
+    r_star: float
+    spacing_clips: float
     spacing_seconds: float
-    growth: float  # largest factor per step of a patterned perturbation; NaN without a lit state
-    turing: bool  # Turing's conditions on the equations; `regime` judges the scheme as it runs
+    growth: float
+    turing: bool
 
     COLUMNS: ClassVar[tuple[str, ...]] = (
         "channel",
@@ -205,13 +304,13 @@ class Regime:
     )
 
     def as_row(self) -> dict[str, float | int | str]:
-        """The columns of the table, by name."""
+        """Return the columns of the table, by name."""
         return {name: getattr(self, name) for name in self.COLUMNS}
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """All channels at once, arrays (C,); see `Regime` for the fields."""
+    """The regimes of all channels, arrays (C,); see `Regime` for the attributes."""
 
     D_u: np.ndarray
     D_v: np.ndarray
@@ -226,7 +325,7 @@ class Analysis:
     turing: np.ndarray
 
     def rows(self, first: int = 0) -> list[Regime]:
-        """One `Regime` per channel, numbered from `first`."""
+        """Convert to one `Regime` per channel, numbered from `first`."""
         names = [field.name for field in fields(self)]
         columns = zip(*(getattr(self, name).tolist() for name in names), strict=True)
         return [
@@ -244,11 +343,21 @@ def analyze(
     length: int | None = None,
     dilations: Sequence[int] = (1,),
 ) -> Analysis:
-    """What each channel does with a clip of match r and feed u0.
+    """Determine what each channel does with a clip.
 
-    length: clips of the video; a pattern counts only if the chain holds a mode of it.
-    The regime is judged on the scheme as it runs (`amplification`); `turing` tells what the
-    equations say.
+    The regime is judged on the scheme as it runs (`amplification`); `turing` tells what holds for
+    the equations.
+
+    Args:
+        rates: rates, numbers or (C,).
+        r: match of clip and query, a number or (C,).
+        u0: level of the feed, a number or (C,).
+        clip_seconds: length of a clip in seconds.
+        length: L clips of the video, whose modes alone can form a pattern; None: any wavelength.
+        dilations: distances of the neighbours in clips.
+
+    Returns:
+        The regimes of all channels, (C,) each.
     """
     theta = wave_numbers(length, dilations)
     growth = amplification(rates, eigenvalues(theta, dilations), r, u0)
@@ -268,7 +377,7 @@ def analyze(
 
 
 def _fastest(growth: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The largest growth over θ > 0 and its wavelength in clips, NaN where nothing grows."""
+    """Return the largest growth over θ > 0 and its wavelength in clips, NaN where nothing grows."""
     if len(theta) < 2:
         nothing = np.full(len(growth), np.nan)
         return nothing, nothing
@@ -297,13 +406,13 @@ def _channels(rates: Rates, *more: np.ndarray | float) -> int:
 def _rates(
     rates: Rates, u0: np.ndarray | float, r: np.ndarray | float = 1.0
 ) -> tuple[np.ndarray, ...]:
-    """F, F + k, u0 and r, (C,) each."""
+    """Return F, F + k, u0 and r, (C,) each."""
     feed, kill = _row(rates.F), _row(rates.k)
     return tuple(np.broadcast_arrays(feed, feed + kill, _row(u0), _row(r)))
 
 
 def _matrices(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarray:
-    """[[a, b], [c, d]] per channel: (C, 2, 2)."""
+    """Return [[a, b], [c, d]] per channel: (C, 2, 2)."""
     a, b, c, d = np.broadcast_arrays(a, b, c, d)
     return np.stack([np.stack([a, b], -1), np.stack([c, d], -1)], -2)
 
@@ -313,7 +422,7 @@ def _determinant(M: np.ndarray) -> np.ndarray:
 
 
 def _eigenvalue_pair(M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both eigenvalues of 2 x 2 matrices, complex; NaN in, NaN out."""
+    """Return both eigenvalues of 2 x 2 matrices, complex; NaN in, NaN out."""
     half = (M[..., 0, 0] + M[..., 1, 1]) / 2.0
     root = np.sqrt((half**2 - _determinant(M)).astype(complex))
     return half + root, half - root

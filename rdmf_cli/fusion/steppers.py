@@ -1,4 +1,4 @@
-"""From one moment of pseudo-time to the next; `STEPPERS` names every scheme."""
+"""Numerical schemes: from one moment of pseudo-time to the next. `STEPPERS` names them."""
 
 from __future__ import annotations
 
@@ -21,34 +21,51 @@ from rdmf_cli.fusion.reaction import Drive, Fields, Rates, StepRates, gray_scott
 
 
 class Stepper(Protocol):
-    """A scheme: `order` of its error in dt, `positive` if no rate can make u or v negative."""
+    """A numerical scheme.
+
+    Attributes:
+        order: order of its error in dt.
+        positive: whether u and v stay at or above 0 for every rate.
+    """
 
     order: int
     positive: bool
 
     def step(self, fields: Fields, drive: Drive, rates: StepRates, chain: Chain) -> Fields:
-        """The fields one dt later."""
+        """Advance the fields by one step of length dt.
+
+        Args:
+            fields: u and v, (..., C, L) each.
+            drive: u0 and r, (..., C, L) each.
+            rates: rates per step, numbers or (C, 1).
+            chain: the clips, as prepared by `Chain.of`.
+
+        Returns:
+            The fields one step later.
+        """
 
 
 class Patankar:
-    """Diffuse, then react with losses implicit (Lie splitting): positive for every rate."""
+    """Diffuse, then react with implicit losses (Lie splitting): positive for every rate."""
 
     order = 1
     positive = True
 
     def step(self, fields: Fields, drive: Drive, rates: StepRates, chain: Chain) -> Fields:
+        """Advance the fields by one step; see `Stepper.step`."""
         u = fields.u + rates.a_u * chain.laplacian(fields.u)
         v = fields.v + rates.a_v * chain.laplacian(fields.v)
         return react(Fields(u, v), drive, rates)
 
 
 class ExplicitEuler:
-    """The textbook scheme, for comparison: goes negative or blows up at large rates."""
+    """The explicit Euler scheme, for comparison: negative or unbounded at large rates."""
 
     order = 1
     positive = False
 
     def step(self, fields: Fields, drive: Drive, rates: StepRates, chain: Chain) -> Fields:
+        """Advance the fields by one step; see `Stepper.step`."""
         u, v = fields
         per_step = Drive(drive.u0, drive.r * rates.dt)
         change = gray_scott(fields, per_step, rates.f, rates.kappa)
@@ -62,9 +79,13 @@ STEPPERS: dict[str, Stepper] = {"patankar": Patankar(), "euler": ExplicitEuler()
 
 
 def named_stepper(name: str) -> Stepper:
-    """The scheme of that name, or an error that lists them."""
+    """Return the scheme of a name.
+
+    Raises:
+        RdmfError: there is none; the error lists those that exist.
+    """
     if name not in STEPPERS:
-        raise RdmfError("no such stepper", name, f"take one of: {', '.join(STEPPERS)}")
+        raise RdmfError("unknown stepper", name, f"choose one of: {', '.join(STEPPERS)}")
     return STEPPERS[name]
 
 
@@ -82,20 +103,34 @@ def evolve(
     stepper: str = "patankar",
     trace: bool = False,
 ) -> Fields:
-    """Let the query react with the video for `steps` steps.
+    """Run the reaction-diffusion fusion for `steps` steps.
 
-    u, v:  (..., C, L), or (..., L) with rates that are plain numbers.
-    u0, r: feed level and reaction rate, numbers or broadcastable to the fields.
-    mask:  True at real clips, broadcastable; masked clips exchange nothing and come back as 0,
-           whatever (even NaN) they held.
-    edges: (..., L - 1) weights in [0, 1] of neighbouring clips, broadcastable; a longer edge takes
-           the weakest weight it crosses. See `span_edges`.
-    dilations: distances of the neighbours each clip exchanges with; they share D equally.
-    Returns Fields(u, v), unpackable, in the dtype of v: the last state; with `trace` every state,
-    (steps + 1, ..., C, L), the first being the initial one.
     float16 and bfloat16 are computed in float32.
 
     >>> u, v = evolve(np.ones((4, 75)), seed, u0=1.0, r=match, rates=rates, steps=16)
+
+    Args:
+        u: (..., C, L) substrate; or (..., L) with rates that are plain numbers.
+        v: activator, of the same shape.
+        u0: level of the feed; a number, or broadcasts to the fields.
+        r: reaction rate (match of clip and query); a number, or broadcasts to the fields.
+        rates: rates per unit of pseudo-time, or per step.
+        steps: number of steps, at least 0.
+        mask: True at real clips, broadcasts to the fields; masked clips exchange nothing and are 0
+            in the result, whatever (even NaN) they held.
+        edges: (..., L - 1) weights in [0, 1] between neighbouring clips; an edge between clips
+            further apart takes the smallest weight on its way (`span_edges`).
+        dilations: distances in clips of the neighbours that a clip exchanges with; they share D
+            equally.
+        stepper: a name in `STEPPERS`.
+        trace: return every state instead of the last.
+
+    Returns:
+        Fields(u, v) in the dtype of v: the last state, (..., C, L) each; with `trace` all states
+        from the initial one on, (steps + 1, ..., C, L) each.
+
+    Raises:
+        RdmfError: steps is negative, the stepper is unknown, or the edges do not fit the clips.
     """
     if steps < 0:
         raise RdmfError(f"steps is {steps}", "steps", "give 0 or more")
@@ -112,7 +147,19 @@ def evolve(
 def prepared(
     u: Array, v: Array, u0: Array, r: Array, rates: Rates | StepRates, mask: Array | None
 ) -> tuple[Fields, Drive, StepRates]:
-    """The inputs of `evolve` in one shape, dtype and kind, zero at masked clips."""
+    """Bring the inputs of `evolve` to one shape, dtype and kind, with 0 at masked clips.
+
+    Args:
+        u: as for `evolve`, and so are all others.
+        v: (..., C, L); its dtype is kept where it is float32 or float64.
+        u0: a number, or broadcasts to the fields.
+        r: a number, or broadcasts to the fields.
+        rates: rates per unit of pseudo-time, or per step.
+        mask: True at real clips; None: all are real.
+
+    Returns:
+        Fields and drive, (..., C, L) each, and the rates per step, numbers or (C, 1).
+    """
     v = floating(v)
     per_step = (rates.per_step if isinstance(rates, Rates) else rates).columns(v)
     inputs = [like(x, v) for x in (u, v, u0, r)]

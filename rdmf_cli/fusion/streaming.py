@@ -1,9 +1,9 @@
-"""The fusion of a video that is still arriving: exact, with a stated delay, in constant memory.
+"""The fusion of a video that is still arriving: exact, with a known delay, in constant memory.
 
-The steps run as a wavefront. Step s of clip i needs step s - 1 of the clips i ± d only, so when
-clip i + s d has arrived, step s of clip i can run. Each level keeps the few clips that the next
-ones need, every clip is stepped exactly N times, and the result is that of the whole video, bit
-for bit: the same operations on the same numbers.
+The steps run as a wavefront. Step s of clip i needs step s - 1 of the clips i ± d alone, so it can
+run as soon as clip i + s d has arrived. Each level keeps the few clips that the next one needs, and
+every clip goes through exactly N steps. The result equals that of the whole video bit for bit: the
+same operations on the same numbers.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from rdmf_cli.fusion.steppers import named_stepper, prepared
 
 @dataclass(frozen=True)
 class _Clips:
-    """A run of consecutive clips at one level of the wavefront; last axes (C, n)."""
+    """Consecutive clips at one level of the wavefront; the last axes are (C, n)."""
 
     u: Array
     v: Array
@@ -48,7 +48,7 @@ class _Clips:
         return _Clips(*(x[..., start:stop] for x in self.arrays()))
 
     def last(self, n: int) -> _Clips:
-        """The last n, copied: a view would keep all the others in memory."""
+        """Return the last n clips, copied: a view would keep all the others in memory."""
         return self.part(0, 0).then(self.part(max(len(self) - n, 0), None))
 
     def then(self, later: _Clips) -> _Clips:
@@ -58,15 +58,21 @@ class _Clips:
 
 
 class Stream:
-    """Takes clips as they arrive and gives the fields `delay` clips later.
+    """Fuse clips as they arrive; the fields come `delay` clips later.
 
     >>> stream = Stream(rates, steps=16)
     >>> for chunk in chunks:
     ...     u, v = stream.push(chunk.u, chunk.v, u0=1.0, r=chunk.r)   # clips that are ready
     >>> u, v = stream.close()                                          # the last ones
 
-    All that was pushed, put together, equals `evolve` on the whole video. Memory: steps times
-    2 max(dilations) clips, whatever the length.
+    All results together equal `evolve` on the whole video. Memory: steps times 2 max(dilations)
+    clips, for any length.
+
+    Args:
+        rates: rates per unit of pseudo-time, or per step.
+        steps: number of steps N.
+        dilations: distances in clips of the neighbours that a clip exchanges with.
+        stepper: a name in `STEPPERS`.
     """
 
     def __init__(
@@ -88,7 +94,7 @@ class Stream:
 
     @property
     def delay(self) -> int:
-        """H: a clip's result is out once H later clips have arrived, or the stream is closed."""
+        """Number of later clips that must arrive before the result of a clip is ready."""
         return self._steps * self._reach
 
     def push(
@@ -101,10 +107,22 @@ class Stream:
         mask: Array | None = None,
         edges: Array | None = None,
     ) -> Fields:
-        """The next n >= 0 clips, fields (..., C, n); returns those that became ready.
+        """Add the next n >= 0 clips.
 
-        edges: (..., n), the weight of the edge that ENTERS each clip from the one before it (the
-               first clip of the video has none: any number).
+        Args:
+            u: (..., C, n) substrate.
+            v: (..., C, n) activator.
+            u0: level of the feed; a number, or broadcasts to the fields.
+            r: reaction rate; a number, or broadcasts to the fields.
+            mask: True at real clips, broadcasts to the fields.
+            edges: (..., n) the weight of the edge that ENTERS each clip from the one before it (any
+                number for the first clip of the video, which has none).
+
+        Returns:
+            The fields of the clips that became ready, (..., C, m).
+
+        Raises:
+            RdmfError: the stream is closed.
         """
         if self._closed:
             raise RdmfError("this stream is closed", todo="start a new Stream for another video")
@@ -112,9 +130,16 @@ class Stream:
         return self._result(self._advance(self._arriving(u, v, u0, r, mask, edges)))
 
     def close(self) -> Fields:
-        """The video has ended; returns the clips still held back."""
+        """Tell the stream that the video has ended.
+
+        Returns:
+            The fields of the clips that were held back, (..., C, m).
+
+        Raises:
+            RdmfError: nothing was pushed.
+        """
         if self._before is None:
-            raise RdmfError("nothing was pushed into this stream", todo="push clips first")
+            raise RdmfError("no clip was pushed into this stream", todo="push clips first")
         self._closed = True
         return self._result(self._advance(_silence(self._before, self.delay)))
 
@@ -127,7 +152,7 @@ class Stream:
         return _Clips(*state, *drive, real, one if edges is None else like(edges, one) * one)
 
     def _advance(self, clips: _Clips) -> _Clips:
-        """The wavefront moves on by len(clips) clips."""
+        """Move the wavefront on by len(clips) clips."""
         if self._before is None:  # before the first clip there is nothing, and no flux to it
             self._before = _silence(clips, self._reach)
             self._levels = [self._before] * self._steps
@@ -138,7 +163,7 @@ class Stream:
         return clips
 
     def _stepped(self, window: _Clips) -> _Clips:
-        """The window's inner clips, those that see both neighbours, one step later."""
+        """Advance the window's inner clips, which see both neighbours, by one step."""
         inner = window.part(self._reach, max(len(window) - self._reach, self._reach))
         if not len(inner):
             return inner
@@ -155,7 +180,7 @@ class Stream:
 
 
 def _silence(clips: _Clips, n: int) -> _Clips:
-    """n clips that are not there: zero, and masked."""
+    """Return n clips that do not exist: zero, and masked."""
     xp = namespace(clips.u)
     nothing = xp.zeros((*clips.u.shape[:-1], n), **_kind(clips.u))
     return _Clips(nothing, nothing, nothing, nothing, nothing > 0, nothing)

@@ -132,7 +132,7 @@ def test_a_large_chunk_is_not_held_on_to() -> None:
 
 def test_misuse_is_refused() -> None:
     stream = Stream(TURING, steps=1)
-    with pytest.raises(RdmfError, match="nothing was pushed"):
+    with pytest.raises(RdmfError, match="no clip was pushed"):
         stream.close()
     stream.push(np.ones((1, 3)), np.ones((1, 3)), u0=1.0, r=1.0)
     stream.close()

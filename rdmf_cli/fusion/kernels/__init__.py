@@ -1,9 +1,9 @@
-"""Faster ways through the same Patankar steps, for torch; `BACKENDS` names them.
+"""Backends: faster ways through the same Patankar steps, for torch. `BACKENDS` names them.
 
-reference: the plain steps of `steppers`, one tensor operation after another. What the others must
-           equal; also what runs while a model is exported or compiled.
-tiled:     the CPU's fast path (see `tiled`).
-triton:    the GPU's: all steps of a tile in one launch (see `tiled_triton`).
+reference: the plain steps of `steppers`, one tensor operation after another. The others must equal
+           it; it also runs while a model is exported or compiled.
+tiled:     the fast one for the CPU (see `tiled`).
+triton:    the fast one for the GPU: all steps of a tile in one launch (see `tiled_triton`).
 """
 
 from __future__ import annotations
@@ -29,10 +29,12 @@ class Group(NamedTuple):
 
     @property
     def link(self) -> Tensor | None:
+        """The edge weights (B or 1, 1, L - d); None: all are 1."""
         return self.chain.links[0]
 
     @property
     def dilation(self) -> int:
+        """Distance in clips of the neighbours that a clip exchanges with."""
         return self.chain.dilations[0]
 
 
@@ -41,7 +43,7 @@ Single = Callable[[Fields, Drive, StepRates, Chain, int], Fields]
 
 
 def _one_by_one(single: Single) -> Backend:
-    """A backend that takes one group at a time."""
+    """Make a backend of a function that takes one group at a time."""
 
     def run(
         fields: Fields, drive: Drive, rates: StepRates, groups: Sequence[Group], steps: int
@@ -97,15 +99,27 @@ def run(
     groups: Sequence[Group],
     steps: int,
 ) -> Fields:
-    """The fields (B, C, L) after all steps, by the backend named or, with "auto", the fastest.
+    """Run all steps by a backend.
 
-    rates: (C, 1). groups: together all channels, in order. A gradient of the edge weights is known
-    to the reference alone, so "auto" takes it where they want one.
+    Args:
+        backend: a name in `BACKENDS`, or "auto": the fastest. The gradient of the edge weights
+            exists in the reference alone, so "auto" takes it where this gradient is needed.
+        fields: u and v, (B, C, L) each.
+        drive: u0 and r, (B, C, L) each.
+        rates: rates per step, (C, 1) each.
+        groups: together all channels, in order.
+        steps: number of steps.
+
+    Returns:
+        u and v after all steps, (B, C, L) each.
+
+    Raises:
+        RdmfError: the backend is unknown.
     """
     if backend == "auto":
         backend = _fastest(fields.v, groups)
     if backend not in BACKENDS:
-        raise RdmfError("no such backend", backend, f"take auto, {', '.join(BACKENDS)}")
+        raise RdmfError("unknown backend", backend, f"choose auto, {', '.join(BACKENDS)}")
     return BACKENDS[backend](fields, drive, rates, groups, steps)
 
 
@@ -123,7 +137,7 @@ def _is_traced() -> bool:
 
 
 def has_triton() -> bool:
-    """Whether a Triton with the functions the kernel uses is installed."""
+    """Check whether a Triton is installed that has the functions the kernels use."""
     try:
         import triton.language as tl
     except ImportError:

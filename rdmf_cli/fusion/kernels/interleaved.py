@@ -1,11 +1,12 @@
-"""All clips of all channels as one long chain, the strip: the layout the tiles work on.
+"""The strip: all clips of all channels as one long chain. The tiles of the CPU backend work on it.
 
 A chain of dilation d is d interleaved chains that never meet. Written one after another (clips 0,
-d, 2 d, …, then 1, 1 + d, …) they are ONE chain of dilation 1 whose edges between them weigh 0. The
-same holds for the videos of a batch, and for channels, taken some at a time. So fields (B, C, L),
-whatever the dilations of their channels, become rows of a strip (R, c): a block of rows for every
-c channels, in it the videos, in a video its interleaved chains. A row's neighbour is the next row,
-N steps see N rows to each side, and the flux over all edges is one operation on adjacent memory.
+d, 2 d, …, then 1, 1 + d, …) they are ONE chain of dilation 1 in which the edges between them weigh
+0. The same holds for the videos of a batch, and for channels, c at a time. So fields (B, C, L),
+whatever the dilations of their channels, become the rows of a strip (R, c): for every c channels a
+block of rows, in a block the videos, in a video its interleaved chains. A row's neighbour is the
+next row, N steps see N rows to each side, and the flux over all edges is one operation on adjacent
+memory.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-COLUMNS = 64  # most channels in a row: wide rows are quicker to collect, narrow tiles longer
-KEPT = 2**18  # rows of the longest strip whose order is kept for the next call
+COLUMNS = 64  # most channels per row: wide rows are copied faster, narrow ones make longer tiles
+KEPT = 2**18  # rows of the longest strip whose order is cached for the next call
 
 Layout = tuple[tuple[int, int], ...]
 """(channels, dilation) of every group, in order."""
@@ -44,12 +45,17 @@ class Window(NamedTuple):
 class Strip:
     """Which clip and channels every row of the strip holds.
 
-    there:  (R,) the row of the fields, seen as (B L C/c, c), that comes to each row of the strip.
-    back:   (R,) the way back.
-    joined: (R,) 1 where a row's chain goes on in the next row, 0 where it ends.
+    Attributes:
+        shape: B, C, L of the fields.
+        layout: channels and dilation of every group.
+        columns: c, channels per row.
+        there: (R,) for each row of the strip, the row of the fields, seen as (B L C/c, c), it
+            takes.
+        back: (R,) the inverse of `there`.
+        joined: (R,) 1 where a row's chain continues in the next row, 0 where it ends.
     """
 
-    shape: tuple[int, int, int]  # B, C, L
+    shape: tuple[int, int, int]
     layout: Layout
     columns: int
     there: Tensor
@@ -58,20 +64,24 @@ class Strip:
 
     @property
     def rows(self) -> int:
+        """Number of rows R."""
         return len(self.there)
 
     @property
     def blocks(self) -> int:
-        """C / c."""
+        """Number of blocks C / c."""
         return self.shape[1] // self.columns
 
     def flat(self, x: Tensor) -> Tensor:
-        """Fields (B, C, L) as rows (B L C/c, c); a view where clips lie apart in memory."""
+        """View fields (B, C, L) as rows (B L C/c, c), or copy them where no view is possible."""
         return x.transpose(1, 2).reshape(-1, self.columns)
 
     def fields(self, strips: Sequence[Tensor]) -> list[Tensor]:
-        """Rows of the strip, (R, c) each, as fields (B, C, L). What was in `strips` is lost: their
-        memory serves the fields, as new memory costs more than the copy."""
+        """Convert strips, (R, c) each, back to fields (B, C, L).
+
+        The content of `strips` is lost: their memory holds the fields, as new memory costs more
+        than the copy.
+        """
         B, C, L = self.shape
         found, free = [], torch.empty_like(strips[0])
         for rows in strips:
@@ -81,7 +91,15 @@ class Strip:
         return found
 
     def links(self, weights: Sequence[Tensor | None], like: Tensor) -> Tensor:
-        """(R,) weight of every row's edge to the next; weights (B or 1, 1, L - d) by group."""
+        """Compute the weight of every row's edge to the next.
+
+        Args:
+            weights: for every group (B or 1, 1, L - d), or None: all weights are 1.
+            like: a tensor of the dtype and device wanted.
+
+        Returns:
+            (R,) weights, 0 where a chain ends.
+        """
         joined = self.joined.to(like.dtype)
         if all(own is None for own in weights):
             return joined
@@ -93,7 +111,12 @@ class Strip:
         return torch.cat(parts) * joined
 
     def windows(self, cells: int, halo: int) -> Iterator[Window]:
-        """Tiles of about so many cells (rows x columns), in order."""
+        """Cut the strip into tiles of about `cells` cells (rows x columns), in order.
+
+        Args:
+            cells: size of a tile.
+            halo: rows to each side that a tile's result depends on.
+        """
         per_block = self.shape[0] * self.shape[2]
         together = cells // (per_block * self.columns)
         if not together:
@@ -105,7 +128,7 @@ class Strip:
             yield Window(rows, slice(0, rows.stop - rows.start), slice(a, b))
 
     def _cut(self, block: int, cells: int, halo: int) -> Iterator[Window]:
-        """A block in tiles: whole videos where they fit, else rows with a halo."""
+        """Cut a block into tiles: whole videos where they fit, else rows with a halo."""
         B, _, L = self.shape
         first = block * B * L
         bounds = _bounds(L, self._dilation(block))
@@ -127,7 +150,13 @@ class Strip:
 
 
 def strip(shape: Sequence[int], layout: Layout, widest: int = COLUMNS) -> Strip:
-    """The strip of fields (B, C, L), its rows at most so wide; short ones are made once."""
+    """Make the strip of fields (B, C, L); short ones are cached.
+
+    Args:
+        shape: B, C, L.
+        layout: channels and dilation of every group.
+        widest: most channels per row.
+    """
     B, C, L = shape
     columns = _columns(layout, min(widest, COLUMNS))
     make = _kept if B * L * C // columns <= KEPT else _made
@@ -158,35 +187,35 @@ def _kept(shape: tuple[int, int, int], layout: Layout, columns: int) -> Strip:
 
 
 def _columns(layout: Layout, widest: int) -> int:
-    """The most channels that rows of one width for all groups can hold."""
+    """Return the most channels that rows of one width for all groups can hold."""
     common = gcd(*(channels for channels, _ in layout))
     return max((c for c in range(1, min(widest, common) + 1) if common % c == 0), default=1)
 
 
 def _order(length: int, dilation: int) -> Tensor:
-    """Clips by remainder, then by time."""
+    """Return the clips (L,) ordered by remainder, then by time."""
     clips = torch.arange(length)
     return torch.cat([clips[start::dilation] for start in range(dilation)])
 
 
 def _bounds(length: int, dilation: int) -> list[int]:
-    """Where the interleaved chains of a video start, and the end."""
+    """Return where the interleaved chains of a video start, and the end."""
     longer, short = length % dilation, length // dilation
     return [n * short + min(n, longer) for n in range(dilation)] + [length]
 
 
 def _since(bounds: list[int], row: int) -> int:
-    """Rows of the same chain before this one."""
+    """Return the number of rows of the same chain before this one."""
     return row - bounds[bisect_right(bounds, row) - 1]
 
 
 def _until(bounds: list[int], row: int) -> int:
-    """Rows of the same chain from this one on."""
+    """Return the number of rows of the same chain from this one on."""
     return bounds[bisect_right(bounds, row)] - row
 
 
 def _edges(weights: Tensor | None, length: int, dilation: int, like: Tensor) -> Tensor:
-    """(B or 1, L) weight of every clip's longer edge, in the strip's order; anything at ends."""
+    """Return (B or 1, L): weight of every clip's longer edge, in the strip's order (ends: any)."""
     if weights is None or not weights.shape[-1]:
         return like.new_ones(1, length)
     left = _order(length, dilation).clamp(max=weights.shape[-1] - 1)
@@ -194,7 +223,7 @@ def _edges(weights: Tensor | None, length: int, dilation: int, like: Tensor) -> 
 
 
 def _spans(count: int, most: int) -> Iterator[tuple[int, int]]:
-    """0 … count in parts of about one size, at most `most`."""
+    """Divide 0 … count into parts of about equal size, at most `most`."""
     parts = -(-count // most)
     for part in range(parts):
         yield part * count // parts, (part + 1) * count // parts

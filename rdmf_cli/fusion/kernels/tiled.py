@@ -1,13 +1,13 @@
-"""All steps of a tile while it sits in the processor's cache: the CPU's fast path.
+"""The fast CPU backend: all steps of a tile while it lies in the processor's cache.
 
-The plain path writes every intermediate of every step to memory. Here a tile of the strip (see
+The reference writes every intermediate of every step to memory. Here a tile of the strip (see
 `interleaved`), with the rows around it that N steps can see, goes through all N steps before the
-next one starts, u and v as one array. The backward pass is written by hand: it stores the inputs
-only, recomputes a tile's steps, and adds up the tile's share of the gradients, so that training
-needs memory O(L C) however many steps there are.
+next tile starts, with u and v as one array. The backward pass is written by hand: it stores the
+inputs alone, recomputes a tile's steps and adds up the tile's share of the gradients, so training
+needs memory O(L C) for any number of steps.
 
-A tile's working memory is laid out once and used again, by the next tile and the next call: to ask
-the system for it anew takes longer than all steps of 75 clips.
+The working memory of a tile is allocated once and reused by the next tile and the next call:
+allocating it each time would take longer than all steps of 75 clips.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from torch import Tensor
 
 from rdmf_cli.fusion.kernels.interleaved import Strip, Window, strip
 
-GRAIN = 32_768  # numbers of an operation that torch gives to each of its threads
-THREADS = 4  # most threads a tile is made for: the memory of a tile grows with it
-SMALL = GRAIN  # cells (B C L) below which the threads' meetings cost more than they save
+GRAIN = 32_768  # numbers of one operation that torch gives to each thread
+THREADS = 4  # most threads that a tile is made for: its memory grows with them
+SMALL = GRAIN  # cells (B C L) below which synchronising threads costs more than they save
 KEPT_BYTES = 2**26  # working memory above this is not kept for the next call
-ALIGNED = 16  # numbers, to the start of every array in it
-TILES_KEPT = 16  # shapes of tiles that stay laid out in it
+ALIGNED = 16  # numbers: every array in the working memory starts at a multiple
+TILES_KEPT = 16  # shapes of tiles that stay allocated
 
 Links = Sequence[tuple[int, int, Tensor | None]]
 """Channels, dilation and edge weights (B or 1, 1, L - d) of every group, in order."""
@@ -36,7 +36,20 @@ Links = Sequence[tuple[int, int, Tensor | None]]
 def evolve(
     u: Tensor, v: Tensor, u0: Tensor, r: Tensor, rates: Any, groups: Links, steps: int
 ) -> tuple[Tensor, Tensor]:
-    """Finite fields (B, C, L) after all steps; rates (C, 1)."""
+    """Run all steps on fields without NaN.
+
+    Args:
+        u: (B, C, L).
+        v: (B, C, L).
+        u0: (B, C, L).
+        r: (B, C, L).
+        rates: a_u, a_v, f, kappa and dt, (C, 1) each.
+        groups: channels, dilation and edge weights of every group.
+        steps: number of steps.
+
+    Returns:
+        u and v after all steps, (B, C, L) each.
+    """
     if not steps or not v.numel():
         return u, v
     layout = tuple((channels, dilation) for channels, dilation, _ in groups)
@@ -47,39 +60,52 @@ def evolve(
 
 
 def tile_cells(fields: int, bytes_each: int) -> int:
-    """Rows x columns of a tile of so many cells in all, that take so many bytes each to work on.
+    """Choose the number of cells (rows x columns) of a tile.
 
-    For large fields as many as keep torch's threads busy, within the memory that is kept; for small
-    ones so few that operations on u and v together, twice as many numbers, are left to the calling
+    For large fields as many as keep torch's threads busy, within the memory that is kept. For small
+    ones so few that an operation on u and v together, twice as many numbers, stays in the calling
     thread.
+
+    Args:
+        fields: number of cells in all.
+        bytes_each: working memory per cell.
     """
     small, large = GRAIN // 2, GRAIN * min(torch.get_num_threads(), THREADS)
     return small if fields < SMALL else max(small, min(large, KEPT_BYTES // bytes_each))
 
 
 class Problem(NamedTuple):
-    """What one launch needs."""
+    """The inputs of one launch.
 
-    fields: list[Tensor]  # u, v, u0, r as rows (B L C/c, c) in the videos' order
-    rates: Tensor  # (6, C/c, c) a_u, a_v, f, dt, 1 + f, 1 / (1 + kappa)
-    link: Tensor  # (R,) weight of every row's edge to the next
+    Attributes:
+        fields: u, v, u0, r as rows (B L C/c, c) in the videos' order.
+        rates: (6, C/c, c) a_u, a_v, f, dt, 1 + f, 1 / (1 + kappa).
+        link: (R,) weight of every row's edge to the next.
+        strip: the order of the rows.
+        steps: number of steps.
+    """
+
+    fields: list[Tensor]
+    rates: Tensor
+    link: Tensor
     strip: Strip
     steps: int
 
     @classmethod
     def of(cls, tensors: Sequence[Tensor], plan: Strip, steps: int) -> Problem:
-        """tensors: u, v, u0, r (B, C, L), a_u, a_v, f, kappa, dt (C, 1), link (R,)."""
+        """Make the problem of u, v, u0, r (B, C, L), a_u, a_v, f, kappa, dt (C, 1), link (R,)."""
         *fields, a_u, a_v, f, kappa, dt, link = tensors
         table = torch.stack([a_u, a_v, f, dt, 1.0 + f, 1.0 / (1.0 + kappa)])
         rows = [plan.flat(x) for x in fields]
         return cls(rows, table.view(6, plan.blocks, plan.columns), link, plan, steps)
 
     def windows(self, slots: int) -> Iterator[Window]:
+        """Cut the strip into tiles that suit the working memory with `slots` states."""
         cells, bytes_each = self.fields[0].numel(), _Tile.numbers(slots) * self.link.itemsize
         return self.strip.windows(tile_cells(cells, bytes_each), self.steps)
 
     def tile(self, window: Window, slots: int) -> _Tile:
-        """The calling thread's memory, with the window's fields; valid until the next one."""
+        """Load a window's fields into the calling thread's memory; valid until the next call."""
         rows = window.rows.stop - window.rows.start
         tile = _memory.tile(self.link.dtype, rows, self.strip.columns, slots)
         tile.load(self, window)
@@ -126,8 +152,7 @@ class _Evolve(torch.autograd.Function):
 
 
 class _State:
-    """Views of u and v (2, (n + 1) c). Below the last row lies one more, so that every row has an
-    edge to the next."""
+    """Views of u and v, (2, (n + 1) c): after the last row one more, so every row has an edge."""
 
     def __init__(self, w: Tensor, rows: int, columns: int):
         self.both = self.upper = w[:, : rows * columns]
@@ -147,7 +172,7 @@ class _Slot(NamedTuple):
 
 
 class _Tile:
-    """Working memory for windows of n rows, and the steps there and back. Arrays are flat."""
+    """Working memory for windows of n rows, and the steps forward and backward. Arrays are flat."""
 
     def __init__(self, take: Callable[..., Tensor], rows: int, columns: int, slots: int):
         n = rows * columns
@@ -171,11 +196,11 @@ class _Tile:
 
     @staticmethod
     def numbers(slots: int) -> int:
-        """How many numbers it takes for every cell."""
+        """Return how many numbers it takes per cell."""
         return 8 * slots + 26
 
     def load(self, p: Problem, window: Window) -> None:
-        """The fields and rates of a window."""
+        """Load the fields and rates of a window."""
         there = p.strip.there[window.rows]
         into = (*self.start.rows, *self.drive_rows)
         for field, own in zip(p.fields, into, strict=True):
@@ -183,13 +208,13 @@ class _Tile:
         rates = p.rates[:, window.blocks, None]
         self.rates.view(6, rates.shape[1], -1, rates.shape[3]).copy_(rates)
         self.link[:, 0] = p.link[window.rows]
-        self.link[-1] = 0.0  # what lies beyond the window does not reach the tile
+        self.link[-1] = 0.0  # rows beyond the window do not reach the tile
         torch.mul(self.rate_rows[:2], self.link, out=self.conductance_rows)
         torch.mul(self.drive, self.rates[2:4], out=self.f_u0_and_rho)
         self.spare.zero_()
 
     def advance(self, steps: int) -> None:
-        """All steps, each into the next slot; over the first again where there are no more."""
+        """Run all steps, each into the next slot; after the last slot, into the first again."""
         before, room = self.start, self.room
         (f_u0, rho), (one_f, kept) = self.f_u0_and_rho, self.rates[4:]
         for n in range(steps):
@@ -206,7 +231,7 @@ class _Tile:
             before = after
 
     def enter(self, grads: list[Tensor | None], there: Tensor, window: Window) -> None:
-        """The gradient that arrives at the tile; its halo has none."""
+        """Load the gradient that arrives at the tile; that of its halo is 0."""
         whole = window.core == slice(0, self.shape[0])
         own = there[window.own]
         for grad, into in zip(grads, self.g.rows, strict=True):
@@ -216,10 +241,10 @@ class _Tile:
                 torch.index_select(grad, 0, own, out=into[window.core])
 
     def retreat(self) -> None:
-        """The adjoint of all steps, last to first.
+        """Run the adjoint of all steps, last to first.
 
-        Steps are linear in the gradient, so the shares of all tiles add up to the whole. Away from
-        the tile it is zero, and reaches no further per step than the states are right.
+        Steps are linear in the gradient, so the shares of all tiles add up to the whole. Outside
+        the tile the gradient is zero, and per step it spreads no further than the states are valid.
         """
         g, flux, room, rho, kept = self.g, self.flux, self.room, self.f_u0_and_rho[1], self.rates[5]
         (g_feed, g_rho), products, bends = self.sums[:2], self.sums[2:4], self.sums[4:]
@@ -240,11 +265,11 @@ class _Tile:
             g.lower.sub_(bend)
 
     def gradients(self) -> tuple[Tensor, ...]:
-        """Of u, v, u0, r: (n, c) each."""
+        """Return the gradients of u, v, u0, r: (n, c) each."""
         return *self.g.rows, *(self.sum_rows[:2] * self.rate_rows[2:4])
 
     def rate_gradients(self, window: Window) -> Tensor:
-        """Of a_u, a_v, f, kappa, dt: (5, blocks, c). To be asked for after `gradients`."""
+        """Return the gradients of a_u, a_v, f, kappa, dt, (5, blocks, c), after `gradients` ran."""
         of_drive, held = self.sums[:2].mul_(self.drive), self.sums[2]
         held.sub_(of_drive[0])
         self.sum_rows[4:] *= self.link
@@ -254,7 +279,7 @@ class _Tile:
 
 
 class _Memory(threading.local):
-    """A thread's working memory: one array, in which tiles of any shape are laid out."""
+    """A thread's working memory: one array that holds tiles of any shape."""
 
     def __init__(self) -> None:
         self.room: dict[torch.dtype, Tensor] = {}
@@ -288,7 +313,7 @@ class _Memory(threading.local):
         return self.room[dtype]
 
     def tidy(self) -> None:
-        """Gives back what is too much to keep."""
+        """Release the memory where it is too much to keep."""
         if sum(room.nbytes for room in self.room.values()) > KEPT_BYTES:
             self.tiles.clear()
             self.room.clear()

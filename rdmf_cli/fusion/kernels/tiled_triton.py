@@ -1,8 +1,8 @@
-"""All steps of a tile in one launch, forward and backward: the GPU's path.
+"""The fast GPU backend: all steps of a tile in one launch, forward and backward.
 
 A program holds one row (a channel of a video) of BLOCK clips in registers: its tile and, on both
 sides, the halo that N steps can see. Neighbours are exchanged by `tl.gather`. The fields are read
-once and written once, whatever N. The backward launch recomputes its tile's states into scratch
+once and written once, for any N. The backward launch recomputes its tile's states into scratch
 memory that is reused from tile to tile, with a halo of 2 H so that every program owns its part of
 the gradient: no atomics, the same bits every time, and memory O(L C) for training.
 
@@ -22,13 +22,13 @@ from torch import Tensor
 
 from rdmf_cli.errors import RdmfError
 
-SMALLEST, USUAL, LARGEST = 128, 1_024, 8_192  # clips in a program
+SMALLEST, USUAL, LARGEST = 128, 1_024, 8_192  # clips per program
 PROGRAMS_PER_PROCESSOR = 4  # of the backward launch, each with scratch of its own
 
 
 @triton.jit
 def _window(pid, tiles, core, halo, L, BLOCK: tl.constexpr):
-    """A program's row, the clips it holds, and which of them it answers for."""
+    """Return a program's row, the clips that it holds, and which of them it writes."""
     row = pid // tiles
     first = (pid % tiles) * core
     clip = first - halo + tl.arange(0, BLOCK)
@@ -39,7 +39,7 @@ def _window(pid, tiles, core, halo, L, BLOCK: tl.constexpr):
 
 @triton.jit
 def _links(link_ptr, row, clip, C, L, d, WEIGHTED: tl.constexpr, BLOCK: tl.constexpr):
-    """Weight of the edge to the right and to the left of every clip; 0 at ends."""
+    """Return the weight of the edge to the right and to the left of every clip; 0 at ends."""
     i = tl.arange(0, BLOCK)
     to_right = (clip >= 0) & (clip + d < L) & (i + d < BLOCK)
     to_left = (clip - d >= 0) & (clip < L) & (i >= d)
@@ -208,7 +208,7 @@ class _Evolve(torch.autograd.Function):
 
 
 class _Plan:
-    """How rows are cut into tiles: the program's clips, of which `core` are its own."""
+    """How rows are cut into tiles: a program holds `block` clips and writes `core` of them."""
 
     def __init__(self, shape: torch.Size, halo: int):
         B, C, L = shape
@@ -238,7 +238,24 @@ def evolve(
     steps: int,
     dilation: int,
 ) -> tuple[Tensor, Tensor]:
-    """Fields (B, C, L) after all steps; rates (C, 1), link (B, 1, L - d) or None."""
+    """Run all steps on the GPU.
+
+    Args:
+        u: (B, C, L).
+        v: (B, C, L).
+        u0: (B, C, L).
+        r: (B, C, L).
+        rates: a_u, a_v, f, kappa and dt, (C, 1) each.
+        link: (B or 1, 1, L - d) edge weights; None: all are 1.
+        steps: number of steps.
+        dilation: distance d in clips of the neighbours that a clip exchanges with.
+
+    Returns:
+        u and v after all steps, (B, C, L) each.
+
+    Raises:
+        RdmfError: the dilation is too long for a tile.
+    """
     u, v, u0, r = (x.contiguous() for x in (u, v, u0, r))
     table = torch.cat(list(rates), 1).contiguous()
     link = None if link is None else link.expand(u.shape[0], -1, -1).contiguous()
@@ -250,13 +267,13 @@ def evolve(
 
 
 def _steps_per_launch(L: int, dilation: int) -> int:
-    """As many as keep the backward launch's two halos of 2 H within half a tile."""
+    """Return as many steps as keep the backward launch's two halos of 2 H within half a tile."""
     if L <= LARGEST:
         return 1_000_000
     most = LARGEST // (8 * dilation)
     if not most:
         raise RdmfError(
             f"dilation {dilation} is too long for the triton backend",
-            todo=f"stay at or below {LARGEST // 8}, or take the reference backend",
+            todo=f"give at most {LARGEST // 8}, or choose the reference backend",
         )
     return most
