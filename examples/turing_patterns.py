@@ -1,11 +1,10 @@
-"""What reaction-diffusion does along a video: four pictures, each with what theory foretells.
+"""Draw what reaction-diffusion does along a video: four runs, each beside its prediction.
 
     python examples/turing_patterns.py --out turing_patterns.png
     python examples/turing_patterns.py --thresholds   # how far r* holds for short moments
 
-Time of the video runs to the right (clips), time of the simulation downwards (steps); the brighter,
-the more the query has lit a clip (v). Needs the [plot] part of rdmf. A minute's reading:
-docs/reaction-diffusion.md.
+Time of the video runs to the right (clips), time of the simulation downwards (steps); brighter is a
+higher activator v. Needs the [plot] extra of rdmf. Explained in docs/reaction-diffusion.md.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ import numpy as np
 from rdmf_cli.fusion import Rates, Regime, analyze, evolve, steady_states, threshold
 
 CLIPS = 150
-LIT = 0.1  # from this v on we call a clip lit
+ACTIVE = 0.1  # from this v on we call a clip active
 
 
 @dataclass(frozen=True)
@@ -70,23 +69,23 @@ def scenes() -> list[Scene]:
     banded = Rates(D_u=0.4, D_v=0.025, F=0.06, k=0.05)
     everywhere = np.ones(CLIPS)
     moment = np.where(np.abs(np.arange(CLIPS) - 75) < 20, 0.8, 0.1)
-    lit = steady_states(banded).lit
+    active = steady_states(banded).active
     noise = 1e-3 * np.random.default_rng(0).standard_normal(CLIPS)
     return [
-        Scene("Decay", "a weak match: what is lit dies",
+        Scene("Decay", "a weak match: active clips die out",
               calm, 0.5 * everywhere, *seed(40, 75, 110, width=14), 200),
         Scene("A stable moment", "a strong match in clips 56 to 94, a weak one elsewhere",
               calm, moment, *seed(40, 75, 110, width=14), 400),
         Scene("Replication", "a strong match everywhere: a pulse splits until it fills the video",
               pulses, everywhere, *seed(75), 2000),
-        Scene("A Turing pattern", "a uniform lit video breaks up from noise of 0.1 %",
-              banded, everywhere, lit.v + noise, np.full(CLIPS, lit.u[0]), 700),
+        Scene("A Turing pattern", "a uniform active video breaks up from noise of 0.1 %",
+              banded, everywhere, active.v + noise, np.full(CLIPS, active.u[0]), 700),
     ]  # fmt: skip
 
 
 def runs(v: np.ndarray) -> list[tuple[int, int]]:
-    """First and last clip of every lit stretch."""
-    above = np.concatenate([[False], v > LIT, [False]]).astype(int)
+    """First and last clip of every active stretch."""
+    above = np.concatenate([[False], v > ACTIVE, [False]]).astype(int)
     starts, stops = np.flatnonzero(np.diff(above) > 0), np.flatnonzero(np.diff(above) < 0)
     return [(int(a), int(b) - 1) for a, b in zip(starts, stops, strict=True)]
 
@@ -95,17 +94,17 @@ def outcome(v: np.ndarray) -> str:
     """What the last state shows."""
     stretches = runs(v)
     if not stretches:
-        return f"nothing lit (largest v {v.max():.0e})"
+        return f"no clip is active (largest v {v.max():.0e})"
     if len(stretches) == 1:
-        return "lit: clips {} to {}".format(*stretches[0])
+        return "active: clips {} to {}".format(*stretches[0])
     summits = peaks(v)
     return f"{len(summits)} peaks, spacing {np.diff(summits).mean():.1f} clips"
 
 
 def peaks(v: np.ndarray) -> np.ndarray:
-    """Clips where v has a maximum above `LIT`."""
+    """Clips where v has a maximum above `ACTIVE`."""
     inner = v[1:-1]
-    return 1 + np.flatnonzero((inner > v[:-2]) & (inner >= v[2:]) & (inner > LIT))
+    return 1 + np.flatnonzero((inner > v[:-2]) & (inner >= v[2:]) & (inner > ACTIVE))
 
 
 def draw(path: Path) -> None:
@@ -122,24 +121,24 @@ def draw(path: Path) -> None:
             extent=(-0.5, CLIPS - 0.5, scene.steps, 0),
         )  # fmt: skip
         # two lines keep the longest prediction inside the panel
-        foretold = scene.prediction().replace("; ", "\n                 ")
+        predicted = scene.prediction().replace("; ", "\n                 ")
         axis.set_title(scene.name, fontsize=13, fontweight="bold", loc="left", pad=58)
         axis.text(
             0.0, 1.02,
-            f"{scene.story}\nforetold:  {foretold}\nseen:      {outcome(history[-1])}",
+            f"{scene.story}\npredicted:  {predicted}\nseen:      {outcome(history[-1])}",
             transform=axis.transAxes, va="bottom", fontsize=8.5, family="monospace",
             in_layout=False,
         )  # fmt: skip
         axis.set(xlabel="clip", ylabel="step")
-        print(f"{scene.name}: foretold {scene.prediction()} | seen {outcome(history[-1])}")
-    figure.colorbar(image, ax=axes, shrink=0.5, label="v: lit by the query")
+        print(f"{scene.name}: predicted {scene.prediction()} | measured {outcome(history[-1])}")
+    figure.colorbar(image, ax=axes, shrink=0.5, label="v: the activator")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     print(f"written: {path}")
 
 
 def weakest_match(rates: Rates, width: int) -> float:
-    """The lowest r, relative to r*, at which a moment of `width` clips is still lit after 1,500
+    """The lowest r, relative to r*, at which a moment of `width` clips is still active after 1,500
     steps; r = 0 elsewhere. Found by halving, NaN where 20 r* is not enough.
     """
     inside = np.arange(CLIPS) < width
@@ -149,7 +148,7 @@ def weakest_match(rates: Rates, width: int) -> float:
         match = np.where(inside, ratio * float(threshold(rates)[0]), 0.0)
         start = np.where(inside, 0.5, 0.0)
         after = evolve(np.ones(CLIPS), start, u0=1.0, r=match, rates=rates, steps=1500)
-        return bool(after.v.max() > LIT / 5)
+        return bool(after.v.max() > ACTIVE / 5)
 
     low, high = 0.0, 20.0
     if not stays_lit(high):

@@ -36,7 +36,7 @@ class SteadyStates(NamedTuple):
 
     extinct: SteadyState
     saddle: SteadyState
-    lit: SteadyState
+    active: SteadyState
 
 
 class RegimeName(str, Enum):
@@ -84,9 +84,9 @@ def steady_states(
         high = (u0 + np.sqrt(u0**2 - 4.0 * product)) / 2.0
         low = product / high  # not (u0 - sqrt(...)) / 2, and v not F (u0 - u) / (F + k): those
         # cancel where r is large
-        lit, saddle = removal / (r * low), removal / (r * high)
+        active, saddle = removal / (r * low), removal / (r * high)
     return SteadyStates(
-        SteadyState(u0, np.zeros_like(u0)), SteadyState(high, saddle), SteadyState(low, lit)
+        SteadyState(u0, np.zeros_like(u0)), SteadyState(high, saddle), SteadyState(low, active)
     )
 
 
@@ -192,7 +192,7 @@ def dispersion(
     Returns:
         (C, Q); NaN where there is no active state.
     """
-    J = jacobian(rates, steady_states(rates, r, u0).lit, r)[:, None]
+    J = jacobian(rates, steady_states(rates, r, u0).active, r)[:, None]
     D = np.stack(np.broadcast_arrays(*(_row(x) for x in (rates.D_u, rates.D_v))), -1)
     return _largest_real(J - modes[:, None, None] * (D[:, None, :, None] * np.eye(2)))
 
@@ -217,7 +217,7 @@ def amplification(
     Returns:
         (C, Q); NaN where there is no active state.
     """
-    R = step_jacobian(rates, steady_states(rates, r, u0).lit, r, u0)[:, None]
+    R = step_jacobian(rates, steady_states(rates, r, u0).active, r, u0)[:, None]
     a = np.stack(np.broadcast_arrays(*(_row(x) for x in (rates.a_u, rates.a_v))), -1)
     return _spectral_radius(R * (1.0 - a[:, None, None, :] * modes[:, None, None]))
 
@@ -248,7 +248,7 @@ def turing(rates: Rates, r: np.ndarray | float = 1.0, u0: np.ndarray | float = 1
     Returns:
         The conditions, (C,) each.
     """
-    J = jacobian(rates, steady_states(rates, r, u0).lit, r)
+    J = jacobian(rates, steady_states(rates, r, u0).active, r)
     D_u, D_v = _row(rates.D_u), _row(rates.D_v)
     trace, determinant = J[:, 0, 0] + J[:, 1, 1], _determinant(J)
     lean = D_v * J[:, 0, 0] + D_u * J[:, 1, 1]

@@ -31,7 +31,7 @@ LENGTH = 64
 
 def propagator(rates: Rates, q: int, steps: int, r: float = 1.0) -> np.ndarray:
     """What `steps` steps make of mode q about the lit state: 2 x 2, measured on the scheme."""
-    lit, mode, small = steady_states(rates, r).lit, cosine(q, LENGTH), 1e-6
+    lit, mode, small = steady_states(rates, r).active, cosine(q, LENGTH), 1e-6
     columns = []
     for du, dv in ((small, 0.0), (0.0, small)):
         after = evolve(lit.u + du * mode, lit.v + dv * mode, u0=1.0, r=r, rates=rates, steps=steps)
@@ -70,7 +70,7 @@ def test_linear_growth_is_the_dispersion_relation(rates: Rates, q: int) -> None:
 
 def noise_after(rates: Rates, length: int, steps: int) -> np.ndarray:
     """Amplitude of every mode of v, after noise of 1e-8 on the lit state."""
-    lit = steady_states(rates).lit
+    lit = steady_states(rates).active
     noise = 1e-8 * np.random.default_rng(0).standard_normal(length)
     v = evolve(
         np.full(length, lit.u[0]), lit.v[0] + noise, u0=1.0, r=1.0, rates=rates, steps=steps
@@ -127,7 +127,7 @@ def test_the_threshold_is_a_switch_with_memory() -> None:
 
     assert after(0.6, 0.98 * r_star) < 1e-6
     assert after(0.6, 1.05 * r_star) == pytest.approx(
-        steady_states(BISTABLE, 1.05 * r_star).lit.v[0], rel=1e-6
+        steady_states(BISTABLE, 1.05 * r_star).active.v[0], rel=1e-6
     )
     assert after(0.01, 1.05 * r_star) < 1e-6
 
@@ -136,13 +136,13 @@ def test_the_threshold_is_where_the_lit_state_begins() -> None:
     rates = Rates(D_u=0.1, D_v=0.1, F=np.geomspace(0.001, 1, 9), k=np.geomspace(1, 0.001, 9))
     for u0 in (0.3, 1.0):
         r_star = threshold(rates, u0)
-        assert np.isnan(steady_states(rates, r_star * (1 - 1e-9), u0).lit.v).all()
+        assert np.isnan(steady_states(rates, r_star * (1 - 1e-9), u0).active.v).all()
         lit, saddle = steady_states(rates, r_star * (1 + 1e-9), u0)[:0:-1]
         np.testing.assert_allclose(lit.v, saddle.v, rtol=1e-3)
 
 
 def test_a_strong_match_loses_no_digits() -> None:
-    lit = steady_states(BISTABLE, r=1e12).lit
+    lit = steady_states(BISTABLE, r=1e12).active
     removal = BISTABLE.F + BISTABLE.k
     np.testing.assert_allclose(1e12 * lit.u * lit.v, removal, rtol=1e-14)
     np.testing.assert_allclose(BISTABLE.F * (1 - lit.u), removal * lit.v, rtol=1e-12)
@@ -182,7 +182,7 @@ def test_turings_conditions_are_those_of_the_dispersion_relation() -> None:
 
 
 def test_the_closed_forms_wave_is_where_the_determinant_is_smallest() -> None:
-    J = jacobian(TURING, steady_states(TURING).lit)[0]
+    J = jacobian(TURING, steady_states(TURING).active)[0]
     modes = np.linspace(0.0, 20.0, 200_001)
     D_u, D_v = float(TURING.D_u), float(TURING.D_v)
     determinant = (J[0, 0] - D_u * modes) * (J[1, 1] - D_v * modes) - J[0, 1] * J[1, 0]

@@ -116,7 +116,7 @@ def test_both_schemes_go_to_the_same_limit() -> None:
 
 @pytest.mark.parametrize("rates", [BISTABLE, TURING])
 @pytest.mark.parametrize("stepper", STEPPERS)
-@pytest.mark.parametrize("state", ["extinct", "saddle", "lit"])
+@pytest.mark.parametrize("state", ["extinct", "saddle", "active"])
 def test_steady_states_are_fixed_points(rates: Rates, stepper: str, state: str) -> None:
     u, v = (float(x[0]) for x in getattr(steady_states(rates, r=1.3, u0=0.9), state))
     after = evolve(
