@@ -33,7 +33,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from rdmf_cli.encoders.embedded import IMAGE_TOWER, PIECES, SIDE, TEXT_TOWER, EmbeddedEncoder
+from rdmf_cli.encoders.embedded.encoder import (
+    IMAGE_TOWER,
+    PIECES,
+    SIDE,
+    TEXT_TOWER,
+    EmbeddedEncoder,
+)
 from rdmf_cli.resources import weights_folder
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "weights" / "recipes"))
@@ -342,7 +348,7 @@ LOADING = """
 import time
 import onnxruntime
 begun = time.perf_counter()
-from rdmf_cli.encoders.embedded import EmbeddedEncoder
+from rdmf_cli.encoders.embedded.encoder import EmbeddedEncoder
 encoder = EmbeddedEncoder()
 encoder.encode_texts(["a dog runs"])
 text = time.perf_counter()

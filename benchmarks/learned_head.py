@@ -3,7 +3,7 @@
     python benchmarks/learned_head.py FEATURES [--checkpoint FILE]
 
 FEATURES is a folder in the field's layout, of sentence embeddings (all-MiniLM-L6-v2), with
-text/background.npz: `pooler_output` (N, 384) of the sentences in rdmf_cli.encoders.background.
+text/background.npz: `pooler_output` (N, 384) of the sentences in rdmf_cli.channels.background.
 1. The learned head and the training-free answer, with the queries as exported and with the same
    queries read by the embedded text tower, for which the head was not trained.
 2. Presence: each query on its own video against the query of another YouTube video.

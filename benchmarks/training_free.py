@@ -5,7 +5,7 @@
     python benchmarks/training_free.py report --features DIR [--rates FILE]
 
 DIR holds features in the field's layout: train.jsonl, val.jsonl, video/<vid>.npz,
-text/qid<qid>.npz; and text/background.npz, the sentences of rdmf_cli.encoders.background through
+text/qid<qid>.npz; and text/background.npz, the sentences of rdmf_cli.channels.background through
 the same encoder. `train` there is the official TEST split of QVHighlights with its ground truth,
 `val` the official val; clip features are sentence embeddings of captions. Numbers compare within
 this project only.

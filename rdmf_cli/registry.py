@@ -15,8 +15,9 @@ rdmf_cli.errors.UsageError: docx: no such output format; take table, json, ...
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Generic, Protocol, TypeVar, cast
 
@@ -106,3 +107,13 @@ class Registry(Mapping[str, ChoiceT]):
     def described(self) -> str:
         """Return names and descriptions for a help text: "json: one line per answer; csv: …"."""
         return "; ".join(f"{choice.name}: {choice.about}" for choice in self.values())
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Return the names that a mistyped one may have meant, the nearest first, three at most.
+
+    >>> nearest("vit-b-32/opnai", ["embedded", "ViT-B-32/openai"])
+    ['ViT-B-32/openai']
+    """
+    lowered = {text.lower(): text for text in known}
+    return [lowered[text] for text in get_close_matches(name.lower(), lowered, n=3, cutoff=0.6)]

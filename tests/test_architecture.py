@@ -33,10 +33,10 @@ FACE = {"api", "__init__", "__main__"}
 
 TORCH = (
     *("heads/learned/torch/", "training/", "fusion/module.py", "fusion/kernels/"),
-    *("fusion/arrays.py", "encoders/open_clip.py", "devices.py"),
+    *("fusion/arrays.py", "encoders/open_clip/encoder.py", "devices.py"),
 )
 TORCH_LAZILY = (
-    *("encoders/blueprint.py", "encoders/foreign_code.py"),
+    *("encoders/open_clip/blueprint.py", "encoders/open_clip/foreign_code.py"),
     *("cli/doctor.py", "cli/train.py", "cli/eval.py"),
 )
 """Where torch is imported: at the top of files that a light command never reaches, and within

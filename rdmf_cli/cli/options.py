@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from rdmf_cli.encoders.registry import FAMILIES
 from rdmf_cli.registry import Choice, Registry
 
 
@@ -64,7 +65,7 @@ EncoderName = Annotated[
     str,
     typer.Option(
         "--encoder",
-        help="auto, embedded, or a model of open_clip: ARCH/PRETRAINED, hf-hub:NAME, a file.",
+        help=f"auto, or the name of an encoder: {FAMILIES.described()}.",
     ),
 ]
 Device = Annotated[

@@ -10,8 +10,8 @@ import typer
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from rdmf_cli.encoders.registry import Listed
-    from rdmf_cli.encoders.shelf import Fetched
+    from rdmf_cli.encoders.base import Listed
+    from rdmf_cli.encoders.index import Fetched
 
 app = typer.Typer(
     help="List the encoders on this machine, and fetch better ones.", no_args_is_help=True
@@ -32,7 +32,7 @@ def fetch_command(
 ) -> None:
     """Download an encoder's weights: resumed where they stopped, verified, remembered."""
     from rdmf_cli.cli.report import say
-    from rdmf_cli.encoders.fetch import fetch
+    from rdmf_cli.encoders.registry import fetch
 
     with _progress() as progress:
         entry = fetch(name, _Bars(progress), unverified)

@@ -20,7 +20,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from filelock import FileLock, Timeout
 
-from rdmf_cli.encoders.shelf import hash_stream
+from rdmf_cli.encoders.index import hash_stream
 from rdmf_cli.errors import RdmfError
 
 Progress = Callable[[int, int | None], None]

@@ -1,6 +1,6 @@
 """Sentences that say nothing of any video, as rows: what presence is held against.
 
-An encoder reads `encoders.background.BACKGROUND`; a folder of features may hold their rows.
+An encoder reads `channels.background.BACKGROUND`; a folder of features may hold their rows.
 """
 
 from __future__ import annotations

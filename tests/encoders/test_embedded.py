@@ -15,7 +15,13 @@ from hypothesis import strategies as st
 from skimage import data as pictures
 
 from rdmf_cli.encoders.base import Encoder
-from rdmf_cli.encoders.embedded import IMAGE_TOWER, PIECES, SIDE, TEXT_TOWER, EmbeddedEncoder
+from rdmf_cli.encoders.embedded.encoder import (
+    IMAGE_TOWER,
+    PIECES,
+    SIDE,
+    TEXT_TOWER,
+    EmbeddedEncoder,
+)
 from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.resources import load_weights, read_manifest, weights_folder
 
@@ -112,7 +118,7 @@ def test_a_text_needs_no_image_tower(folder: Path) -> None:
 
 def test_nothing_heavy_is_imported() -> None:
     code = (
-        "import sys; from rdmf_cli.encoders.embedded import EmbeddedEncoder as E;"
+        "import sys; from rdmf_cli.encoders.embedded.encoder import EmbeddedEncoder as E;"
         "E().encode_texts(['a dog']);"
         "print(sorted({'torch', 'transformers', 'tokenizers'} & set(sys.modules)))"
     )

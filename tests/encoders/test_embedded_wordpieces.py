@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rdmf_cli.encoders.wordpieces import SPECIAL, WordPieces, words
+from rdmf_cli.encoders.embedded.wordpieces import SPECIAL, WordPieces, words
 from rdmf_cli.resources import load_weights
 
 SHIPPED = WordPieces(load_weights("embedded_pieces.txt").decode().splitlines())

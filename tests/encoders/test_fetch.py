@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 
 from rdmf_cli.cli.app import app as rdmf
 from rdmf_cli.cli.weights import app
-from rdmf_cli.encoders import choose_encoder, load_encoder, shelf
-from rdmf_cli.encoders.fetch import fetch
-from rdmf_cli.encoders.registry import find_blueprint
+from rdmf_cli.encoders import choose_encoder, fetch, index, load_encoder
+from rdmf_cli.encoders.open_clip import local_files
+from rdmf_cli.encoders.open_clip.names import find_blueprint
 from rdmf_cli.errors import MissingExtra, RdmfError, UsageError
 
 pytestmark = pytest.mark.needs("open_clip")
@@ -68,7 +68,7 @@ class TestNamedWeights:
         assert entry.sha256 == hashlib.sha256(CONTENT).hexdigest()
         assert entry.source == f"{hub.url}/{REPOSITORY}/resolve/main/{SAFE}"
         assert (entry.verified, entry.revisions) == ("sha256", {REPOSITORY: COMMIT})
-        assert shelf.fetched() == {NAME: entry}
+        assert index.fetched() == {NAME: entry}
         assert choose_encoder().name == NAME
 
     def test_are_found_as_what_they_are(self, hub: Hub) -> None:
@@ -109,7 +109,7 @@ class TestNamedWeights:
         assert "--unverified" in told.stderr
         told = CliRunner().invoke(rdmf, ["weights", "fetch", NAME, "--unverified"])
         assert "verified by nothing" in told.stderr
-        assert shelf.fetched()[NAME].verified == "nothing"
+        assert index.fetched()[NAME].verified == "nothing"
 
     def test_pickle_where_there_is_nothing_safer(self, hub: Hub) -> None:
         hub.add(REPOSITORY, PICKLE, CONTENT)
@@ -130,7 +130,7 @@ class TestNamedWeights:
         assert hub.ranges_asked() == [None, "bytes=1000-"]
 
     def test_of_another_program_are_adopted(self, bare_machine: Path, hub: Hub) -> None:
-        root = shelf.hub_cache() / f"models--{REPOSITORY.replace('/', '--')}"
+        root = local_files.hub_cache() / f"models--{REPOSITORY.replace('/', '--')}"
         path = root / "snapshots/abc" / SAFE
         path.parent.mkdir(parents=True)
         path.write_bytes(CONTENT)
@@ -190,7 +190,7 @@ class TestFailures:
         hub.wrong_hash = True
         with pytest.raises(RdmfError, match="is not the file"):
             fetch(NAME)
-        assert shelf.fetched() == {}
+        assert index.fetched() == {}
 
     @pytest.mark.parametrize("name", [NAME, "hf-hub:org/name"])
     def test_no_network_fails_at_once(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
@@ -223,7 +223,7 @@ class TestCommands:
         hub.add(REPOSITORY, SAFE, CONTENT)
         told = CliRunner().invoke(app, ["fetch", NAME])
         assert told.exit_code == 0
-        assert told.stdout == f"{NAME}: {shelf.fetched()[NAME].path}\n"
+        assert told.stdout == f"{NAME}: {index.fetched()[NAME].path}\n"
         assert SAFE in told.stderr
         assert f"from {hub.url}/{REPOSITORY}/resolve/main/{SAFE}, verified by" in told.stderr
 
@@ -249,7 +249,7 @@ class TestCommands:
     def test_list_shows_what_is_here(self, hub: Hub) -> None:
         hub.add(REPOSITORY, SAFE, CONTENT)
         fetch(NAME)
-        path = str(shelf.fetched()[NAME].path)
+        path = str(index.fetched()[NAME].path)
         lines = CliRunner().invoke(app, ["list"]).stdout.splitlines()
         told = [line.split(maxsplit=2) for line in lines]
         assert told == [["embedded", "shipped"], [NAME, "fetched", path]]

@@ -19,11 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_clip import CONFIGS, TinyClip, frames
 
-from rdmf_cli.encoders import Encoder, load_encoder, shelf
-from rdmf_cli.encoders.blueprint import Blueprint, described
-from rdmf_cli.encoders.catalog import Catalog, load_catalog
-from rdmf_cli.encoders.open_clip import OpenClipEncoder
-from rdmf_cli.encoders.registry import find_blueprint
+from rdmf_cli.encoders import Encoder, index, load_encoder
+from rdmf_cli.encoders.open_clip.blueprint import Blueprint, described
+from rdmf_cli.encoders.open_clip.catalog import Catalog, load_catalog
+from rdmf_cli.encoders.open_clip.encoder import OpenClipEncoder
+from rdmf_cli.encoders.open_clip.names import find_blueprint
 from rdmf_cli.errors import RdmfError, UsageError
 
 TEXTS = ["a man opens the door", "", "!a ?! hi", "word " * 10_000, "日本語 العربية ёж 👋", "A  b\n"]
@@ -262,9 +262,9 @@ class TestLocalFiles:
             warnings.simplefilter("ignore")
             torch.jit.save(torch.jit.script(plain.net), str(file))
         bare = shutil.copy(plain.weights, tmp_path / "random.safetensors")
-        sha256 = shelf.file_sha256(file)
+        sha256 = index.file_sha256(file)
         found = run(f"tiny/{file}", sha256)
-        np.testing.assert_array_equal(found, run(f"tiny/{bare}", shelf.file_sha256(bare)))
+        np.testing.assert_array_equal(found, run(f"tiny/{bare}", index.file_sha256(bare)))
         for unknown in ("", sha256[:8]):  # not published; published, but any file may begin so
             with pytest.raises(RdmfError, match="TorchScript archive, which holds code"):
                 run(f"tiny/{file}", unknown)
@@ -370,7 +370,7 @@ class TestModelFolders:
         assert not (tmp_path / "marker").exists()
 
     def test_every_model_that_open_clip_names_is_allowed(self) -> None:
-        from rdmf_cli.encoders.foreign_code import check_runs_no_code
+        from rdmf_cli.encoders.open_clip.foreign_code import check_runs_no_code
 
         catalog = load_catalog()
         for name in catalog.architectures:
@@ -390,13 +390,13 @@ class TestQuickGelu:
 
     @pytest.mark.parametrize("name", ["tiny/{}", "tiny-quickgelu/{}", "{}"])
     def test_known_weights_bring_their_own(self, bare: Path, name: str) -> None:
-        known = find_blueprint(name.format(bare), tiny_catalog(shelf.file_sha256(bare)))
+        known = find_blueprint(name.format(bare), tiny_catalog(index.file_sha256(bare)))
         assert known.config["quick_gelu"] is True
         assert known.preprocessing == {"mean": (0.1, 0.2, 0.3)}
 
     def test_known_weights_of_another_architecture(self, bare: Path) -> None:
         with pytest.raises(UsageError, match=r"of tiny/trained, not of tiny-resnet"):
-            run(f"tiny-resnet/{bare}", shelf.file_sha256(bare))
+            run(f"tiny-resnet/{bare}", index.file_sha256(bare))
 
     def test_architecture_against_the_configuration_beside_it(self, plain: TinyClip) -> None:
         for wrong in ("tiny-quickgelu", "tiny-resnet"):

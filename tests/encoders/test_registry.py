@@ -12,11 +12,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rdmf_cli.encoders import Choice, choose_encoder, list_encoders, load_encoder, shelf
-from rdmf_cli.encoders.catalog import Catalog, Pretrained, load_catalog
-from rdmf_cli.encoders.registry import PREFERRED, find_blueprint
-from rdmf_cli.encoders.shelf import Fetched
+from rdmf_cli.encoders import FAMILIES, Choice, choose_encoder, index, list_encoders, load_encoder
+from rdmf_cli.encoders.index import Fetched
+from rdmf_cli.encoders.open_clip import local_files
+from rdmf_cli.encoders.open_clip.catalog import Catalog, Pretrained, load_catalog
+from rdmf_cli.encoders.open_clip.family import BEST_KNOWN as PREFERRED
+from rdmf_cli.encoders.open_clip.names import find_blueprint
 from rdmf_cli.errors import ExitCode, MissingExtra, RdmfError, UsageError
+from rdmf_cli.folders import data_folder
 
 pytestmark = pytest.mark.needs("open_clip")
 
@@ -40,7 +43,7 @@ def no_open_clip(monkeypatch: pytest.MonkeyPatch) -> None:
 def remember_preferred(home: Path) -> Path:
     path = home / "random_weights.safetensors"
     path.write_bytes(b"random")
-    shelf.remember(Fetched(PREFERRED, str(path), "", path.stat().st_size, "test"))
+    index.remember(Fetched(PREFERRED, str(path), "", path.stat().st_size, "test"))
     return path
 
 
@@ -94,7 +97,7 @@ class TestAuto:
         elif spoil == "truncate":
             path.write_bytes(b"r")
         else:
-            (shelf.data_folder() / "encoders" / "fetched.json").write_text("{spoilt")
+            (data_folder() / "encoders" / "fetched.json").write_text("{spoilt")
         assert choose_encoder().name == "embedded"
 
     def test_a_named_encoder_is_not_explained(self) -> None:
@@ -145,6 +148,31 @@ class TestNamesOfNothing:
     def test_light_installation_still_helps_with_typing(self) -> None:
         with pytest.raises(UsageError, match="did you mean embedded"):
             load_encoder("embbedded")
+
+
+class TestFamilies:
+    @pytest.mark.parametrize("name", FAMILIES)
+    def test_what_a_family_lists_is_its_own(self, name: str, bare_machine: Path) -> None:
+        remember_preferred(bare_machine)
+        family = FAMILIES[name].load()
+        listed = [encoder.name for encoder in family.listed()]
+        assert listed
+        assert all(family.claims(encoder) for encoder in listed)
+        assert set(listed) <= {encoder.name for encoder in list_encoders()}
+
+    @pytest.mark.parametrize("name", FAMILIES)
+    def test_a_ready_encoder_lacks_nothing(self, name: str, bare_machine: Path) -> None:
+        remember_preferred(bare_machine)
+        family = FAMILIES[name].load()
+        here = [encoder.name for encoder in family.listed() if encoder.is_here]
+        assert [family.lacks(encoder) for encoder in here] == [None] * len(here) != []
+
+    def test_a_folder_named_like_the_embedded_one_does_not_take_its_name(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "embedded").mkdir()
+        monkeypatch.chdir(tmp_path)
+        assert load_encoder("embedded").size == 384
 
 
 class TestOffline:
@@ -263,36 +291,36 @@ class TestHubCache:
     ) -> None:
         for name, value in variables.items():
             monkeypatch.setenv(name, value.format(home=bare_machine))
-        assert shelf.hub_cache() == bare_machine / place
+        assert local_files.hub_cache() == bare_machine / place
         code = "from huggingface_hub.constants import HF_HUB_CACHE; print(HF_HUB_CACHE)"
         told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        assert told.stdout.strip() == str(shelf.hub_cache())
+        assert told.stdout.strip() == str(local_files.hub_cache())
 
     def test_finds_what_the_hub_client_finds(self, bare_machine: Path) -> None:
         from huggingface_hub import try_to_load_from_cache
 
         path = put_in_hub_cache(bare_machine, "org/name", "open_clip_model.safetensors")
-        (path.parent / shelf.HUB_CONFIG).write_text("{}")
-        found = shelf.find_repository("org/name")
+        (path.parent / local_files.HUB_CONFIG).write_text("{}")
+        found = local_files.find_repository("org/name")
         assert found == path.parent
-        assert try_to_load_from_cache("org/name", path.name, cache_dir=shelf.hub_cache()) == str(
-            path
-        )
+        assert try_to_load_from_cache(
+            "org/name", path.name, cache_dir=local_files.hub_cache()
+        ) == str(path)
 
 
 class TestHashes:
     def test_are_remembered_until_the_file_changes(self, tmp_path: Path) -> None:
         file = tmp_path / "weights.bin"
         file.write_bytes(b"one")
-        first = shelf.file_sha256(file)
-        memory = json.loads((shelf.data_folder() / "encoders" / "sha256.json").read_text())
-        assert memory[str(file.resolve())][2] == first == shelf.file_sha256(file)
+        first = index.file_sha256(file)
+        memory = json.loads((data_folder() / "encoders" / "sha256.json").read_text())
+        assert memory[str(file.resolve())][2] == first == index.file_sha256(file)
         file.write_bytes(b"two")
-        assert shelf.file_sha256(file) != first
+        assert index.file_sha256(file) != first
 
     def test_do_without_a_memory_that_cannot_be_written(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (tmp_path / "file").write_bytes(b"in the way")
         monkeypatch.setenv("RDMF_DATA_DIR", str(tmp_path / "file"))
-        assert len(shelf.file_sha256(tmp_path / "file")) == 64
+        assert len(index.file_sha256(tmp_path / "file")) == 64

@@ -97,7 +97,7 @@ def _training_log(folder: Path, version: int) -> None:
 
 
 def _fetched_weights(folder: Path, version: int) -> None:
-    from rdmf_cli.encoders.shelf import _update
+    from rdmf_cli.encoders.index import _update
 
     _update(folder / "fetched.json", "name", f"{version}" * 500)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from barcoded import Recipe, read_barcode
 
-from rdmf_cli.encoders.embedded import EmbeddedEncoder
+from rdmf_cli.encoders.embedded.encoder import EmbeddedEncoder
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.features import FeatureStore, extract
 from rdmf_cli.video import open_clips

@@ -24,7 +24,7 @@ from data import Photos, log, pan, start_log
 from image import Batches, colour, compressed
 from PIL import Image
 
-from rdmf_cli.encoders.embedded import EmbeddedEncoder
+from rdmf_cli.encoders.embedded.encoder import EmbeddedEncoder
 from rdmf_cli.features.files import normalise_rows
 
 CLIP = 2.0  # seconds

@@ -37,7 +37,7 @@ from torch.nn import functional as F  # noqa: N812
 from towers import TextShape, TextTower, mean_state, padded, start_text_tower
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from rdmf_cli.encoders.wordpieces import SPECIAL, WordPieces
+from rdmf_cli.encoders.embedded.wordpieces import SPECIAL, WordPieces
 from rdmf_cli.files import write_whole
 
 BATCH, SHARD = 192, 8192

@@ -18,10 +18,11 @@ import numpy as np
 
 from rdmf_cli.children import scratch_folder
 from rdmf_cli.encoders.base import TextFeatures
-from rdmf_cli.encoders.blueprint import Blueprint
-from rdmf_cli.encoders.catalog import is_installed
-from rdmf_cli.encoders.foreign_code import check_runs_no_code
-from rdmf_cli.encoders.shelf import HUB_CONFIG, hash_stream
+from rdmf_cli.encoders.index import hash_stream
+from rdmf_cli.encoders.open_clip.blueprint import Blueprint
+from rdmf_cli.encoders.open_clip.catalog import is_installed
+from rdmf_cli.encoders.open_clip.foreign_code import check_runs_no_code
+from rdmf_cli.encoders.open_clip.local_files import HUB_CONFIG
 from rdmf_cli.errors import MissingExtra, RdmfError, UsageError
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from rdmf_cli.encoders.base import TextFeatures
-from rdmf_cli.encoders.wordpieces import WordPieces
+from rdmf_cli.encoders.embedded.wordpieces import WordPieces
 from rdmf_cli.errors import UsageError
 from rdmf_cli.resources import load_weights, sha256_of, weights_folder
 

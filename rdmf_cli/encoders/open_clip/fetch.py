@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
 import rdmf_cli
-from rdmf_cli.encoders import shelf
-from rdmf_cli.encoders.blueprint import check_repository, described, read_config
-from rdmf_cli.encoders.catalog import (
-    AUTO,
-    EMBEDDED,
-    HUB_PREFIX,
-    Catalog,
-    Pretrained,
-    load_catalog,
-)
+from rdmf_cli.encoders import index
+from rdmf_cli.encoders.base import FileProgress
 from rdmf_cli.encoders.download import (
     Downloaded,
     NotOnServerError,
@@ -26,12 +18,17 @@ from rdmf_cli.encoders.download import (
     UnreachableError,
     download,
 )
-from rdmf_cli.encoders.shelf import Fetched
-from rdmf_cli.errors import RdmfError, UsageError
+from rdmf_cli.encoders.index import Fetched
+from rdmf_cli.encoders.open_clip.blueprint import check_repository, described, read_config
+from rdmf_cli.encoders.open_clip.catalog import (
+    HUB_PREFIX,
+    Catalog,
+    Pretrained,
+    load_catalog,
+)
+from rdmf_cli.encoders.open_clip.local_files import HUB_CONFIG, HUB_WEIGHTS, find_tagged, hub_files
+from rdmf_cli.errors import RdmfError
 from rdmf_cli.files import write_whole
-
-FileProgress = Callable[[str, int, "int | None"], None]
-"""Called with a file's name, the bytes that are here, and the bytes there will be."""
 
 _TOKENIZER_FILES = (
     "config.json",
@@ -48,11 +45,7 @@ _TOKENIZER_FILES = (
 )
 
 
-def fetch(
-    name: str,
-    progress: FileProgress = lambda file, done, total: None,
-    unverified: bool = False,
-) -> Fetched:
+def fetch(name: str, progress: FileProgress, unverified: bool = False) -> Fetched:
     """Brings an encoder's weights to this machine and remembers them.
 
     name:       "ViT-B-32/openai" or any other name of open_clip, or "hf-hub:ORG/NAME"
@@ -65,8 +58,6 @@ def fetch(
     Raises UsageError for names of nothing, MissingExtra where open_clip is not installed, RdmfError
     where the transfer fails; what came is kept and the next call continues it.
     """
-    if name in (AUTO, EMBEDDED):
-        raise UsageError("comes with rdmf, there is nothing to fetch", name, "name another encoder")
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         raise RdmfError("downloads are switched off", "HF_HUB_OFFLINE", "unset it, then try again")
     catalog = load_catalog()
@@ -79,16 +70,16 @@ def fetch(
 
 
 def _recall(name: str) -> Fetched | None:
-    return shelf.fetched().get(name)
+    return index.fetched().get(name)
 
 
 def _adopt(weights: Pretrained) -> Fetched | None:
     """Weights that another program brought here, where they are all that the model needs."""
-    path = shelf.find_tagged(weights)
+    path = find_tagged(weights)
     config, _ = described(weights, load_catalog())
     if path is None or _hub_parts(config):
         return None
-    sha256, size_bytes = shelf.file_sha256(path), path.stat().st_size
+    sha256, size_bytes = index.file_sha256(path), path.stat().st_size
     return _remember(Fetched(weights.name, str(path), sha256, size_bytes, "cache"))
 
 
@@ -107,8 +98,8 @@ class _Fetching:
 
     def __init__(self, name: str, progress: FileProgress, unverified: bool):
         self.name = name
-        self.folder = shelf.encoder_folder(name)
-        self.revisions = shelf.known_revisions(name)
+        self.folder = index.encoder_folder(name)
+        self.revisions = index.known_revisions(name)
         self._progress = progress
         self._unverified = unverified
 
@@ -119,15 +110,15 @@ class _Fetching:
         self._hub_parts(config)
         content = {"model_cfg": config, "preprocess_cfg": preprocessing}
         told = json.dumps(content, indent=1).encode()
-        write_whole(self.folder / shelf.HUB_CONFIG, told, own=True)
+        write_whole(self.folder / HUB_CONFIG, told, own=True)
         return self._remembered(brought, remote)
 
     def repository(self) -> Fetched:
         """A model of the hub, with the configuration that its repository holds."""
         repository = self.name.removeprefix(HUB_PREFIX)
-        self._get(self._on_hub(repository, shelf.HUB_CONFIG))
+        self._get(self._on_hub(repository, HUB_CONFIG))
         config = read_config(self.folder)["model_cfg"]
-        brought, remote = self._first_of(self._on_hub(repository, f) for f in shelf.HUB_WEIGHTS)
+        brought, remote = self._first_of(self._on_hub(repository, f) for f in HUB_WEIGHTS)
         self._hub_parts(config)
         return self._remembered(brought, remote)
 
@@ -148,7 +139,7 @@ class _Fetching:
         """Where a file may be had: on the hub as safetensors, on the hub, at its first address."""
         repository, _, file = weights.settings.get("hf_hub", "").rpartition("/")
         if repository:
-            yield from (self._on_hub(repository, name) for name in shelf.hub_files(file))
+            yield from (self._on_hub(repository, name) for name in hub_files(file))
         if weights.settings.get("url"):
             yield Remote(weights.settings["url"], weights.url_hash)
 
@@ -219,5 +210,5 @@ def _hub_parts(config: dict[str, Any]) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def _remember(entry: Fetched) -> Fetched:
-    shelf.remember(entry)
+    index.remember(entry)
     return entry

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rdmf_cli.encoders.blueprint import Blueprint
+from rdmf_cli.encoders.open_clip.blueprint import Blueprint
 from rdmf_cli.errors import RdmfError
 
 # Settings of a tokenizer that say how it cuts texts. All others may name files or code.

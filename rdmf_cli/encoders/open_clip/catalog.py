@@ -8,17 +8,16 @@ import json
 import runpy
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from rdmf_cli.encoders.base import unknown_encoder
 from rdmf_cli.errors import MissingExtra, UsageError
+from rdmf_cli.registry import nearest
 
 HUB_PREFIX = "hf-hub:"
-EMBEDDED = "embedded"
-AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -109,35 +108,22 @@ class Catalog:
 
     def unknown(self, name: str) -> UsageError:
         """The error for a name that is none of ours, with the nearest that are."""
-        known = [AUTO, EMBEDDED, *self.architectures, *(weights.name for weights in self)]
-        return unknown_encoder(name, known)
+        return unknown_encoder(name, self.names())
+
+    def names(self) -> list[str]:
+        """List the architectures, and their weights by name."""
+        return [*self.architectures, *(weights.name for weights in self)]
 
     def unknown_tag(self, architecture: str, tag: str) -> UsageError:
         """The error for an architecture without such weights, with those that exist."""
         elsewhere = [w.name for w in self if w.tag == tag.lower().replace("-", "_")]
         tags = [w.name for w in self if w.architecture == architecture]
-        near = _nearest(f"{architecture}/{tag}", [*tags, *elsewhere]) if tag else []
+        near = nearest(f"{architecture}/{tag}", [*tags, *elsewhere]) if tag else []
         offered = near or tags or elsewhere
         missing = f"it has no weights named {tag!r}" if tag else "which of its weights?"
         todo = f"choose {' or '.join(offered)}" if offered else ""
         todo = todo or f"open_clip has none for it: add your own file, {architecture}/PATH"
         return UsageError(missing, architecture, todo)
-
-
-def unknown_encoder(name: str, known: list[str]) -> UsageError:
-    """The error for a name that is none of `known`, with the nearest of them."""
-    near = _nearest(name, known)
-    see = "`rdmf weights list --all` names them all"
-    return UsageError(
-        "no encoder of this name, and no such file or folder",
-        name,
-        f"did you mean {' or '.join(near)}? {see}" if near else see,
-    )
-
-
-def _nearest(name: str, known: list[str]) -> list[str]:
-    lowered = {text.lower(): text for text in known}
-    return [lowered[text] for text in get_close_matches(name.lower(), lowered, n=3, cutoff=0.6)]
 
 
 def is_installed() -> bool:

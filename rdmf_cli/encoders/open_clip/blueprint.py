@@ -9,8 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rdmf_cli.encoders import shelf
-from rdmf_cli.encoders.catalog import HUB_PREFIX, Catalog, Pretrained
+from rdmf_cli.encoders.index import file_sha256
+from rdmf_cli.encoders.open_clip.catalog import HUB_PREFIX, Catalog, Pretrained
+from rdmf_cli.encoders.open_clip.local_files import (
+    HUB_CONFIG,
+    find_repository,
+    find_tagged,
+    weights_in,
+)
 from rdmf_cli.errors import RdmfError, UsageError
 
 _PREPROCESSING = ("mean", "std", "interpolation", "resize_mode", "fill_color", "size")
@@ -44,13 +50,13 @@ class Blueprint:
 
     def fingerprint(self) -> str:
         """sha256 over the weights, the architecture and the preprocessing."""
-        parts = [shelf.file_sha256(self.weights), self.config, self.preprocessing]
+        parts = [file_sha256(self.weights), self.config, self.preprocessing]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def from_tag(weights: Pretrained, catalog: Catalog) -> Blueprint:
     """open_clip's named weights, which must be on this machine already."""
-    path = shelf.find_tagged(weights)
+    path = find_tagged(weights)
     if path is None:
         raise not_here(weights.name)
     return _known_weights(weights.name, weights, path, catalog)
@@ -59,7 +65,7 @@ def from_tag(weights: Pretrained, catalog: Catalog) -> Blueprint:
 def from_repository(repository: str) -> Blueprint:
     """A model of the hub, which must be on this machine already."""
     check_repository(repository)
-    folder = shelf.find_repository(repository)
+    folder = find_repository(repository)
     if folder is None:
         raise not_here(HUB_PREFIX + repository)
     return from_folder(HUB_PREFIX + repository, folder)
@@ -81,13 +87,13 @@ def not_here(name: str) -> RdmfError:
 
 def from_folder(name: str, folder: Path) -> Blueprint:
     """A folder as open_clip saves it: open_clip_config.json and one file of weights."""
-    if not (folder / shelf.HUB_CONFIG).is_file():
+    if not (folder / HUB_CONFIG).is_file():
         raise UsageError(
-            f"no {shelf.HUB_CONFIG} in this folder",
+            f"no {HUB_CONFIG} in this folder",
             folder,
             "name an encoder, or a file: ARCHITECTURE/FILE",
         )
-    weights = shelf.weights_in(folder)
+    weights = weights_in(folder)
     if len(weights) != 1:
         names = ", ".join(path.name for path in weights) or "none"
         raise UsageError(
@@ -100,9 +106,9 @@ def from_folder(name: str, folder: Path) -> Blueprint:
 
 def from_file(name: str, path: Path, catalog: Catalog) -> Blueprint:
     """A checkpoint without an architecture's name: the file beside it or its hash tells."""
-    if (path.parent / shelf.HUB_CONFIG).is_file():
+    if (path.parent / HUB_CONFIG).is_file():
         return _configured(name, path)
-    known = catalog.with_hash(shelf.file_sha256(path))
+    known = catalog.with_hash(file_sha256(path))
     if not known:
         raise UsageError(
             "which architecture are these weights of?", path, f"name it: ARCHITECTURE/{path}"
@@ -116,15 +122,15 @@ def from_architecture(name: str, architecture: str, path: Path, catalog: Catalog
     Where the bytes are known to open_clip under a name, or a configuration lies beside the
     file, it has to agree; known weights bring their own activation and preprocessing.
     """
-    known = catalog.with_hash(shelf.file_sha256(path))
+    known = catalog.with_hash(file_sha256(path))
     if known:
         return _known_weights(name, _of_architecture(known, architecture, path), path, catalog)
     blueprint = Blueprint(name, architecture, catalog.config(architecture), {}, path)
-    if not (path.parent / shelf.HUB_CONFIG).is_file():
+    if not (path.parent / HUB_CONFIG).is_file():
         return blueprint
     beside = _configured(name, path)
     if not _same_model(beside.config, blueprint.config):
-        raise _misfit(path, f"the model that {shelf.HUB_CONFIG} beside it describes", architecture)
+        raise _misfit(path, f"the model that {HUB_CONFIG} beside it describes", architecture)
     return beside
 
 
@@ -159,7 +165,7 @@ def _same_model(config: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def _known_weights(name: str, weights: Pretrained, path: Path, catalog: Catalog) -> Blueprint:
-    folder = path.parent if (path.parent / shelf.HUB_CONFIG).is_file() else None
+    folder = path.parent if (path.parent / HUB_CONFIG).is_file() else None
     return Blueprint(name, weights.architecture, *described(weights, catalog), path, folder)
 
 
@@ -183,7 +189,7 @@ def _configured(name: str, path: Path) -> Blueprint:
 
 def read_config(folder: Path) -> dict[str, Any]:
     """open_clip_config.json of a folder, with what every model has checked to be there."""
-    file = folder / shelf.HUB_CONFIG
+    file = folder / HUB_CONFIG
     try:
         content = json.loads(file.read_text("utf-8"))
         config = content["model_cfg"]

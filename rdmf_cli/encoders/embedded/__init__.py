@@ -1,0 +1,1 @@
+"""The encoder that rdmf carries: two ONNX towers, run by ONNX Runtime."""

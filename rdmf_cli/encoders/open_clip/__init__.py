@@ -1,0 +1,1 @@
+"""The models of open_clip: their names, files and weights without torch, their networks with it."""
