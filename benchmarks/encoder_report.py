@@ -331,7 +331,7 @@ def everyday(data: Path) -> dict[str, Any]:
     clips = unit(np.concatenate(rows))
     missed, place, video = [], 0, 0
     for name, asked in EVERYDAY.items():
-        texts = unit(search.encoder.encode_texts([query for query, _ in asked]).rows)
+        texts = unit(search.loaded_encoder.encode_texts([query for query, _ in asked]).rows)
         for (query, (start, end)), text in zip(asked, texts, strict=True):
             found, second = where[int((clips @ text).argmax())]
             video += found == name

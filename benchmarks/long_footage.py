@@ -245,7 +245,7 @@ def print_example() -> None:
 
     search = Searcher(encoder="embedded")
     rows = normalise_rows(search.extract(example_video()).rows)
-    sentences = normalise_rows(search.encoder.encode_texts(list(EXAMPLE_QUERIES)).rows)
+    sentences = normalise_rows(search.loaded_encoder.encode_texts(list(EXAMPLE_QUERIES)).rows)
     unrelated = search._background
     learned = LearnedHead.load()
     print(

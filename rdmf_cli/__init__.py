@@ -13,6 +13,10 @@
 >>> from rdmf_cli import extract, fuse
 >>> extract("examples/tour.mp4").rows.shape             # (clips, 384), stored in the cache
 >>> fuse("examples/tour.mp4", "a rocket").reading.v     # the pattern: (channels, clips)
+
+>>> from rdmf_cli import evaluate, train                # as `rdmf eval` and `rdmf train`
+>>> train(dataset="charades", features="charades").scores
+>>> evaluate("predictions.jsonl", "val.jsonl").brief
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from typing import TYPE_CHECKING
 from rdmf_cli.errors import ExitCode, MissingExtra, RdmfError, UsageError
 
 if TYPE_CHECKING:
-    from rdmf_cli.api import Fused, Searcher, extract, fuse, query
+    from rdmf_cli.api import Fused, Searcher, evaluate, extract, fuse, query, train
     from rdmf_cli.moments.types import Answer, Moment
 
 # ONNX Runtime 1.32 for Linux collects telemetry: on import it writes a file `.ses` into the
@@ -41,14 +45,18 @@ __all__ = [
     "RdmfError",
     "Searcher",
     "UsageError",
+    "evaluate",
     "extract",
     "fuse",
     "query",
+    "train",
 ]
 
 # Imported on first use, so that `rdmf --help` does not wait for numpy.
 _HOMES = {
-    **dict.fromkeys(("Fused", "Searcher", "extract", "fuse", "query"), "rdmf_cli.api"),
+    **dict.fromkeys(
+        ("Fused", "Searcher", "evaluate", "extract", "fuse", "query", "train"), "rdmf_cli.api"
+    ),
     **dict.fromkeys(("Answer", "Moment"), "rdmf_cli.moments.types"),
 }
 

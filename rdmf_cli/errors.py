@@ -68,6 +68,14 @@ class UsageError(RdmfError):
     exit_code = ExitCode.USAGE
 
 
+class MissingFileError(RdmfError, FileNotFoundError):
+    """A file or folder that is not there; also a FileNotFoundError, as Python's own is."""
+
+    def __init__(self, what: str, subject: str | PathLike[str], todo: str = ""):
+        super().__init__(what, subject, todo)
+        self.errno, self.strerror, self.filename = errno.ENOENT, what, self.subject
+
+
 def first_problem(error: Any, whole: str) -> str:
     """Describe the first problem in a pydantic ValidationError: "field: message".
 

@@ -17,7 +17,7 @@ from os import PathLike
 from pathlib import Path
 from typing import BinaryIO
 
-from rdmf_cli.errors import RdmfError, UsageError
+from rdmf_cli.errors import MissingFileError, RdmfError, UsageError
 from rdmf_cli.folders import data_folder
 
 CHECK = "check its name and your permission to read it"
@@ -67,7 +67,8 @@ def unreadable(
     path: str | PathLike[str], error: OSError, what: str = "the file", todo: str = CHECK
 ) -> RdmfError:
     """Return the error for a file that the system does not let rdmf read."""
-    return RdmfError(f"{what} cannot be read ({error.strerror})", path, todo)
+    kind = MissingFileError if isinstance(error, FileNotFoundError) else RdmfError
+    return kind(f"{what} cannot be read ({error.strerror})", path, todo)
 
 
 class _NotOursError(Exception):

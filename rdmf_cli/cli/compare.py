@@ -80,7 +80,7 @@ def compare(
     from rdmf_cli.outputs.comparison import ComparisonRecord
     from rdmf_cli.outputs.comparison_page import comparison_page
     from rdmf_cli.outputs.comparison_table import print_comparison
-    from rdmf_cli.outputs.json_lines import record_line
+    from rdmf_cli.outputs.json_lines import json_line
 
     truth = ground_truth or (Path(dataset) if dataset and Path(dataset).suffix else None)
     if truth is None:
@@ -103,6 +103,6 @@ def compare(
     if html is not None:
         write_whole(html, comparison_page(record), inputs=inputs, force=force, what=PAGE)
     if as_json:
-        typer.echo(record_line(record))
+        typer.echo(json_line(record))
     else:
         print_comparison(record, Console(highlight=False))

@@ -36,13 +36,11 @@ def extract(
     The rows are as the encoder gives them, one a clip, not normalised: the layout of the field's
     feature files.
     """
-    from rdmf_cli.cli import inputs
     from rdmf_cli.cli.batch import for_each_video, open_searcher
     from rdmf_cli.cli.report import extraction_progress, say_warnings
     from rdmf_cli.features import save_video_features
     from rdmf_cli.files import check_target
 
-    first, last = inputs.part(start, end)
     written = _Written()
     searcher = open_searcher(
         encoder=encoder,
@@ -56,8 +54,8 @@ def extract(
         if out is not None:
             written.claim(path)
             check_target(out / f"{path.stem}.npz", inputs=[path], force=force, what="the features")
-        with extraction_progress(path.name) as progress:
-            features = searcher.extract(path, start=first, end=last, progress=progress)
+        with extraction_progress(path.name) as searcher.progress:
+            features = searcher.extract(path, start=start, end=end)
         file = None
         if out is not None:
             file = save_video_features(out, path.stem, features.rows, force=force)

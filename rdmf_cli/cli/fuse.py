@@ -47,7 +47,6 @@ def fuse(
     from rdmf_cli.files import check_target
 
     path = inputs.one_video(video)
-    first, last = inputs.part(start, end)
     if plot:
         reads = [path, Path(encoder), *filter(None, [checkpoint])]
         check_target(plot, inputs=reads, force=force, what="the figure")
@@ -60,8 +59,8 @@ def fuse(
         decoder=decoder,
         cache=not no_cache,
     )
-    with errors_of(path), extraction_progress(path.name) as progress:
-        fused = searcher.fuse(path, sentence, start=first, end=last, progress=progress)
+    with errors_of(path), extraction_progress(path.name) as searcher.progress:
+        fused = searcher.fuse(path, sentence, start=start, end=end)
     say_warnings(path, fused.answer.warnings)
     if plot:
         _plot(plot, fused, searcher.training_free, f'{path.name}: "{fused.answer.query}"', force)

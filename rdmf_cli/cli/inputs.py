@@ -11,36 +11,6 @@ from pathlib import Path
 from rdmf_cli.errors import RdmfError, UsageError
 
 
-def seconds(text: str | None, option: str) -> float | None:
-    """ "90", "1:30" or "0:01:30.5" in seconds."""
-    if text is None:
-        return None
-    try:
-        parts = [float(part) for part in text.split(":")]
-        if len(parts) > 3 or any(p < 0 for p in parts) or not all(p < 1e7 for p in parts):
-            raise ValueError(text)
-    except ValueError as error:
-        raise UsageError(
-            f"{option} {text!r} is not a time", todo="write seconds, m:ss or h:mm:ss"
-        ) from error
-    total = 0.0
-    for part in parts:
-        total = total * 60 + part
-    return total
-
-
-def part(start: str | None, end: str | None) -> tuple[float | None, float | None]:
-    """--start and --end in seconds; UsageError where nothing lies between them."""
-    first, last = seconds(start, "--start"), seconds(end, "--end")
-    if last is not None and last <= (first or 0.0):
-        raise UsageError(
-            f"the part from {first or 0.0:g} s to {last:g} s is empty",
-            "--start/--end",
-            "let it end after it starts",
-        )
-    return first, last
-
-
 def split_arguments(
     words: Sequence[str], queries: Sequence[str], queries_file: str | None, example: bool = False
 ) -> tuple[list[str], list[str]]:

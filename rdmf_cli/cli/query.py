@@ -75,7 +75,6 @@ def query(
     form = _form("json" if as_json else form, output)
     videos, sentences = inputs.split_arguments(words or (), queries or (), queries_file, example)
     _require_one_video(form, videos, output)
-    first, last = inputs.part(start, end)
     searcher = open_searcher(
         encoder=encoder,
         head=head.value,
@@ -87,7 +86,7 @@ def query(
     )
 
     def work(path: Path) -> list[Answer]:
-        chosen = {"top_k": top_k, "min_score": min_score, "start": first, "end": last}
+        chosen = {"top_k": top_k, "min_score": min_score, "start": start, "end": end}
         return _ask(searcher, path, sentences, **chosen)
 
     with _writer(form, output, force) as writer:
@@ -99,8 +98,8 @@ def _ask(searcher: Searcher, path: Path, sentences: list[str], **chosen: Any) ->
     """The answers on one video; warnings go to stderr."""
     from rdmf_cli.cli.report import extraction_progress, say_warnings
 
-    with extraction_progress(path.name) as progress:
-        answers = searcher.ask(path, sentences, progress=progress, **chosen)
+    with extraction_progress(path.name) as searcher.progress:
+        answers = searcher.ask(path, sentences, **chosen)
     say_warnings(path, [warning for answer in answers for warning in answer.warnings])
     return answers
 

@@ -19,8 +19,6 @@ from rdmf_cli.interrupts import check_interrupted, interrupted_code, was_interru
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from rdmf_cli.datasets import Samples
-
 # click's mistakes of usage, which typer prints; newer typers carry a click of their own.
 _ClickException: type[Exception] = typer.BadParameter.__mro__[2]
 
@@ -35,18 +33,33 @@ def stderr_console() -> Console:
     return Console(stderr=True, highlight=False)
 
 
-def read_features(samples: Samples, shown: bool = True) -> None:
-    """Read all features once, with a bar on stderr where that is a terminal."""
+@contextmanager
+def feature_progress(shown: bool = True) -> Iterator[Callable[[int, int, str], None] | None]:
+    """Show a bar on stderr while features are read, where that is a terminal.
+
+    The bar appears at the first call and goes when all are read: another display may follow.
+    """
     console = stderr_console()
     if not (shown and console.is_terminal):
-        samples.prepare()
+        yield None
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = (TextColumn("features"), BarColumn(bar_width=None), MofNCompleteColumn())
-    with Progress(*columns, TextColumn("videos"), console=console, transient=True) as progress:
-        bar = progress.add_task("", total=None)
-        samples.prepare(lambda done, of, vid: progress.update(bar, completed=done, total=of))
+    bar = Progress(*columns, TextColumn("videos"), console=console, transient=True)
+    task = bar.add_task("", total=None)
+
+    def update(done: int, total: int, vid: str) -> None:
+        bar.update(task, completed=done, total=total)
+        if done == total:
+            bar.stop()
+        else:
+            bar.start()
+
+    try:
+        yield update
+    finally:
+        bar.stop()
 
 
 def say(kind: str, text: str) -> None:

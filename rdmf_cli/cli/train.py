@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import Annotated, Optional
 
 import typer
 
 from rdmf_cli.cli import options
-from rdmf_cli.errors import ExitCode, MissingExtra, UsageError
+from rdmf_cli.errors import ExitCode
 from rdmf_cli.interrupts import leave
+from rdmf_cli.text import one_line
 from rdmf_cli.training import TrainingOptions
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from rdmf_cli.training.loop import Result
-    from rdmf_cli.training.retrieval import RetrievalTask
-
-DIGITS = 8
-MODEL = "model"  # the folder in --out that `rdmf eval --checkpoint` takes
 
 
 class Head(str, Enum):
@@ -132,155 +120,44 @@ def train(
 
     On several GPUs: torchrun --nproc-per-node N -m rdmf_cli train ...
     """
-    _check_torch()
-    if (features is None) == (videos is None):
-        what = "cannot be given together" if features is not None else "not given"
-        todo = "rdmf train --features FOLDER, or --videos FOLDER --annotations FILE"
-        raise UsageError(what, "--features and --videos", todo)
-    from rdmf_cli.cli.report import stderr_console
-    from rdmf_cli.training.live import view_on
-    from rdmf_cli.training.loop import train as run
-    from rdmf_cli.training.parallel import started
-    from rdmf_cli.training.state import check_own
+    from rdmf_cli.api import train as run
+    from rdmf_cli.api.training import is_main_process, started
+    from rdmf_cli.cli.output import print_result
+    from rdmf_cli.cli.report import feature_progress, say, stderr_console
+    from rdmf_cli.outputs.training import TrainingTables
+    from rdmf_cli.outputs.training_view import view_on
 
-    how = TrainingOptions(
-        epochs=epochs,
-        batch_size=batch_size,
-        rate=rate,
-        precision=precision.value,
-        hold_out=hold_out,
-        patience=patience,
-        seed=seed,
-        device=device,
-    )
-    about = {
-        "dataset": dataset,
-        "features": _name(features),
-        "videos": _name(videos),
-        "annotations": _name(annotations),
-        "split": split,
-        "encoder": encoder,
-        "clip_length": clip_length,
-        "head": head.value,
-        "fusion": fusion.value,
-        "slots": slots.value,
-    }
-    if skip_bad:  # absent where it is off, as in trainings from before there was the option
-        about["skip_bad"] = True
-    folder = out or _usual_folder(about, how)
-    check_own(folder)  # before the long work
-    task = _task(about, how)
-    result = run(task, how, folder, watcher=view_on(stderr_console()), about=about, restart=restart)
-    if _answers():
-        _say(result, task.save(folder / MODEL, {**about, "scores": result.scores}), as_json)
+    main = is_main_process()
+    with feature_progress(shown=main) as progress:
+        ended = run(
+            dataset=dataset,
+            features=features,
+            videos=videos,
+            annotations=annotations,
+            split=split,
+            encoder=encoder,
+            clip_length=clip_length,
+            out=out,
+            head=head.value,
+            fusion=fusion.value,
+            slots=slots.value,
+            epochs=epochs,
+            batch_size=batch_size,
+            rate=rate,
+            seed=seed,
+            device=device,
+            precision=precision.value,
+            hold_out=hold_out,
+            patience=patience,
+            restart=restart,
+            skip_bad=skip_bad,
+            progress=progress,
+            notify=(lambda note: say("note", note)) if main else None,
+            watcher=view_on(stderr_console()),
+        )
+    if main:
+        print_result(ended, as_json, TrainingTables)
+        if not as_json:
+            typer.echo(one_line(f"the head: {ended.model}"))
     if started() > 1:
         leave(ExitCode.ANSWERED)
-
-
-def _task(about: dict[str, Any], how: TrainingOptions) -> RetrievalTask:
-    """The model and its data, as `about` names them, all of it read once."""
-    from rdmf_cli.cli.report import read_features, say
-    from rdmf_cli.datasets import open_annotations, open_samples
-    from rdmf_cli.encoders import load_encoder
-    from rdmf_cli.training import background
-    from rdmf_cli.training.retrieval import RetrievalTask
-
-    dataset, annotations = open_annotations(
-        about["dataset"],
-        Path(about["annotations"]) if about["annotations"] else None,
-        folder=Path(about["features"] or about["videos"]),
-        split=about["split"],
-        clip_length=about["clip_length"],
-        skip_bad=about.get("skip_bad", False),
-    )
-    if about["features"]:
-        samples = open_samples(dataset, annotations, features=about["features"])
-        unrelated = background.in_folder(Path(about["features"]), samples.space.sentence)
-    else:
-        encoder = load_encoder(about["encoder"], how.device)
-        samples = open_samples(dataset, annotations, videos=about["videos"], encoder=encoder)
-        unrelated = background.by_encoder(encoder)
-    read_features(samples, shown=_answers())
-    if _answers():
-        for note in dict.fromkeys(samples.notes):
-            say("note", note)
-    config = {name: about[name] for name in ("head", "fusion", "slots")}
-    return RetrievalTask(samples, config, how, background=unrelated)
-
-
-def _answers() -> bool:
-    """Whether this process speaks: of torchrun's one does."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def _check_torch() -> None:
-    try:
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise MissingExtra("training", "train") from error
-
-
-def _name(path: Path | None) -> str | None:
-    return None if path is None else str(path)
-
-
-def _usual_folder(about: dict[str, Any], how: TrainingOptions) -> Path:
-    """runs/… by what is trained, so that the same command finds its own folder again.
-
-    The digits at its end are those of a hash of all settings: no other command has this folder.
-    """
-    settings = json.dumps({**how.as_dict(), **about}, sort_keys=True)
-    digits = hashlib.sha256(settings.encode("utf-8", "surrogatepass")).hexdigest()[:DIGITS]
-    words = (Path(about["dataset"]).stem, about["head"], about["fusion"], about["slots"])
-    return Path("runs") / "-".join((*words, str(how.seed), digits))
-
-
-def _say(result: Result, model: Path, as_json: bool) -> None:
-    if as_json:
-        told = {"schema": "rdmf.train/1", **asdict(result), "model": str(model)}
-        typer.echo(json.dumps(told, default=str))
-        return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(highlight=False)
-    if result.scores:
-        table = Table("held out", box=box.SIMPLE_HEAD)
-        table.add_column(f"epoch {result.best_epoch} of {result.epochs}", justify="right")
-        for name, value in result.scores.items():
-            table.add_row(name, f"{value:.4g}")
-        console.print(table)
-    if rates := result.report.get("rates"):
-        console.print(_rates_table(rates))
-    console.print(Text(f"the head: {model}"), soft_wrap=True)
-
-
-RATES = {"D_u": "D_u", "D_v": "D_v", "F": "F", "k": "k", "dt": "dt", "r_star": "r*"}
-
-
-def _rates_table(rates: list[dict[str, Any]]) -> RenderableType:
-    """The learned rates, medians over groups of channels, in no more than 80 columns."""
-    from rich.padding import Padding
-    from rich.table import Table
-
-    table = Table("group", box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for head in ("channels", *RATES.values()):
-        table.add_column(head, justify="right")
-    table.add_column("regime")
-    table.add_column("spacing", justify="right")
-    for row in rates:
-        spacing = row["spacing_seconds"]
-        table.add_row(
-            row["group"],
-            str(row["channels"]),
-            *(_short(row[name]) for name in RATES),
-            row["regime"],
-            "–" if spacing is None else f"{spacing:.1f} s",
-        )
-    return Padding(table, (0, 2, 1, 2))
-
-
-def _short(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2g}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rdmf_cli.datasets.annotations import Annotations, read_annotations
-from rdmf_cli.errors import RdmfError, UsageError
+from rdmf_cli.errors import MissingFileError, UsageError
 
 OWN_CLIP_LENGTH = 2.0  # seconds; default for the user's own annotations, as in QVHighlights
 
@@ -146,7 +146,8 @@ def find_annotations(split: str, folder: Path, dataset: Dataset | None = None) -
     what = f"no annotations of the split {split} here or in the folder above"
     looked = ", ".join(name for name in names if not name.endswith(".gz"))
     where = f"; see {dataset.where}" if dataset and dataset.where else ""
-    raise RdmfError(what, folder, f"put one of these there, or name the file: {looked}{where}")
+    todo = f"put one of these there, or name the file: {looked}{where}"
+    raise MissingFileError(what, folder, todo)
 
 
 def _names(split: str, dataset: Dataset | None) -> Iterator[str]:

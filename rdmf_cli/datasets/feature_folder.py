@@ -15,7 +15,7 @@ from rdmf_cli.datasets.annotations import Annotation, Annotations
 from rdmf_cli.datasets.array_cache import ArrayCache
 from rdmf_cli.datasets.sample import MOST_CLIPS_OFF, Text
 from rdmf_cli.datasets.source import Video, Widths, as_text, columns
-from rdmf_cli.errors import RdmfError
+from rdmf_cli.errors import MissingFileError, RdmfError
 from rdmf_cli.features.files import join_streams, read_rows, read_text
 
 OWN_STREAMS = "video"
@@ -71,13 +71,13 @@ class FeatureFolder:
     def _check_folders(self) -> None:
         if not self._streams or not self._text:
             what = "holds no folders video/ and text/ with features"
-            raise RdmfError(what, self.folder, self._todo)
+            raise MissingFileError(what, self.folder, self._todo)
         for name in (*self._streams, self._text):
             self._check_is_there(self.folder / name)
 
     def _check_is_there(self, folder: Path) -> None:
         if not folder.is_dir():
-            raise RdmfError("no such folder of features", folder, self._todo)
+            raise MissingFileError("no such folder of features", folder, self._todo)
 
     def require(self, annotations: Annotations) -> None:
         """Check that every annotated video (in every stream) and query has a file.
@@ -106,7 +106,7 @@ class FeatureFolder:
         kind, pattern = ("queries", TEXT_FILES[0]) if is_text else ("videos", VIDEO_FILES[0][0])
         count = f"{len(lost)} of the {of} {kind} in {annotations.path.name} have none"
         path = self.folder / folder / pattern.format(lost[0])
-        raise RdmfError(f"no such feature file ({count})", path, self._todo)
+        raise MissingFileError(f"no such feature file ({count})", path, self._todo)
 
     def video(self, vid: str) -> Video:
         """Read a video: its streams, each normalised, cut to the shortest, concatenated.
@@ -124,7 +124,7 @@ class FeatureFolder:
         files = _files(self.folder / name, vid)
         if not files:
             path = self.folder / name / VIDEO_FILES[0][0].format(vid)
-            raise RdmfError("no such feature file", path, self._todo)
+            raise MissingFileError("no such feature file", path, self._todo)
         stream = self._memory.get((name, vid), lambda: _read_stream(files))
         self._widths.check(name, stream.rows, stream.path)
         return stream
@@ -138,7 +138,7 @@ class FeatureFolder:
         path = self._text_file(annotation.qid)
         if path is None:
             path = self.folder / self._text / TEXT_FILES[0].format(annotation.qid)
-            raise RdmfError("no such feature file", path, self._todo)
+            raise MissingFileError("no such feature file", path, self._todo)
         return self._read_text(path)
 
     def paraphrases(self, annotation: Annotation) -> list[Text]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 
 from rdmf_cli.channels.question import FeatureSpace
@@ -137,10 +138,10 @@ def open_samples(
     dataset: Dataset,
     annotations: Annotations | Path | str,
     *,
-    features: Path | str | None = None,
+    features: str | PathLike[str] | None = None,
     streams: Sequence[str] | None = None,
     text: str | None = None,
-    videos: Path | str | None = None,
+    videos: str | PathLike[str] | None = None,
     encoder: Encoder | str = "auto",
     device: str = "auto",
     decoder: str = "auto",

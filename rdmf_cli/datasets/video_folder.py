@@ -12,7 +12,7 @@ from rdmf_cli.datasets.array_cache import ArrayCache
 from rdmf_cli.datasets.sample import Text
 from rdmf_cli.datasets.source import Video, as_text
 from rdmf_cli.encoders.base import Encoder
-from rdmf_cli.errors import RdmfError, errors_of
+from rdmf_cli.errors import MissingFileError, RdmfError, errors_of
 from rdmf_cli.features.extraction import extract
 from rdmf_cli.features.files import normalise_rows
 from rdmf_cli.features.store import FeatureStore
@@ -66,14 +66,14 @@ class VideoFolder:
                 f"holds no video named {lost[0]} ({len(lost)} of the {len(vids)} videos "
                 f"in {annotations.path.name} are missing)"
             )
-            raise RdmfError(what, self.folder, NAMES)
+            raise MissingFileError(what, self.folder, NAMES)
         for vid in vids:
             self._file(vid)
 
     def _file(self, vid: str) -> Path:
         files = self._files.get(vid, [])
         if not files:
-            raise RdmfError(f"holds no video named {vid}", self.folder, NAMES)
+            raise MissingFileError(f"holds no video named {vid}", self.folder, NAMES)
         if len(files) > 1:
             what = f"there are two videos of this name, {files[0].name} and {files[1].name}"
             todo = "keep one of them, or write the suffix in the annotations' vid"

@@ -12,7 +12,7 @@ from typing import BinaryIO
 import numpy as np
 
 from rdmf_cli.archives import Archive, Fault
-from rdmf_cli.errors import RdmfError
+from rdmf_cli.errors import MissingFileError, RdmfError
 from rdmf_cli.files import MIB, content_of, write_whole
 
 EPSILON = 1e-5  # added to the norm, as in moment_detr and the works that build on it
@@ -220,7 +220,7 @@ def _read_arrays(path: Path) -> _Arrays:
         return RdmfError(f"this feature file cannot be read ({reason})", path, AGAIN)
 
     if not path.exists():
-        raise RdmfError("no such feature file", path, "extract it")
+        raise MissingFileError("no such feature file", path, "extract it")
     content = content_of(path, "this feature file", AGAIN, most=MOST_BYTES)
     if content.startswith(NPY_MAGIC):
         return _Arrays({"": _array_in(content, fault)}, path)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from rdmf_cli.errors import MissingExtra, RdmfError, UsageError
+from rdmf_cli.errors import MissingExtra, MissingFileError, UsageError
 from rdmf_cli.heads.base import Head
 from rdmf_cli.heads.learned.archive import CHECKPOINTS, TRAINED
 from rdmf_cli.heads.learned.head import SHIPPED, LearnedHead
@@ -80,7 +80,7 @@ def _of_checkpoint(path: Path) -> Head:
     if path.is_dir():
         return _of_folder(path)
     if not path.exists():
-        raise RdmfError("there is no such file or folder", path, CHECKPOINTS)
+        raise MissingFileError("there is no such file or folder", path, CHECKPOINTS)
     return LearnedHead.load(path) if zipfile.is_zipfile(path) else TrainingFree.load(path)
 
 

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import codecs
 import json
-from typing import Any, Final, Literal, TextIO
-
-from pydantic import ConfigDict, Field
+from typing import Any, TextIO
 
 from rdmf_cli.errors import RdmfError
-from rdmf_cli.moments.types import Answer, Record
+from rdmf_cli.moments.types import Record
+from rdmf_cli.outputs.payloads.error import ErrorLine
 from rdmf_cli.outputs.writer import Writer
-from rdmf_cli.text import STEERING, valid_text
+from rdmf_cli.text import STEERING
 
-ERROR_SCHEMA: Final = "rdmf.error/1"
 DECIMALS = 6
 DECIMALS_OF = {
     **dict.fromkeys(("start", "end", "duration", "offset", "timings"), 3),  # milliseconds
@@ -25,51 +23,17 @@ DECIMALS_OF = {
 }
 
 
-class ErrorFacts(Record):
-    """What happened, to which file or option, and what to do about it."""
-
-    what: str
-    subject: str | None = Field(description="the file, option or name it happened to")
-    todo: str | None = Field(description="what to do about it")
-
-
-class ErrorLine(Record):
-    """The line that takes the place of an answer where there was an error."""
-
-    schema_: Literal["rdmf.error/1"] = Field(default=ERROR_SCHEMA, alias="schema")
-    error: ErrorFacts
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-def answer_line(answer: Answer, ascii_only: bool = False) -> str:
-    """Return an answer as one line of JSON, without a line feed.
-
-    Args:
-        answer: The answer.
-        ascii_only: Escape all other characters.
-    """
-    fields = answer.model_dump(mode="json", by_alias=True)
-    timings = fields.pop("timings")
-    fields["timings"] = dict(sorted(timings.items()))
-    return _line(rounded(fields), ascii_only)
-
-
-def record_line(record: Record, ascii_only: bool = False) -> str:
-    """Return a record as one line of JSON, without the line's end."""
-    return _line(rounded(record.model_dump(mode="json", by_alias=True)), ascii_only)
+def json_line(record: Record, ascii_only: bool = False) -> str:
+    """Write a record as one line of JSON, without the line's end; `timings` come last, sorted."""
+    fields = record.model_dump(mode="json", by_alias=True)
+    if "timings" in fields:
+        fields["timings"] = dict(sorted(fields.pop("timings").items()))
+    return _line(rounded(fields, getattr(record, "decimals", DECIMALS)), ascii_only)
 
 
 def error_line(error: RdmfError, ascii_only: bool = False) -> str:
-    """Return an error as one line of JSON, without a line feed.
-
-    Args:
-        error: The error.
-        ascii_only: Escape all other characters.
-    """
-    facts = {name: text and valid_text(text) for name, text in error.as_dict().items()}
-    line = ErrorLine(error=ErrorFacts.model_validate(facts))
-    return _line(line.model_dump(mode="json", by_alias=True), ascii_only)
+    """Write an error as one line of JSON, without the line's end."""
+    return json_line(ErrorLine.of(error), ascii_only)
 
 
 class JsonWriter(Writer):
@@ -82,9 +46,9 @@ class JsonWriter(Writer):
         super().__init__(stream)
         self.ascii_only = not _is_utf8(getattr(stream, "encoding", None))
 
-    def write(self, answer: Answer) -> None:
-        """Write one line."""
-        self._write(answer_line(answer, self.ascii_only))
+    def write(self, answer: Record) -> None:
+        """Write an answer, or any other record."""
+        self._write(json_line(answer, self.ascii_only))
 
     def write_error(self, error: RdmfError) -> None:
         """Write an error in the place of its answer."""

@@ -13,7 +13,9 @@ from rdmf_cli.files import write_whole
 from rdmf_cli.moments.types import Answer
 from rdmf_cli.outputs.analysis import AnalysisRecord
 from rdmf_cli.outputs.comparison import ComparisonRecord
-from rdmf_cli.outputs.json_lines import ErrorLine
+from rdmf_cli.outputs.payloads.error import ErrorLine
+from rdmf_cli.outputs.payloads.evaluation import Evaluation
+from rdmf_cli.outputs.payloads.training import Training
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 PUBLISHED: dict[str, type[BaseModel]] = {
@@ -21,13 +23,15 @@ PUBLISHED: dict[str, type[BaseModel]] = {
     "answer.schema.json": Answer,
     "comparison.schema.json": ComparisonRecord,
     "error.schema.json": ErrorLine,
+    "eval.schema.json": Evaluation,
+    "train.schema.json": Training,
 }
 
 
 def json_schema(model: type[BaseModel]) -> dict[str, Any]:
     """Return the JSON schema of a record as it is written: every field is always present."""
     schema = model.model_json_schema(mode="serialization")
-    for record in (schema, *schema["$defs"].values()):
+    for record in (schema, *schema.get("$defs", {}).values()):
         record["required"] = list(record["properties"])
     return {"$schema": DIALECT, **schema}
 

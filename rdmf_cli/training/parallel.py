@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from rdmf_cli.devices import device_named
 from rdmf_cli.errors import UsageError
+from rdmf_cli.training.processes import rank, started
 
 T = TypeVar("T")
 
@@ -81,25 +82,20 @@ class Processes:
         return numbers
 
 
-def started() -> int:
-    """How many processes torchrun started; 1 without it."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
 @contextmanager
 def joined(device: str) -> Iterator[Processes]:
     """The processes that torchrun started, joined until the end; without it, this one alone.
 
     device: as typed; with several GPUs each process takes its own
     """
-    count, rank = started(), int(os.environ.get("RANK", "0"))
+    count = started()
     if count == 1:
         yield Processes(device_named(device))
         return
     own = _own_device(device)
     dist.init_process_group("nccl" if own.type == "cuda" else "gloo", timeout=WAIT)
     try:
-        yield Processes(own, rank, count)
+        yield Processes(own, rank(), count)
     finally:
         dist.destroy_process_group()
 

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rdmf_cli.errors import RdmfError
+from rdmf_cli.errors import MissingFileError, RdmfError
 
 VIDEO_SUFFIXES = frozenset(
     f".{name}"
@@ -129,6 +129,8 @@ def _add_inner(listing: FolderListing, folder: Path, seen: set[tuple[int, int]])
 def _visible(folder: Path) -> list[Path]:
     try:
         return sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+    except FileNotFoundError:
+        raise MissingFileError("no such folder", folder, "check the name") from None
     except OSError as error:
         what = f"this folder cannot be listed ({error.strerror})"
         raise RdmfError(what, folder, "check your permission to read it") from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from rdmf_cli.errors import RdmfError
+from rdmf_cli.errors import MissingFileError, RdmfError
 from rdmf_cli.video.holes import hole_warnings
 from rdmf_cli.video.timeline import Timestamp
 
@@ -95,7 +95,7 @@ def checked_file(path: str | os.PathLike[str]) -> Path:
         with path.open("rb") as file:
             empty = not file.read(1)
     except FileNotFoundError:
-        raise RdmfError("no such file", path, "check the name and the folder") from None
+        raise MissingFileError("no such file", path, "check the name and the folder") from None
     except PermissionError:
         raise RdmfError(
             "no permission to read this file", path, f"ask its owner, or: chmod u+r '{path}'"

@@ -59,7 +59,7 @@ def test_an_interrupted_extraction_is_gone_on_with(run, video):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Searcher(encoder="embedded", clip_length=0.25).extract(video, progress=interrupt)
+        Searcher(encoder="embedded", clip_length=0.25, progress=interrupt).extract(video)
     result = run("extract", video, "--clip-length", "0.25", "--json")
     assert "note: square.mp4: resuming, 16 of 24 clips are in the cache" in result.stderr
     told = json.loads(result.stdout)

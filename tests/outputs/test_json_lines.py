@@ -13,7 +13,7 @@ from sample_answers import empty_answer, sample_answer
 
 from rdmf_cli.errors import MissingExtra, RdmfError
 from rdmf_cli.moments.types import Answer
-from rdmf_cli.outputs.json_lines import JsonWriter, answer_line, error_line, rounded
+from rdmf_cli.outputs.json_lines import JsonWriter, error_line, json_line, rounded
 from rdmf_cli.outputs.schema import PUBLISHED, publish, schema_text
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -62,7 +62,7 @@ def test_publishing_writes_every_schema(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("answer", [sample_answer(), sample_answer(5400), empty_answer()])
 def test_an_answer_keeps_to_the_published_schema(answer: Answer) -> None:
-    fields = check("answer.schema.json", answer_line(answer))
+    fields = check("answer.schema.json", json_line(answer))
     assert len(fields["saliency"]) == len(answer.saliency)
 
 
@@ -74,7 +74,7 @@ def test_an_error_keeps_to_the_published_schema(error: RdmfError) -> None:
 
 @pytest.mark.parametrize("field", ["schema", "warnings", "offset", "timings", "moments"])
 def test_the_schema_misses_a_missing_field(field: str) -> None:
-    fields = json.loads(answer_line(sample_answer()))
+    fields = json.loads(json_line(sample_answer()))
     del fields[field]
     with pytest.raises(jsonschema.ValidationError, match=field):
         check("answer.schema.json", json.dumps(fields))
@@ -82,7 +82,7 @@ def test_the_schema_misses_a_missing_field(field: str) -> None:
 
 def test_every_documented_field_is_there_and_the_other_way_round() -> None:
     text = (DOCS / "json.md").read_text(encoding="utf-8")
-    fields = json.loads(answer_line(sample_answer()))
+    fields = json.loads(json_line(sample_answer()))
     assert [name for name in fields if f"`{name}`" not in text] == []
     assert list(fields) == [*dict.fromkeys(n for n in order_in(text) if n in fields)]
 
@@ -100,13 +100,13 @@ def order_in(text: str) -> list[str]:
 @given(query=texts, number=st.floats(0, 1), raw=st.floats(-1e6, 1e6))
 def test_a_line_reads_back_as_the_answer_it_was(query: str, number: float, raw: float) -> None:
     answer = sample_answer(3, query=query, presence=number, saliency_raw=[raw] * 3)
-    line = answer_line(answer)
+    line = json_line(answer)
     back = Answer.model_validate_json(line)
     assert "\n" not in line
     assert back.query == query
     assert back.presence == pytest.approx(number, abs=5e-7)
     assert back.saliency_raw == pytest.approx(answer.saliency_raw, abs=5e-7)
-    assert answer_line(back) == line
+    assert json_line(back) == line
 
 
 @given(st.floats(-1e5, 1e5))
@@ -121,7 +121,7 @@ def test_numbers_are_rounded_by_what_they_mean(number: float) -> None:
 
 
 def test_only_timings_differ_between_two_runs_and_they_come_last() -> None:
-    lines = [answer_line(sample_answer(timings={"b": s, "a": s})) for s in (0.1, 0.25)]
+    lines = [json_line(sample_answer(timings={"b": s, "a": s})) for s in (0.1, 0.25)]
     heads = [line.split('"timings"')[0] for line in lines]
     assert heads[0] == heads[1]
     assert lines[1].endswith('"timings": {"a": 0.25, "b": 0.25}}')

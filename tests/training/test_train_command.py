@@ -14,6 +14,7 @@ import typer
 from made_up_sets import SETS, write_lines, write_own
 from toy_task import ToyTask
 
+from rdmf_cli.api import training as api
 from rdmf_cli.cli import train as command
 from rdmf_cli.cli.app import app
 from rdmf_cli.datasets import DATASETS, open_samples
@@ -31,12 +32,15 @@ class SavedToy(ToyTask):
         (folder / "about.json").write_text(json.dumps(about))
         return folder
 
+    def report(self, model):
+        return {"config": {"scale": 1.0}, "rates": []}
+
 
 @pytest.fixture
 def rdmf_train(tmp_path, monkeypatch):
     """The command on the toy task, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(command, "_task", lambda about, how: SavedToy())
+    monkeypatch.setattr(api, "open_task", lambda *settings: SavedToy())
     app = typer.Typer()
     app.command()(command.train)
     usual = ["--features", "f", "--epochs", "2", "--batch-size", "8", "--device", "cpu"]
@@ -50,11 +54,12 @@ def test_json_is_all_there_is_on_stdout(rdmf_train, capsys):
     assert result["schema"] == "rdmf.train/1"
     assert result["epochs"] == 2
     assert set(result["scores"]) == {"goal", "error"}
-    assert set(result["report"]) == {"scale"}
+    assert set(result["report"]) == {"config", "rates"}
     assert Path(result["checkpoint"]) == Path("mine/best.pt")
     assert Path(result["model"]) == Path("mine/model")
     about = json.loads(Path("mine/model/about.json").read_text())
-    assert (about["head"], about["scores"]) == ("universal", result["scores"])
+    assert about["head"] == "universal"
+    assert result["scores"] == pytest.approx(about["scores"], abs=1e-6)
     assert [line.split("  ")[0] for line in said.err.splitlines()[1:]] == ["epoch 1/2", "epoch 2/2"]
 
 
@@ -67,7 +72,7 @@ def test_a_table_and_the_place_of_the_head(rdmf_train, capsys):
 
 
 def test_without_held_out_videos_there_is_no_table_of_them(rdmf_train, monkeypatch, capsys):
-    monkeypatch.setattr(command, "_task", lambda about, how: SavedToy(judged=False))
+    monkeypatch.setattr(api, "open_task", lambda *settings: SavedToy(judged=False))
     rdmf_train("--out", "mine", "--hold-out", "0")
     said = capsys.readouterr()
     assert "held out" not in said.out + said.err

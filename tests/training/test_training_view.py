@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 from toy_task import ToyTask, options
 
+from rdmf_cli.outputs.training_view import view_on
 from rdmf_cli.training.events import Best, Epoch, Plan, Step, Watchers
-from rdmf_cli.training.live import view_on
 from rdmf_cli.training.loop import train
 
 

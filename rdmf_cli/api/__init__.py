@@ -1,0 +1,19 @@
+"""The verbs of the command line as a Python API: query, extract, fuse, evaluate, train.
+
+    searcher.py     `Searcher`: encoder, head and cache are loaded once, then asked often
+    verbs.py        query, extract, fuse: one searcher, one question
+    evaluation.py   evaluate        training.py   train
+    answers.py      the public `Answer`, from a reading
+    arguments.py    what callers give: checked by their types, times read
+
+`cli/` and every other way in calls this package and `outputs/`, and nothing else.
+"""
+
+from __future__ import annotations
+
+from rdmf_cli.api.evaluation import evaluate
+from rdmf_cli.api.searcher import Fused, Searcher
+from rdmf_cli.api.training import train
+from rdmf_cli.api.verbs import extract, fuse, query
+
+__all__ = ["Fused", "Searcher", "evaluate", "extract", "fuse", "query", "train"]

@@ -1,0 +1,141 @@
+"""What callers give: checked by the types that the functions declare, and times read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import wraps
+from inspect import Parameter, signature
+from os import PathLike
+from typing import Annotated, Any, NamedTuple, TypeVar
+
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError, validate_call
+
+from rdmf_cli.errors import UsageError
+from rdmf_cli.text import valid_text
+
+FilePath = str | PathLike[str]
+Time = float | str | None
+"""Seconds, or "m:ss", or "h:mm:ss.s"; None: the start or the end of the video."""
+
+ClipLength = Annotated[float, Field(ge=0.05, le=3600)]
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _device(name: str) -> str:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        raise ValueError("auto, cpu, cuda, cuda:1 or mps")
+    return name
+
+
+Device = Annotated[str, AfterValidator(_device)]
+
+LONGEST_TIME = 1e7  # seconds, in one part of a time
+
+AnyCallable = TypeVar("AnyCallable", bound=Callable[..., Any])
+AnyClass = TypeVar("AnyClass", bound=type)
+
+
+def checked(function: AnyCallable) -> AnyCallable:
+    """Check the arguments of a function by its annotations, each time it is called.
+
+    Nothing is converted: "5" is no number.
+
+    Raises:
+        UsageError: An argument is of a wrong type or value, or there is no such argument.
+    """
+    config = ConfigDict(strict=True, arbitrary_types_allowed=True)
+    validated = validate_call(config=config)(function)
+
+    @wraps(function)
+    def call(*given: Any, **named: Any) -> Any:
+        try:
+            return validated(*given, **named)
+        except ValidationError as error:
+            if error.title not in (function.__name__, function.__qualname__):
+                raise  # it comes from within, not from the arguments
+            raise _wrong_argument(error, function) from None
+
+    return call  # type: ignore[return-value]
+
+
+def checked_fields(made: AnyClass) -> AnyClass:
+    """Check the arguments of a dataclass as `checked` does."""
+    made.__init__ = checked(made.__init__)  # type: ignore[misc]
+    return made
+
+
+def _wrong_argument(error: ValidationError, function: Callable[..., Any]) -> UsageError:
+    first = error.errors()[0]
+    name, owner = str(first["loc"][0]), function.__qualname__.removesuffix(".__init__")
+    if first["type"].startswith("unexpected"):
+        return UsageError(f"{owner} has no such argument", name, f"see help({owner})")
+    if first["type"].startswith("missing"):
+        return UsageError(f"{owner} needs this argument", name, "give it")
+    parameter = signature(function).parameters.get(name)
+    optional = parameter is not None and parameter.default is not Parameter.empty
+    wanted = first["msg"]
+    for start in ("Input should be ", "Value error, "):
+        wanted = wanted.removeprefix(start)
+    option = f"--{name.replace('_', '-')}" if optional else name
+    return UsageError(f"must be {wanted}, not {first['input']!r}", option)
+
+
+def seconds(time: Time, option: str) -> float | None:
+    """Read a time: a number of seconds, or "90", "1:30", "0:01:30.5".
+
+    Args:
+        time: The time; None stays None.
+        option: What the time is given to, for the message.
+
+    Raises:
+        UsageError: It is no time, or below 0.
+    """
+    if time is None:
+        return None
+    try:
+        parts = [float(part) for part in str(time).split(":")]
+        if len(parts) > 3 or not all(0 <= part < LONGEST_TIME for part in parts):
+            raise ValueError(time)
+    except ValueError:
+        todo = "write seconds, m:ss or h:mm:ss"
+        raise UsageError(f"{time!r} is not a time", option, todo) from None
+    total = 0.0
+    for part in parts:
+        total = total * 60 + part
+    return total
+
+
+class Part(NamedTuple):
+    """The part of a video that is looked at, in seconds; None: from its start, to its end."""
+
+    start: float | None
+    end: float | None
+
+    @classmethod
+    def of(cls, start: Time, end: Time) -> Part:
+        """Read both times.
+
+        Raises:
+            UsageError: One is no time, or the end is not after the start.
+        """
+        first, last = seconds(start, "--start"), seconds(end, "--end")
+        if last is not None and last <= (first or 0.0):
+            what = f"{last:g} s is not after --start ({first or 0.0:g} s)"
+            raise UsageError(what, "--end", "give a later end")
+        return cls(first, last)
+
+
+def queries_of(queries: Sequence[str]) -> list[str]:
+    """Put every query on one line of valid text.
+
+    Raises:
+        UsageError: One is empty, or a single text is given for the list.
+    """
+    if isinstance(queries, str):
+        raise UsageError("queries must be a list of texts", todo=f"write [{queries!r}]")
+    cleaned = [" ".join(valid_text(query).split()) for query in queries]
+    if not all(cleaned):
+        raise UsageError("the query is empty", todo="say in words what to look for")
+    return cleaned

@@ -1,0 +1,226 @@
+"""evaluate: how good predictions are, read from a file or made by a head first."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+
+from pydantic import Field
+
+from rdmf_cli.api.arguments import ClipLength, Device, FilePath, Share, checked
+from rdmf_cli.errors import UsageError
+from rdmf_cli.outputs.payloads import Evaluation
+
+if TYPE_CHECKING:
+    from rdmf_cli.datasets import Annotations, Dataset, Samples
+    from rdmf_cli.evaluation import Options
+    from rdmf_cli.heads.base import Head
+
+Progress = Callable[[int, int, str], None]  # videos done, videos in all, the one at hand
+
+USAGE = "rdmf eval --predictions P.jsonl --ground-truth G.jsonl [--dataset NAME]"
+
+
+@checked
+def evaluate(
+    predictions: FilePath | None = None,
+    ground_truth: FilePath | None = None,
+    *,
+    dataset: str | None = None,
+    features: FilePath | None = None,
+    videos: FilePath | None = None,
+    split: str = "val",
+    encoder: str = "auto",
+    clip_length: ClipLength | None = None,
+    device: Device = "auto",
+    head: str = "auto",
+    checkpoint: FilePath | None = None,
+    submission: FilePath | None = None,
+    only: Literal["moments", "highlights"] | None = None,
+    legacy: bool = False,
+    nms: Share | None = None,
+    round_to: Annotated[float, Field(ge=0.001)] | None = None,
+    outside: Literal["refuse", "keep", "cut"] = "refuse",
+    skip_bad: bool = False,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Score predictions by the benchmark's own protocol.
+
+    >>> evaluate("predictions.jsonl", "highlight_val_release.jsonl").brief  # doctest: +SKIP
+    >>> evaluate(features="charades", dataset="charades", split="test").brief  # doctest: +SKIP
+
+    Args:
+        predictions: JSON Lines in the field's submission format.
+        ground_truth: The annotations, as the benchmark publishes them; with `features` or
+            `videos` by default FOLDER/SPLIT.jsonl.
+        dataset: A benchmark, or your own annotations (JSON Lines); by default QVHighlights.
+        features: Predict from features first: a folder with video/ and text/.
+        videos: Predict from videos first: their folder.
+        split: The part whose annotations are looked for.
+        encoder: Of `videos`, as for `query`.
+        clip_length: Seconds per clip; None: the benchmark's, or 2.
+        device: Of the encoder, as for `query`.
+        head: What predicts, as for `query`.
+        checkpoint: As for `query`.
+        submission: A file to write the predictions to.
+        only: Score only the moments or only the highlights.
+        legacy: 2D-TAN's rules: IoU above the threshold, after suppression.
+        nms: With `legacy`: suppress above this overlap.
+        round_to: Move predicted windows to multiples of these seconds.
+        outside: Windows that reach outside their video: refuse the file, keep or cut them.
+        skip_bad: Leave out annotations with a fault, and note them.
+        force: Replace a submission that rdmf did not write.
+        progress: Is called with the videos done, the videos in all and the one at hand while
+            features are read.
+
+    Returns:
+        The scores in per cent, not rounded.
+
+    Raises:
+        UsageError: Options do not go together, or are of a wrong type or value.
+        RdmfError: A file is not there (a FileNotFoundError, too), or something in it is wrong.
+    """
+    from rdmf_cli.datasets import open_annotations, open_samples
+    from rdmf_cli.evaluation import Options
+    from rdmf_cli.heads.registry import load_head
+
+    _check_sources({"--predictions": predictions, "--features": features, "--videos": videos})
+    if nms is not None and not legacy:
+        raise UsageError("needs --legacy", "--nms", "other rules suppress nothing")
+    if round_to is not None and not math.isfinite(round_to):
+        raise UsageError("is not a number of seconds", "--round-to", "give the clip length, say")
+    how = Options(only=only, legacy=legacy, nms=nms, round_to=round_to, outside=outside)
+    if predictions is not None:
+        if submission is not None:
+            todo = "a head must predict first: give --features or --videos"
+            raise UsageError("cannot be given with --predictions", "--submission", todo)
+        clips = _Clips(dataset, clip_length, skip_bad)
+        return _scored_file(Path(predictions), ground_truth, clips, how)
+    folder = features if features is not None else videos
+    assert folder is not None
+    opened = open_annotations(
+        dataset or "qvhighlights",
+        None if ground_truth is None else Path(ground_truth),
+        folder=Path(folder),
+        split=split,
+        clip_length=clip_length,
+        skip_bad=skip_bad,
+    )
+    own = None if checkpoint is None else Path(checkpoint)
+    reads = [Path(folder), opened[1].path, Path(encoder), *filter(None, [own])]
+    wanted = _Submission.of(submission, reads, force)
+    wanted.check(opened[1])  # before the long work
+    samples = open_samples(
+        *opened, features=features, videos=videos, encoder=encoder, device=device
+    )
+    samples.prepare(progress)
+    return _predicted(samples, load_head(head, own), wanted, how)
+
+
+def _check_sources(sources: Mapping[str, object]) -> None:
+    given = [name for name, path in sources.items() if path is not None]
+    if not given:
+        raise UsageError("not given", "--predictions, --features or --videos", USAGE)
+    if len(given) > 1:
+        raise UsageError("cannot be given together", " and ".join(given), "give one of them")
+
+
+class _Clips(NamedTuple):
+    """How annotations are read."""
+
+    dataset: str | None
+    clip_length: float | None
+    skip_bad: bool
+
+
+def _scored_file(
+    predictions: Path, ground_truth: FilePath | None, clips: _Clips, how: Options
+) -> Evaluation:
+    """Score a prediction file."""
+    from rdmf_cli.evaluation import evaluate_files
+
+    name, clip_length, skip_bad = clips
+    benchmark = _benchmark(name)
+    truth = ground_truth or (Path(name) if name and benchmark is None else None)
+    if truth is None:
+        raise UsageError("not given", "--ground-truth", USAGE)
+    scored = evaluate_files(predictions, Path(truth), benchmark, how, clip_length, skip_bad)
+    return Evaluation(**scored)
+
+
+def _benchmark(name: str | None) -> Dataset | None:
+    """Find the benchmark of that name; None for a path to annotations of one's own."""
+    from rdmf_cli.evaluation import DATASETS, dataset_named
+
+    if name is None or (name not in DATASETS and Path(name).suffix):
+        return None
+    return dataset_named(name)
+
+
+class _Submission(NamedTuple):
+    """Where predictions are written, if anywhere, and the files that this must not replace."""
+
+    path: Path | None
+    inputs: list[Path]
+    force: bool
+
+    @classmethod
+    def of(cls, path: FilePath | None, reads: Iterable[Path], force: bool) -> _Submission:
+        """Collect the files that the command reads and the submission could replace.
+
+        A folder stands for the files below it. Its JSON Lines are left out: an earlier submission
+        may lie among the features or beside the head, and is replaced by a later one.
+        """
+        if path is None or not Path(path).exists():  # nothing to replace: no folder is searched
+            return cls(None if path is None else Path(path), [], force)
+        return cls(Path(path), [file for read in reads for file in _files_of(read)], force)
+
+    def check(self, annotations: Annotations) -> None:
+        """Check that it can be written, and that otherwise there is something to score.
+
+        Annotations of a blind test split hold no ground truth: they are for a submission alone.
+        """
+        from rdmf_cli.evaluation.predictions import SUBMISSION
+        from rdmf_cli.files import check_target
+
+        if self.path is not None:
+            check_target(self.path, inputs=self.inputs, force=self.force, what=SUBMISSION)
+        elif all(annotation.blind for annotation in annotations):
+            todo = "write predictions with --submission FILE, or give a split with ground truth"
+            raise UsageError("holds no ground truth to score", annotations.path, todo)
+
+
+def _files_of(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    for folder, _, names in os.walk(path, followlinks=True):
+        yield from (Path(folder, name) for name in names if not name.endswith(".jsonl"))
+
+
+def _predicted(samples: Samples, head: Head, submission: _Submission, how: Options) -> Evaluation:
+    """Predict every query of the annotations, write the submission if wanted, and score."""
+    from rdmf_cli.evaluation import evaluate as score
+    from rdmf_cli.evaluation import nothing_scored, write_submission
+    from rdmf_cli.evaluation.predict import predict
+
+    head.require(samples.space)
+    made = predict(samples, samples.dataset, head)
+    notes = list(samples.notes)
+    about: dict[str, Any] = {"head": head.name}
+    if submission.path is not None:
+        pairs = zip(samples.annotations, made.entries, strict=True)
+        write_submission(submission.path, pairs, inputs=submission.inputs, force=submission.force)
+        about["submission"] = str(submission.path)
+        notes.append(f"{len(made.entries)} predictions written to {submission.path}")
+    if all(annotation.blind for annotation in samples.annotations):
+        notes.append(f"{samples.annotations.path.name} holds no ground truth: nothing is scored")
+        scored = nothing_scored(samples.annotations, samples.dataset)
+    else:
+        scored = score(made, samples.annotations, samples.dataset, how)
+    notes = list(dict.fromkeys([*notes, *scored["notes"]]))
+    return Evaluation(**{**scored, **about, "notes": tuple(notes)})

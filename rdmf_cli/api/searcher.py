@@ -1,0 +1,278 @@
+"""`Searcher`: what answers queries on videos, with all that is loaded once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rdmf_cli.api.answers import Asked, answer_of
+from rdmf_cli.api.arguments import (
+    ClipLength,
+    Count,
+    Device,
+    FilePath,
+    Part,
+    Share,
+    Time,
+    checked,
+    checked_fields,
+    queries_of,
+)
+from rdmf_cli.channels.background import BACKGROUND, Background
+from rdmf_cli.channels.question import MOST_WORDS, FeatureSpace, Question
+from rdmf_cli.encoders import choose_encoder, load_encoder
+from rdmf_cli.encoders.base import Encoder
+from rdmf_cli.errors import RdmfError
+from rdmf_cli.features import FeatureStore, VideoFeatures, normalise_rows
+from rdmf_cli.features import extract as extract_features
+from rdmf_cli.features.extraction import Notify, Progress
+from rdmf_cli.fusion import Fields
+from rdmf_cli.heads.base import Head
+from rdmf_cli.heads.registry import load_head, load_training_free
+from rdmf_cli.heads.training_free.head import TrainingFree
+from rdmf_cli.moments.reading import Reading
+from rdmf_cli.moments.types import Answer
+
+
+@dataclass(frozen=True)
+class Fused:
+    """The fusion of one video and one query, with all that led to it.
+
+    Attributes:
+        features: the video's features, L clips.
+        similarity: (L,) cosine of each clip and the query.
+        change: (L − 1,) visual change between neighbouring clips.
+        r: (C, L) the reaction rates that the query produced.
+        trace: u and v over pseudo-time, (steps + 1, C, L) each.
+        reading: the pattern u, v (C, L) and what was read from it.
+        answer: the same as `Searcher.ask` gives.
+        head: the training-free head, whose fusion this is.
+    """
+
+    features: VideoFeatures
+    similarity: np.ndarray
+    change: np.ndarray
+    r: np.ndarray
+    trace: Fields
+    reading: Reading
+    answer: Answer
+    head: TrainingFree
+
+    def level_set(self, channel: int, height: float) -> list[tuple[float, float]]:
+        """List the spans in seconds where v of a channel is at least `height`."""
+        above = np.diff(self.reading.v[channel] >= height, prepend=False, append=False)
+        edges = self.features.offset + np.flatnonzero(above) * self.features.clip_length
+        return [(float(a), float(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+@checked_fields
+@dataclass(eq=False)
+class Searcher:
+    """Answers queries on videos; its encoder and head are loaded once.
+
+    >>> search = Searcher(clip_length=1.0)
+    >>> search.ask("tour.mp4", ["a rocket", "old coins"], start="0:30")  # doctest: +SKIP
+
+    Attributes:
+        encoder: "auto", "embedded", or a model of open_clip: "ARCH/PRETRAINED", "hf-hub:NAME",
+            a file.
+        head: "auto", "learned" or "training-free"; auto takes the learned one where it ships.
+        checkpoint: a head of your own: rates, an exported head, or the folder of a trained one.
+        clip_length: seconds per clip.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps": where open_clip runs.
+        decoder: "auto", "pyav", "ffmpeg" or "decord".
+        cache: False: features are neither looked up in the cache nor kept there.
+        progress: is called with the clips done and the clips in all while a video is extracted.
+        notify: is called with a line when an extraction that ended early is resumed.
+        note: which encoder "auto" took, and how to get better answers; empty where it was named.
+
+    Raises:
+        UsageError: an argument is of a wrong type or value, or there is no such encoder or head.
+        RdmfError: a model cannot be read, or the head cannot read this encoder's features.
+    """
+
+    _: KW_ONLY
+    encoder: str = "auto"
+    head: str = "auto"
+    checkpoint: FilePath | None = None
+    clip_length: ClipLength = 2.0
+    device: Device = "auto"
+    decoder: str = "auto"
+    cache: bool = True
+    progress: Progress | None = None
+    notify: Notify | None = None
+
+    def __post_init__(self) -> None:
+        choice = choose_encoder(self.encoder)
+        self.note = choice.line() if self.encoder == "auto" else ""
+        self.clip_length = float(self.clip_length)
+        self.store = FeatureStore() if self.cache else None
+        self.loaded_encoder: Encoder = load_encoder(choice.name, self.device)
+        self._checkpoint = None if self.checkpoint is None else Path(self.checkpoint)
+        self.loaded_head: Head = load_head(self.head, self._checkpoint)
+        self.loaded_head.require(_space(self.loaded_encoder))
+
+    @cached_property
+    def training_free(self) -> TrainingFree:
+        """The head that `fuse` shows."""
+        return load_training_free(self._checkpoint)
+
+    @checked
+    def extract(self, video: FilePath, *, start: Time = None, end: Time = None) -> VideoFeatures:
+        """Take the features of a video from the cache, or decode and encode it.
+
+        Args:
+            video: the file.
+            start, end: the part to look at, in seconds or "m:ss"; clips that overlap it count.
+
+        Returns:
+            The rows (L, D), one per clip, and how they were made.
+
+        Raises:
+            RdmfError: the file cannot be read or holds no video; a FileNotFoundError, too, where
+                there is no file.
+        """
+        return self._extract(video, Part.of(start, end))
+
+    @checked
+    def ask(
+        self,
+        video: FilePath,
+        queries: Sequence[str],
+        *,
+        top_k: Count = 5,
+        min_score: Share = 0.0,
+        start: Time = None,
+        end: Time = None,
+    ) -> list[Answer]:
+        """Answer each query, in their order.
+
+        Args:
+            video: the file.
+            queries: what to look for, in words.
+            top_k: moments at most, per query.
+            min_score: leave out moments with a lower score, 0 to 1.
+            start, end: the part to search, in seconds or "m:ss".
+
+        Raises:
+            UsageError: a query is empty.
+            RdmfError: as for `extract`.
+        """
+        queries, part = queries_of(queries), Part.of(start, end)
+        features = self._extract(video, part)
+        texts, took = self._texts(queries)
+        known = self._about(features)
+        answers = []
+        for query, text in zip(queries, texts, strict=True):
+            begun = time.perf_counter()
+            reading = self.loaded_head.read(_question(text, known), top_k=top_k, distinct=True)
+            timings = {"text": took, "fuse": time.perf_counter() - begun}
+            asked = Asked(video, query, *part, min_score=min_score, was_cut=text.cut)
+            answers.append(answer_of(asked, features, reading, self.loaded_head.name, timings))
+        return answers
+
+    @checked
+    def fuse(self, video: FilePath, query: str, *, start: Time = None, end: Time = None) -> Fused:
+        """Run the reaction-diffusion fusion of one query and one video, and keep its trace.
+
+        Args:
+            video: the file.
+            query: what to look for, in words.
+            start, end: the part to look at, in seconds or "m:ss".
+
+        Raises:
+            UsageError: the query is empty, or the checkpoint is of a learned head.
+            RdmfError: as for `extract`.
+        """
+        (query,), part = queries_of([query]), Part.of(start, end)
+        head = self.training_free
+        features = self._extract(video, part)
+        (text,), took = self._texts([query])
+        question = _question(text, self._about(features))
+        reading = head.read(question, trace=True)
+        asked = Asked(video, query, *part, was_cut=text.cut)
+        return Fused(
+            features=features,
+            similarity=question.similarity,
+            change=question.change,
+            r=head.reaction(question.similarity),
+            trace=_traced(reading),
+            reading=reading,
+            answer=answer_of(asked, features, reading, head.name, {"text": took}),
+            head=head,
+        )
+
+    def _extract(self, video: FilePath, part: Part) -> VideoFeatures:
+        return extract_features(
+            Path(video),
+            self.loaded_encoder,
+            clip_length=self.clip_length,
+            decoder=self.decoder,
+            start=part.start,
+            end=part.end,
+            store=self.store,
+            progress=self.progress,
+            notify=self.notify,
+        )
+
+    def _texts(self, queries: Sequence[str]) -> tuple[list[_Text], float]:
+        """Encode every query, and tell the seconds that took."""
+        begun = time.perf_counter()
+        texts = self.loaded_encoder.encode_texts(list(queries))
+        words = (normalise_rows(states[:MOST_WORDS]) for states in texts.words)
+        read = zip(normalise_rows(texts.rows), words, texts.cut, strict=True)
+        found = [_Text(*text) for text in read]
+        return found, time.perf_counter() - begun
+
+    def _about(self, features: VideoFeatures) -> dict[str, Any]:
+        """Collect what every question on a video has in common."""
+        rows = normalise_rows(features.rows)
+        return {
+            "rows": rows,
+            "matching": slice(0, rows.shape[1]),
+            "clip_length": features.clip_length,
+            "duration": max(features.picture_end - features.offset, features.clip_length / 2),
+            "background": Background.in_video(rows, self._background),
+        }
+
+    @cached_property
+    def _background(self) -> np.ndarray:
+        """Unit rows (B, D) of the background sentences; kept in the cache."""
+        encoder = self.loaded_encoder
+        key = {"background": list(BACKGROUND), "encoder_fingerprint": encoder.fingerprint}
+        if self.store and (found := self.store.get(key)):
+            return normalise_rows(found[0])
+        rows = encoder.encode_texts(BACKGROUND).rows
+        if self.store:
+            # A cache that cannot be written is said where the features are kept.
+            with suppress(RdmfError):
+                self.store.put(key, rows, {"video": "(background sentences)"})
+        return normalise_rows(rows)
+
+
+def _space(encoder: Encoder) -> FeatureSpace:
+    """Tell what a head is asked to read with this encoder."""
+    return FeatureSpace(encoder.name, encoder.size, None, encoder.size, (0, encoder.size))
+
+
+def _question(text: _Text, known: dict[str, Any]) -> Question:
+    return Question(sentence=text.row, words=text.words, **known)
+
+
+class _Text(NamedTuple):
+    row: np.ndarray  # (D,), unit length
+    words: np.ndarray  # (T, W), unit rows
+    cut: bool  # its end was not read
+
+
+def _traced(reading: Reading) -> Fields:
+    if reading.trace is None:
+        raise ValueError("this reading was made without its trace")
+    return reading.trace

@@ -1,0 +1,146 @@
+"""query, extract, fuse: one call for one video. `Searcher` is for many: it loads once."""
+
+from __future__ import annotations
+
+from rdmf_cli.api.arguments import ClipLength, Count, Device, FilePath, Share, Time, checked
+from rdmf_cli.api.searcher import Fused, Searcher
+from rdmf_cli.features import VideoFeatures
+from rdmf_cli.moments.types import Answer
+
+
+@checked
+def query(
+    video: FilePath,
+    sentence: str,
+    *,
+    top_k: Count = 5,
+    min_score: Share = 0.0,
+    start: Time = None,
+    end: Time = None,
+    clip_length: ClipLength = 2.0,
+    encoder: str = "auto",
+    head: str = "auto",
+    checkpoint: FilePath | None = None,
+    device: Device = "auto",
+    decoder: str = "auto",
+    cache: bool = True,
+) -> Answer:
+    """Find the moments of a video that a sentence describes.
+
+    >>> answer = query("examples/tour.mp4", "the face of a cat", encoder="embedded")
+    >>> [(m.start, m.end, m.score) for m in answer.moments]  # doctest: +SKIP
+
+    Args:
+        video: The file.
+        sentence: What to look for, in words.
+        top_k: Moments at most.
+        min_score: Leave out moments with a lower score, 0 to 1.
+        start: Search from here: seconds, "m:ss" or "h:mm:ss".
+        end: Search up to here.
+        clip_length: Seconds per clip; one frame per clip is encoded.
+        encoder: "auto", "embedded", or a model of open_clip: "ARCH/PRETRAINED", "hf-hub:NAME", a
+            file.
+        head: "auto", "learned" or "training-free".
+        checkpoint: A head of your own: rates, an exported head, or the folder of a trained one.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps": where open_clip runs.
+        decoder: "auto", "pyav", "ffmpeg" or "decord".
+        cache: False: features are neither looked up in the cache nor kept there.
+
+    Returns:
+        The moments, best first, and the saliency of every clip.
+
+    Raises:
+        UsageError: An argument is of a wrong type or value.
+        RdmfError: The video cannot be read. Where there is no such file, the error is a
+            FileNotFoundError, too.
+    """
+    searcher = Searcher(
+        encoder=encoder,
+        head=head,
+        checkpoint=checkpoint,
+        clip_length=clip_length,
+        device=device,
+        decoder=decoder,
+        cache=cache,
+    )
+    (answer,) = searcher.ask(
+        video, [sentence], top_k=top_k, min_score=min_score, start=start, end=end
+    )
+    return answer
+
+
+@checked
+def extract(
+    video: FilePath,
+    *,
+    start: Time = None,
+    end: Time = None,
+    clip_length: ClipLength = 2.0,
+    encoder: str = "auto",
+    device: Device = "auto",
+    decoder: str = "auto",
+    cache: bool = True,
+) -> VideoFeatures:
+    """Decode and encode a video, or take its features from the cache.
+
+    >>> extract("examples/tour.mp4", encoder="embedded").rows.shape  # doctest: +SKIP
+    (22, 384)
+
+    Args:
+        video: The file.
+        start, end: The part to look at, in seconds or "m:ss".
+        clip_length, encoder, device, decoder, cache: As for `query`.
+
+    Returns:
+        The rows (L, D), one per clip, not normalised, and how they were made.
+
+    Raises:
+        UsageError, RdmfError: As for `query`.
+    """
+    searcher = Searcher(
+        encoder=encoder, clip_length=clip_length, device=device, decoder=decoder, cache=cache
+    )
+    return searcher.extract(video, start=start, end=end)
+
+
+@checked
+def fuse(
+    video: FilePath,
+    sentence: str,
+    *,
+    start: Time = None,
+    end: Time = None,
+    clip_length: ClipLength = 2.0,
+    encoder: str = "auto",
+    checkpoint: FilePath | None = None,
+    device: Device = "auto",
+    decoder: str = "auto",
+    cache: bool = True,
+) -> Fused:
+    """Run the reaction-diffusion fusion of a video and a sentence.
+
+    >>> fuse("examples/tour.mp4", "a rocket").reading.v.shape  # (channels, clips)  # doctest: +SKIP
+
+    Args:
+        video: The file.
+        sentence: What to look for, in words.
+        start, end: The part to look at, in seconds or "m:ss".
+        checkpoint: A file of rates; None: those that ship with rdmf.
+        clip_length, encoder, device, decoder, cache: As for `query`.
+
+    Returns:
+        Similarity, reaction rates, the pattern over pseudo-time, and the answer.
+
+    Raises:
+        UsageError, RdmfError: As for `query`.
+    """
+    searcher = Searcher(
+        encoder=encoder,
+        head="auto" if checkpoint else "training-free",
+        checkpoint=checkpoint,
+        clip_length=clip_length,
+        device=device,
+        decoder=decoder,
+        cache=cache,
+    )
+    return searcher.fuse(video, sentence, start=start, end=end)

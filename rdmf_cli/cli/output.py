@@ -1,0 +1,40 @@
+"""What goes to stdout: results as one line of JSON, or as tables for people."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from rdmf_cli.moments.types import Record
+
+Result = TypeVar("Result", bound="Record")
+
+
+def print_result(result: Result, as_json: bool, shown: Callable[[Result], RenderableType]) -> None:
+    """Write a result to stdout: as JSON, or as what `shown` makes of it for people."""
+    if as_json:
+        print_json([result])
+    else:
+        print_rich(shown(result))
+
+
+def print_json(results: Iterable[Record]) -> None:
+    """Write one line of JSON per result."""
+    from rdmf_cli.outputs import JsonWriter
+
+    writer = JsonWriter(sys.stdout)
+    for result in results:
+        writer.write(result)
+
+
+def print_rich(*parts: RenderableType) -> None:
+    """Write tables and text for people; plain text where stdout is no terminal."""
+    from rich.console import Console
+
+    console = Console(file=sys.stdout, highlight=False)
+    for part in parts:
+        console.print(part)

@@ -1,0 +1,12 @@
+"""Results that leave the program as JSON: one pydantic record each, with a published schema.
+
+`PUBLISHED` lists them; `outputs/schema.py` writes their schemas, `JsonWriter` their lines.
+"""
+
+from __future__ import annotations
+
+from rdmf_cli.outputs.payloads.base import Payload
+from rdmf_cli.outputs.payloads.evaluation import Evaluation
+from rdmf_cli.outputs.payloads.training import Training
+
+__all__ = ["Evaluation", "Payload", "Training"]

@@ -1,0 +1,23 @@
+"""What every result that leaves the program as JSON has in common."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import ConfigDict
+
+from rdmf_cli.moments.types import Record
+
+
+class Payload(Record):
+    """A result with a published schema, named by its key `schema`.
+
+    Attributes:
+        decimals: of numbers in its JSON, where their key says nothing else.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True
+    )
+
+    decimals: ClassVar[int] = 6
