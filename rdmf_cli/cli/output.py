@@ -24,7 +24,7 @@ def print_result(result: Result, as_json: bool, shown: Callable[[Result], Render
 
 def print_json(results: Iterable[Record]) -> None:
     """Write one line of JSON per result."""
-    from rdmf_cli.outputs import JsonWriter
+    from rdmf_cli.outputs.json_lines import JsonWriter
 
     writer = JsonWriter(sys.stdout)
     for result in results:
