@@ -43,11 +43,7 @@ class ScoreTables:
 
 
 def by_threshold(metrics: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
-    """Collect every metric that has a value at each IoU threshold.
-
-    >>> by_threshold({"full": {"MR-R1": {"0.3": 71.0}, "MR-mIoU": 50.0}})
-    {'full\\nR1': {'0.3': 71.0}}
-    """
+    """Collect every metric that has a value at each IoU threshold, by group and metric."""
     groups = {name: value for name, value in metrics.items() if isinstance(value, dict)}
     return {
         f"{name}\n{metric.removeprefix('MR-')}": values

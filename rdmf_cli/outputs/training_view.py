@@ -1,4 +1,4 @@
-"""The view of a training: a panel that stays in place on a terminal, else a line an epoch."""
+"""The view of a training: a panel that stays in place on a terminal, else a line per epoch."""
 
 from __future__ import annotations
 
@@ -19,22 +19,24 @@ NAME_COLUMNS = 20  # of a loss or a metric; two tables of them fit 80 columns
 
 
 def view_on(console: Console) -> Watcher:
-    """The panel on a terminal, lines of text elsewhere."""
+    """Make the panel on a terminal, lines of text elsewhere."""
     return Panels(console) if console.is_terminal else Lines(console)
 
 
 class Lines(Watcher):
-    """One plain line an epoch: for files, pipes and logs of clusters."""
+    """One plain line per epoch: for files, pipes and logs of clusters."""
 
     def __init__(self, console: Console):
         self._console = console
         self._epochs = 0
 
     def begun(self, plan: Plan) -> None:
+        """Show what is about to run."""
         self._epochs = plan.epochs
         self.note(_in_words(plan))
 
     def scored(self, epoch: Epoch) -> None:
+        """Show an epoch."""
         told = [f"epoch {epoch.epoch}/{self._epochs}", f"loss {_short(epoch.losses['total'])}"]
         if epoch.scores:
             told += [f"{name} {_short(x)}" for name, x in epoch.scores.items()]
@@ -42,6 +44,7 @@ class Lines(Watcher):
         self.note("  ".join([*told, f"rate {epoch.rate:.2e}", _clock(epoch.seconds)]))
 
     def note(self, text: str) -> None:
+        """Print a line that stays."""
         self._console.out(text, highlight=False)
 
 
@@ -59,23 +62,28 @@ class Panels(Watcher):
         self._begun = 0.0
 
     def begun(self, plan: Plan) -> None:
+        """Show what is about to run."""
         self._plan, self._begun = plan, time.monotonic()
         self._live.start()
 
     def stepped(self, step: Step) -> None:
+        """Show a step."""
         self._step = step
 
     def scored(self, epoch: Epoch) -> None:
+        """Show an epoch."""
         self._epoch = epoch
 
     def note(self, text: str) -> None:
+        """Print a line that stays."""
         self._console.print(Text(text))
 
     def ended(self) -> None:
+        """Stop drawing."""
         self._live.stop()
 
     def __rich__(self) -> RenderableType:
-        """The panel as it stands."""
+        """Return the panel as it stands."""
         if self._plan is None:
             return Text("")
         parts = [_bar(self._plan, self._done), self._pace(self._plan), Text(""), self._tables()]
