@@ -57,7 +57,7 @@ def analyze(
     from rdmf_cli.outputs.analysis import AnalysisRecord
     from rdmf_cli.outputs.analysis_figure import WHAT, save_analysis_figure
     from rdmf_cli.outputs.analysis_table import print_analysis
-    from rdmf_cli.outputs.json_lines import record_line
+    from rdmf_cli.outputs.json_lines import json_line
 
     truth = ground_truth or (Path(dataset) if dataset and Path(dataset).suffix else None)
     if truth is None:
@@ -81,6 +81,6 @@ def analyze(
     if plot is not None:
         save_analysis_figure(plot, record, inputs=tuple(inputs), force=force)
     if as_json:
-        typer.echo(record_line(record))
+        typer.echo(json_line(record))
     else:
         print_analysis(record, Console(highlight=False))
