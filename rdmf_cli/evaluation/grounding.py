@@ -10,54 +10,62 @@ Arguments and results as in `retrieval`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from rdmf_cli.evaluation.overlap import Array, Windows, iou_over_lengths, stack
-from rdmf_cli.evaluation.retrieval import mean_average_precision, mean_iou, recall
+from rdmf_cli.evaluation.retrieval import (
+    LENGTH_GROUPS,
+    RECALL_THRESHOLDS,
+    WITHIN,
+    by_length,
+    mean_average_precision,
+    mean_iou,
+    moment_scores,
+    recall,
+)
 
 THRESHOLDS = (0.3, 0.5, 0.7)
 LEGACY_THRESHOLDS = (0.1, *THRESHOLDS)
 """2D-TAN prints 0.1 for TACoS too."""
 
-WITHIN = 5
-
 
 def moment_metrics(predicted: Sequence[Windows], truths: Sequence[Windows]) -> dict[str, Any]:
-    """{"MR-R1", "MR-R5", "MR-mIoU", "MR-mAP", "queries"}; every query has a true window."""
-    return {
-        "MR-R1": recall(predicted, truths, THRESHOLDS),
-        "MR-R5": recall(predicted, truths, THRESHOLDS, within=WITHIN),
-        "MR-mIoU": mean_iou(predicted, truths),
-        "MR-mAP": mean_average_precision(predicted, truths),
-        "queries": len(truths),
-    }
+    """{"full" | "short" | "middle" | "long": {"MR-R1", "MR-R5", "MR-mIoU", "MR-mAP", "queries"}}.
+
+    Every query has a true window.
+    """
+    return by_length(predicted, truths, _moment_scores)
+
+
+def _moment_scores(predicted: Sequence[Windows], truths: Sequence[Windows]) -> dict[str, Any]:
+    average = mean_average_precision(predicted, truths)
+    return {**moment_scores(predicted, truths), "MR-mAP": average}
 
 
 def ego4d_metrics(predicted: Sequence[Windows], truths: Sequence[Windows]) -> dict[str, Any]:
-    """Score as Ego4D's script does: {"MR-R1", "MR-R5", "MR-mIoU", "queries"}."""
-    return {
-        "MR-R1": recall(predicted, truths, THRESHOLDS, strict=True),
-        "MR-R5": recall(predicted, truths, THRESHOLDS, within=WITHIN, strict=True),
-        "MR-mIoU": mean_iou(predicted, truths),
-        "queries": len(truths),
-    }
+    """Score as Ego4D's script does: the groups of `moment_metrics`, without mAP."""
+    return by_length(predicted, truths, partial(moment_scores, strict=True))
 
 
 def legacy_metrics(
     predicted: Sequence[Windows], truths: Sequence[Windows], nms: float
 ) -> dict[str, Any]:
-    """{"MR-R1", "MR-R5", "MR-mIoU", "queries"} by 2D-TAN's rules.
+    """Score by 2D-TAN's rules: the groups of `moment_metrics`, without mAP, with R@0.1.
 
     nms: the IoU with a better window above which a window is suppressed.
     """
-    kept = suppressed(predicted, nms)
+    return by_length(suppressed(predicted, nms), truths, _legacy_scores)
+
+
+def _legacy_scores(predicted: Sequence[Windows], truths: Sequence[Windows]) -> dict[str, Any]:
+    thresholds = (LEGACY_THRESHOLDS[0], *RECALL_THRESHOLDS)
     return {
-        "MR-R1": recall(kept, truths, LEGACY_THRESHOLDS, strict=True),
-        "MR-R5": recall(kept, truths, LEGACY_THRESHOLDS, within=WITHIN, strict=True),
-        "MR-mIoU": mean_iou(kept, truths),
-        "queries": len(truths),
+        "MR-R1": recall(predicted, truths, thresholds, strict=True),
+        "MR-R5": recall(predicted, truths, thresholds, within=WITHIN, strict=True),
+        "MR-mIoU": mean_iou(predicted, truths),
     }
 
 
@@ -86,12 +94,11 @@ def suppress(predicted: Array, threshold: float, keep: int) -> Array:
 def brief(metrics: dict[str, Any]) -> dict[str, float | None]:
     """The numbers of a paper's table, by the names that CG-DETR's evaluator gives them."""
     full = metrics["full"]
-    short = {
-        f"MR-full-{name}@{t}": full[f"MR-{name}"][t]
-        for name in ("R1", "R5")
-        for t in full[f"MR-{name}"]
-    }
+    printed = [t for t in full["MR-R1"] if float(t) in LEGACY_THRESHOLDS]
+    short = {f"MR-full-{name}@{t}": full[f"MR-{name}"][t] for name in ("R1", "R5") for t in printed}
     short["MR-full-mIoU"] = full["MR-mIoU"]
     if "MR-mAP" in full:
         short["MR-full-mAP"] = full["MR-mAP"]["average"]
+        short |= {f"MR-{g}-mAP": metrics[g]["MR-mAP"]["average"] for g in LENGTH_GROUPS}
+    short |= {f"MR-{g}-mIoU": metrics[g]["MR-mIoU"] for g in LENGTH_GROUPS}
     return short

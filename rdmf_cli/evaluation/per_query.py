@@ -6,7 +6,7 @@ each domain; over all videos there is `HL-mAP-videos`, which weighs every video 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,15 @@ from rdmf_cli.datasets.benchmarks import Dataset
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.evaluation import domains, grounding, qvhighlights
 from rdmf_cli.evaluation.detection import AP_THRESHOLDS
-from rdmf_cli.evaluation.overlap import Array
+from rdmf_cli.evaluation.overlap import Array, Windows
 from rdmf_cli.evaluation.pairs import BY_DOMAIN, ONE_MOMENT, Options, Pairs, legacy_overlap
-from rdmf_cli.evaluation.retrieval import average_precisions, best_iou
+from rdmf_cli.evaluation.retrieval import (
+    LENGTH_GROUPS,
+    WITHIN,
+    average_precisions,
+    best_iou,
+    of_length,
+)
 
 Columns = dict[str, Array]
 """(Q,) of each metric in per cent; NaN where a query is not counted in it."""
@@ -76,27 +82,51 @@ def _grounding_columns(
     thresholds = grounding.LEGACY_THRESHOLDS if options.legacy else grounding.THRESHOLDS
     if options.legacy:
         predicted = grounding.suppressed(predicted, legacy_overlap(dataset, options))
-    first, five = (best_iou(predicted, truths, within) for within in (1, grounding.WITHIN))
-    columns = _reached("R1", first, thresholds, strict) | _reached("R5", five, thresholds, strict)
-    columns["MR-full-mIoU"] = first
+    columns = _recall_columns(predicted, truths, thresholds, strict)
     if not strict:
         columns["MR-full-mAP"] = average_precisions(predicted, truths).mean(axis=1)
-    return columns
+        columns |= _group_columns("mAP", _mean_precisions, predicted, truths)
+    return columns | _group_columns("mIoU", best_iou, predicted, truths)
 
 
 def _qvhighlights_columns(predicted: Sequence[Array], truths: Sequence[Array]) -> Columns:
-    first, ap = best_iou(predicted, truths), average_precisions(predicted, truths)
-    columns = _reached("R1", first, grounding.THRESHOLDS, strict=False)
-    columns |= {"MR-full-mIoU": first, "MR-full-mAP": ap.mean(axis=1)}
+    columns = _recall_columns(predicted, truths, grounding.THRESHOLDS, strict=False)
+    ap = average_precisions(predicted, truths)
+    columns["MR-full-mAP"] = ap.mean(axis=1)
     columns |= {f"MR-full-mAP@{t:g}": ap[:, AP_THRESHOLDS.index(t)] for t in (0.5, 0.75)}
-    for name, bounds in qvhighlights.LENGTH_GROUPS.items():
-        within = qvhighlights.of_length(truths, *bounds)
+    columns |= _group_columns("mAP", _mean_precisions, predicted, truths)
+    return columns | _group_columns("mIoU", best_iou, predicted, truths)
+
+
+def _mean_precisions(predicted: Sequence[Windows], truths: Sequence[Windows]) -> Array:
+    mean: Array = average_precisions(predicted, truths).mean(axis=1)
+    return mean
+
+
+def _group_columns(
+    metric: str,
+    score: Callable[[Sequence[Windows], Sequence[Windows]], Array],
+    predicted: Sequence[Array],
+    truths: Sequence[Array],
+) -> Columns:
+    """The metric of each query in each length group that it has a true window in."""
+    columns: Columns = {}
+    for name, bounds in LENGTH_GROUPS.items():
+        within = of_length(truths, *bounds)
         kept = np.array([len(windows) > 0 for windows in within])
         if kept.any():
             some = [windows for windows in within if len(windows)]
             scored = [predicted[k] for k, windows in enumerate(within) if len(windows)]
-            columns[f"MR-{name}-mAP"] = _placed(average_precisions(scored, some).mean(axis=1), kept)
+            columns[f"MR-{name}-{metric}"] = _placed(score(scored, some), kept)
     return columns
+
+
+def _recall_columns(
+    predicted: Sequence[Array], truths: Sequence[Array], thresholds: Sequence[float], strict: bool
+) -> Columns:
+    first, five = (best_iou(predicted, truths, within) for within in (1, WITHIN))
+    columns = _reached("R1", first, thresholds, strict) | _reached("R5", five, thresholds, strict)
+    return {**columns, "MR-full-mIoU": first}
 
 
 def _reached(name: str, iou: Array, thresholds: Sequence[float], strict: bool) -> Columns:

@@ -15,20 +15,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rdmf_cli.evaluation.overlap import Array, Windows, lengths
+from rdmf_cli.evaluation.overlap import Array, Windows
 from rdmf_cli.evaluation.retrieval import (
+    LENGTH_GROUPS,
+    RECALL_THRESHOLDS,
     Percent,
+    by_length,
     mean_average_precision,
-    mean_iou,
+    moment_scores,
     percent,
     recall,
 )
-
-R1_THRESHOLDS = tuple(round(0.3 + 0.05 * step, 2) for step in range(14))
-"""IoU at which the first prediction counts as right: 0.30, 0.35, ... 0.95."""
-
-LENGTH_GROUPS = {"short": (0.0, 10.0), "middle": (10.0, 30.0), "long": (30.0, 150.0)}
-"""Groups by length of the true window in seconds: longer than the first, up to the second."""
 
 SALIENCY_LEVELS = {"Fair": 2, "Good": 3, "VeryGood": 4}
 """The lowest of an annotator's marks (0 to 4) that makes a clip a highlight."""
@@ -46,7 +43,7 @@ Scores = Sequence[float] | npt.NDArray[np.floating[Any]]
 def recall_at_one(
     predicted: Sequence[Windows],
     truths: Sequence[Windows],
-    thresholds: Sequence[float] = R1_THRESHOLDS,
+    thresholds: Sequence[float] = RECALL_THRESHOLDS,
 ) -> dict[str, Percent]:
     """R1@t: how many first predictions (in list order) reach an IoU of t with a true window.
 
@@ -56,33 +53,17 @@ def recall_at_one(
     return recall(predicted, truths, thresholds)
 
 
-def of_length(truths: Sequence[Windows], longer: float, up_to: float) -> list[Array]:
-    """The true windows of each query whose length lies in (longer, up_to] seconds."""
-    rows = [np.asarray(row, dtype=np.float64).reshape(-1, 2) for row in truths]
-    return [row[(lengths(row) > longer) & (lengths(row) <= up_to)] for row in rows]
-
-
-def _retrieval(predicted: Sequence[Windows], truths: Sequence[Windows]) -> dict[str, Any]:
-    """One length group: queries left without a true window are out, predictions all stay."""
-    kept = [query for query, row in enumerate(truths) if len(row)]
-    predicted, truths = [predicted[k] for k in kept], [truths[k] for k in kept]
-    return {
-        "MR-mAP": mean_average_precision(predicted, truths),
-        "MR-R1": recall_at_one(predicted, truths),
-        "MR-mIoU": mean_iou(predicted, truths),
-        "queries": len(kept),
-    }
-
-
 def moment_metrics(predicted: Sequence[Windows], truths: Sequence[Windows]) -> dict[str, Any]:
-    """{"full" | "short" | "middle" | "long": {"MR-mAP", "MR-R1", "MR-mIoU", "queries"}}.
+    """{"full" | "short" | "middle" | "long": {"MR-mAP", "MR-R1", "MR-R5", "MR-mIoU", "queries"}}.
 
     Arguments as for `recall_at_one`. Queries without any true window are in no group.
     """
-    groups = {"full": (-inf, inf), **LENGTH_GROUPS}
-    return {
-        name: _retrieval(predicted, of_length(truths, *bounds)) for name, bounds in groups.items()
-    }
+    return by_length(predicted, truths, _moment_scores)
+
+
+def _moment_scores(predicted: Sequence[Windows], truths: Sequence[Windows]) -> dict[str, Any]:
+    average = mean_average_precision(predicted, truths)
+    return {"MR-mAP": average, **moment_scores(predicted, truths)}
 
 
 # ---------------------------------------------------------------- highlight detection
@@ -198,11 +179,16 @@ def brief(metrics: dict[str, Any]) -> dict[str, Percent]:
     short: dict[str, Percent] = {}
     if "full" in metrics:
         full = metrics["full"]
-        short = {f"MR-full-R1@{t}": full["MR-R1"][t] for t in ("0.3", "0.5", "0.7")}
+        short = {
+            f"MR-full-{name}@{t}": full[f"MR-{name}"][t]
+            for name in ("R1", "R5")
+            for t in ("0.3", "0.5", "0.7")
+        }
         short["MR-full-mIoU"] = full["MR-mIoU"]
         short["MR-full-mAP"] = full["MR-mAP"]["average"]
         short |= {f"MR-full-mAP@{t}": full["MR-mAP"][t] for t in ("0.5", "0.75")}
         short |= {f"MR-{g}-mAP": metrics[g]["MR-mAP"]["average"] for g in LENGTH_GROUPS}
+        short |= {f"MR-{g}-mIoU": metrics[g]["MR-mIoU"] for g in LENGTH_GROUPS}
     for level in (f"HL-min-{name}" for name in SALIENCY_LEVELS):
         if level in metrics:
             short |= {f"{level}-{k.removeprefix('HL-')}": v for k, v in metrics[level].items()}

@@ -7,20 +7,30 @@ None where there is no query. A query without predictions is missed and has an A
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from rdmf_cli.evaluation.detection import AP_THRESHOLDS, average_precision
-from rdmf_cli.evaluation.overlap import Array, Windows, iou_over_hull, stack
+from rdmf_cli.evaluation.overlap import Array, Windows, iou_over_hull, lengths, stack
 
 PREDICTIONS_SCORED = 10
 """mAP looks at the first ten predictions of a query."""
 
 MOST_PAIRS = 500_000
 """Pairs of a predicted and a true window that are compared at once."""
+
+RECALL_THRESHOLDS = tuple(round(0.3 + 0.05 * step, 2) for step in range(14))
+"""IoU at which a prediction counts as right: 0.30, 0.35, ... 0.95."""
+
+WITHIN = 5
+"""R5 looks at the first five predictions of a query."""
+
+LENGTH_GROUPS = {"short": (0.0, 10.0), "middle": (10.0, 30.0), "long": (30.0, 150.0)}
+"""Groups by length of the true window in seconds: longer than the first, up to the second."""
 
 Percent = float | None
 
@@ -68,8 +78,12 @@ def recall(
 
     strict: the IoU has to exceed t, as in 2D-TAN's evaluation.
     """
-    iou = best_iou(predicted, truths, within)[:, None]
-    reached = iou > np.asarray(thresholds) if strict else iou >= np.asarray(thresholds)
+    return _recall_of(best_iou(predicted, truths, within), thresholds, strict)
+
+
+def _recall_of(iou: Array, thresholds: Sequence[float], strict: bool) -> dict[str, Percent]:
+    levels = np.asarray(thresholds)
+    reached = iou[:, None] > levels if strict else iou[:, None] >= levels
     return by_threshold(reached, thresholds)
 
 
@@ -109,3 +123,41 @@ def mean_average_precision(
     """
     ap = average_precisions(predicted, truths, thresholds)
     return {**by_threshold(ap, thresholds), "average": percent(ap)}
+
+
+def of_length(truths: Sequence[Windows], longer: float, up_to: float) -> list[Array]:
+    """Keep the true windows of each query whose length lies in (longer, up_to] seconds."""
+    rows = [np.asarray(row, dtype=np.float64).reshape(-1, 2) for row in truths]
+    return [row[(lengths(row) > longer) & (lengths(row) <= up_to)] for row in rows]
+
+
+Score = Callable[[Sequence[Windows], Sequence[Windows]], dict[str, Any]]
+
+
+def by_length(
+    predicted: Sequence[Windows], truths: Sequence[Windows], score: Score
+) -> dict[str, Any]:
+    """Score all true windows ("full"), then those of each of `LENGTH_GROUPS` alone.
+
+    For a group, windows of other lengths are removed, and queries that are left with none; the
+    predictions all stay. Each result says how many "queries" are left.
+    """
+    found = {}
+    for name, bounds in {"full": (-inf, inf), **LENGTH_GROUPS}.items():
+        within = of_length(truths, *bounds)
+        kept = [query for query, row in enumerate(within) if len(row)]
+        scored = score([predicted[k] for k in kept], [within[k] for k in kept])
+        found[name] = {**scored, "queries": len(kept)}
+    return found
+
+
+def moment_scores(
+    predicted: Sequence[Windows], truths: Sequence[Windows], strict: bool = False
+) -> dict[str, Any]:
+    """Give {"MR-R1", "MR-R5", "MR-mIoU"}; every query has a true window."""
+    first, five = (best_iou(predicted, truths, within) for within in (1, WITHIN))
+    return {
+        "MR-R1": _recall_of(first, RECALL_THRESHOLDS, strict),
+        "MR-R5": _recall_of(five, RECALL_THRESHOLDS, strict),
+        "MR-mIoU": percent(first),
+    }

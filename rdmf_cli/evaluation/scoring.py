@@ -132,13 +132,13 @@ def _grounding(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
     if options.legacy:
         nms = legacy_overlap(dataset, options)
         pairs.notes.append(f"2D-TAN's rules: IoU > t, after suppression at {nms:g}")
-        full = grounding.legacy_metrics(windows, truths, nms)
+        metrics = grounding.legacy_metrics(windows, truths, nms)
     elif dataset.protocol == "ego4d-nlq":
-        full = grounding.ego4d_metrics(windows, truths)
+        metrics = grounding.ego4d_metrics(windows, truths)
     else:
-        full = grounding.moment_metrics(windows, truths)
+        metrics = grounding.moment_metrics(windows, truths)
     counted = {"all": len(pairs), "moments": len(moments)}
-    return {"queries": counted, "brief": grounding.brief({"full": full}), "full": full}
+    return {"queries": counted, "brief": grounding.brief(metrics), **metrics}
 
 
 def _by_domain(pairs: Pairs, dataset: Dataset, options: Options) -> Result:

@@ -15,6 +15,9 @@ from rdmf_cli.outputs.payloads.evaluation import Evaluation, Ties
 from rdmf_cli.text import counted, one_line
 
 
+COLUMNS = 6  # of a table, beside the thresholds: as many as 80 characters hold
+
+
 @dataclass(frozen=True)
 class ScoreTables:
     """What papers print, then the metrics by IoU threshold."""
@@ -27,8 +30,9 @@ class ScoreTables:
         queries = counted(scored.queries["all"], "query", "queries")
         yield Text(f"\n  {one_line(scored.dataset)}, {queries}, per cent{by}")
         yield self._summary()
-        if columns := by_threshold(scored.metrics):
-            yield _threshold_table(columns)
+        columns = list(by_threshold(scored.metrics).items())
+        for start in range(0, len(columns), COLUMNS):
+            yield _threshold_table(dict(columns[start : start + COLUMNS]))
 
     def _summary(self) -> Table:
         table = Table("metric", box=box.SIMPLE_HEAD)

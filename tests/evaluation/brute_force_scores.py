@@ -55,6 +55,7 @@ def window_ap(predicted, truths, threshold):
 def retrieval(predicted, truths):
     pairs = [(p, t) for p, t in zip(predicted, truths, strict=True) if t]
     overlaps = [best_of_first(p, t, 1) for p, t in pairs]
+    fifth = [best_of_first(p, t, 5) for p, t in pairs]
     maps = {
         name: percent(window_ap(p, t, level) for p, t in pairs)
         for name, level in AP_THRESHOLDS.items()
@@ -68,12 +69,16 @@ def retrieval(predicted, truths):
             name: percent(Fraction(iou >= level) for iou in overlaps)
             for name, level in TWENTIETHS.items()
         },
+        "MR-R5": {
+            name: percent(Fraction(iou >= level) for iou in fifth)
+            for name, level in TWENTIETHS.items()
+        },
         "MR-mIoU": percent(overlaps),
         "queries": len(pairs),
     }
 
 
-def qvhighlights_moments(predicted, truths):
+def moments_by_length(predicted, truths):
     def within(longer, up_to):
         return [[w for w in row if longer < w[1] - w[0] <= up_to] for row in truths]
 

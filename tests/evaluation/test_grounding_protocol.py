@@ -5,9 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from brute_force_scores import best_of_first, percent, suppressed
+from brute_force_scores import best_of_first, moments_by_length, percent, suppressed
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_qvhighlights_protocol import close
 
 from rdmf_cli.evaluation import grounding
 from rdmf_cli.evaluation.overlap import stack, to_grid
@@ -25,24 +26,28 @@ def test_four_queries_worked_out_by_hand():
         [],
     ]
     truths = [[[0, 10]], [[0, 20]], [[0, 10]], [[0, 10]]]
-    metrics = grounding.moment_metrics(predicted, truths)
-    assert metrics["MR-R1"] == {"0.3": 50, "0.5": 50, "0.7": 25}
-    assert metrics["MR-R5"] == {"0.3": 50, "0.5": 50, "0.7": 50}
+    groups = grounding.moment_metrics(predicted, truths)
+    metrics = groups["full"]
+    assert [metrics["MR-R1"][t] for t in ("0.3", "0.5", "0.55", "0.95")] == [50, 50, 25, 25]
+    assert [metrics["MR-R5"][t] for t in ("0.3", "0.5", "0.55", "0.95")] == [50, 50, 50, 50]
+    assert (groups["short"]["queries"], groups["middle"]["queries"]) == (3, 1)
+    assert groups["short"]["MR-mIoU"] == pytest.approx(100 / 3)
+    assert groups["middle"]["MR-R5"]["0.95"] == 100
     assert metrics["MR-mIoU"] == pytest.approx(100 * 1.5 / 4)
     assert metrics["MR-mAP"]["0.5"] == pytest.approx(100 * (1 + 1 + 1 / 6) / 4)
 
 
 def test_2d_tan_wants_more_than_the_threshold():
     predicted, truths = [[[0, 5, 0.9]]], [[[0, 10]]]
-    assert grounding.moment_metrics(predicted, truths)["MR-R1"]["0.5"] == 100
-    assert grounding.legacy_metrics(predicted, truths, nms=0.5)["MR-R1"]["0.5"] == 0
+    assert grounding.moment_metrics(predicted, truths)["full"]["MR-R1"]["0.5"] == 100
+    assert grounding.legacy_metrics(predicted, truths, nms=0.5)["full"]["MR-R1"]["0.5"] == 0
 
 
 def test_2d_tan_suppresses_before_it_counts_five():
     crowd = [[0, 10, 0.9], [0, 9, 0.8], [0, 8, 0.7], [1, 10, 0.6], [2, 10, 0.5], [20, 30, 0.4]]
     truths = [[[20, 30]]]
-    assert grounding.moment_metrics([crowd], truths)["MR-R5"]["0.7"] == 0
-    assert grounding.legacy_metrics([crowd], truths, nms=0.5)["MR-R5"]["0.7"] == 100
+    assert grounding.moment_metrics([crowd], truths)["full"]["MR-R5"]["0.7"] == 0
+    assert grounding.legacy_metrics([crowd], truths, nms=0.5)["full"]["MR-R5"]["0.7"] == 100
 
 
 def test_suppression_keeps_what_overlaps_just_as_much_as_allowed():
@@ -60,22 +65,18 @@ def kept_by(stacked):
 def test_both_variants_equal_the_exact_reference(pairs, twentieths):
     predicted, truths = [p for p, _ in pairs], [[t] for _, t in pairs]
     level = Fraction(twentieths, 20)
-    ours = grounding.moment_metrics(predicted, truths)
-    legacy = grounding.legacy_metrics(predicted, truths, nms=twentieths / 20)
+    close(grounding.moment_metrics(predicted, truths), moments_by_length(predicted, truths))
+    legacy = grounding.legacy_metrics(predicted, truths, nms=twentieths / 20)["full"]
     for name, within in (("MR-R1", 1), ("MR-R5", 5)):
         for key, t in {
             "0.3": Fraction(3, 10),
             "0.5": Fraction(1, 2),
             "0.7": Fraction(7, 10),
         }.items():
-            plain = [
-                best_of_first(p, t_, within) >= t for p, t_ in zip(predicted, truths, strict=True)
-            ]
             strict = [
                 best_of_first(suppressed(p, level, 5), t_, within) > t
                 for p, t_ in zip(predicted, truths, strict=True)
             ]
-            assert ours[name][key] == pytest.approx(percent(map(Fraction, plain)))
             assert legacy[name][key] == pytest.approx(percent(map(Fraction, strict)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from brute_force_scores import qvhighlights_highlights, qvhighlights_moments
+from brute_force_scores import moments_by_length, qvhighlights_highlights
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -59,6 +59,7 @@ def test_recall_and_map_of_four_queries_worked_out_by_hand():
     assert metrics["MR-R1"]["0.3"] == 50
     assert metrics["MR-R1"]["0.5"] == 50
     assert metrics["MR-R1"]["0.55"] == 25
+    assert metrics["MR-R5"]["0.95"] == 50
     assert metrics["MR-mIoU"] == pytest.approx(100 * (1 + 0.5 + 0.25) / 4)
     # AP@.5: 1, 1, 0, 0. AP@.75: 1, (1/2 precision at recall 1/2) = .25, 0, 0.
     assert metrics["MR-mAP"]["0.5"] == 50
@@ -163,7 +164,7 @@ def test_relevance_guards_a_clip_past_the_last_one():
 @given(st.lists(query, min_size=1, max_size=6))
 def test_moment_metrics_equal_the_exact_reference(queries):
     predicted, truths = map(list, zip(*queries, strict=True))
-    close(qvhighlights.moment_metrics(predicted, truths), qvhighlights_moments(predicted, truths))
+    close(qvhighlights.moment_metrics(predicted, truths), moments_by_length(predicted, truths))
 
 
 @settings(deadline=None, max_examples=80)
