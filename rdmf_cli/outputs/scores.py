@@ -14,7 +14,6 @@ from rich.text import Text
 from rdmf_cli.outputs.payloads.evaluation import Evaluation, Ties
 from rdmf_cli.text import counted, one_line
 
-
 COLUMNS = 6  # of a table, beside the thresholds: as many as 80 characters hold
 
 
