@@ -1,4 +1,4 @@
-"""Answers written to files: one for all videos, or one per video."""
+"""Answers in files: one file for all videos, or one file per video."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from rdmf_cli.outputs.writer import Writer
 
 WHAT = "the answer"
 ENDINGS = {"jsonl": "json"}
-"""Endings of file names that are not the name of their format."""
+"""Suffixes of files that are not the name of their format."""
 
 
 def format_of(name: str) -> str:
-    """Tell the format of a file by the ending of its name.
+    """Return the format of a file by its suffix.
 
     Raises:
-        UsageError: No format ends so.
+        UsageError: No format has this suffix.
     """
     ending = name.rpartition(".")[2].lower()
     form = ENDINGS.get(ending, ending)
     if form not in FORMATS or form == "table":
-        raise UsageError("its name does not tell its format", name, "give --format")
+        raise UsageError("does not have the suffix of a format", name, "give --format")
     return form
 
 
 class _File(NamedTuple):
-    """A file that is begun."""
+    """A file in progress."""
 
     path: Path
     writer: Writer
@@ -42,16 +42,17 @@ class _File(NamedTuple):
 
 
 class AnswerFiles:
-    """Writes answers in one format to files that are written whole.
+    """A writer of answers to files in one format; each file is written completely or not at all.
 
-    A name without fields is one file for all videos, written when the run ends. A name with fields
-    ("{stem}.srt") is a file per video, written as soon as the next video has an answer.
+    A name without fields stands for one file for all videos, which is written at the end of the
+    run. A name with fields ("{stem}.srt") stands for one file per video, which is written when the
+    next video has an answer.
 
     Args:
         template: The name.
-        form: The format, a name in `FORMATS`.
+        form: The format, a key of `FORMATS`.
         force: Replace files that rdmf did not write.
-        written: Is called with the path of each file that was written.
+        written: Called with the path of each written file.
     """
 
     def __init__(self, template: str, form: str, force: bool, written: Callable[[Path], object]):
@@ -67,11 +68,11 @@ class AnswerFiles:
             self._begin(filled(template, {}))
 
     def write(self, answer: Answer) -> None:
-        """Take one answer.
+        """Add an answer.
 
         Raises:
-            UsageError: The file is a video, a user's, or that of another video.
-            RdmfError: The file of the video before cannot be written.
+            UsageError: The file is a video, was not written by rdmf, or belongs to another video.
+            RdmfError: The file of the previous video cannot be written.
         """
         last = next(reversed(self._videos), None)
         self._videos[answer.video] = None
@@ -82,7 +83,7 @@ class AnswerFiles:
             self._open.writer.write(answer)
 
     def close(self) -> None:
-        """Write the file that is begun."""
+        """Write the file in progress."""
         if self._open is None:
             return
         path, writer, stream = self._open

@@ -1,4 +1,4 @@
-"""Formats that describe one video: subtitles and chapters carry no name of a file."""
+"""Formats for a single video: subtitles and chapters, which cannot name their video."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rdmf_cli.outputs.writer import Writer
 
 
 class OneVideoWriter(Writer):
-    """Collects the answers on one video and writes them as one document."""
+    """A writer that collects the answers on one video and writes them as one document."""
 
     encoding = "utf-8"
     one_video = True
@@ -23,10 +23,10 @@ class OneVideoWriter(Writer):
         self.answers: list[Answer] = []
 
     def write(self, answer: Answer) -> None:
-        """Keep an answer.
+        """Add an answer.
 
         Raises:
-            UsageError: It is on another video than the first.
+            UsageError: Its video is not that of the first answer.
         """
         if self.answers and answer.video != self.answers[0].video:
             raise several_videos(type(self).__name__.removesuffix("Writer").lower())
@@ -39,7 +39,7 @@ class OneVideoWriter(Writer):
     @staticmethod
     @abstractmethod
     def text(answers: Sequence[Answer]) -> str:
-        """Write what was found in one video."""
+        """Return the document of the answers on one video."""
 
 
 class ChaptersWriter(OneVideoWriter):
@@ -55,9 +55,9 @@ class FfmetadataWriter(OneVideoWriter):
 
 
 def several_videos(form: str) -> UsageError:
-    """Make the error of asking for several videos in a file that describes one."""
+    """Return the error for several videos in a format for a single video."""
     return UsageError(
-        f"a file of {form} describes one video, and there are several",
+        f"{form} is a format for a single video, but there are several",
         "--format",
         f"write one file per video: -o '{{stem}}.{form}'",
     )

@@ -93,7 +93,7 @@ class ToRGB:
         return rgb.to_ndarray()
 
     def _from_hdr(self, frame: Any, width: int, height: int) -> Any:
-        """Map HDR to the brightness and colours of an ordinary screen, which encoders learned.
+        """Map HDR to the brightness and colours of an ordinary screen, as encoders expect them.
 
         This takes a filter, as `reformat` of PyAV 17 does not do it.
         """
