@@ -1,6 +1,6 @@
-"""Encoders: images to rows, texts to rows and word states, in one shared space.
+"""Encoders: they map images and texts to features in a joint space.
 
-`base.py` describes an encoder and a family of encoders, `registry.py` lists the families.
+`base.py` has the protocols of an encoder and of a family of encoders, `registry.py` the families.
 """
 
 from rdmf_cli.encoders.base import Encoder, EncoderFamily, TextFeatures

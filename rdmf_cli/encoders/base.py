@@ -1,6 +1,6 @@
-"""What every encoder, and every family of encoders, is to the rest of rdmf.
+"""The protocols of an encoder and of a family of encoders.
 
-Importing this imports neither numpy nor torch.
+This module imports neither numpy nor torch.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ if TYPE_CHECKING:
     import numpy as np
 
 FileProgress = Callable[[str, int, "int | None"], None]
-"""Called with a file's name, the bytes that are here, and the bytes there will be."""
+"""Called with the name of a file, the bytes received, and the bytes in total (None: unknown)."""
 
 
 @dataclass(frozen=True)
 class TextFeatures:
-    """What an encoder says of N texts; nothing is normalised.
+    """The features of N texts, not normalised.
 
-    rows:  float32 (N, D), in the space of the image rows
-    words: N arrays float32 (T_n, W): the word states, start and end tokens kept
-    cut:   N times whether the end of the text was not read, as the tower's context is too short
+    Attributes:
+        rows: One row per text, float32 (N, D), in the same space as the features of images.
+        words: The word states of each text, with start and end tokens: N arrays float32 (T_n, W).
+        cut: For each text, whether its end was cut off because it is too long for the encoder.
     """
 
     rows: np.ndarray
@@ -37,12 +38,13 @@ class TextFeatures:
 
 @runtime_checkable
 class Encoder(Protocol):
-    """An image tower and a text tower that share one space of `size` dimensions.
+    """An image tower and a text tower with a joint space of `size` dimensions.
 
-    name:        what the user types after --encoder: "embedded", "ViT-B-32/openai"
-    size:        D, the width of image rows and text rows
-    fingerprint: changes whenever the weights or the preprocessing do; part of the cache key
-    batch:       how many images `encode_images` likes to get at once
+    Attributes:
+        name: The name for `--encoder`: "embedded", "ViT-B-32/openai".
+        size: D, the width of the features.
+        fingerprint: A hash of weights and preprocessing; part of the cache key.
+        batch: The best number of images per call of `encode_images`.
     """
 
     name: str
@@ -51,28 +53,41 @@ class Encoder(Protocol):
     batch: int
 
     def prepare(self, frame: np.ndarray) -> np.ndarray:
-        """One frame, uint8 RGB (H, W, 3), as the image tower wants it (any dtype, fixed shape).
+        """Prepare a frame for the image tower.
 
-        Called in the decoding thread, so that only small arrays wait in the queue.
+        This runs in the decoding thread, so that only small arrays wait in the queue.
+
+        Args:
+            frame: RGB, uint8 (H, W, 3).
+
+        Returns:
+            An array of any dtype; its shape is the same for all frames.
         """
         ...
 
     def encode_images(self, images: np.ndarray) -> np.ndarray:
-        """N prepared frames, stacked, to float32 rows (N, D), not normalised."""
+        """Encode prepared frames.
+
+        Args:
+            images: N prepared frames, stacked.
+
+        Returns:
+            Features float32 (N, D), not normalised.
+        """
         ...
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
-        """N texts of any length and script; what is past the tower's context is cut."""
+        """Encode texts of any length and script; the end of a text that is too long is cut off."""
         ...
 
 
 @dataclass(frozen=True)
 class Lack:
-    """What keeps an encoder from being used on this machine now.
+    """The reason why an encoder cannot be used on this machine yet.
 
     Attributes:
         reason: A clause: "open_clip is not installed".
-        commands: What to run, in order, to have the encoder.
+        commands: The commands that make the encoder usable, in order.
     """
 
     reason: str
@@ -81,12 +96,12 @@ class Lack:
 
 @dataclass(frozen=True)
 class Listed:
-    """One encoder as `rdmf weights list` shows it.
+    """An encoder as shown by `rdmf weights list`.
 
     Attributes:
-        name: What the user types after `--encoder`.
-        path: Where its weights are; None where they would have to be fetched, or ship with rdmf.
-        source: "shipped", "fetched" or "cache" (another program's); "" where not here.
+        name: The name for `--encoder`.
+        path: Path of its weights; None: not on this machine, or shipped with rdmf.
+        source: "shipped", "fetched" or "cache" (of another program); "": not on this machine.
     """
 
     name: str
@@ -95,75 +110,76 @@ class Listed:
 
     @property
     def is_here(self) -> bool:
-        """Whether it can be used without fetching anything."""
+        """Whether its weights are on this machine."""
         return bool(self.source)
 
 
 class EncoderFamily(Protocol):
-    """Encoders that are named, fetched and loaded in one way.
+    """A group of encoders that share one way of naming, fetching and loading.
 
-    A family lies in a folder of its own, `encoders/NAME/`. Its `family.py` imports neither numpy
-    nor torch: the methods below, `load` aside, answer without them, and `load` returns an encoder
-    that imports what it runs on when the first frame or text comes.
+    Each family has its own folder, `encoders/NAME/`. Its `family.py` imports neither numpy nor
+    torch, and only `load` may need them; an encoder imports its libraries when it gets the first
+    frame or text.
     """
 
     def claims(self, name: str) -> bool:
-        """Tell whether a name that a user typed stands for an encoder of this family.
+        """Return whether a name that a user typed belongs to this family.
 
-        The first family of the registry that claims a name gets it. A family may claim what it can
-        only explain ("its weights are not on this machine"), and must not claim every name.
+        The first family in the registry that claims a name gets it. A family may claim the name of
+        an encoder that is not on this machine, so that its error explains what to do. It must not
+        claim every name.
         """
         ...
 
     def lacks(self, name: str) -> Lack | None:
-        """Say what keeps a claimed encoder from being used now; None: it is ready."""
+        """Return the reason why a claimed encoder cannot be used yet; None: it can be used."""
         ...
 
     def load(self, name: str, device: str, precision: str) -> Encoder:
-        """Make a claimed encoder. Nothing is downloaded.
+        """Make a claimed encoder, without any download.
 
         Args:
-            name: What the user typed.
-            device: "auto", "cpu", "cuda", "cuda:1", "mps"; families that know one device pass it
-                over.
+            name: The name that the user typed.
+            device: "auto", "cpu", "cuda", "cuda:1", "mps"; a family with only one device ignores
+                it.
             precision: "float32" or "bfloat16".
 
         Raises:
-            UsageError: The name, the device or the precision is none of this family's.
-            MissingExtra: An optional part of the installation is needed.
-            RdmfError: Its weights have to be fetched first, or are spoilt.
+            UsageError: The family has no such encoder, device or precision.
+            MissingExtra: An optional part of the installation is missing.
+            RdmfError: The weights are not on this machine, or are damaged.
         """
         ...
 
     def fetch(self, name: str, progress: FileProgress, unverified: bool) -> Fetched:
-        """Bring a claimed encoder's weights to this machine and remember them.
+        """Download the weights of a claimed encoder and add them to the index.
 
         Args:
-            name: What the user typed.
-            progress: Called while bytes come.
-            unverified: Take also files of which the server tells neither hash nor length.
+            name: The name that the user typed.
+            progress: Called during the download.
+            unverified: Accept files for which the server states neither hash nor length.
 
         Raises:
             UsageError: There is nothing to fetch under this name.
-            RdmfError: The transfer fails; what came is kept, and the next call continues it.
+            RdmfError: The download failed; the next call resumes it.
         """
         ...
 
     def listed(self) -> Iterable[Listed]:
-        """List the encoders of this family, those on this machine and those to be fetched."""
+        """Return the encoders of this family, those on this machine and all others."""
         ...
 
     def names(self) -> Iterable[str]:
-        """List what a mistyped name may have meant."""
+        """Return the names to suggest for a mistyped name."""
         ...
 
 
 def unknown_encoder(name: str, known: Sequence[str]) -> UsageError:
-    """Say that no encoder has this name, with the nearest that there are."""
+    """Return the error for an unknown name, with the most similar known names."""
     near = nearest(name, known)
-    see = "`rdmf weights list --all` names them all"
+    see = "`rdmf weights list --all` lists all names"
     return UsageError(
-        "no encoder of this name, and no such file or folder",
+        "no such encoder, file or folder",
         name,
         f"did you mean {' or '.join(near)}? {see}" if near else see,
     )

@@ -1,4 +1,4 @@
-"""One file over HTTP: resumed where it stopped, verified, and in place only when whole."""
+"""Download of a file over HTTP: resumed after an interruption, verified, then put in place."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from rdmf_cli.encoders.index import hash_stream
 from rdmf_cli.errors import RdmfError
 
 Progress = Callable[[int, int | None], None]
-"""Called with the bytes that are here and the bytes there will be (None where not known)."""
+"""Called with the bytes received and the bytes in total (None: unknown)."""
 
 _TIMEOUT_SECONDS = 15.0
-_TRIES = 6  # in a row without a byte of progress
+_TRIES = 6  # attempts in a row without progress
 _FIRST_PAUSE_SECONDS = 0.1
 _BLOCK_BYTES = 1 << 18
 _TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
@@ -35,47 +35,48 @@ _TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
 
 @dataclass(frozen=True)
 class Remote:
-    """A file to fetch.
+    """A file on a server.
 
-    url:        http or https; a user and password before the host are sent as headers
-    sha256:     what it has to hash to, in hexadecimal, or the first digits; "" where not known
-    headers:    sent to the host of `url` only, never to one it redirects to; those that hold a
-                secret over https alone
-    repository: of the hub that the file is one of; "" elsewhere
+    Attributes:
+        url: An http or https address; its user and password are sent as a header.
+        sha256: The expected hash in hexadecimal, or its first digits; "": unknown.
+        headers: Headers for the host of `url`, not for hosts that it redirects to; secret ones are
+            sent only over https.
+        repository: The hub repository of the file; "": none.
     """
 
-    url: str = field(repr=False)  # `shown` is what may be said of it
+    url: str = field(repr=False)  # messages show `shown` instead
     sha256: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     repository: str = ""
 
     @property
     def host(self) -> str:
-        """Host and port, without user and password."""
+        """The host and port, without user and password."""
         return urlsplit(self.url).netloc.rpartition("@")[2]
 
     @property
     def shown(self) -> str:
-        """The address without what may be secret: user, password, query."""
+        """The address without its possibly secret parts: user, password, query."""
         parts = urlsplit(self.url)
         return urlunsplit((parts.scheme, self.host, parts.path, "", ""))
 
     def request(self) -> Request:
-        """What is asked of the server."""
+        """Return the HTTP request for the whole file."""
         parts = urlsplit(self.url)
         headers = {**_basic(parts), **self.headers}
         if parts.scheme != "https":
-            headers = {name: told for name, told in headers.items() if name.lower() not in _PRIVATE}
+            headers = {name: text for name, text in headers.items() if name.lower() not in _PRIVATE}
         url = urlunsplit((parts.scheme, self.host, parts.path, parts.query, ""))
-        told = {"Accept-Encoding": "identity", **headers}
-        return Request(url, headers=told)  # noqa: S310  (`_open` checks the scheme)
+        headers = {"Accept-Encoding": "identity", **headers}
+        return Request(url, headers=headers)  # noqa: S310  (`_open` checks the scheme)
 
 
 _PRIVATE = {"authorization", "cookie"}
 
 
 def _basic(parts: SplitResult) -> dict[str, str]:
-    """The header that says the user and password of an address (RFC 7617)."""
+    """Return the header with the user and password of an address (RFC 7617)."""
     if parts.username is None:
         return {}
     secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
@@ -86,16 +87,20 @@ _USER = re.compile(r"//[^/@\s]*@")
 
 
 def _without_users(text: str) -> str:
-    """What a library says, without a user and password in an address (that of a proxy, say)."""
+    """Remove user and password from addresses in a library's message (of a proxy, for example)."""
     return _USER.sub("//", text)
 
 
 @dataclass(frozen=True)
 class Downloaded:
-    """A whole file.
+    """A complete file.
 
-    verified: "sha256" or "size", or "nothing" where the server told neither
-    revision: the commit that a hub named in its answer; "" where none
+    Attributes:
+        path: The file.
+        sha256: Its hash in hexadecimal.
+        size_bytes: Its size.
+        verified: How it was verified: "sha256", "size", or "nothing" if the server states neither.
+        revision: The commit that the hub stated in its response; "": none.
     """
 
     path: Path
@@ -106,11 +111,11 @@ class Downloaded:
 
 
 class NotOnServerError(RdmfError):
-    """The server answers, and has no such file."""
+    """The server has no such file."""
 
 
 class UnreachableError(RdmfError):
-    """No answer from the server."""
+    """The server does not respond."""
 
 
 def download(
@@ -119,16 +124,23 @@ def download(
     progress: Progress = lambda done, total: None,
     unverified: bool = False,
 ) -> Downloaded:
-    """Brings a file to `target`, by way of `target` + ".part", which a later call continues.
+    """Download a file; an interrupted download leaves a ".part" file, which the next call resumes.
 
-    A part is continued only if the hash of the whole is known, so that two versions of a file
-    never mix. A connection that breaks is taken up again while bytes keep coming; a server
-    that does not answer at all fails at once.
+    A part is resumed only if the hash of the whole file is known, so that two versions of a file
+    are never mixed. A broken connection is retried as long as there is progress; a server that does
+    not respond at all is an error at once.
 
-    unverified: take also a file of which neither hash nor length is known
+    Args:
+        remote: The file on the server.
+        target: Where to save it.
+        progress: Called with the bytes received and the bytes in total.
+        unverified: Accept a file whose hash and length are both unknown.
 
-    Raises NotOnServerError, UnreachableError, and RdmfError for a wrong hash, a full disk, a
-    refusal, or a file that nothing verifies.
+    Raises:
+        NotOnServerError: The server has no such file.
+        UnreachableError: The server does not respond.
+        RdmfError: The hash is wrong, the disk is full, the server refuses the file, or nothing
+            verifies it.
     """
     with _writing(target):
         transfer = _Transfer(remote, target, progress, unverified)
@@ -141,30 +153,36 @@ def download(
 
 @contextmanager
 def _writing(target: Path) -> Iterator[None]:
-    """Holds the target for this process; turns what a disk may refuse into our error."""
+    """Lock the target for this process; turn errors of the disk into RdmfError."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(target.with_name(".lock"), timeout=0):
             yield
     except Timeout as error:
-        raise RdmfError("another process is fetching this file", target, "wait for it") from error
+        raise RdmfError(
+            "another process is downloading this file", target, "wait for it"
+        ) from error
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise _no_room(target) from error
         raise RdmfError(
-            f"cannot be written ({error.strerror or error})", target, "set RDMF_DATA_DIR elsewhere"
+            f"cannot be written ({error.strerror or error})",
+            target,
+            "set RDMF_DATA_DIR to another folder",
         ) from error
 
 
 def _no_room(target: Path, missing_bytes: int = 0) -> RdmfError:
     size = f"; {missing_bytes / 1e6:.0f} MB are missing" if missing_bytes else ""
     return RdmfError(
-        f"the disk is full{size}", target.parent, "make room, or set RDMF_DATA_DIR elsewhere"
+        f"the disk is full{size}",
+        target.parent,
+        "free some space, or set RDMF_DATA_DIR to another folder",
     )
 
 
 class _Transfer:
-    """One download under way: the part file, and what the server has said of the whole."""
+    """A download in progress: the part file, and what the server stated about the whole file."""
 
     def __init__(self, remote: Remote, target: Path, progress: Progress, unverified: bool):
         self.remote = remote
@@ -177,7 +195,7 @@ class _Transfer:
         self.sha256 = remote.sha256
         self.revision = ""
         self.size_bytes: int | None = None
-        self.trusted = False  # the part was begun in this call
+        self.trusted = False  # whether the part was begun in this call
         self.came_bytes = 0  # in this call
 
     @property
@@ -188,7 +206,7 @@ class _Transfer:
         self.part.unlink(missing_ok=True)
 
     def run(self) -> bool:
-        """Reads until the file is whole; True if it began with a part of an earlier call."""
+        """Read until the file is complete; return whether a part of an earlier call was resumed."""
         resumed, tries = self.done_bytes > 0, 0
         while True:
             came = self.came_bytes
@@ -209,9 +227,7 @@ class _Transfer:
             self.revision = self.revision or response.revision
             if start and not (self.sha256 or self.trusted):
                 self.start_over()
-                raise _broken_off(
-                    self.remote, "the part of an earlier call tells not what it is of"
-                )
+                raise _broken_off(self.remote, "the part of an earlier download cannot be verified")
             if response.is_at_end:
                 return
             self.size_bytes = response.size_bytes
@@ -234,9 +250,9 @@ class _Transfer:
     def _check_verifiable(self) -> None:
         if not (self.sha256 or self.size_bytes is not None or self.unverified):
             raise RdmfError(
-                "nothing would verify this file: the server tells neither its hash nor its length",
+                "the server states neither a hash nor a length, so this file cannot be verified",
                 self.remote.shown,
-                "get it elsewhere, or take it as it comes with --unverified",
+                "get it elsewhere, or accept it unverified with --unverified",
             )
 
     def _check_room(self, start: int) -> None:
@@ -251,14 +267,14 @@ class _Transfer:
         return hash_stream(self.part).hexdigest()
 
     def finish(self) -> Downloaded:
-        """Verifies the part and puts it in place."""
+        """Verify the part and put it in place."""
         sha256, size = self._hash(), self.done_bytes
         if not sha256.startswith(self.sha256):
             self.start_over()
             raise RdmfError(
-                f"what came is not the file: sha256 {sha256[:16]}…, expected {self.sha256[:16]}…",
+                f"checksum mismatch: sha256 is {sha256[:16]}…, expected {self.sha256[:16]}…",
                 self.remote.shown,
-                "try again, perhaps over another network",
+                "try again, maybe on another network",
             )
         self.part.replace(self.target)
         verified = "sha256" if self.sha256 else "size" if self.size_bytes is not None else "nothing"
@@ -266,12 +282,12 @@ class _Transfer:
 
 
 class _BrokenOffError(UnreachableError):
-    """The server answers, but not with the whole file: worth another try."""
+    """The server sent only part of the file, so another attempt may succeed."""
 
 
 @dataclass
 class _Response:
-    """A server's answer to "give me this file from byte `start` on"."""
+    """The response to a request for a file from byte `start` on."""
 
     stream: IO[bytes]
     status: int
@@ -283,13 +299,13 @@ class _Response:
     is_at_end = property(lambda self: self.status == http.client.REQUESTED_RANGE_NOT_SATISFIABLE)
 
     def continues(self, start: int) -> bool:
-        """Whether the answer begins where we asked; a server may ignore that and send all."""
+        """Return whether the response begins at `start`; a server may send the whole file."""
         spoken = self.headers.get("Content-Range") or ""
         return self.status == http.client.PARTIAL_CONTENT and spoken.startswith(f"bytes {start}-")
 
     @property
     def size_bytes(self) -> int | None:
-        """The length of the whole file."""
+        """The length of the whole file in bytes; None: unknown."""
         total = (self.headers.get("Content-Range") or "").rpartition("/")[2]
         if self.status != http.client.PARTIAL_CONTENT:
             total = self.headers.get("Content-Length") or ""
@@ -306,7 +322,7 @@ class _Response:
 def _open(remote: Remote, start: int) -> Iterator[_Response]:
     redirects = _Redirects(remote)
     if urlsplit(remote.url).scheme not in ("http", "https"):
-        raise _unreachable(remote, "the address is neither http nor https")
+        raise _unreachable(remote, "not an http or https address")
     try:
         request = remote.request()
         if start:
@@ -325,9 +341,9 @@ def _open(remote: Remote, start: int) -> Iterator[_Response]:
 
 
 class _Redirects(HTTPRedirectHandler):
-    """Follows redirects; keeps what the first host says of the file, and our headers from others.
+    """A handler of redirects: it keeps what the first host states, and hides headers from others.
 
-    Raises RdmfError where https would be left: anybody on the way could answer then.
+    It raises RdmfError for a redirect from https to http, as anyone on the network could respond.
     """
 
     def __init__(self, remote: Remote):
@@ -335,7 +351,7 @@ class _Redirects(HTTPRedirectHandler):
         self.sha256 = self.revision = ""
 
     def learn(self, headers: Message) -> None:
-        """Note the hash and the commit that an answer names, unless one before it did."""
+        """Keep the hash and the commit that a response states, unless an earlier one did."""
         self.sha256 = self.sha256 or _linked_sha256(headers)
         self.revision = self.revision or _commit(headers)
 
@@ -351,8 +367,8 @@ class _Redirects(HTTPRedirectHandler):
         self.learn(headers)
         here, there = urlsplit(req.full_url), urlsplit(newurl)
         if there.scheme != "https" and (here.scheme == "https" or there.scheme != "http"):
-            what = "the server leads to an address without encryption"
-            raise RdmfError(what, self.remote.shown, "fetch it from another hub (HF_ENDPOINT)")
+            what = "the server redirects to an address without encryption"
+            raise RdmfError(what, self.remote.shown, "use another hub (HF_ENDPOINT)")
         request = super().redirect_request(req, fp, code, msg, headers, newurl)
         if request is not None and (here.scheme, here.netloc) != (there.scheme, there.netloc):
             for name in [name for name in request.headers if name.lower() in _PRIVATE]:
@@ -361,32 +377,31 @@ class _Redirects(HTTPRedirectHandler):
 
 
 def _commit(headers: Message) -> str:
-    """The commit that a hub names in its answer, in hexadecimal."""
-    told = headers.get("X-Repo-Commit") or ""
-    return told if re.fullmatch("[0-9a-f]{40,64}", told) else ""
+    """Return the commit that a hub states in its response, in hexadecimal."""
+    commit = headers.get("X-Repo-Commit") or ""
+    return commit if re.fullmatch("[0-9a-f]{40,64}", commit) else ""
 
 
 def _linked_sha256(headers: Message) -> str:
-    """The sha256 that a hub names in its answer: the tag of a large file is its hash."""
+    """Return the sha256 that a hub states in its response: the tag of a large file is its hash."""
     tag = (headers.get("X-Linked-Etag") or "").removeprefix("W/").strip('"')
     return tag if len(tag) == 64 and all(digit in "0123456789abcdef" for digit in tag) else ""
 
 
 def _refused(remote: Remote, error: HTTPError) -> Exception:
     if error.code in (404, 410):
-        what = "there is no such file on the server"
-        return NotOnServerError(what, remote.shown, "check the name")
+        return NotOnServerError("no such file on the server", remote.shown, "check the name")
     if error.code in (401, 403):
         return RdmfError(
             f"the server refuses this file (HTTP {error.code})",
             remote.shown,
-            "if it is public, check the name; if not, accept its terms there and set HF_TOKEN, "
-            "which is sent over https alone",
+            "check the name; if the file is not public, accept its terms there and set HF_TOKEN, "
+            "which is sent only over https",
         )
     if error.code in _TRY_AGAIN:
         return _broken_off(remote, f"HTTP {error.code} {error.reason}")
     return RdmfError(
-        f"the server answers HTTP {error.code} {error.reason}", remote.shown, "try later"
+        f"the server responded with HTTP {error.code} {error.reason}", remote.shown, "try later"
     )
 
 
@@ -402,5 +417,5 @@ def _no_answer(remote: Remote, reason: str) -> tuple[str, str, str]:
     return (
         f"cannot be reached ({_without_users(reason)})",
         remote.host or remote.shown,
-        "check the network (or HF_ENDPOINT, HTTPS_PROXY), then try again: what came is kept",
+        "check the network (or HF_ENDPOINT, HTTPS_PROXY) and try again; the download is resumed",
     )

@@ -1,4 +1,4 @@
-"""The index of fetched weights: which encoders `rdmf weights fetch` brought to this machine."""
+"""The local index of weights that `rdmf weights fetch` downloaded."""
 
 from __future__ import annotations
 
@@ -17,11 +17,16 @@ _BLOCK_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Fetched:
-    """One entry of the index: weights that `rdmf weights fetch` brought here.
+    """An entry of the index.
 
-    source:    the address they came from, without its query
-    verified:  what told that they are whole: "sha256", "size", "nothing"; "" where not known
-    revisions: the commit that every repository of the hub was at, by repository
+    Attributes:
+        name: Name of the encoder, for `--encoder`.
+        path: Path of the weights file.
+        sha256: Its hash, in hexadecimal.
+        size_bytes: Its size.
+        source: The address it came from, without user, password and query.
+        verified: How it was verified: "sha256", "size" or "nothing"; "": unknown.
+        revisions: The commit of each hub repository that it came from, by repository.
     """
 
     name: str
@@ -34,25 +39,25 @@ class Fetched:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the file is still there, at its full length."""
+        """Whether the file still exists with its full size."""
         path = Path(self.path)
         return path.is_file() and path.stat().st_size == self.size_bytes
 
 
 def encoder_folder(name: str) -> Path:
-    """The folder of one encoder: its weights, configuration and tokenizer."""
+    """Return the folder of an encoder: for its weights, configuration and tokenizer."""
     parts = name.replace(":", "/").split("/")
     return data_folder().joinpath("encoders", *parts)
 
 
 def fetched() -> dict[str, Fetched]:
-    """What was fetched and is still whole, by name."""
+    """Return the entries whose files are still complete, by name."""
     known = map(_entry, _read(_index()).values())
     return {entry.name: entry for entry in known if entry is not None and entry.is_whole}
 
 
 def known_revisions(name: str) -> dict[str, str]:
-    """The commits that were remembered of an encoder, whether or not its files are still here."""
+    """Return the recorded commits of an encoder, by repository, even if its files are gone."""
     entry = _entry(_read(_index()).get(name))
     return {} if entry is None else dict(entry.revisions)
 
@@ -65,21 +70,24 @@ def _entry(content: Any) -> Fetched | None:
 
 
 def remember(entry: Fetched) -> None:
-    """Add an entry to the index, and its hash to those that need no reading of the file."""
+    """Add an entry to the index, and its hash to the recorded hashes."""
     _update(_index(), entry.name, asdict(entry))
     path = Path(entry.path)
     _update(_hashes(), str(path.resolve()), [*_stamp(path), entry.sha256])
 
 
 def file_sha256(path: Path) -> str:
-    """A file's sha256 in hexadecimal, remembered by path, size and time of change."""
+    """Return the SHA-256 of a file in hexadecimal.
+
+    Hashes are recorded by path, size and modification time, so that large files are read only once.
+    """
     stamp = _stamp(path)
     key = str(path.resolve())
     known = _read(_hashes()).get(key)
     if known and known[:2] == stamp:
         return str(known[2])
     sha256 = hash_stream(path).hexdigest()
-    with suppress(OSError):  # hashes that cannot be kept cost time, nothing else
+    with suppress(OSError):  # without the record, the file is read again next time
         _update(_hashes(), key, [*stamp, sha256])
     return sha256
 
@@ -90,7 +98,7 @@ def _stamp(path: Path) -> list[int]:
 
 
 def hash_stream(path: Path) -> hashlib._Hash:
-    """The sha256 of a file so far, ready to take more bytes."""
+    """Compute the SHA-256 of a file; more bytes can be added to the result."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while block := stream.read(_BLOCK_BYTES):
@@ -107,7 +115,7 @@ def _hashes() -> Path:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """A JSON object; empty where the file is missing or spoilt: all in it can be found anew."""
+    """Read a JSON object; empty if the file is missing or damaged, as it can be made again."""
     try:
         content = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError):
@@ -120,5 +128,5 @@ def _update(file: Path, key: str, value: Any) -> None:
 
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{file}.lock"):
-        told = json.dumps({**_read(file), key: value}, indent=1)
-        write_whole(file, told.encode(), own=True)
+        text = json.dumps({**_read(file), key: value}, indent=1)
+        write_whole(file, text.encode(), own=True)

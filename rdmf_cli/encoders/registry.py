@@ -1,8 +1,9 @@
-"""The families of encoders, and from a name that a user types to an encoder.
+"""The families of encoders, and the choice of an encoder by the name that a user types.
 
-To add a family: a folder beside this file with a `family.py` that holds a `FAMILY` (the protocol
-`EncoderFamily` is in `base.py`), an entry here, its tests, a line in the README. `--encoder`, its
-help, `rdmf weights` and messages follow. Nothing here imports numpy or torch.
+To add a family: make a folder beside this file with a `family.py` that holds a `FAMILY` (the
+protocol `EncoderFamily` is in `base.py`), an entry here, its tests, and a line in the README. The
+help of `--encoder`, `rdmf weights` and messages are made from the entries. This module imports
+neither numpy nor torch.
 """
 
 from __future__ import annotations
@@ -26,30 +27,30 @@ HERE = "rdmf_cli.encoders"
 
 FAMILIES: Registry[Entry[EncoderFamily]] = Registry(
     "family of encoders",
-    Entry("embedded", "the encoder that rdmf carries", f"{HERE}.embedded.family:FAMILY"),
+    Entry("embedded", "the encoder that is part of rdmf", f"{HERE}.embedded.family:FAMILY"),
     Entry(
         "open_clip",
         "ARCHITECTURE/WEIGHTS, hf-hub:ORG/NAME, a file or a folder",
         f"{HERE}.open_clip.family:FAMILY",
     ),
 )
-"""In the order in which they are asked whether a name is theirs."""
+"""The first family that claims a name gets it."""
 
 AUTO = "auto"
 PREFERRED = ("ViT-B-32/openai", "embedded")
-"""What "auto" takes: the first of these that can be used now. The last one always can."""
+"""The candidates of "auto": the first one that can be used is taken. The last one always can."""
 
 logger = logging.getLogger("rdmf")
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Which encoder a request comes to.
+    """The encoder that was chosen, and why.
 
     Attributes:
-        name: What `load_encoder` takes.
-        reason: Why, a clause; empty where the user named it.
-        better: Commands that would bring better answers, in order.
+        name: Its name, for `load_encoder`.
+        reason: Why it was chosen, a clause; empty if the user named it.
+        better: Commands that install a better encoder, in order.
     """
 
     name: str
@@ -57,7 +58,7 @@ class Choice:
     better: tuple[str, ...] = ()
 
     def line(self) -> str:
-        """Say the choice in one line, for stderr.
+        """Return the choice as one line for stderr.
 
         >>> Choice("embedded", "no other here", ("rdmf weights fetch X",)).line()
         'encoder: embedded (no other here); for better answers: rdmf weights fetch X'
@@ -68,10 +69,10 @@ class Choice:
 
 
 def family_of(name: str) -> EncoderFamily:
-    """Find the family that an encoder's name belongs to.
+    """Find the family that claims the name of an encoder.
 
     Raises:
-        UsageError: No family claims it; near names are listed.
+        UsageError: No family claims it; the error lists similar names.
     """
     for entry in FAMILIES.values():
         family = entry.load()
@@ -82,7 +83,7 @@ def family_of(name: str) -> EncoderFamily:
 
 
 def choose_encoder(name: str = AUTO) -> Choice:
-    """Settle "auto": the first of `PREFERRED` that can be used now."""
+    """Resolve "auto" to the first of `PREFERRED` that can be used; keep other names."""
     if name != AUTO:
         return Choice(name)
     lacks: list[Lack] = []
@@ -96,17 +97,17 @@ def choose_encoder(name: str = AUTO) -> Choice:
 
 
 def load_encoder(name: str = AUTO, device: str = "auto", precision: str = "float32") -> Encoder:
-    """Make the encoder of that name. Nothing is downloaded.
+    """Make the encoder of a name, without any download.
 
     Args:
         name: "auto", or a name that a family of `FAMILIES` claims: "embedded", "ViT-B-32/openai".
-        device: Where it runs: "auto", "cpu", "cuda", "cuda:1", "mps".
+        device: The device to run on: "auto", "cpu", "cuda", "cuda:1", "mps".
         precision: "float32" or "bfloat16".
 
     Raises:
-        UsageError: There is no such encoder (near names are listed), device or precision.
-        MissingExtra: An optional part of the installation is needed.
-        RdmfError: Its weights have to be fetched first.
+        UsageError: There is no such encoder (the error lists similar names), device or precision.
+        MissingExtra: An optional part of the installation is missing.
+        RdmfError: The weights are not on this machine.
     """
     choice = choose_encoder(name)
     if name == AUTO:
@@ -115,28 +116,28 @@ def load_encoder(name: str = AUTO, device: str = "auto", precision: str = "float
 
 
 def _no_progress(file: str, done: int, total: int | None) -> None:
-    """Show nothing."""
+    """Ignore the progress of a download."""
 
 
 def fetch(name: str, progress: FileProgress = _no_progress, unverified: bool = False) -> Fetched:
-    """Bring an encoder's weights to this machine and remember them.
+    """Download the weights of an encoder and add them to the index.
 
     Args:
-        name: As for `load_encoder`, but for "auto".
-        progress: Called with a file's name, the bytes that are here and those there will be.
-        unverified: Take also files of which the server tells neither hash nor length.
+        name: A name as for `load_encoder`, except "auto".
+        progress: Called with the name of a file, the bytes received and the bytes in total.
+        unverified: Accept files for which the server states neither hash nor length.
 
     Raises:
-        UsageError: There is no such encoder, or nothing of it to fetch.
-        RdmfError: The transfer fails; what came is kept, and the next call continues it.
+        UsageError: There is no such encoder, or it has nothing to fetch.
+        RdmfError: The download failed; the next call resumes it.
     """
     if name == AUTO:
-        raise UsageError("names no encoder of its own", name, "name the encoder to fetch")
+        raise UsageError("is not the name of one encoder", name, "name the encoder to fetch")
     return family_of(name).fetch(name, progress, unverified)
 
 
 def list_encoders() -> list[Listed]:
-    """List every encoder there is a name for, those on this machine first."""
+    """Return every encoder with a name, those on this machine first."""
     listed: dict[str, Listed] = {}
     for entry in FAMILIES.values():
         for encoder in entry.load().listed():

@@ -158,7 +158,7 @@ class TestSecrets:
 
     def test_files_of_this_machine_are_no_servers(self, tmp_path: Path, target: Path) -> None:
         (tmp_path / "x").write_bytes(CONTENT)
-        with pytest.raises(UnreachableError, match="neither http nor https"):
+        with pytest.raises(UnreachableError, match="not an http or https address"):
             download(Remote((tmp_path / "x").as_uri()), target)
 
 

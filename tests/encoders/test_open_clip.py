@@ -359,7 +359,7 @@ class TestModelFolders:
         self, folder: Path, tmp_path: Path, name: str, content: str
     ) -> None:
         (folder / name).write_text(content)
-        with pytest.raises(RdmfError, match=f"its {name} (asks for Python code|is not JSON)"):
+        with pytest.raises(RdmfError, match=f"its {name} (names Python code|is not JSON)"):
             run(str(folder))
         assert not (tmp_path / "marker").exists()
 

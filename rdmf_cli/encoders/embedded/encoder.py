@@ -1,6 +1,6 @@
-"""The encoder that rdmf carries with it: two small towers in the space of all-MiniLM-L6-v2.
+"""The encoder that is part of rdmf: two small towers in the space of all-MiniLM-L6-v2.
 
-How they were made, on what, and what they do not know: `weights/README.md`.
+`weights/README.md` describes their training, their data and their limits.
 """
 
 from __future__ import annotations
@@ -32,14 +32,17 @@ MOST_THREADS = 1024
 
 
 class EmbeddedEncoder:
-    """Images and texts to rows of 384, by ONNX Runtime; each tower is loaded when first needed.
+    """An encoder with 384 dimensions, run by ONNX Runtime; a tower is loaded on its first use.
 
     >>> encoder = EmbeddedEncoder()
     >>> encoder.encode_texts(["a dog runs"]).rows.shape
     (1, 384)
 
-    folder: where the weights lie; the shipped ones if not given.
-    Raises RdmfError when the weights are missing or are not those of the manifest.
+    Args:
+        folder: Folder of the weights; None: the shipped ones.
+
+    Raises:
+        RdmfError: Weights are missing, or their hash is not that of the manifest.
     """
 
     name = "embedded"
@@ -52,23 +55,36 @@ class EmbeddedEncoder:
         self.fingerprint = hashlib.sha256(" ".join([*hashes, PREPROCESSING]).encode()).hexdigest()
 
     def prepare(self, frame: np.ndarray) -> np.ndarray:
-        """uint8 RGB (H, W, 3) to uint8 (224, 224, 3), squashed to a square.
+        """Resize a frame to a square, without cropping.
 
-        Squashed, not cropped: a centre crop would lose the sides of a wide picture, and the tower
-        was trained on squashed photographs.
+        A centre crop would lose the sides of a wide picture, and the tower was trained on
+        photographs that were resized in the same way.
+
+        Args:
+            frame: RGB, uint8 (H, W, 3).
+
+        Returns:
+            uint8 (224, 224, 3).
         """
         size = (SIDE, SIDE)
         image = Image.fromarray(np.ascontiguousarray(frame))
         return np.asarray(image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0))
 
     def encode_images(self, images: np.ndarray) -> np.ndarray:
-        """Prepared frames uint8 (N, 224, 224, 3) to float32 rows (N, 384), not normalised."""
+        """Encode prepared frames.
+
+        Args:
+            images: uint8 (N, 224, 224, 3).
+
+        Returns:
+            Features float32 (N, 384), not normalised.
+        """
         batches = [images[i : i + self.batch] for i in range(0, len(images), self.batch)]
         rows = [self._image_tower.run(None, {"images": batch})[0] for batch in batches]
         return np.concatenate([np.zeros((0, self.size), np.float32), *rows])
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
-        """Texts to rows and word states; a text ends after its 46th word piece."""
+        """Encode texts; a text is cut off after its 46th word piece."""
         pieces = [self._pieces(text) for text in texts]
         rows = np.zeros((len(texts), self.size), np.float32)
         words = [rows[:0]] * len(texts)
@@ -94,7 +110,7 @@ class EmbeddedEncoder:
 
 
 def _of_one_length(pieces: list[list[int]]) -> Iterator[list[int]]:
-    """Places of texts with as many pieces each: without padding a row does not depend on others."""
+    """Yield batches of texts of equal length: without padding, texts do not affect each other."""
     order = sorted(range(len(pieces)), key=lambda i: len(pieces[i]))
     for _, group in groupby(order, key=lambda i: len(pieces[i])):
         alike = list(group)
@@ -102,11 +118,11 @@ def _of_one_length(pieces: list[list[int]]) -> Iterator[list[int]]:
 
 
 def _threads() -> int:
-    """RDMF_THREADS, or 0: as many as ONNX Runtime finds right."""
+    """Return RDMF_THREADS, or 0: ONNX Runtime chooses."""
     given = os.environ.get("RDMF_THREADS") or "0"
     if not given.isdecimal() or int(given) > MOST_THREADS:
-        todo = f"set it to a whole number up to {MOST_THREADS}, or unset it"
-        raise UsageError(f"RDMF_THREADS is {given!r}", todo=todo)
+        what = f"must be a whole number up to {MOST_THREADS}, not {given!r}"
+        raise UsageError(what, "RDMF_THREADS", "correct it, or unset it")
     return int(given)
 
 

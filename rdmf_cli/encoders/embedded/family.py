@@ -1,4 +1,4 @@
-"""The embedded encoder by its name; it is always here."""
+"""The family of the embedded encoder, which can always be used."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ EMBEDDED = "embedded"
 
 
 class EmbeddedFamily:
-    """One encoder, shipped with rdmf; it runs on the CPU, in float32."""
+    """The family of the one encoder shipped with rdmf; it runs on the CPU in float32."""
 
     def claims(self, name: str) -> bool:
-        """Tell whether it is "embedded"."""
+        """Return whether the name is "embedded"."""
         return name == EMBEDDED
 
     def lacks(self, name: str) -> None:
-        """Nothing: it ships with rdmf."""
+        """Return None: the encoder is shipped with rdmf."""
 
     def load(self, name: str, device: str, precision: str) -> Encoder:
-        """Make it; device and precision change nothing."""
+        """Make the encoder; device and precision are ignored."""
         from rdmf_cli.encoders.embedded.encoder import EmbeddedEncoder
 
         return EmbeddedEncoder()
 
     def fetch(self, name: str, progress: FileProgress, unverified: bool) -> Fetched:
         """Raise UsageError: there is nothing to fetch."""
-        raise UsageError("comes with rdmf, there is nothing to fetch", name, "name another encoder")
+        raise UsageError("is part of rdmf, nothing to fetch", name, "name another encoder")
 
     def listed(self) -> Iterable[Listed]:
-        """List the one."""
+        """Return the one encoder."""
         return [Listed(EMBEDDED, None, "shipped")]
 
     def names(self) -> Iterable[str]:
-        """Name the one."""
+        """Return the one name."""
         return [EMBEDDED]
 
 

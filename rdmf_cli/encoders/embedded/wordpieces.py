@@ -1,8 +1,8 @@
-"""Text to the numbers of word pieces, in plain Python: the text tower's first step.
+"""The tokenizer of the embedded encoder: texts to numbers of word pieces, in plain Python.
 
-The scheme is BERT's (Devlin et al. 2019) in its uncased form: lower case without accents, cut at
-spaces and around punctuation, then each word from the left into the longest pieces that the
-vocabulary has; a piece that continues a word is written with a leading "##".
+It is WordPiece of uncased BERT (Devlin et al. 2019): text in lower case without accents is split at
+spaces and around punctuation, then each word from the left into the longest pieces in the
+vocabulary. A piece that continues a word begins with "##".
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from functools import lru_cache
 
 PAD, UNKNOWN, START, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 SPECIAL = (PAD, UNKNOWN, START, END)
-LONGEST_WORD = 100  # characters; what is longer is no word
+LONGEST_WORD = 100  # characters; a longer word becomes [UNK]
 
-# Characters of scripts that are written without spaces stand alone, as in BERT.
+# Characters of scripts without spaces are words of their own, as in BERT.
 _ALONE = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x2FA1F))
 
 
@@ -38,16 +38,20 @@ def _spaced(char: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The words and signs of a text: "A dog's café" gives a, dog, ', s, cafe."""
+    """Split a text into words and punctuation: "A dog's café" gives a, dog, ', s, cafe."""
     plain = unicodedata.normalize("NFD", text.lower())
     return "".join(map(_spaced, plain)).split()
 
 
 class WordPieces:
-    """A vocabulary, and how it writes text.
+    """A vocabulary that tokenizes texts.
 
     >>> WordPieces(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "ski", "##ing"])("Skiing!")
     [2, 4, 5, 1, 3]
+
+    Args:
+        pieces: The word pieces, in the order of their numbers.
+        longest: The most numbers per text, with [CLS] and [SEP].
     """
 
     def __init__(self, pieces: Sequence[str], longest: int = 48):
@@ -58,9 +62,15 @@ class WordPieces:
         self._of_word = lru_cache(maxsize=65_536)(self._split)
 
     def __call__(self, text: str, without: Collection[int] = ()) -> list[int]:
-        """The numbers of a text's pieces, between those of [CLS] and [SEP]; at most `longest`.
+        """Tokenize a text.
 
-        without: pieces not to be used (training draws some, so that rare spellings are learned)
+        Args:
+            text: The text.
+            without: Numbers of pieces not to use (training draws some at random, to learn shorter
+                pieces, too).
+
+        Returns:
+            The numbers of its pieces, with [CLS] before and [SEP] after; at most `longest`.
         """
         room = self.longest - 2
         numbers: list[int] = []
@@ -71,7 +81,7 @@ class WordPieces:
         return [self._start, *numbers[:room], self._end]
 
     def overflows(self, text: str) -> bool:
-        """Whether `longest` pieces do not hold the whole text."""
+        """Return whether a text has more than `longest` pieces, so that its end is cut off."""
         room = self.longest - 2
         for word in words(text):
             room -= len(self._of_word(word))

@@ -1,4 +1,4 @@
-"""What an open_clip encoder is made of, settled before torch is imported."""
+"""The parts of an open_clip model (configuration, weights), found without importing torch."""
 
 from __future__ import annotations
 
@@ -24,15 +24,17 @@ _PREPROCESSING = ("mean", "std", "interpolation", "resize_mode", "fill_color", "
 
 @dataclass(frozen=True)
 class Blueprint:
-    """A model of open_clip, with the files to build it from.
+    """A model of open_clip, with the files that it is built from.
 
-    name:          what the user types after --encoder
-    architecture:  what messages call the architecture
-    config:        open_clip's `model_cfg`
-    preprocessing: open_clip's `preprocess_cfg`
-    weights:       the checkpoint
-    folder:        where the tokenizer's own files lie, for models that bring one
-    published:     the sha256 of files that open_clip itself publishes: those may hold code
+    Attributes:
+        name: The name for `--encoder`.
+        architecture: The architecture's name in messages.
+        config: open_clip's `model_cfg`.
+        preprocessing: open_clip's `preprocess_cfg`.
+        weights: The checkpoint file.
+        folder: Folder of the tokenizer's files, for models with a tokenizer of their own.
+        published: The sha256 of the files that open_clip itself publishes; only these may hold
+            code.
     """
 
     name: str
@@ -45,17 +47,21 @@ class Blueprint:
 
     @property
     def size(self) -> int:
-        """D, the width of image rows and text rows."""
+        """The width D of the features."""
         return int(self.config["embed_dim"])
 
     def fingerprint(self) -> str:
-        """sha256 over the weights, the architecture and the preprocessing."""
+        """Return a hash of the weights, the architecture and the preprocessing."""
         parts = [file_sha256(self.weights), self.config, self.preprocessing]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def from_tag(weights: Pretrained, catalog: Catalog) -> Blueprint:
-    """open_clip's named weights, which must be on this machine already."""
+    """Return the model of weights that open_clip has a name for.
+
+    Raises:
+        RdmfError: The weights are not on this machine.
+    """
     path = find_tagged(weights)
     if path is None:
         raise not_here(weights.name)
@@ -63,7 +69,12 @@ def from_tag(weights: Pretrained, catalog: Catalog) -> Blueprint:
 
 
 def from_repository(repository: str) -> Blueprint:
-    """A model of the hub, which must be on this machine already."""
+    """Return a model of the hub, such as "ORG/NAME".
+
+    Raises:
+        UsageError: This cannot be the name of a repository.
+        RdmfError: Its files are not on this machine.
+    """
     check_repository(repository)
     folder = find_repository(repository)
     if folder is None:
@@ -72,24 +83,33 @@ def from_repository(repository: str) -> Blueprint:
 
 
 def check_repository(repository: str) -> None:
-    """Raises UsageError for what cannot be a hub repository's name: it becomes a folder's."""
+    """Check that a text can be the name of a hub repository, as a folder is named after it.
+
+    Raises:
+        UsageError: It cannot.
+    """
     if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", repository, re.ASCII) or len(repository) > 200:
         name = HUB_PREFIX + repository
-        raise UsageError("not the name of a hub repository", name, f"write {HUB_PREFIX}ORG/NAME")
+        raise UsageError("is not the name of a hub repository", name, f"write {HUB_PREFIX}ORG/NAME")
 
 
 def not_here(name: str) -> RdmfError:
-    """The error for weights that have to be fetched first."""
+    """Return the error for weights that are not on this machine."""
     return RdmfError(
         "its weights are not on this machine", name, f"fetch them with: rdmf weights fetch {name}"
     )
 
 
 def from_folder(name: str, folder: Path) -> Blueprint:
-    """A folder as open_clip saves it: open_clip_config.json and one file of weights."""
+    """Return the model in a folder saved by open_clip: open_clip_config.json and one weights file.
+
+    Raises:
+        UsageError: The folder holds no configuration, or not exactly one weights file.
+        RdmfError: The configuration cannot be read.
+    """
     if not (folder / HUB_CONFIG).is_file():
         raise UsageError(
-            f"no {HUB_CONFIG} in this folder",
+            f"holds no {HUB_CONFIG}",
             folder,
             "name an encoder, or a file: ARCHITECTURE/FILE",
         )
@@ -97,7 +117,7 @@ def from_folder(name: str, folder: Path) -> Blueprint:
     if len(weights) != 1:
         names = ", ".join(path.name for path in weights) or "none"
         raise UsageError(
-            f"one file of weights is needed here, found {names}",
+            f"must hold exactly one weights file (found: {names})",
             folder,
             f"name the file: {folder}/FILE",
         )
@@ -105,22 +125,31 @@ def from_folder(name: str, folder: Path) -> Blueprint:
 
 
 def from_file(name: str, path: Path, catalog: Catalog) -> Blueprint:
-    """A checkpoint without an architecture's name: the file beside it or its hash tells."""
+    """Return the model of a checkpoint, by the configuration beside it or by its hash.
+
+    Raises:
+        UsageError: Its architecture is unknown.
+        RdmfError: The configuration cannot be read.
+    """
     if (path.parent / HUB_CONFIG).is_file():
         return _configured(name, path)
     known = catalog.with_hash(file_sha256(path))
     if not known:
         raise UsageError(
-            "which architecture are these weights of?", path, f"name it: ARCHITECTURE/{path}"
+            "the architecture of these weights is unknown", path, f"write ARCHITECTURE/{path}"
         )
     return _known_weights(name, known[0], path, catalog)
 
 
 def from_architecture(name: str, architecture: str, path: Path, catalog: Catalog) -> Blueprint:
-    """A checkpoint of a named architecture.
+    """Return the model of a checkpoint whose architecture the user named.
 
-    Where the bytes are known to open_clip under a name, or a configuration lies beside the
-    file, it has to agree; known weights bring their own activation and preprocessing.
+    If open_clip has a name for these weights, or a configuration is beside the file, that must be
+    of the same architecture; it then also gives the activation and the preprocessing.
+
+    Raises:
+        UsageError: The weights are of another architecture.
+        RdmfError: The configuration cannot be read.
     """
     known = catalog.with_hash(file_sha256(path))
     if known:
@@ -130,7 +159,7 @@ def from_architecture(name: str, architecture: str, path: Path, catalog: Catalog
         return blueprint
     beside = _configured(name, path)
     if not _same_model(beside.config, blueprint.config):
-        raise _misfit(path, f"the model that {HUB_CONFIG} beside it describes", architecture)
+        raise _misfit(path, f"the model in {HUB_CONFIG} beside it", architecture)
     return beside
 
 
@@ -147,12 +176,12 @@ def _misfit(path: Path, of: str, architecture: str) -> UsageError:
     return UsageError(
         f"these are the weights of {of}, not of {architecture}",
         path,
-        "leave the architecture out, or name the right one",
+        "leave out the architecture, or name the right one",
     )
 
 
 def _same_model(config: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two configurations agree in the activation and in all that both of them state."""
+    """Return whether two configurations agree in the activation and in all keys that both have."""
     if bool(config.get("quick_gelu")) != bool(other.get("quick_gelu")):
         return False
     towers = [(config, other)] + [(config[key], other[key]) for key in ("vision_cfg", "text_cfg")]
@@ -170,10 +199,10 @@ def _known_weights(name: str, weights: Pretrained, path: Path, catalog: Catalog)
 
 
 def described(weights: Pretrained, catalog: Catalog) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The configuration and the preprocessing that go with open_clip's named weights.
+    """Return the configuration and the preprocessing of weights that open_clip has a name for.
 
-    The activation is the one they were trained with, whatever the architecture's default:
-    OpenAI's need QuickGELU, and without it load and answer worse.
+    The activation is the one that they were trained with, not the architecture's default: OpenAI's
+    weights need QuickGELU; with another activation they load, too, but their features are worse.
     """
     config = catalog.config(weights.architecture)
     config["quick_gelu"] = bool(config.get("quick_gelu") or weights.settings.get("quick_gelu"))
@@ -181,14 +210,18 @@ def described(weights: Pretrained, catalog: Catalog) -> tuple[dict[str, Any], di
 
 
 def _configured(name: str, path: Path) -> Blueprint:
-    """The model that open_clip_config.json beside the weights describes."""
+    """Return the model that open_clip_config.json beside the weights describes."""
     content = read_config(path.parent)
     preprocessing = _preprocessing(content.get("preprocess_cfg") or {})
     return Blueprint(name, str(path.parent), content["model_cfg"], preprocessing, path, path.parent)
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """open_clip_config.json of a folder, with what every model has checked to be there."""
+    """Read open_clip_config.json of a folder, and check the keys that every model has.
+
+    Raises:
+        RdmfError: It cannot be read, or lacks such a key.
+    """
     file = folder / HUB_CONFIG
     try:
         content = json.loads(file.read_text("utf-8"))
@@ -196,7 +229,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         int(config["embed_dim"]), {**config["vision_cfg"]}, {**config["text_cfg"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RdmfError(
-            f"not a configuration of open_clip ({error!r})", file, "fetch or copy it again"
+            f"is not a configuration of open_clip ({error!r})", file, "fetch or copy it again"
         ) from error
     return content
 

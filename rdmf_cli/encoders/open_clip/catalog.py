@@ -1,4 +1,7 @@
-"""What open_clip knows, read from its files: importing it would import torch (seconds)."""
+"""The architectures and weights of open_clip, read from its files without importing it.
+
+An import of open_clip would import torch, which takes seconds.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +25,12 @@ HUB_PREFIX = "hf-hub:"
 
 @dataclass(frozen=True)
 class Pretrained:
-    """One set of weights that open_clip has a name for.
+    """Weights that open_clip has a name for.
 
-    settings: open_clip's own entry: `hf_hub`, `url`, `mean`, `std`, `quick_gelu`, ...
+    Attributes:
+        architecture: Name of the architecture: "ViT-B-32".
+        tag: Name of the weights: "openai".
+        settings: open_clip's own entry: `hf_hub`, `url`, `mean`, `std`, `quick_gelu`, ...
     """
 
     architecture: str
@@ -33,15 +39,15 @@ class Pretrained:
 
     @property
     def name(self) -> str:
-        """As the user types it: "ViT-B-32/openai"."""
+        """The name for `--encoder`: "ViT-B-32/openai"."""
         return f"{self.architecture}/{self.tag}"
 
     @property
     def url_hash(self) -> str:
-        """The sha256 that its address carries, or the first digits of it; "" where none.
+        """The sha256 in its address, or the first digits of it; "" if there is none.
 
         OpenAI's addresses end in HASH/FILE, those of open_clip's releases in NAME-HASH.pt
-        (the rule of open_clip's own downloader).
+        (open_clip's own downloader uses the same rule).
         """
         folder, _, file = self.settings.get("url", "").rpartition("/")
         candidates = (folder.rpartition("/")[2], Path(file).stem.rpartition("-")[2])
@@ -59,8 +65,9 @@ def _is_hash(text: str) -> bool:
 class Catalog:
     """The architectures and weights of one installation of open_clip.
 
-    architectures: name -> model configuration
-    pretrained:    architecture -> tag -> settings
+    Attributes:
+        architectures: Model configurations, by name.
+        pretrained: Settings of weights, by architecture and tag.
     """
 
     architectures: dict[str, dict[str, Any]]
@@ -72,14 +79,16 @@ class Catalog:
                 yield Pretrained(architecture, tag, settings)
 
     def config(self, architecture: str) -> dict[str, Any]:
-        """A copy of an architecture's configuration, free to be changed."""
+        """Return a copy of an architecture's configuration."""
         return copy.deepcopy(self.architectures[architecture])
 
     def split(self, name: str) -> tuple[str, str] | None:
-        """("ViT-B-32", "openai") of "ViT-B-32/openai" and of "ViT-B/32/openai".
+        """Split a name into architecture and the rest (a tag or a path).
 
-        What stands before a slash is an architecture, what follows a tag or a path;
-        None where no architecture of that name exists.
+        "ViT-B-32/openai" and "ViT-B/32/openai" both give ("ViT-B-32", "openai").
+
+        Returns:
+            Architecture and rest; None if no architecture has this name.
         """
         parts = name.split("/")
         for cut in range(len(parts), 0, -1):
@@ -93,48 +102,49 @@ class Catalog:
         return name if name in self.architectures else next(same, None)
 
     def tagged(self, architecture: str, tag: str) -> Pretrained | None:
-        """The weights of that tag; upper case and hyphens are as good, as in open_clip."""
+        """Return the weights of a tag, or None; case and hyphens do not matter, as in open_clip."""
         tag = tag.lower().replace("-", "_")
         settings = self.pretrained.get(architecture, {}).get(tag)
         return None if settings is None else Pretrained(architecture, tag, settings)
 
     def with_hash(self, sha256: str) -> list[Pretrained]:
-        """Every name for a file of these bytes; one file may serve several architectures."""
+        """Return all weights with this hash; one file may serve several architectures."""
         return [known for known in self if known.url_hash and sha256.startswith(known.url_hash)]
 
     def whole_hashes(self) -> frozenset[str]:
-        """The sha256 of every file whose address carries all of it: nobody can make another."""
+        """Return the sha256 of every file whose address contains its whole sha256."""
         return frozenset(known.url_hash for known in self if len(known.url_hash) == SHA256_DIGITS)
 
     def unknown(self, name: str) -> UsageError:
-        """The error for a name that is none of ours, with the nearest that are."""
+        """Return the error for an unknown name, with the most similar known names."""
         return unknown_encoder(name, self.names())
 
     def names(self) -> list[str]:
-        """List the architectures, and their weights by name."""
+        """Return the names of all architectures and weights."""
         return [*self.architectures, *(weights.name for weights in self)]
 
     def unknown_tag(self, architecture: str, tag: str) -> UsageError:
-        """The error for an architecture without such weights, with those that exist."""
+        """Return the error for an unknown tag of an architecture, with the known tags."""
         elsewhere = [w.name for w in self if w.tag == tag.lower().replace("-", "_")]
         tags = [w.name for w in self if w.architecture == architecture]
         near = nearest(f"{architecture}/{tag}", [*tags, *elsewhere]) if tag else []
         offered = near or tags or elsewhere
-        missing = f"it has no weights named {tag!r}" if tag else "which of its weights?"
-        todo = f"choose {' or '.join(offered)}" if offered else ""
+        missing = f"has no weights named {tag!r}" if tag else "needs the name of weights"
+        todo = f"choose one of: {', '.join(offered)}" if offered else ""
         todo = todo or f"open_clip has none for it: add your own file, {architecture}/PATH"
         return UsageError(missing, architecture, todo)
 
 
 def is_installed() -> bool:
-    """Whether open_clip and torch can be imported; imports neither."""
+    """Return whether open_clip and torch are installed, without importing them."""
     return all(find_spec(package) is not None for package in ("open_clip", "torch"))
 
 
 def load_catalog() -> Catalog:
-    """The tables of the installed open_clip, in milliseconds.
+    """Read the tables of the installed open_clip, which takes milliseconds.
 
-    Raises MissingExtra where it is not installed.
+    Raises:
+        MissingExtra: open_clip is not installed.
     """
     if not is_installed():
         raise MissingExtra("every encoder but `embedded`", "clip")
@@ -159,7 +169,7 @@ def _architectures(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _pretrained(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
-    """open_clip's table of weights; from the package itself should the file have changed."""
+    """Read open_clip's table of weights; import the package if its file has another form."""
     try:
         return _table_of_source(folder)
     except Exception:
@@ -172,11 +182,11 @@ def _pretrained(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def _table_of_source(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
-    """Runs only the statements of pretrained.py that build its table: none of its imports."""
+    """Run only the statements of pretrained.py that build its table, without its imports."""
     source = ast.parse((folder / "pretrained.py").read_text("utf-8"))
     source.body = [statement for statement in source.body if _builds_table(statement)]
     scope = {**runpy.run_path(str(folder / "constants.py")), "copy": copy}
-    # A file of the installed open_clip, which an import would run as a whole.
+    # This file is part of the installed open_clip; an import would run all of it.
     exec(compile(source, "pretrained.py", "exec"), scope)  # noqa: S102
     return scope["_PRETRAINED"]
 

@@ -1,4 +1,4 @@
-"""Any model of open_clip as an encoder; torch is imported when the first frame or text comes."""
+"""Any model of open_clip as an encoder; torch is imported with the first frame or text."""
 
 from __future__ import annotations
 
@@ -28,21 +28,25 @@ from rdmf_cli.errors import MissingExtra, RdmfError, UsageError
 if TYPE_CHECKING:
     import torch
 
-PRECISIONS = {"float32": "fp32", "bfloat16": "pure_bf16"}  # and open_clip's words for them
-_MAX_CHARACTERS = 4096  # far past any context; one endless word takes quadratic time to tokenise
+PRECISIONS = {"float32": "fp32", "bfloat16": "pure_bf16"}  # by name, open_clip's own names
+_MAX_CHARACTERS = 4096  # more than any tower reads; a long word takes quadratic time to tokenize
 _JIT_SCALARS = {"input_resolution", "context_length", "vocab_size"}
 
 
 class OpenClipEncoder:
-    """A model of open_clip behind the `Encoder` protocol.
+    """A model of open_clip with the `Encoder` protocol.
 
-    Building one reads no weights and imports no torch; it needs both to be there.
+    Making one reads no weights and does not import torch, but both must be on this machine.
 
-    device:    "auto" (cuda, else mps, else cpu) or a name torch knows
-    precision: "bfloat16" is two to four times faster on processors with AMX and several times
-               slower on others, where it is refused; rows then differ in the third digit
+    Args:
+        blueprint: The model.
+        device: "auto" (cuda, else mps, else cpu) or a device name of torch.
+        precision: "float32" or "bfloat16". On processors with AMX, bfloat16 is two to four times
+            faster; features differ in the third digit. On others it is slower and refused.
 
-    Raises MissingExtra where open_clip is not installed.
+    Raises:
+        MissingExtra: open_clip is not installed.
+        UsageError: There is no such precision.
     """
 
     batch = 32
@@ -51,7 +55,8 @@ class OpenClipEncoder:
         if not is_installed():
             raise MissingExtra(f"the encoder {blueprint.name}", "clip")
         if precision not in PRECISIONS:
-            raise UsageError("no such precision", precision, f"choose {' or '.join(PRECISIONS)}")
+            todo = f"choose one of: {', '.join(PRECISIONS)}"
+            raise UsageError("no such precision", precision, todo)
         self.name = blueprint.name
         self.size = blueprint.size
         self.fingerprint = blueprint.fingerprint()
@@ -63,20 +68,34 @@ class OpenClipEncoder:
         self._loading = Lock()
 
     def prepare(self, frame: np.ndarray) -> np.ndarray:
-        """uint8 RGB (H, W, 3) through the model's own preprocessing: float32 (3, S, S)."""
+        """Apply the model's own preprocessing to a frame.
+
+        Args:
+            frame: RGB, uint8 (H, W, 3).
+
+        Returns:
+            float32 (3, S, S).
+        """
         from PIL import Image
 
         return self._model.preprocess(Image.fromarray(_within_ratio(frame))).numpy()
 
     def encode_images(self, images: np.ndarray) -> np.ndarray:
-        """(N, 3, S, S) as `prepare` gives them to float32 (N, D), not normalised."""
+        """Encode prepared frames.
+
+        Args:
+            images: float32 (N, 3, S, S).
+
+        Returns:
+            Features float32 (N, D), not normalised.
+        """
         rows = [self._no_rows()]
         for start in range(0, len(images), self.batch):
             rows.append(self._model.image_rows(images[start : start + self.batch]))
         return np.concatenate(rows)
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
-        """Texts to rows (N, D) and to word states: the last layer's, before the projection."""
+        """Encode texts; word states are those of the last layer, before the projection."""
         short = [_shortened(text) for text in texts]
         rows: list[np.ndarray] = [self._no_rows()]
         words: list[np.ndarray] = []
@@ -84,7 +103,7 @@ class OpenClipEncoder:
             some_rows, some_words = self._model.text_features(short[start : start + self.batch])
             rows.append(some_rows)
             words += some_words
-        # A text that fills the context was cut, but for the rare one that fits to the token.
+        # A text that fills the context was cut off (or, rarely, has exactly this length).
         cut = tuple(len(states) >= self._model.context for states in words)
         return TextFeatures(np.concatenate(rows), tuple(words), cut)
 
@@ -93,7 +112,7 @@ class OpenClipEncoder:
 
     @property
     def _model(self) -> _Model:
-        with self._loading:  # frames are prepared in one thread and encoded in another
+        with self._loading:  # one thread prepares frames, another encodes them
             return self._loaded
 
     @cached_property
@@ -107,13 +126,14 @@ class OpenClipEncoder:
         return _load(self._blueprint, device, self._precision)
 
 
-MOST_RATIO = 64  # of the long side to the short one
+MOST_RATIO = 64  # limit for the long side divided by the short side
 
 
 def _within_ratio(frame: np.ndarray) -> np.ndarray:
-    """The middle of a frame that is a thin strip: scaled up by its short side it would be endless.
+    """Crop a very long and thin frame: scaled by its short side it would be huge.
 
-    frame: uint8 RGB (H, W, 3)
+    Args:
+        frame: RGB, uint8 (H, W, 3).
     """
     height, width = frame.shape[:2]
     high, wide = min(height, MOST_RATIO * width), min(width, MOST_RATIO * height)
@@ -122,7 +142,7 @@ def _within_ratio(frame: np.ndarray) -> np.ndarray:
 
 
 def _check_imports(name: str) -> None:
-    """Builds of torch and torchvision that do not fit fail when they are imported, in many ways."""
+    """Check that open_clip can be imported; torch and torchvision may not fit together."""
     try:
         import open_clip  # noqa: F401
     except Exception as error:
@@ -133,7 +153,7 @@ def _check_imports(name: str) -> None:
         ) from error
 
 
-CLIP_CONTEXT = 77  # tokens, of every text tower that does not say otherwise
+CLIP_CONTEXT = 77  # tokens that a text tower reads, if it states no other number
 
 
 def _shortened(text: str) -> str:
@@ -142,7 +162,7 @@ def _shortened(text: str) -> str:
 
 @dataclass(frozen=True)
 class _Model:
-    """A loaded model with what open_clip gives to feed it."""
+    """A loaded model, with its preprocessing and its tokenizer."""
 
     net: Any
     preprocess: Callable[[Any], torch.Tensor]
@@ -152,7 +172,7 @@ class _Model:
 
     @property
     def context(self) -> int:
-        """Tokens that the text tower reads at most."""
+        """The most tokens that the text tower reads."""
         return int(getattr(self.tokenizer, "context_length", None) or CLIP_CONTEXT)
 
     def image_rows(self, images: np.ndarray) -> np.ndarray:
@@ -176,7 +196,7 @@ class _Model:
 
     @property
     def _text(self) -> Any:
-        """The module with the text tower: the model itself in plain CLIP."""
+        """The module with the text tower; in plain CLIP, the model itself."""
         return getattr(self.net, "text", self.net)
 
     def _final_norm(self, states: torch.Tensor) -> torch.Tensor:
@@ -185,7 +205,7 @@ class _Model:
 
     @contextmanager
     def _states(self) -> Iterator[list[torch.Tensor]]:
-        """Collects what the text transformer's last layer gives, for every token."""
+        """Collect the output of the text transformer's last layer, for every token."""
         states: list[torch.Tensor] = []
 
         def collect(_module: Any, _inputs: Any, output: Any) -> None:
@@ -203,10 +223,10 @@ def _to_numpy(values: torch.Tensor) -> np.ndarray:
 
 
 def _token_counts(tokens: torch.Tensor, tokenizer: Any) -> list[int]:
-    """How many tokens each text has, start and end tokens counted, padding not.
+    """Count the tokens of each text, with start and end tokens, without padding.
 
-    The first end token ends a text: padding is told apart by it, since CLIP pads with 0, which
-    is also the exclamation mark, and SigLIP pads with the end token itself.
+    A text ends with its first end token. The padding token does not show the end: CLIP pads with 0,
+    which is also the exclamation mark, and SigLIP pads with the end token.
     """
     end = _end_token(tokenizer)
     ends = (tokens == end).int()
@@ -223,7 +243,7 @@ def _end_token(tokenizer: Any) -> int:
 
 
 def _check_bfloat16_pays() -> None:
-    """Refuses bfloat16 where a matrix product takes longer in it than in float32."""
+    """Refuse bfloat16 where a matrix product takes longer in it than in float32."""
     from rdmf_cli.devices import bfloat16_speed
 
     speed = bfloat16_speed()
@@ -243,10 +263,10 @@ def _load(blueprint: Blueprint, device: torch.device, precision: str) -> _Model:
 
 
 def _build(blueprint: Blueprint, precision: str) -> tuple[Any, Callable[[Any], Any], Any]:
-    """The model with random weights, its preprocessing and its tokenizer.
+    """Build the model with random weights, its preprocessing and its tokenizer.
 
-    open_clip reads them from a folder that holds the blueprint's configuration: what is built
-    is what the fingerprint stands for, wherever the configuration came from.
+    open_clip reads a temporary folder with the blueprint's configuration, so that the model is
+    always the one of the fingerprint, wherever the configuration came from.
     """
     import open_clip
 
@@ -282,7 +302,7 @@ def _build(blueprint: Blueprint, precision: str) -> tuple[Any, Callable[[Any], A
 
 
 def _with_local_text_tower(blueprint: Blueprint) -> dict[str, Any]:
-    """The configuration; a text tower of transformers is described by files in our folder."""
+    """Return the configuration; a text tower of transformers is read from the local folder."""
     text = blueprint.config["text_cfg"]
     local = blueprint.folder
     if "hf_model_name" not in text or local is None or not (local / "config.json").is_file():
@@ -299,7 +319,7 @@ def _tokenizer_source(blueprint: Blueprint, folder: str) -> str:
 
 
 def _fill(net: Any, blueprint: Blueprint) -> None:
-    """Puts the weights into the model: all of them, or an error. Never a random rest."""
+    """Load all weights into the model; raise an error if any is missing."""
     import open_clip
 
     path = blueprint.weights
@@ -325,10 +345,10 @@ TORCHSCRIPT_MEMBER = b"constants.pkl"
 
 
 def _is_torchscript(path: Path) -> bool:
-    """OpenAI's own files are TorchScript archives, which hold code beside the weights.
+    """Return whether a file is a TorchScript archive, which holds code, as OpenAI's files do.
 
-    torch knows them by a member's name, which is looked for in the bytes: what two readers of
-    archives find in the same file may differ.
+    torch recognises these by the name of a member. The name is searched for in the bytes, as two
+    readers may find different members in the same archive.
     """
     with path.open("rb") as file:
         if file.read(2) != b"PK":
@@ -338,17 +358,17 @@ def _is_torchscript(path: Path) -> bool:
 
 
 def _require_published(blueprint: Blueprint) -> None:
-    """RdmfError for an archive with code that is none of those that open_clip publishes."""
+    """Raise RdmfError for an archive with code that open_clip does not publish itself."""
     if hash_stream(blueprint.weights).hexdigest() not in blueprint.published:
         raise RdmfError(
-            "is a TorchScript archive, which holds code, and none that open_clip publishes",
+            "is a TorchScript archive, which holds code, and is not published by open_clip",
             blueprint.weights,
-            "ask for its weights alone, as safetensors",
+            "ask its author for the weights as safetensors",
         )
 
 
 def _torchscript_state(path: Path, net: Any) -> dict[str, Any]:
-    """The weights of an archive, without the numbers and masks that archives also list."""
+    """Return the weights of an archive, without the other numbers and masks in it."""
     import torch
 
     state = torch.jit.load(str(path), map_location="cpu").state_dict()
@@ -362,7 +382,7 @@ def _first_line(error: BaseException) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps open_clip from warning that the model is random: the next step fills it or fails."""
+    """Silence open_clip's warning that the weights are random: they are loaded next."""
     root = logging.getLogger()
     silent = logging.NullHandler()
 
@@ -382,7 +402,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _offline() -> Iterator[None]:
-    """Makes the hub's client fail at once instead of trying for most of a minute."""
+    """Make the client of the hub fail at once instead of retrying for almost a minute."""
     from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE

@@ -1,4 +1,4 @@
-"""The models of open_clip by their names; nothing here imports torch."""
+"""The family of open_clip's models; this module does not import torch."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ if TYPE_CHECKING:
 
 
 class OpenClipFamily:
-    """Models that open_clip knows by name, on the hub, or in files of the user's."""
+    """The family of models that open_clip has a name for, of the hub, and of the user's files."""
 
     def claims(self, name: str) -> bool:
-        """Tell whether it is ARCHITECTURE/WEIGHTS, hf-hub:ORG/NAME, or a file or folder.
+        """Return whether a name is ARCHITECTURE/WEIGHTS, hf-hub:ORG/NAME, a file or a folder.
 
-        Without open_clip its names are not known: all that look like one are claimed.
+        If open_clip is not installed, its names are unknown; then every name with a slash is
+        claimed.
         """
         if name.startswith(HUB_PREFIX) or os.path.exists(os.path.expanduser(name)):
             return True
         return load_catalog().split(name) is not None if is_installed() else "/" in name
 
     def lacks(self, name: str) -> Lack | None:
-        """Say whether open_clip or the weights are missing."""
+        """Return what is missing: open_clip or the weights; None: neither."""
         fetch = f"rdmf weights fetch {name}"
         if not is_installed():
             return Lack("open_clip is not installed", (how_to_install("clip"), fetch))
@@ -41,12 +42,12 @@ class OpenClipFamily:
         return Lack(f"the weights of {name} are not on this machine", (fetch,))
 
     def load(self, name: str, device: str, precision: str) -> Encoder:
-        """Make the encoder of that name; its network is built when the first frame or text comes.
+        """Make the encoder of a name; its network is built with the first frame or text.
 
         Raises:
-            UsageError: There is no such model, device or precision; near names are listed.
+            UsageError: There is no such model (the error lists similar names), device or precision.
             MissingExtra: open_clip is not installed.
-            RdmfError: Its weights have to be fetched first.
+            RdmfError: The weights are not on this machine.
         """
         if not is_installed():
             raise MissingExtra(f"the encoder {name}", "clip")
@@ -55,24 +56,24 @@ class OpenClipFamily:
         return OpenClipEncoder(find_blueprint(name), device, precision)
 
     def fetch(self, name: str, progress: FileProgress, unverified: bool) -> Fetched:
-        """Bring the weights here: see `open_clip/fetch.py`."""
+        """Download the weights; see `open_clip/fetch.py`."""
         from rdmf_cli.encoders.open_clip.fetch import fetch
 
         return fetch(name, progress, unverified)
 
     def listed(self) -> Iterator[Listed]:
-        """List what was fetched, then all that the installed open_clip has a name for."""
+        """Yield the fetched models, then all that the installed open_clip has a name for."""
         for name, entry in fetched().items():
             yield Listed(name, Path(entry.path), "fetched")
         yield from map(_listed, load_catalog() if is_installed() else ())
 
     def names(self) -> Iterable[str]:
-        """List architectures, and their weights by name."""
+        """Return the names of all architectures and weights."""
         return load_catalog().names() if is_installed() else [BEST_KNOWN]
 
 
 BEST_KNOWN = "ViT-B-32/openai"
-"""The model of most published features: what is suggested where open_clip's names are unknown."""
+"""The model of most published features; it is suggested if open_clip is not installed."""
 
 
 def _listed(weights: Pretrained) -> Listed:

@@ -1,4 +1,4 @@
-"""Which files an encoder's name stands for, and how they come to this machine."""
+"""The download of an open_clip model: its weights, configuration and tokenizer."""
 
 from __future__ import annotations
 
@@ -46,20 +46,24 @@ _TOKENIZER_FILES = (
 
 
 def fetch(name: str, progress: FileProgress, unverified: bool = False) -> Fetched:
-    """Brings an encoder's weights to this machine and remembers them.
+    """Download the weights of an encoder and add them to the index.
 
-    name:       "ViT-B-32/openai" or any other name of open_clip, or "hf-hub:ORG/NAME"
-    unverified: take also files of which the server tells neither hash nor length
+    Files that are on this machine are not downloaded again. The hub is the one of its own client
+    (HF_ENDPOINT, HF_TOKEN). All files of a repository come from one commit, which is recorded, so
+    that a later download gives the same files.
 
-    What is here already is not fetched again. The hub is the one the hub's own client would
-    use (HF_ENDPOINT, HF_TOKEN). All files of a repository are of one commit, which is remembered:
-    should the weights be lost, the same ones come again.
+    Args:
+        name: "ViT-B-32/openai" or another name of open_clip, or "hf-hub:ORG/NAME".
+        progress: Called with the name of a file, the bytes received and the bytes in total.
+        unverified: Accept files for which the server states neither hash nor length.
 
-    Raises UsageError for names of nothing, MissingExtra where open_clip is not installed, RdmfError
-    where the transfer fails; what came is kept and the next call continues it.
+    Raises:
+        UsageError: There is no such model.
+        MissingExtra: open_clip is not installed.
+        RdmfError: The download failed; the next call resumes it.
     """
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
-        raise RdmfError("downloads are switched off", "HF_HUB_OFFLINE", "unset it, then try again")
+        raise RdmfError("downloads are switched off", "HF_HUB_OFFLINE", "unset it and try again")
     catalog = load_catalog()
     if name.startswith(HUB_PREFIX):
         check_repository(name.removeprefix(HUB_PREFIX))
@@ -74,7 +78,7 @@ def _recall(name: str) -> Fetched | None:
 
 
 def _adopt(weights: Pretrained) -> Fetched | None:
-    """Weights that another program brought here, where they are all that the model needs."""
+    """Use weights that another program downloaded, if the model needs no other files."""
     path = find_tagged(weights)
     config, _ = described(weights, load_catalog())
     if path is None or _hub_parts(config):
@@ -94,7 +98,7 @@ def _named(name: str, catalog: Catalog) -> Pretrained:
 
 
 class _Fetching:
-    """The files of one encoder on their way; every repository of the hub at one commit."""
+    """The download of all files of one encoder; each hub repository at one commit."""
 
     def __init__(self, name: str, progress: FileProgress, unverified: bool):
         self.name = name
@@ -104,17 +108,16 @@ class _Fetching:
         self._unverified = unverified
 
     def tagged(self, weights: Pretrained, catalog: Catalog) -> Fetched:
-        """The weights that open_clip has a name for."""
+        """Download weights that open_clip has a name for."""
         brought, remote = self._first_of(self._sources(weights))
         config, preprocessing = described(weights, catalog)
         self._hub_parts(config)
         content = {"model_cfg": config, "preprocess_cfg": preprocessing}
-        told = json.dumps(content, indent=1).encode()
-        write_whole(self.folder / HUB_CONFIG, told, own=True)
+        write_whole(self.folder / HUB_CONFIG, json.dumps(content, indent=1).encode(), own=True)
         return self._remembered(brought, remote)
 
     def repository(self) -> Fetched:
-        """A model of the hub, with the configuration that its repository holds."""
+        """Download a model of the hub, with its configuration."""
         repository = self.name.removeprefix(HUB_PREFIX)
         self._get(self._on_hub(repository, HUB_CONFIG))
         config = read_config(self.folder)["model_cfg"]
@@ -136,7 +139,7 @@ class _Fetching:
         )
 
     def _sources(self, weights: Pretrained) -> Iterator[Remote]:
-        """Where a file may be had: on the hub as safetensors, on the hub, at its first address."""
+        """Yield the sources of a file: the hub (safetensors first), then its original address."""
         repository, _, file = weights.settings.get("hf_hub", "").rpartition("/")
         if repository:
             yield from (self._on_hub(repository, name) for name in hub_files(file))
@@ -151,10 +154,9 @@ class _Fetching:
         return Remote(url, headers=_hub_headers(), repository=repository)
 
     def _first_of(self, remotes: Iterable[Remote]) -> tuple[Downloaded, Remote]:
-        """The first of several places that has the file; a host out of reach is asked once.
+        """Download from the first source that has the file; try an unreachable host only once.
 
-        A chosen hub (HF_ENDPOINT) that cannot be reached is an error: whoever set it does not want
-        another host to be asked.
+        If HF_ENDPOINT is set and that hub cannot be reached, no other host is tried.
         """
         failures: dict[str, RdmfError] = {}
         for remote in remotes:
@@ -166,7 +168,8 @@ class _Fetching:
                 failures.setdefault(remote.host, error)
                 if isinstance(error, UnreachableError) and os.environ.get("HF_ENDPOINT"):
                     break
-        nowhere = RdmfError("open_clip names no place for it", self.name, "choose another model")
+        what = "open_clip lists no download address for this model"
+        nowhere = RdmfError(what, self.name, "choose another model")
         raise next(iter(failures.values()), nowhere)
 
     def _get(self, remote: Remote) -> Downloaded:
@@ -189,19 +192,19 @@ class _Fetching:
 
 
 def _hub_headers() -> dict[str, str]:
-    """What the hub is told of us. Its client's own function may ask the hub before it answers."""
+    """Return the headers for the hub; its client's own function may send a request first."""
     from huggingface_hub import constants, get_token
 
     token = None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
-    said = {"user-agent": f"rdmf/{rdmf_cli.__version__}"}
-    return {**said, "authorization": f"Bearer {token}"} if token else said
+    headers = {"user-agent": f"rdmf/{rdmf_cli.__version__}"}
+    return {**headers, "authorization": f"Bearer {token}"} if token else headers
 
 
 def _hub_parts(config: dict[str, Any]) -> list[tuple[str, tuple[str, ...]]]:
-    """Repositories, and the files of theirs, that a model needs beside its weights.
+    """Return the repositories, and their files, that a model needs besides its weights.
 
-    Every tokenizer has some of the files, none has all. The text tower comes last, since its
-    config.json describes the network.
+    A tokenizer has only some of the files. The text tower comes last, so that config.json, which
+    describes the network, is its own.
     """
     text = config.get("text_cfg", {})
     tokenizer, tower = text.get("hf_tokenizer_name"), text.get("hf_model_name")

@@ -1,4 +1,4 @@
-"""A model folder describes a network and a tokenizer; it never brings code that is run."""
+"""Checks that no code of a model folder is run: it may only describe a network and a tokenizer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from rdmf_cli.encoders.open_clip.blueprint import Blueprint
 from rdmf_cli.errors import RdmfError
 
-# Settings of a tokenizer that say how it cuts texts. All others may name files or code.
+# Settings of a tokenizer that only change how it splits texts. Others may name files or code.
 TOKENIZER_SETTINGS = {
     "additional_special_tokens",
     "add_prefix_space",
@@ -26,7 +26,7 @@ TOKENIZER_SETTINGS = {
     "use_fast",
 }
 DESCRIPTIONS = ("config.json", "tokenizer_config.json", "tokenizer.json")
-CODE_KEY = "auto_map"  # by which transformers finds classes in a folder's own modules
+CODE_KEY = "auto_map"  # names Python classes in the folder, for transformers
 MOST_DESCRIPTION_BYTES = 200_000_000
 
 _NETWORK = re.compile(r"\w[\w.-]*", re.ASCII)
@@ -34,15 +34,18 @@ _REPOSITORY = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
 
 
 def check_runs_no_code(blueprint: Blueprint) -> None:
-    """Refuse a model that would have code or files of its folder's choice read.
+    """Check that a model needs no code, and no files outside its own folder and the libraries.
+
+    Args:
+        blueprint: The model.
 
     Raises:
-        RdmfError: a setting of the tokenizer, a name of a network, or a file beside the weights
-            leads beyond what the libraries themselves hold.
+        RdmfError: A setting of the tokenizer, the name of a network, or a file in the folder would
+            load such code or files.
     """
     where = blueprint.folder or blueprint.weights
     for problem in _problems(blueprint):
-        raise RdmfError(problem, where, "use a model that needs no code or files of its own")
+        raise RdmfError(problem, where, "use a model without code and files of its own")
 
 
 def _problems(blueprint: Blueprint) -> Iterator[str]:
@@ -52,20 +55,20 @@ def _problems(blueprint: Blueprint) -> Iterator[str]:
         yield f"its tokenizer has settings that are not allowed ({_listed(settings)})"
     network = vision.get("timm_model_name") or ""
     if network and not _is(network, _NETWORK):
-        yield f"its image tower is not a network that timm knows by name ({network!r})"
+        yield f"its image tower is not the name of a network of timm ({network!r})"
     for key in ("hf_model_name", "hf_tokenizer_name"):
         name = text.get(key) or ""
         if name and not _is(name, _REPOSITORY):
             yield f"its {key} is not the name of a hub repository ({name!r})"
         elif name and Path(name).exists():
-            yield f"a folder {name} in the working directory would be read in place of the hub's"
+            yield f"the folder {name} in the working directory would be read instead of the hub's"
     if blueprint.folder is not None:
         yield from _problems_of_files(blueprint.folder)
 
 
 def _listed(settings: Any) -> str:
     if not isinstance(settings, dict):
-        return "they are no object"
+        return "not a JSON object"
     return ", ".join(sorted(map(str, settings.keys() - TOKENIZER_SETTINGS)))
 
 
@@ -79,7 +82,7 @@ def _problems_of_files(folder: Path) -> Iterator[str]:
         if not file.is_file():
             continue
         if file.stat().st_size > MOST_DESCRIPTION_BYTES:
-            yield f"its {name} is over {MOST_DESCRIPTION_BYTES / 1e6:.0f} MB"
+            yield f"its {name} is larger than {MOST_DESCRIPTION_BYTES / 1e6:.0f} MB, the limit"
             continue
         try:
             content = json.loads(file.read_bytes())
@@ -87,4 +90,4 @@ def _problems_of_files(folder: Path) -> Iterator[str]:
             yield f"its {name} is not JSON"
             continue
         if isinstance(content, dict) and CODE_KEY in content:
-            yield f"its {name} asks for Python code of its own ({CODE_KEY})"
+            yield f"its {name} names Python code to be run ({CODE_KEY})"

@@ -1,4 +1,4 @@
-"""The files of open_clip's models: what rdmf fetched, and other programs' caches."""
+"""The search for files of open_clip's models in the index and in caches of other programs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WEIGHTS_SUFFIXES = (".safetensors", ".bin", ".pth", ".pt", ".npz")
 
 
 def find_tagged(weights: Pretrained) -> Path | None:
-    """The file of open_clip's named weights, where some cache has it."""
+    """Find the file of weights that open_clip has a name for; None: not on this machine."""
     remembered = fetched().get(weights.name)
     if remembered:
         return Path(remembered.path)
@@ -29,13 +29,13 @@ def find_tagged(weights: Pretrained) -> Path | None:
 
 
 def find_repository(repository: str) -> Path | None:
-    """A folder with a hub repository's configuration and weights, where some cache has both."""
+    """Find a folder with the configuration and weights of a hub repository; None: there is none."""
     places = [encoder_folder(HUB_PREFIX + repository), *_snapshots(repository)]
     return next((place for place in places if _is_complete(place)), None)
 
 
 def weights_in(folder: Path) -> list[Path]:
-    """The weights files of a folder, those under open_clip's own names alone if there are any."""
+    """Return the weights files of a folder; if one has open_clip's own name, only this one."""
     named = [folder / name for name in HUB_WEIGHTS if (folder / name).is_file()]
     found = sorted(path for path in folder.iterdir() if path.suffix in WEIGHTS_SUFFIXES)
     return named[:1] or found
@@ -46,9 +46,9 @@ def _is_complete(folder: Path) -> bool:
 
 
 def _is_whole(path: Path, weights: Pretrained) -> bool:
-    """Whether the file is there and, where it is the one of the address, has its hash.
+    """Return whether a file exists and, if its address contains a hash, has this hash.
 
-    open_clip's own downloader leaves half a file under the full name when it is interrupted.
+    open_clip's own downloader, when interrupted, leaves an incomplete file under the full name.
     """
     if not path.is_file():
         return False
@@ -66,9 +66,12 @@ def _cached_places(weights: Pretrained) -> Iterator[Path]:
 
 
 def hub_files(file: str) -> tuple[str, ...]:
-    """The names under which a hub repository may hold weights, the best first.
+    """Return the names that weights may have in a hub repository, the preferred one first.
 
-    open_clip's rule: the usual names where none is given, and safetensors before a pickle.
+    As in open_clip: the usual names if none is given, and safetensors before a pickle.
+
+    Args:
+        file: The name in open_clip's settings; may be empty.
     """
     if not file:
         return HUB_WEIGHTS
@@ -78,10 +81,10 @@ def hub_files(file: str) -> tuple[str, ...]:
 
 
 def _snapshots(repository: str) -> Iterator[Path]:
-    """The hub client's folder for the repository's newest known commit.
+    """Yield the folder in the hub client's cache with the repository's newest known commit.
 
-    Layout: models--ORG--NAME/refs/main holds a commit, snapshots/COMMIT its files (the hub
-    client's documentation, "Understand caching").
+    Layout: models--ORG--NAME/refs/main holds a commit, snapshots/COMMIT its files (documentation of
+    huggingface_hub, "Understand caching").
     """
     root = hub_cache() / f"models--{repository.replace('/', '--')}"
     with suppress(OSError):
@@ -90,7 +93,7 @@ def _snapshots(repository: str) -> Iterator[Path]:
 
 
 def hub_cache() -> Path:
-    """The hub client's cache, by its own environment variables."""
+    """Return the cache folder of the hub's client, from its environment variables."""
     home = os.environ.get("HF_HOME") or Path(
         os.environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface"
     )

@@ -1,4 +1,4 @@
-"""From a name of open_clip to what the model is made of; every form of name has its own finder."""
+"""The search for a model by its name; each form of name has its own function."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from rdmf_cli.errors import UsageError
 
 
 def find_blueprint(name: str, catalog: Catalog | None = None) -> Blueprint:
-    """Find out what the named model is made of.
+    """Find the parts of a model by its name.
 
     Args:
         name: "ViT-B-32/openai", "hf-hub:ORG/NAME", "ARCHITECTURE/path/to/checkpoint", or the path
             of a folder with open_clip_config.json and weights, or of a file in such a folder.
-        catalog: The architectures and weights to know; by default those of the installed open_clip.
+        catalog: The known architectures and weights; None: those of the installed open_clip.
 
     Raises:
-        UsageError: It is none of these; near names are listed.
+        UsageError: There is no such model; the error lists similar names.
         MissingExtra: open_clip is not installed.
-        RdmfError: Its weights have to be fetched first.
+        RdmfError: The weights are not on this machine.
     """
     catalog = load_catalog() if catalog is None else catalog
-    if "\0" in name:  # which no file name may hold
+    if "\0" in name:  # not allowed in the name of a file
         raise catalog.unknown(name)
     found = (find(name, catalog) for find in (_on_hub, _named, _local, _local_of_architecture))
     for plan in found:
@@ -37,7 +37,7 @@ def find_blueprint(name: str, catalog: Catalog | None = None) -> Blueprint:
 
 
 def named_weights(name: str, catalog: Catalog) -> Pretrained | None:
-    """Find what open_clip calls ARCHITECTURE/WEIGHTS; None for any other name."""
+    """Find weights by open_clip's name, ARCHITECTURE/TAG; None for any other name."""
     split = catalog.split(name)
     return catalog.tagged(*split) if split else None
 
@@ -47,7 +47,8 @@ def _not_found(name: str, catalog: Catalog) -> UsageError:
     if not architecture:
         return catalog.unknown(name)
     if "/" in rest or Path(rest).suffix in WEIGHTS_SUFFIXES:
-        return UsageError("no such file of weights", rest, f"name one of {architecture}")
+        todo = f"name a weights file of {architecture}"
+        return UsageError("no such weights file", rest, todo)
     return catalog.unknown_tag(architecture, rest)
 
 
