@@ -188,7 +188,7 @@ class TestFailures:
     def test_wrong_bytes_are_not_kept(self, hub: Hub) -> None:
         hub.add(REPOSITORY, SAFE, CONTENT)
         hub.wrong_hash = True
-        with pytest.raises(RdmfError, match="is not the file"):
+        with pytest.raises(RdmfError, match="checksum mismatch"):
             fetch(NAME)
         assert index.fetched() == {}
 

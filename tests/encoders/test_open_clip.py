@@ -464,7 +464,7 @@ class TestDevicesAndPrecision:
         assert ((told * exact).sum(1) / lengths > 0.999).all()
 
     def test_unknown_precision(self, plain: TinyClip) -> None:
-        with pytest.raises(UsageError, match="float32 or bfloat16"):
+        with pytest.raises(UsageError, match="float32, bfloat16"):
             load_encoder(str(plain.folder), precision="float8")
 
 
