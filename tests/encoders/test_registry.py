@@ -123,7 +123,7 @@ class TestNamesOfNothing:
 
     @pytest.mark.parametrize("name", ["ViT-B-32/none.pt", "ViT-B-32/./none", "/none/x.pt", ""])
     def test_files_that_are_not_there(self, name: str) -> None:
-        with pytest.raises(UsageError, match="no such (encoder, file|weights file)"):
+        with pytest.raises(UsageError, match=r"no such (encoder, file|weights file)"):
             load_encoder(name)
 
     def test_folder_that_is_no_model(self, bare_machine: Path) -> None:
