@@ -21,7 +21,7 @@ ZIP64, ZIP64_BYTES = b"PK\x06\x07", 20  # precedes the end record of archives of
 PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # other methods may allocate much memory
 ENCRYPTED = 1
 
-Fault = Callable[[str], RdmfError]
+MakeError = Callable[[str], RdmfError]
 
 
 class Archive:
@@ -35,7 +35,7 @@ class Archive:
         RdmfError: Not a zip archive, damaged, or with more members than any file of rdmf has.
     """
 
-    def __init__(self, content: bytes, fault: Fault):
+    def __init__(self, content: bytes, fault: MakeError):
         self._fault = fault
         with self._errors_as_faults():
             self._check_directory(content)

@@ -32,7 +32,7 @@ from rdmf_cli.encoders.base import Encoder
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.features import FeatureStore, VideoFeatures, normalise_rows
 from rdmf_cli.features import extract as extract_features
-from rdmf_cli.features.extraction import Notify, Progress
+from rdmf_cli.features.extraction import ClipProgress, Notify
 from rdmf_cli.fusion import Fields
 from rdmf_cli.heads.base import Head
 from rdmf_cli.heads.registry import load_head, load_training_free
@@ -106,7 +106,7 @@ class Searcher:
     device: Device = "auto"
     decoder: str = "auto"
     cache: bool = True
-    progress: Progress | None = None
+    progress: ClipProgress | None = None
     notify: Notify | None = None
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ import typer
 from rdmf_cli.cli import options
 
 if TYPE_CHECKING:
-    from rdmf_cli.features.store import Entry
+    from rdmf_cli.features.store import CacheEntry
 
 app = typer.Typer(
     no_args_is_help=True, help="The feature cache: list, size, prune, remove, clear, where."
@@ -95,7 +95,7 @@ def where() -> None:
     typer.echo(str(FeatureStore().folder))
 
 
-def _told(entry: Entry) -> dict[str, object]:
+def _told(entry: CacheEntry) -> dict[str, object]:
     return {
         "video": entry.about.get("video"),
         "encoder": entry.about.get("encoder"),
@@ -107,7 +107,7 @@ def _told(entry: Entry) -> dict[str, object]:
     }
 
 
-def _print_table(entries: list[Entry]) -> None:
+def _print_table(entries: list[CacheEntry]) -> None:
     import datetime
 
     from rich import box

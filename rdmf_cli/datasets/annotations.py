@@ -364,7 +364,7 @@ def read_json(annotations: Annotations, clip_length: float) -> None:
             if not kind:
                 known = " nor ".join(VIDEO_ENTRIES)
                 raise RdmfError(f"entry {place} ({_short(vid)}) holds neither {known}", path)
-            VIDEO_ENTRIES[kind](annotations, Entry(path, place, vid, video))
+            VIDEO_ENTRIES[kind](annotations, VideoEntry(path, place, vid, video))
 
 
 def _videos(path: Path) -> dict[str, Any]:
@@ -380,7 +380,7 @@ def _videos(path: Path) -> dict[str, Any]:
     return videos
 
 
-class Entry(NamedTuple):
+class VideoEntry(NamedTuple):
     """The entry of one video in a JSON object.
 
     Attributes:
@@ -419,7 +419,7 @@ class Entry(NamedTuple):
         return rows
 
 
-def _activitynet(annotations: Annotations, of: Entry) -> None:
+def _activitynet(annotations: Annotations, of: VideoEntry) -> None:
     """Read `duration, timestamps [[start, end], …], sentences […]`; the qids are VID_0, VID_1, ….
 
     As in 2D-TAN's reader, ends past the duration (by 0.01 s) are moved to it, and windows that are
@@ -446,7 +446,7 @@ def _activitynet(annotations: Annotations, of: Entry) -> None:
             annotations.entries.append(made)
 
 
-def _start_and_end(of: Entry, where: str, span: object) -> tuple[float, float]:
+def _start_and_end(of: VideoEntry, where: str, span: object) -> tuple[float, float]:
     try:
         start, end = (float(time) for time in span)  # type: ignore[attr-defined]
     except (TypeError, ValueError, OverflowError):
@@ -456,7 +456,7 @@ def _start_and_end(of: Entry, where: str, span: object) -> tuple[float, float]:
     return start, end
 
 
-def _youtube(annotations: Annotations, of: Entry) -> None:
+def _youtube(annotations: Annotations, of: VideoEntry) -> None:
     """Read `domain, fps, frames, clip [[first, last], …], match […]`; match > 0: a highlight."""
     try:
         matches = np.asarray([float(match) for match in of.rows("match")])
@@ -486,7 +486,7 @@ def _short(value: object) -> str:
     return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}…"
 
 
-VIDEO_ENTRIES: dict[str, Callable[[Annotations, Entry], None]] = {
+VIDEO_ENTRIES: dict[str, Callable[[Annotations, VideoEntry], None]] = {
     "timestamps": _activitynet,
     "match": _youtube,
 }

@@ -16,7 +16,7 @@ from rdmf_cli.datasets.array_cache import ArrayCache
 from rdmf_cli.datasets.sample import MOST_CLIPS_OFF, Text
 from rdmf_cli.datasets.source import Video, Widths, as_text, columns
 from rdmf_cli.errors import MissingFileError, RdmfError
-from rdmf_cli.features.files import join_streams, read_rows, read_text
+from rdmf_cli.features.files import join_streams, read_query, read_rows
 
 OWN_STREAMS = "video"
 KNOWN_STREAM = re.compile(
@@ -159,7 +159,7 @@ class FeatureFolder:
         return next(filter(_is_file, paths), None)
 
     def _read_text(self, path: Path) -> Text:
-        sentence, words = self._memory.get(path, lambda: read_text(path))
+        sentence, words = self._memory.get(path, lambda: read_query(path))
         self._widths.check("words", words, path)
         self._widths.check("sentence", words[:0, 0] if sentence is None else sentence, path)
         return as_text(sentence, words)

@@ -21,7 +21,8 @@ from rdmf_cli.features.store import FeatureStore
 
 WINDOW_PAST_END = 2.0  # seconds; windows of Charades-STA end up to 1.5 s after their video
 
-Progress = Callable[[int, int, str], None]  # number of videos done, number of all, current video
+VideoProgress = Callable[[int, int, str], None]
+"""Called with the number of videos done, of all videos, and the name of the current one."""
 
 
 class Samples:
@@ -75,7 +76,7 @@ class Samples:
         """Return the features of the query's paraphrases; empty if there are none."""
         return self._source.paraphrases(annotation)
 
-    def prepare(self, progress: Progress | None = None) -> None:
+    def prepare(self, progress: VideoProgress | None = None) -> None:
         """Read all samples once, so that errors in files come first, before any long work.
 
         Features that are not in the cache are extracted.

@@ -6,7 +6,7 @@
 from rdmf_cli.encoders.base import Encoder, EncoderFamily, TextFeatures
 from rdmf_cli.encoders.registry import (
     FAMILIES,
-    Choice,
+    ChosenEncoder,
     choose_encoder,
     fetch,
     list_encoders,
@@ -15,7 +15,7 @@ from rdmf_cli.encoders.registry import (
 
 __all__ = [
     "FAMILIES",
-    "Choice",
+    "ChosenEncoder",
     "Encoder",
     "EncoderFamily",
     "TextFeatures",

@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from rdmf_cli.encoders.index import hash_stream
 from rdmf_cli.errors import RdmfError
 
-Progress = Callable[[int, int | None], None]
+ByteProgress = Callable[[int, int | None], None]
 """Called with the bytes received and the bytes in total (None: unknown)."""
 
 _TIMEOUT_SECONDS = 15.0
@@ -121,7 +121,7 @@ class UnreachableError(RdmfError):
 def download(
     remote: Remote,
     target: Path,
-    progress: Progress = lambda done, total: None,
+    progress: ByteProgress = lambda done, total: None,
     unverified: bool = False,
 ) -> Downloaded:
     """Download a file; an interrupted download leaves a ".part" file, which the next call resumes.
@@ -184,7 +184,7 @@ def _no_room(target: Path, missing_bytes: int = 0) -> RdmfError:
 class _Transfer:
     """A download in progress: the part file, and what the server stated about the whole file."""
 
-    def __init__(self, remote: Remote, target: Path, progress: Progress, unverified: bool):
+    def __init__(self, remote: Remote, target: Path, progress: ByteProgress, unverified: bool):
         self.remote = remote
         self.target = target
         self.part = Path(f"{target}.part")

@@ -44,7 +44,7 @@ logger = logging.getLogger("rdmf")
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenEncoder:
     """The encoder that was chosen, and why.
 
     Attributes:
@@ -60,7 +60,7 @@ class Choice:
     def line(self) -> str:
         """Return the choice as one line for stderr.
 
-        >>> Choice("embedded", "no other here", ("rdmf weights fetch X",)).line()
+        >>> ChosenEncoder("embedded", "no other here", ("rdmf weights fetch X",)).line()
         'encoder: embedded (no other here); for better answers: rdmf weights fetch X'
         """
         why = f" ({self.reason})" if self.reason else ""
@@ -82,10 +82,10 @@ def family_of(name: str) -> EncoderFamily:
     raise unknown_encoder(name, [AUTO, *known])
 
 
-def choose_encoder(name: str = AUTO) -> Choice:
+def choose_encoder(name: str = AUTO) -> ChosenEncoder:
     """Resolve "auto" to the first of `PREFERRED` that can be used; keep other names."""
     if name != AUTO:
-        return Choice(name)
+        return ChosenEncoder(name)
     lacks: list[Lack] = []
     for preferred in PREFERRED:
         lack = family_of(preferred).lacks(preferred)
@@ -93,7 +93,7 @@ def choose_encoder(name: str = AUTO) -> Choice:
             break
         lacks.append(lack)
     why = lacks[0] if lacks else Lack("its weights are on this machine", ())
-    return Choice(preferred, why.reason, why.commands)
+    return ChosenEncoder(preferred, why.reason, why.commands)
 
 
 def load_encoder(name: str = AUTO, device: str = "auto", precision: str = "float32") -> Encoder:

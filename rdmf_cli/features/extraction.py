@@ -45,7 +45,7 @@ QUEUED_BATCHES = 3
 LEAVE_SECONDS = 2.0
 KEEP_SECONDS = 20.0  # the most work that an interruption loses
 
-Progress = Callable[[int, int], None]  # number of clips done, number of all clips
+ClipProgress = Callable[[int, int], None]  # number of clips done, number of all clips
 Notify = Callable[[str], None]  # gets a line of text for the user
 Frames = Generator[tuple[int, "Frame"], None, None]
 
@@ -104,7 +104,7 @@ def extract(
     start: float | None = None,
     end: float | None = None,
     store: FeatureStore | None = None,
-    progress: Progress | None = None,
+    progress: ClipProgress | None = None,
     notify: Notify | None = None,
 ) -> VideoFeatures:
     """Extract the features of a video or of a part of it, or take them from the cache.
@@ -303,7 +303,7 @@ class _Keeper:
 
 
 def _make(
-    request: _Request, keeper: _Keeper, progress: Progress | None, notify: Notify | None
+    request: _Request, keeper: _Keeper, progress: ClipProgress | None, notify: Notify | None
 ) -> tuple[VideoFeatures, PartialFeatures]:
     from rdmf_cli.video import open_clips  # imported here: a cached answer needs no decoder
 
@@ -387,7 +387,7 @@ def _encode_all(
     clips: ClipReader,
     encoder: Encoder,
     keeper: _Keeper,
-    progress: Progress | None,
+    progress: ClipProgress | None,
 ) -> None:
     """Add the coming clips, and the rows of their distinct frames, to `made`, batch by batch.
 

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from rdmf_cli.archives import Archive, Fault
+from rdmf_cli.archives import Archive, MakeError
 from rdmf_cli.errors import MissingFileError, RdmfError
 from rdmf_cli.files import MIB, content_of, write_whole
 
@@ -109,7 +109,7 @@ def load_text_features(path: Path) -> tuple[np.ndarray | None, np.ndarray]:
     Raises:
         RdmfError: The file cannot be read, or holds something else.
     """
-    sentence, words = read_text(path)
+    sentence, words = read_query(path)
     return None if sentence is None else normalise_rows(sentence), normalise_rows(words)
 
 
@@ -158,7 +158,7 @@ def read_rows(path: Path) -> np.ndarray:
     return _checked(_read_arrays(path).get(VIDEO_KEYS), "rows", path)
 
 
-def read_text(path: Path) -> tuple[np.ndarray | None, np.ndarray]:
+def read_query(path: Path) -> tuple[np.ndarray | None, np.ndarray]:
     """Read the features of a query as they are stored.
 
     Args:
@@ -234,7 +234,7 @@ def _read_arrays(path: Path) -> _Arrays:
     return _Arrays(arrays, path)
 
 
-def _array_in(content: bytes, fault: Fault) -> np.ndarray:
+def _array_in(content: bytes, fault: MakeError) -> np.ndarray:
     """Return the array of a `.npy` file, without a copy, after a check of its header and size."""
     file = BytesIO(content)
     try:

@@ -22,7 +22,7 @@ TICK_STEPS = (
 GAP = 2  # least number of columns between two tick labels
 
 
-def pool(values: NDArray[np.floating], columns: int) -> NDArray[np.floating]:
+def largest_per_column(values: NDArray[np.floating], columns: int) -> NDArray[np.floating]:
     """Resample values from clips to columns; each column shows its largest clip.
 
     With fewer clips than columns, each column shows the clip at its centre.

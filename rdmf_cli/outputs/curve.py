@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from rdmf_cli.moments.types import Answer, Moment
-from rdmf_cli.outputs.axis import Mark, TimeAxis, lanes, pool
+from rdmf_cli.outputs.axis import Mark, TimeAxis, lanes, largest_per_column
 from rdmf_cli.outputs.bars import area
 from rdmf_cli.outputs.terminal import FAINT
 
@@ -45,7 +45,7 @@ class Curve:
             yield line
 
     def _lines(self, axis: TimeAxis, ascii_only: bool) -> Iterator[Text]:
-        saliency = pool(np.asarray(self.answer.saliency), axis.columns)
+        saliency = largest_per_column(np.asarray(self.answer.saliency), axis.columns)
         styles = column_styles(self.answer.moments, axis)
         for row, line in enumerate(area(saliency, self.rows, ascii_only)):
             yield _labelled(self._level(row), ascii_only) + _painted(line, styles)

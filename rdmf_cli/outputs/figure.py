@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Field = NDArray[np.floating]
+Values = NDArray[np.floating]
 
 # Colours of Okabe and Ito, distinct for colour-blind readers; colour maps of rising brightness.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
@@ -42,12 +42,12 @@ UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}  # no date: rep
 def save_pattern_figure(
     path: str | PathLike[str],
     *,
-    similarity: Field,
-    change: Field,
-    r: Field,
-    r_star: Field,
-    u_trace: Field,
-    v_trace: Field,
+    similarity: Values,
+    change: Values,
+    r: Values,
+    r_star: Values,
+    u_trace: Values,
+    v_trace: Values,
     moments: Sequence[Moment],
     clip_length: float,
     offset: float = 0.0,
@@ -116,7 +116,7 @@ def _figure(channels: int) -> tuple[Figure, dict[tuple[str, int], Axes]]:
 
 
 def _draw_similarity(
-    axis: Axes, similarity: Field, moments: Sequence[Moment], edges: Field
+    axis: Axes, similarity: Values, moments: Sequence[Moment], edges: Values
 ) -> None:
     axis.stairs(similarity, edges, color=BLUE, linewidth=_line_width(edges))
     axis.set_ylabel("similarity")
@@ -139,14 +139,14 @@ def _mark_moment(axis: Axes, moment: Moment, height: float) -> None:
     text.set(transform=across, bbox=PAPER, in_layout=False, clip_on=True)
 
 
-def _draw_change(axis: Axes, change: Field, edges: Field) -> None:
+def _draw_change(axis: Axes, change: Values, edges: Values) -> None:
     """Draw the change between two clips from the middle of one to the middle of the next."""
     if len(change):
         axis.stairs(change, (edges[:-1] + edges[1:]) / 2, fill=True, color=GREY)
     axis.set_ylabel("visual\nchange")
 
 
-def _draw_rates(axis: Axes, name: str, r: Field, r_star: float, edges: Field) -> None:
+def _draw_rates(axis: Axes, name: str, r: Values, r_star: float, edges: Values) -> None:
     """Draw the rate; filled where it is above r*, so that a clip can stay active."""
     axis.stairs(r, edges, color=BLUE, linewidth=_line_width(edges))
     top = float(np.max(r, initial=0.0))
@@ -161,7 +161,7 @@ def _draw_rates(axis: Axes, name: str, r: Field, r_star: float, edges: Field) ->
 
 
 def _draw_fields(
-    figure: Figure, axes: list[Axes], traces: Field, edges: Field, colours: str, label: str
+    figure: Figure, axes: list[Axes], traces: Values, edges: Values, colours: str, label: str
 ) -> None:
     """Draw a field (N + 1, C, L), pseudo-time downward, on one scale for all channels."""
     extent = (edges[0], edges[-1], len(traces) - 0.5, -0.5)
@@ -173,11 +173,11 @@ def _draw_fields(
     figure.colorbar(image, ax=axes, location="top", label=label, aspect=40)
 
 
-def _line_width(edges: Field) -> float:
+def _line_width(edges: Values) -> float:
     return 1.4 if len(edges) < MANY_CLIPS else 0.6
 
 
-def _mark_time(axis: Axes, edges: Field, most: int) -> None:
+def _mark_time(axis: Axes, edges: Values, most: int) -> None:
     step = tick_step(float(edges[-1] - edges[0]), most)
     first = np.ceil(edges[0] / step) * step
     ticks = np.arange(first, edges[-1] + step * 1e-6, step)

@@ -14,12 +14,12 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.style import Style
 from rich.text import Text
 
-from rdmf_cli.outputs.axis import TimeAxis, pool
+from rdmf_cli.outputs.axis import TimeAxis, largest_per_column
 from rdmf_cli.outputs.terminal import BETWEEN, EDGES, FAINT, Justify, plain_table
 
-Field = NDArray[np.floating]
+Values = NDArray[np.floating]
 Span = tuple[float, float]
-Draw = Callable[[Field, int, str, bool], list[Text]]
+Draw = Callable[[Values, int, str, bool], list[Text]]
 
 MARGIN = 8  # columns for names, pseudo-times and the line
 NARROWEST = 20  # columns of the heat map
@@ -48,9 +48,9 @@ class PatternStrip:
         rows: Height of each map in lines.
     """
 
-    v: Field
+    v: Values
     clip_length: float
-    u: Field | None = None
+    u: Values | None = None
     offset: float = 0.0
     title: str = ""
     level_sets: Mapping[float, Sequence[Span]] = field(default_factory=dict)
@@ -82,10 +82,10 @@ class PatternStrip:
         yield self._legend(fields, draw, ascii_only)
 
     def _heat(
-        self, name: str, trace: Field, axis: TimeAxis, draw: Draw, ascii_only: bool
+        self, name: str, trace: Values, axis: TimeAxis, draw: Draw, ascii_only: bool
     ) -> Iterator[Text]:
         """Draw a field from the start of pseudo-time (top) to its end, on a scale of its own."""
-        values = pool(trace, axis.columns) / (_top(trace) or 1.0)
+        values = largest_per_column(trace, axis.columns) / (_top(trace) or 1.0)
         heads = [f"{name}  t=0", *[""] * (self.rows - 2), f"t={len(trace) - 1}"]
         line = "|" if ascii_only else "│"
         for head, row in zip(heads, draw(values, self.rows, name, ascii_only), strict=True):
@@ -102,7 +102,7 @@ class PatternStrip:
         head = f"v>{level:.2g}" if ascii_only else f"v≥{level:.2g}"
         return Text(f"{head:>{MARGIN - 1}} ", style=FAINT) + Text("".join(signs), style="yellow")
 
-    def _legend(self, fields: Mapping[str, Field], draw: Draw, ascii_only: bool) -> Text:
+    def _legend(self, fields: Mapping[str, Values], draw: Draw, ascii_only: bool) -> Text:
         legend = Text(" " * MARGIN, style=FAINT)
         for name, trace in fields.items():
             swatch = draw(np.linspace([0.0] * 2, [1.0] * 2, SWATCH, axis=1), 1, name, ascii_only)
@@ -110,7 +110,7 @@ class PatternStrip:
         return legend.append("t: steps of pseudo-time")
 
 
-def half_blocks(values: Field, rows: int, name: str, ascii_only: bool = False) -> list[Text]:
+def half_blocks(values: Values, rows: int, name: str, ascii_only: bool = False) -> list[Text]:
     """Draw values as lines of `▀`: the upper half shows one pseudo-time, the lower half the next.
 
     Args:
@@ -123,7 +123,7 @@ def half_blocks(values: Field, rows: int, name: str, ascii_only: bool = False) -
     return [_coloured(upper, lower, name) for upper, lower in pairs]
 
 
-def shades(values: Field, rows: int, name: str = "v", ascii_only: bool = False) -> list[Text]:
+def shades(values: Values, rows: int, name: str = "v", ascii_only: bool = False) -> list[Text]:
     """Draw values as lines of ` ░▒▓█`.
 
     Args:
@@ -137,16 +137,16 @@ def shades(values: Field, rows: int, name: str = "v", ascii_only: bool = False) 
     return [Text("".join(signs[step] for step in row)) for row in steps]
 
 
-def _top(trace: Field) -> float:
+def _top(trace: Values) -> float:
     return float(trace.max(initial=0.0))
 
 
-def _sampled(values: Field, rows: int) -> Field:
+def _sampled(values: Values, rows: int) -> Values:
     """Return `rows` evenly spread pseudo-times, with the first and the last."""
     return values[np.rint(np.linspace(0, len(values) - 1, rows)).astype(int)]
 
 
-def _coloured(upper: Field, lower: Field, name: str) -> Text:
+def _coloured(upper: Values, lower: Values, name: str) -> Text:
     styles = (
         Style(color=Color.from_rgb(*above), bgcolor=Color.from_rgb(*below))
         for above, below in zip(_rgb(upper, name), _rgb(lower, name), strict=True)
@@ -154,7 +154,7 @@ def _coloured(upper: Field, lower: Field, name: str) -> Text:
     return Text.assemble(*(("▀", style) for style in styles))
 
 
-def _rgb(values: Field, name: str) -> list[tuple[int, int, int]]:
+def _rgb(values: Values, name: str) -> list[tuple[int, int, int]]:
     anchors = np.asarray(RAMPS[name], dtype=float)  # (K, 3)
     places = np.linspace(0, 1, len(anchors))
     return [

@@ -12,7 +12,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rdmf_cli.encoders import FAMILIES, Choice, choose_encoder, index, list_encoders, load_encoder
+from rdmf_cli.encoders import (
+    FAMILIES,
+    ChosenEncoder,
+    choose_encoder,
+    index,
+    list_encoders,
+    load_encoder,
+)
 from rdmf_cli.encoders.index import Fetched
 from rdmf_cli.encoders.open_clip import local_files
 from rdmf_cli.encoders.open_clip.catalog import Catalog, Pretrained, load_catalog
@@ -101,7 +108,7 @@ class TestAuto:
         assert choose_encoder().name == "embedded"
 
     def test_a_named_encoder_is_not_explained(self) -> None:
-        assert choose_encoder("embedded") == Choice("embedded")
+        assert choose_encoder("embedded") == ChosenEncoder("embedded")
 
 
 class TestNamesOfNothing:

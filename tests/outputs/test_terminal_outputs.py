@@ -17,7 +17,7 @@ from rich.console import Console
 from sample_answers import empty_answer, sample_answer, sample_field
 
 from rdmf_cli.moments.types import Answer, Moment
-from rdmf_cli.outputs.axis import GAP, TimeAxis, lanes, pool
+from rdmf_cli.outputs.axis import GAP, TimeAxis, lanes, largest_per_column
 from rdmf_cli.outputs.bars import area, bar
 from rdmf_cli.outputs.curve import Curve
 from rdmf_cli.outputs.strip import PatternStrip, RegimeTable
@@ -74,7 +74,7 @@ class TestWidth:
 class TestCurve:
     @given(st.lists(st.floats(0, 1), min_size=1, max_size=2000), widths)
     def test_no_peak_is_lost(self, saliency: list[float], columns: int) -> None:
-        pooled = pool(np.array(saliency), columns)
+        pooled = largest_per_column(np.array(saliency), columns)
         assert pooled.shape == (columns,)
         assert pooled.max() == max(saliency)
 
