@@ -133,16 +133,16 @@ REFUSED: dict[str, tuple[str, bytes, Read, str]] = {
         "h.rdmf",
         zipped({"config.json": b"{}", "../outside.txt": b"x"}),
         LearnedHead.load,
-        "holds ../outside.txt, which is no part of a head",
+        "holds ../outside.txt, which does not belong to a head",
     ),
     "torch's weights": (
         "best.pt",
         zipped({"best/data.pkl": b"", "best/version": b"3"}),
         LearnedHead.load,
-        "these are torch's weights of a training, .* give rates, an exported head, or the folder",
+        "this file holds torch weights alone, .* give a file of rates, an exported head",
     ),
     "rates": ("r.json", b" " * 2 * MIB, load_rates, "larger than 1 MiB"),
-    "nested rates": ("r.json", DEEP, load_rates, "no rates"),
+    "nested rates": ("r.json", DEEP, load_rates, "not a valid file"),
     "endless rates": ("r.json", b"", lambda path: load_rates(steps(path, 10**9)), "fusion.steps"),
 }
 
@@ -246,6 +246,8 @@ def test_swapped_graphs_are_a_fault_of_the_file(tmp_path: Path):
     path.write_bytes(zipped(files))
     rows = np.eye(16, dtype=np.float32)
     head = LearnedHead.load(path)
-    with pytest.raises(RdmfError, match=r"part fuse\.onnx is not what its config\.json") as caught:
+    with pytest.raises(
+        RdmfError, match=r"graph fuse\.onnx does not fit its config\.json"
+    ) as caught:
         head.read(asked(rows, rows[0]))
     assert caught.value.subject == str(path)

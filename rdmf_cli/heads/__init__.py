@@ -1,1 +1,1 @@
-"""What answers a question: the protocol, the registry, and the heads."""
+"""Heads, which answer questions: the protocol, the registry, and the heads themselves."""

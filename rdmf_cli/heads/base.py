@@ -1,4 +1,4 @@
-"""`Head`: whatever answers a question."""
+"""`Head`: the protocol of everything that answers a question."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ from rdmf_cli.moments import Reading
 
 
 class Head(Protocol):
-    """Finds the moments of a video that a query describes.
-
-    Attributes:
-        name: how an answer names the head, such as "learned-universal".
-        description: the name and what is inside, for people.
-    """
+    """Finds the moments of a video that a query describes."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The name of the head in an answer, such as "learned-universal"."""
+        ...
 
     @property
-    def description(self) -> str: ...
+    def description(self) -> str:
+        """The name and the kind of fusion, for people."""
+        ...
 
     def require(self, space: FeatureSpace) -> None:
-        """Check that the head can read features of this space.
+        """Check that the head can read features of a space.
 
         Raises:
             RdmfError: it cannot; the error names both.
@@ -36,9 +35,9 @@ class Head(Protocol):
 
         Args:
             question: one query on one video of L clips.
-            top_k: moments at most, best first.
-            distinct: list no two moments that a person would call the same. A benchmark rewards
-                several guesses at one moment, so it asks with False.
+            top_k: number of moments at most, best first.
+            distinct: leave out moments that a person would call the same as a better one. A
+                benchmark rewards several guesses at one moment, so it asks with False.
 
         Returns:
             The moments, and the saliency of every clip.
@@ -48,5 +47,5 @@ class Head(Protocol):
     def read_many(
         self, questions: Sequence[Question], *, top_k: int = 10, distinct: bool = False
     ) -> list[Reading]:
-        """Answer several questions, in their order; quicker where a head takes batches."""
+        """Answer several questions, in order; faster than `read` where a head takes batches."""
         ...

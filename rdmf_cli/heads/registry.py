@@ -1,4 +1,4 @@
-"""Which head answers: by name, or by a checkpoint."""
+"""Load a head by its name or from a checkpoint."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rdmf_cli.resources import read_manifest
 
 
 def is_shipped() -> bool:
-    """Tell whether this release has a learned head."""
+    """Check whether this release contains a learned head."""
     return SHIPPED in read_manifest()["files"]
 
 
@@ -29,13 +29,13 @@ NAMED: dict[str, Callable[[], Head]] = {
     "learned": LearnedHead.load,
     "training-free": TrainingFree.load,
 }
-"""The heads that --head names; "auto" is the learned one where it ships."""
+"""The heads by the names of --head; "auto" is the learned one where the release contains it."""
 
 HEADS = tuple(NAMED)
 
 
 def load_head(name: str = "auto", checkpoint: Path | None = None) -> Head:
-    """Load the head that a command line means.
+    """Load a head.
 
     Args:
         name: one of `HEADS`.
@@ -43,16 +43,16 @@ def load_head(name: str = "auto", checkpoint: Path | None = None) -> Head:
             one; only with the name "auto".
 
     Raises:
-        UsageError: there is no such name, or both are given.
-        MissingExtra: a folder meets no torch.
-        RdmfError: the checkpoint is none.
+        UsageError: the name is unknown, or both are given.
+        MissingExtra: the checkpoint is a folder, and torch is not installed.
+        RdmfError: the checkpoint is missing or not a head.
     """
     if name not in NAMED:
         raise UsageError("no such head", name, f"take one of: {', '.join(HEADS)}")
     if checkpoint is None:
         return NAMED[name]()
     if name != "auto":
-        todo = "a checkpoint says itself which head it is"
+        todo = "give one of them: a checkpoint names its own head"
         raise UsageError("cannot be given together", "--head and --checkpoint", todo)
     return _of_checkpoint(checkpoint)
 
@@ -61,10 +61,10 @@ def load_training_free(checkpoint: Path | None = None) -> TrainingFree:
     """Load the training-free head, which `rdmf fuse` shows.
 
     Args:
-        checkpoint: its rates; None: those that ship with rdmf.
+        checkpoint: a file of its rates; None: those that ship with rdmf.
 
     Raises:
-        UsageError: the checkpoint is of a learned head.
+        UsageError: the checkpoint is a learned head.
     """
     if checkpoint is not None and _is_learned(checkpoint):
         what = "this is a learned head; fuse shows the training-free one"

@@ -1,4 +1,4 @@
-"""Non-maximum suppression: of moments that say the same, the best stays."""
+"""Non-maximum suppression: of moments that overlap, the best one stays."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ import numpy as np
 
 
 def overlaps(spans: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """IoU of spans (..., 2) [start, end], broadcast against each other; 0 where both are empty."""
+    """Compute the IoU (intersection over union) of spans.
+
+    Args:
+        spans: (..., 2) [start, end].
+        others: (..., 2) [start, end], broadcast against `spans`.
+
+    Returns:
+        (...) in [0, 1]; 0 where both spans are empty.
+    """
     first = np.maximum(spans[..., 0], others[..., 0])
     last = np.minimum(spans[..., 1], others[..., 1])
     common = np.asarray(np.maximum(last - first, 0.0))
@@ -23,13 +31,21 @@ def suppress(
     redundancy: float = 0.0,
     steepness: float = 1.0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each row the best candidates, none of which overlaps a better one by `overlap` or more.
+    """Choose the best candidates of each row, of which none overlaps a better one too much.
 
-    row:        (n,) ascending, the row (video, query) a candidate belongs to
-    spans:      (n, 2); scores: (n,), finite; of equal scores the first counts as better
-    redundancy: what a candidate loses for repeating a better one: this times their IoU ** steepness
-    Returns (row, index, score) of those that stay, by row and then best first, at most `most` a
-    row; the score is what redundancy left of it.
+    Args:
+        row: (n,) ascending: the row (query on a video) that a candidate belongs to.
+        spans: (n, 2) [start, end] in any unit.
+        scores: (n,) finite; of equal scores the first counts as better.
+        overlap: IoU with a better candidate from which on a candidate is dropped.
+        most: candidates per row at most.
+        redundancy: how much a candidate loses for repeating a better one: this times
+            IoU ** steepness.
+        steepness: exponent of that loss.
+
+    Returns:
+        Of the candidates that stay, by row and then best first: (m,) row; (m,) index into the
+        arguments; (m,) score less the loss.
     """
     rows, place = _places(row)
     slot = np.searchsorted(rows, row)
@@ -44,7 +60,7 @@ def suppress(
 
 
 def _places(row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct rows, and each candidate's place among those of its row."""
+    """Return the distinct rows, and each candidate's place among those of its row."""
     rows, first, counts = np.unique(row, return_index=True, return_counts=True)
     return rows, np.arange(len(row)) - np.repeat(first, counts)
 
@@ -57,9 +73,9 @@ def _pick(
     redundancy: float,
     steepness: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Places (rows, most) of those that stay, best first, and their scores; -1 and -inf: none.
+    """Return the places (rows, most) of those that stay, best first, and their scores.
 
-    Takes them out of `scores`, (rows, candidates).
+    Where there are none, these are -1 and -inf. Changes `scores`, (rows, candidates).
     """
     rows = np.arange(len(scores))
     repeated = np.zeros(scores.shape)  # highest IoU with one that stays

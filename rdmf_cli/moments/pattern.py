@@ -1,7 +1,7 @@
 """From a pattern to candidate moments: the connected parts of its level sets {v >= h}.
 
-All functions take a batch of B rows (videos, or queries on videos) of C channels and L clips;
-a candidate names its row. Nothing here grows faster than L (log L for long videos).
+All functions take a batch of B rows (queries on videos) of C channels and L clips; a candidate
+names its row. Time and memory grow as L (L log L for long videos).
 """
 
 from __future__ import annotations
@@ -12,19 +12,26 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 WINDOW = 128
-"""Clips that a set of levels spans; a longer video is also looked at window by window, so that
-a small moment of it still has levels of its own."""
+"""Clips of the smallest window that gets levels of its own: in a longer video, so that a short
+moment is not lost between the levels of the whole.
+"""
 
 GROWTH = 4
-"""Windows grow by this factor until they hold the whole video."""
+"""Factor between one window size and the next, up to the whole video."""
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """n spans, each of clips [start, end) of its row, ordered by row, start, end.
+    """n candidate moments, ordered by row, start, end.
 
-    left, right: the edges in clips to a fraction, where the pattern crosses the levels
-    persistence: number of levels, over all channels, at which precisely these clips stand out
+    Attributes:
+        row: (n,) the row (query on a video) that the candidate belongs to.
+        start: (n,) its first clip.
+        end: (n,) the clip after its last.
+        left: (n,) its start in clips to a fraction, where the pattern crosses the levels.
+        right: (n,) its end in clips to a fraction.
+        persistence: (n,) number of levels, over all channels, at which exactly these clips stand
+            out.
     """
 
     row: np.ndarray
@@ -39,10 +46,16 @@ class Candidates:
 
 
 def level_sets(pattern: np.ndarray, mask: np.ndarray, levels: int = 16) -> Candidates:
-    """Every connected part of {pattern >= h} for `levels` heights h between the extremes.
+    """Find every connected part of {pattern >= h} at several heights h between the extremes.
 
-    pattern: (B, C, L), finite; mask: (B, L), True at real clips. A row that has a real clip also
-    has the span of all its clips, from the first to the last real one.
+    Args:
+        pattern: (B, C, L) finite.
+        mask: (B, L) True at real clips.
+        levels: number of heights per channel and window.
+
+    Returns:
+        The candidates. Each row that has a real clip also has the span of all its clips, from the
+        first to the last real one.
     """
     parts = [_whole(mask), _runs(pattern, mask, levels)]
     size = WINDOW
@@ -53,7 +66,7 @@ def level_sets(pattern: np.ndarray, mask: np.ndarray, levels: int = 16) -> Candi
 
 
 Columns = tuple[np.ndarray, ...]
-"""row, start, end, left, right of runs as found, repetitions included."""
+"""row, start, end, left, right of runs as found, with repetitions."""
 
 
 def _whole(mask: np.ndarray) -> Columns:
@@ -67,7 +80,7 @@ def _whole(mask: np.ndarray) -> Columns:
 def _runs(pattern: np.ndarray, mask: np.ndarray, levels: int) -> Columns:
     low = np.where(mask[:, None], pattern, np.inf).min(axis=2, initial=np.inf)
     high = np.where(mask[:, None], pattern, -np.inf).max(axis=2, initial=-np.inf)
-    span = np.where(high > low, high - low, 0.0)  # neither flat curves nor masked rows have sets
+    span = np.where(high > low, high - low, 0.0)  # flat curves and masked rows have no level sets
     share = np.arange(1, levels + 1) / (levels + 1)
     heights = np.where(span > 0, low, np.inf)[..., None] + span[..., None] * share  # (B, C, H)
     above = (pattern[:, :, None, :] >= heights[..., None]) & mask[:, None, None, :]
@@ -77,7 +90,7 @@ def _runs(pattern: np.ndarray, mask: np.ndarray, levels: int) -> Columns:
 
 
 def _true_runs(above: np.ndarray) -> Columns:
-    """Runs along the last axis: (row, channel, level, first clip, clip after the last) of each."""
+    """Return row, channel, level, first clip and end (exclusive) of each run on the last axis."""
     width = above.shape[-1] + 1
     flat = np.zeros((*above.shape[:-1], width), dtype=bool)  # a False ends every line
     flat[..., :-1] = above
@@ -89,7 +102,7 @@ def _true_runs(above: np.ndarray) -> Columns:
 
 @dataclass(frozen=True)
 class _Edges:
-    """Where the pattern of n runs falls to its level; row, channel and height are of n runs."""
+    """Where the pattern of n runs falls to its level; row, channel and height are (n,)."""
 
     pattern: np.ndarray
     mask: np.ndarray
@@ -98,9 +111,9 @@ class _Edges:
     height: np.ndarray
 
     def crossing(self, clip: np.ndarray, step: int) -> np.ndarray:
-        """In clips: where the line from the centre of `clip` to its neighbour's meets the height.
+        """Return in clips (n,) where the line from a clip's centre to its neighbour's crosses.
 
-        The border of the clip itself where there is no neighbour.
+        This is the border of the clip itself where there is no neighbour.
         """
         beyond = np.clip(clip + step, 0, self.mask.shape[1] - 1)
         exists = (beyond != clip) & self.mask[self.row, beyond]
@@ -112,7 +125,7 @@ class _Edges:
 
 
 def _runs_by_window(pattern: np.ndarray, mask: np.ndarray, levels: int, size: int) -> Columns:
-    """Runs within overlapping windows, less those cut by a window's border."""
+    """Return the runs within overlapping windows, less those that a window's border cuts."""
     clips, hop = pattern.shape[-1], size // 2
     count = -(-(clips - size) // hop) + 1
     missing = (count - 1) * hop + size - clips
@@ -132,7 +145,7 @@ def _runs_by_window(pattern: np.ndarray, mask: np.ndarray, levels: int, size: in
 def _merged(
     row: np.ndarray, start: np.ndarray, end: np.ndarray, left: np.ndarray, right: np.ndarray
 ) -> Candidates:
-    """Equal spans made one: edges averaged, repetitions counted."""
+    """Merge equal spans: average their edges and count the repetitions."""
     base = end.max(initial=0) + 1
     key = (row.astype(np.int64) * base + start) * base + end
     order = np.argsort(key, kind="stable")

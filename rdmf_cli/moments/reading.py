@@ -1,4 +1,4 @@
-"""What one query finds in one video."""
+"""`Reading`: what a head finds for one query in one video."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ PresenceBy = Literal["rates", "network"]
 
 @dataclass(frozen=True)
 class Reading:
-    """What one query finds in one video of L clips.
+    """What a head finds for one query in one video of L clips.
 
-    spans:        (K, 2) [start, end] in seconds from the first clip, best first
-    scores:       (K,) in [0, 1], the IoU expected of each if the query is shown at all, less what
-                  it repeats of better ones
-    raw_scores:   (K,) the same before it is kept within [0, 1]; descending
-    saliency:     (L,) in [0, 1], chance that a clip belongs to the answer; 0 at masked clips
-    saliency_raw: (L,) its log-odds
-    presence:     in [0, 1], chance that the query is shown anywhere
-    presence_by:  what told it: "rates" that were fitted, or the "network"
-    u, v:         (C, L) the emergent pattern
-    trace:        u and v over pseudo-time, (steps + 1, C, L) each, where it was asked for
+    Attributes:
+        spans: (K, 2) [start, end] in seconds from the first clip, best first.
+        scores: (K,) in [0, 1]: the expected IoU of each if the query is shown at all, less what is
+            lost for repeating better ones.
+        raw_scores: (K,) the same before it is clipped to [0, 1]; descending.
+        saliency: (L,) in [0, 1]: probability that a clip belongs to the answer; 0 at masked clips.
+        saliency_raw: (L,) log-odds of the same.
+        presence: in [0, 1]: probability that the query is shown anywhere.
+        u: (C, L) substrate of the emergent pattern.
+        v: (C, L) activator of the emergent pattern.
+        trace: u and v over pseudo-time, (steps + 1, C, L) each, where it was asked for.
+        presence_by: where presence comes from: "rates", which were fitted, or the "network".
     """
 
     spans: np.ndarray

@@ -13,6 +13,8 @@ Unit = Annotated[float, Field(ge=0, le=1)]
 
 
 class Record(BaseModel):
+    """Base of the records: immutable, without unknown fields, without NaN."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 

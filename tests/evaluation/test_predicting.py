@@ -253,7 +253,7 @@ def test_names_that_lead_out_of_the_folder_are_refused(features: Path):
 def test_messages_name_the_cause(features: Path, tmp_path: Path):
     missing = tmp_path / "runs" / "none"
     done = rdmf("--features", features, "--checkpoint", missing)
-    assert f"{missing}: there is no such file or folder; give rates, an exported" in done.stderr
+    assert f"{missing}: there is no such file or folder; give a file of rates" in done.stderr
     np.savez(features / "text" / "qid2.npz", pooler_output=np.ones(16, np.float16))
     done = rdmf("--features", features, *FREE)
     said = "qid2.npz holds a sentence (pooler_output) but no word states (last_hidden_state); add"

@@ -69,14 +69,16 @@ def test_a_part_that_is_missing(saved, part):
 def test_weights_that_are_cut(saved, kept):
     path = saved[0] / "weights.safetensors"
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(RdmfError, match=r"safetensors: these weights are damaged .*train it again"):
+    with pytest.raises(
+        RdmfError, match=r"safetensors: these weights are damaged .*copy the folder again"
+    ):
         checkpoint.load(saved[0])
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": "rdmf.model/1"}', '{"config": {}}'])
 def test_a_configuration_that_is_none(saved, content):
     (saved[0] / "config.json").write_text(content)
-    with pytest.raises(RdmfError, match=r"config\.json: this describes no head"):
+    with pytest.raises(RdmfError, match=r"config\.json: not a valid configuration of a head"):
         checkpoint.load(saved[0])
 
 
@@ -92,9 +94,12 @@ def changed(folder, **changes):
     [
         ({"width": 0}, "config.json: width: Input should be greater than or equal to 1"),
         ({"colour": 3}, "config.json: colour: Extra inputs"),
-        ({"width": 32}, "weights.safetensors: these are the weights of another model"),
-        ({"blocks": 1}, "weights.safetensors: these are the weights of another model"),
-        ({"channels": ["smell"]}, "config.json: it reads the channels smell; there are now others"),
+        ({"width": 32}, "weights.safetensors: these weights do not fit the model"),
+        ({"blocks": 1}, "weights.safetensors: these weights do not fit the model"),
+        (
+            {"channels": ["smell"]},
+            "config.json: it was trained with the channels smell; this version",
+        ),
     ],
 )
 def test_a_configuration_that_does_not_fit(saved, changes, said):

@@ -147,7 +147,7 @@ def test_a_full_head_reads_its_own(files):
 
 
 def test_another_encoder_is_an_error_that_names_both():
-    said = r"trained on features of ViT-B-32/openai, not of embedded; ask with --encoder ViT-B"
+    said = r"trained on features of ViT-B-32/openai, not of embedded; give --encoder ViT-B"
     with pytest.raises(RdmfError, match=said):
         full_head("ViT-B-32/openai").require(space_of("embedded", 384))
     with pytest.raises(RdmfError, match=r"of 16 columns per clip, .*these have 384 columns"):
@@ -177,22 +177,22 @@ def test_what_is_no_head_is_said(files, tmp_path):
     cases = {
         "its schema is rdmf.head/9, not rdmf.head/1": config_with(path, schema="rdmf.head/9"),
         "width: Input should be": config_with(path, config={"width": -1}),
-        "it reads the channels weather; there are now others": config_with(
+        "trained with the channels weather; this version has others": config_with(
             path, config={"channels": ["weather"]}
         ),
-        "this describes no head": b"[]",
+        "not a valid configuration of a head": b"[]",
     }
     for said, content in cases.items():
         with pytest.raises(RdmfError, match=said):
             LearnedHead.load(spoiled(path, other, "config.json", content))
-    with pytest.raises(RdmfError, match=r"this archive holds no config\.json, so no head"):
+    with pytest.raises(RdmfError, match=r"this archive is not a head: it holds no config\.json"):
         LearnedHead.load(spoiled(path, other, "config.json", None))
     for content in (None, b"no graph"):
         loaded = LearnedHead.load(spoiled(path, other, "fuse.onnx", content))
-        with pytest.raises(RdmfError, match=r"other.rdmf: its part fuse.onnx cannot be loaded"):
+        with pytest.raises(RdmfError, match=r"other.rdmf: its graph fuse.onnx cannot be loaded"):
             loaded.read(asked(*video(5)))
     other.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(RdmfError, match=r"other.rdmf: this file of a head is damaged"):
+    with pytest.raises(RdmfError, match=r"other.rdmf: this head is damaged"):
         LearnedHead.load(other)
     with pytest.raises(RdmfError, match=r"none.rdmf: the head cannot be read"):
         LearnedHead.load(tmp_path / "none.rdmf")

@@ -169,10 +169,13 @@ def count(module):
     ("changes", "said"),
     [
         ({"head": "full"}, "a full head needs video_width and words_width"),
-        ({"slot_width": 18}, "slot_width 18 is no multiple of 4 heads"),
-        ({"dilations": (1,) * 9}, "fewer fusion_channels than dilations"),
+        ({"slot_width": 18}, "slot_width 18 is not a multiple of heads 4"),
+        ({"dilations": (1,) * 9}, "fusion_channels must be at least the number of dilations"),
         ({"colour": "red"}, "Extra inputs are not permitted"),
-        ({"head": "full", "video_width": 4, "words_width": 4, "matching": (0, 2)}, "come together"),
+        (
+            {"head": "full", "video_width": 4, "words_width": 4, "matching": (0, 2)},
+            "both matching and sentence_width",
+        ),
         ({"fusion": "magic"}, "Input should be 'reaction-diffusion'"),
     ],
 )

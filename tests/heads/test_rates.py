@@ -70,7 +70,7 @@ def test_no_file_and_no_json_are_errors_a_user_can_read(tmp_path):
         TrainingFree.load(tmp_path / "none.json")
     broken = tmp_path / "broken.json"
     broken.write_bytes(b"\xff{")
-    with pytest.raises(RdmfError, match="no rates"):
+    with pytest.raises(RdmfError, match="not a valid file"):
         TrainingFree.load(broken)
 
 

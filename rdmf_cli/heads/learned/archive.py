@@ -1,4 +1,4 @@
-"""The file of an exported head: a configuration and ONNX graphs, run by ONNX Runtime."""
+"""The file of an exported head: a zip archive of a configuration and ONNX graphs."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ SCHEMA: Final = "rdmf.head/1"
 
 CONFIG = "config.json"
 
-TRAINED = "model"  # the folder in its own where `rdmf train` leaves the head
+TRAINED = "model"  # the folder within a run folder where `rdmf train` writes the head
 
 ANEW = "export it again, or copy the file again"
 
 EXPORT = "export it again with this version of rdmf"
 
-MOST_PART: Final = 64 * MIB  # bytes of a graph, unpacked
+MOST_PART: Final = 64 * MIB  # bytes of a graph after decompression
 
 TORCH_MEMBER = "/data.pkl"
 
@@ -35,21 +35,27 @@ OUTPUTS = {
     "decode": ("spans", "scores"),
     "match": ("match",),
 }
-"""What the parts of a head give, by their names."""
+"""Names of the outputs of each graph."""
 
-CHECKPOINTS = f"give rates, an exported head, or the folder {TRAINED} of `rdmf train`"
+CHECKPOINTS = (
+    f"give a file of rates, an exported head, or the folder {TRAINED} that `rdmf train` wrote"
+)
 
 
 def graph_file(name: str) -> str:
-    """What a part of the network is called within the file of a head."""
+    """Return the name of a graph's file within the archive."""
     return f"{name}.onnx"
 
 
 class OnnxGraphs:
-    """The parts of an exported network, run by ONNX Runtime; each is loaded when first needed.
+    """The graphs of an exported head, run by ONNX Runtime; each is loaded when it is first needed.
 
-    content: of a file that `export.export` wrote; path: what errors name
-    Raises RdmfError where it is no such file.
+    Args:
+        content: bytes of a file that `export.export` wrote.
+        path: the name that errors show.
+
+    Raises:
+        RdmfError: the bytes are not such a file.
     """
 
     def __init__(self, content: bytes, path: Path | str):
@@ -62,18 +68,31 @@ class OnnxGraphs:
         archive = Archive(content, self._damaged)
         if CONFIG not in archive.names:
             if any(name.endswith(TORCH_MEMBER) for name in archive.names):
-                what = "these are torch's weights of a training, which tell no form of a head"
+                what = "this file holds torch weights alone, without the configuration of a head"
                 raise RdmfError(what, self._path, CHECKPOINTS)
-            raise RdmfError(f"this archive holds no {CONFIG}, so no head", self._path, CHECKPOINTS)
+            what = f"this archive is not a head: it holds no {CONFIG}"
+            raise RdmfError(what, self._path, CHECKPOINTS)
         if foreign := {*archive.names} - {CONFIG, *map(graph_file, OUTPUTS)}:
-            what = f"this archive holds {sorted(foreign)[0]}, which is no part of a head"
+            what = f"this archive holds {sorted(foreign)[0]}, which does not belong to a head"
             raise RdmfError(what, self._path, ANEW)
         return {name: archive.read(name, MOST_PART) for name in archive.names}
 
     def _damaged(self, reason: str) -> RdmfError:
-        return RdmfError(f"this file of a head is damaged ({reason})", self._path, ANEW)
+        return RdmfError(f"this head is damaged ({reason})", self._path, ANEW)
 
     def run(self, graph: str, **inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Run a graph on one video; see `windows.Graphs.run`.
+
+        Args:
+            graph: "fuse", "decode" or "match".
+            **inputs: arrays (1, ...) by name; those that the graph does not read are ignored.
+
+        Returns:
+            The outputs (1, ...), in the order of `OUTPUTS`.
+
+        Raises:
+            RdmfError: the graph is missing, damaged, or takes other inputs.
+        """
         session = self._session(graph)
         wanted = {x.name for x in session.get_inputs()}
         if not wanted <= {*inputs}:
@@ -85,21 +104,21 @@ class OnnxGraphs:
         return made
 
     def _another_graph(self, graph: str) -> RdmfError:
-        what = f"its part {graph_file(graph)} is not what its {CONFIG} describes"
+        what = f"its graph {graph_file(graph)} does not fit its {CONFIG}"
         return RdmfError(what, self._path, ANEW)
 
     def _require_whole(self, graph: str, content: bytes) -> None:
-        """Raise RdmfError where a graph takes tensors from other files, or is none."""
+        """Raise RdmfError where a graph takes tensors from other files, or is no graph."""
         try:
             external = has_external_data(content)
         except ValueError as error:
             raise self._not_loaded(graph) from error
         if external:
-            what = f"its part {graph_file(graph)} keeps tensors in other files (ONNX external data)"
-            raise RdmfError(what, self._path, "export it with all of its tensors inside")
+            what = f"its graph {graph_file(graph)} has tensors in other files (ONNX external data)"
+            raise RdmfError(what, self._path, "export it with all tensors inside the graph")
 
     def _not_loaded(self, graph: str) -> RdmfError:
-        return RdmfError(f"its part {graph_file(graph)} cannot be loaded", self._path, ANEW)
+        return RdmfError(f"its graph {graph_file(graph)} cannot be loaded", self._path, ANEW)
 
     def _session(self, graph: str) -> InferenceSession:
         if graph not in self._sessions:
@@ -110,7 +129,7 @@ class OnnxGraphs:
         from onnxruntime import InferenceSession, SessionOptions
 
         options = SessionOptions()
-        options.intra_op_num_threads = 1  # it is small: threads would cost more than they bring
+        options.intra_op_num_threads = 1  # the graphs are small: more threads are slower
         options.log_severity_level = 3
         content = self._files.get(graph_file(graph), b"")
         self._require_whole(graph, content)

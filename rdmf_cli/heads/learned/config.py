@@ -1,4 +1,4 @@
-"""What a learned head is made of: plain values, kept beside its weights."""
+"""`ModelConfig`: the configuration of a learned head, kept beside its weights."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 MOST_CHANNELS = 65_536  # over all blocks
 
 SHORT, LONG = 10.0, 30.0
-"""Seconds: a moment up to the first is short, beyond the second long (QVHighlights' ranges)."""
+"""Seconds: a moment of at most SHORT is short, one above LONG is long (QVHighlights' ranges)."""
 
 SCALES = ("any", "short", "middle", "long")
-"""What each curve of the emergent pattern stands for: moments of any length, or of one range."""
+"""Names of the curves of the emergent pattern: moments of any length, or of one range."""
 
 
 class ModelConfig(Record):
-    """The form of a head; with it and its weights it can be built again.
+    """Configuration of a learned head: with it and the weights the network can be built again.
 
     >>> ModelConfig(head="universal", fusion="none").model_dump_json()
     """
@@ -51,13 +51,15 @@ class ModelConfig(Record):
     fusion: Fusion = "reaction-diffusion"
     slots: Slots = "pattern"
 
-    # what it was trained on
+    # the features it was trained on
     channels: Annotated[tuple[str, ...], Field(max_length=64)] = CHANNELS
-    encoder: str | None = Field(default=None, description="of its features; null: not known")
-    clip_length: Positive = Field(default=2.0, description="seconds a clip, in training")
+    encoder: str | None = Field(
+        default=None, description="name of the encoder of its features; null: not known"
+    )
+    clip_length: Positive = Field(default=2.0, description="clip length in training, seconds")
     video_width: Columns | None = Field(default=None, description="full head: columns of a clip")
     sentence_width: Columns | None = Field(
-        default=None, description="full head: of sentences that share a space with clips"
+        default=None, description="full head: columns of a sentence that shares a space with clips"
     )
     words_width: Columns | None = Field(default=None, description="full head: columns of a word")
     matching: tuple[int, int] | None = Field(
@@ -67,75 +69,86 @@ class ModelConfig(Record):
     # fusion
     width: Count = 64
     blocks: Few = 2
-    fusion_channels: Count = Field(default=64, description="of u and v in each block")
+    fusion_channels: Count = Field(default=64, description="channels of u and v in each block")
     steps: Annotated[int, Field(ge=0, le=10_000)] = 12
     dilations: Annotated[tuple[Count, ...], Field(min_length=1, max_length=64)] = (1, 2, 4, 8)
     turing_share: Annotated[float, Field(ge=0, le=1)] = 0.25
     cut: Positive = Field(
         default=CUT,
-        description="visual change, in its unit, at which half of the flux passes",
+        description="visual change, in units of the video, at which half of the diffusion passes",
     )
-    heads: Few = Field(default=4, description="of every attention")
-    taps: Count = Field(default=33, description="most clips under a kernel of a convolution")
-    projection: Count = Field(default=32, description="full head: of clips and sentence, each")
+    heads: Few = Field(default=4, description="attention heads")
+    taps: Count = Field(default=33, description="longest kernel of a convolution, in clips")
+    projection: Count = Field(
+        default=32, description="full head: width that clips and sentence are projected to"
+    )
     metric: Count = Field(default=192, description="full head: hidden width of the metric")
 
     # slots and their decoder
     levels: Annotated[int, Field(ge=1, le=256)] = 12
     most_slots: Count = 96
-    anchors: Count = Field(default=32, description="random slots: how many are learned")
-    bins: Count = Field(default=8, description="inside a slot; four more lie around it")
+    anchors: Count = Field(default=32, description="random slots: number of learned slots")
+    bins: Count = Field(default=8, description="pooling bins inside a slot; four more around it")
     slot_features: Count = 32
     slot_width: Count = 128
     decoder_layers: Annotated[int, Field(ge=0, le=64)] = 1
     decoder_dropout: Share = 0.1
-    reach_clips: Positive = Field(default=1.0, description="how far a pattern slot's end may move")
-    reach_widths: Positive = Field(default=1.0, description="random slots: in widths of the slot")
+    reach_clips: Positive = Field(
+        default=1.0, description="pattern slots: clips by which an end may move"
+    )
+    reach_widths: Positive = Field(
+        default=1.0, description="random slots: widths of the slot by which an end may move"
+    )
 
     dropout: Share = 0.1
     input_dropout: Share = 0.3
 
     # the answer
     overlap: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=0.85, description="IoU from which on moments repeat each other, in a benchmark"
+        default=0.85, description="benchmark: IoU of two moments from which on the worse is dropped"
     )
     redundancy: Annotated[float, Field(ge=0)] = Field(
-        default=0.6, description="lost by what repeats a better one, times their IoU ** steepness"
+        default=0.6,
+        description="score lost for repeating a better moment, times their IoU ** steepness",
     )
     steepness: Annotated[float, Field(ge=1)] = 4.0
 
     @model_validator(mode="after")
     def _fits_together(self) -> ModelConfig:
         if self.slot_width % self.heads:
-            raise ValueError(f"slot_width {self.slot_width} is no multiple of {self.heads} heads")
+            raise ValueError(
+                f"slot_width {self.slot_width} is not a multiple of heads {self.heads}"
+            )
         if self.blocks * self.fusion_channels > MOST_CHANNELS:
-            raise ValueError(f"more than {MOST_CHANNELS} fusion_channels, over all blocks")
+            raise ValueError(f"blocks times fusion_channels is more than {MOST_CHANNELS}")
         if self.fusion_channels < len(self.dilations):
-            raise ValueError("there are fewer fusion_channels than dilations")
+            raise ValueError("fusion_channels must be at least the number of dilations")
         if self.head == "full" and (self.video_width is None or self.words_width is None):
             raise ValueError("a full head needs video_width and words_width")
         if self.head == "full" and (self.matching is None) != (self.sentence_width is None):
-            raise ValueError("matching and sentence_width come together")
+            raise ValueError("give both matching and sentence_width, or neither")
         return self
 
     @property
     def full(self) -> bool:
+        """Whether the head also reads the features of clips, sentence and words."""
         return self.head == "full"
 
     @property
     def halo(self) -> int:
-        """Clips to each side that one block of reaction-diffusion reaches."""
+        """Clips to each side of a clip that one block of reaction-diffusion reads."""
         return self.steps * max(self.dilations)
 
 
-OTHER_FEATURES = "give features of its encoder, or take a universal head"
+OTHER_FEATURES = "give features of its encoder, or use a universal head"
 
 
 def require_space(config: ModelConfig, space: FeatureSpace) -> None:
     """Check that a head of this configuration can read features of a space.
 
     Raises:
-        RdmfError: a full head meets features of another encoder or of other widths.
+        RdmfError: the head is a full one, and the features are of another encoder or have other
+            widths.
     """
     if not config.full:
         return
@@ -150,7 +163,7 @@ def require_space(config: ModelConfig, space: FeatureSpace) -> None:
         raise RdmfError(what, todo=OTHER_FEATURES)
 
 
-ASK_WITH = "ask with --encoder {}, or take a universal head"
+ASK_WITH = "give --encoder {}, or use a universal head"
 
 
 def _own_space(config: ModelConfig) -> FeatureSpace:
@@ -169,13 +182,17 @@ def _named(space: FeatureSpace) -> str:
 def read_config(
     content: bytes, schema: str, path: Path | str, anew: str, again: str
 ) -> ModelConfig:
-    """The configuration that JSON holds under "config", beside the schema it was kept by.
+    """Read and check the configuration in the JSON of a head.
 
-    path:  what errors name
-    anew:  what to do where it is damaged, or of another schema
-    again: what to do where it reads channels that there no longer are
+    Args:
+        content: JSON with the configuration under "config", and its "schema".
+        schema: the schema that it must have.
+        path: the name that errors show.
+        anew: what to do where the JSON is damaged or has another schema.
+        again: what to do where the head reads channels that this version does not have.
 
-    Raises RdmfError for all of these.
+    Raises:
+        RdmfError: the JSON is damaged, has another schema, or names other channels.
     """
     try:
         told = json.loads(content)
@@ -185,8 +202,9 @@ def read_config(
     except ValidationError as error:
         raise RdmfError(first_problem(error, "config"), path, anew) from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise RdmfError("this describes no head", path, anew) from error
+        raise RdmfError("not a valid configuration of a head", path, anew) from error
     if config.channels != CHANNELS:
-        what = f"it reads the channels {', '.join(config.channels)[:500]}; there are now others"
+        named = ", ".join(config.channels)[:500]
+        what = f"it was trained with the channels {named}; this version has others"
         raise RdmfError(what, path, again)
     return config

@@ -1,6 +1,6 @@
-"""Tell whether an ONNX graph names files of its own: tensors that lie outside of it.
+"""Check whether an ONNX graph refers to other files: tensors kept outside of it.
 
-A head is one file. ONNX Runtime takes tensors from other files where a graph says so, and its
+A head is one file. ONNX Runtime reads tensors from other files where a graph says so, and its
 versions differ in where they look for them. Such a graph is refused before it is loaded.
 """
 
@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-MOST_NESTED: Final = 100  # messages within one another, protobuf's own limit
+MOST_NESTED: Final = 100  # depth of nested messages: the limit of protobuf itself
 VARINT, FIXED_64, MESSAGE, FIXED_32 = 0, 1, 2, 5
 TENSOR = "tensor"
 
-# The fields that lead to a tensor, by the kind of message they stand in (onnx.proto)
+# The fields that lead to a tensor, by the kind of message that holds them (onnx.proto)
 LEADING: Final = {
     "model": {7: "graph", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
@@ -27,10 +27,10 @@ EXTERNAL_DATA, DATA_LOCATION = 13, 14  # fields of a tensor
 
 
 def has_external_data(model: bytes) -> bool:
-    """Tell whether any tensor of an ONNX model lies in another file.
+    """Check whether any tensor of an ONNX model lies in another file.
 
     Raises:
-        ValueError: The bytes are no ONNX model.
+        ValueError: the bytes are no ONNX model.
     """
     return _has(memoryview(model), "model", MOST_NESTED)
 
@@ -50,7 +50,7 @@ def _has(message: memoryview, kind: str, nested: int) -> bool:
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """The number and the value of each field; of fixed numbers only that they are there."""
+    """Yield the number and the value of each field; fixed-width values as raw bytes."""
     at = 0
     while at < len(message):
         key, at = _varint(message, at)

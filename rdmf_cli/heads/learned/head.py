@@ -1,4 +1,4 @@
-"""The learned head, which answers without torch."""
+"""The learned head, run by ONNX Runtime and numpy, without torch."""
 
 from __future__ import annotations
 
@@ -24,32 +24,37 @@ from rdmf_cli.resources import load_weights
 SHIPPED = "moments.rdmf"
 MOST_HEAD: Final = 128 * MIB  # bytes of its file
 DISTINCT: Final = 0.5
-"""IoU from which on two moments are one to whoever reads the answer. A benchmark rewards several
-guesses at one moment, each of which may pass another threshold: `ModelConfig.overlap` is higher."""
+"""IoU from which on two moments look the same to a person. A benchmark rewards several guesses at
+one moment, each of which may pass another threshold, so `ModelConfig.overlap` is higher.
+"""
 
 
 class ConfiguredHead:
-    """Holds what all heads of a `ModelConfig` share, whatever runs their network."""
+    """What all heads of a `ModelConfig` share, whatever runs their network."""
 
     def __init__(self, config: ModelConfig):
         self.config = config
 
     @property
     def name(self) -> str:
-        """The name in an answer: "learned-universal" or "learned-full"."""
+        """The name of the head in an answer: "learned-universal" or "learned-full"."""
         return f"learned-{self.config.head}"
 
     @property
     def description(self) -> str:
-        """The name and the fusion."""
+        """The name and the kind of fusion."""
         return f"{self.name} ({self.config.fusion})"
 
     def require(self, space: FeatureSpace) -> None:
-        """Check that the head can read features of this space; raises RdmfError."""
+        """Check that the head can read features of a space.
+
+        Raises:
+            RdmfError: it cannot; the error names both.
+        """
         require_space(self.config, space)
 
     def _overlap(self, distinct: bool) -> float:
-        """The IoU from which on the worse of two moments is dropped."""
+        """Return the IoU of two moments from which on the worse one is dropped."""
         return min(DISTINCT, self.config.overlap) if distinct else self.config.overlap
 
     @cached_property
@@ -59,7 +64,7 @@ class ConfiguredHead:
     def _with_presence(self, read: Reading, question: Question) -> Reading:
         """Take presence from the fitted rates where similarity is known.
 
-        They tell better than the network whether a query is shown at all, and are calibrated at
+        They judge better than the network whether a query is shown at all, and are calibrated at
         0.5 (benchmarks/learned_head.py).
         """
         if not question.has_similarity:
@@ -69,7 +74,7 @@ class ConfiguredHead:
 
 
 class LearnedHead(ConfiguredHead):
-    """Finds moments by a trained network whose parts run one window at a time.
+    """Finds moments by a trained network, whose graphs run window by window.
 
     >>> head = LearnedHead.load()
     >>> head.read(question).spans  # (K, 2) seconds
@@ -81,10 +86,14 @@ class LearnedHead(ConfiguredHead):
 
     @classmethod
     def load(cls, path: Path | None = None) -> LearnedHead:
-        """Load an exported file; None: the one that ships with rdmf, whose hash is checked."""
+        """Load an exported head; None: the one that ships with rdmf, whose checksum is checked.
+
+        Raises:
+            RdmfError: the file is missing, damaged, or not a head.
+        """
         if path is None:
             return cls(OnnxGraphs(load_weights(SHIPPED), SHIPPED))
-        todo = "name the file of an exported head"
+        todo = "give the file of an exported head"
         content = content_of(path, "the head", todo, most=MOST_HEAD)
         return cls(OnnxGraphs(content, path))
 
@@ -92,7 +101,7 @@ class LearnedHead(ConfiguredHead):
         """Answer one question; see `Head.read`.
 
         Raises:
-            RdmfError: a universal head meets clips and a sentence that share no space.
+            RdmfError: the head is universal, and clips and sentence share no space.
         """
 
         def inputs(part: slice) -> Inputs:

@@ -1,4 +1,4 @@
-"""From what the network says to what an answer holds; numpy, for torch and ONNX Runtime alike."""
+"""Turn the outputs of the network into a `Reading`; numpy, for torch and ONNX Runtime alike."""
 
 from __future__ import annotations
 
@@ -24,15 +24,21 @@ def reading(
     config: ModelConfig,
     overlap: float | None = None,
 ) -> Reading:
-    """The answer for one query on one video of L clips, at most `top_k` moments.
+    """Turn the network's outputs for one query on one video of L clips into a `Reading`.
 
-    pattern:  (4, L) log-odds, as `Fused.pattern`; its chances are `v` of the reading, and what
-              they leave is `u`
-    saliency: (L,) logits, which only compare: they are set to the mean log-odds of the pattern
-    presence: log-odds
-    spans:    (K, 2) in clips; scores: (K,) log-odds; of the real slots alone
-    clip_length, duration: seconds; None: spans may end with the last clip
-    overlap:  IoU from which on the worse of two moments is dropped; None: the configuration's
+    Args:
+        pattern: (4, L) log-odds of the emergent pattern, one row per entry of `config.SCALES`;
+            their probabilities become the reading's `v`, and 1 - v its `u`.
+        saliency: (L,) logits, which are only comparable with each other: their mean is set to the
+            mean log-odds of the pattern.
+        presence: log-odds that the query is shown at all.
+        spans: (K, 2) [start, end] in clips, of real slots alone.
+        scores: (K,) log-odds of the expected IoU.
+        clip_length: seconds.
+        duration: seconds, where spans end at the latest; None: the end of the last clip.
+        top_k: number of moments at most.
+        config: the head's configuration.
+        overlap: IoU of two moments from which on the worse one is dropped; None: that of `config`.
     """
     scores = logistic(scores)
     order = np.zeros(len(scores), dtype=int)
@@ -56,4 +62,5 @@ def reading(
 
 
 def logistic(log_odds: Array) -> npt.NDArray[np.float64]:
+    """Map log-odds (...) to probabilities in [0, 1]."""
     return 0.5 * (1.0 + np.tanh(0.5 * np.asarray(log_odds, float)))

@@ -1,4 +1,4 @@
-"""Where the decoder's slots start: at the level sets of the emergent pattern."""
+"""Slots: the spans that the decoder starts from, at the level sets of the emergent pattern."""
 
 from __future__ import annotations
 
@@ -10,16 +10,28 @@ from rdmf_cli.moments.pattern import Candidates, level_sets
 
 
 class Slots(NamedTuple):
-    """spans: float32 (B, K, 2) in clips; mask: (B, K), True at real ones."""
+    """The slots of B videos.
+
+    Attributes:
+        spans: float32 (B, K, 2) [start, end] in clips.
+        mask: (B, K) True at real slots.
+    """
 
     spans: np.ndarray
     mask: np.ndarray
 
 
 def pattern_slots(pattern: np.ndarray, mask: np.ndarray, levels: int, most: int) -> Slots:
-    """The level sets of each row's pattern, in time's order; the most persistent, if many.
+    """Take the level sets of each row's pattern as slots, in order of time.
 
-    pattern: (B, C, L) in [0, 1]; mask: (B, L), True at real clips; most: slots a row
+    Args:
+        pattern: (B, C, L) in [0, 1].
+        mask: (B, L) True at real clips.
+        levels: number of heights per channel.
+        most: slots per row at most; where there are more, the most persistent ones stay.
+
+    Returns:
+        The slots, (B, K, 2) and (B, K).
     """
     found = level_sets(np.where(mask[:, None], pattern, 0.0), mask, levels)
     kept = _persistent(found, most)
@@ -27,7 +39,7 @@ def pattern_slots(pattern: np.ndarray, mask: np.ndarray, levels: int, most: int)
     counts = np.bincount(row, minlength=len(mask))
     place = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
     spans = np.zeros((len(mask), max(int(counts.max(initial=0)), 1), 2), np.float32)
-    spans[..., 1] = 1.0  # slots that are not real have a length too
+    spans[..., 1] = 1.0  # padding slots have a length too
     real = np.zeros(spans.shape[:2], dtype=bool)
     ends = np.where(mask, np.arange(1, mask.shape[1] + 1), 0).max(axis=1, initial=0)[row]
     edges = np.stack([found.left[kept], found.right[kept]], axis=1)
@@ -37,7 +49,7 @@ def pattern_slots(pattern: np.ndarray, mask: np.ndarray, levels: int, most: int)
 
 
 def _persistent(found: Candidates, most: int) -> np.ndarray:
-    """Indices, ascending, of each row's `most` candidates of highest persistence."""
+    """Return the indices, ascending, of each row's `most` candidates of highest persistence."""
     order = np.lexsort((-found.persistence, found.row))  # stable: of equal ones the first
     counts = np.bincount(found.row)
     first = np.cumsum(counts) - counts

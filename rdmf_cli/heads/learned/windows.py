@@ -1,12 +1,14 @@
-"""Videos of any length through a network that learned from short ones.
+"""Run the network on videos of any length, window by window.
 
-What is said of a clip depends on what it is compared with: similarity is standardised over the
-video that is seen. So longer footage is read look by look, each a video of about the length that
-the network learned from, and they overlap by half. A look counts for less, the less its best clips
-match than those of the whole. Hence an answer means the same at any length.
+What a head says of a clip depends on what the clip is compared with: similarity is standardised
+over the video. The network was trained on short videos. So longer footage is read in windows, each
+as a video of its own, of about the length that the network was trained on, overlapping by half. The
+less the best clips of a window match compared with the best of the whole, the lower its scores. So
+an answer means the same at any length.
 
-Moments too long for a look are sought in the pattern of the whole. Its fusion runs by windows that
-overlap by its reach: what it says of a clip is what it would say of it in the whole at once.
+Moments that are too long for such a window are found in the pattern of the whole video. Its fusion
+runs in windows that overlap by the reach of the fusion, so the result for a clip is that of the
+whole at once.
 """
 
 from __future__ import annotations
@@ -30,37 +32,49 @@ from rdmf_cli.moments.pattern import level_sets
 Array = npt.NDArray[np.float32]
 
 WINDOW = 512
-"""Clips fused at once: a longer video is cut."""
+"""Clips that are fused at once; a longer video is fused in windows of this size."""
 
 LOOK = 128
-"""Clips that are read as one video; the network learned from 75 and fewer."""
+"""Clips of a window that is read as a video of its own; training videos have at most 75."""
 
 GAP = 1.5
-"""Log-odds that a look loses for every deviation of the similarity (within looks) by which its best
-clips match less than the best of the footage. Chosen on QVHighlights-captions train."""
+"""Log-odds that a window loses per standard deviation of the similarity (within windows) by which
+its best clips match less than the best of the footage. Chosen on QVHighlights-captions train.
+"""
 
 LEAST_IOU = 1e-4
-"""What is expected of the worst span, and what the best lacks: log-odds are finite."""
+"""Bound of the expected IoU, within [LEAST_IOU, 1 - LEAST_IOU], so that log-odds stay finite."""
 
 
 class Graphs(Protocol):
-    """The parts of a network: "fuse" and "decode", and of a full head "match"."""
+    """The graphs of a network: "fuse", "decode", and for a full head "match"."""
 
     config: ModelConfig
 
     def run(self, graph: str, **inputs: np.ndarray) -> tuple[np.ndarray, ...]:
-        """The outputs of a part for one video (1, ...); inputs it does not read are ignored."""
+        """Run a graph on one video.
+
+        Args:
+            graph: "fuse", "decode" or "match".
+            **inputs: arrays (1, ...) by name; those that the graph does not read are ignored.
+
+        Returns:
+            The outputs (1, ...), in the order of `archive.OUTPUTS`.
+        """
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Field:
-    """What the fusion makes of L clips.
+    """The outputs of the fusion for L clips.
 
-    features: (L, W); curves: (L, R), what else the decoder sees
-    pattern:  (4, L) log-odds, of each of `config.SCALES`
-    saliency: (L,) logits
-    presence: log-odds; of windows, the highest, of looks, that of the one that matches best
+    Attributes:
+        features: (L, W) for the decoder.
+        pattern: (4, L) log-odds, one row per entry of `config.SCALES`.
+        saliency: (L,) logits.
+        presence: log-odds; for several windows the highest, or that of the window that matches
+            best.
+        curves: (L, R) what else the decoder sees of each clip.
     """
 
     features: Array
@@ -73,6 +87,7 @@ class Field:
         return len(self.saliency)
 
     def part(self, clips: slice) -> Field:
+        """Return the outputs of some of the clips."""
         return Field(
             self.features[clips],
             self.pattern[:, clips],
@@ -83,20 +98,30 @@ class Field:
 
 
 class Found(NamedTuple):
-    """spans: (K, 2) in clips; scores: (K,) log-odds."""
+    """Moments as the decoder gives them.
+
+    Attributes:
+        spans: (K, 2) [start, end] in clips.
+        scores: (K,) log-odds of the expected IoU.
+    """
 
     spans: Array
     scores: Array
 
 
-# ------------------------------------------------------------------------------- fusion
 def reach(config: ModelConfig) -> int:
-    """Clips to each side that the fusion of a clip depends on; attention is cut there."""
+    """Return the clips to each side that a clip's fusion depends on; attention is cut there."""
     return config.blocks * config.halo
 
 
 def fuse(graphs: Graphs, inputs: Inputs, window: int = WINDOW) -> Field:
-    """The fusion of all clips."""
+    """Fuse all clips of a video with the query, in windows where it is long.
+
+    Args:
+        graphs: the network.
+        inputs: the inputs of L clips.
+        window: clips that are fused at once.
+    """
     match = _match(graphs, inputs)
     parts = [
         _fused(graphs, inputs, match, seen).part(
@@ -118,14 +143,14 @@ def _concatenated(parts: Sequence[Field]) -> Field:
 
 
 def _with_halo(clips: int, window: int, halo: int) -> Iterator[tuple[slice, slice]]:
-    """Windows that together are the video, and what of it has to be seen for each."""
+    """Yield windows that together are the video, and for each the clips that it depends on."""
     for start in range(0, clips, window):
         end = min(start + window, clips)
         yield slice(start, end), slice(max(start - halo, 0), min(end + halo, clips))
 
 
 def _match(graphs: Graphs, inputs: Inputs) -> Array | None:
-    """(L,) of a full head: learned similarity, which is standardised over the whole video."""
+    """Return the learned similarity (L,) of a full head, standardised over the whole video."""
     if not graphs.config.full:
         return None
     (match,) = graphs.run("match", **_batched(_of_full(inputs, slice(None))))
@@ -155,16 +180,21 @@ def _batched(arrays: dict[str, Array]) -> dict[str, Array]:
     return {name: np.ascontiguousarray(x[None], dtype=np.float32) for name, x in arrays.items()}
 
 
-# --------------------------------------------------------------------------------- looks
 def read(
     graphs: Graphs,
     inputs: Callable[[slice], Inputs],
     similarity: Sequence[float] | npt.NDArray[np.floating],
 ) -> tuple[Field, Found]:
-    """The field of all clips, and what every slot becomes; looks that overlap may find the same.
+    """Read a video of any length.
 
-    inputs:     of a part of the clips, as if it were the whole video
-    similarity: (L,) of each clip and the query; where it is 0, looks count alike
+    Args:
+        graphs: the network.
+        inputs: makes the inputs of a part of the clips, as if it were the whole video.
+        similarity: (L,) of each clip and the query; where all are 0, all windows count alike.
+
+    Returns:
+        The outputs of the fusion for all clips, and the moments; windows that overlap may find the
+        same moment twice.
     """
     clips = slice(0, len(similarity))
     if clips.stop <= LOOK:
@@ -180,10 +210,17 @@ def read(
 
 
 def gaps(similarity: npt.NDArray[np.floating], parts: Sequence[slice]) -> npt.NDArray[np.float64]:
-    """(P,) not negative: how much less the best clips of each part match than those of the whole.
+    """Compute how much less the best clips of each part match than those of the whole.
 
-    In deviations of the similarity within a part: neither repeats of a video nor other footage
-    beside it change this unit much.
+    The unit is the standard deviation of the similarity within a part: neither repeats of a video
+    nor other footage beside it change it much.
+
+    Args:
+        similarity: (L,) of each clip and the query.
+        parts: P parts of the clips.
+
+    Returns:
+        (P,) not negative.
     """
     reached = np.array([strongest(similarity[part]) for part in parts])
     unit = np.mean([similarity[part].std() for part in parts])
@@ -191,7 +228,7 @@ def gaps(similarity: npt.NDArray[np.floating], parts: Sequence[slice]) -> npt.ND
 
 
 def _look(graphs: Graphs, inputs: Inputs, part: slice, clips: slice) -> tuple[Field, Found]:
-    """One part of the clips as a video of its own, but for slots that its borders cut."""
+    """Read one part of the clips as a video of its own, without slots that its borders cut."""
     field, config = fuse(graphs, inputs), graphs.config
     if config.slots == "random":
         found = _decoded(graphs, field, None, inputs.clip_length)
@@ -205,7 +242,7 @@ def _look(graphs: Graphs, inputs: Inputs, part: slice, clips: slice) -> tuple[Fi
 
 
 def _overlapping(clips: int, window: int) -> Iterator[slice]:
-    """Parts that overlap by half, so that what is no longer lies in one as a whole."""
+    """Yield parts that overlap by half: a moment of half their length lies whole in one."""
     hop = window // 2
     for start in range(0, max(clips - hop, 1), hop):
         yield slice(start, min(start + window, clips))
@@ -216,7 +253,7 @@ def _dimmed(field: Field, less: float) -> Field:
 
 
 def _joined(fields: Sequence[Field], parts: Sequence[slice]) -> Field:
-    """One field; what two parts show is said by the one whose border lies further off."""
+    """Join the parts: each clip is taken from the part whose border is further away."""
     edges = [
         0,
         *((one.stop + next_.start) // 2 for one, next_ in itertools.pairwise(parts)),
@@ -233,12 +270,19 @@ def _all(found: Sequence[Found]) -> Found:
     return Found(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
 
 
-# ------------------------------------------------------------------------------- moments
 def find_long(field: Field, least: int, config: ModelConfig) -> Found:
-    """The level sets of the whole video that are longer than `least` clips.
+    """Find the level sets of the whole video that are longer than `least` clips.
 
-    The network has seen nothing so long, so their score is not the decoder's: it is the IoU that
-    the pattern itself lets expect.
+    The network was trained on nothing so long, so their score does not come from the decoder: it is
+    the IoU that is expected from the pattern itself.
+
+    Args:
+        field: outputs of the fusion for L clips.
+        least: clips.
+        config: the head's configuration.
+
+    Returns:
+        Spans (K, 2) in clips and scores (K,).
     """
     mask = np.ones((1, len(field)), dtype=bool)
     found = level_sets(_chances(field), mask, config.levels)
@@ -253,10 +297,11 @@ def find_long(field: Field, least: int, config: ModelConfig) -> Found:
 def _expected_iou(
     chances: npt.NDArray[np.floating], start: npt.NDArray[np.int_], end: npt.NDArray[np.int_]
 ) -> npt.NDArray[np.floating]:
-    """(K,) within (0, 1): of spans [start, end) of clips with the moment that they are part of.
+    """Return the expected IoU (K,) of spans [start, end) with the moment they are part of.
 
-    chances: (L,) that a clip belongs to a moment. Of a span's clips so many are expected to be of
-    it, and so many more of those around it, as far as half of its length to both sides.
+    `chances` (L,) are probabilities that a clip belongs to a moment. Their sum inside a span is the
+    expected number of its clips that belong; the sum around, as far as half of its length to both
+    sides, is the expected number that it misses.
     """
     sums = np.concatenate([[0.0], np.cumsum(chances, dtype=np.float64)])
     margin = (end - start) // 2
@@ -278,5 +323,5 @@ def _decoded(graphs: Graphs, field: Field, slots: Array | None, clip_length: flo
 
 
 def _chances(field: Field) -> npt.NDArray[np.floating]:
-    """(1, 4, L): the pattern in [0, 1]."""
+    """Return the pattern (1, 4, L) as probabilities."""
     return logistic(field.pattern)[None]

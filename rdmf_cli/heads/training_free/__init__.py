@@ -1,1 +1,1 @@
-"""The training-free head: similarity, reaction-diffusion, level sets, rank."""
+"""The training-free head: similarity → reaction-diffusion → level sets → ranking."""

@@ -1,6 +1,7 @@
-"""From similarity to the emergent pattern, training-free: standardise, drive, evolve.
+"""The fusion of the training-free head: from standardised similarity to the emergent pattern.
 
-Arrays are (..., L): one query on one video, or a batch of them padded to one length with a mask.
+Arrays are (..., L): one query on one video, or a batch of them, padded to one length with a mask.
+For the equations see docs/reaction-diffusion.md.
 """
 
 from __future__ import annotations
@@ -13,12 +14,29 @@ from rdmf_cli.heads.training_free.rates import FusionRates
 
 
 def match(z: np.ndarray, rates: FusionRates) -> np.ndarray:
-    """(..., L): how far each clip matches the query, a soft step in [0, 1] at the threshold."""
+    """Compute how well each clip matches the query: a sigmoid at the threshold of the rates.
+
+    Args:
+        z: (..., L) standardised similarity.
+        rates: the fusion's rates.
+
+    Returns:
+        (..., L) in [0, 1].
+    """
     return 1.0 / (1.0 + np.exp((rates.threshold - z) / rates.softness))
 
 
 def reaction_rates(z: np.ndarray, mask: np.ndarray, rates: FusionRates) -> np.ndarray:
-    """(..., C, L): r, how fast v grows where it is seeded; 0 at masked clips."""
+    """Compute the reaction rate r of every clip in every channel.
+
+    Args:
+        z: (..., L) standardised similarity.
+        mask: (..., L) True at real clips.
+        rates: the fusion's rates.
+
+    Returns:
+        (..., C, L), 0 at masked clips.
+    """
     matched = np.where(mask, match(z, rates), 0.0)
     return np.asarray(rates.reaction, dtype=matched.dtype)[:, None] * matched[..., None, :]
 
@@ -30,9 +48,17 @@ def fuse(
     rates: FusionRates,
     trace: bool = False,
 ) -> Fields:
-    """u and v, (..., C, L) [with `trace` (steps + 1, ..., C, L)], of the reacting video.
+    """Run the reaction-diffusion fusion of query and video.
 
-    z: standardised similarity (..., L); change: visual change (..., L - 1) or None; mask (..., L).
+    Args:
+        z: (..., L) standardised similarity.
+        change: (..., L - 1) visual change (1 - cosine) from clip to clip; None: not known.
+        mask: (..., L) True at real clips.
+        rates: the fusion's rates.
+        trace: return every state instead of the last.
+
+    Returns:
+        u and v, (..., C, L) each; with `trace` (steps + 1, ..., C, L) each.
     """
     r = reaction_rates(z, mask, rates)
     seed = rates.seed * np.where(mask, match(z, rates), 0.0)
@@ -55,5 +81,13 @@ def fuse(
 
 
 def curves(z: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """(..., 1 + C, L): what candidates are ranked by, the standardised similarity and then v."""
+    """Stack the curves that candidates are ranked by.
+
+    Args:
+        z: (..., L) standardised similarity.
+        v: (..., C, L) activator.
+
+    Returns:
+        (..., 1 + C, L): z, then v.
+    """
     return np.concatenate([z[..., None, :], v], axis=-2)

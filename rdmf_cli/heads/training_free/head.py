@@ -1,4 +1,4 @@
-"""The answer without a learned model: similarity → reaction-diffusion → level sets → rank."""
+"""The head without a learned network: similarity → reaction-diffusion → level sets → ranking."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rdmf_cli.moments.pattern import level_sets
 
 
 class TrainingFree:
-    """The training-free head: takes any encoder's similarities, needs no weights but its rates.
+    """The training-free head: works with the similarities of any encoder, by fitted rates.
 
     >>> head = TrainingFree.load()
     >>> head.read(question).spans  # (K, 2) seconds
@@ -34,16 +34,20 @@ class TrainingFree:
 
     @classmethod
     def load(cls, path: Path | None = None) -> TrainingFree:
-        """With the rates in a file; None: those that ship with rdmf."""
+        """Load the rates of a file; None: those that ship with rdmf.
+
+        Raises:
+            RdmfError: the file is missing or holds no rates.
+        """
         return cls(load_rates(path))
 
     @property
     def description(self) -> str:
-        """The name: nothing else tells one training-free head from another."""
+        """The name; all training-free heads share it."""
         return self.name
 
     def require(self, space: FeatureSpace) -> None:
-        """Accept any features: similarity and visual change are all that is read."""
+        """Accept any features: the head reads similarity and visual change alone."""
 
     def read(
         self,
@@ -56,9 +60,9 @@ class TrainingFree:
         """Answer one question; see `Head.read`.
 
         Args:
-            question: what is asked.
-            top_k: moments at most.
-            distinct: makes no difference; moments of this head always are.
+            question: one query on one video of L clips.
+            top_k: number of moments at most.
+            distinct: has no effect; the moments of this head always are distinct.
             trace: keep u and v over pseudo-time in the reading.
 
         Raises:
@@ -92,15 +96,21 @@ class TrainingFree:
         top_k: int = 10,
         trace: bool = False,
     ) -> Reading:
-        """Find the moments of one video that one query means.
+        """Find the moments of one video that match one query, from similarities.
 
-        similarity:  (L,) cosine of each clip and the query
-        change:      (L - 1,) visual change (1 - cosine) from clip to clip; None: unknown
-        clip_length: seconds
-        duration:    seconds, where spans end at the latest; None: the end of the last clip
-        mask:        (L,) False at clips that count for nothing, as do those whose similarity is
-                     not finite; None: all count
-        background:  makes `presence` absolute; without it only the shape of the curve is judged
+        Args:
+            similarity: (L,) cosine of each clip and the query.
+            change: (L - 1,) visual change (1 - cosine) from clip to clip; None: not known.
+            clip_length: seconds.
+            duration: seconds, where spans end at the latest; None: the end of the last clip.
+            mask: (L,) False at clips to ignore; None: all are real. Clips whose similarity is not
+                finite are ignored too.
+            background: makes `presence` absolute; without it only the shape of the curve counts.
+            top_k: number of moments at most.
+            trace: keep u and v over pseudo-time in the reading.
+
+        Raises:
+            RdmfError: a shape does not fit the others.
         """
         clips = _Clips.of(similarity, change, mask)
         z = standardise(clips.similarity, clips.mask)
@@ -121,14 +131,30 @@ class TrainingFree:
         )
 
     def reaction(self, similarity: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
-        """(C, L): the reaction rate r of every clip in every channel, as `read` runs it."""
+        """Compute the reaction rate r of every clip in every channel, as `read` uses it.
+
+        Args:
+            similarity: (L,) cosine of each clip and the query.
+            mask: (L,) False at clips to ignore; None: all are real.
+
+        Returns:
+            (C, L).
+        """
         clips = _Clips.of(similarity, None, mask)
         return reaction_rates(
             standardise(clips.similarity, clips.mask), clips.mask, self.rates.fusion
         )
 
     def presence(self, similarity: np.ndarray, background: Background | None = None) -> float:
-        """In [0, 1]: the chance that the query is shown anywhere, as `read` gives it."""
+        """Compute the probability that the query is shown anywhere, as `read` does.
+
+        Args:
+            similarity: (L,) cosine of each clip and the query.
+            background: how strongly unrelated sentences match; None: not known.
+
+        Returns:
+            A number in [0, 1].
+        """
         clips = _Clips.of(similarity, None, None)
         return self._presence(clips, background)
 
@@ -175,7 +201,7 @@ class _Clips:
         s = np.asarray(similarity, dtype=np.float64)
         if s.ndim != 1:
             raise RdmfError(
-                f"similarity has shape {s.shape}", todo="give one number for each clip, (L,)"
+                f"similarity has shape {s.shape}", todo="give one number per clip, (L,)"
             )
         real = np.isfinite(s)
         if mask is not None:
@@ -189,7 +215,7 @@ class _Clips:
 def _of_length(x: np.ndarray, length: int, name: str) -> np.ndarray:
     x = np.asarray(x)
     if x.shape != (length,):
-        raise RdmfError(f"{name} has shape {x.shape}", todo=f"give ({length},) numbers")
+        raise RdmfError(f"{name} has shape {x.shape}", todo=f"give an array of shape ({length},)")
     return x
 
 

@@ -1,4 +1,4 @@
-"""How good a candidate is: what stands inside it against what stands around it, and its length."""
+"""The ranking of candidates by expected IoU: from the curves inside and around, and the length."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from rdmf_cli.heads.training_free.rates import RankingRates
 from rdmf_cli.moments.pattern import Candidates
 
 LONGEST = 150.0
-"""Seconds; beyond what the rates were fitted on, length neither helps nor harms any more."""
+"""Seconds; a longer candidate counts as this long: the weights were fitted on videos of 150 s."""
 
 LEAST_MARGIN = 2
-"""Clips looked at on each side of a candidate, at least; else half of its length."""
+"""Clips to each side of a candidate that count as around it: half its length, at least so many."""
 
 
 def describe(
@@ -21,11 +21,18 @@ def describe(
     clip_length: float,
     dark: np.ndarray,
 ) -> np.ndarray:
-    """(n, 2K + 2): for each of K curves the mean inside, then for each the mean around, then the
-    square root and the logarithm of the length in seconds.
+    """Compute the features of every candidate that ranking is linear in.
 
-    curves: (B, K, L), finite; mask: (B, L); dark: (K,) what counts as the mean around a candidate
-    that has no clips around it.
+    Args:
+        curves: (B, K, L) finite.
+        mask: (B, L) True at real clips.
+        candidates: n candidates.
+        clip_length: seconds.
+        dark: (K,) the mean around a candidate that has no clips around it.
+
+    Returns:
+        (n, 2K + 2): the mean of each curve inside, the mean of each around, the square root and the
+        logarithm of the length in seconds.
     """
     start, end, clips = candidates.start, candidates.end, mask.shape[1]
     margin = np.maximum(LEAST_MARGIN, (end - start) // 2)
@@ -45,12 +52,20 @@ def describe(
 
 
 def predicted_iou(described: np.ndarray, rates: RankingRates) -> np.ndarray:
-    """(n,): the IoU expected of each candidate; not bounded, so that ties stay ranked."""
+    """Predict the IoU of each candidate with a moment.
+
+    Args:
+        described: (n, 2K + 2) result of `describe`.
+        rates: the fitted weights.
+
+    Returns:
+        (n,) not bounded to [0, 1], so that bounds cause no ties.
+    """
     return described @ rates.weights + rates.offset
 
 
 class _Sums:
-    """Sums of curves over spans of clips, by differences of running sums."""
+    """Sums of curves over spans of clips, as differences of cumulative sums."""
 
     def __init__(self, curves: np.ndarray, mask: np.ndarray, row: np.ndarray):
         real = np.where(mask[:, None], curves, 0.0)
@@ -59,7 +74,7 @@ class _Sums:
         self.row = row
 
     def between(self, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(n, K) sums over the real clips of [start, end), and how many these are (n,)."""
+        """Return (n, K) sums over the real clips of [start, end), and their number (n,)."""
         row = self.row
         total = self.curves[row, end] - self.curves[row, start]
         return total, self.clips[row, end] - self.clips[row, start]

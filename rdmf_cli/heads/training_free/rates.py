@@ -1,4 +1,4 @@
-"""The few numbers the training-free answer runs on: read from `weights/rates.json`, checked."""
+"""The fitted numbers of the training-free head: read from `weights/rates.json` and checked."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Numbers = tuple[float, ...]
 
 
 class FusionRates(Record):
-    """How the query reacts with the video; per-channel rates have one number a channel.
+    """Rates of the reaction-diffusion fusion; those per channel have one number per channel.
 
     Rates are per step of pseudo-time (dt = 1), distances in clips, `threshold` and `softness` in
     standard deviations of the similarity over the video.
@@ -40,8 +40,8 @@ class FusionRates(Record):
     seed: NotNegative = Field(description="v(0) of a clip that matches fully")
     cut: Positive | None = Field(
         default=None,
-        description="visual change, in units of the video, at which half of the flux passes; "
-        "null: diffusion takes no notice of change",
+        description="visual change, in units of the video, at which half of the diffusion passes; "
+        "null: diffusion ignores visual change",
     )
     steps: Annotated[int, Field(ge=0, le=10_000)]
     dilations: tuple[int, ...] = (1,)
@@ -50,7 +50,8 @@ class FusionRates(Record):
     def _the_fusion_takes_them(self) -> FusionRates:
         lengths = {len(row) for row in (self.D_u, self.D_v, self.F, self.k, self.reaction)}
         if len(lengths) > 1:
-            raise ValueError(f"rates of {sorted(lengths)} channels; all need the same number")
+            what = f"the rates are for different numbers of channels, {sorted(lengths)}"
+            raise ValueError(f"{what}; give every rate the same number")
         try:
             checked_dilations(self.dilations)
             _ = self.rates
@@ -60,17 +61,17 @@ class FusionRates(Record):
 
     @property
     def channels(self) -> int:
-        """C."""
+        """Number of channels C."""
         return len(self.reaction)
 
     @property
     def rates(self) -> Rates:
-        """What the fusion's steppers and its stability analysis take."""
+        """The rates as the steppers and the stability analysis take them, (C,) each."""
         return Rates(*(np.asarray(row) for row in (self.D_u, self.D_v, self.F, self.k)))
 
 
 class RankingRates(Record):
-    """The predicted IoU of a candidate, linear in what is inside and around it, and its length.
+    """Weights of the expected IoU of a candidate: linear in the result of `ranking.describe`.
 
     The curves are the standardised similarity, then v of every channel.
     """
@@ -80,44 +81,46 @@ class RankingRates(Record):
     sqrt_seconds: float
     log_seconds: float
     offset: float
-    dark: float = Field(description="standardised similarity around a moment without surroundings")
+    dark: float = Field(
+        description="standardised similarity around a moment that has no clips around it"
+    )
     levels: Annotated[int, Field(ge=1, le=256)] = Field(
-        default=16, description="level sets a channel"
+        default=16, description="level sets per channel"
     )
     overlap: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=0.7, description="IoU from which on the worse of two moments is dropped"
+        default=0.7, description="IoU of two moments from which on the worse one is dropped"
     )
     redundancy: NotNegative = Field(
-        default=0.2, description="what a moment loses for repeating a better one, times their IoU"
+        default=0.2, description="score lost for repeating a better moment, times their IoU"
     )
 
     @property
     def weights(self) -> np.ndarray:
-        """In the order of `ranking.describe`."""
+        """The weights (2K + 2,), in the order of `ranking.describe`."""
         return np.array([*self.inside, *self.around, self.sqrt_seconds, self.log_seconds])
 
     @property
     def dark_curves(self) -> np.ndarray:
-        """What every curve is taken to be where a moment has no surroundings; v is unlit there."""
+        """(K,): the mean of each curve around a moment without surroundings; 0 for v."""
         return np.array([self.dark, *[0.0] * (len(self.inside) - 1)])
 
 
 class SaliencyRates(Record):
-    """Log-odds that a clip belongs to the answer, linear in the same curves."""
+    """Weights of the log-odds that a clip belongs to the answer: linear in the same curves."""
 
     curves: Numbers
     offset: float
 
 
 class PresenceRates(Record):
-    """Log-odds that the query is shown anywhere, linear in what `presence` measures."""
+    """Weights of the log-odds that the query is shown anywhere: linear in the evidence."""
 
     evidence: Numbers
     offset: float
 
 
 class TrainingFreeRates(Record):
-    """All of `weights/rates.json`."""
+    """The content of `weights/rates.json`."""
 
     schema_: Literal["rdmf.rates/1"] = Field(default=SCHEMA, alias="schema")
     fusion: FusionRates
@@ -132,33 +135,37 @@ class TrainingFreeRates(Record):
         curves = 1 + self.fusion.channels
         for name in ("inside", "around"):
             if len(getattr(self.ranking, name)) != curves:
-                raise ValueError(f"ranking.{name} needs {curves} numbers, one a curve")
+                raise ValueError(f"ranking.{name} needs {curves} numbers, one per curve")
         if len(self.saliency.curves) != curves:
-            raise ValueError(f"saliency.curves needs {curves} numbers, one a curve")
+            raise ValueError(f"saliency.curves needs {curves} numbers, one per curve")
         return self
 
 
 def shipped_rates() -> Path:
-    """`weights/rates.json` of this installation or checkout."""
+    """Return the path of `weights/rates.json` in this installation or checkout."""
     return weights_folder() / RATES
 
 
 def load_rates(path: Path | None = None) -> TrainingFreeRates:
-    """The rates in a JSON file, by default the shipped ones, whose hash is checked.
+    """Read and check a file of rates.
 
-    Raises RdmfError where they are missing or are no rates.
+    Args:
+        path: a JSON file; None: the shipped one, whose checksum is checked.
+
+    Raises:
+        RdmfError: the file is missing, or holds no valid rates.
     """
     if path is None:
         content = load_weights(RATES)
     else:
-        todo = "name a file of rates, or leave --checkpoint out"
+        todo = "give a file of rates, or leave --checkpoint out"
         content = content_of(path, "the rates", todo, most=MIB)
     try:
         return TrainingFreeRates.model_validate_json(content)
     except ValidationError as error:
         problem = first_problem(error, "file")
         raise RdmfError(
-            f"these are no rates of the training-free answer: {problem}",
+            f"not a valid file of the training-free head's rates: {problem}",
             path or shipped_rates(),
-            "take a file that benchmarks/training_free.py wrote",
+            "correct it, or leave --checkpoint out to use the shipped rates",
         ) from error

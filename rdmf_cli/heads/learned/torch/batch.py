@@ -1,4 +1,4 @@
-"""Several inputs side by side, padded to one length. Importing this module imports torch."""
+"""Batches: several inputs, padded to one length. Importing this module imports torch."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ from rdmf_cli.channels.inputs import Inputs
 
 
 class Batch(NamedTuple):
-    """B queries on B videos of up to L clips; the rest is zeros, and False in the mask.
+    """B queries on B videos of up to L clips; padding is 0, and False in the masks.
 
-    channels:    (B, L, C)
-    mask:        (B, L) True at real clips
-    edges:       (B, L - 1)
-    evidence:    (B, 2)
-    clip_length: (B,) seconds
-    video, sentence, words, word_mask: (B, L, D), (B, S), (B, T, W), (B, T) for a full head; a
-                 universal one has None, and so has a full one whose clips share no space with
-                 sentences for `sentence`
+    Attributes:
+        channels: (B, L, C) similarity channels.
+        mask: (B, L) True at real clips.
+        edges: (B, L - 1) edge weights between neighbouring clips.
+        evidence: (B, 2) see `channels.inputs.Match`.
+        clip_length: (B,) seconds.
+        video: (B, L, D) features of the clips, for a full head; else None.
+        sentence: (B, S) features of the queries, for a full head whose clips share a space with
+            them; else None.
+        words: (B, T, W) features of the queries' words, for a full head; else None.
+        word_mask: (B, T) True at real words; None without words.
     """
 
     channels: Tensor
@@ -36,12 +39,13 @@ class Batch(NamedTuple):
     word_mask: Tensor | None = None
 
     def to(self, device: torch.device | str) -> Batch:
+        """Copy the batch to a device."""
         here = {name: x.to(device) for name, x in self._asdict().items() if x is not None}
         return Batch(**here)
 
 
 def collate(inputs: Sequence[Inputs]) -> Batch:
-    """The inputs, one a row."""
+    """Pad the inputs to one length and stack them, one per row."""
     clips = torch.tensor([len(one) for one in inputs])
     video = _optional([one.video for one in inputs])
     words = _optional([one.words for one in inputs])
@@ -59,7 +63,15 @@ def collate(inputs: Sequence[Inputs]) -> Batch:
 
 
 def padded(arrays: Sequence[np.ndarray], fill: float = 0.0) -> Tensor:
-    """Arrays (n, …) of different n as one (B, N, …), N the largest n."""
+    """Pad arrays to one length and stack them.
+
+    Args:
+        arrays: B arrays (n, …) of different n.
+        fill: value of the padding.
+
+    Returns:
+        (B, N, …) with N the largest n.
+    """
     longest = max(len(array) for array in arrays)
     out = np.full((len(arrays), longest, *arrays[0].shape[1:]), fill, arrays[0].dtype)
     for row, array in zip(out, arrays, strict=True):
@@ -68,7 +80,7 @@ def padded(arrays: Sequence[np.ndarray], fill: float = 0.0) -> Tensor:
 
 
 def _optional(arrays: Sequence[np.ndarray | None]) -> list[np.ndarray] | None:
-    """All of them, or None where a head has no use for them."""
+    """Return all arrays, or None where one is missing: a universal head does not read them."""
     given = [array for array in arrays if array is not None]
     return given if len(given) == len(arrays) else None
 

@@ -1,4 +1,4 @@
-"""Parts that fusions and decoder share: attention, feed-forward, residual blocks."""
+"""Modules that fusions and decoder share: attention, feed-forward, residual blocks."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 MASKED = 1e4
-"""Taken from the logit of what is masked: beyond any logit, and finite in bfloat16."""
+"""Subtracted from the logits of masked entries: larger than any logit, and finite in bfloat16."""
 
 
 class Context(NamedTuple):
-    """What clips meet in.
+    """What a fusion block reads besides the clips.
 
-    mask, edges:      (B, L) real clips, (B, L - 1) weights between neighbours
-    words, word_mask: (B, T, W), (B, T) of the query, where a fusion reads them
+    Attributes:
+        mask: (B, L) True at real clips.
+        edges: (B, L - 1) edge weights between neighbouring clips.
+        words: (B, T, W) the query's words, for a fusion that reads them; else None.
+        word_mask: (B, T) True at real words.
     """
 
     mask: Tensor
@@ -25,9 +28,13 @@ class Context(NamedTuple):
 
 
 class Attention(nn.Module):
-    """What (B, N, W) reads from tokens (B, M, W) by several heads; mask (B, M): which are real.
+    """Multi-head attention of x (B, N, W) to tokens (B, M, W).
 
-    inner: width of all heads together, W by default
+    Args:
+        width: W.
+        heads: number of attention heads.
+        dropout: share of the attention weights that training drops.
+        inner: width of all heads together; None: W.
     """
 
     def __init__(self, width: int, heads: int, dropout: float, inner: int | None = None):
@@ -38,9 +45,19 @@ class Attention(nn.Module):
         self.out = nn.Linear(inner, width)
 
     def forward(self, x: Tensor, tokens: Tensor, values: Tensor, mask: Tensor) -> Tensor:
-        """x asks, tokens are asked (with their positions, say), values are what is read there."""
+        """Attend.
+
+        Args:
+            x: (B, N, W) what the queries of the attention are made of.
+            tokens: (B, M, W) what its keys are made of (with positions, say).
+            values: (B, M, W) what its values are made of.
+            mask: (B, M) True at real tokens.
+
+        Returns:
+            (B, N, W).
+        """
         q, k, v = self.query(x), self.key(tokens), self.value(values)
-        bias = (mask.to(q.dtype) - 1.0) * MASKED  # finite: where nothing is real, NaN is nowhere
+        bias = (mask.to(q.dtype) - 1.0) * MASKED  # finite: no NaN where no token is real
         read = functional.scaled_dot_product_attention(
             self._split(q),
             self._split(k),
@@ -55,6 +72,7 @@ class Attention(nn.Module):
 
 
 def feed_forward(width: int, dropout: float) -> nn.Sequential:
+    """Build a feed-forward network (..., W) -> (..., W) with one hidden layer of 2 W."""
     return nn.Sequential(
         nn.Linear(width, 2 * width),
         nn.GELU(),
@@ -64,7 +82,7 @@ def feed_forward(width: int, dropout: float) -> nn.Sequential:
 
 
 class FusionBlock(nn.Module):
-    """x + fusion(norm(x)), then x + feed-forward(norm(x)): clips (B, L, W) meet along time."""
+    """x + fusion(norm(x)), then x + feed_forward(norm(x)), on clips (B, L, W)."""
 
     def __init__(self, fusion: nn.Module, width: int, dropout: float):
         super().__init__()
@@ -73,12 +91,13 @@ class FusionBlock(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
+        """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
         x = x + self.drop(self.fusion(self.fusion_norm(x), context))
         return x + self.drop(self.feed_forward(self.norm(x)))
 
 
 class SlotLayer(nn.Module):
-    """Slots (B, K, W) attend to one another, so that of two that say the same one may give way."""
+    """Self-attention among slots (B, K, W), so that of two equal slots one can give way."""
 
     def __init__(self, width: int, heads: int, dropout: float):
         super().__init__()
@@ -87,6 +106,7 @@ class SlotLayer(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, slots: Tensor, mask: Tensor) -> Tensor:
+        """Attend among slots (B, K, W), real where `mask` (B, K) is True; returns (B, K, W)."""
         normed = self.attention_norm(slots)
         slots = slots + self.drop(self.attention(normed, normed, normed, mask))
         return slots + self.drop(self.feed_forward(self.norm(slots)))

@@ -1,4 +1,4 @@
-"""A trained head on disk: a folder of config.json and weights.safetensors."""
+"""Checkpoints of a trained head: a folder of config.json and weights.safetensors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCHEMA: Final = "rdmf.model/1"
 CONFIG, WEIGHTS = "config.json", "weights.safetensors"
 MOST_CONFIG: Final = MIB  # bytes
 MOST_WEIGHTS: Final = 128 * MIB  # bytes
-ANEW = "train it again, or copy the folder again"
+ANEW = "copy the folder again, or train the head again"
 
 
 def save(
@@ -28,12 +28,17 @@ def save(
     *,
     own: bool = False,
 ) -> Path:
-    """Write the folder, making it where it is not there.
+    """Write a checkpoint; the folder is made where it does not exist.
 
-    about: what a reader should know of it (data set, scores), as JSON can hold it
-    own:   the folder is rdmf's (that of a training): what lies there is replaced without asking
+    Args:
+        folder: the checkpoint.
+        network: what to save.
+        about: what a reader should know of it (data set, scores), as JSON values.
+        own: the folder belongs to rdmf (that of a training run): replace its files without asking.
 
-    Raises UsageError for files that rdmf did not write, RdmfError where nothing can be written.
+    Raises:
+        UsageError: files of these names exist that rdmf did not write.
+        RdmfError: the folder cannot be written.
     """
     from safetensors.torch import save as as_bytes
 
@@ -61,9 +66,13 @@ def save(
 
 
 def load(folder: Path | str) -> Network:
-    """The network, in evaluation mode on the CPU.
+    """Load a checkpoint.
 
-    Raises RdmfError for files that are missing, damaged, or do not belong together.
+    Returns:
+        The network, in evaluation mode on the CPU.
+
+    Raises:
+        RdmfError: files are missing or damaged, or do not belong together.
     """
     import torch
     from safetensors import SafetensorError
@@ -79,21 +88,21 @@ def load(folder: Path | str) -> Network:
         raise RdmfError(f"these weights are damaged ({error})", path, ANEW) from error
     try:
         if not _can_be_of(config, {name: tuple(x.shape) for name, x in weights.items()}):
-            raise ValueError("of other shapes")
+            raise ValueError("shapes differ")
         with torch.device("meta"):  # takes no memory, whatever the configuration says
             form = Network(config).state_dict()
         if {k: x.shape for k, x in form.items()} != {k: x.shape for k, x in weights.items()}:
-            raise ValueError("of other shapes")
+            raise ValueError("shapes differ")
         network = Network(config)
         network.load_state_dict(weights)
     except (RuntimeError, ValueError) as error:
-        what = f"these are the weights of another model than {CONFIG} describes"
+        what = f"these weights do not fit the model that {CONFIG} describes"
         raise RdmfError(what, path, ANEW) from error
     return network.eval()
 
 
 def _can_be_of(config: ModelConfig, shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Whether there are so many blocks and channels: making them takes time, on any device."""
+    """Check the number of blocks and channels first, as building many takes time."""
     blocks = {name.split(".")[1] for name in shapes if name.startswith("blocks.")}
     first = [shape for name, shape in shapes.items() if name.startswith("blocks.0.")]
     evolves = config.fusion == "reaction-diffusion"
@@ -102,7 +111,11 @@ def _can_be_of(config: ModelConfig, shapes: Mapping[str, tuple[int, ...]]) -> bo
 
 
 def load_config(folder: Path | str) -> ModelConfig:
-    """The form of the head in a folder. Raises RdmfError as `load` does."""
+    """Load the configuration of a checkpoint.
+
+    Raises:
+        RdmfError: it is missing or damaged.
+    """
     path = Path(folder) / CONFIG
     return read_config(
         _read(path, MOST_CONFIG), SCHEMA, path, ANEW, "train it again with this version of rdmf"

@@ -1,4 +1,4 @@
-"""From slots to moments: what lies in and around each slot, how good it is, where it ends."""
+"""The slot decoder: from slots to moments, with a score and refined ends each."""
 
 from __future__ import annotations
 
@@ -12,24 +12,34 @@ from rdmf_cli.heads.learned.config import ModelConfig
 from rdmf_cli.heads.learned.torch.blocks import SlotLayer
 from rdmf_cli.heads.learned.torch.pooling import AROUND, last_clip, pool
 
-GEOMETRY = 6  # numbers that say how long a slot is and where
-LONGEST = 300.0  # seconds: beyond, length says nothing more
+GEOMETRY = 6  # numbers that describe a slot's length and place
+LONGEST = 300.0  # seconds: a longer slot counts as this long
 BORDER = 0.01  # clips: a slot this near to an end of the video touches it
-LEAST_SPAN = 0.25  # clips
+LEAST_SPAN = 0.25  # clips: shortest span that is predicted
 
 
 class Decoded(NamedTuple):
-    """spans: (B, K, 2) in clips; scores: (B, K) log-odds, of the IoU to be expected."""
+    """The moments of a batch.
+
+    Attributes:
+        spans: (B, K, 2) [start, end] in clips.
+        scores: (B, K) log-odds of the expected IoU.
+    """
 
     spans: Tensor
     scores: Tensor
 
 
 class Decoder(nn.Module):
-    """Slots with their features attend to each other; each gets a score and refined ends."""
+    """Slots with their pooled features attend to each other; each gets a score and refined ends.
+
+    Args:
+        config: the head's configuration.
+        curves: R, number of curves that are pooled besides the features.
+    """
 
     def __init__(self, config: ModelConfig, curves: int):
-        """curves: how many raw curves are pooled beside the features."""
+
         super().__init__()
         self.config = config
         bins, width = config.bins + AROUND, config.slot_width
@@ -40,7 +50,7 @@ class Decoder(nn.Module):
             SlotLayer(width, heads, dropout) for _ in range(config.decoder_layers)
         )
         last = nn.Linear(width, 3)
-        nn.init.zeros_(last.weight)  # slots start as they are
+        nn.init.zeros_(last.weight)  # at first every slot keeps its ends
         nn.init.zeros_(last.bias)
         self.out = nn.Sequential(
             nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(), nn.Dropout(dropout), last
@@ -55,7 +65,19 @@ class Decoder(nn.Module):
         slots: Tensor,
         slot_mask: Tensor,
     ) -> Decoded:
-        """features: (B, L, W); curves: (B, L, R); slots: (B, K, 2) in clips."""
+        """Decode slots.
+
+        Args:
+            features: (B, L, W) of the clips.
+            curves: (B, L, R) raw curves of the clips.
+            clip_length: (B,) seconds.
+            mask: (B, L) True at real clips.
+            slots: (B, K, 2) [start, end] in clips.
+            slot_mask: (B, K) True at real slots.
+
+        Returns:
+            Spans (B, K, 2) in clips and scores (B, K).
+        """
         seen = torch.cat([self.project(features).float(), curves.float()], -1)
         pooled, shown = pool(seen, mask, slots, self.config.bins)
         end = last_clip(mask)[:, None]
@@ -67,7 +89,7 @@ class Decoder(nn.Module):
         return Decoded(self._refined(slots, left, right, end), score)
 
     def _refined(self, slots: Tensor, left: Tensor, right: Tensor, end: Tensor) -> Tensor:
-        """Both ends moved by at most the slots' reach, within the video of (B, 1) clips."""
+        """Move both ends by at most the slots' reach, within the video of `end` (B, 1) clips."""
         first, last = slots.unbind(-1)
         reach = self._reach(last - first)
         first = torch.minimum((first + reach * left.tanh()).clamp_min(0.0), end - 2 * LEAST_SPAN)
@@ -75,15 +97,22 @@ class Decoder(nn.Module):
         return torch.stack([first, torch.maximum(last, first + LEAST_SPAN)], -1)
 
     def _reach(self, width: Tensor) -> Tensor:
-        if self.config.slots == "pattern":  # it already lies where the pattern is
+        if self.config.slots == "pattern":  # these already lie where the pattern is
             return torch.full_like(width, self.config.reach_clips)
         return self.config.reach_widths * width
 
 
 def geometry(slots: Tensor, end: Tensor, clip_length: Tensor) -> Tensor:
-    """(B, K, GEOMETRY): length by the video's and by the clock, ends touched, place.
+    """Describe the length and the place of every slot.
 
-    end, clip_length: (B, 1) clips of the video, seconds a clip
+    Args:
+        slots: (B, K, 2) [start, end] in clips.
+        end: (B, 1) clips of the video.
+        clip_length: (B, 1) seconds.
+
+    Returns:
+        (B, K, GEOMETRY): length as a share of the video, square root and logarithm of the length in
+        seconds, whether the slot touches the start and the end of the video, place of its centre.
     """
     first, last = slots.unbind(-1)
     seconds = (last - first) * clip_length

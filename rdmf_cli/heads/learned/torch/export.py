@@ -1,7 +1,8 @@
-"""A trained head as ONNX graphs, for answers without torch. Importing this module imports torch.
+"""Export a trained head as ONNX graphs, which answer without torch. This module imports torch.
 
-A network is run in parts, as slots are chosen in numpy in between: `fuse`, `decode`, and for a full
-head `match` before them, which must see the whole video where the others take it window by window.
+The network is exported in parts, since slots are chosen in numpy in between: `fuse` and `decode`,
+and for a full head `match` before them, which must see the whole video, while the others take it
+window by window.
 """
 
 from __future__ import annotations
@@ -51,12 +52,12 @@ AXES = {
     "spans": {1: SLOTS},
     "scores": {1: SLOTS},
 }
-"""Which axes of a graph's inputs and outputs are of any length."""
+"""Axes of the graphs' inputs and outputs that have any length, by name."""
 
 EXAMPLE = {CLIPS: 20, PAIRS: 19, WORDS: 5, SLOTS: 3}
-"""Lengths while a network is traced; they leave no mark."""
+"""Lengths of the example that the network is traced with; these axes stay dynamic."""
 
-LAST = 2**62  # where a slice ends that takes all
+LAST = 2**62  # end of a slice that takes all
 
 
 def export(
@@ -68,10 +69,15 @@ def export(
 ) -> Path:
     """Write a head that `LearnedHead.load` reads.
 
-    about: what a reader should know of it (data set, scores), as JSON can hold it
-    force: replace a file that rdmf did not write
+    Args:
+        network: the trained network.
+        path: the file.
+        about: what a reader should know of it (data set, scores), as JSON values.
+        force: replace a file that rdmf did not write.
 
-    Raises UsageError for a file that rdmf did not write, RdmfError where none can be written.
+    Raises:
+        UsageError: a file exists there that rdmf did not write.
+        RdmfError: the file cannot be written.
     """
     what, todo = "the head", "choose another file"
     check_target(path, force=force, what=what)
@@ -79,7 +85,7 @@ def export(
 
 
 def exported(network: Network, about: Mapping[str, Any] | None = None) -> bytes:
-    """The content of that file: the same bytes for the same weights."""
+    """Return the bytes of an exported head: the same bytes for the same weights."""
     network = _prepared(network)
     config = {
         "schema": SCHEMA,
@@ -93,7 +99,7 @@ def exported(network: Network, about: Mapping[str, Any] | None = None) -> bytes:
 
 
 class TorchGraphs:
-    """A network that runs as its exported graphs do; for heads that nobody has exported yet."""
+    """Runs a network in the parts that are exported; for heads that are not exported yet."""
 
     def __init__(self, network: Network):
         self.config = network.config
@@ -101,14 +107,22 @@ class TorchGraphs:
 
     @torch.no_grad()
     def run(self, graph: str, **inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Run a graph on one video; see `windows.Graphs.run`.
+
+        Args:
+            graph: "fuse", "decode" or "match".
+            **inputs: arrays (1, ...) by name; those that the graph does not read are ignored.
+
+        Returns:
+            The outputs (1, ...), in the order of the graph's `outputs`.
+        """
         wanted = self._graphs[graph].inputs
         found = self._graphs[graph](*(torch.from_numpy(inputs[name]) for name in wanted))
         return tuple(x.numpy() for x in found)
 
 
-# ---------------------------------------------------------------------------- the parts
 def graphs_of(network: Network) -> dict[str, Graph]:
-    """The parts of a network by name; `network` is changed, and theirs."""
+    """Split a network into its graphs, by name. Changes `network`, which the graphs then share."""
     graphs: dict[str, Graph] = {}
     if network.config.full:
         graphs["match"] = MatchGraph(network.metric)
@@ -117,15 +131,18 @@ def graphs_of(network: Network) -> dict[str, Graph]:
 
 
 class Graph(nn.Module):
-    """A part of a network with plain tensors, one video with one query, in and out.
+    """A part of a network that takes and returns plain tensors, for one query on one video.
 
-    inputs, outputs: their names, in order
+    Attributes:
+        inputs: names of the inputs, in order.
+        outputs: names of the outputs, in order.
     """
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 
     def named(self, given: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        """Name the inputs, tensors (1, ...)."""
         return dict(zip(self.inputs, given, strict=True))
 
 
@@ -140,6 +157,7 @@ class MatchGraph(Graph):
         self.inputs = ("video", _text_input(metric))
 
     def forward(self, *given: Tensor) -> tuple[Tensor]:
+        """Compute the match (1, L) of video (1, L, D) and query (1, S), or words (1, T, W)."""
         named = self.named(given)
         clips = named["video"][..., 0]
         blank = clips.new_zeros(0)
@@ -148,7 +166,7 @@ class MatchGraph(Graph):
 
 
 class FuseGraph(Graph):
-    """Clips and query fused."""
+    """The fusion of clips and query."""
 
     outputs = ("features", "pattern", "saliency", "presence", "curves")
 
@@ -158,6 +176,7 @@ class FuseGraph(Graph):
         self.inputs = ("channels", "edges", "evidence", *_inputs_of_full(network))
 
     def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
+        """Run the fusion on tensors (1, ...) in the order of `inputs`; returns `outputs`."""
         named = self.named(given)
         channels = named["channels"]
         if self.network.config.full:
@@ -168,7 +187,7 @@ class FuseGraph(Graph):
                 _all_of(channels[..., 0]),
                 named["edges"],
                 named["evidence"],
-                clip_length=channels.new_zeros(1),  # which the fusion is not told
+                clip_length=channels.new_zeros(1),  # the fusion does not read it
                 **_of_full(named),
             )
         )
@@ -176,7 +195,7 @@ class FuseGraph(Graph):
 
 
 class DecodeGraph(Graph):
-    """Slots made into spans, in clips, and scores. Random slots are its own."""
+    """The decoder: from slots to spans in clips and scores. Random slots are part of the graph."""
 
     outputs = ("spans", "scores")
 
@@ -187,6 +206,7 @@ class DecodeGraph(Graph):
         self.inputs = ("features", "curves", "clip_length", *(() if own else ("slots",)))
 
     def forward(self, *given: Tensor) -> Decoded:
+        """Run the decoder on tensors (1, ...) as in `inputs`; returns (1, K, 2) and (1, K)."""
         named = self.named(given)
         mask = _all_of(named["features"][..., 0])
         slots = named["slots"] if "slots" in named else self.network.anchors(mask)[0]
@@ -201,7 +221,7 @@ class DecodeGraph(Graph):
 
 
 class _KnownMatch(nn.Module):
-    """Stands where the metric stood, once the match of the whole video is known."""
+    """Replaces the metric by its result, the match of the whole video."""
 
     match: Tensor
 
@@ -222,7 +242,7 @@ def _text_input(metric: Metric) -> str:
 
 
 def _inputs_of_full(network: Network) -> tuple[str, ...]:
-    """What the fusion of a full head reads besides the channels."""
+    """Return the names of what the fusion of a full head reads besides the channels."""
     if not network.config.full:
         return ()
     texts = {_text_input(network.metric)} | ({"words"} if network.words else set())
@@ -230,7 +250,7 @@ def _inputs_of_full(network: Network) -> tuple[str, ...]:
 
 
 def _of_full(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The fields of a batch that only a full head reads."""
+    """Return the fields of a batch that only a full head reads."""
     fields = {name: named[name] for name in ("video", "sentence", "words") if name in named}
     if "words" in fields:
         fields["word_mask"] = _all_of(fields["words"][..., 0])
@@ -238,12 +258,12 @@ def _of_full(named: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _all_of(x: Tensor) -> Tensor:
-    """A mask of x's shape: nothing is padded where videos come one by one."""
+    """Return a mask of x's shape with True everywhere: a single video has no padding."""
     return torch.ones_like(x, dtype=torch.bool)
 
 
 def _prepared(network: Network) -> Network:
-    """A copy for answers, whose steps stay a loop when it is traced."""
+    """Return a copy for inference, whose reaction-diffusion steps stay a loop when it is traced."""
     network = copy.deepcopy(network).eval().cpu().requires_grad_(False)
     for block in network.blocks:
         if isinstance(block.fusion, ReactionDiffusionFusion):
@@ -252,11 +272,11 @@ def _prepared(network: Network) -> Network:
     return network
 
 
-# ---------------------------------------------------------------------- the fusion's loop
 class LoopedReactionDiffusion(nn.Module):
-    """`ReactionDiffusion` on whole videos, its steps a loop of all channels at once.
+    """`ReactionDiffusion` on whole videos, with its steps as one loop over all channels.
 
-    Traced step by step, group by group, it would be thousands of nodes, and seconds to load.
+    Traced step by step and group by group, it would have thousands of nodes and take seconds to
+    load.
     """
 
     def __init__(self, evolve: ReactionDiffusion):
@@ -271,7 +291,19 @@ class LoopedReactionDiffusion(nn.Module):
     def forward(
         self, u: Tensor, v: Tensor, *, u0: Tensor, r: Tensor, mask: Tensor, edges: Tensor
     ) -> Fields:
-        """Fields (1, C, L) and edges (1, L - 1), all of whose clips are real."""
+        """Run all steps on clips without padding.
+
+        Args:
+            u: (1, C, L).
+            v: (1, C, L).
+            u0: (1, C, L).
+            r: (1, C, L).
+            mask: not read; all clips are real.
+            edges: (1, L - 1) edge weights between neighbouring clips.
+
+        Returns:
+            u and v after all steps, (1, C, L) each.
+        """
         a_u, a_v, f, kappa, dt = (rate[:, None] for rate in self.learned())
         clip = torch.ones_like(u[0, :1], dtype=torch.long).cumsum(-1) - 1  # (1, L)
         right = torch.minimum(clip + self.distance, clip[:, -1:])[None]
@@ -297,9 +329,9 @@ class LoopedReactionDiffusion(nn.Module):
         )
 
     def _links(self, edges: Tensor, u: Tensor) -> Tensor:
-        """(1, C, L): of the edge that leaves each clip to the right; 0 where it leaves the video.
+        """Return (1, C, L): weight of the edge to the right of each clip, 0 at the video's end.
 
-        A long edge takes the weakest weight that it crosses.
+        A long edge takes the smallest weight that it crosses.
         """
         padded = functional.pad(edges, (0, max(self.dilations)))[:, None]
         weakest = [-functional.max_pool1d(-padded, d, 1) for d in self.dilations]
@@ -309,19 +341,19 @@ class LoopedReactionDiffusion(nn.Module):
 
 
 def _steps() -> Callable[..., tuple[Tensor, Tensor]]:
-    """The loop of steps; a trace keeps it as a loop only where it is scripted."""
+    """Return the loop of steps; a trace keeps it as a loop only where it is scripted."""
     return _scripted() if torch.jit.is_tracing() else _evolved
 
 
 @cache
 def _scripted() -> Callable[..., tuple[Tensor, Tensor]]:
-    """Script the loop: only an export does, as torch warns that `torch.jit.script` is old."""
+    """Script the loop, for exports alone: torch warns that `torch.jit.script` is deprecated."""
     with _quiet():
         return torch.jit.script(_evolved)  # type: ignore[no-any-return]
 
 
 def _twice(x: Tensor) -> Tensor:
-    """For u and v, one above the other."""
+    """Return x for u and for v, one below the other."""
     return torch.cat([x, x], 1)
 
 
@@ -339,7 +371,7 @@ def _evolved(
     to_left: Tensor,
     steps: int,
 ) -> tuple[Tensor, Tensor]:
-    """Patankar's steps, as `fusion.steppers` has them; right, left: (1, 2C, L) neighbours."""
+    """Run the steps of `fusion.steppers.Patankar`; right, left: (1, 2C, L) neighbours."""
     channels = u.shape[1]
     w = torch.cat([u, v], 1)
     for _ in range(steps):
@@ -354,7 +386,6 @@ def _evolved(
     return w[:, :channels], w[:, channels:]
 
 
-# --------------------------------------------------------------------------------- files
 def _onnx(graph: Graph, config: ModelConfig) -> bytes:
     content = io.BytesIO()
     shapes = _example_shapes(config)
@@ -391,7 +422,7 @@ def _example_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """What tracing warns of (values that become constants) is what the tests compare."""
+    """Silence the tracer, which warns of values that become constants; tests compare results."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -399,7 +430,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _more_symbols() -> Iterator[None]:
-    """ONNX for the few operations the exporter does not know."""
+    """Register ONNX forms of the operations that the exporter does not know."""
     symbols: dict[str, Callable[..., Any]] = {"aten::mT": _transposed, "aten::diff": _differences}
     for name, symbol in symbols.items():
         torch.onnx.register_custom_op_symbolic(name, symbol, OPSET)
@@ -423,7 +454,7 @@ def _differences(graph: Any, x: Any, n: Any, dim: Any, prepend: Any, append: Any
 
 
 def _packed(files: Mapping[str, bytes]) -> bytes:
-    """A zip archive without dates."""
+    """Return a zip archive without dates, so that equal files give equal bytes."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for name, data in files.items():

@@ -1,7 +1,6 @@
-"""How the clips of a fused query and video meet along time: reaction-diffusion, and baselines.
+"""Fusions, which let the clips of a video exchange along time: reaction-diffusion and baselines.
 
-Every fusion has as many parameters as reaction-diffusion of the same configuration, as near as
-whole widths allow.
+Every fusion has about as many parameters as reaction-diffusion of the same configuration.
 """
 
 from __future__ import annotations
@@ -17,42 +16,54 @@ from rdmf_cli.heads.learned.config import ModelConfig
 from rdmf_cli.heads.learned.torch.blocks import Attention, Context
 
 FEED, REACTION = 2.0, 0.5
-"""First biases: u0 starts near 0.9 and r near 1, where the rates' initial regimes are judged."""
+"""Initial biases: u0 starts near 0.9 and r near 1, where the rates' initial regimes are judged."""
 
 LONGEST_WAVE = 200.0
-"""Clips (times 2 pi) of the slowest sinusoid of positions."""
+"""Clips (times 2 pi): wavelength of the slowest sinusoid of the positions."""
 
 NARROW, WIDE = 0.5, 10.0
-"""Clips: deviations of the narrowest and the widest Gaussian."""
+"""Clips: standard deviations of the narrowest and the widest Gaussian."""
 
 
 def budget(config: ModelConfig) -> int:
-    """The parameters of one reaction-diffusion fusion."""
+    """Return the number of parameters of one reaction-diffusion fusion."""
     W, C = config.width, config.fusion_channels
     drive, rates, out = 3 * (W * C + C), 5 * C, 2 * C * W + W
     return drive + rates + out
 
 
 def inner_width(config: ModelConfig, each: int, multiple: int = 1) -> int:
-    """The inner width that spends the budget, at `each` parameters a column and W more."""
+    """Choose the inner width that gives a fusion about `budget(config)` parameters.
+
+    Args:
+        config: the head's configuration.
+        each: parameters per column of the inner width; W more come on top.
+        multiple: the width is a multiple of this.
+    """
     columns = (budget(config) - config.width) / each
     return max(round(columns / multiple), 1) * multiple
 
 
 class Fusion(nn.Module):
-    """Clips (B, L, W) to clips (B, L, W), made of a ModelConfig.
+    """Base of the fusions: clips (B, L, W) to clips (B, L, W), made from a ModelConfig.
 
-    reads_words: it makes use of the words, so they are brought to its width
+    Attributes:
+        reads_words: the fusion reads the query's words, so they are projected to its width.
     """
 
     reads_words = False
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
+        """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
         raise NotImplementedError
 
 
 class ReactionDiffusionFusion(Fusion):
-    """u0, r and the seed of v from each clip; the pattern u, v that emerges, back to clips."""
+    """Reaction-diffusion: u0, r and the initial v from each clip; the pattern (u, v) back to clips.
+
+    Gray and Scott (1983) as a fusion of video and language: arXiv 2606.01615; see
+    docs/reaction-diffusion.md.
+    """
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -66,21 +77,22 @@ class ReactionDiffusionFusion(Fusion):
         self.out = nn.Linear(2 * C, W)
 
     def drive(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """u0, r and v(0) of clips (B, L, W): (B, C, L) each."""
+        """Compute u0, r and the initial v of clips x (B, L, W): (B, C, L) each."""
         u0, seed = torch.sigmoid(self.feed(x)), torch.sigmoid(self.seed(x))
         r = functional.softplus(self.react(x))
         return u0.transpose(1, 2), r.transpose(1, 2), seed.transpose(1, 2)
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
+        """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
         u0, r, seed = self.drive(x)
         u, v = self.evolve(u0, seed, u0=u0, r=r, mask=context.mask, edges=context.edges)
         return self.out(torch.cat([u, v], 1).transpose(1, 2))
 
 
 class JointAttention(Fusion):
-    """Clips and words attend to all clips and words, as in Moment-DETR; positions on clips.
+    """Clips and words attend to all clips and words, as in Moment-DETR; clips with positions.
 
-    Where the query comes without words (universal head) this is self-attention over the clips.
+    Where the query has no words (universal head) this is self-attention over the clips.
     """
 
     reads_words = True
@@ -91,6 +103,7 @@ class JointAttention(Fusion):
         self.attention = Attention(config.width, config.heads, 0.0, inner)
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
+        """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
         placed = x + positions(x)
         if context.words is None or context.word_mask is None:
             return self.attention(placed, placed, x, context.mask)
@@ -102,7 +115,7 @@ class JointAttention(Fusion):
 class CrossAttention(Fusion):
     """Clips attend to the words, as in QD-DETR, and then to each other, with positions.
 
-    Where the query comes without words (universal head) this is self-attention over the clips.
+    Where the query has no words (universal head) this is self-attention over the clips.
     """
 
     reads_words = True
@@ -115,6 +128,7 @@ class CrossAttention(Fusion):
         self.to_words = Attention(config.width, config.heads, 0.0, inner) if config.full else None
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
+        """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
         if self.to_words is None or context.words is None or context.word_mask is None:
             return self._among_clips(x, context.mask)
         read = self.to_words(x, context.words, context.words, context.word_mask)
@@ -126,7 +140,7 @@ class CrossAttention(Fusion):
 
 
 class NoFusion(Fusion):
-    """Clips do not meet: each passes alone through a layer that spends the budget."""
+    """Baseline without fusion: a network on each clip alone, with as many parameters."""
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -136,11 +150,12 @@ class NoFusion(Fusion):
         )
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
+        """Map clips x (B, L, W) one by one; returns (B, L, W)."""
         return self.alone(x)
 
 
 class GaussianFusion(Fusion):
-    """Projected clips smoothed by fixed Gaussians, each column with a width of its own."""
+    """Baseline: projected clips, smoothed by fixed Gaussians, one width per column."""
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -150,6 +165,7 @@ class GaussianFusion(Fusion):
         self.register_buffer("kernel", gaussians(inner, _taps(config)), persistent=False)
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
+        """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
         real = context.mask[:, None].to(x.dtype)
         smooth = self._convolved(functional.gelu(self.project(x)).transpose(1, 2) * real)
         share = self._convolved(real.expand(-1, len(self.kernel), -1))
@@ -161,7 +177,7 @@ class GaussianFusion(Fusion):
 
 
 class ConvolutionFusion(Fusion):
-    """A learned kernel for each projected column, as long as reaction-diffusion's reach or 33.
+    """Baseline: a learned kernel per projected column, as long as reaction-diffusion's reach or 33.
 
     The kernels start as Gaussians.
     """
@@ -176,6 +192,7 @@ class ConvolutionFusion(Fusion):
             self.kernels.weight.copy_(gaussians(inner, taps))
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
+        """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
         projected = functional.gelu(self.project(x)) * context.mask[..., None]
         return self.out(self.kernels(projected.transpose(1, 2)).transpose(1, 2))
 
@@ -188,10 +205,18 @@ FUSIONS: dict[str, type[Fusion]] = {
     "gaussian": GaussianFusion,
     "convolution": ConvolutionFusion,
 }
+"""The fusions by name, as in `ModelConfig.fusion` and --fusion."""
 
 
 def positions(x: Tensor) -> Tensor:
-    """(L, W): sinusoids of each clip's place, from one clip to `LONGEST_WAVE` (W even)."""
+    """Compute sinusoids of each clip's position.
+
+    Args:
+        x: (B, L, W) with W even.
+
+    Returns:
+        (L, W), wavelengths from 2 pi clips to 2 pi `LONGEST_WAVE`.
+    """
     L, W = x.shape[1:]
     order = torch.arange(W // 2, device=x.device) / max(W // 2 - 1, 1)
     waves = LONGEST_WAVE**order
@@ -200,7 +225,7 @@ def positions(x: Tensor) -> Tensor:
 
 
 def gaussians(columns: int, taps: int) -> Tensor:
-    """(columns, 1, taps): kernels of sum 1, from narrow to wide."""
+    """Make Gaussian kernels of sum 1, from narrow to wide: (columns, 1, taps)."""
     sigma = torch.logspace(math.log10(NARROW), math.log10(WIDE), columns)[:, None, None]
     distance = torch.arange(taps) - taps // 2
     kernels = torch.exp(-0.5 * (distance / sigma) ** 2)
@@ -208,5 +233,5 @@ def gaussians(columns: int, taps: int) -> Tensor:
 
 
 def _taps(config: ModelConfig) -> int:
-    """An odd number of clips."""
+    """Return the length of a kernel, an odd number of clips."""
     return min(2 * config.halo + 1, config.taps - 1 + config.taps % 2)

@@ -1,4 +1,4 @@
-"""The full head's own similarity: how the features of one encoder are best compared."""
+"""The full head's own similarity: a learned metric between the features of one encoder."""
 
 from __future__ import annotations
 
@@ -13,11 +13,17 @@ from rdmf_cli.channels.similarity import LEAST_DEVIATION
 from rdmf_cli.heads.learned.config import ModelConfig
 from rdmf_cli.heads.learned.torch.batch import Batch
 
-FIRST_TEMPERATURE = 3.0  # of the logarithm
+FIRST_TEMPERATURE = 3.0  # initial value of the logarithm
 
 
 class Metrics(NamedTuple):
-    """clips: (B, L, S) unit rows; query: (B, S) unit; match: (B, L) standardised cosine."""
+    """Clips and queries in the learned space.
+
+    Attributes:
+        clips: (B, L, S) of unit length.
+        query: (B, S) of unit length.
+        match: (B, L) cosine of clip and query, standardised over the video.
+    """
 
     clips: Tensor
     query: Tensor
@@ -25,12 +31,13 @@ class Metrics(NamedTuple):
 
 
 class Metric(nn.Module):
-    """Clips and query moved in their joint space, by little where that is right already.
+    """Moves clips and query within their joint space; at first by nothing.
 
-    Where no stream shares a space with a sentence, the mean word is first mapped to the width of
-    a clip, and the space is learned from nothing.
+    Where no video stream shares a space with a sentence, the mean word is first mapped to the width
+    of a clip, and the space is learned from scratch.
 
-    temperature: log of what cosines are multiplied by in the contrastive loss
+    Attributes:
+        temperature: logarithm of the factor of the cosines in the contrastive loss.
     """
 
     def __init__(self, config: ModelConfig):
@@ -49,7 +56,7 @@ class Metric(nn.Module):
         self.temperature = nn.Parameter(torch.tensor(FIRST_TEMPERATURE))
 
     def text(self, batch: Batch) -> Tensor:
-        """(B, T): the sentence, or the mean word where it shares no space with the clips."""
+        """Return (B, S): the sentence, or the mean word where `matching` is None."""
         if self.matching is not None:
             assert batch.sentence is not None
             return batch.sentence
@@ -59,18 +66,35 @@ class Metric(nn.Module):
         return (batch.words * real).sum(1) / real.sum(1).clamp_min(1.0)
 
     def forward(self, batch: Batch, dropout: nn.Module) -> Metrics:
+        """Move clips and query, and compare them.
+
+        Args:
+            batch: B queries on B videos, with `video` (B, L, D).
+            dropout: module for the inputs.
+
+        Returns:
+            Clips (B, L, S), queries (B, S) and their match (B, L).
+        """
         assert batch.video is not None
         video, text = batch.video, self.text(batch)
         own = video if self.matching is None else video[..., slice(*self.matching)]
         query = text if self.to_clips is None else self.to_clips(text)
         clips = functional.normalize((own + self.move_clip(dropout(video))).float(), dim=-1)
         query = functional.normalize((query + self.move_query(dropout(text))).float(), dim=-1)
-        match = (clips * query[:, None]).sum(-1)  # no matrix product: it would be in bfloat16
+        match = (clips * query[:, None]).sum(-1)  # a matrix product would run in bfloat16
         return Metrics(clips, query, standardise(match, batch.mask))
 
 
 def standardise(match: Tensor, mask: Tensor) -> Tensor:
-    """(B, L): in deviations from the mean over the real clips, within ±MOST_DEVIATIONS."""
+    """Standardise a match over the real clips.
+
+    Args:
+        match: (B, L) cosine of each clip and the query.
+        mask: (B, L) True at real clips.
+
+    Returns:
+        (B, L) standard deviations from the mean, clipped to ±MOST_DEVIATIONS.
+    """
     real = mask.to(match.dtype)
     clips = real.sum(1, keepdim=True).clamp_min(1.0)
     centred = match - (match * real).sum(1, keepdim=True) / clips
@@ -80,7 +104,7 @@ def standardise(match: Tensor, mask: Tensor) -> Tensor:
 
 
 def _mover(width: int, config: ModelConfig, out: int) -> nn.Sequential:
-    """Starts by moving nothing."""
+    """Build an MLP whose output starts at zero."""
     last = nn.Linear(config.metric, out)
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)

@@ -1,7 +1,7 @@
-"""The learned head as a torch module: channels → fusion → pattern → slots → spans and scores.
+"""The network of the learned head: channels → fusion → pattern → slots → spans and scores.
 
-`fuse` and `decode` are two halves with the choice of slots in between (`slots.pattern_slots`,
-numpy): neither branches on data, so each can be exported. Importing this module imports torch.
+`fuse` and `decode` are two halves; slots are chosen in between by `slots.pattern_slots` in numpy.
+Neither half branches on data, so each can be exported. Importing this module imports torch.
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ from rdmf_cli.heads.learned.torch.fusions import FUSIONS
 from rdmf_cli.heads.learned.torch.metric import Metric, Metrics
 from rdmf_cli.heads.learned.torch.pooling import last_clip
 
-MOST_LOGIT = 6.0  # of a curve as the decoder sees it
-GOLDEN = 0.6180339887498949  # spreads any number of anchors evenly
+MOST_LOGIT = 6.0  # bound of the curves' logits that the decoder reads
+GOLDEN = 0.6180339887498949  # golden ratio: spreads any number of anchors evenly
 
 
 class Fused(NamedTuple):
-    """What `fuse` makes of B queries on B videos of up to L clips.
+    """The outputs of `fuse` for B queries on B videos of up to L clips.
 
-    features:    (B, L, W)
-    pattern:     (B, 4, L) log-odds that a clip belongs to a moment of each of `config.SCALES`
-    saliency:    (B, L) logits, among the clips of one video
-    presence:    (B,) log-odds that the query is shown at all
-    curves:      (B, L, R) what the decoder sees of each clip beside the features
-    clip_length: (B,) seconds
-    metric:      full head: clips and sentence in the learned space; None: universal
+    Attributes:
+        features: (B, L, W) for the decoder.
+        pattern: (B, 4, L) log-odds that a clip belongs to a moment, per entry of `config.SCALES`.
+        saliency: (B, L) logits, comparable among the clips of one video.
+        presence: (B,) log-odds that the query is shown at all.
+        curves: (B, L, R) what the decoder reads of each clip besides the features.
+        clip_length: (B,) seconds.
+        metric: full head: clips and queries in the learned space; universal head: None.
     """
 
     features: Tensor
@@ -46,7 +47,7 @@ class Fused(NamedTuple):
 
 
 class Network(nn.Module):
-    """A head of the form that `config` describes.
+    """The network of a learned head, as its configuration describes it.
 
     >>> fused = network.fuse(batch)
     >>> slots, slot_mask = choose_slots(network, fused, batch.mask)
@@ -84,10 +85,15 @@ class Network(nn.Module):
             self.centre = nn.Parameter(_logit(torch.arange(1, config.anchors + 1) * GOLDEN % 1))
             self.extent = nn.Parameter(_logit(torch.logspace(-1.3, -0.1, config.anchors)))
 
-    # ------------------------------------------------------------------------ fuse
-
     def fuse(self, batch: Batch) -> Fused:
-        """Clips and query fused, and the curves that are read from them."""
+        """Fuse clips and query, and read the curves from the result.
+
+        Args:
+            batch: B queries on B videos of up to L clips.
+
+        Returns:
+            Features (B, L, W), pattern (B, 4, L), saliency (B, L), presence (B,) and more.
+        """
         metric = self.metric(batch, self.input_dropout) if self.config.full else None
         x = self.embed(self._inputs(batch, metric))
         words = None if self.words is None else self.words(batch.words)
@@ -107,7 +113,7 @@ class Network(nn.Module):
         )
 
     def _inputs(self, batch: Batch, metric: Metrics | None) -> Tensor:
-        """(B, L, …): the channels; and of a full head the learned match, clips and query."""
+        """Return (B, L, …): the channels; for a full head also learned match, clips and query."""
         if metric is None:
             return batch.channels
         assert batch.video is not None
@@ -117,41 +123,75 @@ class Network(nn.Module):
         return torch.cat([batch.channels, match, clips, query, clips * query * 4], -1)
 
     def _seen(self, batch: Batch, metric: Metrics | None, logits: Tensor) -> Tensor:
-        """(B, L, R): the learned match, the standardised similarity, then the curves' logits.
+        """Return (B, L, R): learned match, standardised similarity, then the curves' logits.
 
-        No gradient goes from the decoder to the curves.
+        No gradient flows from the decoder to the curves.
         """
         learned = [] if metric is None else [metric.match[..., None]]
         known = logits.detach().clamp(-MOST_LOGIT, MOST_LOGIT) / 2
         return torch.cat([*learned, batch.channels[..., :1], known], -1)
 
     def presence(self, features: Tensor, mask: Tensor, evidence: Tensor) -> Tensor:
-        """(B,) log-odds that the query is shown; its gradient does not reach the features."""
+        """Compute the log-odds that the query is shown; their gradient does not reach the features.
+
+        Args:
+            features: (B, L, W) of the clips.
+            mask: (B, L) True at real clips.
+            evidence: (B, 2) see `channels.inputs.Match`.
+
+        Returns:
+            (B,).
+        """
         features = features.detach().float()
         real = mask[..., None].to(features.dtype)
         mean = (features * real).sum(1) / real.sum(1).clamp_min(1.0)
         highest = (features - (1.0 - real) * MASKED).amax(1)
         return self.present(torch.cat([mean, highest, evidence], -1))[..., 0].float()
 
-    # ---------------------------------------------------------------------- decode
-
     def anchors(self, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Random slots: the learned spans (B, K, 2) in clips of each video, all of them in use."""
+        """Return random slots: learned spans, scaled to the length of each video.
+
+        Args:
+            mask: (B, L) True at real clips.
+
+        Returns:
+            Spans (B, K, 2) in clips, and a mask (B, K) that is True everywhere.
+        """
         end = last_clip(mask)[:, None]
         centre, half = torch.sigmoid(self.centre) * end, torch.sigmoid(self.extent) * end / 2
         spans = torch.stack([(centre - half).clamp_min(0.0), torch.minimum(centre + half, end)], -1)
         return spans, torch.ones_like(centre, dtype=torch.bool)
 
     def decode(self, fused: Fused, mask: Tensor, slots: Tensor, slot_mask: Tensor) -> Decoded:
-        """The moments that slots (B, K, 2), in clips, become; slot_mask (B, K) True at real."""
+        """Decode slots into moments.
+
+        Args:
+            fused: outputs of `fuse`.
+            mask: (B, L) True at real clips.
+            slots: (B, K, 2) [start, end] in clips.
+            slot_mask: (B, K) True at real slots.
+
+        Returns:
+            Spans (B, K, 2) in clips and scores (B, K).
+        """
         return self.decoder(fused.features, fused.curves, fused.clip_length, mask, slots, slot_mask)
 
     def forward(self, batch: Batch) -> Fused:
+        """Run `fuse`."""
         return self.fuse(batch)
 
 
 def choose_slots(network: Network, fused: Fused, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Slots (B, K, 2) in clips and which are real (B, K): of the pattern, or the learned ones."""
+    """Choose the slots: those of the pattern, or the learned random ones.
+
+    Args:
+        network: the network.
+        fused: outputs of `Network.fuse`.
+        mask: (B, L) True at real clips.
+
+    Returns:
+        Slots (B, K, 2) [start, end] in clips, and a mask (B, K), True at real slots.
+    """
     config = network.config
     if config.slots == "random":
         return network.anchors(mask)

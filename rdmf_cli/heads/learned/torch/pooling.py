@@ -1,4 +1,4 @@
-"""Features of a span of clips to fractions: means over bins inside and around it."""
+"""Pooling of features over spans with fractional ends: means over bins inside and around them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-AROUND = 4  # bins: two before and two behind
-LEAST_WIDTH = 0.5  # clips: a narrower slot is looked at as if so wide
-MARGIN, LEAST_MARGIN = 0.5, 2.0  # of the width, and in clips: how far around is looked
-SOFTENING = 0.05  # clips of zeros in every mean, so that slivers of a clip count little
-SEEN = 0.01  # clips: bins with less of the video are marked as not seen
+AROUND = 4  # bins around a span: two before and two after
+LEAST_WIDTH = 0.5  # clips: a narrower span is pooled as if so wide
+MARGIN, LEAST_MARGIN = 0.5, 2.0  # how far around: share of the width, and least number of clips
+SOFTENING = 0.05  # clips of zeros in every mean, so that small parts of a clip count little
+SEEN = 0.01  # clips: bins that hold less of the video are marked as empty
 
 
 def bin_edges(spans: Tensor, bins: int) -> Tensor:
-    """(B, K, bins + AROUND + 1) edges in clips, from before the spans (B, K, 2) to behind them."""
+    """Compute the edges of the bins, from before the spans to after them.
+
+    Args:
+        spans: (B, K, 2) [start, end] in clips.
+        bins: number of bins inside a span.
+
+    Returns:
+        (B, K, bins + AROUND + 1) in clips.
+    """
     start, end = spans.unbind(-1)
     width = (end - start).clamp_min(LEAST_WIDTH)
     margin = (width * MARGIN).clamp_min(LEAST_MARGIN)
@@ -25,19 +33,27 @@ def bin_edges(spans: Tensor, bins: int) -> Tensor:
 
 
 def last_clip(mask: Tensor) -> Tensor:
-    """(B,): clips up to the last real one, as float."""
+    """Count the clips up to the last real one, for each mask (B, L); returns (B,) as float."""
     places = torch.arange(1, mask.shape[1] + 1, device=mask.device)
     return (places * mask).amax(1).to(torch.float32)
 
 
 def pool(features: Tensor, mask: Tensor, spans: Tensor, bins: int) -> tuple[Tensor, Tensor]:
-    """Means (B, K, bins + AROUND, D) over each span's bins, and which bins show some video.
+    """Average features over the bins of every span.
 
-    features: (B, L, D), constant within a clip; mask: (B, L); spans: (B, K, 2) in clips.
-    The integral over a bin is exact, by differences of running sums; masked clips and what lies
-    outside of the video count for nothing.
+    The integral over a bin is exact (differences of cumulative sums). Masked clips and what lies
+    outside of the video do not count.
+
+    Args:
+        features: (B, L, D), constant within a clip.
+        mask: (B, L) True at real clips.
+        spans: (B, K, 2) [start, end] in clips.
+        bins: number of bins inside a span.
+
+    Returns:
+        Means (B, K, bins + AROUND, D), and (B, K, bins + AROUND) 1 for bins that hold some video.
     """
-    features = features.float()  # running sums want it
+    features = features.float()  # cumulative sums need the precision
     real = mask.to(features.dtype)[..., None]
     sums = _running(torch.cat([features * real, real], -1))
     edges = bin_edges(spans.float(), bins).clamp_min(0.0)
@@ -49,12 +65,12 @@ def pool(features: Tensor, mask: Tensor, spans: Tensor, bins: int) -> tuple[Tens
 
 
 def _running(x: Tensor) -> Tensor:
-    """(B, L + 1, D): sums over the clips before each edge between clips."""
+    """Return (B, L + 1, D): sums over the clips before each edge between clips."""
     return functional.pad(x.cumsum(1), (0, 0, 1, 0))
 
 
 def _at(sums: Tensor, edges: Tensor) -> Tensor:
-    """Running sums (B, L + 1, D) at edges (B, K, P) that lie within clips: (B, K, P, D)."""
+    """Return cumulative sums (B, L + 1, D) at edges (B, K, P) within clips: (B, K, P, D)."""
     D = sums.shape[-1]
     clip = edges.detach().floor().long().clamp_max(sums.shape[1] - 2)
     share = (edges - clip).flatten(1)[..., None]

@@ -1,4 +1,4 @@
-"""What the learned rates of a head do: regimes, thresholds and spacings, by groups of channels."""
+"""Summarise the learned rates of a head: regimes, thresholds and spacings by group of channels."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ COLUMNS = ("D_u", "D_v", "F", "k", "dt", "r_star", "spacing_seconds")
 
 
 def learned_rates(network: Network) -> list[dict[str, Any]]:
-    """A row for the channels of one block, one dilation and one regime, at r = u0 = 1.
+    """Summarise the learned rates of a network, at r = u0 = 1.
 
-    `group` names block and dilation ("1 ±4": the first block, neighbours 4 clips away), `channels`
-    counts them, the rest are medians; `spacing_seconds` is None where no pattern grows. Without
-    reaction-diffusion there are no rows.
+    Returns:
+        One row per block, dilation and regime: `group` names block and dilation ("1 ±4": the first
+        block, neighbours 4 clips away), `channels` counts the channels, the others are medians over
+        them; `spacing_seconds` is None where no pattern grows. No rows for other fusions.
     """
     blocks = [block.fusion for block in network.blocks]
     return [

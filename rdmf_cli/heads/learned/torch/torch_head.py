@@ -16,7 +16,7 @@ from rdmf_cli.moments.reading import Reading
 
 
 class TorchHead(ConfiguredHead):
-    """Finds moments by a network as it is trained; the network is in evaluation mode."""
+    """Finds moments by a network in torch, in evaluation mode."""
 
     def __init__(self, network: Network):
         super().__init__(network.config)
