@@ -8,13 +8,15 @@ import sys
 import numpy as np
 import peak_memory
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from random_heads import FULL, WIDTH, asked, random_network, sample, unit
 
 from rdmf_cli.channels.inputs import inputs_of
 from rdmf_cli.heads.learned.config import ModelConfig
 from rdmf_cli.heads.learned.head import LearnedHead
 from rdmf_cli.heads.learned.torch.export import TorchGraphs, export
-from rdmf_cli.heads.learned.windows import Field, find_long, fuse, gaps
+from rdmf_cli.heads.learned.windows import Field, find_long, fuse, gaps, standing
 from rdmf_cli.moments import overlaps
 
 CLIPS = 2000
@@ -82,6 +84,28 @@ def test_what_is_shown_beside_other_footage_comes_before_all_of_that(shipped):
     others = shipped.read(asked(rows, sentence), top_k=10, distinct=True)
     own = overlaps(others.spans, np.array([2800.0, 2824.0])) > 0
     assert others.scores[own].max() > others.scores[~own].max() + 0.3
+
+
+def test_a_span_gains_by_how_much_higher_it_stands_in_the_footage_than_among_its_neighbours():
+    near, span = slice(13, 88), np.array([[40.0, 60.0]])
+    curve = np.full(300, 0.2)
+    curve[:100:2] = 0.3
+    curve[40:60] = 0.3
+    inside = curve[near]
+    expected = (0.3 - curve.mean()) / curve.std() - (0.3 - inside.mean()) / inside.std()
+    assert expected > 0.5
+    np.testing.assert_allclose(standing(curve, span), [expected])
+    np.testing.assert_allclose(standing(7 * curve + 3, span), [expected])
+    assert standing(curve, np.array([[-3.0, 4.5], [290.0, 301.0]])).shape == (2,)
+    assert standing(curve, np.zeros((0, 2))).shape == (0,)
+
+
+@given(start=st.integers(0, 299), length=st.integers(1, 75), seed=st.integers(0, 99))
+def test_a_span_of_a_repeated_video_stands_as_high_everywhere(start, length, seed):
+    once = np.random.default_rng(seed).normal(size=75)
+    span = np.array([[start, start + length]])
+    np.testing.assert_allclose(standing(np.tile(once, 6), span), 0, atol=1e-6)
+    np.testing.assert_array_equal(standing(np.full(450, 0.2), span), 0)
 
 
 def test_looks_count_for_less_the_less_their_best_clips_match():
