@@ -25,7 +25,12 @@ FLOW = {
         *("moments", "heads", "datasets", "evaluation"),
     },
     "handover": {"video", "moments"},
-    "outputs": {"moments", "handover", "training"},  # of training: the events that its view shows
+    "outputs": {
+        "features",
+        "moments",
+        "handover",
+        "training",
+    },  # of training: the events that its view shows
     "api": {
         *("video", "encoders", "features", "channels", "fusion", "moments", "heads"),
         *("datasets", "training", "evaluation", "handover", "outputs"),
@@ -41,7 +46,7 @@ TORCH = (
 )
 TORCH_LAZILY = (
     *("encoders/open_clip/blueprint.py", "encoders/open_clip/foreign_code.py"),
-    *("cli/doctor.py", "api/training.py"),
+    *("api/doctor.py", "api/training.py"),
 )
 """Where torch is imported: at the top of files that a light command never reaches, and within
 functions."""

@@ -12,7 +12,8 @@
 from __future__ import annotations
 
 from rdmf_cli.api.evaluation import evaluate
-from rdmf_cli.api.searcher import Fused, Searcher
+from rdmf_cli.api.fused import Fused
+from rdmf_cli.api.searcher import Searcher
 from rdmf_cli.api.training import train
 from rdmf_cli.api.verbs import extract, fuse, query
 

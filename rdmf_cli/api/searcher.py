@@ -25,6 +25,7 @@ from rdmf_cli.api.arguments import (
     checked_fields,
     queries_of,
 )
+from rdmf_cli.api.fused import Fused
 from rdmf_cli.channels.background import BACKGROUND, Background
 from rdmf_cli.channels.question import MOST_WORDS, FeatureSpace, Question
 from rdmf_cli.encoders import choose_encoder, load_encoder
@@ -39,37 +40,6 @@ from rdmf_cli.heads.registry import load_head, load_training_free
 from rdmf_cli.heads.training_free.head import TrainingFree
 from rdmf_cli.moments.reading import Reading
 from rdmf_cli.moments.types import Answer
-
-
-@dataclass(frozen=True)
-class Fused:
-    """The fusion of one video and one query, with all that led to it.
-
-    Attributes:
-        features: the video's features, L clips.
-        similarity: (L,) cosine of each clip and the query.
-        change: (L − 1,) visual change between neighbouring clips.
-        r: (C, L) the reaction rates that the query produced.
-        trace: u and v over pseudo-time, (steps + 1, C, L) each.
-        reading: the pattern u, v (C, L) and what was read from it.
-        answer: the same as `Searcher.ask` gives.
-        head: the training-free head, whose fusion this is.
-    """
-
-    features: VideoFeatures
-    similarity: np.ndarray
-    change: np.ndarray
-    r: np.ndarray
-    trace: Fields
-    reading: Reading
-    answer: Answer
-    head: TrainingFree
-
-    def level_set(self, channel: int, height: float) -> list[tuple[float, float]]:
-        """List the spans in seconds where v of a channel is at least `height`."""
-        above = np.diff(self.reading.v[channel] >= height, prepend=False, append=False)
-        edges = self.features.offset + np.flatnonzero(above) * self.features.clip_length
-        return [(float(a), float(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
 @checked_fields

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from rdmf_cli.api.arguments import ClipLength, Count, Device, FilePath, Share, Time, checked
-from rdmf_cli.api.searcher import Fused, Searcher
+from rdmf_cli.api.fused import Fused
+from rdmf_cli.api.searcher import Searcher
 from rdmf_cli.features import VideoFeatures
 from rdmf_cli.moments.types import Answer
 

@@ -2,47 +2,38 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import Annotated, Optional
 
 import typer
 
 from rdmf_cli.cli import options
 
-if TYPE_CHECKING:
-    from rdmf_cli.features.store import CacheEntry
-
-app = typer.Typer(
-    no_args_is_help=True, help="The feature cache: list, size, prune, remove, clear, where."
-)
+app = typer.Typer(no_args_is_help=True, help="Look at the feature cache, and make it smaller.")
 
 
 @app.command("list")
 def list_(as_json: options.Json = False) -> None:
-    """What is in the cache, the most recently used first."""
-    from rdmf_cli.features import FeatureStore
+    """List what is in the cache, the most recently used first."""
+    from rdmf_cli.api.cache import list_cache
+    from rdmf_cli.cli.output import print_json, print_rich
+    from rdmf_cli.outputs.upkeep import cache_table
 
-    entries = FeatureStore().entries()
+    entries = list_cache()
     if as_json:
-        for entry in entries:
-            typer.echo(json.dumps(_told(entry)))
-    elif not entries:
-        typer.echo("The cache is empty.")
+        print_json(entries)
     else:
-        _print_table(entries)
+        print_rich(cache_table(entries))
 
 
 @app.command()
 def size(as_json: options.Json = False) -> None:
-    """How much room the cache takes, and how much it may take."""
-    from rdmf_cli.features import FeatureStore
+    """Show how much room the cache takes, and its limit."""
+    from rdmf_cli.api.cache import cache_size
+    from rdmf_cli.cli.output import print_result
+    from rdmf_cli.outputs.upkeep import cache_size_in_words
 
-    store = FeatureStore()
-    if as_json:
-        typer.echo(json.dumps({"bytes": store.size(), "limit_bytes": store.limit}))
-    else:
-        typer.echo(f"{_size(store.size())} of at most {_size(store.limit)}")
+    print_result(cache_size(), as_json, cache_size_in_words)
 
 
 @app.command()
@@ -52,85 +43,48 @@ def prune(
         typer.Option("--to", min=0, help="Megabytes to keep; by default the cache's limit."),
     ] = None,
 ) -> None:
-    """Remove what was not used for longest, until the cache is small enough."""
-    from rdmf_cli.features import FeatureStore
-    from rdmf_cli.features.store import megabytes
+    """Remove the least recently used entries until the cache is small enough."""
+    from rdmf_cli.api.cache import cache_size, prune_cache
+    from rdmf_cli.outputs.upkeep import in_units
 
-    store = FeatureStore()
-    removed = store.prune(store.limit if to is None else megabytes(to, "--to"))
-    typer.echo(f"{len(removed)} entries removed, {_size(store.size())} left")
+    removed = prune_cache(to)
+    typer.echo(f"{_entries(removed)} removed, {in_units(cache_size().bytes)} left")
 
 
 @app.command()
 def clear() -> None:
-    """Remove everything."""
-    from rdmf_cli.features import FeatureStore
+    """Remove all entries."""
+    from rdmf_cli.api.cache import clear_cache
 
-    typer.echo(f"{FeatureStore().clear()} entries removed")
+    typer.echo(f"{_entries(clear_cache())} removed")
 
 
 @app.command()
 def remove(
-    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video, here or gone since.")],
+    video: Annotated[
+        Path, typer.Argument(metavar="VIDEO", help="A video file; it may be gone by now.")
+    ],
 ) -> None:
-    """Forget a video: remove all that was made of it, also of copies of it."""
+    """Remove all entries of a video and of copies of it."""
+    from rdmf_cli.api.cache import forget_video
     from rdmf_cli.cli.report import say
-    from rdmf_cli.features import FeatureStore
-    from rdmf_cli.features.fingerprint import content_fingerprint
-    from rdmf_cli.text import one_line
 
-    content = content_fingerprint(video) if video.is_file() else None
-    count = FeatureStore().remove_video(str(video.resolve()), content)
-    typer.echo(f"{count} entries removed")
+    count = forget_video(video)
+    typer.echo(f"{_entries(count)} removed")
     if not count:
         lost = "" if video.exists() else "; no such file: check the name and the folder"
-        say("note", f"{one_line(str(video))}: nothing of it is in the cache{lost}")
+        say("note", f"{video}: nothing of it is in the cache{lost}")
 
 
 @app.command()
 def where() -> None:
-    """The folder of the cache (set by RDMF_CACHE_DIR)."""
-    from rdmf_cli.features import FeatureStore
+    """Show the folder of the cache (RDMF_CACHE_DIR sets it)."""
+    from rdmf_cli.api.cache import cache_folder
 
-    typer.echo(str(FeatureStore().folder))
-
-
-def _told(entry: CacheEntry) -> dict[str, object]:
-    return {
-        "video": entry.about.get("video"),
-        "encoder": entry.about.get("encoder"),
-        "clip_length": entry.about.get("clip_length"),
-        "duration": entry.about.get("duration"),
-        "bytes": entry.bytes,
-        "used": entry.used,
-        "file": str(entry.path),
-    }
+    typer.echo(str(cache_folder()))
 
 
-def _print_table(entries: list[CacheEntry]) -> None:
-    import datetime
+def _entries(count: int) -> str:
+    from rdmf_cli.text import counted
 
-    from rich import box
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    from rdmf_cli.text import one_line
-
-    table = Table("video", "encoder", "clip", "size", "used", box=box.SIMPLE_HEAD)
-    for entry in entries:
-        about, used = entry.about, datetime.datetime.fromtimestamp(entry.used)
-        table.add_row(
-            escape(one_line(Path(about["video"]).name)),
-            escape(one_line(str(about.get("encoder") or ""))),
-            f"{about['clip_length']:g} s" if "clip_length" in about else "",
-            _size(entry.bytes),
-            f"{used:%Y-%m-%d %H:%M}",
-        )
-    Console(highlight=False).print(table)
-
-
-def _size(count: int) -> str:
-    from rich.filesize import decimal
-
-    return decimal(count)
+    return counted(count, "entry", "entries")

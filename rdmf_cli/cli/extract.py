@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from rdmf_cli.cli import options
 
 if TYPE_CHECKING:
-    from rdmf_cli.features import VideoFeatures
+    from rdmf_cli.outputs.payloads.extraction import Extraction
 
 
 def extract(
@@ -37,11 +36,12 @@ def extract(
     feature files.
     """
     from rdmf_cli.cli.batch import for_each_video, open_searcher
+    from rdmf_cli.cli.output import json_writer
     from rdmf_cli.cli.report import extraction_progress, say_warnings
-    from rdmf_cli.features import save_video_features
-    from rdmf_cli.files import check_target
+    from rdmf_cli.features.owned_files import check_features_file, same_name, save_features_of
+    from rdmf_cli.outputs.payloads.extraction import Extraction
+    from rdmf_cli.text import one_line
 
-    written = _Written()
     searcher = open_searcher(
         encoder=encoder,
         clip_length=clip_length,
@@ -50,61 +50,20 @@ def extract(
         cache=not no_cache,
     )
 
-    def work(path: Path) -> list[str]:
+    owners: dict[str, Path] = {}
+
+    def work(path: Path) -> list[Extraction]:
         if out is not None:
-            written.claim(path)
-            check_target(out / f"{path.stem}.npz", inputs=[path], force=force, what="the features")
+            if (owner := owners.setdefault(path.stem, path)) != path:
+                raise same_name(path, owner)
+            check_features_file(out, path, force=force)
         with extraction_progress(path.name) as searcher.progress:
             features = searcher.extract(path, start=start, end=end)
         file = None
         if out is not None:
-            file = save_video_features(out, path.stem, features.rows, force=force)
+            file = save_features_of(out, path, features.rows, force=force)
         say_warnings(path, features.warnings)
-        return [json.dumps(_told(path, features, file)) if as_json else _line(path, features)]
+        return [Extraction.of(path, features, file)]
 
-    for_each_video(videos, as_json, work, typer.echo, recursive)
-
-
-class _Written:
-    """Which video each file of --out belongs to: two must not share one."""
-
-    def __init__(self) -> None:
-        self.owners: dict[str, Path] = {}
-
-    def claim(self, path: Path) -> None:
-        """Raises RdmfError where another video of this run has the same name."""
-        from rdmf_cli.errors import RdmfError
-
-        if (owner := self.owners.setdefault(path.stem, path)) != path:
-            what = f"its features would overwrite those of {owner}: both are {path.stem}.npz"
-            raise RdmfError(what, path, "extract one of them into another --out")
-
-
-def _told(path: Path, features: VideoFeatures, file: Path | None) -> dict[str, Any]:
-    from rdmf_cli.text import valid_text
-
-    return {
-        "schema": "rdmf.extract/1",
-        "video": valid_text(str(path)),
-        "clips": len(features.rows),
-        "size": features.rows.shape[1],
-        "clip_length": features.clip_length,
-        "offset": features.offset,
-        "duration": round(features.duration, 3),
-        "encoder": features.encoder,
-        "decoder": features.decoder,
-        "cached": features.cached,
-        "frames_decoded": features.frames_decoded,
-        "frames_failed": features.frames_failed,
-        "warnings": list(features.warnings),
-        "file": None if file is None else valid_text(str(file)),
-        "timings": {name: round(value, 3) for name, value in features.timings.items()},
-    }
-
-
-def _line(path: Path, features: VideoFeatures) -> str:
-    from rdmf_cli.text import one_line
-
-    clips, size = features.rows.shape
-    how = "cached" if features.cached else f"{features.timings['extract']:.1f} s"
-    return f"{one_line(str(path))}: {clips} clips × {size}, {features.encoder} ({how})"
+    write = json_writer() if as_json else lambda made: typer.echo(one_line(made.in_words))
+    for_each_video(videos, as_json, work, write, recursive)

@@ -24,11 +24,16 @@ def print_result(result: Result, as_json: bool, shown: Callable[[Result], Render
 
 def print_json(results: Iterable[Record]) -> None:
     """Write one line of JSON per result."""
+    write = json_writer()
+    for result in results:
+        write(result)
+
+
+def json_writer() -> Callable[[Record], None]:
+    """Return what writes a result as a line of JSON."""
     from rdmf_cli.outputs.json_lines import JsonWriter
 
-    writer = JsonWriter(sys.stdout)
-    for result in results:
-        writer.write(result)
+    return JsonWriter(sys.stdout).write
 
 
 def print_rich(*parts: RenderableType) -> None:

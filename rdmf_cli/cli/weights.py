@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rdmf_cli.cli import options
+
 if TYPE_CHECKING:
     from rich.progress import Progress
-
-    from rdmf_cli.encoders.base import Listed
-    from rdmf_cli.encoders.index import Fetched
 
 app = typer.Typer(
     help="List the encoders on this machine, and fetch better ones.", no_args_is_help=True
@@ -26,56 +24,38 @@ def fetch_command(
     unverified: Annotated[
         bool,
         typer.Option(
-            "--unverified", help="Take also a file of which the server tells no hash and no length."
+            "--unverified", help="Accept a file for which the server gives neither hash nor size."
         ),
     ] = False,
 ) -> None:
-    """Download an encoder's weights: resumed where they stopped, verified, remembered."""
+    """Download the weights of an encoder; an interrupted download resumes."""
+    from rdmf_cli.api.weights import fetch, how_verified
     from rdmf_cli.cli.report import say
-    from rdmf_cli.encoders.registry import fetch
 
     with _progress() as progress:
         entry = fetch(name, _Bars(progress), unverified)
-    say("note", f"sha256 {entry.sha256}, {_verified(entry)}")
+    say("note", f"sha256 {entry.sha256}, {how_verified(entry)}")
     typer.echo(f"{entry.name}: {entry.path}")
-
-
-def _verified(entry: Fetched) -> str:
-    if not entry.verified:
-        return "found on this machine, as another program left it"
-    by = {"sha256": "a known sha256", "size": "its size alone", "nothing": "nothing"}
-    return f"from {entry.source}, verified by {by[entry.verified]}"
 
 
 @app.command("list")
 def list_command(
     everything: Annotated[
-        bool, typer.Option("--all", help="Also those that would have to be fetched.")
+        bool, typer.Option("--all", help="List also encoders that are not on this machine.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: options.Json = False,
 ) -> None:
     """List the encoders on this machine."""
-    from rdmf_cli.encoders.registry import list_encoders
+    from rdmf_cli.api.weights import list_encoders
+    from rdmf_cli.cli.output import print_json
+    from rdmf_cli.outputs.upkeep import encoder_lines
 
-    shown = [listed for listed in list_encoders() if everything or listed.is_here]
+    encoders = list_encoders(everything)
     if as_json:
-        for listed in shown:
-            typer.echo(json.dumps(_as_dict(listed), ensure_ascii=False))
-    else:
-        _print_lines(shown)
-
-
-def _as_dict(listed: Listed) -> dict[str, object]:
-    path = None if listed.path is None else str(listed.path)
-    return {"name": listed.name, "here": listed.is_here, "source": listed.source, "path": path}
-
-
-def _print_lines(shown: list[Listed]) -> None:
-    """Not a rich table: a path that is cut or folded cannot be copied."""
-    width = max(len(listed.name) for listed in shown)
-    for listed in shown:
-        place = (listed.source or "not here", str(listed.path or ""))
-        typer.echo(f"{listed.name:<{width}}  {'  '.join(place)}".rstrip())
+        print_json(encoders)
+        return
+    for line in encoder_lines(encoders):
+        typer.echo(line)
 
 
 def _progress() -> Progress:

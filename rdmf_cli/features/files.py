@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -51,6 +51,7 @@ def save_video_features(
     *,
     inputs: Iterable[Path] = (),
     force: bool = False,
+    comment: bytes = b"",
 ) -> Path:
     """Write features to `<folder>/<video_id>.npz`, completely or not at all.
 
@@ -60,6 +61,7 @@ def save_video_features(
         rows: Features (L, D), not normalised; written as float16 under the key `features`.
         inputs: Files that are never replaced.
         force: Replace a file that rdmf did not write.
+        comment: Of the archive; readers of arrays do not see it.
 
     Returns:
         The path of the file.
@@ -75,10 +77,12 @@ def save_video_features(
     except OSError as error:
         raise RdmfError(f"{what} cannot be written ({error.strerror})", path, todo) from error
 
-    def save(file: BinaryIO) -> None:
-        np.savez(file, features=np.asarray(rows, dtype=np.float16))
-
-    return write_whole(path, save, inputs=inputs, force=force, what=what, todo=todo)
+    archive = BytesIO()
+    np.savez(archive, features=np.asarray(rows, dtype=np.float16))
+    with zipfile.ZipFile(archive, "a") as opened:
+        opened.comment = comment
+    content = archive.getvalue()
+    return write_whole(path, content, inputs=inputs, force=force, what=what, todo=todo)
 
 
 def load_video_features(path: Path) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from textwrap import shorten
@@ -39,26 +40,11 @@ WHAT = "the figure"
 UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}  # no date: reproducible files
 
 
-def save_pattern_figure(
-    path: str | PathLike[str],
-    *,
-    similarity: Values,
-    change: Values,
-    r: Values,
-    r_star: Values,
-    u_trace: Values,
-    v_trace: Values,
-    moments: Sequence[Moment],
-    clip_length: float,
-    offset: float = 0.0,
-    names: Sequence[str],
-    title: str = "",
-    force: bool = False,
-) -> None:
-    """Draw how the query leads to moments, channel by channel, and save the figure.
+@dataclass(frozen=True, kw_only=True)
+class DrawnPattern:
+    """What a figure shows: N steps of C channels over L clips.
 
-    Args:
-        path: The file; its suffix selects the format.
+    Attributes:
         similarity: Similarity of clip and query, (L,).
         change: Visual change from clip to clip, (L - 1,).
         r: Reaction rates, (C, L).
@@ -70,6 +56,34 @@ def save_pattern_figure(
         offset: Start of the first clip in seconds.
         names: Names of the channels, C of them.
         title: Title of the figure.
+    """
+
+    similarity: Values
+    change: Values
+    r: Values
+    r_star: Values
+    u_trace: Values
+    v_trace: Values
+    moments: Sequence[Moment]
+    clip_length: float
+    offset: float = 0.0
+    names: Sequence[str]
+    title: str = ""
+
+    @property
+    def edges(self) -> Values:
+        """Where clips begin and the last ends, in seconds, (L + 1,)."""
+        return self.offset + self.clip_length * np.arange(len(self.similarity) + 1)
+
+
+def save_pattern_figure(
+    path: str | PathLike[str], pattern: DrawnPattern, *, force: bool = False
+) -> None:
+    """Draw how the query leads to moments, channel by channel, and save the figure.
+
+    Args:
+        path: The file; its suffix selects the format.
+        pattern: What to draw.
         force: Replace a file that rdmf did not write.
 
     Raises:
@@ -77,21 +91,22 @@ def save_pattern_figure(
         UsageError: The file exists and rdmf did not write it.
         RdmfError: The file cannot be written, or there is no such format.
     """
-    figure, axes = _figure(len(names))
+    channels, edges = range(len(pattern.names)), pattern.edges
+    figure, axes = _figure(len(channels))
     check_format(figure, Path(path))
     check_target(path, force=force, what=WHAT)
-    edges = offset + clip_length * np.arange(len(similarity) + 1)  # seconds, (L + 1,)
-    heading = shorten(one_line(title), LONGEST_TITLE, placeholder=" …")
+    heading = shorten(one_line(pattern.title), LONGEST_TITLE, placeholder=" …")
     axes["similarity", 0].set_title(heading, loc="left", parse_math=False)
-    _draw_similarity(axes["similarity", 0], similarity, moments, edges)
-    _draw_change(axes["change", 0], change, edges)
-    for c, name in enumerate(names):
-        _draw_rates(axes["r", c], name, r[c], float(r_star[c]), edges)
+    _draw_similarity(axes["similarity", 0], pattern.similarity, pattern.moments, edges)
+    _draw_change(axes["change", 0], pattern.change, edges)
+    for c, name in enumerate(pattern.names):
+        _draw_rates(axes["r", c], name, pattern.r[c], float(pattern.r_star[c]), edges)
         axes["u", c].set_ylabel("pseudo-time (steps)")
     axes["r", 0].set_title("r, reaction rate (per unit time)", loc="left", fontsize="medium")
-    columns = {key: [axes[key, c] for c in range(len(names))] for key in "ruv"}
-    _draw_fields(figure, columns["u"], u_trace, edges, U_COLOURS, "u, unused visual evidence")
-    _draw_fields(figure, columns["v"], v_trace, edges, V_COLOURS, "v, pattern of the query")
+    columns = {key: [axes[key, c] for c in channels] for key in "ruv"}
+    u_label, v_label = "u, unused visual evidence", "v, pattern of the query"
+    _draw_fields(figure, columns["u"], pattern.u_trace, edges, U_COLOURS, u_label)
+    _draw_fields(figure, columns["v"], pattern.v_trace, edges, V_COLOURS, v_label)
     for (key, _), axis in axes.items():
         _mark_time(axis, edges, TICKS if key in TOP else TICKS // 2)
     for column in columns.values():

@@ -15,16 +15,25 @@ from rdmf_cli.outputs.analysis import AnalysisRecord
 from rdmf_cli.outputs.comparison import ComparisonRecord
 from rdmf_cli.outputs.payloads.error import ErrorLine
 from rdmf_cli.outputs.payloads.evaluation import Evaluation
+from rdmf_cli.outputs.payloads.extraction import Extraction
+from rdmf_cli.outputs.payloads.fusion import Fusion
 from rdmf_cli.outputs.payloads.training import Training
+from rdmf_cli.outputs.payloads.upkeep import CacheEntry, CacheSize, Diagnosis, EncoderEntry
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 PUBLISHED: dict[str, type[BaseModel]] = {
     "analysis.schema.json": AnalysisRecord,
     "answer.schema.json": Answer,
     "comparison.schema.json": ComparisonRecord,
+    "cache.schema.json": CacheEntry,
+    "cache-size.schema.json": CacheSize,
+    "doctor.schema.json": Diagnosis,
     "error.schema.json": ErrorLine,
     "eval.schema.json": Evaluation,
+    "extract.schema.json": Extraction,
+    "fuse.schema.json": Fusion,
     "train.schema.json": Training,
+    "weights.schema.json": EncoderEntry,
 }
 
 

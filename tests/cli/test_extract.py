@@ -46,6 +46,25 @@ def test_two_videos_of_one_name_do_not_share_a_file(run, video, tmp_path):
     assert "would overwrite those of" in result.stderr
 
 
+def test_two_videos_of_one_name_do_not_share_a_file_across_runs_either(run, video, tmp_path):
+    (tmp_path / "b").mkdir()
+    other = write_video(tmp_path / "b" / video.name, shade=90)
+    out = ("--out", tmp_path / "features")
+    assert run("extract", video, *out).returncode == 0
+    kept = (tmp_path / "features" / "square.npz").read_bytes()
+    result = run("extract", other, *out)
+    assert result.returncode == 1
+    assert "would overwrite those of another video" in result.stderr
+    assert (tmp_path / "features" / "square.npz").read_bytes() == kept
+    assert run("extract", other, *out, "--force").returncode == 0
+    assert run("extract", other, *out).returncode == 0  # it is this video's now
+
+
+def test_where_the_features_lie_is_said(run, video, tmp_path):
+    result = run("extract", video, "--out", tmp_path)
+    assert str(tmp_path / "square.npz") in result.stdout
+
+
 def test_a_folder_that_cannot_be_written(run, video):
     result = run("extract", video, "--out", "/dev/null/features")
     assert result.returncode == 1

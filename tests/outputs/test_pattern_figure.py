@@ -12,7 +12,7 @@ from PIL import Image
 from sample_answers import sample_answer, sample_field
 
 from rdmf_cli.errors import RdmfError
-from rdmf_cli.outputs.figure import save_pattern_figure
+from rdmf_cli.outputs.figure import DrawnPattern, save_pattern_figure
 
 pytestmark = pytest.mark.needs("matplotlib")
 
@@ -22,8 +22,7 @@ def draw(
 ) -> None:
     field = np.stack([sample_field(clips, steps=8)] * channels, axis=1)
     last = field[-1]
-    save_pattern_figure(
-        path,
+    pattern = DrawnPattern(
         similarity=last[0],
         change=np.abs(np.diff(last[0])),
         r=1.5 * last,
@@ -36,6 +35,7 @@ def draw(
         names=[f"channel {c}" for c in range(channels)],
         title=title,
     )
+    save_pattern_figure(path, pattern)
 
 
 def test_a_figure_has_a_row_for_each_channel(tmp_path: Path) -> None:

@@ -44,11 +44,10 @@ def _submission(folder: Path, version: int) -> None:
 
 
 def _figure(folder: Path, version: int) -> None:
-    from rdmf_cli.outputs.figure import save_pattern_figure
+    from rdmf_cli.outputs.figure import DrawnPattern, save_pattern_figure
 
     clips = np.linspace(0, 1, 20)
-    save_pattern_figure(
-        folder / "pattern.png",
+    pattern = DrawnPattern(
         similarity=clips,
         change=clips[1:],
         r=clips[None],
@@ -60,6 +59,7 @@ def _figure(folder: Path, version: int) -> None:
         names=["one"],
         title=f"version {version}",
     )
+    save_pattern_figure(folder / "pattern.png", pattern)
 
 
 def _head(folder: Path, version: int) -> None:

@@ -1,6 +1,6 @@
 """Results that leave the program as JSON: one pydantic record each, with a published schema.
 
-`PUBLISHED` lists them; `outputs/schema.py` writes their schemas, `JsonWriter` their lines.
+`outputs/schema.py` lists them and writes their schemas, `JsonWriter` their lines.
 """
 
 from __future__ import annotations

@@ -1,0 +1,83 @@
+"""Feature files that remember their video: two videos of one name do not overwrite each other.
+
+The comment of the `.npz` archive, which readers of arrays do not see, holds the video's content
+fingerprint and a hash of its path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from rdmf_cli.errors import RdmfError
+from rdmf_cli.features.files import save_video_features
+from rdmf_cli.features.fingerprint import content_fingerprint
+from rdmf_cli.files import check_target
+
+KEY = "rdmf.video/1"
+WHAT = "the features"
+
+
+def check_features_file(folder: Path, video: Path, *, force: bool = False) -> None:
+    """Check that the features of a video can be written into a folder.
+
+    Args:
+        folder: The folder.
+        video: The video file; its name without the suffix names the file of features.
+        force: Replace a file that rdmf did not write, or that holds another video's features.
+
+    Raises:
+        RdmfError: The file holds the features of another video of the same name.
+        UsageError: It is a file that rdmf did not write.
+    """
+    file = folder / f"{video.stem}.npz"
+    check_target(file, inputs=[video], force=force, what=WHAT)
+    owner = _owner(file)
+    if force or owner is None or not video.is_file():
+        return
+    own = _marks(video)
+    if not any(owner.get(name) == mark for name, mark in own.items()):
+        raise same_name(video, "another video of this name")
+
+
+def same_name(video: Path, other: object) -> RdmfError:
+    """Make the error of two videos whose features would lie in one file."""
+    what = f"its features would overwrite those of {other}: both are {video.stem}.npz"
+    return RdmfError(what, video, "extract one of them into another --out")
+
+
+def save_features_of(folder: Path, video: Path, rows: np.ndarray, *, force: bool = False) -> Path:
+    """Write the features (L, D) of a video into a folder, with a mark of the video.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        RdmfError: As `check_features_file`, or the file cannot be written.
+    """
+    check_features_file(folder, video, force=force)
+    mark = json.dumps({KEY: _marks(video)}).encode()
+    return save_video_features(folder, video.stem, rows, inputs=[video], force=force, comment=mark)
+
+
+def _marks(video: Path) -> dict[str, str]:
+    """Content and place of a video; it is the same video where one of them is the same."""
+    path = str(video.resolve()).encode("utf-8", "surrogatepass")
+    return {
+        "content": content_fingerprint(video),
+        "path": hashlib.sha256(path).hexdigest(),
+    }
+
+
+def _owner(file: Path) -> dict[str, str] | None:
+    """Read the mark in a file of features; None where there is none."""
+    try:
+        with zipfile.ZipFile(file) as opened:
+            said = json.loads(opened.comment)
+        return dict(said[KEY])
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        return None
