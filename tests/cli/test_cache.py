@@ -25,7 +25,7 @@ def test_what_is_in_it_and_how_it_goes(run, video):
     assert "square.mp4" in run("cache", "list").stdout
     assert json.loads(run("cache", "size", "--json").stdout)["bytes"] == entry["bytes"]
     assert run("cache", "prune").stdout.startswith("0 entries removed")
-    assert run("cache", "prune", "--to", "0").stdout.startswith("1 entries removed")
+    assert run("cache", "prune", "--to", "0").stdout.startswith("1 entry removed")
     assert run("cache", "list").stdout == "The cache is empty.\n"
 
 
@@ -35,7 +35,7 @@ def test_a_video_is_forgotten_on_request(run, video):
     assert mistyped.stdout == "0 entries removed\n"
     assert "other.mp4: nothing of it is in the cache; no such file: check" in mistyped.stderr
     removed = run("cache", "remove", video)
-    assert removed.stdout == "1 entries removed\n"
+    assert removed.stdout == "1 entry removed\n"
     assert removed.stderr == ""
     again = run("cache", "remove", video)
     assert again.stderr == f"note: {video}: nothing of it is in the cache\n"

@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+from cli_shell import write_video
 
 
 def test_extract_fills_the_cache_that_query_reads(run, video):
