@@ -41,8 +41,8 @@ def eval_(
         Optional[str],  # noqa: UP045
         typer.Option(
             "--dataset",
-            help="qvhighlights, charades, charades-vgg, tacos, activitynet, nlq, "
-            "ego4d-nlq, tvsum, youtube-highlights, or your own annotations (JSON Lines).",
+            help="qvhighlights, charades, charades-vgg, tacos, activitynet, nlq, ego4d-nlq, "
+            "qv-m2, soccer-gmr, tvsum, youtube-highlights, or your own annotations (JSON Lines).",
         ),
     ] = None,
     features: Annotated[

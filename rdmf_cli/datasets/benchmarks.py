@@ -66,6 +66,8 @@ class Dataset:
 MOMENT_DETR = "github.com/jayleicn/moment_detr"
 LIGHTHOUSE = "github.com/line/lighthouse"
 CG_DETR = "github.com/wjun0830/CGDETR"
+QV_M2 = "github.com/Zhuo-Cao/QV-M2"
+SOCCER_GMR = "github.com/dymm9977/generalized-moment-retrieval"
 EGO4D = "ego4d-data.org, or github.com/wjun0830/CGDETR"
 
 DATASETS = {
@@ -78,6 +80,8 @@ DATASETS = {
         Dataset("activitynet", 2.0, "grounding", legacy_nms=0.5, where=LIGHTHOUSE),
         Dataset("nlq", 2.0, "grounding", where=CG_DETR),
         Dataset("ego4d-nlq", 2.0, "ego4d-nlq", rounded=False, where=EGO4D),
+        Dataset("qv-m2", 2.0, "qv-m2", clamp=150.0, where=QV_M2),
+        Dataset("soccer-gmr", 2.0, "soccer-gmr", where=SOCCER_GMR),
         Dataset("tvsum", 2.0, "tvsum", rounded=False, where=LIGHTHOUSE),
         Dataset("youtube-highlights", 1.0, "youtube-highlights", rounded=False, where=LIGHTHOUSE),
     )
@@ -104,6 +108,8 @@ FILES = {
         "activitynet_{split}_release.jsonl",
     ),
     **dict.fromkeys(("nlq", "ego4d-nlq"), ("nlq_{split}.jsonl",)),
+    "qv-m2": ("QV-M2/{split}.jsonl", "qv_m2_{split}.jsonl"),
+    "soccer-gmr": ("Standard/{split}.jsonl", "soccer_gmr_{split}.jsonl"),
     "tvsum": ("tvsum_{split}.jsonl", "tvsum_{split}_release.jsonl"),
     "youtube-highlights": ("youtube_{split}.jsonl", "youtube_highlight_{split}_release.jsonl"),
 }

@@ -182,9 +182,9 @@ def _groups(columns: Columns, annotations: Sequence[Annotation]) -> list[GroupSc
 def _calibration(
     pairs: Pairs, predicted: Sequence[Array], truths: Sequence[Array], threshold: float
 ) -> Calibration | None:
-    """Of the queries that have a window."""
+    """Of the queries that have a window; None where windows have no scores."""
     found = np.array([len(windows) > 0 for windows in predicted])
-    if not found.any():
+    if not found.any() or not all(prediction.scored for prediction in pairs.predictions):
         return None
     scores = np.array([windows[0, 2] for windows in predicted if len(windows)])
     right = best_iou(predicted, truths)[found] >= threshold

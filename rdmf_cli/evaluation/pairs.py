@@ -27,6 +27,9 @@ TOLERANCE = 1e-3
 """Seconds by which float32 and four printed decimals may miss a bound or a grid."""
 
 ONE_MOMENT = ("grounding", "ego4d-nlq")
+"""Protocols of one moment per query."""
+
+MOMENTS_ALONE = (*ONE_MOMENT, "qv-m2", "soccer-gmr")
 """Protocols that score moments alone."""
 
 BY_DOMAIN = ("tvsum", "youtube-highlights")
@@ -146,6 +149,11 @@ def pair(
         annotations.path,
         notes=list(annotations.notes),
     )
+    if unscored := sum(not prediction.scored for prediction in pairs.predictions):
+        pairs.notes.append(
+            f"{unscored} queries have windows without scores: mAP takes them in the order of the "
+            "list"
+        )
     _check_fit(pairs, dataset, options)
     return _in_place(pairs, dataset, options)
 
@@ -167,7 +175,7 @@ def _check_fit(pairs: Pairs, dataset: Dataset, options: Options) -> None:
         raise UsageError(f"there is no legacy protocol for {dataset.name}", "--legacy", todo)
     if options.only == "moments" and by_domain:
         raise UsageError(f"{dataset.name} has no moments", "--only moments", "leave it out")
-    if options.only == "highlights" and dataset.protocol in ONE_MOMENT:
+    if options.only == "highlights" and dataset.protocol in MOMENTS_ALONE:
         raise UsageError(f"{dataset.name} has no highlights", "--only highlights", "leave it out")
 
 

@@ -14,10 +14,18 @@ import numpy.typing as npt
 from rdmf_cli.datasets.annotations import Annotation
 from rdmf_cli.datasets.benchmarks import Dataset
 from rdmf_cli.errors import RdmfError
-from rdmf_cli.evaluation import domains, grounding, qvhighlights
+from rdmf_cli.evaluation import domains, generalised, grounding, multi_moment, qvhighlights
 from rdmf_cli.evaluation.detection import AP_THRESHOLDS
 from rdmf_cli.evaluation.overlap import Array, Windows
-from rdmf_cli.evaluation.pairs import BY_DOMAIN, ONE_MOMENT, Options, Pairs, legacy_overlap
+from rdmf_cli.evaluation.pairs import (
+    BY_DOMAIN,
+    MOMENTS_ALONE,
+    ONE_MOMENT,
+    Options,
+    Pairs,
+    legacy_overlap,
+)
+from rdmf_cli.evaluation.presence import presence_of
 from rdmf_cli.evaluation.retrieval import (
     LENGTH_GROUPS,
     WITHIN,
@@ -40,10 +48,12 @@ def query_scores(pairs: Pairs, dataset: Dataset, options: Options) -> Columns:
     """
     if dataset.protocol in BY_DOMAIN:
         return _domain_columns(pairs, dataset)
+    if dataset.protocol == "soccer-gmr":
+        return _generalised_columns(pairs)
     columns: Columns = {}
     if options.only != "highlights" and any(map(has_moment, pairs.annotations)):
         columns |= _moment_columns(pairs, dataset, options)
-    if dataset.protocol not in ONE_MOMENT and options.only != "moments":
+    if dataset.protocol not in MOMENTS_ALONE and options.only != "moments":
         columns |= _highlight_columns(pairs, dataset.clip_length)
     if not columns:
         todo = "give the ground truth of this --dataset"
@@ -61,7 +71,7 @@ def main_metric(columns: Columns) -> str:
     return next(name for name in MAIN if name in columns)
 
 
-MAIN = ("MR-full-mAP", "MR-full-mIoU", "HL-min-VeryGood-mAP", VIDEOS)
+MAIN = ("MR-full-mAP", "MR-full-mIoU", "G-mIoU@5", "HL-min-VeryGood-mAP", VIDEOS)
 
 
 def _moment_columns(pairs: Pairs, dataset: Dataset, options: Options) -> Columns:
@@ -70,8 +80,19 @@ def _moment_columns(pairs: Pairs, dataset: Dataset, options: Options) -> Columns
     predicted, truths = moments.windows(), moments.truths()
     if dataset.protocol in ONE_MOMENT:
         made = _grounding_columns(predicted, truths, dataset, options)
+    elif dataset.protocol == "qv-m2":
+        made = multi_moment.query_columns(predicted, truths)
     else:
         made = _qvhighlights_columns(predicted, truths)
+    return {name: _placed(100 * column, counted) for name, column in made.items()}
+
+
+def _generalised_columns(pairs: Pairs) -> Columns:
+    """What is a mean over queries: all but AUROC and Rej-F1."""
+    counted = np.array([a.windows is not None for a in pairs.annotations])
+    looked_at = pairs.where(lambda a: a.windows is not None)
+    presence = np.array([presence_of(prediction) for prediction in looked_at.predictions])
+    made = generalised.query_columns(looked_at.windows(), looked_at.truths(), presence)
     return {name: _placed(100 * column, counted) for name, column in made.items()}
 
 

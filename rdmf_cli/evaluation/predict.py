@@ -42,7 +42,13 @@ def _prediction(sample: Sample, reading: Reading, dataset: Dataset) -> Predictio
     if dataset.rounded:
         windows = _rounded(windows, dataset.clip_length, dataset.limit(sample.duration))
     saliency = sample.at_labels(reading.saliency_raw)
-    return Prediction(sample.annotation.qid, windows, saliency, sample.annotation.vid)
+    return Prediction(
+        sample.annotation.qid,
+        windows,
+        saliency,
+        sample.annotation.vid,
+        presence=float(reading.presence),
+    )
 
 
 def _rounded(windows: Array, clip_length: float, limit: float | None) -> Array:

@@ -1,7 +1,8 @@
 """Prediction files: JSON Lines of `qid, query, vid, pred_relevant_windows, pred_saliency_scores`.
 
-The field's submission format. Windows are [start, end, score], best first; saliency is one score
-for each clip.
+The field's submission format. Windows are [start, end, score], best first, or [start, end] where
+there are no scores; saliency is one score for each clip; `pred_exist_score` is how sure it is that
+the query is shown.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,19 +24,29 @@ from rdmf_cli.files import write_whole
 
 Array = npt.NDArray[np.float64]
 
+PRESENCE = "pred_exist_score"
+"""The key of a prediction's presence, as the evaluator of Soccer-GMR reads it."""
+
 QIDS_NAMED = 5
 WINDOW_DECIMALS = 4
+PRESENCE_DECIMALS = 6
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What was predicted for one query: (P, 3) windows, (T,) saliency; None: not predicted."""
+    """What was predicted for one query: (P, 3) windows, (T,) saliency; None: not predicted.
+
+    scored: False where windows were given without scores; all of theirs are 1 then
+    presence: how sure it is that the query is shown; None: not predicted
+    """
 
     qid: int | str
     windows: Array | None = None
     saliency: Array | None = None
     vid: str | None = None
     line: int = 0
+    scored: bool = True
+    presence: float | None = None
 
 
 @dataclass(frozen=True)
@@ -93,16 +105,28 @@ def read_predictions(path: Path | str) -> Predictions:
         if (first := seen.setdefault(str(qid), line)) != line:
             raise LineError(path, line, f"qid {qid!r} again, it was on line {first}")
         spans, saliency = record.get("pred_relevant_windows"), record.get("pred_saliency_scores")
+        scored = not _without_scores(spans)
         predictions.entries.append(
             Prediction(
                 qid,
-                windows=None if spans is None else _windows(spans, path, line),
+                windows=None if spans is None else _windows(spans, scored, path, line),
                 saliency=None if saliency is None else _saliency(saliency, path, line),
                 vid=_vid(record, path, line),
                 line=line,
+                scored=scored,
+                presence=_presence(record, path, line),
             )
         )
     return predictions
+
+
+def _presence(record: dict[str, Any], path: Path, line: int) -> float | None:
+    value = record.get(PRESENCE)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise LineError(path, line, f"{PRESENCE} is not a number")
+    return float(value)
 
 
 def _vid(record: dict[str, Any], path: Path, line: int) -> str | None:
@@ -112,8 +136,20 @@ def _vid(record: dict[str, Any], path: Path, line: int) -> str | None:
     return vid
 
 
-def _windows(value: object, path: Path, line: int) -> Array:
-    return windows(value, "[start, end, score]", "pred_relevant_windows", path, line)
+def _without_scores(value: object) -> bool:
+    """Whether windows are [start, end], as language models write them."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(row, list) and len(row) == 2 for row in value)
+    )
+
+
+def _windows(value: object, scored: bool, path: Path, line: int) -> Array:
+    if scored:
+        return windows(value, "[start, end, score]", "pred_relevant_windows", path, line)
+    spans = windows(value, "[start, end]", "pred_relevant_windows", path, line)
+    return np.column_stack([spans, np.ones(len(spans))])
 
 
 def _saliency(value: object, path: Path, line: int) -> Array:
@@ -160,4 +196,6 @@ def _submitted(annotation: Annotation, prediction: Prediction) -> dict[str, obje
         record["pred_relevant_windows"] = np.round(prediction.windows, WINDOW_DECIMALS).tolist()
     if prediction.saliency is not None:
         record["pred_saliency_scores"] = prediction.saliency.tolist()
+    if prediction.presence is not None:
+        record[PRESENCE] = round(prediction.presence, PRESENCE_DECIMALS)
     return record

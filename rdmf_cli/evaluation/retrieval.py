@@ -45,8 +45,8 @@ def by_threshold(columns: npt.NDArray[Any], thresholds: Iterable[float]) -> dict
     return {f"{t:g}": percent(columns[:, k]) for k, t in enumerate(thresholds)}
 
 
-def _together(truths: Sequence[Windows], within: int) -> Iterator[slice]:
-    """Queries to score at once: padded to the one with most windows, they stay this small."""
+def together(truths: Sequence[Windows], within: int) -> Iterator[slice]:
+    """Yield queries to score at once: padded to the one with most windows, they stay this small."""
     start = widest = 0
     for query, windows in enumerate(truths):
         widest = max(widest, len(windows))
@@ -62,7 +62,7 @@ def best_iou(predicted: Sequence[Windows], truths: Sequence[Windows], within: in
         iou_over_hull(stack(predicted[part], 3, at_most=within), stack(truths[part], 2)).max(
             axis=(1, 2), initial=0
         )
-        for part in _together(truths, within)
+        for part in together(truths, within)
     ]
     return np.concatenate(best)
 
@@ -107,7 +107,7 @@ def average_precisions(
             stack(truths[part], 2),
             thresholds,
         )
-        for part in _together(truths, PREDICTIONS_SCORED)
+        for part in together(truths, PREDICTIONS_SCORED)
     ]
     return np.concatenate(parts)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from rdmf_cli.datasets.annotations import Annotations
 from rdmf_cli.datasets.benchmarks import DATASETS, Dataset, dataset_named, open_own
 from rdmf_cli.errors import RdmfError
-from rdmf_cli.evaluation import domains, grounding, qvhighlights
+from rdmf_cli.evaluation import domains, generalised, grounding, multi_moment, qvhighlights
+from rdmf_cli.evaluation.overlap import Array
 from rdmf_cli.evaluation.pairs import (
     BY_DOMAIN,
     ONE_MOMENT,
@@ -19,7 +22,9 @@ from rdmf_cli.evaluation.pairs import (
     pair,
     tell_lengths,
 )
+from rdmf_cli.evaluation.per_query import has_moment
 from rdmf_cli.evaluation.predictions import Predictions, read_predictions
+from rdmf_cli.evaluation.presence import presence_metrics, presence_of
 
 Result = dict[str, Any]
 
@@ -121,7 +126,20 @@ def _qvhighlights(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
         counted["highlights"] = len(marked)
     if not metrics:
         raise _nothing("relevant_windows or saliency_scores", pairs)
-    return {"queries": counted, "brief": qvhighlights.brief(metrics), **metrics}
+    brief = qvhighlights.brief(metrics)
+    if "moments" in counted and (told := _presence(pairs)):
+        brief, metrics["presence"] = {**brief, **told}, told
+    return {"queries": counted, "brief": brief, **metrics}
+
+
+def _presence(pairs: Pairs) -> dict[str, float | None]:
+    """Score presence, where some queries have a moment and others have none."""
+    shown = np.array([has_moment(annotation) for annotation in pairs.annotations])
+    known = shown | np.array([annotation.absent for annotation in pairs.annotations])
+    if shown[known].all() or not shown[known].any():
+        return {}
+    presence = np.array([presence_of(prediction) for prediction in pairs.predictions])
+    return presence_metrics(presence[known], shown[known])
 
 
 def _grounding(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
@@ -139,6 +157,40 @@ def _grounding(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
         metrics = grounding.moment_metrics(windows, truths)
     counted = {"all": len(pairs), "moments": len(moments)}
     return {"queries": counted, "brief": grounding.brief(metrics), **metrics}
+
+
+def _multi_moment(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
+    moments = pairs.with_moments()
+    if not len(moments):
+        raise _nothing("relevant_windows", pairs)
+    windows, truths = moments.windows(), moments.truths()
+    _tell_few(pairs, windows, truths)
+    metrics = multi_moment.moment_metrics(windows, truths)
+    counted = {"all": len(pairs), "moments": len(moments)}
+    return {"queries": counted, "brief": multi_moment.brief(metrics), **metrics}
+
+
+def _tell_few(pairs: Pairs, windows: Sequence[Array], truths: Sequence[Array]) -> None:
+    few = sum(
+        len(found) < min(len(true), max(multi_moment.RANKS))
+        for found, true in zip(windows, truths, strict=True)
+    )
+    if few:
+        pairs.notes.append(
+            f"{few} queries have fewer windows than moments: the moments count as missed, where "
+            "QV-M²'s own evaluator leaves such queries out of R2 and R3"
+        )
+
+
+def _generalised(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
+    looked_at = pairs.where(lambda a: a.windows is not None)
+    if not any(map(has_moment, looked_at.annotations)):
+        raise _nothing("relevant_windows", pairs)
+    presence = np.array([presence_of(prediction) for prediction in looked_at.predictions])
+    truths = looked_at.truths()
+    metrics = generalised.moment_metrics(looked_at.windows(), truths, presence)
+    counted = {"all": len(looked_at), "moments": sum(len(row) > 0 for row in truths)}
+    return {"queries": counted, "brief": metrics}
 
 
 def _by_domain(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
@@ -160,5 +212,7 @@ def _by_domain(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
 PROTOCOLS: dict[str, Callable[[Pairs, Dataset, Options], Result]] = {
     "qvhighlights": _qvhighlights,
     **dict.fromkeys(ONE_MOMENT, _grounding),
+    "qv-m2": _multi_moment,
+    "soccer-gmr": _generalised,
     **dict.fromkeys(BY_DOMAIN, _by_domain),
 }

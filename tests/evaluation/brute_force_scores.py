@@ -147,3 +147,89 @@ def tvsum_video(saliency, labels):
         positive = [mark > median_low(column) for mark in column]
         aps.append(trapezoids([positive[clip] for clip in order[:5]]))
     return mean(aps)
+
+
+def matched(predicted, truths, level):
+    """IoU of the pairs that the predictions make in their order, each with the best free window."""
+    free, pairs = list(truths), []
+    for window in predicted:
+        if free:
+            best = max(free, key=lambda moment, w=window: exact_iou(w, moment))  # first of equals
+            if exact_iou(window, best) >= level:
+                pairs.append(exact_iou(window, best))
+                free.remove(best)
+    return pairs
+
+
+def multi_moment(predicted, truths):
+    """QV-M²'s metrics of one length group."""
+    pairs = [(p, t) for p, t in zip(predicted, truths, strict=True) if t]
+    average = [mean(window_ap(p, t, level) for level in AP_THRESHOLDS.values()) for p, t in pairs]
+    by_number = {}
+    for (_, moments), value in zip(pairs, average, strict=True):
+        by_number.setdefault(len(moments), []).append(value)
+    groups = [mean(values) for number, values in by_number.items() if number >= 3]
+    result = {
+        "MR-mAP": {
+            "1_tgt_mAP": percent(by_number.get(1, [])),
+            "2_tgt_mAP": percent(by_number.get(2, [])),
+            ">=3_tgt_mAP": percent(groups),
+            "Generalized_mAP": percent(average),
+        },
+        "queries": len(pairs),
+    }
+    for k in (1, 2, 3):
+        some = [(p[:k], t) for p, t in pairs if len(t) >= k]
+        recall = {
+            name: [Fraction(len(matched(p, t, level)), k) for p, t in some]
+            for name, level in TWENTIETHS.items()
+        }
+        result[f"MR-R{k}"] = {name: percent(values) for name, values in recall.items()}
+        result[f"MR-mR{k}"] = percent(value for values in recall.values() for value in values)
+        result[f"MR-mIoU@{k}"] = percent(sum(matched(p, t, 0)) / Fraction(k) for p, t in some)
+    return result
+
+
+def rejection(presence, shown, level):
+    """F1 of finding the queries that are shown nowhere, and accuracy."""
+    taken = [value > level for value in presence]
+    right = sum(not t and not s for t, s in zip(taken, shown, strict=True))
+    said, true = taken.count(False), shown.count(False)
+    precision = Fraction(right, said) if said else Fraction(0)
+    recall = Fraction(right, true) if true else Fraction(0)
+    total = precision + recall
+    accuracy = Fraction(sum(t == s for t, s in zip(taken, shown, strict=True)), len(shown))
+    return 100 * float(2 * precision * recall / total if total else 0), 100 * float(accuracy)
+
+
+def generalised(predicted, truths, presence):
+    """Soccer-GMR's metrics but AUROC: queries may have no moment."""
+    shown = [bool(moments) for moments in truths]
+    result = {}
+    for level in (0.4, 0.6):
+        result[f"Rej-F1@{level}"], result[f"Acc@{level}"] = rejection(presence, shown, level)
+    pairs = [(p, t) for p, t in zip(predicted, truths, strict=True) if t]
+    several = [(p, t) for p, t in pairs if len(t) > 1]
+    result["mAP"] = percent(
+        window_ap(p, t, level) for p, t in pairs for level in AP_THRESHOLDS.values()
+    )
+    for k in (1, 3, 5):
+        sets = []
+        for windows, moments, sure in zip(predicted, truths, presence, strict=True):
+            kept = windows[:k] if sure > 0.4 else []
+            found = matched(kept, moments, 0)
+            union = len(kept) + len(moments) - len(found)
+            sets.append(sum(found) / Fraction(union) if union else Fraction(1))
+        result[f"G-mIoU@{k}"] = percent(sets)
+        counts = [
+            (len(matched(p[:k], t, level)), len(t))
+            for p, t in pairs
+            for level in AP_THRESHOLDS.values()
+        ]
+        result[f"mR@{k}"] = percent(Fraction(n, of) for n, of in counts)
+        result[f"mR+@{k}"] = percent(Fraction(max(n - 1, 0), of - 1) for n, of in counts if of > 1)
+        result[f"mIoU@{k}"] = percent(mean(matched(p[:k], t, 0)) or Fraction(0) for p, t in pairs)
+        result[f"mIoU+@{k}"] = percent(
+            mean(sorted(matched(p[:k], t, 0))[:-1]) or Fraction(0) for p, t in several
+        )
+    return result

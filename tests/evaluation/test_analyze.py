@@ -152,6 +152,13 @@ def test_queries_without_a_moment_are_left_out_and_noted(files):
     assert any("have no moment" in note or "has no moment" in note for note in found.notes)
 
 
+def test_windows_without_scores_have_no_calibration(files):
+    guess, truth = files
+    assert analyze_files(guess, truth).calibration is not None
+    written(guess, with_change(PREDICTIONS, 1, pred_relevant_windows=[[0, 8]]))
+    assert analyze_files(guess, truth).calibration is None
+
+
 def rdmf_analyze(files, *options):
     guess, truth = files
     return run_here("analyze", guess, "--ground-truth", truth, *options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -72,6 +73,22 @@ def test_the_mean_over_queries_is_the_metric(seed, name):
     assert columns.keys() == printed.keys()
     for metric, value in printed.items():
         assert np.nanmean(columns[metric]) == pytest.approx(value), metric
+
+
+@pytest.mark.parametrize("name", ["qv-m2", "soccer-gmr"])
+def test_several_moments_are_means_over_queries_but_for_three_metrics(name):
+    annotations, predictions = made_up(np.random.default_rng(5), queries=20)
+    absent = [replace(a, windows=np.empty((0, 2))) for a in annotations.entries[:6]]
+    annotations = Annotations(annotations.path, absent + annotations.entries[6:])
+    dataset, options = DATASETS[name], Options()
+    columns = query_scores(pair(predictions, annotations, dataset, options), dataset, options)
+    printed = evaluate(predictions, annotations, dataset)["brief"]
+    no_means = {"MR-full-mAP@3+tgt", "AUROC", "Rej-F1@0.4", "Rej-F1@0.6"}
+    assert columns.keys() == printed.keys() - no_means
+    for metric, column in columns.items():
+        assert np.nanmean(column) == pytest.approx(printed[metric]), metric
+    compared = compare([predictions] * 2, annotations, dataset, how=How(resamples=100))
+    assert compared.metric in columns
 
 
 def test_the_mean_over_the_videos_of_a_domain_is_its_metric():

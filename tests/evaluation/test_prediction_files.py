@@ -86,7 +86,7 @@ FAULTS = {
     "inverted": ({WINDOW_KEY: [[0, 1, 1], [5, 3, 0.5]]}, "[1] = [5, 3, 0.5] ends before it starts"),
     "before the video": ({WINDOW_KEY: [[-4, 1, 1]]}, "[0] = [-4, 1, 1] reaches outside the video"),
     "after the video": ({WINDOW_KEY: [[0, 151, 1]]}, "[0, 151, 1] reaches outside the video, 20 s"),
-    "no score": ({WINDOW_KEY: [[0, 1]]}, "must be a list of [start, end, score]"),
+    "no end": ({WINDOW_KEY: [[0]]}, "must be a list of [start, end, score]"),
     "empty window": ({WINDOW_KEY: [[]]}, "must be a list of [start, end, score]"),
     "no list": ({WINDOW_KEY: "0-1"}, "pred_relevant_windows must be a list of numbers"),
     "no windows": ({WINDOW_KEY: None}, "no pred_relevant_windows; add it, or score the highlights"),
