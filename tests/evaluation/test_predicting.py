@@ -204,7 +204,7 @@ def test_a_blind_split_is_predicted_and_not_scored(features: Path, tmp_path: Pat
     assert len(file.read_text().splitlines()) == 3
     refused = rdmf(*asked)
     assert refused.returncode == 2
-    assert "holds no ground truth to score; write what is predicted with" in refused.stderr
+    assert "holds no ground truth to score; write predictions with" in refused.stderr
 
 
 def test_videos_longer_than_the_benchmark_are_not_clamped(features: Path):
