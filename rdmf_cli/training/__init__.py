@@ -1,15 +1,16 @@
-"""Training: a task (model, samples, losses, scores) in, the best weights out; it can be resumed.
+"""Training: a task (model, samples, losses, scores) in, the best weights out. A run can resume.
 
     options.py     how to train                      loop.py       train(task, options, out)
-    task.py        what a task must offer            state.py      the file a training goes on from
+    task.py        what a task must offer            state.py      the checkpoint of a run
     schedule.py    the learning rate of a step       parallel.py   several processes, one result
-    optimizer.py   AdamW, and what decays            events.py     what a watcher is told
-    averaging.py   the moving average of weights     log.py        log.jsonl, TensorBoard
-    seeds.py       chance, by epoch and sample       live.py       the view on the terminal
-    retrieval.py   the task of `rdmf train`          losses.py     what a head lowers
-    targets.py     what annotations ask of a head    background.py sentences of nothing
+    optimizer.py   AdamW, and what decays            processes.py  this process among several
+    averaging.py   the moving average of weights     events.py     events and callbacks
+    seeds.py       seeds by epoch and sample         log.py        log.jsonl, TensorBoard
+    retrieval.py   the task of `rdmf train`          losses.py     the losses of a head
+    targets.py     annotations as targets            background.py background sentences
+    clips.py       cropping and dropping clips
 
-Only `options` does without torch.
+Only `options` and `processes` work without torch.
 """
 
 from rdmf_cli.training.options import TrainingOptions

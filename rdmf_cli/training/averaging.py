@@ -1,4 +1,4 @@
-"""The moving average of the weights: steadier than the last step's, so it is scored and kept."""
+"""The moving average of the weights (EMA), steadier than the last step's; it is scored and kept."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from torch import nn
 
 
 def decay_at(update: int, decay: float) -> float:
-    """The decay of update 0, 1, …: small at first, so that the untrained weights are forgotten."""
+    """Return the decay of update 0, 1, …: small at first, to forget the initial weights soon."""
     return min(decay, (1 + update) / (10 + update))
 
 
 class Average:
     """The averaged model; with `decay` None it is the model itself.
 
-    model: what to score and to keep
+    Attributes:
+        model: what to score and to keep.
     """
 
     def __init__(self, model: nn.Module, decay: float | None):
@@ -26,7 +27,7 @@ class Average:
 
     @torch.no_grad()
     def update(self, update: int) -> None:
-        """Take in the weights after step `update` (0, 1, …); buffers are copied as they are."""
+        """Average in the weights after step `update` (0, 1, …); buffers are copied."""
         if self._decay is None:
             return
         share = 1 - decay_at(update, self._decay)

@@ -1,6 +1,7 @@
-"""Sentences that say nothing of any video, as rows: what presence is held against.
+"""Features of the background sentences: the reference level of `presence`.
 
-An encoder reads `channels.background.BACKGROUND`; a folder of features may hold their rows.
+They come from an encoder, which reads `channels.background.BACKGROUND`, or from a folder of
+features.
 """
 
 from __future__ import annotations
@@ -18,20 +19,28 @@ from rdmf_cli.features.files import SENTENCE_KEYS, normalise_rows, read_sentence
 
 FILE = "background.npz"
 MOST_ROWS = 10_000
-TODO = f"write {SENTENCE_KEYS[0]} (N, S), or remove it"
+TODO = f"write {SENTENCE_KEYS[0]} of shape (N, S), or remove the file"
 
 Rows = npt.NDArray[np.float32]
 
 
 def by_encoder(encoder: Encoder) -> Rows:
-    """(N, S) unit rows."""
+    """Encode the background sentences: (N, S), rows of unit length."""
     return normalise_rows(encoder.encode_texts(list(BACKGROUND)).rows)
 
 
 def in_folder(features: Path, width: int | None = None) -> Rows | None:
-    """(N, S) unit rows of `text/background.npz`, key `pooler_output`; None where there is none.
+    """Read `text/background.npz`, key `pooler_output`.
 
-    width: of the sentences that it is compared with; None: of any
+    Args:
+        features: the folder of features.
+        width: columns of the sentences they are compared with; None: any.
+
+    Returns:
+        (N, S), rows of unit length; None where there is no such file.
+
+    Raises:
+        RdmfError: the file is damaged, or its shape does not fit.
     """
     paths = (features / name / FILE for name in TEXT_FOLDERS)
     path = next((path for path in paths if path.is_file()), None)
@@ -42,10 +51,9 @@ def _read(path: Path, width: int | None) -> np.ndarray:
     try:
         rows = read_sentences(path)
     except RdmfError as error:
-        what = f"no rows of background sentences can be read from it ({error.what})"
+        what = f"the background sentences in it cannot be read ({error.what})"
         raise RdmfError(what, path, TODO) from error
     if len(rows) > MOST_ROWS or width not in (None, rows.shape[1]):
-        what = f"background sentences of shape {rows.shape}"
-        wanted = f"{MOST_ROWS} of {width or 'any'} columns at most"
-        raise RdmfError(f"{what}, not {wanted}", path, TODO)
+        wanted = f"at most {MOST_ROWS} rows of {width or 'any number of'} columns are expected"
+        raise RdmfError(f"its sentences have shape {rows.shape}; {wanted}", path, TODO)
     return rows

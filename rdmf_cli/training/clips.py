@@ -1,7 +1,7 @@
-"""Which clips of a video a sample shows this time: a part of it, and of that part not all.
+"""Augmentation: crop a video around a moment, and drop clips.
 
-The same moment so comes with other surroundings, at another length and at another pace, which is
-what 1,500 queries teach least of. Importing this module imports torch.
+So the same moment appears with other surroundings, at another length and at another pace; a small
+data set (1,500 queries, say) shows little of that. Importing this module imports torch.
 """
 
 from __future__ import annotations
@@ -15,14 +15,21 @@ from rdmf_cli.training.targets import Target
 
 Clips = npt.NDArray[np.int_]
 
-LEAST_PART = 15  # clips: a shorter video is shown whole
-LEAST_LEFT = 8  # clips, after thinning
+LEAST_PART = 15  # clips: no crop is shorter
+LEAST_LEFT = 8  # clips that dropping leaves at least
 
 
 def some_clips(target: Target, recipe: Recipe, generator: torch.Generator) -> Clips | None:
-    """Indices, ascending, of the clips that are shown; None: all of them.
+    """Choose the clips of a video that a sample shows this time.
 
-    Of a video with moments one at least is always left.
+    Args:
+        target: the sample's target.
+        recipe: how likely crops and drops are.
+        generator: the sample's generator.
+
+    Returns:
+        Indices (n,), ascending, of the clips that are shown; None: all of them. Where the video has
+        moments, at least one stays.
     """
     chances = torch.rand(6, generator=generator).tolist()
     cut, thin = chances[0] < recipe.cropped, chances[1] < recipe.thinned
@@ -36,7 +43,7 @@ def some_clips(target: Target, recipe: Recipe, generator: torch.Generator) -> Cl
 
 
 def _part_around(target: Target, which: float, before: float, behind: float) -> Clips:
-    """From somewhere before one of the windows to somewhere behind it; chances in [0, 1)."""
+    """Crop from somewhere before one of the windows to somewhere after it; chances in [0, 1)."""
     start, end = target.windows[int(which * len(target.windows))]
     last = int(np.ceil(end))
     first = int(before * np.floor(start))
@@ -46,6 +53,6 @@ def _part_around(target: Target, which: float, before: float, behind: float) -> 
 
 
 def _thinned(clips: Clips, share: float, generator: torch.Generator) -> Clips:
-    """Without about this share of the clips."""
+    """Drop about this share of the clips."""
     left = clips[torch.rand(len(clips), generator=generator).numpy() >= share]
     return left if len(left) >= LEAST_LEFT else clips

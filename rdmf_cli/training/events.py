@@ -1,4 +1,4 @@
-"""What is told while a training runs, and to whom."""
+"""Events of a training run, and the callbacks that receive them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Numbers = dict[str, float]
 
 @dataclass(frozen=True)
 class Best:
-    """The epoch (from 1) of the highest goal, and its held-out scores.
+    """The epoch (from 1) with the highest monitored metric, and its held-out scores.
 
-    Without scores, where nothing is held out, it is the last.
+    Where nothing is held out there are no scores, and it is the last epoch.
     """
 
     epoch: int
@@ -22,19 +22,29 @@ class Best:
 
     @property
     def goal(self) -> float:
+        """The monitored metric; NaN without scores."""
         return self.scores.get("goal", math.nan)
 
     def beaten_by(self, scores: Numbers) -> bool:
+        """Check whether an epoch of these scores is better."""
         return not scores or scores["goal"] > self.goal
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is about to run.
+    """What a run is about to do.
 
-    epochs:     those planned; `done` of them lie behind, in an earlier run
-    steps:      in each epoch
-    settings:   the options and what else must stay the same for a training to go on
+    Attributes:
+        epochs: planned epochs, of which `done` were trained by an earlier run.
+        steps: steps per epoch.
+        done: epochs trained already.
+        samples: training samples.
+        parameters: parameters that are trained.
+        processes: processes that train together.
+        device: where they train.
+        precision: "float32" or "bfloat16".
+        best: the best epoch so far.
+        settings: the options, and what else must stay the same when a run resumes.
     """
 
     epochs: int
@@ -51,9 +61,16 @@ class Plan:
 
 @dataclass(frozen=True)
 class Step:
-    """One step: its number (from 1, over all epochs) and means over its batch.
+    """One step; losses and gradient are means over its batch.
 
-    samples: of the batch; seconds: since the training began, over all of its runs
+    Attributes:
+        epoch: its epoch, from 1.
+        step: its number, from 1, over all epochs.
+        losses: by name.
+        rate: learning rate.
+        gradient_norm: norm of the gradient before clipping.
+        samples: samples in the batch.
+        seconds: training time so far, over all runs.
     """
 
     epoch: int
@@ -67,7 +84,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch: means over its samples and steps, held-out scores, and the best one so far."""
+    """One epoch: means over its samples and steps, held-out scores, and the best epoch so far."""
 
     epoch: int
     step: int
@@ -80,46 +97,51 @@ class Epoch:
 
 
 class Watcher:
-    """Is told what happens, and does nothing; override what you want to know."""
+    """Base class of training callbacks; every hook does nothing until it is overridden."""
 
     def begun(self, plan: Plan) -> None:
-        """Before the first step of this run."""
+        """Receive the plan, before the first step of this run."""
 
     def stepped(self, step: Step) -> None:
-        """After each step."""
+        """Receive a step after it was made."""
 
     def scored(self, epoch: Epoch) -> None:
-        """After each epoch."""
+        """Receive an epoch after it was trained and scored."""
 
     def note(self, text: str) -> None:
-        """One line that a person should read."""
+        """Receive one line that a person should read."""
 
     def ended(self) -> None:
-        """No more will be told, whether all went well or not."""
+        """Close; called once at the end, also after a failure."""
 
 
 class Watchers(Watcher):
-    """Tells each of several watchers."""
+    """Passes every event to several callbacks."""
 
     def __init__(self, watchers: Sequence[Watcher]):
         self._watchers = watchers
 
     def begun(self, plan: Plan) -> None:
+        """Pass the plan on."""
         for watcher in self._watchers:
             watcher.begun(plan)
 
     def stepped(self, step: Step) -> None:
+        """Pass a step on."""
         for watcher in self._watchers:
             watcher.stepped(step)
 
     def scored(self, epoch: Epoch) -> None:
+        """Pass an epoch on."""
         for watcher in self._watchers:
             watcher.scored(epoch)
 
     def note(self, text: str) -> None:
+        """Pass a note on."""
         for watcher in self._watchers:
             watcher.note(text)
 
     def ended(self) -> None:
+        """Close all callbacks."""
         for watcher in self._watchers:
             watcher.ended()

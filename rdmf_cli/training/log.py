@@ -1,4 +1,4 @@
-"""The log of a training: one JSON object a line, and TensorBoard's curves of the same numbers."""
+"""Logs of a training run: JSON Lines, and the same numbers as TensorBoard curves."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rdmf_cli.training.events import Epoch, Plan, Step, Watcher
 
 
 class LogFile(Watcher):
-    """Lines of kind "begun", "step" (every `interval` steps) and "epoch", flushed one by one.
+    """Writes one JSON line per event: "begun", "step" (every `interval` steps) and "epoch".
 
-    Lines of epochs after those that are `done` are cut: they are about to be trained again.
+    Each line is flushed. Lines of epochs after `done` are removed first: these are trained again.
     """
 
     def __init__(self, path: Path, done: int, interval: int):
@@ -23,18 +23,22 @@ class LogFile(Watcher):
         self._file = path.open("a", encoding="utf-8")
 
     def begun(self, plan: Plan) -> None:
+        """Write the plan, at the first run."""
         if not plan.done:
-            told = {k: v for k, v in asdict(plan).items() if k not in ("done", "best")}
-            self._write("begun", {"epoch": 0, **told})
+            content = {k: v for k, v in asdict(plan).items() if k not in ("done", "best")}
+            self._write("begun", {"epoch": 0, **content})
 
     def stepped(self, step: Step) -> None:
+        """Write every `interval`-th step."""
         if step.step % self._interval == 0:
             self._write("step", asdict(step))
 
     def scored(self, epoch: Epoch) -> None:
+        """Write an epoch."""
         self._write("epoch", {**asdict(epoch), "best": epoch.best.epoch == epoch.epoch})
 
     def ended(self) -> None:
+        """Close the file."""
         self._file.close()
 
     def _write(self, kind: str, content: dict[str, Any]) -> None:
@@ -42,7 +46,7 @@ class LogFile(Watcher):
 
 
 def _keep_epochs(path: Path, last: int) -> None:
-    """Cut the log after an epoch; the line that was being written when a process died goes too."""
+    """Remove the lines after an epoch, and a line that was cut short when a process died."""
     if not path.exists():
         return
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
@@ -58,28 +62,37 @@ def _epoch_of(line: str) -> float:
 
 
 class TensorBoard(Watcher):
-    """Scalars loss/NAME, held_out/NAME, rate and gradient_norm over the steps of training."""
+    """Writes the scalars loss/NAME, held_out/NAME, rate and gradient_norm over the steps.
+
+    Args:
+        folder: where TensorBoard's files go.
+        step: steps done; what an earlier run wrote of later ones is dropped.
+        interval: steps from one value to the next.
+
+    Raises:
+        ImportError: tensorboard is not installed.
+    """
 
     def __init__(self, folder: Path, step: int, interval: int):
-        """Raises ImportError where tensorboard is not installed.
 
-        step: those done; what an earlier run told of later ones is taken back
-        """
         from torch.utils.tensorboard import SummaryWriter
 
         self._interval = interval
         self._writer = SummaryWriter(str(folder), purge_step=step + 1)
 
     def stepped(self, step: Step) -> None:
+        """Write every `interval`-th step."""
         if step.step % self._interval == 0:
             curves = {f"loss/{name}": value for name, value in step.losses.items()}
             self._add(step.step, {**curves, "rate": step.rate, "gradient_norm": step.gradient_norm})
 
     def scored(self, epoch: Epoch) -> None:
+        """Write an epoch."""
         self._add(epoch.step, {f"held_out/{name}": x for name, x in epoch.scores.items()})
         self._writer.flush()
 
     def ended(self) -> None:
+        """Close the files."""
         self._writer.close()
 
     def _add(self, step: int, curves: dict[str, float]) -> None:

@@ -1,4 +1,4 @@
-"""The training loop: epochs of steps, each scored and saved, so that it may end anywhere."""
+"""The training loop: epochs of steps, each scored and saved, so that a run can resume."""
 
 from __future__ import annotations
 
@@ -30,13 +30,15 @@ from rdmf_cli.training.task import Task
 
 @dataclass(frozen=True)
 class Result:
-    """How a training ended.
+    """The result of a training run.
 
-    scores:     the held-out scores of the best epoch
-    checkpoint: its weights, {"epoch", "scores", "model"} by torch.load
-    epochs:     those trained, fewer than planned where it stopped early
-    seconds:    of training, over all runs
-    report:     what the task says of the best model
+    Attributes:
+        best_epoch: from 1.
+        scores: held-out scores of the best epoch.
+        checkpoint: file of its weights: {"epoch", "scores", "model"} by torch.load.
+        epochs: epochs trained, fewer than planned where training stopped early.
+        seconds: training time, over all runs.
+        report: the task's report of the best model.
     """
 
     best_epoch: int
@@ -56,21 +58,30 @@ def train(
     about: Mapping[str, Any] | None = None,
     restart: bool = False,
 ) -> Result:
-    """Train the task's model, which then holds the best weights, in evaluation mode.
+    """Train a task's model, which then holds the best weights, in evaluation mode.
 
-    After every epoch the folder `out` holds a state; called again with it, the training goes on
-    from there and ends in the same result as if it had never ended (on one thread of a CPU bit for
-    bit). With `restart` it begins anew, and what is there is kept in `out`/before-restart until the
-    new training has ended. Under torchrun the processes train as one. The generators of python,
-    numpy and torch are seeded anew.
+    After every epoch the folder `out` holds a state. Called again with this folder, training
+    resumes from there and ends in the same result as without the interruption (on one thread of a
+    CPU bit for bit). Under torchrun the processes train as one. The generators of python, numpy and
+    torch are seeded.
 
-    about: plain values beside the options that must stay the same (the data, the model's form)
-    Raises UsageError where `out` was begun with others or holds a user's files, RdmfError for a
-    state that is damaged or of another model and for a loss that is not finite; KeyboardInterrupt
-    passes, after a note.
+    Args:
+        task: the model with its samples.
+        options: how to train.
+        out: run folder.
+        watcher: a callback that receives the events.
+        about: plain values besides the options that must stay the same (the data, the model's
+            configuration).
+        restart: start again; the files there stay in `out`/before-restart until the new training is
+            complete.
+
+    Raises:
+        UsageError: `out` was trained with other settings or holds a user's files.
+        RdmfError: the state is damaged or of another model, or a loss is not finite.
+        KeyboardInterrupt: passed on, after a note.
     """
     if not len(task):
-        raise UsageError("there are no samples to learn from", todo="check the annotations")
+        raise UsageError("there are no samples to train on", todo="check the annotations")
     out, watcher = Path(out), watcher or Watcher()
     settings = {**options.as_dict(), "samples": len(task), **(about or {})}
     with joined(options.device) as processes, _deterministic(processes.device):
@@ -96,7 +107,7 @@ def train(
 
 
 class _Training:
-    """A training under way. `state` is that after the last whole epoch."""
+    """A training run. `state` is that after the last whole epoch."""
 
     state: State
 
@@ -112,10 +123,8 @@ class _Training:
         self.warm_up = warm_up_steps(options.warm_up, self.all_steps)
         self.loss_names: list[str] = []
 
-    # --------------------------------------------------------------------- state
-
     def begin(self, out: Path, settings: dict[str, Any]) -> None:
-        """From the state in the folder, or from the start; in all processes alike."""
+        """Load the state of the folder, or the initial one, in all processes alike."""
         self.state = self.processes.from_first(
             lambda: states.load_state(out, settings) or self._first_state(settings)
         )
@@ -124,7 +133,7 @@ class _Training:
             self.average.model.load_state_dict(self.state.average)
             self.optimizer.load_state_dict(self.state.optimizer)
         except (RuntimeError, ValueError) as error:
-            what = "this is the state of another model"
+            what = "this checkpoint is of another model"
             raise RdmfError(what, out / states.STATE, states.ANEW) from error
 
     def _first_state(self, settings: dict[str, Any]) -> State:
@@ -140,15 +149,13 @@ class _Training:
 
     @property
     def finished(self) -> bool:
-        """All epochs are done, or patience has run out."""
+        """Whether all epochs are done, or patience has run out."""
         state, patience = self.state, self.options.patience
         out_of_patience = 0 < patience <= state.epoch - state.best_epoch
         return state.epoch >= self.options.epochs or out_of_patience
 
-    # -------------------------------------------------------------------- epochs
-
     def run(self, out: Path, told: Watcher) -> Result:
-        """Epoch after epoch to the end."""
+        """Train epoch after epoch to the end."""
         if self.processes.first:
             states.save_best(out, self.state)
         told.begun(self._plan())
@@ -159,7 +166,8 @@ class _Training:
             if self.processes.first:
                 states.save_state(out, self.state)
         if self.state.epoch < self.options.epochs:
-            told.note(f"stopped early: no better goal in {self.options.patience} epochs")
+            patience = self.options.patience
+            told.note(f"stopped early: the held-out score did not improve in {patience} epochs")
         return self._result(out)
 
     def _plan(self) -> Plan:
@@ -178,7 +186,7 @@ class _Training:
         )
 
     def _epoch(self, began: float, told: Watcher) -> tuple[Epoch, State]:
-        """One epoch, and the state after it."""
+        """Train one epoch; return its summary and the state after it."""
         number, steps = self.state.epoch + 1, []
         seed_everything(self.options.seed, number, self.processes.rank, 0)
         self.model.train()
@@ -202,7 +210,7 @@ class _Training:
         model = self.average.model.eval()
         scores = {name: float(value) for name, value in self.task.score(model).items()}
         if not math.isfinite(scores.get("goal", 0.0)):
-            what = f"the held-out goal after epoch {self.state.epoch + 1} is {scores['goal']}"
+            what = f"the held-out score after epoch {self.state.epoch + 1} is {scores['goal']}"
             raise RdmfError(what, todo="check the held-out features and annotations")
         return scores
 
@@ -240,13 +248,11 @@ class _Training:
     def _report(self) -> dict[str, Any]:
         return self.task.report(self.model)
 
-    # --------------------------------------------------------------------- steps
-
     def _rate(self, step: int) -> float:
         return self.options.rate * rate_share(step, self.all_steps, self.warm_up)
 
     def _step(self, epoch: int, step: int, indices: Sequence[int]) -> tuple[Numbers, float]:
-        """One step down the gradient; the losses and the gradient's norm before it."""
+        """Make one step; return the losses and the norm of the gradient before it."""
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate(step)
         self.optimizer.zero_grad()
@@ -263,7 +269,7 @@ class _Training:
         return losses, norm
 
     def _backward(self, epoch: int, step: int, indices: Sequence[int]) -> Tensor:
-        """The losses of this process's samples, (names,), weighted by their share of the batch."""
+        """Return this process's losses (names,), weighted by its share of the batch."""
         own = self.processes.share(indices)
         if not own:
             return torch.zeros(len(self.loss_names), device=self.processes.device)
@@ -285,7 +291,7 @@ class _Training:
 
 @contextmanager
 def _deterministic(device: torch.device) -> Iterator[None]:
-    """Only algorithms that give the same numbers each time, where torch has them for everything."""
+    """Use only algorithms that give the same numbers each time, where torch has them."""
     before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(before or device.type == "cpu")
     try:
@@ -295,7 +301,7 @@ def _deterministic(device: torch.device) -> Iterator[None]:
 
 
 def _chosen_precision(precision: str, device: torch.device) -> str:
-    """What "auto" means here. Kept in the state: a GPU that goes on may be another."""
+    """Resolve "auto". The result is kept in the state, as a resumed run may have another GPU."""
     if precision != "auto":
         return precision
     coarse = device.type == "cuda" and torch.cuda.is_bf16_supported()
@@ -303,29 +309,29 @@ def _chosen_precision(precision: str, device: torch.device) -> str:
 
 
 def _watchers(out: Path, state: State, interval: int, watcher: Watcher) -> Watcher:
-    """The log, TensorBoard's where it is installed, and whoever watches."""
+    """Combine the log, TensorBoard's where it is installed, and the caller's callback."""
     watchers: list[Watcher] = [LogFile(out / states.LOG, state.epoch, interval), watcher]
     try:
         watchers.append(TensorBoard(out / states.TENSORBOARD, state.step, interval))
     except ImportError:
-        watcher.note("no curves for TensorBoard: it is not installed (pip install tensorboard)")
+        watcher.note("no TensorBoard log: tensorboard is not installed (pip install tensorboard)")
     return Watchers(watchers)
 
 
 def _how_to_go_on(state: State, out: Path) -> str:
     if not state.epoch:
-        return f"interrupted in the first epoch: nothing is kept in {out} yet"
+        return f"interrupted in the first epoch: nothing is saved in {out} yet"
     epochs = "epoch 1 is" if state.epoch == 1 else f"epochs 1 to {state.epoch} are"
-    return f"interrupted: {epochs} kept in {out}; the same command goes on from there"
+    return f"interrupted: {epochs} saved in {out}; run the same command again to resume"
 
 
 def _copied(model: nn.Module) -> Weights:
-    """The weights as they are now, on the CPU."""
+    """Copy the present weights to the CPU."""
     return {name: t.detach().to("cpu", copy=True) for name, t in model.state_dict().items()}
 
 
 def _summary(steps: Sequence[Step], scores: Numbers, best: Best, seconds: float) -> Epoch:
-    """An epoch in numbers: losses are means over samples, the gradient's norm over steps."""
+    """Summarise an epoch: losses are means over samples, the gradient's norm over steps."""
     samples, last = sum(step.samples for step in steps), steps[-1]
     return Epoch(
         epoch=last.epoch,
@@ -351,5 +357,5 @@ def _check_losses(losses: Numbers, epoch: int, step: int) -> None:
 def _not_finite(what: str, epoch: int, step: int) -> RdmfError:
     return RdmfError(
         f"{what} is not finite at step {step + 1}, in epoch {epoch}",
-        todo="try a lower rate, or float32, and look for features that are not finite",
+        todo="try a lower learning rate or float32, and check the features for NaN and infinity",
     )

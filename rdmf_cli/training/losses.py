@@ -1,4 +1,4 @@
-"""What a head is trained to lower. Importing this module imports torch."""
+"""The losses of a head. Importing this module imports torch."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from rdmf_cli.heads.learned.torch.network import Network, choose_slots
 from rdmf_cli.moments.types import Record
 from rdmf_cli.training.targets import NOT_RELEVANT, Targets
 
-NEVER = -99.0  # the logit of what cannot be chosen
+NEVER = -99.0  # logit of entries that cannot be chosen
 
 Weight = Annotated[float, Field(ge=0)]
 Chance = Annotated[float, Field(ge=0, le=1)]
 
 
 class Recipe(Record):
-    """How a head learns: the weight of each loss, and what else may be tuned."""
+    """How a head is trained: the weight of each loss, and the probabilities of augmentation."""
 
     foreground: Weight = 1.0
     saliency: Weight = 0.5
@@ -36,25 +36,40 @@ class Recipe(Record):
 
     saliency_temperature: float = 1.5
     rank_temperature: float = 8.0
-    worth_from: float = Field(default=0.45, description="IoU that a score takes for nothing")
-    worth_range: float = Field(default=0.5, description="and how much more it takes for all")
-    positive: float = Field(default=0.4, description="IoU above which a slot learns its ends")
+    worth_from: float = Field(default=0.45, description="IoU that maps to target 0")
+    worth_range: float = Field(default=0.5, description="IoU range from target 0 to target 1")
+    positive: float = Field(
+        default=0.4, description="IoU of a slot with a window above which its ends are trained"
+    )
 
-    plain_query: Chance = Field(default=0.34, description="of the query itself, not reworded")
-    backwards: Chance = Field(default=0.5, description="that a video runs backwards")
-    cropped: Chance = Field(default=0.3, description="that only a part of a video is shown")
-    thinned: Chance = Field(default=0.5, description="that clips are left out")
-    most_thinned: Chance = Field(default=0.3, description="and of how many, at most")
-    mismatched: Chance = Field(default=0.25, description="that a video meets another's query")
-    no_background: Chance = Field(default=0.25, description="that evidence is held back")
+    plain_query: Chance = Field(
+        default=0.34, description="probability of the query itself in place of a paraphrase"
+    )
+    backwards: Chance = Field(default=0.5, description="probability of reversing a video")
+    cropped: Chance = Field(default=0.3, description="probability of cropping a video")
+    thinned: Chance = Field(default=0.5, description="probability of dropping clips")
+    most_thinned: Chance = Field(default=0.3, description="largest share of clips to drop")
+    mismatched: Chance = Field(
+        default=0.25,
+        description="probability of adding a negative: the video with another video's query",
+    )
+    no_background: Chance = Field(default=0.25, description="probability of hiding the evidence")
 
 
 def losses(
     network: Network, batch: Batch, targets: Targets, recipe: Recipe, unrelated: Batch | None = None
 ) -> dict[str, Tensor]:
-    """All losses by name and their weighted sum, "total"; 0 for what a batch cannot teach.
+    """Compute all losses of a batch.
 
-    unrelated: queries on videos that do not show them
+    Args:
+        network: the network.
+        batch: B queries on B videos of L clips.
+        targets: their targets.
+        recipe: weights of the losses.
+        unrelated: negatives: queries on videos that do not show them.
+
+    Returns:
+        Scalars by name, and their weighted sum "total"; 0 where the batch has no target for a loss.
     """
     fused = network.fuse(batch)
     slots, slot_mask = choose_slots(network, fused, batch.mask)
@@ -73,7 +88,16 @@ def losses(
 
 
 def foreground_loss(pattern: Tensor, mask: Tensor, targets: Targets) -> Tensor:
-    """Each clip in or out of a moment, at each scale."""
+    """Compute the binary cross entropy of each clip: in a moment or not, per scale.
+
+    Args:
+        pattern: (B, 4, L) log-odds.
+        mask: (B, L) True at real clips.
+        targets: targets of the batch.
+
+    Returns:
+        A scalar.
+    """
     known = (mask & targets.windowed[:, None]).float()[:, None]
     each = functional.binary_cross_entropy_with_logits(
         pattern.float(), targets.foreground, reduction="none"
@@ -82,7 +106,17 @@ def foreground_loss(pattern: Tensor, mask: Tensor, targets: Targets) -> Tensor:
 
 
 def saliency_loss(saliency: Tensor, mask: Tensor, targets: Targets, recipe: Recipe) -> Tensor:
-    """The clips of a video compete, and should win by their marks."""
+    """Compute the list-wise cross entropy between predicted saliency and annotator ratings.
+
+    Args:
+        saliency: (B, L) logits.
+        mask: (B, L) True at real clips.
+        targets: targets of the batch.
+        recipe: holds the temperature.
+
+    Returns:
+        A scalar.
+    """
     wanted = (targets.saliency * recipe.saliency_temperature).masked_fill(~mask, NEVER)
     known = ((targets.saliency > NOT_RELEVANT) & mask).any(1)
     return _mean(_listwise(saliency, wanted, mask), known)
@@ -91,7 +125,17 @@ def saliency_loss(saliency: Tensor, mask: Tensor, targets: Targets, recipe: Reci
 def presence_loss(
     network: Network, presence: Tensor, targets: Targets, unrelated: Batch | None
 ) -> Tensor:
-    """Shown or not; its gradient stays within the presence head."""
+    """Compute the binary cross entropy of presence; its gradient stays in the presence layer.
+
+    Args:
+        network: the network.
+        presence: (B,) log-odds that the query is shown.
+        targets: targets of the batch.
+        unrelated: negatives.
+
+    Returns:
+        A scalar.
+    """
     logits, shown = [presence], [1.0 - targets.absent.float()]
     if unrelated is not None:
         with torch.no_grad():
@@ -102,7 +146,17 @@ def presence_loss(
 
 
 def contrast_loss(metric: Metrics, temperature: Tensor, mask: Tensor, targets: Targets) -> Tensor:
-    """Each query's own clips against every clip of the batch."""
+    """Contrast each query's own clips with all clips of the batch (InfoNCE).
+
+    Args:
+        metric: clips (B, L, S) and queries (B, S) in the learned space.
+        temperature: scalar factor of the cosines.
+        mask: (B, L) True at real clips.
+        targets: targets of the batch.
+
+    Returns:
+        A scalar.
+    """
     match = torch.einsum("bs,cls->bcl", metric.query, metric.clips).float() * temperature
     rivals = torch.logsumexp(match.masked_fill(~mask, NEVER).flatten(1), 1)
     own = match.diagonal(dim1=0, dim2=1).mT  # (B, L)
@@ -119,7 +173,19 @@ def span_losses(
     recipe: Recipe,
     kind: str = "pattern",
 ) -> dict[str, Tensor]:
-    """Slots score the IoU they will reach; those that overlap a moment learn its ends."""
+    """Compute the losses of spans: scores learn the IoU reached, positive slots their ends.
+
+    Args:
+        decoded: spans (B, K, 2) in clips and scores (B, K).
+        slots: (B, K, 2) [start, end] in clips.
+        slot_mask: (B, K) True at real slots.
+        targets: targets of the batch.
+        recipe: temperatures and thresholds.
+        kind: "pattern" or "random"; of random slots the best one of each window is positive too.
+
+    Returns:
+        Scalars "score", "rank", "iou" and "ends".
+    """
     usable = slot_mask & targets.spanned[:, None]
     before, nearest = overlaps(slots.detach(), targets.windows).max(-1)
     after = overlaps(decoded.spans, targets.windows)
@@ -148,13 +214,29 @@ def _score_losses(
 
 
 def worth(iou: Tensor, recipe: Recipe) -> Tensor:
-    """What a slot of that IoU should score: between the IoU and how far it passes thresholds."""
+    """Compute the target score of a slot: mean of its IoU and of the IoU rescaled over thresholds.
+
+    Args:
+        iou: (...) IoU that the slot's span reaches.
+        recipe: `worth_from` and `worth_range`, the IoU that are mapped to 0 and to 1.
+
+    Returns:
+        (...) in [0, 1].
+    """
     passed = ((iou - recipe.worth_from) / recipe.worth_range).clamp(0.0, 1.0)
     return (iou + passed) / 2
 
 
 def overlaps(spans: Tensor, windows: Tensor) -> Tensor:
-    """(B, K, G): IoU of spans (B, K, 2) and windows (B, G, 2)."""
+    """Compute the IoU of every span with every window.
+
+    Args:
+        spans: (B, K, 2) [start, end].
+        windows: (B, G, 2) [start, end].
+
+    Returns:
+        (B, K, G).
+    """
     first = torch.maximum(spans[:, :, None, 0], windows[:, None, :, 0])
     last = torch.minimum(spans[:, :, None, 1], windows[:, None, :, 1])
     common = (last - first).clamp_min(0.0)
@@ -163,19 +245,19 @@ def overlaps(spans: Tensor, windows: Tensor) -> Tensor:
 
 
 def _best_of_some(iou: Tensor, targets: Targets) -> Tensor:
-    """(B, K): the slot nearest to some window, so that each window teaches a slot."""
+    """Return (B, K): True at the slot nearest to each window, so every window has a positive."""
     best = iou.argmax(1, keepdim=True)  # (B, 1, G)
     chosen = torch.zeros_like(iou, dtype=torch.bool).scatter(1, best, targets.window_mask[:, None])
     return chosen.any(-1)
 
 
 def _listwise(logits: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
-    """(B,): cross entropy of two distributions over the real entries of each row."""
+    """Return (B,): cross entropy of two distributions over the real entries of each row."""
     reached = torch.log_softmax(logits.float().masked_fill(~mask, NEVER), 1)
     return -(torch.softmax(wanted, 1) * reached * mask).sum(1)
 
 
 def _mean(each: Tensor, where: Tensor) -> Tensor:
-    """The mean of those that count; 0 where none does."""
+    """Average where `where` is True; 0 where it never is."""
     chosen = where.to(each.dtype)
     return (each * chosen).sum() / chosen.sum().clamp_min(1.0)

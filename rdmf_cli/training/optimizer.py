@@ -1,4 +1,4 @@
-"""AdamW, in which only what multiplies features decays."""
+"""AdamW with weight decay for matrices and kernels alone."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ NORMS = (nn.LayerNorm, nn.RMSNorm)  # those whose weights may have more than one
 
 
 def adamw(model: nn.Module, options: TrainingOptions) -> torch.optim.AdamW:
-    """Two groups of parameters: those that decay, then those that do not."""
+    """Make the optimizer of a model, with the groups of `decay_groups`."""
     return torch.optim.AdamW(decay_groups(model, options.weight_decay), lr=options.rate)
 
 
 def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Biases, the weights of norms and parameters of one dimension (rates, scales) do not decay."""
+    """Divide the trained parameters into two groups, with and without weight decay.
+
+    Biases, the weights of norms and one-dimensional parameters (rates, scales) have none.
+    """
     named = list(_decay_by_parameter(model))
     return [
         {"params": [p for p, decays in named if decays], "weight_decay": weight_decay},
@@ -28,7 +31,7 @@ def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
 
 
 def _decay_by_parameter(model: nn.Module) -> Iterator[tuple[nn.Parameter, bool]]:
-    """Each parameter that learns, once, in the model's order, and whether it decays."""
+    """Yield each trained parameter once, in the model's order, and whether it decays."""
     seen: set[nn.Parameter] = set()
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):

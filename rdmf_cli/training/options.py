@@ -1,4 +1,4 @@
-"""How to train: numbers that are checked once, so that the loop need not."""
+"""Options of training, checked once."""
 
 from __future__ import annotations
 
@@ -13,23 +13,27 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """Raises UsageError for numbers that cannot be.
+    """How to train.
 
-    epochs:       passes over the samples that are planned; the schedule ends with the last
-    batch_size:   samples a step, over all processes together
-    rate:         the highest learning rate
-    weight_decay: AdamW's, for matrices and kernels only
-    warm_up:      share of all steps in which the rate rises
-    clip_norm:    longer gradients are shortened to this norm; None: never
-    ema:          decay a step of the averaged weights that are scored and kept; None: no average
-    precision:    "bfloat16" runs the losses under autocast; "auto" does so on GPUs that can: on a
-                  processor the same command gives the same head whichever it is
-    hold_out:     share of the videos that is not learned from but chooses the epoch; 0: all are
-                  learned from, and the last epoch is kept
-    patience:     epochs without a better goal after which to stop; 0: never stop early
-    seed:         of everything that is left to chance
-    device:       "auto", "cpu", "cuda", "cuda:1", "mps"
-    log_interval: steps from one line of the log to the next
+    Attributes:
+        epochs: planned passes over the samples; the learning rate reaches 0 after the last.
+        batch_size: samples per step, over all processes together.
+        rate: the highest learning rate.
+        weight_decay: that of AdamW, for matrices and kernels only.
+        warm_up: share of all steps in which the learning rate rises.
+        clip_norm: largest norm of the gradient, which is scaled down to it; None: no limit.
+        ema: decay per step of the averaged weights, which are scored and kept; None: no average.
+        precision: "bfloat16" computes the losses under autocast; "auto" does so on GPUs that
+            support it, never on a CPU, where the same command gives the same head on any machine.
+        hold_out: share of the videos that is not trained on but chooses the epoch; 0: train on all,
+            and keep the last epoch.
+        patience: epochs without a better held-out score after which to stop; 0: never stop early.
+        seed: of all random numbers.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps".
+        log_interval: steps from one line of the log to the next.
+
+    Raises:
+        UsageError: a value is out of range.
     """
 
     epochs: int = 6
@@ -52,11 +56,11 @@ class TrainingOptions:
             if value is not None and not holds(value):
                 raise UsageError(f"{name} must be {rule}, not {value}")
         if self.patience and not self.hold_out:
-            what = "patience needs videos that are held out"
+            what = "patience needs held-out videos"
             raise UsageError(what, todo="give a hold_out above 0")
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values by name, for the log and the state."""
+        """Return plain values by name, for the log and the state."""
         return asdict(self)
 
 

@@ -2,8 +2,8 @@
 
     torchrun --nproc-per-node 4 -m rdmf_cli train ...
 
-Gradients are summed in one piece, each weighted by its share of the samples, so the result is that
-of one process up to rounding, however uneven the shares are.
+Gradients are summed, each weighted by its share of the samples, so the result is that of one
+process up to rounding, even where the shares differ.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rdmf_cli.training.processes import rank, started
 
 T = TypeVar("T")
 
-WAIT = timedelta(minutes=30)  # the others wait while the first process scores and saves
+WAIT = timedelta(minutes=30)  # longest wait for the first process while it scores and saves
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,16 @@ class Processes:
 
     @property
     def first(self) -> bool:
-        """The one process that scores, writes and shows."""
+        """Whether this is the one process (rank 0) that scores, writes and prints."""
         return self.rank == 0
 
     def check_shares(self, smallest: int) -> None:
-        """UsageError where a batch of `smallest` samples leaves a process with none.
+        """Check that a batch of `smallest` samples gives each process at least one.
 
-        (The last batch of an epoch may: by then each process knows what losses there are.)
+        (The last batch of an epoch need not: by then each process knows the names of the losses.)
+
+        Raises:
+            UsageError: it does not.
         """
         if smallest < self.count:
             raise UsageError(
@@ -53,11 +56,11 @@ class Processes:
             )
 
     def share(self, indices: Sequence[int]) -> Sequence[int]:
-        """This process's part of a batch; shares differ by one sample at most."""
+        """Return this process's part of a batch; parts differ by at most one sample."""
         return indices[self.rank :: self.count]
 
     def from_first(self, make: Callable[[], T]) -> T:
-        """What the first process makes, in all of them."""
+        """Run `make` in the first process and return its result in all."""
         if self.count == 1:
             return make()
         box = [make() if self.first else None]
@@ -65,9 +68,16 @@ class Processes:
         return box[0]  # type: ignore[return-value]
 
     def sum(self, numbers: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor:
-        """Sums the gradients in place, and the numbers (n,), over all processes.
+        """Sum the gradients, in place, and some numbers over all processes.
 
-        A parameter that no process has a gradient for keeps none.
+        A parameter without a gradient in any process keeps none.
+
+        Args:
+            numbers: (n,) to be summed too.
+            parameters: whose gradients are summed.
+
+        Returns:
+            (n,) sums of the numbers.
         """
         if self.count == 1:
             return numbers
@@ -84,9 +94,13 @@ class Processes:
 
 @contextmanager
 def joined(device: str) -> Iterator[Processes]:
-    """The processes that torchrun started, joined until the end; without it, this one alone.
+    """Join the processes that torchrun started; without it, there is this one alone.
 
-    device: as typed; with several GPUs each process takes its own
+    Args:
+        device: as in `TrainingOptions`; with several GPUs each process takes its own.
+
+    Yields:
+        This process among the others.
     """
     count = started()
     if count == 1:

@@ -1,4 +1,4 @@
-"""The task of `rdmf train`: annotated samples, a head, its losses, and what it scores."""
+"""The task of `rdmf train`: a head, annotated samples, losses, and held-out scores."""
 
 from __future__ import annotations
 
@@ -36,7 +36,6 @@ from rdmf_cli.training.targets import Target, Targets, collate_targets, target_o
 
 Rows = npt.NDArray[np.float32]
 
-NOBODY = np.zeros(0, np.int_)
 
 METRICS = {
     "MR-full-R1@0.5": "R1@0.5",
@@ -45,14 +44,14 @@ METRICS = {
     "HL-min-VeryGood-Hit1": "HIT@1",
     "HL-mAP": "HL-mAP",
 }
-"""Those shown while a head learns, by their names in an evaluation's "brief"."""
+"""The metrics shown during training, by their names in an evaluation's "brief"."""
 
 GOAL = ("R1@0.5", "mAP")
-"""The mean of these is maximised; where there are none, the mean of all."""
+"""The monitored metric is the mean of these; where there are none, the mean of all."""
 
 
 class TrainingBatch(NamedTuple):
-    """Samples with their targets, and samples with queries that their videos do not show."""
+    """Samples with their targets; and negatives: samples with queries of other videos."""
 
     shown: Batch
     targets: Targets
@@ -60,14 +59,20 @@ class TrainingBatch(NamedTuple):
 
 
 class RetrievalTask:
-    """A head of the form `config` learns from samples, and is judged by those held out.
+    """Trains a head on samples and scores it on those held out.
 
-    config:     a ModelConfig, or the choices for one: what it must know of the features is added
-    held_out:   None: `options.hold_out` of the videos are taken from `samples`
-    background: (N, S) unit rows of sentences that say nothing of any video, in the space of the
-                features; with them presence becomes absolute
+    Args:
+        samples: annotated samples.
+        config: a ModelConfig, or some of its fields; those that depend on the features are added.
+        options: how to train.
+        held_out: samples to score on; None: `options.hold_out` of the videos are taken from
+            `samples`.
+        recipe: weights of the losses, and augmentation.
+        background: (N, S) features of the background sentences, unit length, in the space of the
+            clips; with them presence becomes absolute.
 
-    Raises RdmfError where a universal head meets features without a joint space.
+    Raises:
+        RdmfError: the head is universal, and the features have no joint space.
     """
 
     def __init__(
@@ -96,9 +101,8 @@ class RetrievalTask:
     def __len__(self) -> int:
         return len(self.samples)
 
-    # ---------------------------------------------------------------------- batches
-
     def batch(self, indices: Sequence[int], generator: torch.Generator) -> TrainingBatch:
+        """Collate and augment samples; see `Task.batch`."""
         drawn = [self._draw(index, of_sample(generator, index)) for index in indices]
         unrelated = [self._unrelated(one) for one in drawn if one.rival is not None]
         return TrainingBatch(
@@ -108,11 +112,12 @@ class RetrievalTask:
         )
 
     def _draw(self, index: int, generator: torch.Generator) -> _Draw:
-        """How this sample comes this time."""
+        """Draw how this sample appears this time."""
         chances = torch.rand(6, generator=generator).tolist()
         plain, backwards, known, mismatched, which, whose = chances
         others = self._texts(index).number - 1
-        rivals = self._rivals(index) if mismatched < self.recipe.mismatched else NOBODY
+        none = np.zeros(0, np.int_)
+        rivals = self._rivals(index) if mismatched < self.recipe.mismatched else none
         return _Draw(
             index,
             text=0 if plain < self.recipe.plain_query or not others else 1 + int(which * others),
@@ -123,12 +128,12 @@ class RetrievalTask:
         )
 
     def _rivals(self, index: int) -> npt.NDArray[np.int_]:
-        """Samples of other videos that ask for something else."""
+        """Return samples of other videos with another query."""
         other_video = self._videos != self._videos[index]
         return np.flatnonzero(other_video & (self._queries != self._queries[index]))
 
     def _texts(self, index: int) -> _Texts:
-        """The query, then its paraphrases."""
+        """Return the query, then its paraphrases."""
         return self._memory.get(("texts", index), lambda: _Texts.of([*self._read_texts(index)]))
 
     def _read_texts(self, index: int) -> Iterator[Text]:
@@ -144,7 +149,7 @@ class RetrievalTask:
         return inputs_of(sample, self.config, match)
 
     def _match(self, draw: _Draw, sample: Sample) -> Match:
-        """Cached per (sample, text, direction); not for cropped clips, which rarely repeat."""
+        """Return the match, cached per sample, text and direction; crops rarely repeat."""
         if draw.clips is not None:
             return self._computed(sample)
         key = draw.index, draw.text, draw.backwards
@@ -183,15 +188,15 @@ class RetrievalTask:
             target = target.kept(draw.clips)
         return target.reversed() if draw.backwards else target
 
-    # --------------------------------------------------------------- losses, scores
-
     def losses(self, batch: TrainingBatch) -> Mapping[str, Tensor]:
+        """Compute the losses of a batch, scalars by name; see `Task.losses`."""
         device = next(self.model.parameters()).device
         unrelated = None if batch.unrelated is None else batch.unrelated.to(device)
         shown, targets = batch.shown.to(device), batch.targets.to(device)
         return losses(self._network(self.model), shown, targets, self.recipe, unrelated)
 
     def score(self, model: nn.Module) -> Mapping[str, float]:
+        """Score a model on the held-out samples; see `Task.score`."""
         if not len(self.held_out):
             return {}
         head = TorchHead(self._network(model))
@@ -202,11 +207,12 @@ class RetrievalTask:
         return {"goal": math.fsum(goal) / len(goal), **scores}
 
     def report(self, model: nn.Module) -> dict[str, Any]:
+        """Report the configuration and the learned rates of a model; see `Task.report`."""
         network = self._network(model)
         return {"config": self.config.model_dump(mode="json"), "rates": learned_rates(network)}
 
     def save(self, folder: Path, about: Mapping[str, Any]) -> Path:
-        """Write the model as it is now, a folder that `model.checkpoint.load` reads."""
+        """Write the present model, a folder that `heads.learned.torch.checkpoint.load` reads."""
         return save(folder, self._network(self.model), about, own=True)
 
     def _network(self, model: nn.Module) -> Network:
@@ -215,7 +221,13 @@ class RetrievalTask:
 
 
 def config_for(samples: Samples, *, head: Head = "full", **choices: Any) -> ModelConfig:
-    """A configuration with what the features say of themselves, and choices besides."""
+    """Make a configuration for samples: what the features determine, and the caller's choices.
+
+    Args:
+        samples: give encoder, clip length and widths.
+        head: "universal" or "full".
+        **choices: other fields of `ModelConfig`.
+    """
     known: dict[str, Any] = {
         "encoder": samples.encoder_name,
         "clip_length": samples.dataset.clip_length,
@@ -225,7 +237,7 @@ def config_for(samples: Samples, *, head: Head = "full", **choices: Any) -> Mode
 
 
 def _widths(space: FeatureSpace) -> dict[str, Any]:
-    """What a full head must know of the features it reads, by the names of `ModelConfig`."""
+    """Return what a full head must know of its features, by the names of `ModelConfig`."""
     return {
         "video_width": space.video,
         "words_width": space.words,
@@ -235,21 +247,21 @@ def _widths(space: FeatureSpace) -> dict[str, Any]:
 
 
 def _first_weights(config: ModelConfig, seed: int) -> Network:
-    """They depend on the seed alone, whatever was drawn before."""
+    """Make a network whose initial weights depend on the seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed))
         return Network(config)
 
 
 def _check_space(config: ModelConfig, samples: Samples) -> None:
-    """RdmfError where a universal head would have nothing to read."""
+    """Raise RdmfError where a universal head would have no similarity to read."""
     if not config.full and samples[0].matching is None:
         what = "a universal head reads the similarity of clips and sentence, which share no space"
         raise RdmfError(f"{what} in these features", todo="train a full head (--head full)")
 
 
 class _Texts(NamedTuple):
-    """Several texts: sentences (N, S) if there are any, words (T, W) of all, where each ends."""
+    """Several texts: sentences (N, S) if there are any, words (T, W) of all, their ends (N,)."""
 
     sentences: Rows | None
     words: Rows
@@ -277,11 +289,15 @@ class _Texts(NamedTuple):
 
 @dataclass(frozen=True)
 class _Draw:
-    """One sample as it comes in one batch.
+    """How one sample appears in one batch.
 
-    text:  0: the query itself; else which of its paraphrases, from 1
-    clips: those of its video that are shown; None: all
-    rival: the sample whose query its video is also shown with; None: there is none
+    Attributes:
+        index: of the sample.
+        text: 0: the query itself; from 1: one of its paraphrases.
+        backwards: the video is reversed.
+        with_background: the evidence is shown.
+        clips: indices (n,) of the clips that are shown; None: all.
+        rival: the sample whose query makes a negative with this video; None: no negative.
     """
 
     index: int
@@ -295,7 +311,7 @@ class _Draw:
 def _parts(
     samples: Samples, held_out: Samples | None, options: TrainingOptions
 ) -> tuple[Samples, Samples]:
-    """What is trained on and what is held out; of a single video, the same."""
+    """Return the samples to train on and those held out; with a single video, the same."""
     if held_out is not None:
         return samples, held_out
     if not options.hold_out:

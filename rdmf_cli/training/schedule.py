@@ -1,4 +1,4 @@
-"""The learning rate of each step: a linear rise, then half a cosine down to nothing."""
+"""The learning rate of each step: a linear rise, then half a cosine down to 0."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import math
 
 
 def warm_up_steps(share: float, steps: int) -> int:
-    """Steps of the rise: this share of all of them, rounded, and never all."""
+    """Return the number of steps of the rise: a share of all, rounded, but never all."""
     return min(round(share * steps), steps - 1)
 
 
 def rate_share(step: int, steps: int, warm_up: int) -> float:
-    """The share in [0, 1] of the highest rate that step 0, 1, … of `steps` uses.
+    """Return the share in [0, 1] of the highest rate that step 0, 1, … of `steps` uses.
 
     >>> [rate_share(step, steps=6, warm_up=2) for step in (0, 1, 2, 4)]
     [0.5, 1.0, 1.0, 0.5]

@@ -1,6 +1,6 @@
-"""Chance, tied down: each epoch and each sample has its own, whatever came before.
+"""Random seeds: each (seed, epoch, sample) has its own generator.
 
-So a training that goes on after an epoch needs to restore no generator.
+So a run that resumes after an epoch needs no saved generator state.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import torch
 
 
 def seed_of(*numbers: int) -> int:
-    """One seed out of several numbers; where they differ, or are fewer, it is another."""
-    words = (len(numbers), *numbers)  # numpy takes numbers that are not there for zeros
+    """Derive one seed from several numbers; other numbers, or fewer, give another seed."""
+    words = (len(numbers), *numbers)  # numpy treats missing numbers as zeros
     return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> 1)
 
 
@@ -26,15 +26,15 @@ def seed_everything(*numbers: int) -> None:
 
 
 def generator_of(*numbers: int) -> torch.Generator:
-    """A generator on the CPU, seeded by these numbers."""
+    """Make a generator on the CPU, seeded by these numbers."""
     return torch.Generator().manual_seed(seed_of(*numbers))
 
 
 def of_sample(generator: torch.Generator, index: int) -> torch.Generator:
-    """The generator of one sample of a batch: from the batch's seed and the sample's index."""
+    """Make the generator of one sample of a batch, from the batch's seed and the sample's index."""
     return generator_of(generator.initial_seed(), index)
 
 
 def shuffled(samples: int, seed: int, epoch: int) -> list[int]:
-    """The order of the samples in an epoch."""
+    """Return the order of the samples in an epoch."""
     return torch.randperm(samples, generator=generator_of(seed, epoch)).tolist()

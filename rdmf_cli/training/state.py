@@ -1,4 +1,4 @@
-"""The file a training goes on from: written whole or not at all, checked when it is read."""
+"""The checkpoint that a run resumes from: written whole or not at all, checked when it is read."""
 
 from __future__ import annotations
 
@@ -24,26 +24,35 @@ BEST: Final = "best.pt"
 LOG: Final = "log.jsonl"
 TENSORBOARD: Final = "tensorboard"
 LOCK: Final = ".lock"
-MARK: Final = ".rdmf-training"  # tells a folder of rdmf's from one of a user's
-ASIDE: Final = "before-restart"  # where --restart keeps what was there until the new one is whole
+MARK: Final = ".rdmf-training"  # marks a folder as a run folder of rdmf
+ASIDE: Final = "before-restart"  # where --restart keeps the old run until the new one is complete
 NAMED = 3  # files of a foreign folder that an error names
 
 STATE_SCHEMA: Final = "rdmf.training/1"
 BEST_SCHEMA: Final = "rdmf.trained/1"
-ANEW = "begin anew with --restart, or choose another --out"
+ANEW = "start again with --restart, or choose another --out"
 
 Weights = dict[str, Tensor]
 
 
 @dataclass
 class State:
-    """All that a training needs to go on after `epoch` epochs; its tensors lie on the CPU.
+    """Everything a run needs to resume after `epoch` epochs; its tensors lie on the CPU.
 
-    Chance needs nothing: it depends on the seed and the epoch (see seeds.py).
+    Random numbers need no state: they depend on the seed and the epoch (`seeds`).
 
-    settings: the options, and what else must stay the same, as plain values
-    seconds:  trained so far
-    average:  the weights that are scored; those of `model` where none are averaged
+    Attributes:
+        settings: the options, and what else must stay the same, as plain values.
+        precision: "float32" or "bfloat16".
+        model: the weights.
+        average: the averaged weights, which are scored; those of `model` without averaging.
+        optimizer: its state.
+        epoch: epochs done.
+        step: steps done.
+        seconds: training time so far.
+        best_epoch: from 1; 0: none yet.
+        best_scores: its held-out scores.
+        best_model: its weights.
     """
 
     settings: dict[str, Any]
@@ -60,57 +69,66 @@ class State:
 
     @property
     def best(self) -> Best | None:
+        """The best epoch and its scores; None before the first epoch."""
         return Best(self.best_epoch, self.best_scores) if self.best_epoch else None
 
 
 def save_state(folder: Path, state: State) -> None:
-    """Write the state, then the best weights, which are part of it: a copy for others to load."""
+    """Write the state, then the best weights, which are part of it, as a file for others."""
     content = {f.name: getattr(state, f.name) for f in fields(state)}
     _write(folder / STATE, {"schema": STATE_SCHEMA, **content})
     save_best(folder, state)
 
 
 def save_best(folder: Path, state: State) -> None:
-    """The best weights so far as a file of their own: {"epoch", "scores", "model"}."""
+    """Write the best weights so far as a file of their own: {"epoch", "scores", "model"}."""
     if state.best_epoch:
         about = {"schema": BEST_SCHEMA, "epoch": state.best_epoch, "scores": state.best_scores}
         _write(folder / BEST, {**about, "model": state.best_model})
 
 
 def load_state(folder: Path, settings: Mapping[str, Any]) -> State | None:
-    """The state in a folder; None where there is none.
+    """Load the state of a folder.
 
-    Raises RdmfError for a file that is damaged, and UsageError where it was made with other
-    settings than these.
+    Args:
+        folder: the run folder.
+        settings: the settings of this run.
+
+    Returns:
+        The state; None where there is none.
+
+    Raises:
+        RdmfError: the file is damaged.
+        UsageError: it was made with other settings.
     """
     path = folder / STATE
     if not path.exists():
         return None
     content = _read(path)
     if content.pop("schema", None) != STATE_SCHEMA:
-        raise RdmfError("this is no state of a training that this version knows", path, ANEW)
+        raise RdmfError("this version does not know this checkpoint format", path, ANEW)
     _check_same(path, content["settings"], settings)
     return State(**content)
 
 
 def discard(folder: Path) -> None:
-    """Remove what an earlier training wrote there, and nothing else."""
+    """Remove the files of an earlier run, and nothing else."""
     for path in _written(folder):
         path.unlink(missing_ok=True)
 
 
 def _written(folder: Path) -> list[Path]:
-    """What a training wrote, its state last."""
+    """Return the files of a run, its state last."""
     events = (folder / TENSORBOARD).glob("events.out.tfevents.*")
     return [folder / BEST, folder / LOG, *events, folder / STATE]
 
 
 def set_aside(folder: Path) -> None:
-    """Move what an earlier training wrote to a folder within, until `forget` removes it.
+    """Move the files of an earlier run to a folder within, until `forget` removes it.
 
-    What lies there already is the last whole training: then the one that followed was restarted
-    before it ended, and is discarded. The state is moved last, so that a move which was interrupted
-    is completed by the next.
+    Files that are there already are of the last complete run; then the run that followed was
+    restarted before it ended, and is discarded. The state is moved last, so that a move that was
+    interrupted is completed by the next call.
     """
     aside = folder / ASIDE
     if (aside / STATE).exists() or not (folder / STATE).exists():
@@ -123,7 +141,7 @@ def set_aside(folder: Path) -> None:
 
 
 def forget(folder: Path) -> None:
-    """Remove the training that was set aside, as a new one is whole."""
+    """Remove the run that was set aside, once a new one is complete."""
     aside = folder / ASIDE
     if not aside.is_dir():
         return
@@ -135,11 +153,11 @@ def forget(folder: Path) -> None:
 
 @contextmanager
 def own_folder(folder: Path) -> Iterator[None]:
-    """Make the folder if need be, and hold it against a second training in it.
+    """Create a run folder if needed, and lock it against a second run.
 
     Raises:
-        UsageError: It holds files but no training of rdmf, or cannot be written.
-        RdmfError: Another training is writing there.
+        UsageError: it holds files but no run of rdmf, or cannot be written.
+        RdmfError: another run is writing there.
     """
     check_own(folder)
     try:
@@ -147,7 +165,7 @@ def own_folder(folder: Path) -> Iterator[None]:
         lock = FileLock(folder / LOCK, timeout=0)
         lock.acquire()
     except Timeout:
-        what = "another training is writing here"
+        what = "another training run is writing here"
         raise RdmfError(what, folder, "wait for it, or choose another --out") from None
     except OSError as error:
         raise _unwritable(folder, error) from error
@@ -160,7 +178,11 @@ def own_folder(folder: Path) -> Iterator[None]:
 
 
 def check_own(folder: Path) -> None:
-    """Raise UsageError for a folder of a user's: what a training writes would replace theirs."""
+    """Check that a folder is not a user's, whose files a run would replace.
+
+    Raises:
+        UsageError: it holds files but no run of rdmf.
+    """
     try:
         names = sorted(path.name for path in folder.iterdir() if not is_part(path))
     except FileNotFoundError:
@@ -170,12 +192,12 @@ def check_own(folder: Path) -> None:
     foreign = [name for name in names if name != LOCK]
     if foreign and MARK not in names and not _holds_state(folder):
         named = ", ".join(foreign[:NAMED]) + (", …" if len(foreign) > NAMED else "")
-        what = f"this folder holds other files ({named}) and no training of rdmf"
+        what = f"this folder holds other files ({named}) and no training run of rdmf"
         raise UsageError(what, folder, "choose an empty or a new folder for --out")
 
 
 def _holds_state(folder: Path) -> bool:
-    """Whether a training from before there was a mark lies there."""
+    """Check whether there is a run from before run folders were marked."""
     try:
         return _read(folder / STATE).get("schema") == STATE_SCHEMA
     except RdmfError:
@@ -188,7 +210,7 @@ def _unwritable(folder: Path, error: OSError) -> UsageError:
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    buffer = BytesIO()  # a full disk is an error of torch's own where it writes to the file itself
+    buffer = BytesIO()  # torch has its own error for a full disk where it writes to a file itself
     torch.save(content, buffer)
     write_whole(path, lambda file: file.write(buffer.getbuffer()), own=True, what="the checkpoint")
 
@@ -198,19 +220,19 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         with ZipFile(BytesIO(content)) as archive:
             if damaged := archive.testzip():
-                raise ValueError(f"{damaged} is not what was written")
+                raise ValueError(f"checksum mismatch in {damaged}")
         loaded = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
         return dict(loaded)
     except Exception as error:  # each damage has its own type
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise RdmfError(
-            f"the state of the training is damaged ({reason[0].rstrip('.')})", path, ANEW
+            f"this checkpoint is damaged ({reason[0].rstrip('.')})", path, ANEW
         ) from error
 
 
 def _check_same(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     if names:
-        told = ", ".join(f"{name} {before.get(name)} (now {now.get(name)})" for name in names)
-        todo = "give those, choose another --out, or begin anew with --restart"
-        raise UsageError(f"this training was begun with other settings: {told}", path, todo)
+        listed = ", ".join(f"{name} {before.get(name)} (now {now.get(name)})" for name in names)
+        todo = "give the same settings, choose another --out, or start again with --restart"
+        raise UsageError(f"this run was started with other settings: {listed}", path, todo)

@@ -1,4 +1,4 @@
-"""What the samples of a batch should become, in clips. Importing this module imports torch."""
+"""Training targets: what the outputs for a batch should become. Imports torch."""
 
 from __future__ import annotations
 
@@ -18,20 +18,22 @@ from rdmf_cli.heads.learned.torch.batch import padded
 
 Array = npt.NDArray[np.float32]
 
-LEAST_WINDOW = 0.25  # clips: a moment without length is taken for one of so much
-NOWHERE = -9.0  # clips: where windows lie that fill a batch up
+LEAST_WINDOW = 0.25  # clips: shortest window; a moment without length becomes one
+NOWHERE = -9.0  # clips: start of the windows that pad a batch
 NOT_RELEVANT = -9.0  # the mark of a clip in no window: nowhere near the lowest mark, 0
 
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """What is known of one sample of L clips.
+    """The annotation of one sample of L clips.
 
-    windows:    (G, 2) in clips; no rows: the query is absent, or nobody looked for moments
-    foreground: (L, 4) 1 where a clip belongs to a moment of each of `config.SCALES`
-    saliency:   (L,) the mean mark of each clip, 0 to 4, NOT_RELEVANT where it is in no moment
-    absent:     the query is shown nowhere
-    windowed:   somebody looked for moments (absent ones included)
+    Attributes:
+        windows: (G, 2) [start, end] in clips; no rows: the query is absent, or nobody looked for
+            moments.
+        foreground: (L, 4) 1 where a clip belongs to a moment of each of `config.SCALES`.
+        saliency: (L,) mean annotator rating of each clip, 0 to 4; NOT_RELEVANT outside of moments.
+        absent: the query is shown nowhere.
+        windowed: somebody looked for moments (also where the query is absent).
     """
 
     windows: Array
@@ -44,7 +46,7 @@ class Target:
         return len(self.saliency)
 
     def reversed(self) -> Target:
-        """The same of the video that runs backwards."""
+        """Return the target of the reversed video."""
         return replace(
             self,
             windows=np.ascontiguousarray(len(self) - self.windows[:, ::-1]),
@@ -53,9 +55,12 @@ class Target:
         )
 
     def kept(self, clips: npt.NDArray[np.int_]) -> Target:
-        """The same of the video of which only these clips, ascending, are left.
+        """Return the target of the video of which only some clips are left.
 
-        Windows shrink with what they lose; those of which nothing is left are gone.
+        Windows shrink with the clips they lose; those without clips disappear.
+
+        Args:
+            clips: (n,) indices, ascending.
         """
         before = np.searchsorted(clips, np.arange(len(self) + 1)).astype(np.float32)
         clip = np.minimum(self.windows.astype(int), len(self) - 1)
@@ -71,7 +76,7 @@ class Target:
 
 
 def target_of(sample: Sample) -> Target:
-    """The annotation of a sample, at its clips."""
+    """Convert the annotation of a sample to a target."""
     clips, annotation = len(sample.video), sample.annotation
     windows = _in_clips(annotation, sample.clip_length, clips)
     foreground = _foreground(windows, sample.clip_length, clips)
@@ -85,7 +90,7 @@ def target_of(sample: Sample) -> Target:
 
 
 def _in_clips(annotation: Annotation, clip_length: float, clips: int) -> Array:
-    """Windows within the features, each of a length above 0."""
+    """Return the windows (G, 2) within the features, each of a length above 0."""
     if annotation.windows is None:
         return np.zeros((0, 2), np.float32)
     spans = annotation.windows.reshape(-1, 2) / clip_length
@@ -110,7 +115,7 @@ def _foreground(windows: Array, clip_length: float, clips: int) -> Array:
 
 
 def _saliency(sample: Sample, foreground: Array) -> Array:
-    """Marks where there are marks; labels where there are labels; else the moments themselves."""
+    """Take ratings where there are ratings, labels where there are labels, else the moments."""
     if (labels := sample.labels) is not None:
         return _stretched(labels.mean(axis=1))
     marks = np.zeros(len(foreground), np.float32)
@@ -128,13 +133,15 @@ def _stretched(labels: npt.NDArray[np.float64]) -> Array:
 
 
 class Targets(NamedTuple):
-    """Those of a batch, padded.
+    """The targets of a batch, padded.
 
-    windows:     (B, G, 2) in clips, NOWHERE where a sample has fewer
-    window_mask: (B, G)
-    foreground:  (B, 4, L)
-    saliency:    (B, L)
-    absent, windowed: (B,) bool
+    Attributes:
+        windows: (B, G, 2) in clips; NOWHERE where a sample has fewer.
+        window_mask: (B, G) True at real windows.
+        foreground: (B, 4, L).
+        saliency: (B, L).
+        absent: bool (B,).
+        windowed: bool (B,).
     """
 
     windows: Tensor
@@ -146,15 +153,16 @@ class Targets(NamedTuple):
 
     @property
     def spanned(self) -> Tensor:
-        """(B,): samples with a window to be found."""
+        """(B,): True for samples with a window to be found."""
         return self.window_mask.any(1)
 
     def to(self, device: torch.device | str) -> Targets:
+        """Copy the targets to a device."""
         return Targets(*(x.to(device) for x in self))
 
 
 def collate_targets(targets: Sequence[Target]) -> Targets:
-    """The targets, one a row."""
+    """Pad and stack the targets, one per row."""
     counts = torch.tensor([len(target.windows) for target in targets])
     most = max(int(counts.max()), 1)
     windows = [_filled_up(target.windows, most) for target in targets]

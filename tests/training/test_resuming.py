@@ -138,9 +138,9 @@ def test_tensorboard_takes_back_what_is_trained_again(tmp_path):
 @pytest.mark.parametrize(
     ("batch", "said"),
     [
-        (2, "interrupted in the first epoch: nothing is kept in {} yet"),
-        (5, "interrupted: epoch 1 is kept in {}; the same command goes on from there"),
-        (8, "interrupted: epochs 1 to 2 are kept in {}; the same command goes on from there"),
+        (2, "interrupted in the first epoch: nothing is saved in {} yet"),
+        (5, "interrupted: epoch 1 is saved in {}; run the same command again to resume"),
+        (8, "interrupted: epochs 1 to 2 are saved in {}; run the same command again to resume"),
     ],
 )
 def test_ctrl_c_says_how_to_go_on(tmp_path, whole, batch, said):
@@ -170,9 +170,9 @@ def test_other_settings_are_named(tmp_path, whole):
     with pytest.raises(UsageError) as failed:
         train(ToyTask(), options(rate=0.5, epochs=9), folder, about={"fusion": "none"})
     assert str(failed.value) == (
-        f"{folder / 'last.pt'}: this training was begun with other settings: epochs 4 (now 9), "
-        "rate 0.02 (now 0.5), fusion None (now none); give those, choose another --out, or begin "
-        "anew with --restart"
+        f"{folder / 'last.pt'}: this run was started with other settings: epochs 4 (now 9), "
+        "rate 0.02 (now 0.5), fusion None (now none); give the same settings, choose another "
+        "--out, or start again with --restart"
     )
 
 
@@ -240,7 +240,7 @@ def test_an_empty_folder_and_a_state_from_before_the_mark_are_taken(tmp_path, wh
 def test_another_model_is_an_error(tmp_path, whole):
     task = ToyTask()
     task.model.read = torch.nn.Linear(6, 1, bias=False)
-    with pytest.raises(RdmfError, match=r"last\.pt: this is the state of another model; begin"):
+    with pytest.raises(RdmfError, match=r"last\.pt: this checkpoint is of another model; start"):
         train(task, options(), tmp_path / "whole")
 
 
@@ -264,8 +264,8 @@ def test_a_damaged_state_is_an_error_that_names_it(tmp_path, whole, how):
     with pytest.raises(RdmfError) as failed:
         go_on(tmp_path / "whole")
     assert failed.value.subject == str(path)
-    assert failed.value.what.startswith("the state of the training is damaged (")
-    assert failed.value.todo == "begin anew with --restart, or choose another --out"
+    assert failed.value.what.startswith("this checkpoint is damaged (")
+    assert failed.value.todo == "start again with --restart, or choose another --out"
 
 
 class Loud:
@@ -289,5 +289,5 @@ def test_a_state_runs_no_code(tmp_path, monkeypatch):
 def test_a_file_of_another_program_is_an_error(tmp_path):
     (tmp_path / ".rdmf-training").touch()
     torch.save({"weights": torch.ones(3)}, tmp_path / "last.pt")
-    with pytest.raises(RdmfError, match="no state of a training that this version knows"):
+    with pytest.raises(RdmfError, match="this version does not know this checkpoint format"):
         go_on(tmp_path)

@@ -235,7 +235,7 @@ def test_a_background_file_that_is_none(tmp_path, capsys):
     features = write_own(tmp_path, 3, 1)
     (features / "text" / "background.npz").write_bytes(b"PK nothing")
     said = failing(capsys, "train", "--dataset", features / "train.jsonl", "--features", features)
-    assert "background.npz: no rows of background sentences can be read" in said
+    assert "background.npz: the background sentences in it cannot be read" in said
 
 
 def test_a_folder_without_annotations(tmp_path, capsys):

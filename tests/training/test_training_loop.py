@@ -64,7 +64,7 @@ def test_where_nothing_is_held_out_the_last_epoch_is_kept(tmp_path):
     last = torch.load(tmp_path / "last.pt", weights_only=True)
     kept = torch.load(result.checkpoint, weights_only=True)["model"]
     assert all(torch.equal(kept[name], value) for name, value in last["average"].items())
-    with pytest.raises(UsageError, match=r"patience needs videos that are held out"):
+    with pytest.raises(UsageError, match=r"patience needs held-out videos"):
         options(hold_out=0, patience=2)
 
 
@@ -106,7 +106,7 @@ def test_it_stops_when_patience_runs_out(tmp_path):
     task = ToyTask(goals=[0.1, 0.3, 0.2, 0.3, 0.25, 0.9])
     result = train(task, options(epochs=6, patience=3), tmp_path, watcher=Notes())
     assert (result.epochs, result.best_epoch) == (5, 2)
-    assert said == ["stopped early: no better goal in 3 epochs"]
+    assert said == ["stopped early: the held-out score did not improve in 3 epochs"]
     again = train(ToyTask(), options(epochs=6, patience=3), tmp_path)
     assert same_result(result, again)
 
@@ -194,7 +194,7 @@ def test_without_tensorboard_it_trains_and_says_so(tmp_path, monkeypatch):
 
     monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
     train(ToyTask(), options(epochs=1), tmp_path, watcher=Notes())
-    assert said == ["no curves for TensorBoard: it is not installed (pip install tensorboard)"]
+    assert said == ["no TensorBoard log: tensorboard is not installed (pip install tensorboard)"]
     assert not (tmp_path / "tensorboard").exists()
 
 
@@ -210,8 +210,8 @@ def test_a_loss_that_is_no_number_is_named_with_its_step(tmp_path):
     with pytest.raises(RdmfError) as failed:
         train(Broken(), options(), tmp_path)
     assert str(failed.value) == (
-        "the loss total (nan), slope (nan) is not finite at step 5, in epoch 2; try a lower rate, "
-        "or float32, and look for features that are not finite"
+        "the loss total (nan), slope (nan) is not finite at step 5, in epoch 2; try a lower "
+        "learning rate or float32, and check the features for NaN and infinity"
     )
     assert [line["epoch"] for line in log_lines(tmp_path, "epoch")] == [1]
 
@@ -229,12 +229,12 @@ def test_a_gradient_that_is_no_number_ends_it_before_the_weights_are_spoilt(tmp_
 
 
 def test_a_goal_that_is_no_number_is_an_error(tmp_path):
-    with pytest.raises(RdmfError, match="the held-out goal after epoch 2 is nan; check the held"):
+    with pytest.raises(RdmfError, match="the held-out score after epoch 2 is nan; check the held"):
         train(ToyTask(goals=[0.5, float("nan")]), options(), tmp_path)
 
 
 def test_without_samples_it_is_a_usage_error(tmp_path):
-    with pytest.raises(UsageError, match="there are no samples to learn from; check the annot"):
+    with pytest.raises(UsageError, match="there are no samples to train on; check the annot"):
         train(ToyTask(samples=0), options(), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -252,7 +252,7 @@ def test_a_folder_that_is_a_file_is_a_usage_error(tmp_path):
 
 def test_two_trainings_cannot_share_a_folder(tmp_path):
     def second(number: int) -> None:
-        with pytest.raises(RdmfError, match="another training is writing here; wait for it"):
+        with pytest.raises(RdmfError, match="another training run is writing here; wait for it"):
             train(ToyTask(), options(), tmp_path)
 
     train(ToyTask(samples=4, on_batch=second), options(epochs=1), tmp_path)

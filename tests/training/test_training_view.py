@@ -91,7 +91,9 @@ def test_notes_stand_above_the_panel(tmp_path, terminal):
     task = ToyTask(goals=[0.5, 0.25])
     train(task, options(epochs=3, patience=1), tmp_path, watcher=view_on(terminal))
     shown = terminal.export_text()
-    assert shown.index("stopped early: no better goal in 1 epochs") < shown.rindex("rdmf train")
+    assert shown.index(
+        "stopped early: the held-out score did not improve in 1 epochs"
+    ) < shown.rindex("rdmf train")
 
 
 def test_elsewhere_it_is_a_line_an_epoch(tmp_path):
