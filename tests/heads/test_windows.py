@@ -145,6 +145,13 @@ def test_a_long_span_that_is_lit_here_and_there_is_not_expected_to_be_a_moment()
     assert (found.scores < 0).all()
 
 
+def test_four_copies_of_a_moment_are_not_one_moment_of_the_whole_footage():
+    """As of a 76 s video shown four times: no fifth moment is longer than 80 % of it."""
+    copies = [(start + 10, start + 16) for start in range(0, 152, 38)]
+    found = find_long(lit(152, *copies), 128, ModelConfig())
+    assert (found.scores < -2.5).all()
+
+
 ASK = """
 import sys, time
 import numpy as np

@@ -344,13 +344,16 @@ def _expected_iou(
 
     `chances` (L,) are probabilities that a clip belongs to a moment. Their sum inside a span is the
     expected number of its clips that belong; the sum around, as far as half of its length to both
-    sides, is the expected number that it misses.
+    sides, is the expected number that it misses. Clips that belong to several short moments are not
+    one long one: the result is at most the probability that half of the clips of the span exceed.
     """
     sums = np.concatenate([[0.0], np.cumsum(chances, dtype=np.float64)])
     margin = (end - start) // 2
     wide = sums[np.minimum(end + margin, len(chances))] - sums[np.maximum(start - margin, 0)]
     inside = sums[end] - sums[start]
-    return np.clip(inside / (end - start + wide - inside), LEAST_IOU, 1 - LEAST_IOU)
+    expected = inside / (end - start + wide - inside)
+    half = np.array([np.median(chances[a:b]) for a, b in zip(start, end, strict=True)])
+    return np.clip(np.minimum(expected, half.reshape(-1)), LEAST_IOU, 1 - LEAST_IOU)
 
 
 def _decoded(graphs: Graphs, field: Field, slots: Array | None, clip_length: float) -> Found:
