@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING
 from rdmf_cli.errors import ExitCode, MissingExtra, RdmfError, UsageError
 
 if TYPE_CHECKING:
-    from rdmf_cli.api import Fused, Searcher, evaluate, extract, fuse, query, train
+    from rdmf_cli.api import Fused, Searcher, evaluate, extract, fuse, index, query, search, train
+    from rdmf_cli.library.types import Hit
     from rdmf_cli.moments.types import Answer, Moment
 
 # ONNX Runtime 1.32 for Linux collects telemetry: on import it writes a file `.ses` into the
@@ -40,6 +41,7 @@ __all__ = [
     "Answer",
     "ExitCode",
     "Fused",
+    "Hit",
     "MissingExtra",
     "Moment",
     "RdmfError",
@@ -48,15 +50,17 @@ __all__ = [
     "evaluate",
     "extract",
     "fuse",
+    "index",
     "query",
+    "search",
     "train",
 ]
 
 # Imported on first use, so that `rdmf --help` does not wait for numpy.
 _HOMES = {
-    **dict.fromkeys(
-        ("Fused", "Searcher", "evaluate", "extract", "fuse", "query", "train"), "rdmf_cli.api"
-    ),
+    **dict.fromkeys(("Fused", "Searcher", "evaluate", "extract", "fuse"), "rdmf_cli.api"),
+    **dict.fromkeys(("index", "query", "search", "train"), "rdmf_cli.api"),
+    "Hit": "rdmf_cli.library.types",
     **dict.fromkeys(("Answer", "Moment"), "rdmf_cli.moments.types"),
 }
 

@@ -20,6 +20,7 @@ class ExitCode(IntEnum):
     FAILED = 1
     USAGE = 2
     SOME_INPUTS_FAILED = 3
+    NOTHING_FOUND = 4
     INTERRUPTED = 130
 
 

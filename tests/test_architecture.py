@@ -14,7 +14,7 @@ FLOW = {
     "video": set(),
     "encoders": set(),
     "features": {"video", "encoders"},
-    "channels": {"features"},
+    "channels": {"encoders", "features"},
     "fusion": set(),
     "moments": {"fusion"},
     "heads": {"channels", "fusion", "moments"},
@@ -25,15 +25,17 @@ FLOW = {
         *("moments", "heads", "datasets", "evaluation"),
     },
     "handover": {"video", "moments"},
+    "library": {"video", "encoders", "features", "channels", "moments", "heads"},
     "outputs": {
         "features",
         "moments",
+        "library",
         "handover",
         "training",
     },  # of training: the events that its view shows
     "api": {
         *("video", "encoders", "features", "channels", "fusion", "moments", "heads"),
-        *("datasets", "training", "evaluation", "handover", "outputs"),
+        *("datasets", "training", "evaluation", "library", "handover", "outputs"),
     },
 }
 """What each folder may import; `cli/` and the files that make the public face may import all."""

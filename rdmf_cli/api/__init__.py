@@ -1,8 +1,9 @@
-"""The verbs of the command line as a Python API: query, extract, fuse, evaluate, train.
+"""The verbs of the command line as a Python API: query, search, index, extract, fuse, …
 
     searcher.py     `Searcher`: encoder, head and cache are loaded once, then asked often
     verbs.py        query, extract, fuse: one searcher, one question
     evaluation.py   evaluate        training.py   train
+    search.py       search          index.py      index
     answers.py      the public `Answer`, from a reading
     arguments.py    what callers give: checked by their types, times read
 
@@ -13,8 +14,10 @@ from __future__ import annotations
 
 from rdmf_cli.api.evaluation import evaluate
 from rdmf_cli.api.fused import Fused
+from rdmf_cli.api.index import index
+from rdmf_cli.api.search import search
 from rdmf_cli.api.searcher import Searcher
 from rdmf_cli.api.training import train
 from rdmf_cli.api.verbs import extract, fuse, query
 
-__all__ = ["Fused", "Searcher", "evaluate", "extract", "fuse", "query", "train"]
+__all__ = ["Fused", "Searcher", "evaluate", "extract", "fuse", "index", "query", "search", "train"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,11 +25,11 @@ from rdmf_cli.api.arguments import (
     queries_of,
 )
 from rdmf_cli.api.fused import Fused
-from rdmf_cli.channels.background import BACKGROUND, Background
+from rdmf_cli.channels.background import Background
+from rdmf_cli.channels.query import stored_backgrounds
 from rdmf_cli.channels.question import MOST_WORDS, FeatureSpace, Question
 from rdmf_cli.encoders import choose_encoder, load_encoder
 from rdmf_cli.encoders.base import Encoder
-from rdmf_cli.errors import RdmfError
 from rdmf_cli.features import FeatureStore, VideoFeatures, normalise_rows
 from rdmf_cli.features import extract as extract_features
 from rdmf_cli.features.extraction import ClipProgress, Notify
@@ -215,16 +214,7 @@ class Searcher:
     @cached_property
     def _background(self) -> np.ndarray:
         """Unit rows (B, D) of the background sentences; kept in the cache."""
-        encoder = self.loaded_encoder
-        key = {"background": list(BACKGROUND), "encoder_fingerprint": encoder.fingerprint}
-        if self.store and (found := self.store.get(key)):
-            return normalise_rows(found[0])
-        rows = encoder.encode_texts(BACKGROUND).rows
-        if self.store:
-            # A cache that cannot be written is said where the features are kept.
-            with suppress(RdmfError):
-                self.store.put(key, rows, {"video": "(background sentences)"})
-        return normalise_rows(rows)
+        return stored_backgrounds(self.loaded_encoder, self.store).sentences()
 
 
 def _space(encoder: Encoder) -> FeatureSpace:

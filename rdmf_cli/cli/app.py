@@ -65,12 +65,16 @@ def _register() -> None:
         eval,
         extract,
         fuse,
+        index,
         query,
+        search,
         train,
         weights,
     )
 
     app.command("query")(query.query)
+    app.command("search", rich_help_panel="Find")(search.search)
+    app.command("index", rich_help_panel="Find")(index.index)
     app.command("extract")(extract.extract)
     app.command("fuse")(fuse.fuse)
     app.command("eval")(eval.eval_)

@@ -30,8 +30,8 @@ def split_arguments(
     if queries or queries_file is not None:
         videos, sentences = list(words), asked
     else:
-        videos = [w for w in words if _is_video(w)]
-        sentences = [w for w in words if not _is_video(w)]
+        videos = [w for w in words if is_video(w)]
+        sentences = [w for w in words if not is_video(w)]
     if example:
         from rdmf_cli.resources import example_video
 
@@ -73,7 +73,7 @@ def is_address(word: str) -> bool:
     return re.match(r"[a-z][a-z0-9+.-]*://\S*$", word, re.IGNORECASE) is not None
 
 
-def _is_video(word: str) -> bool:
+def is_video(word: str) -> bool:
     from rdmf_cli.video import VIDEO_SUFFIXES
 
     if not word.strip():

@@ -85,6 +85,17 @@ HeadName = Annotated[
 Recursive = Annotated[
     bool, typer.Option("--recursive", "-r", help="Look into the folders inside a folder, too.")
 ]
+FilesFrom = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--files-from", help="Read paths from this file, one per line; - for stdin."),
+]
+Null = Annotated[
+    bool, typer.Option("-0", "--null", help="Paths of --files-from end with a zero byte.")
+]
+Exclude = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option("--exclude", help="Leave out files and folders of this name (*, ?, [abc])."),
+]
 Start = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--start", help="Look only from here: seconds, m:ss or h:mm:ss."),

@@ -167,7 +167,7 @@ def end_command(failed: int, total: int) -> None:
 NAME_COLUMNS = 24
 
 
-def _short(name: str) -> str:
+def short_name(name: str) -> str:
     """A file name that leaves room for the bar; without what could steer the terminal."""
     from rdmf_cli.text import one_line
 
@@ -193,7 +193,7 @@ def extraction_progress(name: str) -> Iterator[Callable[[int, int], None]]:
         TextColumn("left"),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(_short(name), total=None, rate="", visible=False)
+        task = progress.add_task(short_name(name), total=None, rate="", visible=False)
 
         def update(done: int, total: int) -> None:
             check_interrupted()

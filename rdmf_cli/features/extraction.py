@@ -32,6 +32,7 @@ from rdmf_cli.features.partial import (
     digest_of,
 )
 from rdmf_cli.features.store import FeatureStore
+from rdmf_cli.files import unreadable
 from rdmf_cli.video import ClipGrid
 from rdmf_cli.video.formats import is_list
 from rdmf_cli.video.info import checked_file
@@ -129,7 +130,7 @@ def extract(
     request = _Request(path, encoder, clip_length, decoder, start, end)
     if store is None or is_list(path):  # the hash of a list does not cover the files it names
         return _make(request, _Keeper(None, {}, ""), progress, notify)[0]
-    key = _key(path, encoder, clip_length, decoder, start, end)
+    key = feature_key(path, encoder, clip_length, decoder, start, end)
     if found := _find(store, key, path):
         return found
     with store.lock(key):
@@ -149,15 +150,29 @@ class _Request(NamedTuple):
     end: float | None
 
 
-def _key(
+def stored_features(store: FeatureStore, key: dict[str, Any]) -> VideoFeatures | None:
+    """Return the features that a store keeps under a key; None where there are none."""
+    entry = store.get(key)
+    return None if entry is None else _as_cached(*entry)
+
+
+def feature_key(
     path: Path,
     encoder: Encoder,
     clip_length: float,
     decoder: str,
-    start: float | None,
-    end: float | None,
+    start: float | None = None,
+    end: float | None = None,
 ) -> dict[str, Any]:
-    size = path.stat().st_size
+    """Return what the features of a video are found by in a store; `extract` uses the same.
+
+    Raises:
+        RdmfError: The file cannot be read.
+    """
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise unreadable(path, error) from error
     return {
         "content": content_fingerprint(path, size),
         "bytes": size,
@@ -174,14 +189,14 @@ def _key(
 def _find(store: FeatureStore, key: dict[str, Any], path: Path) -> VideoFeatures | None:
     """Return the entry of the key, or the wanted part of the entry of the whole video."""
     if entry := store.get(key):
-        return _cached(*entry)
+        return _as_cached(*entry)
     if key["start"] is None and key["end"] is None:
         return None
     entry = store.get({**key, "start": None, "end": None})
-    return None if entry is None else _part(_cached(*entry), key["start"], key["end"], path)
+    return None if entry is None else _part(_as_cached(*entry), key["start"], key["end"], path)
 
 
-def _cached(rows: np.ndarray, about: dict[str, Any]) -> VideoFeatures:
+def _as_cached(rows: np.ndarray, about: dict[str, Any]) -> VideoFeatures:
     return VideoFeatures(
         rows=rows,
         duration=about["duration"],

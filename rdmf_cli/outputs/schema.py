@@ -10,6 +10,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from rdmf_cli.files import write_whole
+from rdmf_cli.library.status import LibraryStatus
+from rdmf_cli.library.types import Hit
 from rdmf_cli.moments.types import Answer
 from rdmf_cli.outputs.analysis import AnalysisRecord
 from rdmf_cli.outputs.comparison import ComparisonRecord
@@ -34,6 +36,8 @@ PUBLISHED: dict[str, type[BaseModel]] = {
     "fuse.schema.json": Fusion,
     "train.schema.json": Training,
     "weights.schema.json": EncoderEntry,
+    "hit.schema.json": Hit,
+    "library.schema.json": LibraryStatus,
 }
 
 

@@ -1,0 +1,111 @@
+"""index: build a library, and bring it up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rdmf_cli.api.arguments import ClipLength, Count, Device, FilePath, checked
+from rdmf_cli.api.search import Chosen, OnWarning, settings_of
+from rdmf_cli.api.searcher import Searcher
+from rdmf_cli.features import FeatureStore, VideoFeatures
+from rdmf_cli.features import extract as extract_features
+from rdmf_cli.features.extraction import ClipProgress, feature_key
+from rdmf_cli.library.catalogue import Root
+from rdmf_cli.library.indexing import Refreshed, absolute_root, refresh
+from rdmf_cli.library.library import DEFAULT, Library, library_folder
+from rdmf_cli.library.work import ShowWork
+
+
+@checked
+def index(
+    paths: Sequence[FilePath] = (),
+    *,
+    library: str = DEFAULT,
+    exclude: Sequence[str] = (),
+    jobs: Count = 1,
+    clip_length: ClipLength | None = None,
+    encoder: str = "auto",
+    device: Device = "auto",
+    decoder: str = "auto",
+    show: ShowWork | None = None,
+    notify: Callable[[str], None] | None = None,
+) -> Refreshed:
+    """Extract videos into a library, which `search` answers from; what is there stays.
+
+    >>> index(["footage/"], library="family films").indexed  # doctest: +SKIP
+
+    Args:
+        paths: Videos, and folders with all the videos below them; none: those indexed before.
+        library: The library, by its name or folder; it is made where there is none.
+        exclude: Patterns of files and folders to leave out, see `library.listing.list_videos`.
+        jobs: Videos that are extracted at once.
+        clip_length: Seconds per clip; None: that of the library, or 2.
+        encoder: As for `query`; "auto" is that of the library where there is one.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps": where open_clip runs.
+        decoder: "auto", "pyav", "ffmpeg" or "decord".
+        show: Is told how far the extraction is.
+        notify: Is called with a line when another process is waited for.
+
+    Returns:
+        What was indexed, what was as before, what is missing, and an error for each that failed.
+
+    Raises:
+        UsageError: The library is of another encoder or clip length, or there is none to refresh.
+        RdmfError: The library cannot be written.
+    """
+    folder = library_folder(library)
+    roots = [absolute_root(path, exclude) for path in paths]
+    with Library.make(folder) if roots else Library.open(folder) as opened:
+        chosen = Chosen(encoder, clip_length, decoder)
+        with opened.writing(notify):
+            searcher = Searcher(device=device, **chosen.in_library(opened))
+            roots = roots or opened.catalogue.roots()
+            return refresh_library(searcher, opened, roots, jobs=jobs, show=show)
+
+
+def refresh_library(
+    searcher: Searcher,
+    library: Library,
+    roots: Sequence[Root],
+    *,
+    jobs: int = 1,
+    show: ShowWork | None = None,
+    on_warning: OnWarning | None = None,
+) -> Refreshed:
+    """Bring a library up to date; call it while `Library.writing`.
+
+    Raises:
+        UsageError: The library was made with another encoder, clip length or decoder.
+    """
+    library.settle(settings_of(searcher))
+    encoder, kept = searcher.loaded_encoder, library.store
+
+    def key_of(path: Path) -> dict[str, Any]:
+        return feature_key(path, encoder, searcher.clip_length, searcher.decoder)
+
+    def extract(video: Path, *, progress: ClipProgress | None = None) -> VideoFeatures:
+        if searcher.store is not None and video.is_file():
+            _copy(searcher.store, kept, key_of(video))
+        return extract_features(
+            video,
+            encoder,
+            clip_length=searcher.clip_length,
+            decoder=searcher.decoder,
+            store=kept,
+            progress=progress,
+            notify=searcher.notify,
+        )
+
+    done = refresh(library, roots, extract, key_of, jobs=jobs, show=show, on_warning=on_warning)
+    _ = library.collection().index  # made now, so that the first search need not
+    return done
+
+
+def _copy(cache: FeatureStore, kept: FeatureStore, key: dict[str, Any]) -> None:
+    """Take from the cache what an earlier query extracted."""
+    if kept.path(key).is_file() or (entry := cache.load(key)) is None:
+        return
+    arrays, about = entry
+    kept.put(key, arrays.pop("rows"), about, arrays)

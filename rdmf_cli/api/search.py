@@ -1,0 +1,240 @@
+"""search: one query over many videos, or over a library."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from rdmf_cli.api.arguments import ClipLength, Count, Device, FilePath, Share, checked, queries_of
+from rdmf_cli.api.searcher import Searcher
+from rdmf_cli.channels.query import QueryFeatures, Term, query_features, stored_backgrounds
+from rdmf_cli.errors import RdmfError
+from rdmf_cli.features import extract as extract_features
+from rdmf_cli.library import search as across
+from rdmf_cli.library.library import Library, library_folder
+from rdmf_cli.library.listing import list_videos
+from rdmf_cli.library.opening import open_videos
+from rdmf_cli.library.types import Hit
+from rdmf_cli.library.work import OnError, ShowWork
+from rdmf_cli.text import valid_text
+
+OnWarning = Callable[[Path, tuple[str, ...]], None]
+Candidates = Annotated[int, Field(ge=1)] | None
+
+
+@checked
+def search(
+    paths: Sequence[FilePath],
+    sentence: str,
+    *,
+    library: str | None = None,
+    top_k: Count = 10,
+    per_video: Count = 1,
+    min_presence: Share = 0.0,
+    candidates: Candidates = across.CANDIDATES,
+    exclude: Sequence[str] = (),
+    clip_length: ClipLength | None = None,
+    encoder: str = "auto",
+    head: str = "auto",
+    checkpoint: FilePath | None = None,
+    device: Device = "auto",
+    decoder: str = "auto",
+    cache: bool = True,
+    on_error: OnError | None = None,
+    show: ShowWork | None = None,
+) -> list[Hit]:
+    """Search many videos at once, and list the moments that show a sentence, best first.
+
+    >>> for hit in search(["footage/"], "a dog runs on the beach"):  # doctest: +SKIP
+    ...     print(hit.relevance, hit.video, hit.start, hit.end)
+
+    Args:
+        paths: Videos, and folders with all the videos below them; none with `library`.
+        sentence: What to look for, in words.
+        library: Search a library that `index` made, by its name or folder.
+        top_k: Hits at most.
+        per_video: Hits in one video at most.
+        min_presence: Leave out hits with a lower presence, 0 to 1.
+        candidates: Videos that the head reads, those with the nearest clips; None: all.
+        exclude: Patterns of files and folders to leave out, see `library.listing.list_videos`.
+        clip_length: Seconds per clip; None: 2, or that of the library.
+        encoder: As for `query`; "auto" is that of the library where there is one.
+        head: "auto", "learned" or "training-free".
+        checkpoint: A head of your own: rates, an exported head, or the folder of a trained one.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps": where open_clip runs.
+        decoder: "auto", "pyav", "ffmpeg" or "decord".
+        cache: False: features are neither looked up in the cache nor kept there.
+        on_error: Is told what goes wrong with one of the videos, while the others are searched;
+            None: the first error is raised.
+        show: Is told how far the extraction is.
+
+    Returns:
+        Hits by relevance, also those that do not convince; see `Hit.convinces`.
+
+    Raises:
+        UsageError: The query is empty, there is no such library, or it is of another encoder.
+        RdmfError: A video cannot be read, and there is no `on_error`.
+    """
+    limits = Limits(top_k, per_video, min_presence, candidates)
+    made = partial(Searcher, head=head, checkpoint=checkpoint, device=device, cache=cache)
+    chosen = Chosen(encoder, clip_length, decoder)
+    terms = [Term(sentence)]
+    if library is not None:
+        with Library.open(library_folder(library)) as opened:
+            return search_library(made(**chosen.in_library(opened)), opened, terms, limits)
+    videos = list_videos(paths, exclude)
+    searcher = made(**chosen.alone())
+    return search_videos(
+        searcher, videos, terms, limits, on_error=on_error or raise_error, show=show
+    )
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a search reads and lists; see `search`."""
+
+    top_k: int = 10
+    per_video: int = 1
+    min_presence: float = 0.0
+    candidates: int | None = across.CANDIDATES
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a caller says of how features are made; a library has its own where nothing is said."""
+
+    encoder: str = "auto"
+    clip_length: float | None = None
+    decoder: str = "auto"
+
+    def alone(self) -> dict[str, Any]:
+        """Return the arguments of a searcher on videos."""
+        length = 2.0 if self.clip_length is None else self.clip_length
+        return {"encoder": self.encoder, "clip_length": length, "decoder": self.decoder}
+
+    def in_library(self, library: Library) -> dict[str, Any]:
+        """Return the arguments of a searcher on a library."""
+        chosen, kept = self.alone(), library.settings()
+        unset = [name for name in chosen if getattr(self, name) in ("auto", None)]
+        return {**chosen, **{name: kept[name] for name in unset if name in kept}}
+
+
+def search_videos(
+    searcher: Searcher,
+    videos: Iterable[Path | RdmfError],
+    terms: Sequence[Term],
+    limits: Limits,
+    *,
+    on_error: OnError,
+    show: ShowWork | None = None,
+    on_warning: OnWarning | None = None,
+) -> list[Hit]:
+    """Search videos, extracting those that are not in the cache; see `search`."""
+    query = encode_query(searcher, terms)
+    extract = partial(
+        extract_features,
+        encoder=searcher.loaded_encoder,
+        clip_length=searcher.clip_length,
+        decoder=searcher.decoder,
+        store=searcher.store,
+        notify=searcher.notify,
+    )
+    opened = open_videos(videos, extract, on_error=on_error, show=show, on_warning=on_warning)
+    return _hits(searcher, opened, query, described(terms), limits)
+
+
+def search_library(
+    searcher: Searcher, library: Library, terms: Sequence[Term], limits: Limits
+) -> list[Hit]:
+    """Search a library; nothing is decoded.
+
+    Raises:
+        UsageError: The library was made with another encoder.
+        RdmfError: Features in it are damaged.
+    """
+    library.require(settings_of(searcher))
+    query = encode_query(searcher, terms)
+    return _hits(searcher, library.collection(), query, described(terms), limits)
+
+
+def settings_of(searcher: Searcher) -> dict[str, object]:
+    """Return what a library keeps of a searcher: its features are made with it."""
+    return {
+        "encoder": searcher.loaded_encoder.name,
+        "encoder_fingerprint": searcher.loaded_encoder.fingerprint,
+        "clip_length": searcher.clip_length,
+        "decoder": searcher.decoder,
+    }
+
+
+def encode_query(searcher: Searcher, terms: Sequence[Term]) -> QueryFeatures:
+    """Encode a query with the searcher's encoder. Raises UsageError where a part has no words."""
+    texts = queries_of([term.text for term in terms])
+    checked_terms = [
+        Term(text, term.picture, term.weight) for text, term in zip(texts, terms, strict=True)
+    ]
+    backgrounds = stored_backgrounds(searcher.loaded_encoder, searcher.store)
+    return query_features(checked_terms, searcher.loaded_encoder, backgrounds)
+
+
+def described(terms: Sequence[Term]) -> str:
+    """Write a query in one line.
+
+    >>> described([Term("a horse"), Term("stripes", weight=0.5), Term("grass", weight=-1)])
+    'a horse + 0.5:stripes - grass'
+    """
+    said = ""
+    for place, term in enumerate(terms):
+        sign = "-" if term.weight < 0 else "+"
+        weight = "" if abs(term.weight) == 1 else f"{abs(term.weight):g}:"
+        lead = ("- " if term.weight < 0 else "") if place == 0 else f" {sign} "
+        said += f"{lead}{weight}{' '.join(valid_text(term.text).split())}"
+    return said
+
+
+def _hits(
+    searcher: Searcher,
+    videos: across.Collection,
+    query: QueryFeatures,
+    described: str,
+    limits: Limits,
+) -> list[Hit]:
+    found = across.search(
+        videos,
+        query,
+        searcher.loaded_head,
+        top_k=limits.top_k,
+        per_video=limits.per_video,
+        min_presence=limits.min_presence,
+        candidates=limits.candidates,
+    )
+    return [
+        Hit(
+            rank=rank,
+            video=valid_text(one.video),
+            query=described,
+            start=one.start,
+            end=one.end,
+            relevance=one.relevance,
+            convinces=one.convinces,
+            presence=one.presence,
+            score=one.score,
+            duration=one.duration,
+            missing=not os.path.exists(one.video),
+            clip_length=searcher.clip_length,
+            encoder=searcher.loaded_encoder.name,
+            head=searcher.loaded_head.name,
+        )
+        for rank, one in enumerate(found, 1)
+    ]
+
+
+def raise_error(error: RdmfError) -> None:
+    """Raise an error, as `on_error` of who wants no others."""
+    raise error

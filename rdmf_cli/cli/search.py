@@ -1,0 +1,194 @@
+"""rdmf search: one ranked list of moments over many videos."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from rdmf_cli.cli import options
+
+if TYPE_CHECKING:
+    from rdmf_cli.api.search import Chosen, Limits
+    from rdmf_cli.channels.query import Term
+    from rdmf_cli.errors import RdmfError
+    from rdmf_cli.library.types import Hit
+
+
+def search(
+    words: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(metavar='PATH... "SENTENCE"', help="Videos and folders, and a sentence."),
+    ] = None,
+    query: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--query", "-q", help="The sentence; then all arguments are paths."),
+    ] = None,
+    library: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--library", help="Search a library of rdmf index: its name, or its folder."),
+    ] = None,
+    files_from: options.FilesFrom = None,
+    null: options.Null = False,
+    exclude: options.Exclude = None,
+    top_k: Annotated[int, typer.Option("--top-k", "-k", min=1, help="Moments to list.")] = 10,
+    per_video: Annotated[
+        int, typer.Option("--per-video", min=1, help="Moments to list of one video.")
+    ] = 1,
+    min_presence: Annotated[
+        float, typer.Option("--min-presence", min=0, max=1, help="Leave out moments below it.")
+    ] = 0.0,
+    candidates: Annotated[
+        int,
+        typer.Option(
+            "--candidates", min=0, help="Videos to read closely, the nearest first; 0 for all."
+        ),
+    ] = 64,
+    fail_if_none: Annotated[
+        bool, typer.Option("--fail-if-none", help="Exit with 4 where nothing convinces.")
+    ] = False,
+    clip_length: options.OwnClipLength = None,
+    encoder: options.EncoderName = "auto",
+    head: options.HeadName = options.Head.auto,
+    checkpoint: options.Checkpoint = None,
+    device: options.Device = "auto",
+    decoder: options.Decoder = "auto",
+    no_cache: options.NoCache = False,
+    as_json: options.Json = False,
+) -> None:
+    """Search all videos of PATH at once, and list the moments that show SENTENCE, best first.
+
+    Folders are searched with all that is below them. An argument that names a file or a folder is
+    a path, the other one is the sentence.
+    """
+    from rdmf_cli.api.search import Chosen, Limits
+    from rdmf_cli.cli.report import report
+    from rdmf_cli.library.listing import list_videos
+
+    paths, terms = _asked(words or [], query, files_from, null, library)
+    chosen = Chosen(encoder, clip_length, decoder)
+    loaded = {"head": head.value, "checkpoint": checkpoint, "device": device, "cache": not no_cache}
+    limits = Limits(top_k, per_video, min_presence, candidates or None)
+    failed: list[RdmfError] = []
+    total = 1
+    if library is not None:
+        hits = _in_library(library, terms, limits, chosen, loaded)
+    else:
+        videos = list(list_videos(paths, exclude or ()))
+        total = len(videos)
+        hits = _in_videos(videos, terms, limits, {**chosen.alone(), **loaded}, failed)
+    for error in failed:
+        report(error, as_json)
+    if len(failed) < total:
+        _write(hits, as_json)
+    _end(hits, len(failed), total, fail_if_none)
+
+
+def _in_videos(
+    videos: Sequence[Path | RdmfError],
+    terms: Sequence[Term],
+    limits: Limits,
+    options: dict[str, Any],
+    failed: list[RdmfError],
+) -> list[Hit]:
+    """Search videos; what goes wrong with one is added to `failed`."""
+    from rdmf_cli.api.search import search_videos
+    from rdmf_cli.cli.batch import open_searcher
+    from rdmf_cli.cli.report import say_warnings
+    from rdmf_cli.cli.work_bar import work_progress
+
+    searcher = open_searcher(**options)
+    with work_progress() as show:
+        return search_videos(
+            searcher,
+            videos,
+            terms,
+            limits,
+            on_error=failed.append,
+            on_warning=say_warnings,
+            show=show,
+        )
+
+
+def _in_library(
+    name: str, terms: Sequence[Term], limits: Limits, chosen: Chosen, loaded: dict[str, Any]
+) -> list[Hit]:
+    """Search a library with the encoder that made it."""
+    from rdmf_cli.api.search import search_library
+    from rdmf_cli.cli.batch import open_searcher
+    from rdmf_cli.cli.report import say
+    from rdmf_cli.library.library import Library, library_folder
+
+    with Library.open(library_folder(name)) as library:
+        searcher = open_searcher(**chosen.in_library(library), **loaded)
+        hits = search_library(searcher, library, terms, limits)
+    for hit in hits:
+        if hit.missing:
+            todo = "rdmf index brings the library up to date, rdmf index --prune forgets it"
+            say("note", f"{hit.video}: this file is gone; {todo}")
+    return hits
+
+
+def _asked(
+    words: Sequence[str],
+    query: str | None,
+    files_from: str | None,
+    null: bool,
+    library: str | None,
+) -> tuple[list[str], list[Term]]:
+    """The paths, and what is looked for in them."""
+    from rdmf_cli.channels.query import Term
+    from rdmf_cli.cli.inputs import is_video
+    from rdmf_cli.cli.listed import names_from
+    from rdmf_cli.errors import UsageError
+
+    def is_path(word: str) -> bool:
+        return query is not None or (library is None and is_video(word))
+
+    paths = [word for word in words if is_path(word)]
+    sentences = [word for word in words if not is_path(word)]
+    sentences += [] if query is None else [query]
+    if files_from is not None:
+        paths += names_from(files_from, null)
+    elif null:
+        raise UsageError("is for the list of --files-from", "-0", "give both, or none")
+    if library is not None and paths:
+        what = "cannot be searched together with paths"
+        raise UsageError(what, f"--library {library}", "leave out one of them")
+    if library is None and not paths:
+        raise UsageError("no path is given", todo='type: rdmf search FOLDER "a sentence"')
+    if len(sentences) > 1:
+        first, second = sentences[:2]
+        todo = "check their names, or ask one thing at a time"
+        raise UsageError(f"neither {first!r} nor {second!r} names a file or folder", todo=todo)
+    if not sentences:
+        todo = f"to look for {words[-1]!r}, type --query {words[-1]!r}" if words else 'add "..."'
+        raise UsageError("no sentence is given", todo=todo)
+    return paths, [Term(sentences[0])]
+
+
+def _write(hits: Sequence[Hit], as_json: bool) -> None:
+    if as_json:
+        from rdmf_cli.outputs.json_lines import JsonWriter
+
+        writer = JsonWriter(sys.stdout)
+        for hit in hits:
+            writer.write(hit)
+        return
+    from rich.console import Console
+
+    from rdmf_cli.outputs.hits import HitTable
+
+    Console(highlight=False).print(HitTable(hits))
+
+
+def _end(hits: Sequence[Hit], failed: int, total: int, fail_if_none: bool) -> None:
+    from rdmf_cli.cli.report import end_command
+    from rdmf_cli.errors import ExitCode
+
+    end_command(failed, total)
+    if fail_if_none and not any(hit.convinces for hit in hits):
+        sys.exit(ExitCode.NOTHING_FOUND)

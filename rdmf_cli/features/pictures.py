@@ -1,0 +1,46 @@
+"""Pictures that a query is made of: from an image file, or out of a video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from rdmf_cli.errors import RdmfError
+from rdmf_cli.files import unreadable
+
+MOMENT = 0.1  # seconds; the frame that is shown then is found as that of so short a clip
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """Read an image file, upright, as uint8 RGB (H, W, 3).
+
+    Raises:
+        RdmfError: There is no such file, or it is no picture that Pillow can read.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    except UnidentifiedImageError as error:
+        todo = "give a JPEG, PNG, WebP or the like"
+        raise RdmfError("this file is not a picture", path, todo) from error
+    except OSError as error:
+        raise unreadable(path, error, "the picture", "check its name, and that it opens") from error
+    except (ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise RdmfError(f"the picture cannot be read ({error})", path, "try another") from error
+
+
+def frame_at(path: Path, seconds: float, decoder: str = "auto") -> np.ndarray:
+    """Decode the frame that a video shows at a time of the player, as uint8 RGB (H, W, 3).
+
+    Raises:
+        RdmfError: The file cannot be read, or ends before that time.
+    """
+    from rdmf_cli.video import open_clips
+
+    with open_clips(path, MOMENT, decoder=decoder, start=seconds, end=seconds + MOMENT) as clips:
+        for _, frame in clips:
+            return frame.image
+    raise RdmfError(f"there is no picture at {seconds:g} s", path, "name an earlier time")

@@ -1,0 +1,204 @@
+"""The catalogue of a library: which videos it holds and in what state, in one SQLite file.
+
+SQLite keeps a change whole or not at all, whatever ends the program; every video is a change of its
+own. Paths are kept as the bytes that the system knows them by.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any, Final
+
+from rdmf_cli.errors import RdmfError
+
+LAYOUT: Final = 1
+"""Raised when the meaning of the tables changes."""
+
+BUSY_SECONDS: Final = 60.0  # another process writes for a moment only
+TABLES: Final = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE roots (path BLOB PRIMARY KEY, exclude TEXT NOT NULL);
+CREATE TABLE videos (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    path BLOB NOT NULL UNIQUE,
+    bytes INTEGER, modified INTEGER, content TEXT,
+    duration REAL NOT NULL DEFAULT 0, clips INTEGER NOT NULL DEFAULT 0,
+    state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', key TEXT NOT NULL DEFAULT ''
+);
+"""
+
+
+class State(str, Enum):
+    """What a library knows of a video.
+
+    indexed: its features are those of the file.
+    stale:   the file has changed since.
+    missing: the file is gone; its features are still searched.
+    failed:  its features could not be extracted.
+    """
+
+    indexed = "indexed"
+    stale = "stale"
+    missing = "missing"
+    failed = "failed"
+
+
+@dataclass(frozen=True)
+class Video:
+    """One video of the catalogue.
+
+    Attributes:
+        path: Absolute.
+        state: See `State`.
+        reason: Why it failed.
+        bytes, modified: Size and time (nanoseconds) of the file when it was looked at last.
+        content: The fingerprint of the file that the features are of.
+        duration: Seconds.
+        clips: How many its features have; 0: there are none.
+        key: What the features are found by in the store.
+        number: What the index knows it by; 0 before it is in the catalogue.
+    """
+
+    path: str
+    state: State
+    reason: str = ""
+    bytes: int | None = None
+    modified: int | None = None
+    content: str | None = None
+    duration: float = 0.0
+    clips: int = 0
+    key: dict[str, Any] = field(default_factory=dict)
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class Root:
+    """A path that was indexed, and the patterns that were left out below it."""
+
+    path: str
+    exclude: tuple[str, ...]
+
+
+class Catalogue:
+    """Reads and writes the catalogue; the caller sees to it that one process writes at a time."""
+
+    def __init__(self, path: Path):
+        """Open a catalogue, and make it where there is none.
+
+        Raises:
+            RdmfError: It cannot be opened, is damaged, or of another release.
+        """
+        self.path = path
+        with self._errors():
+            self._database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+            if not self._database.execute("PRAGMA user_version").fetchone()[0]:
+                self._make()
+            layout = self._database.execute("PRAGMA user_version").fetchone()[0]
+        if layout != LAYOUT:
+            what = f"this library is of another release of rdmf (layout {layout}, not {LAYOUT})"
+            raise RdmfError(what, path.parent, "index the videos into another library")
+
+    def _make(self) -> None:
+        with self.change():
+            if not self._database.execute("PRAGMA user_version").fetchone()[0]:
+                for statement in TABLES.split(";")[:-1]:
+                    self._database.execute(statement)
+                self._database.execute(f"PRAGMA user_version = {LAYOUT}")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """Make all that is written inside one change, whole or not at all."""
+        with self._errors():
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+            self._database.execute("COMMIT")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            todo = "check the disk and the permissions; if it is damaged, remove it and index again"
+            raise RdmfError(f"the catalogue cannot be used ({error})", self.path, todo) from error
+
+    def fact(self, name: str) -> str | None:
+        """Return what was kept under a name."""
+        rows = self._rows("SELECT value FROM facts WHERE name = ?", name)
+        return None if not rows else str(rows[0][0])
+
+    def keep_fact(self, name: str, value: str) -> None:
+        """Keep a value under a name."""
+        self._write("INSERT OR REPLACE INTO facts VALUES (?, ?)", name, value)
+
+    def roots(self) -> list[Root]:
+        """List what was indexed, by path."""
+        rows = self._rows("SELECT path, exclude FROM roots ORDER BY path")
+        return [Root(os.fsdecode(path), tuple(json.loads(exclude))) for path, exclude in rows]
+
+    def keep_root(self, root: Root) -> None:
+        """Remember a path, so that it can be refreshed without being named."""
+        exclude = json.dumps(root.exclude)
+        self._write("INSERT OR REPLACE INTO roots VALUES (?, ?)", os.fsencode(root.path), exclude)
+
+    def videos(self) -> list[Video]:
+        """List all videos, by number."""
+        query = f"SELECT {COLUMNS} FROM videos ORDER BY number"  # noqa: S608
+        return [_video(row) for row in self._rows(query)]
+
+    def find(self, path: str) -> Video | None:
+        """Return the video of a path."""
+        query = f"SELECT {COLUMNS} FROM videos WHERE path = ?"  # noqa: S608
+        rows = self._rows(query, os.fsencode(path))
+        return None if not rows else _video(rows[0])
+
+    def keep(self, video: Video) -> None:
+        """Add a video, or replace what is known of its path; its number stays."""
+        values = [getattr(video, name) for name in NAMES]
+        values[0], values[1] = os.fsencode(video.path), video.state.value
+        values[-1] = json.dumps(video.key, sort_keys=True) if video.key else ""
+        update = ", ".join(f"{name} = excluded.{name}" for name in NAMES[1:])
+        places = ", ".join("?" * len(NAMES))
+        self._write(
+            f"INSERT INTO videos ({', '.join(NAMES)}) VALUES ({places}) "  # noqa: S608
+            f"ON CONFLICT (path) DO UPDATE SET {update}",
+            *values,
+        )
+
+    def forget(self, path: str) -> None:
+        """Remove a video."""
+        self._write("DELETE FROM videos WHERE path = ?", os.fsencode(path))
+
+    def _rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self._errors(), closing(self._database.execute(statement, values)) as cursor:
+            return cursor.fetchall()
+
+    def _write(self, statement: str, *values: Any) -> None:
+        with self._errors():
+            self._database.execute(statement, values).close()
+
+
+NAMES = (*("path", "state", "reason", "bytes", "modified", "content", "duration", "clips", "key"),)
+COLUMNS = ", ".join((*NAMES, "number"))
+
+
+def _video(row: tuple[Any, ...]) -> Video:
+    path, state, *others, key, number = row
+    known = dict(zip(NAMES[2:-1], others, strict=True))
+    return Video(
+        os.fsdecode(path), State(state), **known, key=json.loads(key) if key else {}, number=number
+    )

@@ -1,0 +1,179 @@
+"""Filling a library: what is new or has changed is extracted, what is gone is marked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from rdmf_cli.errors import RdmfError
+from rdmf_cli.features import FeatureStore, VideoFeatures
+from rdmf_cli.features.extraction import stored_features
+from rdmf_cli.library.catalogue import Root, State, Video
+from rdmf_cli.library.library import Library
+from rdmf_cli.library.listing import list_videos
+from rdmf_cli.library.work import Extract, ShowWork, extract_all
+
+
+@dataclass
+class Refreshed:
+    """What one run of `refresh` did, by path.
+
+    Attributes:
+        indexed: Videos whose features are new.
+        unchanged: Videos that were looked at, and nothing else.
+        missing: Videos whose file is gone since they were indexed.
+        failed: An error for each video that cannot be indexed.
+    """
+
+    indexed: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    failed: list[RdmfError] = field(default_factory=list)
+
+
+KeyOf = Callable[[Path], dict[str, object]]
+
+
+def refresh(
+    library: Library,
+    roots: Sequence[Root],
+    extract: Extract,
+    key_of: KeyOf,
+    *,
+    jobs: int = 1,
+    show: ShowWork | None = None,
+    on_warning: Callable[[Path, tuple[str, ...]], None] | None = None,
+) -> Refreshed:
+    """Bring a library up to date with the disk; call it while `Library.writing`.
+
+    Args:
+        library: The library.
+        roots: Files and folders to look at, and what to leave out below them.
+        extract: Extracts the features of a video into the library's store.
+        key_of: The key under which `extract` keeps them.
+        jobs: Videos that are extracted at once.
+        show: Is told how far the work is.
+        on_warning: Is told what is odd about a video.
+    """
+    done = Refreshed()
+    with library.catalogue.change():
+        for root in roots:
+            if os.path.lexists(root.path):
+                library.catalogue.keep_root(root)
+    wanted: list[Path] = []
+    for path in _listed(roots, done.failed):
+        known = library.catalogue.find(str(path))
+        if known is not None and _is_current(library.store, known):
+            done.unchanged.append(str(path))
+        else:
+            wanted.append(path)
+    before = {path: _looked_at(path) for path in wanted}
+    for path, outcome in extract_all(wanted, extract, jobs=jobs, show=show):
+        if isinstance(outcome, RdmfError):
+            _keep_failure(library, path, before[path], outcome)
+            done.failed.append(outcome)
+            continue
+        if outcome.warnings and on_warning:
+            on_warning(path, outcome.warnings)
+        try:
+            video = _indexed(library.store, path, before[path], key_of(path), outcome)
+        except RdmfError as error:
+            done.failed.append(error)
+            continue
+        with library.catalogue.change():
+            library.catalogue.keep(video)
+        done.indexed.append(str(path))
+    _mark_missing(library, done)
+    return done
+
+
+def absolute_root(path: str | os.PathLike[str], exclude: Iterable[str]) -> Root:
+    """Return what is to be indexed, as it can be found again from any folder."""
+    return Root(os.path.abspath(path), tuple(exclude))
+
+
+def _listed(roots: Sequence[Root], failed: list[RdmfError]) -> list[Path]:
+    """List the videos of all roots, each once, by their absolute paths."""
+    found: dict[str, Path] = {}
+    for root in roots:
+        if not os.path.lexists(root.path):
+            todo = "check its name; what it held stays in the library, as missing"
+            failed.append(RdmfError("no such file or folder", root.path, todo))
+            continue
+        for video in list_videos([root.path], root.exclude):
+            if isinstance(video, RdmfError):
+                failed.append(video)
+            else:
+                found.setdefault(os.path.realpath(video), video)
+    return list(found.values())
+
+
+def _looked_at(path: Path) -> tuple[int | None, int | None]:
+    """Size and time of a file as they are before it is read: if it grows meanwhile, it is stale."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None, None
+    return found.st_size, found.st_mtime_ns
+
+
+def _is_current(store: FeatureStore, known: Video) -> bool:
+    """Whether file and features are as they were; features are read, as a disk may damage them."""
+    if known.state is not State.indexed or not known.clips:
+        return False
+    same = (known.bytes, known.modified) == _looked_at(Path(known.path))
+    return same and stored_features(store, known.key) is not None
+
+
+def _indexed(
+    store: FeatureStore,
+    path: Path,
+    looked_at: tuple[int | None, int | None],
+    key: dict[str, object],
+    features: VideoFeatures,
+) -> Video:
+    """Return what the catalogue keeps of a video whose features are on disk.
+
+    Raises RdmfError where they are not: the disk is full, or the file has changed meanwhile.
+    """
+    if not store.path(key).is_file():
+        what = "its features could not be kept in the library, or the file changed meanwhile"
+        raise RdmfError(what, path, "make room and see that the file is complete; run it again")
+    size, modified = looked_at
+    return Video(
+        str(path),
+        State.indexed,
+        bytes=size,
+        modified=modified,
+        content=str(key["content"]),
+        duration=features.duration,
+        clips=len(features.rows),
+        key=key,
+    )
+
+
+def _keep_failure(
+    library: Library, path: Path, looked_at: tuple[int | None, int | None], error: RdmfError
+) -> None:
+    """Mark a video as failed; features that it had are not those of the file any more."""
+    with library.catalogue.change():
+        size, modified = looked_at
+        failed = Video(str(path), State.failed, f"{error.what}", size, modified)
+        library.catalogue.keep(failed)
+
+
+def _mark_missing(library: Library, done: Refreshed) -> None:
+    """Mark what is gone; where the same content lies at another path now, forget the old one."""
+    videos = library.videos()
+    here = {v.content for v in videos if v.state is State.indexed and os.path.exists(v.path)}
+    with library.catalogue.change():
+        for video in videos:
+            if os.path.exists(video.path):
+                continue
+            if video.content is None or video.content in here:  # it failed, or it has moved
+                library.catalogue.forget(video.path)
+                continue
+            library.catalogue.keep(replace(video, state=State.missing))
+            done.missing.append(video.path)

@@ -1,0 +1,281 @@
+"""A library: a folder with a catalogue of videos, their features, and an index of all clips.
+
+Features are kept as in the cache, one entry per content, so a video that moved or was copied is not
+decoded again. The catalogue says of a video that it is indexed only once its features are on disk:
+whatever ends the program, what is in the catalogue is whole, and the next run goes on from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from rdmf_cli.errors import RdmfError, UsageError
+from rdmf_cli.features import FeatureStore, VideoFeatures, normalise_rows
+from rdmf_cli.features.extraction import stored_features
+from rdmf_cli.files import write_whole
+from rdmf_cli.folders import data_folder
+from rdmf_cli.library.catalogue import Catalogue, State, Video
+from rdmf_cli.library.index import ExactIndex, Index
+
+CATALOGUE: Final = "catalogue.sqlite"
+FEATURES: Final = "features"
+LOCK: Final = "lock"
+DEFAULT: Final = "default"
+NAME: Final = re.compile(r"[\w][\w .-]*")
+CLIPS: Final = re.compile(r"clips-[0-9a-f]{32}\.npy")
+NO_LIMIT: Final = 1 << 62  # bytes; a library keeps all its features
+SETTINGS: Final = ("encoder", "encoder_fingerprint", "clip_length", "decoder")
+
+
+def library_folder(name: str = DEFAULT) -> Path:
+    """Find the folder that a name stands for: a folder, or a name below the user's data.
+
+    Raises:
+        UsageError: It can be neither.
+    """
+    if not NAME.fullmatch(name) and (os.sep in name or "/" in name or name in (".", "..")):
+        return Path(name)
+    if NAME.fullmatch(name) and os.path.isdir(name):
+        return Path(name)
+    if not NAME.fullmatch(name):
+        raise UsageError(f"{name!r} cannot be the name of a library", "--library", "use letters")
+    return data_folder() / "libraries" / name
+
+
+class Library:
+    """Videos that were indexed, by one encoder at one clip length.
+
+    >>> with Library.open(library_folder()) as library:
+    ...     print(len(library.videos()))
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.store = FeatureStore(folder / FEATURES, limit=NO_LIMIT)
+        self.catalogue = Catalogue(folder / CATALOGUE)
+
+    @classmethod
+    def open(cls, folder: Path) -> Library:
+        """Open a library that is there.
+
+        Raises:
+            UsageError: There is none.
+            RdmfError: Its catalogue cannot be used.
+        """
+        if not (folder / CATALOGUE).is_file():
+            raise UsageError("there is no library here", folder, "make one: rdmf index FOLDER")
+        return cls(folder)
+
+    @classmethod
+    def make(cls, folder: Path) -> Library:
+        """Open a library, and make it where there is none.
+
+        Raises:
+            UsageError: The folder holds something else.
+            RdmfError: It cannot be made.
+        """
+        if not (folder / CATALOGUE).is_file():
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                others = set(os.listdir(folder)) - {LOCK, FEATURES}
+            except OSError as error:
+                what = f"the library cannot be made ({error.strerror})"
+                raise RdmfError(what, folder, "choose another folder") from error
+            if any(not name.startswith(CATALOGUE) for name in others):
+                todo = "name another folder"
+                raise UsageError("this folder is not empty, and no library", folder, todo)
+        return cls(folder)
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.catalogue.close()
+
+    @contextmanager
+    def writing(self, notify: Callable[[str], None] | None = None) -> Iterator[None]:
+        """Hold the library for one writer; a second one waits, and says so.
+
+        Args:
+            notify: Is told, in a line, that another process is being waited for.
+        """
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(str(self.folder / LOCK))
+        try:
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                if notify:
+                    notify(f"{self.folder}: another process changes this library; waiting for it")
+                lock.acquire()
+        except (OSError, NotImplementedError) as error:
+            what = f"the library cannot be locked ({error})"
+            raise RdmfError(
+                what, self.folder, "check its permissions, or choose another"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def settings(self) -> dict[str, Any]:
+        """Return what the features were made with: encoder, clip length, decoder; may be empty."""
+        kept = self.catalogue.fact("settings")
+        return {} if kept is None else dict(json.loads(kept))
+
+    def settle(self, settings: dict[str, Any]) -> None:
+        """Keep what the features are made with; of a library that has some, check it.
+
+        Raises:
+            UsageError: The library was made with another encoder, clip length or decoder.
+        """
+        self.require(settings)
+        if not self.settings():
+            self.catalogue.keep_fact("settings", json.dumps(settings))
+
+    def require(self, settings: dict[str, Any]) -> None:
+        """Check that the features were made with these settings.
+
+        Raises:
+            UsageError: With others; the error names both.
+        """
+        kept = self.settings()
+        for name in SETTINGS if kept else ():
+            if kept[name] != settings[name]:
+                raise self._mismatch(name, kept, settings)
+
+    def _mismatch(self, name: str, kept: dict[str, Any], settings: dict[str, Any]) -> UsageError:
+        if name == "encoder_fingerprint":
+            what = f"this library was made with other weights of the encoder {kept['encoder']}"
+            return UsageError(what, self.folder, "index the videos into another --library")
+        word = name.replace("_", " ")
+        what = f"this library was made with {word} {kept[name]}, not {settings[name]}"
+        todo = f"leave out --{name.replace('_', '-')}, or index into another --library"
+        return UsageError(what, self.folder, todo)
+
+    def videos(self) -> list[Video]:
+        """List all videos as the catalogue knows them."""
+        return self.catalogue.videos()
+
+    def checked_videos(self) -> list[Video]:
+        """List all videos as the disk shows them now: changed ones are stale, others missing."""
+        return [_checked(video) for video in self.videos()]
+
+    def prune(self) -> tuple[int, int]:
+        """Forget videos whose file is gone or that failed, and features that no video has.
+
+        Returns:
+            How many videos were forgotten, and how many entries of features removed.
+        """
+        gone = [v for v in self.checked_videos() if v.state in (State.missing, State.failed)]
+        with self.catalogue.change():
+            for video in gone:
+                self.catalogue.forget(video.path)
+        used = {self.store.path(video.key) for video in self.videos() if video.key}
+        unused = [entry for entry in self.store.entries() if entry.path not in used]
+        for entry in unused:
+            entry.path.unlink(missing_ok=True)
+        return len(gone), len(unused)
+
+    def collection(self) -> LibraryVideos:
+        """Return the videos that can be searched."""
+        return LibraryVideos(self)
+
+
+class LibraryVideos:
+    """A `Collection` of the videos of a library that have features; of copies, one."""
+
+    def __init__(self, library: Library):
+        self._library = library
+        by_key: dict[Path, Video] = {}
+        for video in library.videos():
+            if video.clips:
+                path = library.store.path(video.key)
+                known = by_key.get(path)
+                if known is None or known.state is State.missing:
+                    by_key[path] = video
+        self._entries = sorted(by_key)
+        self.videos = [by_key[path] for path in self._entries]
+
+    @property
+    def clips(self) -> Sequence[int]:
+        """Clips of each video."""
+        return [video.clips for video in self.videos]
+
+    def path(self, video: int) -> str:
+        """Return the path of a video."""
+        return self.videos[video].path
+
+    def features(self, video: int) -> VideoFeatures:
+        """Return the features of a video.
+
+        Raises:
+            RdmfError: They are lost, or damaged.
+        """
+        known = self.videos[video]
+        features = stored_features(self._library.store, known.key)
+        if features is None or len(features.rows) != known.clips:
+            what = "its features in the library are damaged"
+            raise RdmfError(what, known.path, "extract them again: rdmf index")
+        return features
+
+    @cached_property
+    def index(self) -> Index:
+        """The features of all clips: one file, that is mapped into memory."""
+        rows = self._mapped()
+        starts = np.concatenate([[0], np.cumsum(self.clips)]).astype(int)
+        return ExactIndex((n, rows[a:b]) for n, (a, b) in enumerate(_pairs(starts)))
+
+    def _mapped(self) -> np.ndarray:
+        """Map the unit rows (N, D) of all clips; their file is made where it is not there."""
+        path = self._library.folder / f"clips-{self._digest()}.npy"
+        with suppress(OSError, ValueError):
+            rows: np.ndarray = np.load(path, mmap_mode="r")
+            if len(rows) == sum(self.clips):
+                return rows
+        rows = np.concatenate(
+            [normalise_rows(self.features(n).rows) for n in range(len(self.videos))]
+        )
+        with suppress(RdmfError):  # a library that may only be read still answers
+            write_whole(path, lambda file: np.save(file, rows), own=True, mode=0o600)
+            self._remove_others(path)
+        return rows
+
+    def _remove_others(self, path: Path) -> None:
+        for name in os.listdir(self._library.folder):
+            if CLIPS.fullmatch(name) and name != path.name:
+                with suppress(OSError):  # a system may not remove what another process has mapped
+                    (self._library.folder / name).unlink()
+
+    def _digest(self) -> str:
+        said = [[path.name, n] for path, n in zip(self._entries, self.clips, strict=True)]
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
+
+
+def _pairs(starts: np.ndarray) -> Iterator[tuple[int, int]]:
+    return zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True)
+
+
+def _checked(video: Video) -> Video:
+    try:
+        found = os.stat(video.path)
+    except OSError:
+        return replace(video, state=State.missing)
+    same = (found.st_size, found.st_mtime_ns) == (video.bytes, video.modified)
+    if video.state is State.indexed and not same:
+        return replace(video, state=State.stale)
+    if video.state is State.missing:
+        return replace(video, state=State.indexed if same and video.clips else State.stale)
+    return video

@@ -1,0 +1,249 @@
+"""One query over many videos: the nearest clips choose candidates, the head reads those.
+
+The first step compares the query with every clip; the second reads the videos (of long ones the
+stretches) whose clips match best, as `rdmf query` would, and ranks what it finds by relevance.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from rdmf_cli.channels.background import Background
+from rdmf_cli.channels.query import QueryFeatures
+from rdmf_cli.channels.question import Question
+from rdmf_cli.features import VideoFeatures, normalise_rows
+from rdmf_cli.heads.base import Head
+from rdmf_cli.library.index import Index, Nearest
+from rdmf_cli.library.ranking import CONVINCES, match, relevance
+from rdmf_cli.library.stretches import STRETCH, WHOLE, stretches, strongest_by_group
+from rdmf_cli.moments.nms import overlaps
+
+CANDIDATES: Final = 64
+"""Videos, or stretches of long ones, that the head reads for one query."""
+
+CLIPS_PER_CANDIDATE: Final = 64
+"""Nearest clips that are looked at for every candidate."""
+
+DISTINCT: Final = 0.5
+"""IoU from which on two moments of one video are one to whoever reads the list."""
+
+
+class Collection(Protocol):
+    """Videos that can be searched, numbered from 0.
+
+    Attributes:
+        index: The features of all clips, under the numbers of their videos.
+        clips: Clips of each video.
+    """
+
+    @property
+    def index(self) -> Index:
+        """Return the index of all clips."""
+        ...
+
+    @property
+    def clips(self) -> Sequence[int]:
+        """Count the clips of each video."""
+        ...
+
+    def path(self, video: int) -> str:
+        """Return the path of a video."""
+        ...
+
+    def features(self, video: int) -> VideoFeatures:
+        """Return the features of a video. Raises RdmfError where they are lost."""
+        ...
+
+
+@dataclass(frozen=True)
+class Found:
+    """A moment of one of many videos.
+
+    Attributes:
+        video: The path of the video.
+        start, end: Seconds of the player.
+        relevance: In [0, 1], the chance that it shows what is looked for; moments rank by it.
+        presence: In [0, 1], the chance that the video (or this stretch of it) shows it at all.
+        score: In [0, 1], how well the span fits if it does.
+        duration: Of the video, seconds.
+    """
+
+    video: str
+    start: float
+    end: float
+    relevance: float
+    presence: float
+    score: float
+    duration: float
+
+    @property
+    def convinces(self) -> bool:
+        """Whether it is more likely than not what is looked for."""
+        return self.relevance >= CONVINCES
+
+
+class Candidate(NamedTuple):
+    """A stretch of clips of one video."""
+
+    video: int
+    stretch: slice
+
+
+class _Read(NamedTuple):
+    """A moment, and whether the border of a stretch cuts it, which the next stretch shows whole."""
+
+    found: Found
+    cut: bool
+
+
+def search(
+    collection: Collection,
+    query: QueryFeatures,
+    head: Head,
+    *,
+    top_k: int = 10,
+    per_video: int = 1,
+    min_presence: float = 0.0,
+    candidates: int | None = CANDIDATES,
+) -> list[Found]:
+    """Find the moments of all videos that show a query, the most relevant first.
+
+    Args:
+        collection: The videos.
+        query: What is looked for.
+        head: What reads the candidates.
+        top_k: Moments at most.
+        per_video: Moments of one video at most.
+        min_presence: Leave out moments whose presence is below it.
+        candidates: Videos, or stretches of long ones, that the head reads; None: all.
+    """
+    by_video: dict[int, list[_Read]] = defaultdict(list)
+    for candidate in choose_candidates(collection, query, candidates):
+        by_video[candidate.video] += _read(collection, candidate, query, head, per_video)
+    kept = (found for read in by_video.values() for found in _distinct(read)[:per_video])
+    return sorted((one for one in kept if one.presence >= min_presence), key=_rank)[:top_k]
+
+
+def choose_candidates(
+    collection: Collection, query: QueryFeatures, count: int | None
+) -> list[Candidate]:
+    """Choose what the head reads: where the clips nearest to the query lie.
+
+    Args:
+        collection: The videos.
+        query: What is looked for.
+        count: How many at most; None: all there are.
+    """
+    every = sum(len(stretches(clips)) for clips in collection.clips)
+    if count is None or every <= count:
+        numbered = enumerate(collection.clips)
+        return [Candidate(video, part) for video, n in numbered for part in stretches(n) if n]
+    nearest = collection.index.nearest(query.sentence, CLIPS_PER_CANDIDATE * count)
+    return _of_nearest(nearest, collection.clips, count)
+
+
+def _of_nearest(nearest: Nearest, clips: Sequence[int], count: int) -> list[Candidate]:
+    """Choose the stretches whose best clips are nearest; a clip of a long video lies in two."""
+    lengths = np.array([clips[video] for video in nearest.video.tolist()], np.int64)
+    hop = STRETCH // 2
+    last = np.where(lengths <= WHOLE, 0, np.maximum(-(-lengths // hop) - 2, 0))
+    later = np.minimum(nearest.clip // hop, last)
+    earlier = np.maximum(np.minimum(nearest.clip // hop - 1, last), 0)
+    pairs = np.concatenate(
+        [np.stack([nearest.video, later], 1), np.stack([nearest.video, earlier], 1)]
+    )
+    cosine = np.concatenate([nearest.cosine, np.where(later == earlier, -np.inf, nearest.cosine)])
+    real = np.isfinite(cosine)
+    found, group = np.unique(pairs[real], axis=0, return_inverse=True)
+    strongest = strongest_by_group(cosine[real], group.reshape(-1), len(found))
+    order = np.argsort(-strongest, kind="stable")[:count]
+    return [Candidate(int(v), stretches(clips[int(v)])[int(part)]) for v, part in found[order]]
+
+
+def _read(
+    collection: Collection, candidate: Candidate, query: QueryFeatures, head: Head, most: int
+) -> list[_Read]:
+    """Read one candidate, and return what the head finds, in seconds of the player."""
+    features = collection.features(candidate.video)
+    rows = normalise_rows(features.rows)
+    end = max(features.picture_end, features.offset)
+    question = Question(
+        rows=rows,
+        sentence=query.sentence,
+        matching=slice(0, rows.shape[1]),
+        words=query.words,
+        clip_length=features.clip_length,
+        duration=max(end - features.offset, features.clip_length / 2),
+        background=Background.in_video(rows, query.background),
+    )
+    start = candidate.stretch.start
+    if (start, candidate.stretch.stop) != (0, len(rows)):
+        question = question.part(candidate.stretch)
+    similarity = question.similarity
+    reading = head.read(question, top_k=most, distinct=True)
+    borders = _inner_borders(candidate.stretch, len(rows), features)
+    first = features.offset + start * features.clip_length
+    read = []
+    for span, score in zip(reading.spans, reading.scores, strict=True):
+        shown = similarity[_clips(span, features.clip_length, len(similarity))]
+        found = Found(
+            video=collection.path(candidate.video),
+            start=min(first + float(span[0]), end),
+            end=min(first + float(span[1]), end),
+            relevance=relevance(match(shown, query.scale), reading.presence),
+            presence=float(reading.presence),
+            score=float(score),
+            duration=features.duration,
+        )
+        near = features.clip_length / 2
+        touches = (abs(at - side) < near for at in borders for side in (found.start, found.end))
+        read.append(_Read(found, any(touches)))
+    return read
+
+
+def _clips(span: npt.NDArray[np.floating], clip_length: float, clips: int) -> slice:
+    """Return the clips whose middle lies in a span of seconds, or the one that it lies in."""
+    first = min(math.floor(span[0] / clip_length + 0.5), clips - 1)
+    return slice(first, max(math.floor(span[1] / clip_length + 0.5), first + 1))
+
+
+def _inner_borders(stretch: slice, clips: int, features: VideoFeatures) -> list[float]:
+    """Where a stretch is cut from the rest of its video, in seconds of the player."""
+    cuts = [at for at in (stretch.start, stretch.stop) if 0 < at < clips]
+    return [features.offset + at * features.clip_length for at in cuts]
+
+
+def _distinct(read: Iterable[_Read]) -> list[Found]:
+    """Moments of one video, the best first, without those that repeat one that is kept.
+
+    What a border cuts repeats whatever shows half of it, and comes after all that is whole.
+    """
+    kept: list[Found] = []
+    for one, cut in sorted(read, key=lambda one: (one.cut, *_rank(one.found))):
+        repeats = (_share(one, o) if cut else _iou(one, o) for o in kept)
+        if all(repeated < DISTINCT for repeated in repeats):
+            kept.append(one)
+    return sorted(kept, key=_rank)
+
+
+def _share(one: Found, other: Found) -> float:
+    """How much of one moment another shows."""
+    both = min(one.end, other.end) - max(one.start, other.start)
+    return max(both, 0.0) / (one.end - one.start) if one.end > one.start else 1.0
+
+
+def _iou(one: Found, other: Found) -> float:
+    spans = np.array([[one.start, one.end], [other.start, other.end]])
+    return float(overlaps(spans[0], spans[1]))
+
+
+def _rank(found: Found) -> tuple[float, str, float]:
+    """Sort by relevance; of equal ones by name and time, so that a list is the same every time."""
+    return -found.relevance, found.video, found.start

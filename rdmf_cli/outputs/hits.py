@@ -1,0 +1,81 @@
+"""Hits of a search as a table for people: the best first, and a line below which none convinces."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from rdmf_cli.library.types import Hit
+from rdmf_cli.outputs.bars import bar
+from rdmf_cli.outputs.curve import BEST, LISTED
+from rdmf_cli.outputs.terminal import FAINT, Justify, plain_table, printable
+from rdmf_cli.text import clock
+
+HEADS: tuple[tuple[str, Justify], ...] = (
+    *(("#", "right"), ("relevance", "right"), ("", "left")),
+    *(("moment", "right"), ("video", "left")),
+)
+BAR = 8  # columns of the bar beside relevance
+NOTHING = "Nothing convinces; the nearest moments are:"
+BELOW = "below this line nothing convinces"
+
+
+@dataclass(frozen=True)
+class HitTable:
+    """Ranked hits of one query, those that convince above the others."""
+
+    hits: Sequence[Hit]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if not self.hits:
+            yield Text("No moments: nothing in these videos scored high enough.\n")
+            return
+        root = common_folder([hit.video for hit in self.hits])
+        if not self.hits[0].convinces:
+            yield Text(NOTHING, style="yellow")
+        yield self._table(root, options)
+        if root:
+            yield Text("in ", style=FAINT).append(printable(root, options.encoding))
+
+    def _table(self, root: str, options: ConsoleOptions) -> Table:
+        table = plain_table(options.ascii_only, HEADS)
+        dash = "-" if options.ascii_only else "–"
+        convinced = self.hits[0].convinces
+        for hit in self.hits:
+            if convinced and not hit.convinces:
+                table.add_row("", "", "", "", Text(BELOW, style="yellow"))
+                convinced = False
+            style = BEST if hit.rank == 1 else LISTED
+            table.add_row(
+                Text(str(hit.rank), style=style),
+                Text(f"{hit.relevance:.2f}"),
+                Text(bar(hit.relevance, BAR, options.ascii_only), style=style),
+                Text(f"{clock(hit.start)} {dash} {clock(hit.end)}"),
+                self._name(hit, root, options.encoding),
+            )
+        return table
+
+    def _name(self, hit: Hit, root: str, encoding: str) -> Text:
+        name = printable(os.path.relpath(hit.video, root) if root else hit.video, encoding)
+        return name.append("  (this file is gone)", style="yellow") if hit.missing else name
+
+
+def common_folder(videos: Sequence[str]) -> str:
+    """Find the folder that all videos lie in; "" where there is one video, or no such folder.
+
+    >>> common_folder(["films/a/x.mp4", "films/b.mp4"])
+    'films'
+    """
+    folders = [os.path.dirname(video) for video in videos]
+    if len(videos) < 2 or not all(folders):
+        return ""
+    try:
+        common = os.path.commonpath(folders)
+    except ValueError:  # on several drives, or absolute and relative
+        return ""
+    return "" if common in ("", os.sep) else common

@@ -1,0 +1,80 @@
+"""What every index must do; an engine that is added is added to `ENGINES`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rdmf_cli.features import normalise_rows
+from rdmf_cli.library.index import ExactIndex, Index
+
+ENGINES: dict[str, Callable[[], Index]] = {"exact": ExactIndex}
+WIDTH = 8
+
+
+def features(clips: int, seed: int) -> np.ndarray:
+    return normalise_rows(np.random.default_rng(seed).normal(size=(clips, WIDTH)))
+
+
+def by_hand(videos: dict[int, np.ndarray], query: np.ndarray) -> list[tuple[float, int, int]]:
+    every = [
+        (-float(row @ query), video, clip)
+        for video, rows in videos.items()
+        for clip, row in enumerate(rows)
+    ]
+    return sorted(every)
+
+
+def pairs(index: Index, query: np.ndarray, count: int) -> list[tuple[int, int]]:
+    found = index.nearest(query, count)
+    assert np.all(np.diff(found.cosine) <= 0)
+    return list(zip(found.video.tolist(), found.clip.tolist(), strict=True))
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> Index:
+    return ENGINES[request.param]()
+
+
+@given(
+    lengths=st.lists(st.integers(0, 9), max_size=6),
+    count=st.integers(1, 60),
+    seed=st.integers(0, 9),
+)
+def test_the_nearest_clips_are_those_found_by_hand(lengths, count, seed) -> None:
+    videos = {7 * n: features(clips, n) for n, clips in enumerate(lengths)}
+    query = features(1, 100 + seed)[0]
+    expected = [(video, clip) for _, video, clip in by_hand(videos, query)][:count]
+    for make in ENGINES.values():
+        index = make()
+        for video in reversed(videos):
+            index.add(video, videos[video])
+        assert len(index) == sum(lengths)
+        assert pairs(index, query, count) == expected
+
+
+def test_a_video_is_replaced_and_removed(engine: Index) -> None:
+    query = features(1, 5)[0]
+    engine.add(1, features(4, 1))
+    engine.add(2, features(3, 2))
+    engine.add(1, query[None])
+    assert len(engine) == 4
+    assert pairs(engine, query, 1) == [(1, 0)]
+    engine.remove(1)
+    engine.remove(1)
+    assert {video for video, _ in pairs(engine, query, 9)} == {2}
+
+
+def test_equal_cosines_come_in_the_order_of_videos_and_clips(engine: Index) -> None:
+    same = np.repeat(features(1, 3), 3, axis=0)
+    for video in (5, 3, 4):
+        engine.add(video, same)
+    assert pairs(engine, same[0], 4) == [(3, 0), (3, 1), (3, 2), (4, 0)]
+
+
+def test_an_empty_index_finds_nothing(engine: Index) -> None:
+    assert pairs(engine, features(1, 0)[0], 3) == []
