@@ -1,4 +1,4 @@
-"""Scoring predictions by the protocols of the field's benchmarks, and reading their annotations.
+"""Score predictions by the protocols of the field's benchmarks.
 
     >>> from rdmf_cli.evaluation import evaluate_files
     >>> evaluate_files("preds.jsonl", "highlight_val_release.jsonl", "qvhighlights")["brief"]

@@ -54,7 +54,13 @@ class Bias:
 def bias(
     annotations: Sequence[Annotation], predicted: Sequence[Array], truths: Sequence[Array]
 ) -> Bias:
-    """Measure lengths, places and ends of the first windows; arguments one per query."""
+    """Measure lengths, places and ends of the first windows.
+
+    Args:
+        annotations: Q annotations.
+        predicted: (P, 3) windows [start, end, score] of each query, seconds, best first.
+        truths: (G, 2) moments [start, end] of each query, seconds.
+    """
     firsts = [windows[:1, :2] for windows in predicted]
     moments, windows = np.concatenate(truths), np.concatenate(firsts)
     late = np.concatenate([_late(*pair) for pair in zip(firsts, truths, strict=True)])

@@ -1,7 +1,7 @@
-"""A blind baseline: windows that the train split alone suggests, the same share of every video.
+"""A blind baseline: windows that the train split alone suggests, at the same share of every video.
 
-It sees neither the video nor the query, so a method that is not far above it has learned where
-moments lie in this data set, and little else: Otani, Nakashima, Rahtu, Heikkilä, "Uncovering Hidden
+It sees neither the video nor the query. A method that is not far above it has learned where moments
+lie in this data set, and little else: Otani, Nakashima, Rahtu, Heikkilä, "Uncovering Hidden
 Challenges in Query-Based Video Moment Retrieval", BMVC 2020.
 """
 
@@ -23,7 +23,11 @@ MOST_MOMENTS = 50_000  # of the train split, which are looked at
 
 
 def shares_of(annotations: Iterable[Annotation]) -> Array:
-    """(N, 2): every moment's start and end as shares of its video, where that is known."""
+    """Convert moments to shares of their video's duration.
+
+    Returns:
+        (N, 2) [start, end] in [0, 1] of every moment in a video whose duration is known.
+    """
     shares = [
         np.clip(annotation.windows / annotation.duration, 0, 1)
         for annotation in annotations
@@ -33,13 +37,16 @@ def shares_of(annotations: Iterable[Annotation]) -> Array:
 
 
 def typical_windows(moments: Array, count: int = WINDOWS) -> Array:
-    """(count, 2): windows that together overlap the moments most, chosen one by one.
+    """Choose windows that together overlap the moments most, one by one.
 
-    The first is the one of the highest mean IoU; each next one raises the mean of the best IoU
-    most.
+    The first is that of the highest mean IoU; each next one raises the mean of the best IoU most.
 
     Args:
         moments: (N, 2) shares of a video, at least one.
+        count: number of windows.
+
+    Returns:
+        (count, 2) [start, end] in [0, 1].
     """
     moments = moments[:: -(-len(moments) // MOST_MOMENTS)]
     grid = np.arange(STEPS + 1) / STEPS

@@ -51,9 +51,16 @@ def calibration(scores: Array, right: Flags) -> Calibration:
 
 
 def auroc(scores: Array, positive: Flags) -> float | None:
-    """Give the area under the ROC curve, 0 to 1, equal scores counted half.
+    """Compute the area under the ROC curve, 0 to 1; equal scores count half.
 
-    Mann and Whitney's U over the number of pairs; None where one of the two kinds is missing.
+    This is Mann and Whitney's U over the number of pairs.
+
+    Args:
+        scores: (Q,).
+        positive: (Q,) True for those that should score high.
+
+    Returns:
+        The area; None where all are positive, or none is.
     """
     positives, negatives = int(positive.sum()), int((~positive).sum())
     if not positives or not negatives:

@@ -104,7 +104,14 @@ def diagnose_all(
     truths: Sequence[Array],
     threshold: float,
 ) -> list[Diagnosis]:
-    """Diagnose every query; arguments as for `diagnose`, one of each per annotation."""
+    """Diagnose every query; see `diagnose`.
+
+    Args:
+        annotations: Q annotations.
+        predicted: (P, 3) windows [start, end, score] of each query, seconds.
+        truths: (G, 2) moments [start, end] of each query, seconds.
+        threshold: IoU from which on a window is right.
+    """
     queries_on: dict[str, list[int]] = {}
     for query, annotation in enumerate(annotations):
         queries_on.setdefault(annotation.vid, []).append(query)

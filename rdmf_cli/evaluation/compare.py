@@ -125,13 +125,15 @@ def compare(
     """Compare predictions query by query, each file with the first.
 
     Args:
-        files: Two or more; the first is the baseline.
-        annotations: Of all queries, with ground truth.
-        dataset: By whose protocol queries are scored.
+        files: two or more; the first is the baseline.
+        annotations: annotations of all queries, with ground truth.
+        dataset: queries are scored by its protocol.
+        options: how to score.
+        how: which metric to compare, and how to resample.
 
     Raises:
-        UsageError: There is nothing to compare, or no metric of that name.
-        RdmfError: A line of a file is not as it must be.
+        UsageError: there is nothing to compare, or no metric of that name.
+        RdmfError: a line of a file has an error.
     """
     options, how = options or Options(), how or How()
     if len(files) < 2:
@@ -186,7 +188,7 @@ def _metric(columns: Columns, name: str | None) -> str:
 
 
 def _notes(pairs: Sequence[Pairs], videos: int) -> list[str]:
-    """What was noted of any file, once; which file it is of, where only some have it."""
+    """Merge the notes of all files; name the file where only some files have a note."""
     told: dict[str, list[str]] = {}
     for each in pairs:
         for note in dict.fromkeys(each.notes):
@@ -278,5 +280,5 @@ def _query_difference(
 
 
 def _listed(windows: Array | None) -> list[list[float]]:
-    """The first windows of a query as lists; none where there are none."""
+    """Return the first windows of a query as lists."""
     return [] if windows is None else windows[:SHOWN].tolist()

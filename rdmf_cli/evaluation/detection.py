@@ -8,23 +8,36 @@ import numpy.typing as npt
 from rdmf_cli.evaluation.overlap import Array, iou_over_lengths
 
 AP_THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
-"""IoU at which a window counts as found: 0.50, 0.55, ... 0.95 (COCO's ten)."""
+"""IoU from which on a window counts as found: 0.50, 0.55, ... 0.95 (COCO's ten)."""
 
 Flags = npt.NDArray[np.bool_]
 
 
 def best_scores_first(predicted: Array) -> Array:
-    """(Q, P, 3) [start, end, score] by descending score; equal scores keep their order."""
+    """Sort windows by descending score; equal scores keep their order.
+
+    Args:
+        predicted: (Q, P, 3) [start, end, score].
+
+    Returns:
+        (Q, P, 3).
+    """
     order = np.argsort(-predicted[..., 2], axis=1, kind="stable")
     return np.take_along_axis(predicted, order[..., None], axis=1)
 
 
 def true_positives(iou: Array, thresholds: Array) -> Flags:
-    """(Q, P, K): which predictions, taken in order, find a true window nobody found before.
+    """Decide which predictions, taken in order, find a true window that none before has found.
 
-    iou: (Q, P, G). At each of the K thresholds a prediction takes the free window it overlaps
-    most, among those it overlaps enough (the later of two it overlaps equally, as the originals'
-    reversed argsort does).
+    At each threshold a prediction takes the free window of highest IoU, among those whose IoU is
+    high enough (the later of two equal ones, as the originals' reversed argsort does).
+
+    Args:
+        iou: (Q, P, G) of predictions and true windows.
+        thresholds: (K,).
+
+    Returns:
+        bool (Q, P, K).
     """
     iou = iou[:, :, ::-1, None]
     free = np.ones((iou.shape[0], iou.shape[2], len(thresholds)), dtype=bool)  # (Q, G, K)
@@ -39,11 +52,17 @@ def true_positives(iou: Array, thresholds: Array) -> Flags:
 
 
 def area_over_recall(found: Flags, truths: npt.NDArray[np.int_]) -> Array:
-    """(Q, K): area under precision over recall, precision made monotone from the right.
+    """Compute the area under precision over recall, with precision made monotone from the right.
 
-    found: (Q, P, K), best first; truths: (Q,) true windows of each query, at least one. Recall
-    grows by 1 / truths at every true positive and nowhere else, so the area is a sum over those
-    (VOC 2010's all-point AP).
+    Recall grows by 1 / truths at every true positive and nowhere else, so the area is a sum over
+    those (VOC 2010's all-point AP).
+
+    Args:
+        found: bool (Q, P, K), best prediction first.
+        truths: (Q,) number of true windows of each query, at least one.
+
+    Returns:
+        (Q, K) in [0, 1].
     """
     ranks = np.arange(1, found.shape[1] + 1)[:, None]
     precision = np.cumsum(found, axis=1) / ranks
@@ -55,10 +74,15 @@ def area_over_recall(found: Flags, truths: npt.NDArray[np.int_]) -> Array:
 def average_precision(
     predicted: Array, truths: Array, thresholds: tuple[float, ...] = AP_THRESHOLDS
 ) -> Array:
-    """(Q, K): AP of each query at each IoU threshold, in [0, 1].
+    """Compute the AP of each query at each IoU threshold.
 
-    predicted: (Q, P, 3), truths: (Q, G, 2), both padded with NaN (`overlap.stack`); every query
-    has at least one true window. A query without predictions has an AP of 0.
+    Args:
+        predicted: (Q, P, 3) [start, end, score], padded with NaN (`overlap.stack`).
+        truths: (Q, G, 2) [start, end], padded with NaN; at least one true window per query.
+        thresholds: K values of IoU.
+
+    Returns:
+        (Q, K) in [0, 1]; 0 for a query without predictions.
     """
     iou = iou_over_lengths(best_scores_first(predicted), truths)
     found = true_positives(iou, np.asarray(thresholds))

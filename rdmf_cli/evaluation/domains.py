@@ -67,10 +67,14 @@ def tvsum_ap(saliency: Array, labels: Array) -> VideoAP:
 
 
 def youtube_ap(saliency: Array, labels: Array) -> VideoAP:
-    """AP over all clips; labels: (T, 1), a highlight where above 0.
+    """Compute the AP over all clips of a video.
 
-    A highlight that moves up among its equals adds to the area, so the extremes have all
+    A highlight that moves up among clips of equal score adds to the area. So the extremes have all
     highlights of every tie first, or last.
+
+    Args:
+        saliency: (T,) predicted scores.
+        labels: (T, 1) a highlight where above 0.
     """
     order, ties = ranking(saliency, len(labels))
     positive = (labels[:, 0] > 0)[order]
@@ -90,7 +94,8 @@ def domain_metrics(
 
     Args:
         saliency: (T,) of each video.
-        labels: (T, A) of each.
+        labels: (T, A) of each video.
+        domains: name of each video's domain.
         ap: `tvsum_ap` or `youtube_ap`.
 
     Returns:
@@ -116,13 +121,13 @@ def _scores(percentages: Array) -> dict[str, Any]:
 
 
 def brief(metrics: dict[str, Any]) -> dict[str, float | None]:
-    """Each domain's mAP and their mean."""
+    """Return each domain's mAP and their mean, in per cent."""
     by_domain = {f"HL-mAP-{name}": m["HL-mAP"] for name, m in metrics["domains"].items()}
     return {**by_domain, "HL-mAP": metrics["HL-mAP"]}
 
 
 def ties(metrics: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Tell the least and the greatest score where ties decide, by the names of `brief`."""
+    """Return the least and the greatest score where ties decide, by the names of `brief`."""
     by_domain = {f"HL-mAP-{name}": entry for name, entry in metrics["domains"].items()}
     scored = {**by_domain, "HL-mAP": metrics}
     return {name: m["HL-mAP-ties"] for name, m in scored.items() if "HL-mAP-ties" in m}

@@ -58,7 +58,16 @@ def moment_metrics(
 def query_columns(
     predicted: Sequence[Array], truths: Sequence[Array], presence: Array
 ) -> dict[str, Array]:
-    """Give what each query adds to each mean over queries, in [0, 1]; NaN where it adds nothing."""
+    """Return what each query adds to each mean over queries.
+
+    Args:
+        predicted: (P, 3) windows of each query, best first.
+        truths: (G, 2) true windows of each query.
+        presence: (Q,) how sure it is that each query is shown.
+
+    Returns:
+        (Q,) in [0, 1] by name; NaN where a query adds nothing.
+    """
     truths = [distinct(row) for row in truths]
     moments = np.array([len(row) for row in truths])
     columns = {
@@ -80,16 +89,24 @@ def query_columns(
 
 
 def distinct(windows: Array) -> Array:
-    """Keep each true window that has a length once, by start."""
+    """Keep each true window (G, 2) that has a length once, by start."""
     rows: Array = np.unique(_with_length(windows), axis=0)
     return rows
 
 
 def set_overlap(predicted: Sequence[Array], truths: Sequence[Array], k: int) -> Array:
-    """(Q,): IoU of the first k predictions and the moments as sets, in [0, 1].
+    """Compute the IoU of the first k predictions and the moments as sets.
 
-    The summed IoU of the matched pairs over the number of windows in either set, a pair counted
-    once; 1 where both are empty.
+    This is the summed IoU of the matched pairs over the number of windows in either set, with a
+    pair counted once.
+
+    Args:
+        predicted: (P, 3) windows of each query, best first.
+        truths: (G, 2) true windows of each query.
+        k: number of predictions that count.
+
+    Returns:
+        (Q,) in [0, 1]; 1 where both sets are empty.
     """
     sizes = np.array([min(len(row), k) for row in predicted]) + [len(row) for row in truths]
     pairs = matched_overlaps(predicted, truths, k)

@@ -33,9 +33,15 @@ LEGACY_THRESHOLDS = (0.1, *THRESHOLDS)
 
 
 def moment_metrics(predicted: Sequence[Windows], truths: Sequence[Windows]) -> dict[str, Any]:
-    """{"full" | "short" | "middle" | "long": {"MR-R1", "MR-R5", "MR-mIoU", "MR-mAP", "queries"}}.
+    """Score as the DETR family does: IoU >= t, no suppression.
 
-    Every query has a true window.
+    Args:
+        predicted: (P, 3) windows [start, end, score] of each query, seconds, best first.
+        truths: (G, 2) moments [start, end] of each query, seconds; at least one each.
+
+    Returns:
+        {"full" | "short" | "middle" | "long": {"MR-R1", "MR-R5", "MR-mIoU", "MR-mAP", "queries"}}
+        in per cent.
     """
     return by_length(predicted, truths, _moment_scores)
 
@@ -46,16 +52,30 @@ def _moment_scores(predicted: Sequence[Windows], truths: Sequence[Windows]) -> d
 
 
 def ego4d_metrics(predicted: Sequence[Windows], truths: Sequence[Windows]) -> dict[str, Any]:
-    """Score as Ego4D's script does: the groups of `moment_metrics`, without mAP."""
+    """Score as Ego4D's script does: IoU > t, no suppression.
+
+    Args:
+        predicted: (P, 3) windows [start, end, score] of each query, seconds, best first.
+        truths: (G, 2) moments [start, end] of each query, seconds; at least one each.
+
+    Returns:
+        The groups of `moment_metrics`, without mAP.
+    """
     return by_length(predicted, truths, partial(moment_scores, strict=True))
 
 
 def legacy_metrics(
     predicted: Sequence[Windows], truths: Sequence[Windows], nms: float
 ) -> dict[str, Any]:
-    """Score by 2D-TAN's rules: the groups of `moment_metrics`, without mAP, with R@0.1.
+    """Score by 2D-TAN's rules: IoU > t after non-maximum suppression.
 
-    nms: the IoU with a better window above which a window is suppressed.
+    Args:
+        predicted: (P, 3) windows [start, end, score] of each query, seconds, best first.
+        truths: (G, 2) moments [start, end] of each query, seconds; at least one each.
+        nms: IoU with a better window above which a window is suppressed.
+
+    Returns:
+        The groups of `moment_metrics`, without mAP, with recall at IoU 0.1 too.
     """
     return by_length(suppressed(predicted, nms), truths, _legacy_scores)
 
@@ -75,9 +95,15 @@ def suppressed(predicted: Sequence[Windows], nms: float) -> list[Array]:
 
 
 def suppress(predicted: Array, threshold: float, keep: int) -> Array:
-    """(Q, keep, 3): greedy non-maximum suppression in list order; NaN where none is left.
+    """Suppress windows greedily, in list order (non-maximum suppression).
 
-    predicted: (Q, P, 3), best first, padded with NaN.
+    Args:
+        predicted: (Q, P, 3), best first, padded with NaN.
+        threshold: IoU with a better window above which a window is suppressed.
+        keep: number of windows that stay at most.
+
+    Returns:
+        (Q, keep, 3), padded with NaN.
     """
     kept = np.full((len(predicted), keep, 3), np.nan)
     alive = np.isfinite(predicted[..., 0])
@@ -92,7 +118,7 @@ def suppress(predicted: Array, threshold: float, keep: int) -> Array:
 
 
 def brief(metrics: dict[str, Any]) -> dict[str, float | None]:
-    """The numbers of a paper's table, by the names that CG-DETR's evaluator gives them."""
+    """Return the numbers of a paper's table, by the names of CG-DETR's evaluator."""
     full = metrics["full"]
     printed = [t for t in full["MR-R1"] if float(t) in LEGACY_THRESHOLDS]
     short = {f"MR-full-{name}@{t}": full[f"MR-{name}"][t] for name in ("R1", "R5") for t in printed}

@@ -25,16 +25,19 @@ from rdmf_cli.evaluation.retrieval import (
 )
 
 RANKS = (1, 2, 3)
-"""How many predictions are looked at."""
+"""Numbers k of predictions that count."""
 
-MANY = 3  # moments, from which queries are averaged by their number of moments
+MANY = 3  # moments: queries with so many or more are averaged by their number of moments
 
 
 def moment_metrics(predicted: Sequence[Windows], truths: Sequence[Windows]) -> dict[str, Any]:
     """Score by the rules of QV-M².
 
-    Every query has a true window. Recall and mIoU within k predictions are of the queries with k
-    moments or more.
+    Recall and mIoU within k predictions are of the queries with k moments or more.
+
+    Args:
+        predicted: (P, 3) windows of each query, best first.
+        truths: (G, 2) true windows of each query, at least one.
 
     Returns:
         {"full" | "short" | "middle" | "long": {"MR-mAP", "MR-R1", "MR-R2", "MR-R3", "MR-mR1", …,
@@ -70,12 +73,12 @@ def _mean_of_groups(ap: Array, moments: npt.NDArray[np.int_]) -> Percent:
 
 
 def recall_within(predicted: Sequence[Windows], truths: Sequence[Windows], k: int) -> Array:
-    """(Q, 14): share of the first k predictions that find a moment, at 0.3, 0.35 … 0.95."""
+    """Compute the share (Q, 14) of k predictions that find a moment, at IoU 0.3 … 0.95."""
     return matches(predicted, truths, k, RECALL_THRESHOLDS) / k
 
 
 def overlap_within(predicted: Sequence[Windows], truths: Sequence[Windows], k: int) -> Array:
-    """(Q,): mean IoU of the first k predictions with the moments that they take; 0 for none."""
+    """Compute the mean IoU (Q,) of the first k predictions with the moments they match; else 0."""
     mean: Array = np.nan_to_num(matched_overlaps(predicted, truths, k)).sum(axis=1) / k
     return mean
 
@@ -95,7 +98,15 @@ def brief(metrics: dict[str, Any]) -> dict[str, Percent]:
 
 
 def query_columns(predicted: Sequence[Windows], truths: Sequence[Windows]) -> dict[str, Array]:
-    """Give what each query adds to each mean over queries, in [0, 1]; NaN where it adds nothing."""
+    """Return what each query adds to each mean over queries.
+
+    Args:
+        predicted: (P, 3) windows of each query, best first.
+        truths: (G, 2) true windows of each query, at least one.
+
+    Returns:
+        (Q,) in [0, 1] by name; NaN where a query adds nothing.
+    """
     moments = np.array([len(row) for row in truths])
     ap: Array = average_precisions(predicted, truths).mean(axis=1)
     columns = {"MR-full-mAP": ap}

@@ -1,7 +1,7 @@
-"""Windows on the time axis: stacking them, their overlap, their place on a clip grid.
+"""Windows on the time axis: stacking them, their IoU, moving them to a clip grid.
 
-Windows are [start, end] in seconds. A query has any number of them, so a list of queries is
-stacked into one array padded with NaN; a padded window overlaps nothing.
+Windows are [start, end] in seconds. A query has any number of them, so a list of queries is stacked
+into one array padded with NaN; padding overlaps nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,16 @@ Windows = Sequence[Sequence[float]] | npt.NDArray[np.floating[Any]]
 
 
 def stack(rows: Sequence[Windows], columns: int, at_most: int | None = None) -> Array:
-    """(Q, K, columns): the first `at_most` windows of each query, short queries padded with NaN."""
+    """Stack the windows of several queries into one array, padded with NaN.
+
+    Args:
+        rows: (K, columns) windows of each of Q queries, K differing.
+        columns: numbers per window.
+        at_most: take the first so many windows of each query; None: all.
+
+    Returns:
+        (Q, K, columns) with K the largest number.
+    """
     cut = [np.asarray(row, dtype=np.float64).reshape(-1, columns)[:at_most] for row in rows]
     stacked = np.full((len(cut), max(map(len, cut), default=0), columns), np.nan)
     for target, row in zip(stacked, cut, strict=True):
@@ -31,17 +40,24 @@ def _edges(windows: Array, others: Array) -> tuple[Array, Array, Array, Array]:
 
 
 def _ratio(part: Array, whole: Array) -> Array:
-    """part / whole, and 0 where a window is padding or both have no length at all."""
+    """Return part / whole, and 0 where a window is padding or both have no length."""
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
 def iou_over_hull(windows: Array, others: Array) -> Array:
-    """IoU of every pair: (Q, P, 2+) and (Q, G, 2+) give (Q, P, G).
+    """Compute the IoU of every pair, with the union taken as last end - first start.
 
-    The union is taken as last end - first start, which is the union wherever the windows touch,
-    and where they do not the intersection is 0 anyway. The field computes R1 and mIoU so, and AP
-    with `iou_over_lengths`: equal on paper, but not in the last bit, and a window rounded to a
-    grid often lies exactly on a threshold (2 decisions in 1,000 differ on Charades-STA).
+    That is the union wherever the windows touch, and where they do not the intersection is 0
+    anyway. The field computes R1 and mIoU so, and AP with `iou_over_lengths`: equal on paper, but
+    not in the last bit, and a window rounded to a grid often lies exactly on a threshold (2
+    decisions in 1,000 differ on Charades-STA).
+
+    Args:
+        windows: (Q, P, 2 or more) [start, end, …], seconds.
+        others: (Q, G, 2 or more) [start, end, …], seconds.
+
+    Returns:
+        (Q, P, G).
     """
     starts, ends, other_starts, other_ends = _edges(windows, others)
     shared = np.maximum(0, np.minimum(ends, other_ends) - np.maximum(starts, other_starts))
@@ -49,21 +65,31 @@ def iou_over_hull(windows: Array, others: Array) -> Array:
 
 
 def iou_over_lengths(windows: Array, others: Array) -> Array:
-    """As `iou_over_hull`, the union taken as the sum of both lengths less the intersection."""
+    """Compute the IoU of every pair, with the union taken as both lengths less the intersection.
+
+    Arguments and result as in `iou_over_hull`: (Q, P, 2 or more) and (Q, G, 2 or more) to (Q, P,
+    G).
+    """
     starts, ends, other_starts, other_ends = _edges(windows, others)
     shared = np.maximum(0, np.minimum(ends, other_ends) - np.maximum(starts, other_starts))
     return _ratio(shared, (ends - starts) + (other_ends - other_starts) - shared)
 
 
 def lengths(windows: Array) -> Array:
-    """Seconds of every window; NaN where there is none."""
+    """Return the lengths (...) of windows (..., 2) in seconds; NaN for padding."""
     return windows[..., 1] - windows[..., 0]
 
 
 def to_grid(windows: Array, clip_length: float, limit: float | None = None) -> Array:
-    """Starts and ends moved to the nearest multiples of `clip_length` seconds (half to even).
+    """Round starts and ends to multiples of the clip length (half to even).
 
-    Clamped to [0, limit] seconds first where a limit is given. Other columns stay as they are.
+    Args:
+        windows: (..., 2 or more) [start, end, …], seconds; further columns stay as they are.
+        clip_length: seconds.
+        limit: clamp starts and ends to [0, limit] seconds first; None: do not.
+
+    Returns:
+        An array of the same shape.
     """
     moved = np.array(windows, dtype=np.float64)
     spans = moved[..., :2] if limit is None else np.clip(moved[..., :2], 0, limit)

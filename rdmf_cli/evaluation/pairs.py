@@ -1,4 +1,4 @@
-"""Predictions matched with annotations, checked and moved as was asked, ready to be scored."""
+"""Predictions matched with annotations: checked, moved where asked for, ready to be scored."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Only = Literal["moments", "highlights"]
 Outside = Literal["refuse", "keep", "cut"]
 
 MOST_CLIPS = 10_000_000
-"""Clips of all queries with saliency scores together (QVHighlights val: 113,000)."""
+"""Most clips that all queries with saliency scores have together (QVHighlights val: 113,000)."""
 
 TOLERANCE = 1e-3
-"""Seconds by which float32 and four printed decimals may miss a bound or a grid."""
+"""Seconds by which float32 and four printed decimals may exceed a bound or miss a grid."""
 
 ONE_MOMENT = ("grounding", "ego4d-nlq")
 """Protocols of one moment per query."""
@@ -38,13 +38,14 @@ BY_DOMAIN = ("tvsum", "youtube-highlights")
 
 @dataclass(frozen=True)
 class Options:
-    """How to score, where there is a choice.
+    """Options of scoring.
 
-    only:     score moments or highlights alone; None: all that is annotated
-    legacy:   2D-TAN's rules for Charades-STA, TACoS and ActivityNet
-    nms:      the overlap above which the legacy rules suppress; None: the dataset's
-    round_to: move predicted windows to multiples of this many seconds first; None: leave them
-    outside:  windows that reach outside the video: refuse the file, keep them so, or cut them
+    Attributes:
+        only: score moments or highlights alone; None: all that is annotated.
+        legacy: use 2D-TAN's rules for Charades-STA, TACoS and ActivityNet.
+        nms: IoU above which the legacy rules suppress; None: that of the data set.
+        round_to: first move predicted windows to multiples of this many seconds; None: do not.
+        outside: for windows that reach outside the video: refuse the file, keep or cut them.
     """
 
     only: Only | None = None
@@ -56,7 +57,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Predictions and annotations in the same order, and what is to be said about them."""
+    """Predictions and annotations in the same order, and notes on them for the reader."""
 
     predictions: list[Prediction]
     annotations: list[Annotation]
@@ -65,7 +66,7 @@ class Pairs:
     notes: list[str]
 
     def where(self, keep: Callable[[Annotation], bool]) -> Pairs:
-        """The pairs whose annotation is such."""
+        """Return the pairs whose annotation satisfies `keep`."""
         kept = [k for k, annotation in enumerate(self.annotations) if keep(annotation)]
         predictions = [self.predictions[k] for k in kept]
         return replace(
@@ -85,15 +86,15 @@ class Pairs:
         return self.where(lambda a: a.windows is not None and not a.absent)
 
     def truths(self) -> list[Array]:
-        """(G, 2) of each annotation that was looked at for moments."""
+        """Return the true windows (G, 2) of each annotation that has been searched for moments."""
         return [a.windows for a in self.annotations if a.windows is not None]
 
     def with_marks(self) -> Pairs:
-        """Keep the pairs whose clips three annotators marked."""
+        """Keep the pairs whose clips were rated by annotators."""
         return self.where(lambda a: a.ratings is not None and not a.absent)
 
     def highlights(self, clip_length: float) -> tuple[list[Array], list[Array]]:
-        """Give the saliency (T,) and the marks (C, 3) of each query, all of which have marks."""
+        """Return the saliency (T,) and the annotator ratings (C, 3) of each query."""
         _check_clips(self, clip_length)
         saliency, marks = self.saliency(), [_marks(a, clip_length) for a in self.annotations]
         clips = [len(matrix) for matrix in marks]
@@ -104,7 +105,11 @@ class Pairs:
         return saliency, marks
 
     def windows(self) -> list[Array]:
-        """(P, 3) of each prediction; RdmfError where a line has none at all."""
+        """Return the windows (P, 3) of each prediction.
+
+        Raises:
+            RdmfError: a prediction has no windows.
+        """
         windows = [
             self._given(prediction, prediction.windows, "pred_relevant_windows", "highlights")
             for prediction in self.predictions
@@ -114,7 +119,11 @@ class Pairs:
         return windows
 
     def saliency(self) -> list[Array]:
-        """(T,) of each prediction; RdmfError where a line has none, or an empty one."""
+        """Return the saliency (T,) of each prediction.
+
+        Raises:
+            RdmfError: a prediction has none, or an empty one.
+        """
         scores = [
             self._given(prediction, prediction.saliency, "pred_saliency_scores", "moments")
             for prediction in self.predictions
@@ -159,7 +168,7 @@ def pair(
 
 
 def _check_fit(pairs: Pairs, dataset: Dataset, options: Options) -> None:
-    """The dataset's protocol can score such annotations in such a way."""
+    """Check that the data set's protocol can score such annotations by such options."""
     by_domain = dataset.protocol in BY_DOMAIN
     for annotation in pairs.annotations:
         if by_domain and (annotation.labels is None or annotation.domain is None):
@@ -180,7 +189,7 @@ def _check_fit(pairs: Pairs, dataset: Dataset, options: Options) -> None:
 
 
 def _in_place(pairs: Pairs, dataset: Dataset, options: Options) -> Pairs:
-    """Windows checked against their video, cut and moved to the grid where that was asked for."""
+    """Check windows against their video; cut them and move them to the grid where asked for."""
     moved, off_grid, total, unsorted = [], 0, 0, 0
     for prediction, annotation in zip(pairs.predictions, pairs.annotations, strict=True):
         spans = prediction.windows
@@ -212,7 +221,7 @@ def _inside(
     dataset: Dataset,
     outside: Outside,
 ) -> Array:
-    """The windows, none of which reaches outside the video unless that was allowed.
+    """Return the windows, none of which reaches outside the video unless that is allowed.
 
     Rounding moves an end by up to half a clip; a clamp is the same for videos of any length.
     """
@@ -234,7 +243,7 @@ def _off_grid(spans: Array, clip_length: float) -> int:
 
 
 def _check_clips(marked: Pairs, clip_length: float) -> None:
-    """Durations are not believed: each clip of each query has a place in memory."""
+    """Check the number of clips, which durations decide: each clip of each query takes memory."""
     clips = sum((a.duration or 0.0) / clip_length for a in marked.annotations)
     if clips > MOST_CLIPS:
         what = f"the queries with saliency_scores have {clips:.0f} clips together, more than "
@@ -254,7 +263,14 @@ def _marks(annotation: Annotation, clip_length: float) -> Array:
 def tell_lengths(
     notes: list[str], saliency: Sequence[Array], clips: Sequence[int], rule: str
 ) -> None:
-    """Note where there are fewer or more scores than clips; `rule` says what happens to those."""
+    """Add notes where there are fewer or more scores than clips.
+
+    Args:
+        notes: the notes.
+        saliency: (T,) scores of each query.
+        clips: number of clips of each query.
+        rule: what happens to clips without a score.
+    """
     short = sum(len(row) < count for row, count in zip(saliency, clips, strict=True))
     long = sum(len(row) > count for row, count in zip(saliency, clips, strict=True))
     if short:
@@ -264,7 +280,11 @@ def tell_lengths(
 
 
 def legacy_overlap(dataset: Dataset, options: Options) -> float:
-    """Find the overlap above which 2D-TAN's rules suppress; UsageError where there is none."""
+    """Find the IoU above which 2D-TAN's rules suppress.
+
+    Raises:
+        UsageError: neither the options nor the data set have one.
+    """
     overlap = options.nms if options.nms is not None else dataset.legacy_nms
     if overlap is None:
         todo = "give one; Ego4D's own rules are those of --dataset ego4d-nlq"

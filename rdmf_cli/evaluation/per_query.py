@@ -43,8 +43,11 @@ VIDEOS = "HL-mAP-videos"
 def query_scores(pairs: Pairs, dataset: Dataset, options: Options) -> Columns:
     """Score every query by every metric of the data set's protocol.
 
+    Returns:
+        (Q,) of each metric in per cent; NaN where a query is not counted.
+
     Raises:
-        RdmfError: No query has what the protocol scores, or a prediction lacks it.
+        RdmfError: no query has what the protocol scores, or a prediction lacks it.
     """
     if dataset.protocol in BY_DOMAIN:
         return _domain_columns(pairs, dataset)
@@ -62,12 +65,12 @@ def query_scores(pairs: Pairs, dataset: Dataset, options: Options) -> Columns:
 
 
 def has_moment(annotation: Annotation) -> bool:
-    """Tell whether the query is known to be shown somewhere."""
+    """Check whether the query is known to be shown somewhere."""
     return annotation.windows is not None and not annotation.absent
 
 
 def main_metric(columns: Columns) -> str:
-    """Name the metric that a query is judged by first, of those there are."""
+    """Name the metric, of the columns (Q,) that there are, by which a query is judged first."""
     return next(name for name in MAIN if name in columns)
 
 
@@ -88,7 +91,7 @@ def _moment_columns(pairs: Pairs, dataset: Dataset, options: Options) -> Columns
 
 
 def _generalised_columns(pairs: Pairs) -> Columns:
-    """What is a mean over queries: all but AUROC and Rej-F1."""
+    """Return the metrics that are means over queries: all but AUROC and Rej-F1."""
     counted = np.array([a.windows is not None for a in pairs.annotations])
     looked_at = pairs.where(lambda a: a.windows is not None)
     presence = np.array([presence_of(prediction) for prediction in looked_at.predictions])
@@ -130,7 +133,7 @@ def _group_columns(
     predicted: Sequence[Array],
     truths: Sequence[Array],
 ) -> Columns:
-    """The metric of each query in each length group that it has a true window in."""
+    """Return the metric of each query in each length group in which it has a true window."""
     columns: Columns = {}
     for name, bounds in LENGTH_GROUPS.items():
         within = of_length(truths, *bounds)

@@ -1,4 +1,4 @@
-"""Predictions of a head on annotated samples, ready to be scored."""
+"""Predictions of a head for annotated samples, ready to be scored."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from rdmf_cli.evaluation.predictions import Prediction, Predictions
 from rdmf_cli.heads.base import Head
 from rdmf_cli.moments import Reading
 
-TOP_K = 10  # windows per query: mean average precision looks at no more
-TOGETHER = 64  # samples asked at once
+TOP_K = 10  # windows per query: mean average precision uses no more
+TOGETHER = 64  # samples that are read at once
 
 
 def predict(samples: Samples, dataset: Dataset, head: Head) -> Predictions:
-    """Predict one entry per query: windows in seconds, best first, rounded as the dataset's are.
+    """Predict every sample: windows in seconds, best first, rounded as the data set asks.
 
-    Saliency is of the labelled clips where there are labels.
+    Saliency is that of the labelled clips where there are labels.
 
     Raises:
         RdmfError: a feature file cannot be read, or does not fit its annotation.
@@ -52,7 +52,7 @@ def _prediction(sample: Sample, reading: Reading, dataset: Dataset) -> Predictio
 
 
 def _rounded(windows: Array, clip_length: float, limit: float | None) -> Array:
-    """On the clip grid, as published predictions are, and never shorter than a clip."""
+    """Round windows to the clip grid, as published predictions are, and to at least one clip."""
     windows = to_grid(windows, clip_length, limit)
     windows[:, 1] = np.maximum(windows[:, 1], windows[:, 0] + clip_length)
     return windows

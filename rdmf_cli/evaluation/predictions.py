@@ -1,8 +1,7 @@
 """Prediction files: JSON Lines of `qid, query, vid, pred_relevant_windows, pred_saliency_scores`.
 
-The field's submission format. Windows are [start, end, score], best first, or [start, end] where
-there are no scores; saliency is one score for each clip; `pred_exist_score` is how sure it is that
-the query is shown.
+This is the field's submission format. Windows are [start, end, score], best first; saliency is one
+score per clip.
 """
 
 from __future__ import annotations
@@ -34,10 +33,14 @@ PRESENCE_DECIMALS = 6
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What was predicted for one query: (P, 3) windows, (T,) saliency; None: not predicted.
+    """The prediction for one query.
 
-    scored: False where windows were given without scores; all of theirs are 1 then
-    presence: how sure it is that the query is shown; None: not predicted
+    Attributes:
+        qid: of its annotation.
+        windows: (P, 3) [start, end, score] in seconds, best first; None: not predicted.
+        saliency: (T,) one score per clip; None: not predicted.
+        vid: name of the video.
+        line: its line in the file.
     """
 
     qid: int | str
@@ -57,12 +60,13 @@ class Predictions:
     entries: list[Prediction] = field(default_factory=list)
 
     def paired(self, annotations: Annotations) -> list[Prediction]:
-        """One prediction for each annotation, in the annotations' order.
+        """Return one prediction per annotation, in the annotations' order.
 
-        Predictions of annotations that were skipped are left out.
+        Predictions for annotations that were skipped are left out.
 
-        RdmfError when a prediction has no annotation, an annotation no prediction, or the two
-        are of different videos.
+        Raises:
+            RdmfError: a prediction has no annotation, an annotation has no prediction, or the two
+                are of different videos.
         """
         by_qid = {str(prediction.qid): prediction for prediction in self.entries}
         self._none_unknown(annotations)
@@ -80,7 +84,7 @@ class Predictions:
         if unknown:
             what = f"qid {unknown[0].qid!r} is not in {annotations.path.name}"
             more = f" (nor are {len(unknown) - 1} others)" if len(unknown) > 1 else ""
-            todo = "are both of the same split"
+            todo = "check that both files are of the same split"
             raise LineError(self.path, unknown[0].line, what + more, todo)
 
     def _none_missing(self, annotations: Annotations, by_qid: dict[str, Prediction]) -> None:
@@ -96,14 +100,18 @@ class Predictions:
 
 
 def read_predictions(path: Path | str) -> Predictions:
-    """Every prediction of a file; RdmfError names the file, the line and what is wrong there."""
+    """Read a prediction file.
+
+    Raises:
+        RdmfError: it cannot be read or has an error; the error names the file and the line.
+    """
     path = Path(path)
     predictions = Predictions(path)
     seen: dict[str, int] = {}
     for line, record in records(path):
         qid = identifier(record, path, line)
         if (first := seen.setdefault(str(qid), line)) != line:
-            raise LineError(path, line, f"qid {qid!r} again, it was on line {first}")
+            raise LineError(path, line, f"duplicate qid {qid!r} (first on line {first})")
         spans, saliency = record.get("pred_relevant_windows"), record.get("pred_saliency_scores")
         scored = not _without_scores(spans)
         predictions.entries.append(
@@ -132,7 +140,7 @@ def _presence(record: dict[str, Any], path: Path, line: int) -> float | None:
 def _vid(record: dict[str, Any], path: Path, line: int) -> str | None:
     vid = record.get("vid")
     if vid is not None and not isinstance(vid, str):
-        raise LineError(path, line, "vid is not a text")
+        raise LineError(path, line, "vid is not a string")
     return vid
 
 
@@ -169,14 +177,16 @@ def write_submission(
     inputs: Iterable[Path | str] = (),
     force: bool = False,
 ) -> None:
-    """Write predictions in the field's submission format, windows to four decimals as it does.
+    """Write predictions in the field's submission format, with windows to four decimals.
 
     Args:
-        inputs: Files that are never replaced, such as the annotations.
-        force: Replace a file that rdmf did not write.
+        path: the file.
+        pairs: annotations with their predictions.
+        inputs: files that must not be replaced, such as the annotations.
+        force: replace a file that rdmf did not write.
 
     Raises:
-        RdmfError: As `files.write_whole`; what was there stays.
+        RdmfError: the file cannot be written; see `files.write_whole`. An older file stays.
     """
 
     def write(file: BinaryIO) -> None:

@@ -54,6 +54,11 @@ def presence_metrics(presence: Array, shown: Flags) -> dict[str, Percent]:
 
 
 def rejection_f1(taken: Flags, shown: Flags) -> float:
-    """Give the F1 of the queries that were taken to be shown nowhere; 0 where none is right."""
+    """Compute the F1 of rejecting queries that are shown nowhere; 0 where none is right.
+
+    Args:
+        taken: (Q,) True where a query was taken to be shown.
+        shown: (Q,) True where it is.
+    """
     right = int((~taken & ~shown).sum())
     return 2 * right / max(int((~taken).sum() + (~shown).sum()), 1)

@@ -28,16 +28,13 @@ from rdmf_cli.evaluation.retrieval import (
 )
 
 SALIENCY_LEVELS = {"Fair": 2, "Good": 3, "VeryGood": 4}
-"""The lowest of an annotator's marks (0 to 4) that makes a clip a highlight."""
+"""The lowest annotator rating (0 to 4) that makes a clip a highlight."""
 
 CLIP_LENGTH = 2.0
 ANNOTATORS = 3
-MOST_CLIPS = 1_000_000  # of several queries together, whose highlights are scored at once
+MOST_CLIPS = 1_000_000  # clips of the queries whose highlights are scored at once
 
 Scores = Sequence[float] | npt.NDArray[np.floating[Any]]
-
-
-# ------------------------------------------------------------------ moment retrieval
 
 
 def recall_at_one(
@@ -45,18 +42,27 @@ def recall_at_one(
     truths: Sequence[Windows],
     thresholds: Sequence[float] = RECALL_THRESHOLDS,
 ) -> dict[str, Percent]:
-    """R1@t: how many first predictions (in list order) reach an IoU of t with a true window.
+    """Compute R1@t: the share of queries whose first prediction has an IoU of t with a true window.
 
-    predicted: for each of Q queries (P, 3) rows [start, end, score]; truths: (G, 2) rows
-    [start, end], seconds. A query without predictions is missed.
+    Args:
+        predicted: (P, 3) [start, end, score] of each of Q queries, seconds, in list order.
+        truths: (G, 2) [start, end] of each, seconds.
+        thresholds: values of t.
+
+    Returns:
+        Per cent by threshold. A query without predictions is missed.
     """
     return recall(predicted, truths, thresholds)
 
 
 def moment_metrics(predicted: Sequence[Windows], truths: Sequence[Windows]) -> dict[str, Any]:
-    """{"full" | "short" | "middle" | "long": {"MR-mAP", "MR-R1", "MR-R5", "MR-mIoU", "queries"}}.
+    """Score moment retrieval by length groups; arguments as for `recall_at_one`.
 
-    Arguments as for `recall_at_one`. Queries without any true window are in no group.
+    Queries without a true window, (0, 2), are in no group.
+
+    Returns:
+        {"full" | "short" | "middle" | "long": {"MR-mAP", "MR-R1", "MR-R5", "MR-mIoU", "queries"}}
+        in per cent.
     """
     return by_length(predicted, truths, _moment_scores)
 
@@ -66,19 +72,23 @@ def _moment_scores(predicted: Sequence[Windows], truths: Sequence[Windows]) -> d
     return {"MR-mAP": average, **moment_scores(predicted, truths)}
 
 
-# ---------------------------------------------------------------- highlight detection
-
-
 def relevance(
     duration: float,
     clip_ids: Sequence[int] | npt.NDArray[np.int_],
     marks: Sequence[Sequence[float]] | Array,
     clip_length: float = CLIP_LENGTH,
 ) -> Array:
-    """(C, 3): each annotator's mark for each of the int(duration / clip_length) clips.
+    """Spread annotator ratings over all clips of a video.
 
-    marks: one row of three (0 to 4) for each of `clip_ids`; clips not named have 0. An id past
-    the last clip has no row to go to and is left out (annotations may name one such clip).
+    Args:
+        duration: seconds.
+        clip_ids: (n,) the clips that were rated. An id past the last clip is left out (annotations
+            may name one such clip).
+        marks: (n, 3) ratings from 0 to 4.
+        clip_length: seconds.
+
+    Returns:
+        (C, 3) with C = int(duration / clip_length); 0 at clips that were not rated.
     """
     matrix = np.zeros((int(duration / clip_length), ANNOTATORS))
     ids, rows = np.asarray(clip_ids, dtype=np.int_), np.reshape(marks, (-1, ANNOTATORS))
@@ -87,7 +97,7 @@ def relevance(
 
 
 def _stack_clips(rows: Sequence[Array], clips: Sequence[int], fill: float) -> Array:
-    """(Q, C, ...): rows cut to, or filled with zeros up to, `clips`; `fill` beyond those."""
+    """Return (Q, C, ...): rows cut or zero-padded to `clips`; `fill` beyond."""
     stacked = np.full((len(rows), max(clips, default=0), *rows[0].shape[1:]), fill)
     for target, row, count in zip(stacked, rows, clips, strict=True):
         target[:count] = 0
@@ -96,10 +106,16 @@ def _stack_clips(rows: Sequence[Array], clips: Sequence[int], fill: float) -> Ar
 
 
 def interpolated_precision(scores: Array, labels: npt.NDArray[np.bool_]) -> Array:
-    """(Q, A): interpolated precision averaged plainly over the distinct steps of recall.
+    """Average interpolated precision plainly over the distinct steps of recall.
 
-    scores: (Q, C), -inf for clips that do not exist; labels: (Q, C, A). Clips of equal score
-    enter together, so they make one step at most.
+    Clips of equal score enter together, so they make at most one step.
+
+    Args:
+        scores: (Q, C), -inf for clips that do not exist.
+        labels: (Q, C, A) True at an annotator's highlights.
+
+    Returns:
+        (Q, A).
     """
     order = np.argsort(-scores, axis=1, kind="stable")
     scores = np.take_along_axis(scores, order, axis=1)
@@ -116,16 +132,22 @@ def interpolated_precision(scores: Array, labels: npt.NDArray[np.bool_]) -> Arra
 
 
 def highlight_map(saliency: Sequence[Scores], marks: Sequence[Array], level: int) -> Percent:
-    """HL-mAP: mean AP of the saliency over queries and annotators.
+    """Compute HL-mAP: the mean AP of the saliency over queries and annotators.
 
-    saliency: (T,) of each query, cut or filled with zeros to the clips of marks, (C, 3) each
-    (`relevance`). An annotator who marks no clip so high gives 0, one who marks them all gives 1.
+    Args:
+        saliency: (T,) of each query, cut or zero-padded to its clips.
+        marks: (C, 3) ratings of each query (`relevance`).
+        level: lowest rating of a highlight. An annotator without highlights gives 0, one who rates
+            all clips so gives 1.
+
+    Returns:
+        Per cent; None without queries.
     """
     return percent(highlight_precisions(saliency, marks, level)) if saliency else None
 
 
 def highlight_precisions(saliency: Sequence[Scores], marks: Sequence[Array], level: int) -> Array:
-    """Give the AP of the saliency for each annotator, (Q, 3) in [0, 1]; at least one query."""
+    """Compute the AP of the saliency for each annotator, (Q, 3) in [0, 1]; at least one query."""
     clips = np.array([len(matrix) for matrix in marks])
     together = max(MOST_CLIPS // max(int(clips.max()), 1), 1)
     parts = [slice(start, start + together) for start in range(0, len(marks), together)]
@@ -136,7 +158,7 @@ def highlight_precisions(saliency: Sequence[Scores], marks: Sequence[Array], lev
 def _highlight_ap(
     saliency: Sequence[Scores], marks: Sequence[Array], clips: npt.NDArray[np.int_], level: int
 ) -> Array:
-    """(Q, A): AP of each query for each annotator."""
+    """Return the AP (Q, A) of each query for each annotator."""
     rows = [np.asarray(row, dtype=np.float64) for row in saliency]
     scores = _stack_clips(rows, clips.tolist(), -inf)
     labels = _stack_clips(list(marks), clips.tolist(), -1.0) >= level
@@ -146,22 +168,32 @@ def _highlight_ap(
 
 
 def hit_at_one(saliency: Sequence[Scores], marks: Sequence[Array], level: int) -> Percent:
-    """HIT@1: the clip scored highest (the first of equals) is a highlight to any annotator.
+    """Compute HIT@1: the share of queries whose best clip is a highlight to any annotator.
 
-    Arguments as for `highlight_map`; a clip past the last one marked is a miss.
+    Args:
+        saliency: (T,) of each query; of equal scores the first counts.
+        marks: (C, 3) ratings of each query (`relevance`); a clip past the last is a miss.
+        level: lowest rating of a highlight.
+
+    Returns:
+        Per cent; None without queries.
     """
     return percent(top_hits(saliency, marks, level))
 
 
 def top_hits(saliency: Sequence[Scores], marks: Sequence[Array], level: int) -> Array:
-    """Tell for each query, (Q,), whether its clip scored highest is a highlight: 1 or 0."""
+    """Return for each query, (Q,), 1 where its clip of highest score is a highlight, else 0."""
     tops = [int(np.argmax(row)) for row in saliency]
     hits = [bool(np.any(m[top : top + 1] >= level)) for top, m in zip(tops, marks, strict=True)]
     return np.asarray(hits, dtype=np.float64)
 
 
 def highlight_metrics(saliency: Sequence[Scores], marks: Sequence[Array]) -> dict[str, Any]:
-    """{"HL-min-Fair" | "HL-min-Good" | "HL-min-VeryGood": {"HL-mAP", "HL-Hit1"}}."""
+    """Score highlight detection; arguments as for `highlight_map`, (T,) and (C, 3) per query.
+
+    Returns:
+        {"HL-min-Fair" | "HL-min-Good" | "HL-min-VeryGood": {"HL-mAP", "HL-Hit1"}} in per cent.
+    """
     return {
         f"HL-min-{name}": {
             "HL-mAP": highlight_map(saliency, marks, level),
@@ -171,11 +203,8 @@ def highlight_metrics(saliency: Sequence[Scores], marks: Sequence[Array]) -> dic
     }
 
 
-# ----------------------------------------------------------------------- what papers print
-
-
 def brief(metrics: dict[str, Any]) -> dict[str, Percent]:
-    """The numbers of a paper's table, by the names the published evaluator gives them."""
+    """Return the numbers of a paper's table, by the names of the published evaluator."""
     short: dict[str, Percent] = {}
     if "full" in metrics:
         full = metrics["full"]

@@ -67,10 +67,10 @@ class PairedDifferences:
         return mean
 
     def intervals(self, confidence: float = 0.95) -> Array:
-        """(M, 2): bootstrap intervals of the means.
+        """Compute bootstrap intervals of the means, (M, 2).
 
-        Percentiles, widened for few videos as the t distribution is wider than the normal one
-        (Hesterberg 2015, "expanded percentile interval").
+        They are percentiles, widened for few videos as the t distribution is wider than the normal
+        one (Hesterberg 2015, "expanded percentile interval").
         """
         means = np.concatenate(
             [
@@ -84,11 +84,11 @@ class PairedDifferences:
         return np.asarray(ends, dtype=np.float64)
 
     def p_values(self) -> Array:
-        """(M,): two-sided p-values of a permutation test.
+        """Compute two-sided p-values of a permutation test, (M,).
 
-        Where the two sets of predictions are equally good, each video could as well have had
-        the other's difference. Counted with the data themselves as one of the permutations
-        (Phipson and Smyth 2010), so no p-value is 0.
+        Where the two sets of predictions are equally good, each video could as well have had the
+        other's difference. The data themselves count as one of the permutations (Phipson and Smyth
+        2010), so no p-value is 0.
         """
         observed = np.abs(self.sums.sum(axis=0)) * (1 - EQUAL) - EQUAL
         extreme = sum(

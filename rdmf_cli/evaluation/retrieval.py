@@ -1,7 +1,7 @@
-"""Recall and mAP of moment retrieval: what the protocols have in common.
+"""Recall and mAP of moment retrieval, which the protocols share.
 
-Everywhere here `predicted` holds for each of Q queries (P, 3) rows [start, end, score], best
-first, and `truths` (G, 2) rows [start, end], in seconds; results are percentages, not rounded,
+Everywhere here `predicted` holds for each of Q queries windows (P, 3) [start, end, score], best
+first, and `truths` windows (G, 2) [start, end], in seconds. Results are percentages, not rounded;
 None where there is no query. A query without predictions is missed and has an AP of 0.
 """
 
@@ -18,7 +18,7 @@ from rdmf_cli.evaluation.detection import AP_THRESHOLDS, average_precision
 from rdmf_cli.evaluation.overlap import Array, Windows, iou_over_hull, lengths, stack
 
 PREDICTIONS_SCORED = 10
-"""mAP looks at the first ten predictions of a query."""
+"""mAP uses the first ten predictions of a query."""
 
 MOST_PAIRS = 500_000
 """Pairs of a predicted and a true window that are compared at once."""
@@ -36,17 +36,17 @@ Percent = float | None
 
 
 def percent(values: npt.NDArray[Any]) -> Percent:
-    """The mean as a percentage; None of nothing."""
+    """Return the mean of values (n,) as a percentage; None where there are none."""
     return 100 * float(np.mean(values)) if values.size else None
 
 
 def by_threshold(columns: npt.NDArray[Any], thresholds: Iterable[float]) -> dict[str, Percent]:
-    """{"0.5": mean of the first column, ...} in per cent."""
+    """Average columns (Q, K), one per threshold: {"0.5": mean of the first, ...} in per cent."""
     return {f"{t:g}": percent(columns[:, k]) for k, t in enumerate(thresholds)}
 
 
 def together(truths: Sequence[Windows], within: int) -> Iterator[slice]:
-    """Yield queries to score at once: padded to the one with most windows, they stay this small."""
+    """Yield queries to score at once: their windows (G, 2), padded to one number, stay few."""
     start = widest = 0
     for query, windows in enumerate(truths):
         widest = max(widest, len(windows))
@@ -57,7 +57,16 @@ def together(truths: Sequence[Windows], within: int) -> Iterator[slice]:
 
 
 def best_iou(predicted: Sequence[Windows], truths: Sequence[Windows], within: int = 1) -> Array:
-    """(Q,): the highest IoU that one of the first `within` predictions has with a true window."""
+    """Compute the highest IoU of one of the first predictions with a true window.
+
+    Args:
+        predicted: (P, 3) windows of each query.
+        truths: (G, 2) windows of each query.
+        within: number of predictions that count.
+
+    Returns:
+        (Q,) in [0, 1].
+    """
     best = [
         iou_over_hull(stack(predicted[part], 3, at_most=within), stack(truths[part], 2)).max(
             axis=(1, 2), initial=0
@@ -74,9 +83,17 @@ def recall(
     within: int = 1,
     strict: bool = False,
 ) -> dict[str, Percent]:
-    """R1@t, or R5@t with within=5: one of the first predictions, in list order, reaches IoU t.
+    """Compute recall: the share of queries of which a first prediction, in list order, has IoU t.
 
-    strict: the IoU has to exceed t, as in 2D-TAN's evaluation.
+    Args:
+        predicted: (P, 3) windows of each query.
+        truths: (G, 2) windows of each query.
+        thresholds: values of t.
+        within: number of predictions that count: 1 for R1@t, 5 for R5@t.
+        strict: the IoU must exceed t, as in 2D-TAN's evaluation.
+
+    Returns:
+        Per cent by threshold.
     """
     return _recall_of(best_iou(predicted, truths, within), thresholds, strict)
 
@@ -88,7 +105,7 @@ def _recall_of(iou: Array, thresholds: Sequence[float], strict: bool) -> dict[st
 
 
 def mean_iou(predicted: Sequence[Windows], truths: Sequence[Windows]) -> Percent:
-    """mIoU of the first predictions."""
+    """Compute mIoU of the first predictions (P, 3) of each query with its true windows (G, 2)."""
     return percent(best_iou(predicted, truths))
 
 
@@ -97,9 +114,15 @@ def average_precisions(
     truths: Sequence[Windows],
     thresholds: tuple[float, ...] = AP_THRESHOLDS,
 ) -> Array:
-    """Give the AP of every query, (Q, K) at each IoU threshold, in [0, 1].
+    """Compute the AP of every query at each IoU threshold.
 
-    Every query has at least one true window.
+    Args:
+        predicted: (P, 3) windows of each query.
+        truths: (G, 2) windows of each query, at least one.
+        thresholds: K values of IoU.
+
+    Returns:
+        (Q, K) in [0, 1].
     """
     parts = [
         average_precision(
@@ -117,16 +140,22 @@ def mean_average_precision(
     truths: Sequence[Windows],
     thresholds: tuple[float, ...] = AP_THRESHOLDS,
 ) -> dict[str, Percent]:
-    """mAP@t over queries, and the mean over the thresholds as "average".
+    """Compute mAP@t over queries, and the mean over the thresholds as "average".
 
-    Every query has at least one true window.
+    Args:
+        predicted: (P, 3) windows of each query.
+        truths: (G, 2) windows of each query, at least one.
+        thresholds: values of t.
+
+    Returns:
+        Per cent by threshold.
     """
     ap = average_precisions(predicted, truths, thresholds)
     return {**by_threshold(ap, thresholds), "average": percent(ap)}
 
 
 def of_length(truths: Sequence[Windows], longer: float, up_to: float) -> list[Array]:
-    """Keep the true windows of each query whose length lies in (longer, up_to] seconds."""
+    """Keep the true windows (G, 2) of each query whose length is in (longer, up_to] seconds."""
     rows = [np.asarray(row, dtype=np.float64).reshape(-1, 2) for row in truths]
     return [row[(lengths(row) > longer) & (lengths(row) <= up_to)] for row in rows]
 
@@ -139,8 +168,16 @@ def by_length(
 ) -> dict[str, Any]:
     """Score all true windows ("full"), then those of each of `LENGTH_GROUPS` alone.
 
-    For a group, windows of other lengths are removed, and queries that are left with none; the
-    predictions all stay. Each result says how many "queries" are left.
+    For a group, windows of other lengths are removed, and queries that have no others. All
+    predictions stay.
+
+    Args:
+        predicted: (P, 3) windows of each query.
+        truths: (G, 2) windows of each query.
+        score: scores the queries of a group.
+
+    Returns:
+        Results by group, each with the number of its "queries".
     """
     found = {}
     for name, bounds in {"full": (-inf, inf), **LENGTH_GROUPS}.items():
@@ -154,7 +191,16 @@ def by_length(
 def moment_scores(
     predicted: Sequence[Windows], truths: Sequence[Windows], strict: bool = False
 ) -> dict[str, Any]:
-    """Give {"MR-R1", "MR-R5", "MR-mIoU"}; every query has a true window."""
+    """Compute recall and mIoU.
+
+    Args:
+        predicted: (P, 3) windows of each query.
+        truths: (G, 2) windows of each query, at least one.
+        strict: the IoU must exceed t.
+
+    Returns:
+        {"MR-R1", "MR-R5", "MR-mIoU"} in per cent.
+    """
     first, five = (best_iou(predicted, truths, within) for within in (1, WITHIN))
     return {
         "MR-R1": _recall_of(first, RECALL_THRESHOLDS, strict),

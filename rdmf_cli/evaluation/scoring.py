@@ -1,4 +1,4 @@
-"""Scoring predictions against annotations: the protocol, the result as a plain dict."""
+"""Score predictions against annotations by a protocol; results are plain dicts."""
 
 from __future__ import annotations
 
@@ -39,10 +39,20 @@ def evaluate_files(
 ) -> Result:
     """Score a prediction file against an annotation file.
 
-    dataset: a benchmark of `datasets.DATASETS`, by name or itself; None: annotations of one's
-    own, scored as QVHighlights are (so QVHighlights' own need no name).
-    clip_length: seconds, for annotations of one's own
-    skip_bad: leave out annotations that cannot be taken as they are, and note which
+    Args:
+        predictions: the prediction file.
+        ground_truth: the annotation file.
+        dataset: a benchmark by name or itself; None: the user's own annotations, which are scored
+            as QVHighlights are (so those of QVHighlights need no name).
+        options: how to score.
+        clip_length: seconds, for the user's own annotations.
+        skip_bad: leave out annotations with errors, and note which.
+
+    Returns:
+        The result of `evaluate`.
+
+    Raises:
+        RdmfError: a file cannot be read or has an error.
     """
     dataset, annotations = open_truth(ground_truth, dataset, clip_length, skip_bad)
     return evaluate(read_predictions(predictions), annotations, dataset, options)
@@ -76,10 +86,15 @@ def evaluate(
     dataset: Dataset,
     options: Options | None = None,
 ) -> Result:
-    """Score predictions: a nested dict in the field's own names, percentages not rounded.
+    """Score predictions.
 
-    "brief" holds what papers print, "queries" what was counted, "notes" what a reader should
-    know; the rest is the protocol's. RdmfError when a line is not as it must be.
+    Returns:
+        A nested dict with the field's own names; percentages, not rounded. "brief" holds what
+        papers print, "queries" what was counted, "notes" what a reader should know; the rest
+        depends on the protocol.
+
+    Raises:
+        RdmfError: an entry has an error, or the options do not fit the data set.
     """
     options = options or Options()
     pairs = pair(predictions, annotations, dataset, options)
@@ -89,13 +104,13 @@ def evaluate(
 
 
 def nothing_scored(annotations: Annotations, dataset: Dataset) -> Result:
-    """Give the result of annotations without ground truth, which has no metrics."""
+    """Return the result for annotations without ground truth, which has no metrics."""
     about: Result = {"dataset": dataset.name, "protocol": dataset.protocol, "notes": []}
     return {**about, "queries": {"all": len(annotations)}, "brief": {}}
 
 
 def rounded(result: Result, decimals: int = 2) -> Result:
-    """The same with every number to two decimals, as the field prints them."""
+    """Round every number of a result to two decimals, as the field prints them."""
     return {key: _rounded(value, decimals) for key, value in result.items()}
 
 

@@ -1,9 +1,9 @@
-"""The least and the greatest AP over all orders of clips whose scores tie.
+"""The least and the greatest AP over all orders of clips with equal scores.
 
-A protocol that cuts a ranking after a few clips, and leaves the order of ties open, leaves its
+A protocol that cuts a ranking after a few clips, and does not define the order of ties, leaves its
 score open: a clip may stand at any rank of its tie, or be cut. All orders are searched by branch
-and bound, so the result is exact: ranks are filled one by one, and a beginning is given up as soon
-as what every annotator could still add does not beat the best order found.
+and bound, so the result is exact: ranks are filled one by one, and a partial order is given up as
+soon as what every annotator could still add does not beat the best order found.
 """
 
 from __future__ import annotations

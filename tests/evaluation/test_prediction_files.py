@@ -74,7 +74,7 @@ WINDOW_KEY, SALIENCY_KEY = "pred_relevant_windows", "pred_saliency_scores"
 
 FAULTS = {
     "unknown qid": ({"qid": 99}, "qid 99 is not in truth.jsonl"),
-    "same qid": ({"qid": "third"}, "qid 'third' again, it was on line 1"),
+    "same qid": ({"qid": "third"}, "duplicate qid 'third' (first on line 1)"),
     "no qid": ({"qid": None}, "no qid"),
     "another video": ({"vid": "meadow"}, "qid 1 is of video kitchen, not meadow"),
     "nan score": ({WINDOW_KEY: [[0, 1, float("nan")]]}, "pred_relevant_windows[0] holds NaN"),
