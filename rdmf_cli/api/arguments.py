@@ -100,7 +100,7 @@ def seconds(time: Time, option: str) -> float | None:
             raise ValueError(time)
     except ValueError:
         todo = "write seconds, m:ss or h:mm:ss"
-        raise UsageError(f"{time!r} is not a time", option, todo) from None
+        raise UsageError("is not a time", f"{option} {time!r}", todo) from None
     total = 0.0
     for part in parts:
         total = total * 60 + part
@@ -122,8 +122,8 @@ class Part(NamedTuple):
         """
         first, last = seconds(start, "--start"), seconds(end, "--end")
         if last is not None and last <= (first or 0.0):
-            what = f"{last:g} s is not after --start ({first or 0.0:g} s)"
-            raise UsageError(what, "--end", "give a later end")
+            what = f"must be after --start ({first or 0.0:g} s)"
+            raise UsageError(what, f"--end ({last:g} s)")
         return cls(first, last)
 
 

@@ -26,6 +26,9 @@ def _wants_json(arguments: list[str]) -> bool:
     )
 
 
+PANELS = FIND, LIBRARY, RESEARCH, UPKEEP = ("Find", "Library", "Research", "Upkeep")
+"""Panels in which `rdmf --help` lists the commands."""
+
 app = typer.Typer(
     name="rdmf",
     cls=ReportingGroup,
@@ -50,7 +53,10 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     pass
@@ -72,18 +78,18 @@ def _register() -> None:
         weights,
     )
 
-    app.command("query")(query.query)
-    app.command("search", rich_help_panel="Find")(search.search)
-    app.command("index", rich_help_panel="Find")(index.index)
-    app.command("extract")(extract.extract)
-    app.command("fuse")(fuse.fuse)
-    app.command("eval")(eval.eval_)
-    app.command("compare", rich_help_panel="Research")(compare.compare)
-    app.command("analyze", rich_help_panel="Research")(analyze.analyze)
-    app.command("train")(train.train)
-    app.add_typer(cache.app, name="cache")
-    app.add_typer(weights.app, name="weights")
-    app.command("doctor")(doctor.doctor)
+    app.command("query", rich_help_panel=FIND)(query.query)
+    app.command("search", rich_help_panel=FIND)(search.search)
+    app.command("index", rich_help_panel=LIBRARY)(index.index)
+    app.command("train", rich_help_panel=RESEARCH)(train.train)
+    app.command("eval", rich_help_panel=RESEARCH)(eval.eval_)
+    app.command("compare", rich_help_panel=RESEARCH)(compare.compare)
+    app.command("analyze", rich_help_panel=RESEARCH)(analyze.analyze)
+    app.command("fuse", rich_help_panel=RESEARCH)(fuse.fuse)
+    app.command("extract", rich_help_panel=UPKEEP)(extract.extract)
+    app.add_typer(cache.app, name="cache", rich_help_panel=UPKEEP)
+    app.add_typer(weights.app, name="weights", rich_help_panel=UPKEEP)
+    app.command("doctor", rich_help_panel=UPKEEP)(doctor.doctor)
 
 
 _register()

@@ -26,15 +26,15 @@ class Outside(str, Enum):
 def eval_(
     predictions: Annotated[
         Optional[list[Path]],  # noqa: UP045  (typer reads this at run time on Python 3.10)
-        typer.Option("--predictions", help="JSON Lines in the field's submission format."),
+        typer.Option("--predictions", help="Prediction file (JSON Lines)."),
     ] = None,
     ground_truth: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
             "--ground-truth",
             "--annotations",
-            help="The annotations, as the benchmark publishes them; with --features or --videos "
-            "by default FOLDER/SPLIT.jsonl.",
+            help="Annotation file of the benchmark; with --features or --videos by default "
+            "FOLDER/SPLIT.jsonl.",
         ),
     ] = None,
     dataset: Annotated[
@@ -47,14 +47,14 @@ def eval_(
     ] = None,
     features: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--features", help="Predict from features: a folder with video/, text/."),
+        typer.Option("--features", help="Predict from features: a folder with video/ and text/."),
     ] = None,
     videos: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--videos", help="Predict from videos: their folder. Features are cached."),
     ] = None,
     split: Annotated[
-        str, typer.Option("--split", help="The part whose annotations are looked for.")
+        str, typer.Option("--split", help="Split whose annotations are used.")
     ] = "val",
     encoder: options.EncoderName = "auto",
     clip_length: options.OwnClipLength = None,
@@ -63,34 +63,44 @@ def eval_(
     checkpoint: options.Checkpoint = None,
     submission: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--submission", help="What a head predicts is written here."),
+        typer.Option("--submission", help="Write the predictions of the head to this file."),
     ] = None,
     only: Annotated[
         Optional[Only],  # noqa: UP045
         typer.Option("--only", help="Score only the moments or only the highlights."),
     ] = None,
     legacy: Annotated[
-        bool, typer.Option("--legacy", help="2D-TAN's rules: IoU above t, after suppression.")
+        bool,
+        typer.Option(
+            "--legacy", help="Rules of 2D-TAN: IoU strictly above the threshold, after suppression."
+        ),
     ] = False,
     nms: Annotated[
         Optional[float],  # noqa: UP045
-        typer.Option("--nms", min=0, max=1, help="With --legacy: suppress above this overlap."),
+        typer.Option(
+            "--nms",
+            min=0,
+            max=1,
+            help="With --legacy: suppress windows that overlap a better one by more than this.",
+        ),
     ] = None,
     round_to: Annotated[
         Optional[float],  # noqa: UP045
-        typer.Option("--round-to", min=0.001, help="Move windows to multiples of these seconds."),
+        typer.Option(
+            "--round-to", min=0.001, help="Round windows to multiples of this many seconds."
+        ),
     ] = None,
     outside: Annotated[
-        Outside, typer.Option("--outside", help="Windows that reach outside their video.")
+        Outside,
+        typer.Option("--outside", help="What to do with windows that reach outside their video."),
     ] = Outside.refuse,
     skip_bad: options.SkipBad = False,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Score predictions by the benchmark's own protocol.
+    """Score predictions by the protocol of the benchmark.
 
-    With --predictions they are read from a file; with --features or --videos a head predicts
-    them first.
+    Predictions are read with --predictions, or made first from --features or --videos.
     """
     from rdmf_cli.api import evaluate
     from rdmf_cli.cli.output import print_result

@@ -1,4 +1,4 @@
-"""rdmf extract: fill the feature cache, and write the field's layout."""
+"""rdmf extract: fill the feature cache, and write feature files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ def extract(
     videos: Annotated[list[str], typer.Argument(metavar="VIDEO...", help="Videos or folders.")],
     out: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--out", help="Also write <video>.npz here, key `features`, float16 (L, D)."),
+        typer.Option(
+            "--out",
+            help="Also write VIDEO.npz into this folder: `features`, float16, a row per clip.",
+        ),
     ] = None,
     recursive: options.Recursive = False,
     clip_length: options.ClipLength = 2.0,
@@ -30,10 +33,9 @@ def extract(
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Decode and encode VIDEO once, so that queries answer at once.
+    """Decode and encode VIDEO into the feature cache, so that queries answer at once.
 
-    The rows are as the encoder gives them, one a clip, not normalised: the layout of the field's
-    feature files.
+    Features have one row per clip and are not normalised, as in published feature files.
     """
     from rdmf_cli.cli.batch import for_each_video, open_searcher
     from rdmf_cli.cli.output import json_writer

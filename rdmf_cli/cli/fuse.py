@@ -1,4 +1,4 @@
-"""rdmf fuse: the fusion alone, to be looked at."""
+"""rdmf fuse: show the fusion of one video and one sentence."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from rdmf_cli.cli import options
 
 
 def fuse(
-    video: Annotated[str, typer.Argument(metavar="VIDEO")],
-    sentence: Annotated[str, typer.Argument(metavar='"SENTENCE"')],
+    video: Annotated[str, typer.Argument(metavar="VIDEO", help="A video file.")],
+    sentence: Annotated[str, typer.Argument(metavar='"SENTENCE"', help="What to look for.")],
     plot: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--plot", help="Write a figure of the pattern: FILE.png, .svg or .pdf."),
+        typer.Option(
+            "--plot", help="Draw the pattern into this file: .png, .svg or .pdf (needs matplotlib)."
+        ),
     ] = None,
     analyze: Annotated[
-        bool, typer.Option("--analyze", help="Only the table of channels and their regimes.")
+        bool, typer.Option("--analyze", help="Show only the table of channels and their regimes.")
     ] = False,
     clip_length: options.ClipLength = 2.0,
     start: options.Start = None,
@@ -31,10 +33,10 @@ def fuse(
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Run the reaction-diffusion fusion of VIDEO and SENTENCE and show the pattern.
+    """Show the reaction-diffusion fusion of VIDEO and SENTENCE.
 
-    It is the fusion of the training-free head. Of every channel: its rates and regime, the
-    activator v over time and pseudo-time, and where the level sets of the pattern lie.
+    For each channel of the training-free head: rates and regime, the activator v over time and
+    pseudo-time, and the level sets of the pattern.
     """
     from rdmf_cli.cli import inputs
     from rdmf_cli.cli.batch import open_searcher

@@ -49,7 +49,10 @@ class Head(str, Enum):
 ClipLength = Annotated[
     float,
     typer.Option(
-        "--clip-length", min=0.05, max=3600, help="Seconds a clip; one frame is seen a clip."
+        "--clip-length",
+        min=0.05,
+        max=3600,
+        help="Clip length in seconds; one frame per clip is encoded.",
     ),
 ]
 OwnClipLength = Annotated[
@@ -58,7 +61,7 @@ OwnClipLength = Annotated[
         "--clip-length",
         min=0.05,
         max=3600,
-        help="Seconds a clip; by default the benchmark's, or 2.",
+        help="Clip length in seconds; by default the benchmark's, or 2.",
     ),
 ]
 EncoderName = Annotated[
@@ -69,21 +72,24 @@ EncoderName = Annotated[
     ),
 ]
 Device = Annotated[
-    str, typer.Option("--device", help="auto, cpu, cuda, mps: where open_clip runs.")
+    str, typer.Option("--device", help="Device of open_clip encoders: auto, cpu, cuda, mps.")
 ]
-Decoder = Annotated[str, typer.Option("--decoder", help="auto, pyav, ffmpeg or decord.")]
+Decoder = Annotated[
+    str, typer.Option("--decoder", help="Video decoder: auto, pyav, ffmpeg or decord.")
+]
 Checkpoint = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option(
         "--checkpoint",
-        help="A head of your own: rates, an exported head, or the folder of a trained one.",
+        help="Your own head: a file of rates, an exported head, or the folder of a trained one.",
     ),
 ]
 HeadName = Annotated[
-    Head, typer.Option("--head", help="Which shipped head answers; auto: learned where it ships.")
+    Head,
+    typer.Option("--head", help="Head that answers; auto: the learned one, where it is installed."),
 ]
 Recursive = Annotated[
-    bool, typer.Option("--recursive", "-r", help="Look into the folders inside a folder, too.")
+    bool, typer.Option("--recursive", "-r", help="Search folders inside folders, too.")
 ]
 FilesFrom = Annotated[
     Optional[str],  # noqa: UP045
@@ -98,22 +104,21 @@ Exclude = Annotated[
 ]
 Start = Annotated[
     Optional[str],  # noqa: UP045
-    typer.Option("--start", help="Look only from here: seconds, m:ss or h:mm:ss."),
+    typer.Option("--start", help="Start of the part to use: seconds, m:ss or h:mm:ss."),
 ]
 End = Annotated[
     Optional[str],  # noqa: UP045
-    typer.Option("--end", help="Look only up to here."),
+    typer.Option("--end", help="End of the part to use, as --start."),
 ]
-NoCache = Annotated[
-    bool, typer.Option("--no-cache", help="Neither look into the feature cache nor add to it.")
-]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Do not use the feature cache.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that rdmf did not write.")]
-Json = Annotated[bool, typer.Option("--json", help="JSON Lines on stdout, and nothing else there.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print JSON Lines, one object per line, errors included.")
+]
 SkipBad = Annotated[
     bool,
     typer.Option(
         "--skip-bad",
-        help="Leave out annotations with a fault, such as a window outside its video, and "
-        "name them.",
+        help="Skip invalid annotations, such as a window outside its video, and list them.",
     ),
 ]

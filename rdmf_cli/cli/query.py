@@ -25,18 +25,23 @@ def query(
     ] = None,
     queries: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Option("--query", "-q", help="A sentence; may be given several times."),
+        typer.Option("--query", "-q", help="A sentence; repeat the option for more."),
     ] = None,
     queries_file: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--queries", help="A file of sentences, one a line or JSONL; - for stdin."),
+        typer.Option(
+            "--queries", help="File of sentences: one per line, or JSON Lines; - for stdin."
+        ),
     ] = None,
-    top_k: Annotated[int, typer.Option("--top-k", "-k", min=1, help="Moments to show.")] = 5,
+    top_k: Annotated[
+        int, typer.Option("--top-k", "-k", min=1, help="Number of moments per sentence.")
+    ] = 5,
     min_score: Annotated[
-        float, typer.Option("--min-score", min=0, max=1, help="Leave out moments below it.")
+        float,
+        typer.Option("--min-score", min=0, max=1, help="Leave out moments with a lower score."),
     ] = 0.0,
     example: Annotated[
-        bool, typer.Option("--example", help="Search the example video that rdmf carries.")
+        bool, typer.Option("--example", help="Search the example video that comes with rdmf.")
     ] = False,
     recursive: options.Recursive = False,
     clip_length: options.ClipLength = 2.0,

@@ -1,4 +1,4 @@
-"""rdmf train: a head of one's own, on a benchmark or on one's own footage."""
+"""rdmf train: your own head, on a benchmark or on your own footage."""
 
 from __future__ import annotations
 
@@ -43,80 +43,93 @@ class Precision(str, Enum):
 def train(
     dataset: Annotated[
         str,
-        typer.Option("--dataset", help="A benchmark, as in `rdmf eval`; or one's own JSON Lines."),
+        typer.Option("--dataset", help="A benchmark, or your own annotations (JSON Lines)."),
     ] = "qvhighlights",
     features: Annotated[
         Optional[Path],  # noqa: UP045  (typer reads this at run time on Python 3.10)
-        typer.Option("--features", help="Learn from features: a folder with video/, text/."),
+        typer.Option("--features", help="Train on features: a folder with video/ and text/."),
     ] = None,
     videos: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--videos", help="Learn from videos: their folder. Features are cached."),
+        typer.Option("--videos", help="Train on videos: their folder. Features are cached."),
     ] = None,
     annotations: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--annotations", help="JSON Lines; by default FEATURES/SPLIT.jsonl."),
+        typer.Option("--annotations", help="Annotation file; by default FOLDER/SPLIT.jsonl."),
     ] = None,
-    split: Annotated[str, typer.Option("--split", help="The part to learn from.")] = "train",
+    split: Annotated[str, typer.Option("--split", help="Split to train on.")] = "train",
     encoder: options.EncoderName = "auto",
     clip_length: options.OwnClipLength = None,
     out: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
             "--out",
-            help="The folder of this training, from which it goes on when it was ended; "
-            "by default one in runs/, named after what is trained.",
+            help="Run folder; an interrupted run resumes from it. By default in runs/, named after "
+            "the settings.",
         ),
     ] = None,
     head: Annotated[
-        Head, typer.Option("--head", help="universal serves any encoder, full the one it learnt.")
+        Head,
+        typer.Option(
+            "--head",
+            help="universal: serves any encoder; full: also reads its encoder's embeddings.",
+        ),
     ] = Head.universal,
     fusion: Annotated[
-        FusionKind, typer.Option("--fusion", help="How the query meets the video.")
+        FusionKind, typer.Option("--fusion", help="Fusion module.")
     ] = FusionKind.reaction_diffusion,
     slots: Annotated[
-        Slots, typer.Option("--slots", help="Where the decoder's slots start.")
+        Slots,
+        typer.Option(
+            "--slots",
+            help="Where the decoder's slots start: at the pattern or at learned anchors.",
+        ),
     ] = Slots.pattern,
     epochs: Annotated[
-        int, typer.Option("--epochs", min=1, help="Passes over the data.")
+        int, typer.Option("--epochs", min=1, help="Number of epochs.")
     ] = TrainingOptions.epochs,
     batch_size: Annotated[
-        int, typer.Option("--batch-size", min=1, help="Samples a step, of all processes together.")
+        int, typer.Option("--batch-size", min=1, help="Samples per step, over all processes.")
     ] = TrainingOptions.batch_size,
     rate: Annotated[
-        float, typer.Option("--rate", help="The highest learning rate.")
+        float, typer.Option("--rate", help="Highest learning rate.")
     ] = TrainingOptions.rate,
-    seed: Annotated[
-        int, typer.Option("--seed", min=0, help="Of all that is left to chance.")
-    ] = TrainingOptions.seed,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed.")] = TrainingOptions.seed,
     device: Annotated[
-        str, typer.Option("--device", help="auto, cpu, cuda, mps: where the model learns.")
+        str, typer.Option("--device", help="Device to train on: auto, cpu, cuda, mps.")
     ] = TrainingOptions.device,
     precision: Annotated[
-        Precision, typer.Option("--precision", help="auto: bfloat16 on GPUs, float32 elsewhere.")
+        Precision,
+        typer.Option(
+            "--precision", help="Number format; auto: bfloat16 on GPUs, float32 elsewhere."
+        ),
     ] = Precision.auto,
     hold_out: Annotated[
         float,
         typer.Option(
             "--hold-out",
-            help="Share of the videos that chooses the epoch; 0: learn from all, keep the last.",
+            help="Share of videos held out to choose the epoch; 0: train on all, keep the last.",
         ),
     ] = TrainingOptions.hold_out,
     patience: Annotated[
         int,
-        typer.Option("--patience", min=0, help="Stop after so many epochs without gain; 0: never."),
+        typer.Option(
+            "--patience",
+            min=0,
+            help="Stop after this many epochs without a better score; 0: never.",
+        ),
     ] = TrainingOptions.patience,
     restart: Annotated[
         bool,
         typer.Option(
             "--restart",
-            help="Begin anew in --out; what was trained there is kept until the new one has ended.",
+            help="Start again in --out; the earlier run is kept until the new one has ended.",
         ),
     ] = False,
     skip_bad: options.SkipBad = False,
     as_json: options.Json = False,
 ) -> None:
-    """Train a head; ended at any time, the same command goes on.
+    """Train a head. If interrupted, run the same command again to resume.
 
     On several GPUs: torchrun --nproc-per-node N -m rdmf_cli train ...
     """

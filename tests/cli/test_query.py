@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rdmf_cli.cli.inputs import seconds
+from rdmf_cli.api.arguments import seconds
 from rdmf_cli.errors import UsageError
 from rdmf_cli.resources import weights_folder
 

@@ -1,0 +1,144 @@
+"""Makes docs/commands.md from the command line itself: `python docs/make_commands.py`."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.models import ArgumentInfo, OptionInfo
+
+from rdmf_cli.cli.app import PANELS, app
+
+PAGE = Path(__file__).with_name("commands.md")
+HEAD = """# Commands
+
+Made from the code by `python docs/make_commands.py`; a test fails where this page is not current.
+`rdmf COMMAND --help` shows the same in the terminal.
+"""
+KINDS = {int: "NUMBER", float: "NUMBER", str: "TEXT", Path: "PATH"}
+
+
+class Parameter(typing.NamedTuple):
+    """An argument or an option of a command.
+
+    info: what typer was told of it; kind: the type of its value, without None and lists
+    """
+
+    name: str
+    info: ArgumentInfo | OptionInfo
+    kind: Any
+    default: Any
+
+    @property
+    def is_option(self) -> bool:
+        return isinstance(self.info, OptionInfo)
+
+    @property
+    def usage(self) -> str:
+        return self.info.metavar or self.name.upper()
+
+
+def page() -> str:
+    """Write the page: a panel per heading, then its commands, in the order of `rdmf --help`."""
+    return "\n".join([HEAD, *(line for panel in PANELS for line in _panel(panel))])
+
+
+def commands(app: typer.Typer = app) -> Iterator[tuple[str, Callable[..., Any], str]]:
+    """Go through all commands: their name, their function and their panel."""
+    for command in app.registered_commands:
+        assert command.callback
+        yield f"rdmf {command.name}", command.callback, command.rich_help_panel
+    for group in app.registered_groups:
+        for command in group.typer_instance.registered_commands:
+            name = command.name or command.callback.__name__
+            yield f"rdmf {group.name} {name}", command.callback, group.rich_help_panel
+
+
+def _panel(panel: str) -> Iterator[str]:
+    inside = [(name, function) for name, function, where in commands() if where == panel]
+    if inside:
+        yield f"## {panel}\n"
+    for name, function in inside:
+        yield from _command(name, function)
+
+
+def _command(name: str, function: Callable[..., Any]) -> Iterator[str]:
+    known = list(parameters(function))
+    arguments = [p for p in known if not p.is_option]
+    options = [p for p in known if p.is_option and not p.info.hidden]
+    usage = " ".join([name, *(["[OPTIONS]"] if options else []), *(p.usage for p in arguments)])
+    yield f"### {name}\n\n```\n{usage}\n```\n\n{_text(function)}\n"
+    rows = [_row(f"`{p.usage}`", p) for p in arguments]
+    rows += [_row(_option(p), p) for p in options]
+    if rows:
+        yield "\n".join(["| option | meaning | default |", "| --- | --- | --- |", *rows, ""])
+
+
+def parameters(function: Callable[..., Any]) -> Iterator[Parameter]:
+    """Read the arguments and options of a command from its function."""
+    hints = typing.get_type_hints(function, include_extras=True)
+    for name, parameter in inspect.signature(function).parameters.items():
+        kind, info = typing.get_args(hints[name])[:2] if _annotated(hints[name]) else (None, None)
+        if info is not None:
+            yield Parameter(name, info, _bare(kind), parameter.default)
+
+
+def _annotated(hint: Any) -> bool:
+    return typing.get_origin(hint) is typing.Annotated
+
+
+def _bare(kind: Any) -> Any:
+    """The type inside Optional[...] and list[...]."""
+    while inner := [part for part in typing.get_args(kind) if part is not type(None)]:
+        kind = inner[0]
+    return kind
+
+
+def _text(function: Callable[..., Any]) -> str:
+    """The help of a command; paragraphs are kept, lines are not."""
+    paragraphs = inspect.cleandoc(function.__doc__ or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+def _option(parameter: Parameter) -> str:
+    first = parameter.info.default  # in Annotated, typer takes the first name for the default
+    names = [*([first] if isinstance(first, str) else []), *(parameter.info.param_decls or ())]
+    names = names or [f"--{parameter.name.replace('_', '-')}"]
+    value = _value(parameter)
+    return ", ".join(f"`{name}`" for name in names) + (f" {value}" if value else "")
+
+
+def _value(parameter: Parameter) -> str:
+    """What follows the option: its choices, its range, or what kind of value it is."""
+    info, kind = parameter.info, parameter.kind
+    if kind is bool:
+        return ""
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return " \\| ".join(f"`{choice.value}`" for choice in kind)
+    if info.metavar:
+        return " \\| ".join(f"`{word}`" for word in info.metavar.strip("[]").split("|"))
+    word = KINDS[kind]
+    if info.min is None:
+        return word
+    return f"{word} from {info.min:g}" + ("" if info.max is None else f" to {info.max:g}")
+
+
+def _row(name: str, parameter: Parameter) -> str:
+    meaning = " ".join((parameter.info.help or "").split()).replace("|", "\\|")
+    return f"| {name} | {meaning} | {_default(parameter)} |"
+
+
+def _default(parameter: Parameter) -> str:
+    value = parameter.default
+    if not parameter.is_option or value is None or value is False:
+        return ""
+    return f"`{value.value if isinstance(value, Enum) else value}`"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
