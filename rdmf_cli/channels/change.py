@@ -106,4 +106,25 @@ def visual_change(rows: np.ndarray) -> np.ndarray:
     Returns:
         (L - 1,) in [0, 2].
     """
-    return np.clip(1.0 - (rows[1:] * rows[:-1]).sum(-1), 0.0, 2.0)
+    return change_between(rows[:-1], rows[1:])
+
+
+BLOCK = 4096
+"""Clips that are compared at once: the products of all would take as much memory as the rows."""
+
+
+def change_between(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Compute the visual change 1 - cosine between pairs of clips.
+
+    Args:
+        before: (L, D) features of the earlier clips, rows of unit length.
+        after: (L, D) those of the later ones.
+
+    Returns:
+        (L,) in [0, 2].
+    """
+    cosines = np.empty(len(before), np.result_type(before, after))
+    for start in range(0, len(before), BLOCK):
+        block = slice(start, start + BLOCK)
+        cosines[block] = (after[block] * before[block]).sum(-1)
+    return np.clip(1.0 - cosines, 0.0, 2.0)

@@ -11,7 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from rdmf_cli.channels.background import Background, strongest
-from rdmf_cli.channels.change import LEAST_CHANGE, steps_that_change, visual_change
+from rdmf_cli.channels.change import (
+    LEAST_CHANGE,
+    change_between,
+    steps_that_change,
+    visual_change,
+)
 from rdmf_cli.channels.similarity import standardise
 from rdmf_cli.features.files import normalise_rows
 
@@ -91,7 +96,7 @@ def _changes(rows: Array) -> list[npt.NDArray[np.float64]]:
     """Return (L,) each: visual change to the clip before, to the one after, to the third before."""
     steps = visual_change(rows)
     unit = _unit(steps)
-    over_some = np.clip(1.0 - (rows[LAG:] * rows[:-LAG]).sum(-1), 0.0, 2.0)
+    over_some = change_between(rows[:-LAG], rows[LAG:])
     return [
         _in_units(change, unit)
         for change in (
