@@ -8,6 +8,7 @@ written to the cache, and after an interruption the same command resumes from th
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -327,6 +328,7 @@ def _make(
     with open_clips(
         path, request.clip_length, decoder=request.decoder, start=request.start, end=request.end
     ) as clips:
+        _refuse_too_many(len(clips.grid), request)
         made, frames = _resumed(clips, encoder, keeper, path)
         if made.clips and notify:
             total = len(clips.grid)
@@ -354,6 +356,23 @@ def _make(
 
 
 NOTHING_DECODES = "none of its clips can be decoded"
+# What a question on all clips takes stays below 1.2 GB up to these limits (measured, embedded
+# encoder). A file of a few frames can claim to last for weeks.
+MOST_CLIPS = 100_000  # 55 hours of clips of 2 s
+MOST_VALUES = 40_000_000  # clips x columns of the encoder
+
+
+def _refuse_too_many(clips: int, request: _Request) -> None:
+    """Raise RdmfError where a part of a video has too many clips for the memory."""
+    most = min(MOST_CLIPS, MOST_VALUES // request.encoder.size)
+    if clips <= most:
+        return
+    longer = math.ceil(request.clip_length * clips / most)
+    raise RdmfError(
+        f"it has {clips:,} clips of {request.clip_length:g} s, more than {most:,}",
+        request.path,
+        f"use --clip-length {longer}, or ask about a part with --start and --end",
+    )
 
 
 def _warnings(clips: ClipReader, made: PartialFeatures) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from rdmf_cli.errors import RdmfError
 from rdmf_cli.video.encryption import EncryptedVideoError, packet_is_encrypted, require_clear
 from rdmf_cli.video.formats import JOIN, is_list, looks_like_list, opener, options
 from rdmf_cli.video.joins import OVERFLOWING, find_joins, shifts_of
+from rdmf_cli.video.sizes import PROBED_PIXELS, probed_pixels
 
 LOCAL = "file:"  # without it FFmpeg takes a colon in a file name for a protocol
 MISSING = np.iinfo(np.int64).min
@@ -144,7 +145,23 @@ TITLES: dict[str, Any] = (
 
 
 def _open(path: Path) -> Any:
-    held: dict[str, Any] = {"options": options(path)}
+    container = _open_up_to(path, PROBED_PIXELS)
+    unknown = [s.codec_context for s in video_streams(container) if _lacks_size(s)]
+    most = max((probed_pixels(context.codec.name) for context in unknown), default=0)
+    if most <= PROBED_PIXELS:
+        return container
+    container.close()
+    return _open_up_to(path, most)
+
+
+def _lacks_size(stream: Any) -> bool:
+    """Return whether FFmpeg could not learn the size of pictures: it is damaged, or too large."""
+    return stream.codec_context is not None and not stream.codec_context.width
+
+
+def _open_up_to(path: Path, pixels: int) -> Any:
+    """Open a file; while that is done, FFmpeg decodes no picture of more pixels."""
+    held: dict[str, Any] = {"options": {**options(path), "max_pixels": str(pixels)}}
     if is_list(path):
         held["io_open"] = opener(path)
     try:

@@ -10,6 +10,7 @@ from av.codec import Codec
 
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.video.orientation import MOST_OBLONG
+from rdmf_cli.video.references import most_kept
 
 # A larger picture is scaled down to this size by the decoder, so that it never exists at full size
 # in RGB. (8K has 33.2 million pixels.)
@@ -22,7 +23,30 @@ MOST_BYTES_ALONE = 400_000_000
 MOST_BYTES_OF_SEVERAL = 200_000_000
 BYTES_OF_THREADS = 300_000_000  # for all threads; each holds a picture of its own
 FFMPEG_THREADS = 16  # the most threads that FFmpeg starts by itself
-UNKNOWN_BITS = 32  # bits per pixel, where the pixel format is unknown before decoding
+BYTES_KEPT = 1_000_000_000  # for all pictures that a decoder keeps, with those of its threads
+# Bits per pixel, where the pixel format is unknown before decoding: the most that is usual.
+UNKNOWN_BITS_ALONE, UNKNOWN_BITS_OF_SEVERAL = 64, 48
+UNKNOWN_BITS = {"mjpeg": 32}
+
+# While FFmpeg opens a file, before rdmf can check it, it decodes a picture to learn the format.
+PROBED_PIXELS = 50_000_000  # 400 MB, at 64 bits per pixel
+# Where a picture has more pixels, the file is opened again with a limit that fits its codec.
+PROBED_PIXELS_OF_SEVERAL = 100_000_000
+PROBED_PIXELS_OF = {"mjpeg": 1 << 28}
+
+
+class LargePictureError(RdmfError):
+    """The pictures of a video would take too much memory, whatever decodes them."""
+
+
+def probed_pixels(codec: str) -> int:
+    """Return the most pixels of a picture that FFmpeg may decode while it opens a file.
+
+    Args:
+        codec: FFmpeg's name of the decoder.
+    """
+    default = PROBED_PIXELS if _stand_alone(codec) else PROBED_PIXELS_OF_SEVERAL
+    return PROBED_PIXELS_OF.get(codec, default)
 
 
 def displayed_size(width: int, height: int, pixel_shape: Any) -> tuple[int, int]:
@@ -81,8 +105,13 @@ class DecodeLimits(NamedTuple):
     threads: int
 
 
-def decode_limits(path: Path, codec: str, bits: int, width: int, height: int) -> DecodeLimits:
-    """Return the limits for a video's decoder; check that one picture does not exceed them.
+SMALLER = "scale it down first, for example: ffmpeg -i INPUT -vf scale=1920:-2 OUTPUT.mp4"
+
+
+def decode_limits(
+    path: Path, codec: str, bits: int, width: int, height: int, kept: int | None = None
+) -> DecodeLimits:
+    """Return the limits for a video's decoder; check that its pictures do not exceed them.
 
     Args:
         path: The video, for the error.
@@ -90,22 +119,42 @@ def decode_limits(path: Path, codec: str, bits: int, width: int, height: int) ->
         bits: Bits of memory per decoded pixel; 0 where unknown.
         width: Stored width in pixels.
         height: Stored height in pixels.
+        kept: Pictures that the decoder keeps to predict others from; None: the codec's most.
 
     Raises:
-        RdmfError: The pictures of the video would take too much memory.
+        LargePictureError: The pictures of the video would take too much memory.
     """
-    bits = bits or UNKNOWN_BITS
+    alone = _stand_alone(codec)
+    bits = bits or UNKNOWN_BITS.get(codec, UNKNOWN_BITS_ALONE if alone else UNKNOWN_BITS_OF_SEVERAL)
     size = width * height * bits // 8
-    limit = MOST_BYTES_ALONE if _stand_alone(codec) else MOST_BYTES_OF_SEVERAL
+    limit = MOST_BYTES_ALONE if alone else MOST_BYTES_OF_SEVERAL
     if size > limit:
-        raise RdmfError(
+        raise LargePictureError(
             f"one of its pictures, {width} x {height} pixels, would take {size / 1e6:.0f} MB of "
             f"memory (limit for its codec: {limit / 1e6:.0f} MB)",
             path,
-            "scale it down first, for example: ffmpeg -i INPUT -vf scale=1920:-2 OUTPUT.mp4",
+            SMALLER,
         )
-    threads = max(1, BYTES_OF_THREADS // max(size, 1))
-    return DecodeLimits(limit * 8 // bits, threads if threads < FFMPEG_THREADS else 0)
+    others = 0 if alone else most_kept(codec) if kept is None else kept
+    together = size * (others + 2)  # with the one that is decoded, and the one that is handed on
+    if not alone and together > BYTES_KEPT:
+        raise LargePictureError(
+            f"its pictures, {width} x {height} pixels, are predicted from up to {others} others; "
+            f"together they would take {together / 1e9:.1f} GB of memory "
+            f"(limit: {BYTES_KEPT / 1e9:.1f} GB)",
+            path,
+            SMALLER,
+        )
+    threads = BYTES_OF_THREADS // max(size, 1)
+    if not alone:
+        threads = min(threads, BYTES_KEPT // max(size, 1) - others - 1)
+    return DecodeLimits(limit * 8 // bits, max(1, threads) if threads < FFMPEG_THREADS else 0)
+
+
+def needs_kept(codec: str, bits: int, width: int, height: int) -> bool:
+    """Return whether it matters how many pictures the headers of a video make its decoder keep."""
+    size = width * height * bits // 8
+    return not _stand_alone(codec) and size * (most_kept(codec) + 2) > BYTES_KEPT
 
 
 def _stand_alone(codec: str) -> bool:

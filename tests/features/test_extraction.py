@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -78,6 +79,21 @@ def test_a_hole_of_more_than_thirty_days_is_refused(tmp_path):
     path = write_frames(tmp_path / "leap.mkv", [0, 1, 2, 31 * 86_400, 31 * 86_400 + 1])
     with pytest.raises(RdmfError, match=r"jump ahead by 31 days after 2.0 s.*so they are wrong"):
         extract(path, MeanColours())
+
+
+def test_more_clips_than_memory_bears_are_refused_with_a_length_that_works(tmp_path):
+    path = write_frames(tmp_path / "weeks.mkv", [0, 1, 2, 29 * 86_400])
+    with pytest.raises(RdmfError, match=r"1,252,8\d\d clips of 2 s, more than 100,000") as caught:
+        extract(path, MeanColours())
+    assert caught.value.subject == str(path)
+    length = int(re.search(r"--clip-length (\d+)", str(caught.value))[1])
+    assert length == 26
+    assert len(extract(path, MeanColours(), clip_length=length).rows) == 96_369
+    wide = MeanColours()
+    wide.size = 1024
+    with pytest.raises(RdmfError, match="more than 39,062"):
+        extract(path, wide, clip_length=60)
+    assert len(extract(path, MeanColours(), start=0, end=10).rows) == 5
 
 
 def test_rows_are_those_of_every_clip_encoded_by_itself(tmp_path: Path):

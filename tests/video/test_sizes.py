@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -113,13 +115,108 @@ def test_fewer_threads_decode_the_same(
     assert all(map(np.array_equal, many, one))
 
 
-def test_the_memory_of_a_huge_picture_is_bounded(tmp_path: Path) -> None:
-    path = large_picture(tmp_path / "huge.mkv", 12_000, 12_000)
-    script = """
+ASK_ALONE = """
 import sys
 from rdmf_cli import extract
-assert extract(sys.argv[1], encoder="embedded", cache=False).rows.shape == (1, 384)
+from rdmf_cli.errors import RdmfError
+try:
+    print(extract(sys.argv[1], encoder="embedded", cache=False).rows.shape)
+except RdmfError as error:
+    print(error)
 print(PEAK)
 """.replace("PEAK", peak_memory.CODE)
-    told = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True)
-    assert int(told.stdout) < MOST_MEMORY_BYTES
+
+
+def asked_alone(path: Path) -> tuple[str, int]:
+    """The shape of a video's features, or the error, and the peak memory of the process."""
+    told = subprocess.run(
+        [sys.executable, "-c", ASK_ALONE, str(path)], capture_output=True, text=True, check=True
+    )
+    said, peak = told.stdout.splitlines()
+    return said, int(peak)
+
+
+def test_the_memory_of_a_huge_picture_is_bounded(tmp_path: Path) -> None:
+    said, peak = asked_alone(large_picture(tmp_path / "huge.mkv", 12_000, 12_000))
+    assert said == "(1, 384)"
+    assert peak < MOST_MEMORY_BYTES
+
+
+def black_png(side: int, bytes_per_pixel: int = 8) -> bytes:
+    """A square picture of 16-bit RGBA, made without holding it: every row is the same."""
+    row = bytes(1 + side * bytes_per_pixel)
+    packer = zlib.compressobj(9)
+    first = packer.compress(row) + packer.flush(zlib.Z_FULL_FLUSH)
+    again = packer.compress(row) + packer.flush(zlib.Z_FULL_FLUSH)
+    checksum = 1
+    for _ in range(side):
+        checksum = zlib.adler32(row, checksum)
+    pixels = first + again * (side - 1) + b"\x03\x00" + struct.pack(">I", checksum)
+    header = struct.pack(">IIBBBBB", side, side, 16, 6, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", pixels), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+
+
+def test_a_picture_is_not_decoded_to_learn_that_it_is_too_large(tmp_path: Path) -> None:
+    """Its 14,000² pixels of 8 bytes would take 1.6 GB as soon as the file is opened."""
+    path = tmp_path / "huge.png"
+    path.write_bytes(black_png(14_000))
+    said, peak = asked_alone(path)
+    assert said.startswith(f"{path}: its pictures are damaged, or larger than 50 million pixels")
+    assert peak < MOST_MEMORY_BYTES // 3
+
+
+def with_references(path: Path, codec: str, params: str) -> Path:
+    """A video of 160 x 96 pixels; its pictures take 23,040 bytes each."""
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream(codec, rate=10, options={f"{codec[3:]}-params": params})
+        stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
+        for number in range(20):
+            image = np.full((96, 160, 3), 10 * number, np.uint8)
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        film.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("decoder", ["auto", "ffmpeg"])
+@pytest.mark.parametrize(
+    ("codec", "params", "kept"),
+    [
+        ("libx264", "ref=9", 9),
+        ("libx265", "ref=5:log-level=none", 5),
+        ("libx264", "ref=1:bframes=0", 1),
+    ],
+)
+def test_pictures_that_are_kept_for_others_count(
+    codec: str,
+    params: str,
+    kept: int,
+    decoder: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ffmpeg_program: str,
+) -> None:
+    path = with_references(tmp_path / "kept.mp4", codec, params)
+    monkeypatch.setattr(sizes, "BYTES_KEPT", (kept + 2) * 160 * 96 * 3 // 2)
+    with open_clips(path, decoder=decoder) as reader:
+        assert len(list(reader)) == 1
+    monkeypatch.setattr(sizes, "BYTES_KEPT", sizes.BYTES_KEPT - 1)
+    with pytest.raises(RdmfError, match=f"predicted from up to {kept} others") as caught:
+        open_clips(path, decoder=decoder)
+    assert caught.value.subject == str(path)
+
+
+def test_where_no_header_tells_the_most_that_a_codec_allows_counts() -> None:
+    path = Path("unknown.mp4")
+    size = 160 * 96 * 3 // 2
+    assert sizes.decode_limits(path, "hevc", 12, 160, 96).threads == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sizes, "BYTES_KEPT", 18 * size)
+        assert sizes.decode_limits(path, "hevc", 12, 160, 96).threads == 1
+        patch.setattr(sizes, "BYTES_KEPT", 18 * size - 1)
+        with pytest.raises(RdmfError, match="from up to 16 others"):
+            sizes.decode_limits(path, "hevc", 12, 160, 96)
+        sizes.decode_limits(path, "vp9", 12, 160, 96)

@@ -151,6 +151,7 @@ def scan(path: Path, decoder: str = "auto") -> Scan:
         UsageError: There is no such decoder.
     """
     from rdmf_cli.video.decoders import ffmpeg, pyav
+    from rdmf_cli.video.sizes import LargePictureError
 
     if decoder not in ("auto", *DECODERS):
         known = ", ".join(("auto", *DECODERS))
@@ -160,7 +161,7 @@ def scan(path: Path, decoder: str = "auto") -> Scan:
     try:
         return pyav.scan(path)
     except RdmfError as problem:
-        if decoder != "auto" or isinstance(problem, EncryptedVideoError):
+        if decoder != "auto" or isinstance(problem, (EncryptedVideoError, LargePictureError)):
             raise
         with suppress(RdmfError):
             return ffmpeg.scan(path)

@@ -42,7 +42,14 @@ from rdmf_cli.video.info import Claims, VideoInfo, average_rate, clock_of, heade
 from rdmf_cli.video.orientation import MOST_OBLONG, Orientation
 from rdmf_cli.video.packets import HIDDEN, KEY, Timeline, timeline_of
 from rdmf_cli.video.sampling import index_of_frames
-from rdmf_cli.video.sizes import MOST_PIXELS, MOST_SIDE, DecodeLimits, decode_limits
+from rdmf_cli.video.sizes import (
+    MOST_PIXELS,
+    MOST_SIDE,
+    PROBED_PIXELS,
+    DecodeLimits,
+    LargePictureError,
+    decode_limits,
+)
 from rdmf_cli.video.timeline import Timestamp
 
 INSTALL_LINES = {
@@ -119,7 +126,7 @@ def scan(path: Path) -> Scan:
     find_program()
     try:
         return replace(pyav.scan(path), by="ffmpeg")
-    except EncryptedVideoError:
+    except (EncryptedVideoError, LargePictureError):
         raise
     except RdmfError:
         return scan_alone(path)
@@ -244,6 +251,7 @@ def _input(path: Path, **options: Any) -> Any:
     import ffmpeg
 
     require_single(path, "the ffmpeg program")
+    options = {"max_pixels": PROBED_PIXELS, **options}
     return ffmpeg.input(f"file:{path}", **held_to(path), **options)
 
 

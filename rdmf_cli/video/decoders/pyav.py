@@ -30,9 +30,20 @@ from rdmf_cli.video.packets import (
     stream_notes,
     video_streams,
 )
+from rdmf_cli.video.references import stated_kept
 from rdmf_cli.video.sampling import Run, plan_runs, whole_run
 from rdmf_cli.video.side_data import side_data
-from rdmf_cli.video.sizes import DecodeLimits, decode_limits, displayed_size, size_note
+from rdmf_cli.video.sizes import (
+    PROBED_PIXELS,
+    SMALLER,
+    DecodeLimits,
+    LargePictureError,
+    decode_limits,
+    displayed_size,
+    needs_kept,
+    probed_pixels,
+    size_note,
+)
 from rdmf_cli.video.timeline import Timestamp
 
 # Codecs in which no picture needs a non-reference picture. (In HEVC, higher temporal layers may.)
@@ -122,7 +133,10 @@ def _require_codec(stream: Any, path: Path) -> None:
         )
 
 
-def _nothing_decodes(path: Path, timeline: Timeline) -> RdmfError:
+def _nothing_decodes(path: Path, timeline: Timeline, may_be_large: bool = False) -> RdmfError:
+    if may_be_large:
+        what = f"its pictures are damaged, or larger than {PROBED_PIXELS / 1e6:.0f} million pixels"
+        return LargePictureError(what, path, SMALLER)
     return RdmfError("none of its frames can be decoded", path, remedy(timeline))
 
 
@@ -132,7 +146,9 @@ def _first_frame(path: Path, timeline: Timeline) -> tuple[Any, Any]:
         _bound(stream, path)
         for frame in _decoded(stream, packets(container, stream), Tally()):
             return frame, Fraction(stream.sample_aspect_ratio or 1)
-    raise _nothing_decodes(path, timeline)
+        context = stream.codec_context
+        unsized = not context.width and probed_pixels(context.codec.name) == PROBED_PIXELS
+    raise _nothing_decodes(path, timeline, may_be_large=unsized)
 
 
 def _orientation(frame: Any) -> Orientation:
@@ -148,11 +164,18 @@ def _bound(stream: Any, path: Path) -> DecodeLimits:
     """
     context = stream.codec_context
     bits = context.format.padded_bits_per_pixel if context.format else 0
-    held = decode_limits(path, context.codec.name, bits, context.width, context.height)
+    size = context.width, context.height
+    kept = _kept_pictures(path) if needs_kept(context.codec.name, bits, *size) else None
+    held = decode_limits(path, context.codec.name, bits, *size, kept)
     context.options = {**context.options, "max_pixels": str(held.most_pixels)}
     context.thread_count = held.threads
     stream.thread_type = "AUTO"
     return held
+
+
+def _kept_pictures(path: Path) -> int | None:
+    with opened(path) as (container, stream):
+        return stated_kept(container, stream)
 
 
 def _decoded(stream: Any, source: Iterator[Any], tally: Tally) -> Iterator[Any]:

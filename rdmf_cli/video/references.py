@@ -1,0 +1,59 @@
+"""How many pictures a decoder keeps to predict others from, by the headers of the video."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import Any
+
+import av.logging
+from av.bitstream import BitStreamFilterContext
+from av.error import FFmpegError
+
+# The most that each codec allows, by FFmpeg's names of its decoders; others keep MOST_OF_OTHERS.
+MOST_KEPT = {
+    "h264": 16,
+    "hevc": 16,
+    "vvc": 16,
+    "vp9": 8,
+    "libvpx-vp9": 8,
+    "av1": 8,
+    "libdav1d": 8,
+    "libaom-av1": 8,
+}
+MOST_OF_OTHERS = 3
+PACKETS_READ = 32
+# H.264, HEVC, VVC, as FFmpeg's filter `trace_headers` names them.
+STATED = re.compile(r"(max_num_ref_frames|max_dec_pic_buffering_minus1\[\d+\]).*= (\d+)\s*$")
+
+
+def most_kept(codec: str) -> int:
+    """Return the most pictures that any video of a codec may make its decoder keep.
+
+    Args:
+        codec: FFmpeg's name of the decoder.
+    """
+    return MOST_KEPT.get(codec, MOST_OF_OTHERS)
+
+
+def stated_kept(container: Any, stream: Any) -> int | None:
+    """Return how many pictures the headers of a video make its decoder keep; None if unknown.
+
+    Args:
+        container: A freshly opened file of PyAV's; some of its packets are read.
+        stream: Its video stream.
+    """
+    level = av.logging.get_level()
+    av.logging.set_level(av.logging.INFO)
+    try:
+        with av.logging.Capture() as said:
+            headers = BitStreamFilterContext("trace_headers", stream)
+            for packet in islice(container.demux(stream), PACKETS_READ):
+                if packet.size:
+                    headers.filter(packet)
+    except (FFmpegError, ValueError):  # a codec whose headers the filter does not know
+        pass
+    finally:
+        av.logging.set_level(level)
+    found = [STATED.search(message) for _, _, message in said]
+    return max((int(match[2]) for match in found if match), default=None)
