@@ -14,6 +14,9 @@
 >>> extract("examples/tour.mp4").rows.shape             # (clips, 384), stored in the cache
 >>> fuse("examples/tour.mp4", "a rocket").reading.v     # the pattern: (channels, clips)
 
+>>> from rdmf_cli import cut                            # moments as videos of their own
+>>> cut("examples/tour.mp4", "a rocket")[0].path        # tour_1.mp4
+
 >>> from rdmf_cli import evaluate, train                # as `rdmf eval` and `rdmf train`
 >>> train(dataset="charades", features="charades").scores
 >>> evaluate("predictions.jsonl", "val.jsonl").brief
@@ -27,7 +30,18 @@ from typing import TYPE_CHECKING
 from rdmf_cli.errors import ExitCode, MissingExtra, RdmfError, UsageError
 
 if TYPE_CHECKING:
-    from rdmf_cli.api import Fused, Searcher, evaluate, extract, fuse, index, query, search, train
+    from rdmf_cli.api import (
+        Fused,
+        Searcher,
+        cut,
+        evaluate,
+        extract,
+        fuse,
+        index,
+        query,
+        search,
+        train,
+    )
     from rdmf_cli.library.types import Hit
     from rdmf_cli.moments.types import Answer, Moment
 
@@ -47,6 +61,7 @@ __all__ = [
     "RdmfError",
     "Searcher",
     "UsageError",
+    "cut",
     "evaluate",
     "extract",
     "fuse",
@@ -58,7 +73,7 @@ __all__ = [
 
 # Imported on first use, so that `rdmf --help` does not wait for numpy.
 _HOMES = {
-    **dict.fromkeys(("Fused", "Searcher", "evaluate", "extract", "fuse"), "rdmf_cli.api"),
+    **dict.fromkeys(("Fused", "Searcher", "cut", "evaluate", "extract", "fuse"), "rdmf_cli.api"),
     **dict.fromkeys(("index", "query", "search", "train"), "rdmf_cli.api"),
     "Hit": "rdmf_cli.library.types",
     **dict.fromkeys(("Answer", "Moment"), "rdmf_cli.moments.types"),

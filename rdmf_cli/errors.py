@@ -88,6 +88,12 @@ def first_problem(error: Any, whole: str) -> str:
     return f"{'.'.join(map(str, first['loc'])) or whole}: {first['msg']}"
 
 
+class NothingFoundError(RdmfError):
+    """Nothing in the videos is likely to be what the query describes."""
+
+    exit_code = ExitCode.NOTHING_FOUND
+
+
 EXTRAS = {
     "clip": ("torch", "open_clip_torch"),
     "train": ("torch", "tensorboard", "onnx", "onnxscript", "matplotlib"),

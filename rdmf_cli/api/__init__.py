@@ -1,9 +1,10 @@
-"""The verbs of the command line as a Python API: query, search, index, extract, fuse, …
+"""The verbs of the command line as a Python API: query, search, index, cut, extract, fuse, …
 
     searcher.py     `Searcher`: encoder, head and cache are loaded once, then asked often
     verbs.py        query, extract, fuse: one searcher, one question
     evaluation.py   evaluate        training.py   train
     search.py       search          index.py      index
+    cutting.py      cut
     answers.py      the public `Answer`, from a reading
     arguments.py    what callers give: checked by their types, times read
 
@@ -12,6 +13,7 @@
 
 from __future__ import annotations
 
+from rdmf_cli.api.cutting import cut
 from rdmf_cli.api.evaluation import evaluate
 from rdmf_cli.api.fused import Fused
 from rdmf_cli.api.index import index
@@ -20,4 +22,4 @@ from rdmf_cli.api.searcher import Searcher
 from rdmf_cli.api.training import train
 from rdmf_cli.api.verbs import extract, fuse, query
 
-__all__ = ["Fused", "Searcher", "evaluate", "extract", "fuse", "index", "query", "search", "train"]
+__all__ = ["Fused", "Searcher", "cut", "evaluate", "extract", "fuse", "index", "query", "search", "train"]

@@ -67,6 +67,7 @@ def _register() -> None:
         analyze,
         cache,
         compare,
+        cut,
         doctor,
         eval,
         extract,
@@ -80,6 +81,7 @@ def _register() -> None:
 
     app.command("query", rich_help_panel=FIND)(query.query)
     app.command("search", rich_help_panel=FIND)(search.search)
+    app.command("cut", rich_help_panel=FIND)(cut.cut)
     app.command("index", rich_help_panel=LIBRARY)(index.index)
     app.command("train", rich_help_panel=RESEARCH)(train.train)
     app.command("eval", rich_help_panel=RESEARCH)(eval.eval_)

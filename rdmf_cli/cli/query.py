@@ -92,14 +92,14 @@ def query(
 
     def work(path: Path) -> list[Answer]:
         chosen = {"top_k": top_k, "min_score": min_score, "start": start, "end": end}
-        return _ask(searcher, path, sentences, **chosen)
+        return ask(searcher, path, sentences, **chosen)
 
     with _writer(form, output, force) as writer:
         told = form == "json" and output is None
         for_each_video(videos, told, work, writer.write, recursive)
 
 
-def _ask(searcher: Searcher, path: Path, sentences: list[str], **chosen: Any) -> list[Answer]:
+def ask(searcher: Searcher, path: Path, sentences: list[str], **chosen: Any) -> list[Answer]:
     """The answers on one video; warnings go to stderr."""
     from rdmf_cli.cli.report import extraction_progress, say_warnings
 

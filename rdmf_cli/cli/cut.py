@@ -1,0 +1,178 @@
+"""rdmf cut: moments as videos of their own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from rdmf_cli.cli import options
+
+if TYPE_CHECKING:
+    from rdmf_cli.handover.cutter import Cut, Cutter
+    from rdmf_cli.moments.types import Answer
+
+ANSWERS = "-"  # in place of videos: JSON Lines of answers on stdin
+
+
+def cut(
+    words: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(
+            metavar='VIDEO... "SENTENCE"...',
+            help="Videos or folders, and sentences; - reads the JSON Lines of rdmf query.",
+        ),
+    ] = None,
+    queries: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--query", "-q", help="A sentence; may be given several times."),
+    ] = None,
+    top_k: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--top-k", "-k", min=1, help="Moments per query; default 1, with - all."),
+    ] = None,
+    min_score: Annotated[
+        float, typer.Option("--min-score", min=0, max=1, help="Leave out moments below it.")
+    ] = 0.0,
+    pad: Annotated[
+        float, typer.Option("--pad", min=0, max=3600, help="Seconds to add on both sides.")
+    ] = 0.0,
+    output: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="NAME",
+            help="Names of the files (mp4, m4v, mov, mkv, webm); fields: {stem}, {name}, {folder}, "
+            "{rank}, {query}, {start}, {end}, {score}. Default: '{stem}_{rank}.mp4'.",
+        ),
+    ] = None,
+    copy: Annotated[
+        bool,
+        typer.Option("--copy", help="Do not encode anew; start at the key frame before."),
+    ] = False,
+    montage: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--montage", metavar="FILE", help="Join the moments in one video instead."),
+    ] = None,
+    anyway: Annotated[
+        bool,
+        typer.Option("--anyway", help="Cut also where the query is probably not in the video."),
+    ] = False,
+    force: options.Force = False,
+    example: Annotated[
+        bool, typer.Option("--example", help="Search the example video that rdmf carries.")
+    ] = False,
+    recursive: options.Recursive = False,
+    clip_length: options.ClipLength = 2.0,
+    start: options.Start = None,
+    end: options.End = None,
+    encoder: options.EncoderName = "auto",
+    head: options.HeadName = options.Head.auto,
+    checkpoint: options.Checkpoint = None,
+    device: options.Device = "auto",
+    decoder: options.Decoder = "auto",
+    no_cache: options.NoCache = False,
+) -> None:
+    """Cut the best moments out of VIDEO, exact to the frame, and print the path of each file."""
+    from rdmf_cli.cli import inputs
+    from rdmf_cli.cli.batch import for_each_video, open_searcher
+    from rdmf_cli.handover.cutter import NAME, NAME_OF_SEVERAL, Cutter
+
+    if words == [ANSWERS]:
+        answers = _answers_on_stdin()
+        videos, several = list(answers), any(len(found) > 1 for found in answers.values())
+    else:
+        videos, sentences = inputs.split_arguments(words or (), queries or (), None, example)
+        several, answers = len(sentences) > 1, {}
+        searcher = open_searcher(
+            encoder=encoder,
+            head=head.value,
+            checkpoint=checkpoint,
+            clip_length=clip_length,
+            device=device,
+            decoder=decoder,
+            cache=not no_cache,
+        )
+        top_k = top_k or 1
+    usual = NAME_OF_SEVERAL if several else NAME
+    name = output or (None if montage else usual)
+    cutter = Cutter(name, montage, pad=pad, copy=copy, force=force, anyway=anyway)
+
+    def work(path: Path) -> list[Cut]:
+        if answers:
+            found = answers[str(path)]
+        else:
+            from rdmf_cli.cli.query import ask
+
+            chosen = {"top_k": top_k, "min_score": min_score, "start": start, "end": end}
+            found = ask(searcher, path, sentences, **chosen)
+        return cutter.cut(found, top_k, min_score)
+
+    with _ending(cutter):
+        for_each_video(videos, False, work, _print, recursive)
+
+
+def _print(cut: Cut) -> None:
+    """The path on stdout, what is to be known on stderr."""
+    from rdmf_cli.cli.report import say
+
+    print(cut.path, flush=True)
+    for note in cut.notes:
+        say("note", f"{cut.path}: {note}")
+
+
+@contextmanager
+def _ending(cutter: Cutter) -> Iterator[None]:
+    """Join the moments where that is asked for, and say what was refused."""
+    try:
+        yield
+    except SystemExit:  # some videos failed, the others were cut
+        _finish(cutter)
+        raise
+    _finish(cutter)
+    cutter.require_something()
+
+
+def _finish(cutter: Cutter) -> None:
+    from rdmf_cli.cli.report import say
+
+    for refusal in cutter.refused:
+        say("note", refusal)
+    for cut in cutter.join():
+        _print(cut)
+
+
+def _answers_on_stdin() -> dict[str, list[Answer]]:
+    """The answers of `rdmf query --json` by their video; lines of errors are passed over."""
+    import json
+
+    from pydantic import ValidationError
+
+    from rdmf_cli.errors import RdmfError, UsageError, first_problem
+    from rdmf_cli.moments.types import Answer
+
+    found: dict[str, list[Answer]] = {}
+    text = "" if sys.stdin is None else sys.stdin.read()
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            fields = json.loads(line)
+            if isinstance(fields, dict) and "error" in fields:
+                continue
+            answer = Answer.model_validate(fields)
+        except (ValueError, RecursionError) as error:
+            told = first_problem(error, "the line") if isinstance(error, ValidationError) else error
+            what = f"line {number} is no answer of rdmf ({told})"
+            raise RdmfError(what, "stdin", "give it the output of rdmf query --json") from error
+        found.setdefault(answer.video, []).append(answer)
+    if not found:
+        raise UsageError(
+            "no answer comes on stdin", todo="rdmf query VIDEO ... --json | rdmf cut -"
+        )
+    return found

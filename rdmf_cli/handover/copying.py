@@ -1,0 +1,107 @@
+"""Cut a span out of a video without encoding: from the key frame before it, packets as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, BinaryIO
+
+import av
+import numpy as np
+from av.error import FFmpegError
+
+from rdmf_cli.errors import RdmfError
+from rdmf_cli.handover.cutting import Span, codec_of
+from rdmf_cli.handover.film import Kind
+from rdmf_cli.video.packets import opened, packets, reason
+
+EXACTLY = "leave out --copy"
+LATE_SECONDS = 1  # sound may lie behind its pictures in a file
+
+
+def copy_span(file: BinaryIO, kind: Kind, span: Span) -> Fraction:
+    """Copy the packets of a span, from the last key frame that is not after its first frame.
+
+    Args:
+        file: A binary file that can be sought.
+        kind: What is written.
+        span: The frames.
+
+    Returns:
+        By how many seconds the copy starts earlier than the span.
+
+    Raises:
+        RdmfError: Its packets have no times of their own, or the container cannot hold its codec.
+    """
+    path, timeline = span.scan.info.path, span.scan.timeline
+    if timeline.ordered or timeline.joins or not len(timeline.keys):
+        raise RdmfError("its packets cannot be cut without encoding", path, EXACTLY)
+    first, _ = _packets_of(span)
+    origin = int(timeline.pts[first]) * timeline.time_base
+    with opened(path) as (container, stream):
+        try:
+            with av.open(file, "w", format=kind.form) as target:
+                streams = {s.index: s for s in _kept(container, stream, kind)}
+                outputs = {
+                    index: target.add_stream_from_template(s) for index, s in streams.items()
+                }
+                for packet in _wanted(container, stream, list(streams.values()), span, origin):
+                    packet.stream = outputs[packet.stream.index]
+                    target.mux(packet)
+        except (FFmpegError, ValueError) as error:
+            what = f"its streams cannot be copied into {kind.form} ({reason(error)})"
+            raise RdmfError(what, path, f"name the file .mkv, or {EXACTLY}") from error
+    return span.begins - origin
+
+
+def _packets_of(span: Span) -> tuple[int, int]:
+    """Find the key packet to start at and the last packet that is needed, by their number."""
+    timeline = span.scan.timeline
+    wanted = timeline.shown[span.first]
+    before = timeline.keys[timeline.pts[timeline.keys] <= wanted]
+    first = int(before[np.argmax(timeline.pts[before])]) if len(before) else int(timeline.keys[0])
+    end = timeline.shown[span.stop - 1]
+    inside = (timeline.pts >= timeline.pts[first]) & (timeline.pts <= end)
+    return first, int(np.flatnonzero(inside).max(initial=first))
+
+
+def _kept(container: Any, stream: Any, kind: Kind) -> list[Any]:
+    """List the streams to copy: the picture that is watched, all sound, and what subtitles fit."""
+    texts = [s for s in container.streams.subtitles if codec_of(s) in kind.subtitles]
+    sounds = [s for s in container.streams.audio if s.codec_context is not None]
+    return [stream, *sounds, *texts]
+
+
+def _wanted(
+    container: Any, stream: Any, kept: list[Any], span: Span, origin: Fraction
+) -> Iterator[Any]:
+    """Yield the packets of a span in file order, their times counted from `origin`."""
+    first, last = _packets_of(span)
+    key = int(span.scan.timeline.pts[first])
+    container.seek(key, stream=stream, backward=True)
+    left, begun = last - first + 1, False
+    for packet in packets(container, *kept):
+        if packet.stream.index == stream.index:
+            begun = begun or packet.pts == key
+            left -= begun
+            # What is shown before the key frame leans on pictures before it.
+            wanted = begun and left >= 0 and (packet.pts is None or packet.pts >= key)
+        else:
+            wanted = packet.pts is not None and origin <= _time(packet) < span.ends
+        if wanted:
+            yield _from(packet, origin)
+        elif left < 0 and _time(packet) > span.ends + LATE_SECONDS:
+            return
+
+
+def _time(packet: Any) -> Fraction:
+    """Tell the time of a packet in the file, in seconds; 0 where it has none."""
+    return (packet.pts or 0) * Fraction(packet.time_base)
+
+
+def _from(packet: Any, origin: Fraction) -> Any:
+    """Count the times of a packet from `origin`."""
+    ticks = round(origin / Fraction(packet.time_base))
+    packet.pts = None if packet.pts is None else packet.pts - ticks
+    packet.dts = None if packet.dts is None else packet.dts - ticks
+    return packet

@@ -1,0 +1,193 @@
+"""Moments of answers written as videos of their own, named after the moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from rdmf_cli.errors import NothingFoundError, UsageError
+from rdmf_cli.files import check_target, write_whole
+from rdmf_cli.handover.copying import copy_span
+from rdmf_cli.handover.cutting import Span, span_of, write_montage, write_span
+from rdmf_cli.handover.film import kind_of
+from rdmf_cli.handover.naming import (
+    MOMENT_FIELDS,
+    VIDEO_FIELDS,
+    as_file_name,
+    fields_of,
+    filled,
+    video_fields,
+)
+from rdmf_cli.moments.types import Answer, Moment
+from rdmf_cli.video.decoders import Scan, scan
+from rdmf_cli.video.info import checked_file
+
+NAME = "{stem}_{rank}.mp4"
+NAME_OF_SEVERAL = "{stem}_{query}_{rank}.mp4"  # queries
+FIELDS = {**VIDEO_FIELDS, **MOMENT_FIELDS}
+LEAST_PRESENCE = 0.2  # below it an answer says "probably not in this video"
+WHAT = "the cut"
+MONTAGE = "the montage"
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A video that was written.
+
+    Attributes:
+        path: The file.
+        start: Where its first frame stands in the video it was cut from, in player's seconds.
+        end: Where its last frame ends there.
+        notes: What a user should know, a sentence each.
+    """
+
+    path: Path
+    start: float
+    end: float
+    notes: tuple[str, ...] = ()
+
+
+class Cutter:
+    """Cuts moments out of videos; it knows what it has cut, so that no two have one name.
+
+    Args:
+        output: Names of the files, with `FIELDS` in braces; None: no file per moment.
+        montage: A file in which `join` joins all moments; None: none.
+        pad: Seconds to add on both sides.
+        copy: Copy packets from the key frame before a moment, instead of encoding it anew.
+        force: Replace files that rdmf did not write.
+        anyway: Cut also where the query is probably not in the video.
+
+    Attributes:
+        spans: All that was cut, in order.
+        refused: What was not, a sentence each.
+
+    Raises:
+        UsageError: The name holds another field, or its ending names no kind of video.
+    """
+
+    def __init__(
+        self,
+        output: str | None,
+        montage: Path | None = None,
+        *,
+        pad: float = 0.0,
+        copy: bool = False,
+        force: bool = False,
+        anyway: bool = False,
+    ):
+        self.output = output
+        self.montage = montage
+        self.pad = pad
+        self.copy = copy
+        self.force = force
+        self.anyway = anyway
+        self.spans: list[Span] = []
+        self.refused: list[str] = []
+        self._taken: set[Path] = set()
+        if output is not None:
+            fields_of(output, FIELDS)
+            kind_of(Path(output))
+        if montage is not None:
+            kind_of(montage)
+            check_target(montage, force=force, what=MONTAGE)
+            self._taken.add(montage)
+
+    def cut(
+        self, answers: Sequence[Answer], top_k: int | None = None, min_score: float = 0.0
+    ) -> list[Cut]:
+        """Cut the best moments of answers on one video.
+
+        Args:
+            answers: What was found in it.
+            top_k: Moments per answer; None: all.
+            min_score: Moments below it are left out.
+
+        Raises:
+            UsageError: Two moments have one name, or a file is a user's; nothing is written then.
+            RdmfError: The video cannot be read, or the file cannot be written.
+        """
+        chosen = [
+            (answer, moment)
+            for answer in answers
+            if self._accepts(answer)
+            for moment in answer.moments[:top_k]
+            if moment.score >= min_score
+        ]
+        if not chosen:
+            return []
+        found = scan(checked_file(answers[0].video))
+        spans = [span_of(found, moment.start, moment.end, self.pad) for _, moment in chosen]
+        self.spans += spans
+        if self.output is None:
+            return []
+        paths = [self._path(answer, moment, found) for answer, moment in chosen]
+        return [self._write(path, span) for path, span in zip(paths, spans, strict=True)]
+
+    def require_something(self) -> None:
+        """Raise NothingFoundError where nothing was cut."""
+        if not self.spans:
+            todo = "use --anyway to cut the best moments" if self.refused else ""
+            raise NothingFoundError("nothing was found to cut", todo=todo)
+
+    def _accepts(self, answer: Answer) -> bool:
+        if self.anyway or answer.presence >= LEAST_PRESENCE:
+            return True
+        self.refused.append(
+            f"{answer.video}: {answer.query!r} is probably not in this video "
+            f"(presence {answer.presence:.2f})"
+        )
+        return False
+
+    def join(self) -> list[Cut]:
+        """Write the montage, if one is asked for and there is something to join."""
+        if self.montage is None or not self.spans:
+            return []
+        write = partial(write_montage, kind=kind_of(self.montage), spans=self.spans)
+        write_whole(self.montage, write, inputs=self._inputs, force=self.force, what=MONTAGE)
+        seconds = sum(float(span.ends - span.begins) for span in self.spans)
+        return [Cut(self.montage, 0.0, seconds)]
+
+    @property
+    def _inputs(self) -> list[Path]:
+        return list(dict.fromkeys(span.scan.info.path for span in self.spans))
+
+    def _path(self, answer: Answer, moment: Moment, found: Scan) -> Path:
+        """Name the file of a moment, and see that it may be written."""
+        fields = {
+            **video_fields(found.info.path),
+            "rank": moment.rank,
+            "query": as_file_name(answer.query),
+            "start": round(moment.start, 3),
+            "end": round(moment.end, 3),
+            "score": round(moment.score, 2),
+        }
+        path = filled(self.output or NAME, fields)
+        if path in self._taken:
+            problem = "two moments would be written to this file"
+            names = ", ".join(f"{{{name}}}" for name in FIELDS)
+            raise UsageError(problem, path, f"name the files by more of {names}")
+        self._taken.add(path)
+        kind_of(path)
+        check_target(path, inputs=[found.info.path], force=self.force, what=WHAT)
+        return path
+
+    def _write(self, path: Path, span: Span) -> Cut:
+        kind = kind_of(path)
+        start, end = span.player_times
+        notes: list[str] = []
+
+        def content(file: BinaryIO) -> None:
+            if not self.copy:
+                notes.extend(write_span(file, kind, span))
+            elif earlier := copy_span(file, kind, span):
+                notes.append(
+                    f"starts {float(earlier):.2f} s earlier, at the key frame before the moment"
+                )
+
+        inputs = [span.scan.info.path]
+        write_whole(path, content, inputs=inputs, force=self.force, what=WHAT)
+        return Cut(path, start, end, tuple(notes))
