@@ -22,4 +22,15 @@ from rdmf_cli.api.searcher import Searcher
 from rdmf_cli.api.training import train
 from rdmf_cli.api.verbs import extract, fuse, query
 
-__all__ = ["Fused", "Searcher", "cut", "evaluate", "extract", "fuse", "index", "query", "search", "train"]
+__all__ = [
+    "Fused",
+    "Searcher",
+    "cut",
+    "evaluate",
+    "extract",
+    "fuse",
+    "index",
+    "query",
+    "search",
+    "train",
+]

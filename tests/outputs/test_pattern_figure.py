@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import warnings
@@ -103,8 +102,8 @@ except MissingExtra as error:
 
 
 def test_without_matplotlib_the_line_to_type_is_named(tmp_path: Path) -> None:
-    here = os.path.dirname(__file__)
-    root = os.path.dirname(os.path.dirname(here))
-    command = [sys.executable, "-c", WITHOUT, here, root]
+    root = Path(__file__).parents[2]
+    support = root / "tests" / "support"
+    command = [sys.executable, "-c", WITHOUT, support, root]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
     assert "pip install matplotlib" in done.stdout

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -229,11 +230,11 @@ assert not heavy, heavy
 
 
 def piped(**environment: str) -> str:
-    here = os.path.dirname(__file__)
-    root = os.path.dirname(os.path.dirname(here))
+    root = Path(__file__).parents[2]
+    support = root / "tests" / "support"
     clean = {name: value for name, value in os.environ.items() if name != "FORCE_COLOR"}
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, here, root],
+        [sys.executable, "-c", SCRIPT, support, root],
         env=clean | environment,
         capture_output=True,
         check=True,
