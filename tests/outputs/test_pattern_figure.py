@@ -104,6 +104,7 @@ except MissingExtra as error:
 def test_without_matplotlib_the_line_to_type_is_named(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     support = root / "tests" / "support"
-    command = [sys.executable, "-c", WITHOUT, support, root]
+    here = Path(__file__).parent
+    command = [sys.executable, "-c", WITHOUT, support, here, root]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
     assert "pip install matplotlib" in done.stdout
