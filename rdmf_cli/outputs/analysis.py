@@ -1,4 +1,4 @@
-"""The analysis of predictions as `rdmf analyze --json` prints it."""
+"""The record of `rdmf analyze --json`: the analysis of predictions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SCHEMA: Final = "rdmf.analysis/1"
 
 
 class OracleRecord(FromAttributes):
-    """Metrics in per cent if the best of the first `within` windows were always chosen."""
+    """The metrics if the best of the first `within` windows were ranked first, in per cent."""
 
     within: Count
     mean_iou: float
@@ -20,7 +20,7 @@ class OracleRecord(FromAttributes):
 
 
 class LossRecord(FromAttributes):
-    """One cause of misses, and what mending it alone would gain, in per cent."""
+    """A cause of misses, and the gain if only this cause were fixed, in per cent."""
 
     cause: str
     windows: float | None = Field(description="share of the first ten windows; null for ranking")
@@ -29,7 +29,7 @@ class LossRecord(FromAttributes):
 
 
 class GroupRecord(FromAttributes):
-    """Metrics over the queries of one group, in per cent."""
+    """The metrics over the queries of one group, in per cent."""
 
     by: str = Field(description="length, position or moments")
     group: str
@@ -38,36 +38,39 @@ class GroupRecord(FromAttributes):
 
 
 class SpreadRecord(FromAttributes):
-    """A share of the video among moments and among first windows, in ten bins of equal width."""
+    """The distribution of lengths, or positions, of moments and of first windows.
+
+    Lengths and positions are relative to the video, in ten bins of equal width.
+    """
 
     moments: list[Share]
     windows: list[Share]
-    distance: Share = Field(description="total variation: 0 alike, 1 nothing in common")
+    distance: Share = Field(description="total variation: 0 equal, 1 nothing in common")
 
 
 class BiasRecord(FromAttributes):
-    """First windows against true moments; seconds, and shares of the video."""
+    """The bias of first windows against true moments."""
 
     length: SpreadRecord | None
     centre: SpreadRecord | None
     moment_seconds: float = Field(description="median length of the moments")
     window_seconds: float | None = Field(description="median length of the first windows")
-    start_late: float | None = Field(description="median of start - true start, seconds")
-    end_late: float | None = Field(description="median of end - true end, seconds")
+    start_late: float | None = Field(description="median of start - true start, in seconds")
+    end_late: float | None = Field(description="median of end - true end, in seconds")
 
 
 class BinRecord(FromAttributes):
-    """First windows whose scores lie between `low` and `high`."""
+    """The first windows with scores between `low` and `high`."""
 
     low: float
     high: float
     queries: Count
     score: float = Field(description="mean score")
-    right: Share = Field(description="share that reaches the threshold")
+    right: Share = Field(description="share with an IoU at or above the threshold")
 
 
 class CalibrationRecord(FromAttributes):
-    """Scores of first windows against being right."""
+    """How well the scores of first windows predict whether they are right."""
 
     auroc: Share | None = Field(description="null where all are right or none is")
     error: Share | None = Field(description="expected calibration error; null beyond [0, 1]")
@@ -75,7 +78,7 @@ class CalibrationRecord(FromAttributes):
 
 
 class BlindRecord(FromAttributes):
-    """The predictions (`other`) against windows that the train split suggests (`baseline`)."""
+    """The predictions (`other`) compared with windows guessed from the train split (`baseline`)."""
 
     train: str
     windows: list[list[float]] = Field(description="shares of the video, best first")
@@ -83,7 +86,7 @@ class BlindRecord(FromAttributes):
 
 
 class AnalysisRecord(FromAttributes):
-    """Where the predictions of one file fall short."""
+    """The analysis of the errors in one file of predictions."""
 
     schema_: Literal["rdmf.analysis/1"] = Field(default=SCHEMA, alias="schema")
     dataset: str

@@ -1,4 +1,4 @@
-"""An analysis as one figure (matplotlib, the [plot] part of rdmf)."""
+"""An analysis as a figure (matplotlib, the optional part `plot`)."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def save_analysis_figure(
     """Draw oracle, causes, lengths, positions and calibration.
 
     Args:
-        path: Its suffix is the format.
-        record: What is drawn.
+        path: The file; its suffix selects the format.
+        record: The analysis.
         inputs: Files that are never replaced.
         force: Replace a file that rdmf did not write.
 

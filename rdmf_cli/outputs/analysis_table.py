@@ -22,7 +22,7 @@ MEANINGS = {
 
 
 def print_analysis(record: AnalysisRecord, console: Console) -> None:
-    """Print every part of the analysis, a table each."""
+    """Print one table per part of the analysis."""
     about = f"{record.dataset}, {record.queries:,} queries, {record.moments:,} moments, per cent"
     console.print(f"\n  {one_line(about)}", markup=False)
     for title, columns, rows, words in _tables(record):

@@ -1,4 +1,4 @@
-"""The comparison of prediction files as `rdmf compare --json` prints it."""
+"""The record of `rdmf compare --json`: the comparison of prediction files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Windows = list[list[float]]
 
 
 class FromAttributes(Record):
-    """A record that is made from any object with attributes of its fields' names."""
+    """A record that can be made from any object with attributes named like its fields."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, from_attributes=True
@@ -26,7 +26,7 @@ class FromAttributes(Record):
 
 
 class DifferenceRecord(FromAttributes):
-    """One metric of both files, in per cent, and the mean difference over queries."""
+    """A metric of both files, in per cent, and the mean difference over queries."""
 
     metric: str
     queries: Count = Field(description="queries that the metric counts")
@@ -48,7 +48,7 @@ class TallyRecord(FromAttributes):
     wins: Count
     losses: Count
     ties: Count
-    difference: float = Field(description="mean difference in the group, per cent")
+    difference: float = Field(description="mean difference in the group, in per cent")
 
 
 class QueryRecord(FromAttributes):
@@ -57,7 +57,7 @@ class QueryRecord(FromAttributes):
     qid: int | str
     query: str
     vid: str
-    duration: float | None = Field(description="seconds; null where annotations do not tell")
+    duration: float | None = Field(description="seconds; null if the annotations do not state it")
     baseline: float
     other: float
     difference: float
@@ -76,13 +76,13 @@ class AgainstRecord(FromAttributes):
 
 
 class ComparisonRecord(FromAttributes):
-    """Prediction files compared query by query, each with the first."""
+    """The comparison of prediction files, query by query, each with the first file."""
 
     schema_: Literal["rdmf.comparison/1"] = Field(default=SCHEMA, alias="schema")
     dataset: str
     queries: Count
     videos: Count
-    metric: str = Field(description="by which queries are won and lost")
+    metric: str = Field(description="the metric that decides wins and losses")
     confidence: Share
     resamples: Count
     seed: int
@@ -98,7 +98,7 @@ class ComparisonRecord(FromAttributes):
 
 
 def valid(record: Record) -> str:
-    """Write the record as JSON without lone surrogates, which JSON does not have."""
+    """Write a record as JSON, with invalid Unicode replaced."""
     return valid_text(json.dumps(record.model_dump(by_alias=True), ensure_ascii=False))
 
 

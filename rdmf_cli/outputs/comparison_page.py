@@ -1,4 +1,4 @@
-"""A comparison as a page: metrics, wins and losses, and the queries that differ most."""
+"""A comparison as an HTML page: metrics, wins and losses, and the queries that differ most."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _timeline(query: QueryRecord) -> Element:
 
 
 def _bars(windows: Windows, colour: str, fading: float, top: float, length: float) -> list[Element]:
-    """One bar per window with its times as a tooltip, the best drawn last and so on top."""
+    """Draw one bar per window with its times as a tooltip; the best window is on top."""
     bars = []
     for rank, window in reversed(list(enumerate(windows))):
         start, end = (max(time, 0.0) / length * (WIDTH - LABEL) for time in window[:2])

@@ -1,6 +1,6 @@
-"""HTML pages that need nothing but themselves: no script, no font, no address.
+"""Self-contained HTML pages: no scripts, no fonts, nothing to load.
 
-A page is a tree of elements, so whatever text goes in comes out escaped.
+A page is built as a tree of elements, so that all text is escaped.
 """
 
 from __future__ import annotations
@@ -27,9 +27,14 @@ svg { width: 100%; height: auto; }
 
 
 def element(tag: str, *children: Element | str, **attributes: object) -> Element:
-    """Make an element; `class_` stands for class, an underscore in a name for a hyphen.
+    """Make an element.
 
-    Control characters in text are replaced, since HTML has none of them.
+    Control characters in text are replaced, as HTML does not allow them.
+
+    Args:
+        tag: Name of the element.
+        *children: Elements and texts.
+        **attributes: Attributes; write `class_` for class, and an underscore for a hyphen.
     """
     named = {
         name.rstrip("_").replace("_", "-"): one_line(str(value))

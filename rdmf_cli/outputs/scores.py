@@ -1,4 +1,4 @@
-"""Scores of predictions as tables."""
+"""The scores of predictions as tables."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from rich.text import Text
 from rdmf_cli.outputs.payloads.evaluation import Evaluation, Ties
 from rdmf_cli.text import counted, one_line
 
-COLUMNS = 6  # of a table, beside the thresholds: as many as 80 characters hold
+COLUMNS = 6  # columns of a table besides the thresholds; more do not fit into 80 characters
 
 
 @dataclass(frozen=True)
 class ScoreTables:
-    """What papers print, then the metrics by IoU threshold."""
+    """Tables of the metrics that papers print, and of the metrics by IoU threshold."""
 
     evaluation: Evaluation
 

@@ -1,4 +1,4 @@
-"""Formats of editing programs: one timeline over all videos that were searched."""
+"""Formats of editing programs: one timeline over all searched videos."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from rdmf_cli.outputs.writer import Writer
 
 
 class TimelineWriter(Writer):
-    """Collects answers, looks at each video in which something was found, and writes one document.
+    """A writer that collects answers and writes them as one timeline.
 
-    Each video keeps its own frame rate and start time code, which are read from its file.
+    Each video with a moment keeps its own frame rate and start time code, which are read from its
+    file.
     """
 
     encoding = "utf-8"
@@ -29,10 +30,10 @@ class TimelineWriter(Writer):
         self.sources: dict[str, Source] = {}
 
     def write(self, answer: Answer) -> None:
-        """Keep an answer.
+        """Add an answer, and read the properties of its video.
 
         Raises:
-            RdmfError: Its video cannot be read any more.
+            RdmfError: The video cannot be read.
         """
         if answer.moments and answer.video not in self.sources:
             self.sources[answer.video] = source_of(answer.video)
@@ -42,35 +43,35 @@ class TimelineWriter(Writer):
         """Write the timeline.
 
         Raises:
-            UsageError: The format cannot hold these videos together.
+            UsageError: The format cannot hold all these videos (their frame rates differ).
         """
         self.stream.write(self.text(timeline_of(self.answers, self.sources)))
 
     @staticmethod
     @abstractmethod
     def text(timeline: Timeline) -> str:
-        """Write a timeline in this format."""
+        """Return a timeline in this format."""
 
 
 class OtioWriter(TimelineWriter):
-    """OpenTimelineIO."""
+    """A writer of OpenTimelineIO."""
 
     text = staticmethod(otio_text)
 
 
 class EdlWriter(TimelineWriter):
-    """CMX3600 edit decision list."""
+    """A writer of CMX3600 edit decision lists."""
 
     text = staticmethod(edl_text)
 
 
 class FcpxmlWriter(TimelineWriter):
-    """FCPXML."""
+    """A writer of FCPXML."""
 
     text = staticmethod(fcpxml_text)
 
 
 class MarkersWriter(TimelineWriter):
-    """Markers as CSV."""
+    """A writer of markers as CSV."""
 
     text = staticmethod(markers_text)

@@ -1,4 +1,4 @@
-"""How a training ended, as tables."""
+"""The result of a training as tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RATES = {"D_u": "D_u", "D_v": "D_v", "F": "F", "k": "k", "dt": "dt", "r_star": "
 
 @dataclass(frozen=True)
 class TrainingTables:
-    """Held-out scores, learned rates by groups of channels, and where the head lies."""
+    """Tables of the held-out scores and of the learned rates by groups of channels."""
 
     training: Training
 
@@ -34,7 +34,7 @@ class TrainingTables:
 
 
 def _rates_table(rates: Sequence[LearnedRates]) -> Table:
-    """In no more than 80 columns."""
+    """Make the table of learned rates, at most 80 columns wide."""
     table = Table("group", box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for head in ("channels", *RATES.values()):
         table.add_column(head, justify="right")

@@ -1,4 +1,4 @@
-"""The view of a training: a panel that stays in place on a terminal, else a line per epoch."""
+"""The display of a training in progress: a panel on a terminal, else one line per epoch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def view_on(console: Console) -> Watcher:
 
 
 class Lines(Watcher):
-    """One plain line per epoch: for files, pipes and logs of clusters."""
+    """A display of one line per epoch, for files, pipes and logs of clusters."""
 
     def __init__(self, console: Console):
         self._console = console
@@ -49,7 +49,7 @@ class Lines(Watcher):
 
 
 class Panels(Watcher):
-    """Progress, losses and held-out metrics, now and at their best, redrawn as they come."""
+    """A panel of progress, losses and held-out metrics (now and best), redrawn in place."""
 
     def __init__(self, console: Console):
         self._console = console

@@ -1,4 +1,4 @@
-"""Results that leave the program as JSON: one pydantic record each, with a published schema.
+"""The results that rdmf writes as JSON: one pydantic record each, with a published schema.
 
 `outputs/schema.py` lists them and writes their schemas, `JsonWriter` their lines.
 """

@@ -1,4 +1,4 @@
-"""What every result that leaves the program as JSON has in common."""
+"""The base class of all results that rdmf writes as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Payload(Record):
     """A result with a published schema, named by its key `schema`.
 
     Attributes:
-        decimals: of numbers in its JSON, where their key says nothing else.
+        decimals: Decimals of numbers in its JSON, except for keys with their own.
     """
 
     model_config = ConfigDict(

@@ -13,7 +13,7 @@ from rdmf_cli.text import valid_text
 
 
 class ErrorFacts(Record):
-    """What happened, to which file, and what to do about it."""
+    """What happened, to which file or option, and what to do about it."""
 
     what: str
     subject: str | None = Field(description="the file, option or name it happened to")
@@ -21,13 +21,13 @@ class ErrorFacts(Record):
 
 
 class ErrorLine(Payload):
-    """The line that stands where an answer could not be given."""
+    """The line that takes the place of an answer where there was an error."""
 
     schema_: Literal["rdmf.error/1"] = Field(default="rdmf.error/1", alias="schema")
     error: ErrorFacts
 
     @classmethod
     def of(cls, error: RdmfError) -> ErrorLine:
-        """Take the facts of an error."""
+        """Make the record of an error; text becomes valid Unicode."""
         facts = {name: text and valid_text(text) for name, text in error.as_dict().items()}
         return cls(error=ErrorFacts.model_validate(facts))

@@ -11,24 +11,24 @@ from rdmf_cli.moments.types import Record
 from rdmf_cli.outputs.payloads.base import Payload
 
 METRICS: JsonDict = {
-    "description": "the protocol's own metrics, by the names that the field gives them: per cent, "
-    "by IoU threshold, by length of the moment; null where there is nothing to average",
+    "description": "the metrics of the protocol by their published names: per cent, by IoU "
+    "threshold, by length of the moment; null where there is nothing to average",
     "type": ["object", "number", "null"],
 }
 
 
 class Ties(Record):
-    """Between which values a score lies, by the order in which equal scores are taken."""
+    """The lowest and the highest value of a metric over all orders of clips with equal scores."""
 
     least: float
     greatest: float
 
 
 class Evaluation(Payload):
-    """How good predictions are, in per cent.
+    """The scores of predictions, in per cent.
 
-    `brief` holds what papers print. Beside the fields below stand the protocol's own metrics in
-    the field's own layout, such as `full` and `HL-min-VeryGood`.
+    `brief` has the metrics that papers print. All metrics of the protocol follow as further keys,
+    with the names of the published evaluators, such as `full` and `HL-min-VeryGood`.
     """
 
     model_config = ConfigDict(extra="allow", json_schema_extra={"additionalProperties": METRICS})
@@ -36,15 +36,17 @@ class Evaluation(Payload):
 
     schema_: Literal["rdmf.eval/1"] = Field(default="rdmf.eval/1", alias="schema")
     dataset: str = Field(description="the benchmark, or the file of your own annotations")
-    protocol: str = Field(description="the rules by which was scored")
-    head: str | None = Field(default=None, description="what predicted; null: a file was scored")
-    submission: str | None = Field(default=None, description="where the predictions were written")
-    queries: dict[str, int] = Field(description="how many were scored, by kind")
-    brief: dict[str, float | None] = Field(description="what papers print")
-    ties: dict[str, Ties] = Field(
-        default_factory=dict, description="range that the order of equal scores allows, by metric"
+    protocol: str = Field(description="the protocol of the metrics")
+    head: str | None = Field(
+        default=None, description="the head that made the predictions; null: they are from a file"
     )
-    notes: tuple[str, ...] = Field(default=(), description="what a reader should know")
+    submission: str | None = Field(default=None, description="the file of predictions written")
+    queries: dict[str, int] = Field(description="number of scored queries, by kind")
+    brief: dict[str, float | None] = Field(description="the metrics that papers print")
+    ties: dict[str, Ties] = Field(
+        default_factory=dict, description="range over all orders of equal scores, by metric"
+    )
+    notes: tuple[str, ...] = Field(default=(), description="notes for the reader of the numbers")
 
     @property
     def metrics(self) -> dict[str, Any]:
