@@ -10,7 +10,7 @@ The code of an entry is imported only when the entry is used, so `rdmf --help` s
 <class 'rdmf_cli.outputs.json_lines.JsonWriter'>
 >>> FORMATS.find("docx")                # doctest: +ELLIPSIS
 Traceback (most recent call last):
-rdmf_cli.errors.UsageError: docx: no such output format; take table, json, ...
+rdmf_cli.errors.UsageError: docx: no such output format; choose table, json, ...
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Registry(Mapping[str, ChoiceT]):
             UsageError: No entry has this name; the message lists all names.
         """
         if name not in self._choices:
-            raise UsageError(f"no such {self.kind}", name, f"take {self.names()}")
+            raise UsageError(f"no such {self.kind}", name, f"choose {self.names()}")
         return self._choices[name]
 
     def names(self) -> str:

@@ -46,7 +46,7 @@ def test_an_unknown_name_is_a_usage_error_that_lists_the_choices(closed):
     registry, (command, option), _ = closed
     done = run_here(command, option, "no-such-choice", "x")
     assert done.returncode == 2
-    assert f"no-such-choice: no such {registry.kind}; take {registry.names()}" in done.stderr
+    assert f"no-such-choice: no such {registry.kind}; choose {registry.names()}" in done.stderr
 
 
 def test_the_documents_name_every_choice(offered):
@@ -90,5 +90,5 @@ def test_a_name_that_is_missing_is_found_nowhere():
     signs = Registry("sign", Entry("a", "the first", "rdmf_cli.registry:Entry"))
     assert signs["a"].load() is Entry
     assert "b" not in signs
-    with pytest.raises(UsageError, match="b: no such sign; take a"):
+    with pytest.raises(UsageError, match="b: no such sign; choose a"):
         signs.find("b")

@@ -95,7 +95,7 @@ class ToRGB:
     def _from_hdr(self, frame: Any, width: int, height: int) -> Any:
         """Map HDR to the brightness and colours of an ordinary screen, as encoders expect them.
 
-        This takes a filter, as `reformat` of PyAV 17 does not do it.
+        A filter does it, as `reformat` of PyAV 17 does not map HDR.
         """
         stored = (frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range)
         key = (*stored, frame.color_trc, frame.color_primaries, width, height)
