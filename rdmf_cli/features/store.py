@@ -40,7 +40,7 @@ Arrays = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class CacheEntry:
+class StoredFeatures:
     """A cached file.
 
     Attributes:
@@ -284,7 +284,7 @@ class FeatureStore:
         finally:
             lock.release()
 
-    def entries(self) -> list[CacheEntry]:
+    def entries(self) -> list[StoredFeatures]:
         """Return all entries, the most recently used first."""
         found = (_entry(path) for path in self._own(ENTRY))
         return sorted((e for e in found if e is not None), key=lambda e: -e.used)
@@ -423,10 +423,10 @@ def _sum(arrays: Arrays, about: dict[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def _entry(path: Path) -> CacheEntry | None:
+def _entry(path: Path) -> StoredFeatures | None:
     found, loaded = _stat(path), _read(path)
     about = {"video": "(unreadable: will be made again)"} if loaded is None else loaded[1]
-    return None if found is None else CacheEntry(path, about, found.st_size, found.st_mtime)
+    return None if found is None else StoredFeatures(path, about, found.st_size, found.st_mtime)
 
 
 def _stat(path: Path) -> os.stat_result | None:

@@ -16,15 +16,15 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class Extraction(Payload):
-    """What was extracted from a video, and where it lies."""
+    """The features of a video, how they were made, and their file."""
 
     schema_: Literal["rdmf.extract/1"] = Field(default="rdmf.extract/1", alias="schema")
     video: str
     clips: Count = Field(description="rows of features, one per clip")
     size: Count = Field(description="columns of features")
     clip_length: Annotated[float, Field(gt=0)]
-    offset: Seconds = Field(description="where the first clip begins, seconds")
-    duration: Seconds = Field(description="of the whole file, seconds")
+    offset: Seconds = Field(description="start of the first clip, in seconds")
+    duration: Seconds = Field(description="length of the whole file, in seconds")
     encoder: str
     decoder: str
     cached: bool = Field(description="true: nothing was decoded or encoded for this")
@@ -32,7 +32,7 @@ class Extraction(Payload):
     frames_failed: Count
     warnings: tuple[str, ...]
     file: str | None = Field(description="the file of features in --out")
-    timings: dict[str, float] = Field(description="seconds by stage")
+    timings: dict[str, float] = Field(description="seconds by step")
 
     @classmethod
     def of(cls, video: Path, features: VideoFeatures, file: Path | None) -> Extraction:
@@ -57,7 +57,7 @@ class Extraction(Payload):
 
     @property
     def in_words(self) -> str:
-        """What was extracted, and where it was written, in a line."""
+        """One line on the features and their file."""
         how = "cached" if self.cached else f"{self.timings['extract']:.1f} s"
-        said = f"{self.video}: {self.clips} clips × {self.size}, {self.encoder} ({how})"
-        return said if self.file is None else f"{said} → {self.file}"
+        line = f"{self.video}: {self.clips} clips × {self.size}, {self.encoder} ({how})"
+        return line if self.file is None else f"{line} → {self.file}"

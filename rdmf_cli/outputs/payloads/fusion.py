@@ -18,7 +18,7 @@ class LevelSet(Record):
 
 
 class Channel(Record):
-    """One channel of the fusion: its rates, what they do, and the pattern over L clips."""
+    """One channel of the fusion: its rates, their regime, and the pattern over L clips."""
 
     channel: int
     D_u: float
@@ -44,7 +44,7 @@ class Fusion(Payload):
     video: str
     query: str
     clip_length: float
-    offset: Seconds = Field(description="where the first clip begins, seconds")
+    offset: Seconds = Field(description="start of the first clip, in seconds")
     similarity: tuple[float, ...] = Field(description="cosine of each clip and the query")
     channels: tuple[Channel, ...]
     warnings: tuple[str, ...]

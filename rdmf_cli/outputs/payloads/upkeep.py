@@ -1,4 +1,4 @@
-"""Records of what lies on this machine: the cache, encoders, what is installed."""
+"""Records of the state of this machine: the cache, the encoders, the installation."""
 
 from __future__ import annotations
 
@@ -13,46 +13,48 @@ Bytes = Annotated[int, Field(ge=0)]
 
 
 class CacheEntry(Payload):
-    """One file of the cache."""
+    """The cached features of one video."""
 
     schema_: Literal["rdmf.cache/1"] = Field(default="rdmf.cache/1", alias="schema")
     video: str | None
     encoder: str | None
     clip_length: float | None = Field(description="seconds")
-    duration: float | None = Field(description="of the video, seconds")
+    duration: float | None = Field(description="length of the video in seconds")
     bytes: Bytes
-    used: float = Field(description="when it was last used, seconds since the epoch")
+    used: float = Field(description="time of the last use, in seconds since the epoch")
     file: str
 
 
 class CacheSize(Payload):
-    """How much room the cache takes."""
+    """The size of the cache and its limit."""
 
     schema_: Literal["rdmf.cache-size/1"] = Field(default="rdmf.cache-size/1", alias="schema")
     bytes: Bytes
-    limit_bytes: Bytes = Field(description="above it, the least recently used entries go")
+    limit_bytes: Bytes = Field(description="beyond it, the least recently used entries are removed")
 
 
 class EncoderEntry(Payload):
-    """One encoder."""
+    """An encoder, and whether it is on this machine."""
 
     schema_: Literal["rdmf.weights/1"] = Field(default="rdmf.weights/1", alias="schema")
-    name: str = Field(description="what --encoder takes")
-    here: bool = Field(description="whether it can be used without fetching")
-    source: str = Field(description="shipped, fetched, cache (another program's), or empty")
+    name: str = Field(description="the name for --encoder")
+    here: bool = Field(description="whether its weights are on this machine")
+    source: str = Field(description="shipped, fetched, cache (of another program), or empty")
     path: str | None
 
 
 class Check(Record):
-    """One thing that `rdmf doctor` looked at."""
+    """One check of `rdmf doctor`."""
 
     name: str
-    state: Literal["ok", "absent", "failed"] = Field(description="absent: it is optional")
+    state: Literal["ok", "absent", "failed"] = Field(
+        description="absent: not installed, but optional"
+    )
     detail: str
 
 
 class Diagnosis(Payload):
-    """What is installed, and whether it works."""
+    """The result of all checks of the installation."""
 
     schema_: Literal["rdmf.doctor/1"] = Field(default="rdmf.doctor/1", alias="schema")
     checks: tuple[Check, ...]
