@@ -20,6 +20,9 @@
 >>> from rdmf_cli import evaluate, train                # as `rdmf eval` and `rdmf train`
 >>> train(dataset="charades", features="charades").scores
 >>> evaluate("predictions.jsonl", "val.jsonl").brief
+
+>>> from rdmf_cli import analyze, compare               # as `rdmf compare` and `rdmf analyze`
+>>> compare(["baseline.jsonl", "mine.jsonl"], "val.jsonl").others[0].differences
 """
 
 from __future__ import annotations
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from rdmf_cli.api import (
         Fused,
         Searcher,
+        analyze,
+        compare,
         cut,
         evaluate,
         extract,
@@ -61,6 +66,8 @@ __all__ = [
     "RdmfError",
     "Searcher",
     "UsageError",
+    "analyze",
+    "compare",
     "cut",
     "evaluate",
     "extract",
@@ -75,6 +82,7 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("Fused", "Searcher", "cut", "evaluate", "extract", "fuse"), "rdmf_cli.api"),
     **dict.fromkeys(("index", "query", "search", "train"), "rdmf_cli.api"),
+    **dict.fromkeys(("analyze", "compare"), "rdmf_cli.api"),
     "Hit": "rdmf_cli.library.types",
     **dict.fromkeys(("Answer", "Moment"), "rdmf_cli.moments.types"),
 }

@@ -4,6 +4,7 @@
     verbs.py        query, extract, fuse: one searcher, one question
     evaluation.py   evaluate        training.py   train
     search.py       search          index.py      index
+    comparing.py    compare, analyze
     cutting.py      cut
     answers.py      the public `Answer`, from a reading
     arguments.py    what callers give: checked by their types, times read
@@ -13,6 +14,7 @@
 
 from __future__ import annotations
 
+from rdmf_cli.api.comparing import analyze, compare
 from rdmf_cli.api.cutting import cut
 from rdmf_cli.api.evaluation import evaluate
 from rdmf_cli.api.fused import Fused
@@ -25,6 +27,8 @@ from rdmf_cli.api.verbs import extract, fuse, query
 __all__ = [
     "Fused",
     "Searcher",
+    "analyze",
+    "compare",
     "cut",
     "evaluate",
     "extract",

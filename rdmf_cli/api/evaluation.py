@@ -16,7 +16,7 @@ from rdmf_cli.outputs.payloads import Evaluation
 
 if TYPE_CHECKING:
     from rdmf_cli.datasets import Annotations, Dataset, Samples
-    from rdmf_cli.evaluation import Options
+    from rdmf_cli.evaluation import Options, Predictions
     from rdmf_cli.heads.base import Head
 
 Progress = Callable[[int, int, str], None]  # videos done, videos in all, the one at hand
@@ -45,6 +45,8 @@ def evaluate(
     round_to: Annotated[float, Field(ge=0.001)] | None = None,
     outside: Literal["refuse", "keep", "cut"] = "refuse",
     skip_bad: bool = False,
+    only_qids: FilePath | None = None,
+    csv: FilePath | None = None,
     force: bool = False,
     progress: Progress | None = None,
 ) -> Evaluation:
@@ -73,7 +75,9 @@ def evaluate(
         round_to: Move predicted windows to multiples of these seconds.
         outside: Windows that reach outside their video: refuse the file, keep or cut them.
         skip_bad: Leave out annotations with a fault, and note them.
-        force: Replace a submission that rdmf did not write.
+        only_qids: A file of the qids to score, and to predict; None: all.
+        csv: A file to write a row per query to.
+        force: Replace a submission or a table that rdmf did not write.
         progress: Is called with the videos done, the videos in all and the one at hand while
             features are read.
 
@@ -85,6 +89,7 @@ def evaluate(
         RdmfError: A file is not there (a FileNotFoundError, too), or something in it is wrong.
     """
     from rdmf_cli.datasets import open_annotations, open_samples
+    from rdmf_cli.datasets.qids import read_qids
     from rdmf_cli.evaluation import Options
     from rdmf_cli.heads.registry import load_head
 
@@ -98,8 +103,8 @@ def evaluate(
         if submission is not None:
             todo = "a head must predict first: give --features or --videos"
             raise UsageError("cannot be given with --predictions", "--submission", todo)
-        clips = _Clips(dataset, clip_length, skip_bad)
-        return _scored_file(Path(predictions), ground_truth, clips, how)
+        clips = _Clips(dataset, clip_length, skip_bad, only_qids)
+        return _scored_file(Path(predictions), ground_truth, clips, how, _Rows.of(csv, force))
     folder = features if features is not None else videos
     assert folder is not None
     opened = open_annotations(
@@ -110,15 +115,19 @@ def evaluate(
         clip_length=clip_length,
         skip_bad=skip_bad,
     )
+    if only_qids is not None:
+        opened = opened[0], opened[1].select(read_qids(only_qids), Path(only_qids))
     own = None if checkpoint is None else Path(checkpoint)
     reads = [Path(folder), opened[1].path, Path(encoder), *filter(None, [own])]
     wanted = _Submission.of(submission, reads, force)
     wanted.check(opened[1])  # before the long work
+    rows = _Rows.of(csv, force, [*wanted.inputs, opened[1].path])
+    rows.check(submission)
     samples = open_samples(
         *opened, features=features, videos=videos, encoder=encoder, device=device
     )
     samples.prepare(progress)
-    return _predicted(samples, load_head(head, own), wanted, how)
+    return _predicted(samples, load_head(head, own), wanted, how, rows)
 
 
 def _check_sources(sources: Mapping[str, object]) -> None:
@@ -135,20 +144,62 @@ class _Clips(NamedTuple):
     dataset: str | None
     clip_length: float | None
     skip_bad: bool
+    only_qids: FilePath | None
+
+
+class _Rows(NamedTuple):
+    """Where a row per query is written, if anywhere, and the files that this must not replace."""
+
+    path: Path | None
+    inputs: list[Path]
+    force: bool
+
+    @classmethod
+    def of(cls, path: FilePath | None, force: bool, reads: Iterable[Path] = ()) -> _Rows:
+        return cls(None if path is None else Path(path), list(reads), force)
+
+    def check(self, submission: FilePath | None = None) -> None:
+        """Check that it can be written, beside the submission."""
+        from rdmf_cli.files import check_target
+        from rdmf_cli.outputs.query_rows import WHAT
+
+        if self.path is None:
+            return
+        if submission is not None and Path(submission).absolute() == self.path.absolute():
+            raise UsageError("must be two files", "--csv and --submission", "name another file")
+        check_target(self.path, inputs=self.inputs, force=self.force, what=WHAT)
+
+    def write(
+        self, predictions: Predictions, annotations: Annotations, dataset: Dataset, how: Options
+    ) -> None:
+        from rdmf_cli.evaluation import query_table
+        from rdmf_cli.outputs.query_rows import write_query_rows
+
+        if self.path is not None:
+            made = query_table(predictions, annotations, dataset, how)
+            write_query_rows(
+                self.path, made.names, made.rows(), inputs=self.inputs, force=self.force
+            )
 
 
 def _scored_file(
-    predictions: Path, ground_truth: FilePath | None, clips: _Clips, how: Options
+    predictions: Path, ground_truth: FilePath | None, clips: _Clips, how: Options, rows: _Rows
 ) -> Evaluation:
     """Score a prediction file."""
-    from rdmf_cli.evaluation import evaluate_files
+    from rdmf_cli.evaluation import evaluate as score
+    from rdmf_cli.evaluation import open_truth, read_predictions
 
-    name, clip_length, skip_bad = clips
+    name, clip_length, skip_bad, only_qids = clips
     benchmark = _benchmark(name)
     truth = ground_truth or (Path(name) if name and benchmark is None else None)
     if truth is None:
         raise UsageError("not given", "--ground-truth", USAGE)
-    scored = evaluate_files(predictions, Path(truth), benchmark, how, clip_length, skip_bad)
+    rows = rows._replace(inputs=[predictions, Path(truth)])
+    rows.check()  # before the work
+    dataset, annotations = open_truth(truth, benchmark, clip_length, skip_bad, only_qids)
+    found = read_predictions(predictions)
+    scored = score(found, annotations, dataset, how)
+    rows.write(found, annotations, dataset, how)
     return Evaluation(**scored)
 
 
@@ -202,7 +253,9 @@ def _files_of(path: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in names if not name.endswith(".jsonl"))
 
 
-def _predicted(samples: Samples, head: Head, submission: _Submission, how: Options) -> Evaluation:
+def _predicted(
+    samples: Samples, head: Head, submission: _Submission, how: Options, rows: _Rows
+) -> Evaluation:
     """Predict every query of the annotations, write the submission if wanted, and score."""
     from rdmf_cli.evaluation import evaluate as score
     from rdmf_cli.evaluation import nothing_scored, write_submission
@@ -222,5 +275,6 @@ def _predicted(samples: Samples, head: Head, submission: _Submission, how: Optio
         scored = nothing_scored(samples.annotations, samples.dataset)
     else:
         scored = score(made, samples.annotations, samples.dataset, how)
+        rows.write(made, samples.annotations, samples.dataset, how)
     notes = list(dict.fromkeys([*notes, *scored["notes"]]))
     return Evaluation(**{**scored, **about, "notes": tuple(notes)})

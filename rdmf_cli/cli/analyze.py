@@ -8,9 +8,6 @@ from typing import Annotated, Optional
 import typer
 
 from rdmf_cli.cli import options
-from rdmf_cli.errors import UsageError
-
-USAGE = "rdmf analyze P.jsonl --ground-truth G.jsonl [--dataset NAME] [--train TRAIN.jsonl]"
 
 
 def analyze(
@@ -39,6 +36,7 @@ def analyze(
         Optional[Path],  # noqa: UP045
         typer.Option("--plot", help="Draw the analysis into this file (needs matplotlib)."),
     ] = None,
+    only_qids: options.OnlyQids = None,
     skip_bad: options.SkipBad = False,
     force: options.Force = False,
     as_json: options.Json = False,
@@ -49,38 +47,24 @@ def analyze(
     confusion with other queries' moments and duplicates; bias in length and position; calibration
     of the scores; and, with --train, how far the predictions are above a blind baseline.
     """
-    from rich.console import Console
-
+    from rdmf_cli import api
+    from rdmf_cli.cli.output import print_result
     from rdmf_cli.cli.report import say
-    from rdmf_cli.evaluation import How, analyze_files
-    from rdmf_cli.files import check_target
-    from rdmf_cli.outputs.analysis import AnalysisRecord
-    from rdmf_cli.outputs.analysis_figure import WHAT, save_analysis_figure
-    from rdmf_cli.outputs.analysis_table import print_analysis
-    from rdmf_cli.outputs.json_lines import json_line
+    from rdmf_cli.outputs.analysis_table import AnalysisTables
 
-    truth = ground_truth or (Path(dataset) if dataset and Path(dataset).suffix else None)
-    if truth is None:
-        raise UsageError("not given", "--ground-truth", USAGE)
-    inputs = [predictions, truth, *filter(None, [train])]
-    if plot is not None:
-        check_target(plot, inputs=inputs, force=force, what=WHAT)  # before the work
-    analysis = analyze_files(
+    made = api.analyze(
         predictions,
-        truth,
-        dataset,
-        train,
+        ground_truth,
+        dataset=dataset,
+        train=train,
         threshold=threshold,
-        how=How(seed=seed),
+        seed=seed,
         clip_length=clip_length,
+        only_qids=only_qids,
         skip_bad=skip_bad,
+        plot=plot,
+        force=force,
     )
-    record = AnalysisRecord.of(analysis)
-    for note in record.notes:
+    for note in made.notes:
         say("note", note)
-    if plot is not None:
-        save_analysis_figure(plot, record, inputs=tuple(inputs), force=force)
-    if as_json:
-        typer.echo(json_line(record))
-    else:
-        print_analysis(record, Console(highlight=False))
+    print_result(made, as_json, AnalysisTables)

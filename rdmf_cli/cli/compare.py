@@ -9,10 +9,6 @@ from typing import Annotated, Optional
 import typer
 
 from rdmf_cli.cli import options
-from rdmf_cli.errors import UsageError
-
-USAGE = "rdmf compare A.jsonl B.jsonl --ground-truth G.jsonl [--dataset NAME]"
-PAGE = "the page"
 
 
 class Only(str, Enum):
@@ -63,6 +59,7 @@ def compare(
         Optional[Path],  # noqa: UP045
         typer.Option("--html", help="Write a page with the queries that differ most."),
     ] = None,
+    only_qids: options.OnlyQids = None,
     skip_bad: options.SkipBad = False,
     force: options.Force = False,
     as_json: options.Json = False,
@@ -72,37 +69,27 @@ def compare(
     Each file is compared with the first: the difference in every metric with its bootstrap
     interval and the p-value of a permutation test, and the queries it wins and loses.
     """
-    from rich.console import Console
-
+    from rdmf_cli import api
+    from rdmf_cli.cli.output import print_result
     from rdmf_cli.cli.report import say
-    from rdmf_cli.evaluation import How, Options, compare_files
-    from rdmf_cli.files import check_target, write_whole
-    from rdmf_cli.outputs.comparison import ComparisonRecord
-    from rdmf_cli.outputs.comparison_page import comparison_page
-    from rdmf_cli.outputs.comparison_table import print_comparison
-    from rdmf_cli.outputs.json_lines import json_line
+    from rdmf_cli.outputs.comparison_table import ComparisonTables
 
-    truth = ground_truth or (Path(dataset) if dataset and Path(dataset).suffix else None)
-    if truth is None:
-        raise UsageError("not given", "--ground-truth", USAGE)
-    inputs = [*predictions, truth]
-    if html is not None:
-        check_target(html, inputs=inputs, force=force, what=PAGE)  # before the work
-    comparison = compare_files(
+    made = api.compare(
         predictions,
-        truth,
-        dataset,
-        Options(only=only.value if only else None),
-        How(metric, confidence, resamples, seed, top),
+        ground_truth,
+        dataset=dataset,
+        only=only.value if only else None,
+        metric=metric,
+        confidence=confidence,
+        resamples=resamples,
+        seed=seed,
+        top=top,
         clip_length=clip_length,
+        only_qids=only_qids,
         skip_bad=skip_bad,
+        html=html,
+        force=force,
     )
-    record = ComparisonRecord.of(comparison)
-    for note in record.notes:
+    for note in made.notes:
         say("note", note)
-    if html is not None:
-        write_whole(html, comparison_page(record), inputs=inputs, force=force, what=PAGE)
-    if as_json:
-        typer.echo(json_line(record))
-    else:
-        print_comparison(record, Console(highlight=False))
+    print_result(made, as_json, ComparisonTables)

@@ -94,6 +94,11 @@ def eval_(
         Outside,
         typer.Option("--outside", help="What to do with windows that reach outside their video."),
     ] = Outside.refuse,
+    only_qids: options.OnlyQids = None,
+    csv: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--csv", help="Write a row per query to this file."),
+    ] = None,
     skip_bad: options.SkipBad = False,
     force: options.Force = False,
     as_json: options.Json = False,
@@ -129,6 +134,8 @@ def eval_(
             round_to=round_to,
             outside=outside.value,
             skip_bad=skip_bad,
+            only_qids=only_qids,
+            csv=csv,
             force=force,
             progress=progress,
         )

@@ -122,3 +122,10 @@ SkipBad = Annotated[
         help="Skip invalid annotations, such as a window outside its video, and list them.",
     ),
 ]
+OnlyQids = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "--only-qids",
+        help="A file with the qids to keep: one per line, a JSON list, or JSON Lines with qid.",
+    ),
+]

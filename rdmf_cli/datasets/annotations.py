@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -137,6 +137,31 @@ class Annotations:
     def leave_out(self, where: str, what: str) -> None:
         """Add a note on an annotation that is left out, as in every published evaluation."""
         self.notes.append(f"{self.path.name}: {where}: {what}; left out")
+
+    def select(self, qids: Collection[str], source: Path) -> Annotations:
+        """Return the annotations of some queries alone, with a note.
+
+        Predictions of the others are passed over, as those of skipped entries are.
+
+        Args:
+            qids: As texts.
+            source: The file that lists them.
+
+        Raises:
+            RdmfError: A qid has no annotation.
+        """
+        known = {str(annotation.qid) for annotation in self}
+        if unknown := [qid for qid in qids if qid not in known and qid not in self.skipped]:
+            what = f"lists qid {unknown[0]!r}, which is not in {self.path.name}"
+            raise RdmfError(what, source, "list qids of this split")
+        kept = [annotation for annotation in self if str(annotation.qid) in qids]
+        if not kept:
+            raise RdmfError("leaves no query", source, "list qids of this split")
+        note = f"{len(kept)} of {len(self)} queries are kept (--only-qids {source.name})"
+        others = sorted(known.difference(qids))
+        return replace(
+            self, entries=kept, notes=[*self.notes, note], skipped=[*self.skipped, *others]
+        )
 
     def __iter__(self) -> Iterator[Annotation]:
         return iter(self.entries)

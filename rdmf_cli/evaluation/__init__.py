@@ -17,7 +17,14 @@ from rdmf_cli.evaluation.predictions import (
     read_predictions,
     write_submission,
 )
-from rdmf_cli.evaluation.scoring import evaluate, evaluate_files, nothing_scored, rounded
+from rdmf_cli.evaluation.query_table import query_table
+from rdmf_cli.evaluation.scoring import (
+    evaluate,
+    evaluate_files,
+    nothing_scored,
+    open_truth,
+    rounded,
+)
 
 __all__ = [
     "DATASETS",
@@ -36,7 +43,9 @@ __all__ = [
     "evaluate",
     "evaluate_files",
     "nothing_scored",
+    "open_truth",
     "own_dataset",
+    "query_table",
     "read_annotations",
     "read_predictions",
     "rounded",

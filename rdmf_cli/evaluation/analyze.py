@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -141,21 +142,22 @@ def analyze(
 
 
 def analyze_files(
-    predictions: Path | str,
-    ground_truth: Path | str,
+    predictions: str | PathLike[str],
+    ground_truth: str | PathLike[str],
     dataset: str | Dataset | None = None,
-    train: Path | str | None = None,
+    train: str | PathLike[str] | None = None,
     options: Options | None = None,
     *,
     threshold: float = THRESHOLD,
     how: How | None = None,
     clip_length: float | None = None,
     skip_bad: bool = False,
+    only_qids: str | PathLike[str] | None = None,
 ) -> Analysis:
     """Analyse a prediction file; `train` is the annotation file of the train split."""
-    opened, annotations = open_truth(ground_truth, dataset, clip_length, skip_bad)
-    known = None if train is None else opened.read(train, skip_bad)
-    found = read_predictions(predictions)
+    opened, annotations = open_truth(ground_truth, dataset, clip_length, skip_bad, only_qids)
+    known = None if train is None else opened.read(Path(train), skip_bad)
+    found = read_predictions(Path(predictions))
     return analyze(found, annotations, opened, known, options, threshold, how)
 
 

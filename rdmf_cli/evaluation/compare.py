@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -166,18 +167,19 @@ def compare(
 
 
 def compare_files(
-    files: Sequence[Path | str],
-    ground_truth: Path | str,
+    files: Sequence[str | PathLike[str]],
+    ground_truth: str | PathLike[str],
     dataset: str | Dataset | None = None,
     options: Options | None = None,
     how: How | None = None,
     *,
     clip_length: float | None = None,
     skip_bad: bool = False,
+    only_qids: str | PathLike[str] | None = None,
 ) -> Comparison:
     """Compare prediction files; the other arguments are those of `scoring.open_truth`."""
-    opened, annotations = open_truth(ground_truth, dataset, clip_length, skip_bad)
-    predictions = [read_predictions(file) for file in files]
+    opened, annotations = open_truth(ground_truth, dataset, clip_length, skip_bad, only_qids)
+    predictions = [read_predictions(Path(file)) for file in files]
     return compare(predictions, annotations, opened, options, how)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from rdmf_cli.datasets.annotations import Annotations
 from rdmf_cli.datasets.benchmarks import DATASETS, Dataset, dataset_named, open_own
+from rdmf_cli.datasets.qids import read_qids
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.evaluation import domains, generalised, grounding, multi_moment, qvhighlights
 from rdmf_cli.evaluation.overlap import Array
@@ -30,12 +32,13 @@ Result = dict[str, Any]
 
 
 def evaluate_files(
-    predictions: Path | str,
-    ground_truth: Path | str,
+    predictions: str | PathLike[str],
+    ground_truth: str | PathLike[str],
     dataset: str | Dataset | None = None,
     options: Options | None = None,
     clip_length: float | None = None,
     skip_bad: bool = False,
+    only_qids: str | PathLike[str] | None = None,
 ) -> Result:
     """Score a prediction file against an annotation file.
 
@@ -47,6 +50,7 @@ def evaluate_files(
         options: how to score.
         clip_length: seconds, for the user's own annotations.
         skip_bad: leave out annotations with errors, and note which.
+        only_qids: a file of the qids to score; None: all.
 
     Returns:
         The result of `evaluate`.
@@ -54,15 +58,16 @@ def evaluate_files(
     Raises:
         RdmfError: a file cannot be read or has an error.
     """
-    dataset, annotations = open_truth(ground_truth, dataset, clip_length, skip_bad)
-    return evaluate(read_predictions(predictions), annotations, dataset, options)
+    dataset, annotations = open_truth(ground_truth, dataset, clip_length, skip_bad, only_qids)
+    return evaluate(read_predictions(Path(predictions)), annotations, dataset, options)
 
 
 def open_truth(
-    ground_truth: Path | str,
+    ground_truth: str | PathLike[str],
     dataset: str | Dataset | None = None,
     clip_length: float | None = None,
     skip_bad: bool = False,
+    only_qids: str | PathLike[str] | None = None,
 ) -> tuple[Dataset, Annotations]:
     """Read an annotation file, and tell by which data set it is scored.
 
@@ -72,12 +77,25 @@ def open_truth(
             "mine.jsonl": annotations of one's own, scored as QVHighlights are.
         clip_length: Seconds, for annotations of one's own.
         skip_bad: Leave out annotations that cannot be taken as they are, and note which.
+        only_qids: A file of the qids to keep; None: all.
     """
+    found, annotations = _opened(ground_truth, dataset, clip_length, skip_bad)
+    if only_qids is not None:
+        annotations = annotations.select(read_qids(only_qids), Path(only_qids))
+    return found, annotations
+
+
+def _opened(
+    ground_truth: str | PathLike[str],
+    dataset: str | Dataset | None,
+    clip_length: float | None,
+    skip_bad: bool,
+) -> tuple[Dataset, Annotations]:
     if isinstance(dataset, str) and not (dataset not in DATASETS and Path(dataset).suffix):
         dataset = dataset_named(dataset)
     if isinstance(dataset, Dataset):
-        return dataset, dataset.require_clip_length(clip_length).read(ground_truth, skip_bad)
-    return open_own(ground_truth, clip_length, skip_bad)
+        return dataset, dataset.require_clip_length(clip_length).read(Path(ground_truth), skip_bad)
+    return open_own(Path(ground_truth), clip_length, skip_bad)
 
 
 def evaluate(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from rdmf_cli.errors import MissingExtra
 from rdmf_cli.files import write_whole
-from rdmf_cli.outputs.analysis import AnalysisRecord, SpreadRecord
 from rdmf_cli.outputs.figure import BLUE, DOTS, GREEN, GREY, ORANGE, UNDATED, check_format
+from rdmf_cli.outputs.payloads.analysis import Analysis, SpreadRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +20,7 @@ WHAT = "the figure"
 
 def save_analysis_figure(
     path: str | PathLike[str],
-    record: AnalysisRecord,
+    record: Analysis,
     *,
     inputs: tuple[str | PathLike[str], ...] = (),
     force: bool = False,
@@ -54,7 +54,7 @@ def save_analysis_figure(
     write_whole(path, write, inputs=inputs, force=force, what=WHAT)
 
 
-def _oracle(axes: Axes, record: AnalysisRecord) -> None:
+def _oracle(axes: Axes, record: Analysis) -> None:
     within = [row.within for row in record.oracle]
     for name, colour in zip(record.oracle[0].recall, (GREEN, BLUE, ORANGE), strict=False):
         recall = [row.recall[name] for row in record.oracle]
@@ -65,12 +65,12 @@ def _oracle(axes: Axes, record: AnalysisRecord) -> None:
     axes.legend()
 
 
-def _first(axes: Axes, record: AnalysisRecord) -> None:
+def _first(axes: Axes, record: Analysis) -> None:
     axes.barh([*record.first][::-1], [*record.first.values()][::-1], color=BLUE)
     axes.set(title=f"What the first window is (IoU {record.threshold:g})", xlabel="% of queries")
 
 
-def _losses(axes: Axes, record: AnalysisRecord) -> None:
+def _losses(axes: Axes, record: Analysis) -> None:
     places = range(len(record.losses))
     gains = [row.average_precision for row in record.losses]
     axes.bar([p - 0.2 for p in places], [row.recall for row in record.losses], 0.4, color=BLUE)
@@ -92,15 +92,15 @@ def _spread(axes: Axes, spread: SpreadRecord | None, title: str) -> None:
     axes.legend()
 
 
-def _length(axes: Axes, record: AnalysisRecord) -> None:
+def _length(axes: Axes, record: Analysis) -> None:
     _spread(axes, record.bias.length, "Lengths")
 
 
-def _centre(axes: Axes, record: AnalysisRecord) -> None:
+def _centre(axes: Axes, record: Analysis) -> None:
     _spread(axes, record.bias.centre, "Positions (centres)")
 
 
-def _calibration(axes: Axes, record: AnalysisRecord) -> None:
+def _calibration(axes: Axes, record: Analysis) -> None:
     title = "Calibration of the first windows"
     if record.calibration is None or not record.calibration.bins:
         _empty(axes, title, "no scores in [0, 1]")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
 
-from rdmf_cli.outputs.analysis import AnalysisRecord
-from rdmf_cli.outputs.comparison import DIFFERENCE_COLUMNS, difference_row
-from rdmf_cli.outputs.comparison_table import table_of
+from rdmf_cli.outputs.comparison_cells import DIFFERENCE_COLUMNS, difference_row
+from rdmf_cli.outputs.comparison_table import line, table_of
+from rdmf_cli.outputs.payloads.analysis import Analysis
 from rdmf_cli.text import one_line
 
 MEANINGS = {
@@ -21,21 +23,26 @@ MEANINGS = {
 }
 
 
-def print_analysis(record: AnalysisRecord, console: Console) -> None:
-    """Print one table per part of the analysis."""
-    about = f"{record.dataset}, {record.queries:,} queries, {record.moments:,} moments, per cent"
-    console.print(f"\n  {one_line(about)}", markup=False)
-    for title, columns, rows, words in _tables(record):
-        console.print(f"\n  {title}", markup=False, soft_wrap=True)
-        console.print(table_of(columns, rows, words))
-    for line in _sentences(record):
-        console.print(f"  {line}", markup=False, soft_wrap=True)
+@dataclass(frozen=True)
+class AnalysisTables:
+    """One table per part of an analysis, then sentences."""
+
+    analysis: Analysis
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        made = self.analysis
+        yield line(f"{made.dataset}, {made.queries:,} queries, {made.moments:,} moments, per cent")
+        for title, columns, rows, words in _tables(made):
+            yield line(title)
+            yield table_of(columns, rows, words)
+        for sentence in _sentences(made):
+            yield Text(f"  {sentence}")
 
 
 Part = tuple[str, list[str], list[list[str]], int]
 
 
-def _tables(record: AnalysisRecord) -> Iterator[Part]:
+def _tables(record: Analysis) -> Iterator[Part]:
     t = f"{record.threshold:g}"
     thresholds = [*record.oracle[0].recall] if record.oracle else []
     oracle = [
@@ -61,7 +68,7 @@ def _tables(record: AnalysisRecord) -> Iterator[Part]:
         yield title, columns, [difference_row(row) for row in record.blind.differences], 1
 
 
-def _groups(record: AnalysisRecord) -> Iterator[Part]:
+def _groups(record: Analysis) -> Iterator[Part]:
     if not record.groups:
         return
     shown = [name for name in record.groups[0].metrics if name.removeprefix("MR-full-") in SHOWN]
@@ -76,7 +83,7 @@ def _groups(record: AnalysisRecord) -> Iterator[Part]:
 SHOWN = ("R1@0.3", "R1@0.5", "R1@0.7", "mIoU", "mAP")
 
 
-def _sentences(record: AnalysisRecord) -> Iterator[str]:
+def _sentences(record: Analysis) -> Iterator[str]:
     bias, scores = record.bias, record.calibration
     yield f"{record.missed:.2f} % of the moments are reached by none of the first ten windows."
     if bias.window_seconds is not None:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element
 
-from rdmf_cli.outputs.comparison import (
+from rdmf_cli.outputs.comparison_cells import (
     DIFFERENCE_COLUMNS,
     TALLY_COLUMNS,
-    AgainstRecord,
-    ComparisonRecord,
-    QueryRecord,
-    Windows,
     difference_row,
     tally_row,
 )
 from rdmf_cli.outputs.page import document, element, table
+from rdmf_cli.outputs.payloads.comparison import AgainstRecord, Comparison, QueryRecord, Windows
 from rdmf_cli.text import clock
 
 WIDTH, LANE, LABEL = 800, 14, 90  # of the drawing, in its own units
@@ -22,7 +19,7 @@ GREEN, BLUE, ORANGE = "#009E73", "#0072B2", "#D55E00"  # told apart by everyone
 FADING = 0.65  # each window is drawn this much fainter than the one ranked before it
 
 
-def comparison_page(record: ComparisonRecord) -> bytes:
+def comparison_page(record: Comparison) -> bytes:
     """Write the page, one file of HTML in UTF-8 that loads nothing."""
     about = (
         f"{record.dataset}, {record.queries:,} queries on {record.videos:,} videos. "
@@ -34,7 +31,7 @@ def comparison_page(record: ComparisonRecord) -> bytes:
     return document("Comparison of predictions", *body)
 
 
-def _against(record: ComparisonRecord, other: AgainstRecord) -> list[Element]:
+def _against(record: Comparison, other: AgainstRecord) -> list[Element]:
     metric = record.metric
     return [
         element("h2", f"{other.file} against {record.baseline}"),

@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from rdmf_cli.outputs.comparison import (
+from rdmf_cli.outputs.comparison_cells import (
     DIFFERENCE_COLUMNS,
     TALLY_COLUMNS,
-    AgainstRecord,
-    ComparisonRecord,
     difference_row,
     tally_row,
 )
+from rdmf_cli.outputs.payloads.comparison import Comparison
 from rdmf_cli.text import one_line
 
 
-def print_comparison(record: ComparisonRecord, console: Console) -> None:
-    """Print the metrics of each file beside the baseline's, then wins and losses by group."""
-    about = f"{record.dataset}, {record.queries:,} queries on {record.videos:,} videos, per cent"
-    console.print(f"\n  {one_line(about)}", markup=False)
-    for other in record.others:
-        _print_against(record, other, console)
+@dataclass(frozen=True)
+class ComparisonTables:
+    """The metrics of each file beside the baseline's, then wins and losses by group."""
+
+    comparison: Comparison
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        made = self.comparison
+        about = f"{made.dataset}, {made.queries:,} queries on {made.videos:,} videos, per cent"
+        yield line(about)
+        for other in made.others:
+            yield line(f"{other.file} against {made.baseline}")
+            columns = [
+                f"{made.confidence:.0%}" if c == "interval" else c for c in DIFFERENCE_COLUMNS
+            ]
+            yield table_of(columns, [difference_row(row) for row in other.differences])
+            yield line(f"wins and losses by {made.metric}")
+            yield table_of(TALLY_COLUMNS, [tally_row(row) for row in other.tallies], words=2)
 
 
-def _print_against(record: ComparisonRecord, other: AgainstRecord, console: Console) -> None:
-    title = f"\n  {one_line(other.file)} against {one_line(record.baseline)}"
-    console.print(title, markup=False, soft_wrap=True)
-    columns = [f"{record.confidence:.0%}" if c == "interval" else c for c in DIFFERENCE_COLUMNS]
-    console.print(table_of(columns, [difference_row(row) for row in other.differences]))
-    console.print(f"  wins and losses by {one_line(record.metric)}", markup=False)
-    console.print(table_of(TALLY_COLUMNS, [tally_row(row) for row in other.tallies], words=2))
+def line(text: str) -> Text:
+    """Make a line above a table, not wrapped."""
+    return Text(f"\n  {one_line(text)}", no_wrap=True, overflow="ignore")
 
 
 def table_of(columns: list[str], rows: list[list[str]], words: int = 1) -> Table:

@@ -13,8 +13,8 @@ from rdmf_cli.files import write_whole
 from rdmf_cli.library.status import LibraryStatus
 from rdmf_cli.library.types import Hit
 from rdmf_cli.moments.types import Answer
-from rdmf_cli.outputs.analysis import AnalysisRecord
-from rdmf_cli.outputs.comparison import ComparisonRecord
+from rdmf_cli.outputs.payloads.analysis import Analysis
+from rdmf_cli.outputs.payloads.comparison import Comparison
 from rdmf_cli.outputs.payloads.error import ErrorLine
 from rdmf_cli.outputs.payloads.evaluation import Evaluation
 from rdmf_cli.outputs.payloads.extraction import Extraction
@@ -24,9 +24,9 @@ from rdmf_cli.outputs.payloads.upkeep import CacheEntry, CacheSize, Diagnosis, E
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 PUBLISHED: dict[str, type[BaseModel]] = {
-    "analysis.schema.json": AnalysisRecord,
+    "analysis.schema.json": Analysis,
     "answer.schema.json": Answer,
-    "comparison.schema.json": ComparisonRecord,
+    "comparison.schema.json": Comparison,
     "cache.schema.json": CacheEntry,
     "cache-size.schema.json": CacheSize,
     "doctor.schema.json": Diagnosis,

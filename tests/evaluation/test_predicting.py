@@ -128,6 +128,23 @@ def test_the_submission_scores_the_same(features: Path, tmp_path: Path):
     assert len(first["pred_saliency_scores"]) == CLIPS
 
 
+def test_some_queries_are_predicted_with_a_row_for_each(features: Path, tmp_path: Path):
+    lines = (features / "val.jsonl").read_text().splitlines()
+    chosen, table, file = (tmp_path / name for name in ("chosen.txt", "rows.csv", "some.jsonl"))
+    chosen.write_text(f"{json.loads(lines[0])['qid']}\n")
+    asked = ("--features", features, "--dataset", "qvhighlights", *FREE, "--only-qids", chosen)
+    done = rdmf(*asked, "--csv", table, "--submission", file)
+    assert done.returncode == 0, done.stderr
+    (predicted,) = map(json.loads, file.read_text().splitlines())
+    assert 0 <= predicted["pred_exist_score"] <= 1
+    header, row = table.read_text().splitlines()
+    assert header.startswith("qid,query,vid")
+    assert row.startswith(f"{predicted['qid']},")
+    both = rdmf(*asked, "--csv", file, "--submission", file)
+    assert both.returncode == 2
+    assert "--csv and --submission" in both.stderr
+
+
 def test_what_is_missing_is_named(features: Path, tmp_path: Path):
     truth = ("--ground-truth", features / "val.jsonl")
     assert "no such folder of features" in rdmf("--features", tmp_path / "none", *truth).stderr

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+from rdmf_cli.outputs.payloads.analysis import Analysis
 from rdmf_cli.outputs.payloads.base import Payload
+from rdmf_cli.outputs.payloads.comparison import Comparison
 from rdmf_cli.outputs.payloads.evaluation import Evaluation
 from rdmf_cli.outputs.payloads.training import Training
 
-__all__ = ["Evaluation", "Payload", "Training"]
+__all__ = ["Analysis", "Comparison", "Evaluation", "Payload", "Training"]

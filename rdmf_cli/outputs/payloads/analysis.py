@@ -6,7 +6,14 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from rdmf_cli.outputs.comparison import Count, DifferenceRecord, FromAttributes, Share, valid
+from rdmf_cli.outputs.payloads.base import Payload
+from rdmf_cli.outputs.payloads.comparison import (
+    Count,
+    DifferenceRecord,
+    FromAttributes,
+    Share,
+    valid,
+)
 
 SCHEMA: Final = "rdmf.analysis/1"
 
@@ -85,7 +92,7 @@ class BlindRecord(FromAttributes):
     differences: list[DifferenceRecord]
 
 
-class AnalysisRecord(FromAttributes):
+class Analysis(FromAttributes, Payload):
     """The analysis of the errors in one file of predictions."""
 
     schema_: Literal["rdmf.analysis/1"] = Field(default=SCHEMA, alias="schema")
@@ -105,6 +112,6 @@ class AnalysisRecord(FromAttributes):
     notes: list[str]
 
     @classmethod
-    def of(cls, analysis: object) -> AnalysisRecord:
+    def of(cls, analysis: object) -> Analysis:
         """Make the record of an `evaluation.Analysis`; text becomes valid Unicode."""
         return cls.model_validate_json(valid(cls.model_validate(analysis)))

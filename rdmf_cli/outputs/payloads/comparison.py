@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import ConfigDict, Field
 
 from rdmf_cli.moments.types import Record
+from rdmf_cli.outputs.payloads.base import Payload
 from rdmf_cli.text import valid_text
 
 SCHEMA: Final = "rdmf.comparison/1"
@@ -75,7 +76,7 @@ class AgainstRecord(FromAttributes):
     queries: list[QueryRecord] = Field(description="the queries of the greatest difference")
 
 
-class ComparisonRecord(FromAttributes):
+class Comparison(FromAttributes, Payload):
     """The comparison of prediction files, query by query, each with the first file."""
 
     schema_: Literal["rdmf.comparison/1"] = Field(default=SCHEMA, alias="schema")
@@ -91,7 +92,7 @@ class ComparisonRecord(FromAttributes):
     notes: list[str]
 
     @classmethod
-    def of(cls, comparison: object) -> ComparisonRecord:
+    def of(cls, comparison: object) -> Comparison:
         """Make the record of an `evaluation.Comparison`; text becomes valid Unicode."""
         record = cls.model_validate(comparison)
         return cls.model_validate_json(valid(record))
@@ -100,25 +101,3 @@ class ComparisonRecord(FromAttributes):
 def valid(record: Record) -> str:
     """Write a record as JSON, with invalid Unicode replaced."""
     return valid_text(json.dumps(record.model_dump(by_alias=True), ensure_ascii=False))
-
-
-DIFFERENCE_COLUMNS = ["metric", "baseline", "other", "difference", "interval", "p"]
-TALLY_COLUMNS = ["by", "group", "queries", "wins", "losses", "ties", "difference"]
-
-
-def difference_row(row: DifferenceRecord) -> list[str]:
-    """Return the cells of one metric, as `DIFFERENCE_COLUMNS` names them."""
-    return [
-        row.metric,
-        f"{row.baseline:.2f}",
-        f"{row.other:.2f}",
-        f"{row.difference:+.2f}",
-        f"{row.low:+.2f} to {row.high:+.2f}",
-        f"{row.p_value:.4f}",
-    ]
-
-
-def tally_row(row: TallyRecord) -> list[str]:
-    """Return the cells of one group, as `TALLY_COLUMNS` names them."""
-    counts = (row.queries, row.wins, row.losses, row.ties)
-    return [row.by, row.group, *map(str, counts), f"{row.difference:+.2f}"]
