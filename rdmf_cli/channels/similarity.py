@@ -12,7 +12,7 @@ LEAST_DEVIATION = 1e-3
 whose rounding alone causes about as much.
 """
 
-AROUND = 75
+CLIPS_AROUND = 75
 """Clips around the best match that presence is computed from: as many as the videos have that it
 was fitted on.
 """
@@ -58,7 +58,7 @@ def coherence(z: np.ndarray, mask: np.ndarray) -> float:
 
 
 def coherence_of_best(similarity: np.ndarray, mask: np.ndarray) -> float:
-    """Compute the coherence of the `AROUND` clips around the best match, as a video of their own.
+    """Compute the coherence of the `CLIPS_AROUND` clips around the best match, as a video of their own.
 
     Parts of longer footage differ in how well they match any query, which alone makes the whole
     coherent. So only the surroundings of the best match are used.
@@ -67,9 +67,9 @@ def coherence_of_best(similarity: np.ndarray, mask: np.ndarray) -> float:
         similarity: (L,) cosine of each clip and the query.
         mask: (L,) True at real clips.
     """
-    if len(mask) > AROUND:
+    if len(mask) > CLIPS_AROUND:
         best = int(np.where(mask, similarity, -np.inf).argmax())
-        start = min(max(best - AROUND // 2, 0), len(mask) - AROUND)
-        near = slice(start, start + AROUND)
+        start = min(max(best - CLIPS_AROUND // 2, 0), len(mask) - CLIPS_AROUND)
+        near = slice(start, start + CLIPS_AROUND)
         similarity, mask = similarity[near], mask[near]
     return coherence(standardise(similarity, mask), mask)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-WINDOW = 128
+LEVEL_WINDOW = 128
 """Clips of the smallest window that gets levels of its own: in a longer video, so that a short
 moment is not lost between the levels of the whole.
 """
@@ -58,7 +58,7 @@ def level_sets(pattern: np.ndarray, mask: np.ndarray, levels: int = 16) -> Candi
         first to the last real one.
     """
     parts = [_whole(mask), _runs(pattern, mask, levels)]
-    size = WINDOW
+    size = LEVEL_WINDOW
     while size < pattern.shape[-1]:
         parts.append(_runs_by_window(pattern, mask, levels, size))
         size *= GROWTH

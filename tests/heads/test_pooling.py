@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rdmf_cli.heads.learned.torch.pooling import (
-    AROUND,
+    BINS_AROUND,
     LEAST_MARGIN,
     LEAST_WIDTH,
     MARGIN,
@@ -53,7 +53,7 @@ def pooled(features, mask, spans):
 def test_means_are_those_of_going_through_the_clips(video):
     features, mask, spans = video
     means, seen = pooled(*video)
-    assert means.shape == (len(spans), BINS + AROUND, features.shape[1])
+    assert means.shape == (len(spans), BINS + BINS_AROUND, features.shape[1])
     edges = bin_edges(torch.from_numpy(spans)[None], BINS)[0].numpy()
     for k in range(len(spans)):
         for b, (first, last) in enumerate(zip(edges[k][:-1], edges[k][1:], strict=True)):

@@ -16,7 +16,7 @@ from rdmf_cli.channels.inputs import inputs_of
 from rdmf_cli.heads.learned.config import ModelConfig
 from rdmf_cli.heads.learned.head import LearnedHead
 from rdmf_cli.heads.learned.torch.export import TorchGraphs, export
-from rdmf_cli.heads.learned.windows import Field, find_long, fuse, gaps, standing
+from rdmf_cli.heads.learned.windows import ClipOutputs, find_long, fuse, gaps, standing
 from rdmf_cli.moments import overlaps
 
 CLIPS = 2000
@@ -121,14 +121,14 @@ def test_looks_count_for_less_the_less_their_best_clips_match():
     np.testing.assert_array_equal(gaps(np.full(300, 0.2), parts), 0)
 
 
-def lit(clips: int, *moments: tuple[int, int]) -> Field:
+def lit(clips: int, *moments: tuple[int, int]) -> ClipOutputs:
     """A field whose pattern is high in some spans of clips."""
     pattern = np.full((4, clips), -4, np.float32)
     pattern += 0.3 * np.random.default_rng(0).normal(size=pattern.shape).astype(np.float32)
     for start, end in moments:
         pattern[:, start:end] += 8
     rest = np.zeros((clips, 64), np.float32)
-    return Field(rest, pattern, pattern[0], 0.0, rest[:, :6])
+    return ClipOutputs(rest, pattern, pattern[0], 0.0, rest[:, :6])
 
 
 @pytest.mark.parametrize("moment", [(0, 200), (500, 700), (2800, 3000), (900, 1800), (0, 3000)])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from rdmf_cli.moments import level_sets
-from rdmf_cli.moments.pattern import WINDOW
+from rdmf_cli.moments.pattern import LEVEL_WINDOW
 
 SOME = settings(deadline=None, max_examples=40)
 HEIGHTS = st.floats(0, 1, width=32)
@@ -124,7 +124,7 @@ def test_nothing_comes_of_no_clips():
 
 
 def test_a_small_moment_of_a_long_video_has_levels_of_its_own():
-    v = np.zeros(5 * WINDOW)
+    v = np.zeros(5 * LEVEL_WINDOW)
     v[30:60] = 1.0
     v[400:403] = [0.010, 0.012, 0.010]  # below the lowest of the video's levels
     found = level_sets(v[None, None], np.ones((1, len(v)), bool))
@@ -133,11 +133,11 @@ def test_a_small_moment_of_a_long_video_has_levels_of_its_own():
 
 
 def test_a_moment_longer_than_a_window_is_one_candidate():
-    v = np.zeros(6 * WINDOW)
-    v[100 : 100 + 2 * WINDOW] = 1.0
+    v = np.zeros(6 * LEVEL_WINDOW)
+    v[100 : 100 + 2 * LEVEL_WINDOW] = 1.0
     found = level_sets(v[None, None], np.ones((1, len(v)), bool))
     spans = set(zip(found.start.tolist(), found.end.tolist(), strict=True))
-    assert spans == {(0, 6 * WINDOW), (100, 100 + 2 * WINDOW)}
+    assert spans == {(0, 6 * LEVEL_WINDOW), (100, 100 + 2 * LEVEL_WINDOW)}
 
 
 def test_candidates_grow_with_the_video_and_no_faster():

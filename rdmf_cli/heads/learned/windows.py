@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from rdmf_cli.channels.background import strongest
 from rdmf_cli.channels.inputs import Inputs
-from rdmf_cli.channels.similarity import AROUND, LEAST_DEVIATION
+from rdmf_cli.channels.similarity import CLIPS_AROUND, LEAST_DEVIATION
 from rdmf_cli.heads.learned.config import ModelConfig
 from rdmf_cli.heads.learned.reading import logistic
 from rdmf_cli.heads.learned.slots import pattern_slots
@@ -33,13 +33,13 @@ from rdmf_cli.moments.pattern import level_sets
 Array = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int_]
 
-WINDOW = 512
+FUSION_WINDOW = 512
 """Clips that are fused at once; a longer video is fused in windows of this size."""
 
-LOOK = 128
+READ_WINDOW = 128
 """Clips of a window that is read as a video of its own; training videos have at most 75."""
 
-GAP = 1.5
+MATCH_GAP = 1.5
 """Log-odds that a window loses per standard deviation of the similarity (within windows) by which
 its best clips match less than the best of the footage. Chosen on QVHighlights-captions train.
 """
@@ -72,7 +72,7 @@ class Graphs(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Field:
+class ClipOutputs:
     """The outputs of the fusion for L clips.
 
     Attributes:
@@ -93,9 +93,9 @@ class Field:
     def __len__(self) -> int:
         return len(self.saliency)
 
-    def part(self, clips: slice) -> Field:
+    def part(self, clips: slice) -> ClipOutputs:
         """Return the outputs of some of the clips."""
-        return Field(
+        return ClipOutputs(
             self.features[clips],
             self.pattern[:, clips],
             self.saliency[clips],
@@ -121,7 +121,7 @@ def reach(config: ModelConfig) -> int:
     return config.blocks * config.halo
 
 
-def fuse(graphs: Graphs, inputs: Inputs, window: int = WINDOW) -> Field:
+def fuse(graphs: Graphs, inputs: Inputs, window: int = FUSION_WINDOW) -> ClipOutputs:
     """Fuse all clips of a video with the query, in windows where it is long.
 
     Args:
@@ -139,8 +139,8 @@ def fuse(graphs: Graphs, inputs: Inputs, window: int = WINDOW) -> Field:
     return _concatenated(parts)
 
 
-def _concatenated(parts: Sequence[Field]) -> Field:
-    return Field(
+def _concatenated(parts: Sequence[ClipOutputs]) -> ClipOutputs:
+    return ClipOutputs(
         np.concatenate([part.features for part in parts]),
         np.concatenate([part.pattern for part in parts], axis=1),
         np.concatenate([part.saliency for part in parts]),
@@ -164,7 +164,7 @@ def _match(graphs: Graphs, inputs: Inputs) -> Array | None:
     return match[0]
 
 
-def _fused(graphs: Graphs, inputs: Inputs, match: Array | None, seen: slice) -> Field:
+def _fused(graphs: Graphs, inputs: Inputs, match: Array | None, seen: slice) -> ClipOutputs:
     given = {
         "channels": inputs.channels[seen],
         "edges": inputs.edges[seen.start : seen.stop - 1],
@@ -173,7 +173,7 @@ def _fused(graphs: Graphs, inputs: Inputs, match: Array | None, seen: slice) -> 
     if match is not None:
         given |= {"match": match[seen], **_of_full(inputs, seen)}
     features, pattern, saliency, presence, curves = graphs.run("fuse", **_batched(given))
-    return Field(features[0], pattern[0], saliency[0], float(presence[0]), curves[0])
+    return ClipOutputs(features[0], pattern[0], saliency[0], float(presence[0]), curves[0])
 
 
 def _of_full(inputs: Inputs, seen: slice) -> dict[str, Array]:
@@ -191,7 +191,7 @@ def read(
     graphs: Graphs,
     inputs: Callable[[slice], Inputs],
     similarity: Sequence[float] | npt.NDArray[np.floating],
-) -> tuple[Field, Found]:
+) -> tuple[ClipOutputs, Found]:
     """Read a video of any length.
 
     Args:
@@ -205,19 +205,19 @@ def read(
         same moment twice.
     """
     clips = slice(0, len(similarity))
-    if clips.stop <= LOOK:
-        return _look(graphs, inputs(clips), clips, clips)
-    parts = list(_overlapping(clips.stop, LOOK))
-    looks = [_look(graphs, inputs(part), part, clips) for part in parts]
+    if clips.stop <= READ_WINDOW:
+        return _read_window(graphs, inputs(clips), clips, clips)
+    parts = list(_overlapping(clips.stop, READ_WINDOW))
+    windows = [_read_window(graphs, inputs(part), part, clips) for part in parts]
     similarity = np.asarray(similarity, np.float64)
-    less = GAP * gaps(similarity, parts)
-    field = _joined([_dimmed(field, x) for (field, _), x in zip(looks, less, strict=True)], parts)
-    best = looks[int(less.argmin())][0]
+    less = MATCH_GAP * gaps(similarity, parts)
+    field = _joined([_dimmed(field, x) for (field, _), x in zip(windows, less, strict=True)], parts)
+    best = windows[int(less.argmin())][0]
     found = [
         Found(one.spans, one.scores - x + STANDING * standing(similarity, one.spans))
-        for (_, one), x in zip(looks, less, strict=True)
+        for (_, one), x in zip(windows, less, strict=True)
     ]
-    found.append(find_long(fuse(graphs, inputs(clips)), LOOK, graphs.config))
+    found.append(find_long(fuse(graphs, inputs(clips)), READ_WINDOW, graphs.config))
     return replace(field, presence=best.presence), _all(found)
 
 
@@ -250,13 +250,13 @@ def standing(
 
     Returns:
         (K,) the mean similarity of each span in deviations from the mean of the footage, less the
-        same measured within the `AROUND` clips around its middle.
+        same measured within the `CLIPS_AROUND` clips around its middle.
     """
     clips = len(similarity)
     start = np.clip(np.floor(spans[:, 0]).astype(int), 0, clips - 1)
     end = np.clip(np.ceil(spans[:, 1]).astype(int), start + 1, clips)
-    low = np.clip((start + end) // 2 - AROUND // 2, 0, max(clips - AROUND, 0))
-    high = np.minimum(low + AROUND, clips)
+    low = np.clip((start + end) // 2 - CLIPS_AROUND // 2, 0, max(clips - CLIPS_AROUND, 0))
+    high = np.minimum(low + CLIPS_AROUND, clips)
     centred = similarity - similarity.mean()
     sums = np.concatenate([[0.0], np.cumsum(centred, dtype=np.float64)])
     squares = np.concatenate([[0.0], np.cumsum(centred**2, dtype=np.float64)])
@@ -270,7 +270,9 @@ def standing(
     return inside / max(float(centred.std()), LEAST_DEVIATION) - (inside - around) / deviation
 
 
-def _look(graphs: Graphs, inputs: Inputs, part: slice, clips: slice) -> tuple[Field, Found]:
+def _read_window(
+    graphs: Graphs, inputs: Inputs, part: slice, clips: slice
+) -> tuple[ClipOutputs, Found]:
     """Read one part of the clips as a video of its own, without slots that its borders cut."""
     field, config = fuse(graphs, inputs), graphs.config
     if config.slots == "random":
@@ -291,11 +293,11 @@ def _overlapping(clips: int, window: int) -> Iterator[slice]:
         yield slice(start, min(start + window, clips))
 
 
-def _dimmed(field: Field, less: float) -> Field:
+def _dimmed(field: ClipOutputs, less: float) -> ClipOutputs:
     return replace(field, pattern=field.pattern - less, saliency=field.saliency - less)
 
 
-def _joined(fields: Sequence[Field], parts: Sequence[slice]) -> Field:
+def _joined(fields: Sequence[ClipOutputs], parts: Sequence[slice]) -> ClipOutputs:
     """Join the parts: each clip is taken from the part whose border is further away."""
     edges = [
         0,
@@ -313,7 +315,7 @@ def _all(found: Sequence[Found]) -> Found:
     return Found(*(np.concatenate(columns) for columns in zip(*found, strict=True)))
 
 
-def find_long(field: Field, least: int, config: ModelConfig) -> Found:
+def find_long(field: ClipOutputs, least: int, config: ModelConfig) -> Found:
     """Find the level sets of the whole video that are longer than `least` clips.
 
     The network was trained on nothing so long, so their score does not come from the decoder: it is
@@ -356,7 +358,7 @@ def _expected_iou(
     return np.clip(np.minimum(expected, half.reshape(-1)), LEAST_IOU, 1 - LEAST_IOU)
 
 
-def _decoded(graphs: Graphs, field: Field, slots: Array | None, clip_length: float) -> Found:
+def _decoded(graphs: Graphs, field: ClipOutputs, slots: Array | None, clip_length: float) -> Found:
     given = {
         "features": field.features,
         "curves": field.curves,
@@ -368,6 +370,6 @@ def _decoded(graphs: Graphs, field: Field, slots: Array | None, clip_length: flo
     return Found(spans[0], scores[0])
 
 
-def _chances(field: Field) -> npt.NDArray[np.floating]:
+def _chances(field: ClipOutputs) -> npt.NDArray[np.floating]:
     """Return the pattern (1, 4, L) as probabilities."""
     return logistic(field.pattern)[None]

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from rdmf_cli.heads.learned.config import ModelConfig
 from rdmf_cli.heads.learned.torch.blocks import SlotLayer
-from rdmf_cli.heads.learned.torch.pooling import AROUND, last_clip, pool
+from rdmf_cli.heads.learned.torch.pooling import BINS_AROUND, last_clip, pool
 
 GEOMETRY = 6  # numbers that describe a slot's length and place
 LONGEST = 300.0  # seconds: a longer slot counts as this long
@@ -42,7 +42,7 @@ class Decoder(nn.Module):
 
         super().__init__()
         self.config = config
-        bins, width = config.bins + AROUND, config.slot_width
+        bins, width = config.bins + BINS_AROUND, config.slot_width
         self.project = nn.Linear(config.width, config.slot_features)
         self.embed = nn.Linear(bins * (config.slot_features + curves + 1) + GEOMETRY, width)
         heads, dropout = config.heads, config.decoder_dropout

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-AROUND = 4  # bins around a span: two before and two after
+BINS_AROUND = 4  # bins around a span: two before and two after
 LEAST_WIDTH = 0.5  # clips: a narrower span is pooled as if so wide
 MARGIN, LEAST_MARGIN = 0.5, 2.0  # how far around: share of the width, and least number of clips
 SOFTENING = 0.05  # clips of zeros in every mean, so that small parts of a clip count little
@@ -21,7 +21,7 @@ def bin_edges(spans: Tensor, bins: int) -> Tensor:
         bins: number of bins inside a span.
 
     Returns:
-        (B, K, bins + AROUND + 1) in clips.
+        (B, K, bins + BINS_AROUND + 1) in clips.
     """
     start, end = spans.unbind(-1)
     width = (end - start).clamp_min(LEAST_WIDTH)
@@ -51,7 +51,7 @@ def pool(features: Tensor, mask: Tensor, spans: Tensor, bins: int) -> tuple[Tens
         bins: number of bins inside a span.
 
     Returns:
-        Means (B, K, bins + AROUND, D), and (B, K, bins + AROUND) 1 for bins that hold some video.
+        Means (B, K, bins + BINS_AROUND, D), and (B, K, bins + BINS_AROUND) 1 for bins that hold some video.
     """
     features = features.float()  # cumulative sums need the precision
     real = mask.to(features.dtype)[..., None]
