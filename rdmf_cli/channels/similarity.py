@@ -58,7 +58,7 @@ def coherence(z: np.ndarray, mask: np.ndarray) -> float:
 
 
 def coherence_of_best(similarity: np.ndarray, mask: np.ndarray) -> float:
-    """Compute the coherence of the `CLIPS_AROUND` clips around the best match, as a video of their own.
+    """Compute the coherence of the `CLIPS_AROUND` clips around the best match.
 
     Parts of longer footage differ in how well they match any query, which alone makes the whole
     coherent. So only the surroundings of the best match are used.

@@ -22,7 +22,7 @@ from rdmf_cli.datasets.split import video_of
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.evaluation import evaluate
 from rdmf_cli.evaluation.predict import predict
-from rdmf_cli.heads.learned.config import Head, ModelConfig, require_space
+from rdmf_cli.heads.learned.config import HeadKind, ModelConfig, require_space
 from rdmf_cli.heads.learned.torch.batch import Batch, collate
 from rdmf_cli.heads.learned.torch.checkpoint import save
 from rdmf_cli.heads.learned.torch.network import Network
@@ -220,7 +220,7 @@ class RetrievalTask:
         return model
 
 
-def config_for(samples: Samples, *, head: Head = "full", **choices: Any) -> ModelConfig:
+def config_for(samples: Samples, *, head: HeadKind = "full", **choices: Any) -> ModelConfig:
     """Make a configuration for samples: what the features determine, and the caller's choices.
 
     Args:

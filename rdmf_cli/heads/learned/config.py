@@ -15,8 +15,8 @@ from rdmf_cli.moments.types import Record
 if TYPE_CHECKING:
     from pathlib import Path
 
-Head = Literal["universal", "full"]
-Fusion = Literal[
+HeadKind = Literal["universal", "full"]
+FusionKind = Literal[
     "reaction-diffusion",
     "joint-attention",
     "cross-attention",
@@ -24,7 +24,7 @@ Fusion = Literal[
     "gaussian",
     "convolution",
 ]
-Slots = Literal["pattern", "random"]
+SlotKind = Literal["pattern", "random"]
 
 Count = Annotated[int, Field(ge=1, le=8192)]
 Few = Annotated[int, Field(ge=1, le=64)]
@@ -47,9 +47,9 @@ class ModelConfig(Record):
     >>> ModelConfig(head="universal", fusion="none").model_dump_json()
     """
 
-    head: Head = "universal"
-    fusion: Fusion = "reaction-diffusion"
-    slots: Slots = "pattern"
+    head: HeadKind = "universal"
+    fusion: FusionKind = "reaction-diffusion"
+    slots: SlotKind = "pattern"
 
     # the features it was trained on
     channels: Annotated[tuple[str, ...], Field(max_length=64)] = CHANNELS

@@ -30,7 +30,7 @@ class Decoded(NamedTuple):
     scores: Tensor
 
 
-class Decoder(nn.Module):
+class SlotDecoder(nn.Module):
     """Slots with their pooled features attend to each other; each gets a score and refined ends.
 
     Args:

@@ -15,7 +15,7 @@ from rdmf_cli.heads.learned.config import SCALES, ModelConfig
 from rdmf_cli.heads.learned.slots import pattern_slots
 from rdmf_cli.heads.learned.torch.batch import Batch
 from rdmf_cli.heads.learned.torch.blocks import MASKED, Context, FusionBlock
-from rdmf_cli.heads.learned.torch.decoder import Decoded, Decoder
+from rdmf_cli.heads.learned.torch.decoder import Decoded, SlotDecoder
 from rdmf_cli.heads.learned.torch.fusions import FUSIONS
 from rdmf_cli.heads.learned.torch.metric import Metric, Metrics
 from rdmf_cli.heads.learned.torch.pooling import last_clip
@@ -24,7 +24,7 @@ MOST_LOGIT = 6.0  # bound of the curves' logits that the decoder reads
 GOLDEN = 0.6180339887498949  # golden ratio: spreads any number of anchors evenly
 
 
-class Fused(NamedTuple):
+class BatchOutputs(NamedTuple):
     """The outputs of `fuse` for B queries on B videos of up to L clips.
 
     Attributes:
@@ -80,12 +80,12 @@ class Network(nn.Module):
         self.norm = nn.LayerNorm(W)
         self.curves = nn.Linear(W, len(SCALES) + 1)  # and saliency
         self.present = nn.Linear(2 * W + 2, 1)
-        self.decoder = Decoder(config, curves=len(SCALES) + 2 + config.full)
+        self.decoder = SlotDecoder(config, curves=len(SCALES) + 2 + config.full)
         if config.slots == "random":
             self.centre = nn.Parameter(_logit(torch.arange(1, config.anchors + 1) * GOLDEN % 1))
             self.extent = nn.Parameter(_logit(torch.logspace(-1.3, -0.1, config.anchors)))
 
-    def fuse(self, batch: Batch) -> Fused:
+    def fuse(self, batch: Batch) -> BatchOutputs:
         """Fuse clips and query, and read the curves from the result.
 
         Args:
@@ -102,7 +102,7 @@ class Network(nn.Module):
             x = block(x, context)
         features = self.norm(x)
         logits = self.curves(features).float()
-        return Fused(
+        return BatchOutputs(
             features,
             logits[..., :-1].transpose(1, 2),
             logits[..., -1],
@@ -162,7 +162,9 @@ class Network(nn.Module):
         spans = torch.stack([(centre - half).clamp_min(0.0), torch.minimum(centre + half, end)], -1)
         return spans, torch.ones_like(centre, dtype=torch.bool)
 
-    def decode(self, fused: Fused, mask: Tensor, slots: Tensor, slot_mask: Tensor) -> Decoded:
+    def decode(
+        self, fused: BatchOutputs, mask: Tensor, slots: Tensor, slot_mask: Tensor
+    ) -> Decoded:
         """Decode slots into moments.
 
         Args:
@@ -176,12 +178,12 @@ class Network(nn.Module):
         """
         return self.decoder(fused.features, fused.curves, fused.clip_length, mask, slots, slot_mask)
 
-    def forward(self, batch: Batch) -> Fused:
+    def forward(self, batch: Batch) -> BatchOutputs:
         """Run `fuse`."""
         return self.fuse(batch)
 
 
-def choose_slots(network: Network, fused: Fused, mask: Tensor) -> tuple[Tensor, Tensor]:
+def choose_slots(network: Network, fused: BatchOutputs, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Choose the slots: those of the pattern, or the learned random ones.
 
     Args:

@@ -51,7 +51,8 @@ def pool(features: Tensor, mask: Tensor, spans: Tensor, bins: int) -> tuple[Tens
         bins: number of bins inside a span.
 
     Returns:
-        Means (B, K, bins + BINS_AROUND, D), and (B, K, bins + BINS_AROUND) 1 for bins that hold some video.
+        Means (B, K, bins + BINS_AROUND, D), and 1 for bins that hold some video, (B, K, bins +
+        BINS_AROUND).
     """
     features = features.float()  # cumulative sums need the precision
     real = mask.to(features.dtype)[..., None]
