@@ -57,7 +57,7 @@ from rdmf_cli.heads.training_free.rates import (
     TrainingFreeRates,
     shipped_rates,
 )
-from rdmf_cli.moments.nms import overlaps, suppress
+from rdmf_cli.moments.nms import span_iou, suppress
 from rdmf_cli.moments.pattern import Candidates, level_sets
 from rdmf_cli.moments.reading import Reading
 
@@ -284,7 +284,7 @@ def true_iou(split: Split, row: np.ndarray, spans: np.ndarray) -> np.ndarray:
     count = np.isfinite(split.windows[..., 0]).sum(axis=1)[row]
     for n in range(split.windows.shape[1]):
         has = np.flatnonzero(count > n)
-        best[has] = np.maximum(best[has], overlaps(spans[has], split.windows[row[has], n]))
+        best[has] = np.maximum(best[has], span_iou(spans[has], split.windows[row[has], n]))
     return best
 
 

@@ -23,7 +23,7 @@ from rdmf_cli.heads.base import Head
 from rdmf_cli.library.index import Index, Nearest
 from rdmf_cli.library.ranking import CONVINCES, match, relevance
 from rdmf_cli.library.stretches import STRETCH, WHOLE, stretches, strongest_by_group
-from rdmf_cli.moments.nms import overlaps
+from rdmf_cli.moments.nms import span_iou
 
 CANDIDATES: Final = 64
 """Videos, or stretches of long ones, that the head reads for one query."""
@@ -241,7 +241,7 @@ def _share(one: Found, other: Found) -> float:
 
 def _iou(one: Found, other: Found) -> float:
     spans = np.array([[one.start, one.end], [other.start, other.end]])
-    return float(overlaps(spans[0], spans[1]))
+    return float(span_iou(spans[0], spans[1]))
 
 
 def _rank(found: Found) -> tuple[float, str, float]:

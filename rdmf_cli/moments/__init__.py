@@ -1,6 +1,6 @@
 """From the emergent pattern to moments: level sets, suppression, and the records of an answer."""
 
-from rdmf_cli.moments.nms import overlaps, suppress
+from rdmf_cli.moments.nms import span_iou, suppress
 from rdmf_cli.moments.pattern import Candidates, level_sets
 from rdmf_cli.moments.reading import Reading
 from rdmf_cli.moments.types import Answer, Features, Moment
@@ -12,6 +12,6 @@ __all__ = [
     "Moment",
     "Reading",
     "level_sets",
-    "overlaps",
+    "span_iou",
     "suppress",
 ]

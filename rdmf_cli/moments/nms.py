@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def overlaps(spans: np.ndarray, others: np.ndarray) -> np.ndarray:
+def span_iou(spans: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Compute the IoU (intersection over union) of spans.
 
     Args:
@@ -86,6 +86,6 @@ def _pick(
         place = worth.argmax(axis=1)
         found = worth[rows, place] > -np.inf
         picks[found, n], left[found, n] = place[found], worth[rows, place][found]
-        repeated = np.maximum(repeated, overlaps(spans, spans[rows, place][:, None]))
+        repeated = np.maximum(repeated, span_iou(spans, spans[rows, place][:, None]))
         scores[rows, place] = -np.inf
     return picks, left

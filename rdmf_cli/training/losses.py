@@ -187,12 +187,12 @@ def span_losses(
         Scalars "score", "rank", "iou" and "ends".
     """
     usable = slot_mask & targets.spanned[:, None]
-    before, nearest = overlaps(slots.detach(), targets.windows).max(-1)
-    after = overlaps(decoded.spans, targets.windows)
+    before, nearest = pairwise_iou(slots.detach(), targets.windows).max(-1)
+    after = pairwise_iou(decoded.spans, targets.windows)
     reached = after.detach().amax(-1)
     positive = usable & (before > recipe.positive)
     if kind == "random":
-        positive |= usable & _best_of_some(overlaps(slots.detach(), targets.windows), targets)
+        positive |= usable & _best_of_some(pairwise_iou(slots.detach(), targets.windows), targets)
     own = nearest[..., None]
     wanted = targets.windows.gather(1, own.expand(-1, -1, 2))
     width = (wanted[..., 1] - wanted[..., 0]).clamp_min(1.0)
@@ -227,7 +227,7 @@ def worth(iou: Tensor, recipe: Recipe) -> Tensor:
     return (iou + passed) / 2
 
 
-def overlaps(spans: Tensor, windows: Tensor) -> Tensor:
+def pairwise_iou(spans: Tensor, windows: Tensor) -> Tensor:
     """Compute the IoU of every span with every window.
 
     Args:

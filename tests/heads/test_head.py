@@ -29,7 +29,7 @@ from rdmf_cli.heads.learned.torch.export import TorchGraphs, export
 from rdmf_cli.heads.learned.torch.torch_head import TorchHead
 from rdmf_cli.heads.registry import load_head
 from rdmf_cli.heads.training_free.head import TrainingFree
-from rdmf_cli.moments import overlaps
+from rdmf_cli.moments import span_iou
 
 SOME = settings(deadline=None, max_examples=25)
 CLIP = 2.0
@@ -108,7 +108,7 @@ def slowly_shown(clips: int = 60) -> Sample:
 
 def closest(spans: np.ndarray) -> float:
     """The highest IoU of two of them."""
-    return overlaps(spans[:, None], spans)[~np.eye(len(spans), dtype=bool)].max()
+    return span_iou(spans[:, None], spans)[~np.eye(len(spans), dtype=bool)].max()
 
 
 def test_a_background_moves_presence_alone(universal):

@@ -15,7 +15,7 @@ from rdmf_cli.channels.background import Background
 from rdmf_cli.channels.similarity import coherence, coherence_of_best, standardise
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.heads.training_free.head import TrainingFree
-from rdmf_cli.moments import overlaps
+from rdmf_cli.moments import span_iou
 from rdmf_cli.moments.reading import Reading
 
 CLIP = 2.0
@@ -49,7 +49,7 @@ def shown(clips: int, *moments: tuple[int, int], seed: int = 0) -> tuple[np.ndar
 
 
 def iou(reading: Reading, start: float, end: float) -> np.ndarray:
-    return overlaps(reading.spans, np.array([start, end]) * CLIP)
+    return span_iou(reading.spans, np.array([start, end]) * CLIP)
 
 
 @st.composite
@@ -87,7 +87,7 @@ def test_every_reading_keeps_its_promises(head, video, clip_length, share):
 def test_moments_are_apart(head, video):
     similarity, change, mask = video
     r = read(head, similarity, change, clip_length=CLIP, mask=mask)
-    pairs = overlaps(r.spans[:, None], r.spans)[~np.eye(len(r.spans), dtype=bool)]
+    pairs = span_iou(r.spans[:, None], r.spans)[~np.eye(len(r.spans), dtype=bool)]
     assert np.all(pairs < head.rates.ranking.overlap)
 
 
@@ -132,8 +132,8 @@ def test_a_bump_is_found_to_a_clip(head, start, end):
 def test_two_bumps_are_two_moments(head):
     reading = read(head, *shown(60, (8, 15), (40, 48)), clip_length=CLIP)
     first = reading.spans[:4]
-    assert overlaps(first, np.array([8, 15]) * CLIP).max() > 0.7
-    assert overlaps(first, np.array([40, 48]) * CLIP).max() > 0.7
+    assert span_iou(first, np.array([8, 15]) * CLIP).max() > 0.7
+    assert span_iou(first, np.array([40, 48]) * CLIP).max() > 0.7
 
 
 def test_a_moment_may_be_the_whole_video(head):

@@ -17,7 +17,7 @@ from rdmf_cli.heads.learned.config import ModelConfig
 from rdmf_cli.heads.learned.head import LearnedHead
 from rdmf_cli.heads.learned.torch.export import TorchGraphs, export
 from rdmf_cli.heads.learned.windows import ClipOutputs, find_long, fuse, gaps, standing
-from rdmf_cli.moments import overlaps
+from rdmf_cli.moments import span_iou
 
 CLIPS = 2000
 
@@ -54,7 +54,7 @@ def test_a_moment_is_found_first_wherever_it_lies_in_footage_of_any_length(shipp
     start = round(place * (clips - 12))
     rows, sentence = footage(clips, (start, start + 12))
     first = shipped.read(asked(rows, sentence), distinct=True).spans[0]
-    assert overlaps(first, 2.0 * np.array([start, start + 12])) > 0.7
+    assert span_iou(first, 2.0 * np.array([start, start + 12])) > 0.7
 
 
 def test_repeats_of_a_video_are_answered_as_the_video_is(shipped):
@@ -82,7 +82,7 @@ def test_what_is_shown_beside_other_footage_comes_before_all_of_that(shipped):
     """Every look has a best place; that of other footage is worth less."""
     rows, sentence = footage(3000, (1400, 1412))
     others = shipped.read(asked(rows, sentence), top_k=10, distinct=True)
-    own = overlaps(others.spans, np.array([2800.0, 2824.0])) > 0
+    own = span_iou(others.spans, np.array([2800.0, 2824.0])) > 0
     assert others.scores[own].max() > others.scores[~own].max() + 0.3
 
 
@@ -135,7 +135,7 @@ def lit(clips: int, *moments: tuple[int, int]) -> ClipOutputs:
 def test_a_moment_that_no_look_holds_is_found_in_the_pattern_of_the_whole(moment):
     found = find_long(lit(3000, moment, (2000, 2003)), 128, ModelConfig())
     best = found.spans[found.scores.argmax()]
-    assert overlaps(best, np.array(moment)) > 0.9
+    assert span_iou(best, np.array(moment)) > 0.9
     assert found.scores.max() > 2
 
 

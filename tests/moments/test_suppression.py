@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rdmf_cli.moments import overlaps, suppress
+from rdmf_cli.moments import span_iou, suppress
 
 SPANS = st.lists(
     st.tuples(st.integers(0, 2), st.integers(0, 20), st.integers(1, 20), st.integers(0, 5)),
@@ -32,11 +32,11 @@ def test_what_stays_is_sorted_apart_and_covers_what_went(drawn, overlap, most):
         best = kept[rows == video]
         assert len(best) <= most
         assert np.all(np.diff(scores[best]) <= 0)
-        pairs = overlaps(spans[best][:, None], spans[best])
+        pairs = span_iou(spans[best][:, None], spans[best])
         assert np.all(pairs[~np.eye(len(best), dtype=bool)] < overlap)
         if len(best) < most:
             gone = np.setdiff1d(np.flatnonzero(row == video), best)
-            covered = overlaps(spans[gone][:, None], spans[best]) >= overlap
+            covered = span_iou(spans[gone][:, None], spans[best]) >= overlap
             better = scores[best] >= scores[gone][:, None]
             assert np.all((covered & better).any(axis=1))
 
@@ -48,7 +48,7 @@ def test_redundancy_takes_from_what_repeats(drawn, redundancy, steepness):
     rows, kept, left = suppress(row, spans, scores, 0.7, 10, redundancy, steepness)
     for video in set(row.tolist()):
         best = kept[rows == video]
-        pairs = np.tril(overlaps(spans[best][:, None], spans[best]), -1)
+        pairs = np.tril(span_iou(spans[best][:, None], spans[best]), -1)
         repeated = pairs.max(axis=1, initial=0)
         lost = redundancy * repeated**steepness
         np.testing.assert_allclose(left[rows == video], scores[best] - lost)
@@ -93,5 +93,5 @@ def test_rows_without_candidates_are_fine():
     ],
 )
 def test_overlap(one, other, iou):
-    assert overlaps(np.array(one, float), np.array(other, float)) == pytest.approx(iou)
-    assert overlaps(np.array(other, float), np.array(one, float)) == pytest.approx(iou)
+    assert span_iou(np.array(one, float), np.array(other, float)) == pytest.approx(iou)
+    assert span_iou(np.array(other, float), np.array(one, float)) == pytest.approx(iou)

@@ -16,14 +16,14 @@ from rdmf_cli.heads.learned.torch.batch import collate
 from rdmf_cli.heads.learned.torch.decoder import Decoded
 from rdmf_cli.heads.learned.torch.metric import Metrics
 from rdmf_cli.heads.learned.torch.network import Network
-from rdmf_cli.moments import overlaps as numpy_overlaps
+from rdmf_cli.moments import span_iou
 from rdmf_cli.training.clips import some_clips
 from rdmf_cli.training.losses import (
     Recipe,
     contrast_loss,
     foreground_loss,
     losses,
-    overlaps,
+    pairwise_iou,
     presence_loss,
     saliency_loss,
     span_losses,
@@ -144,8 +144,8 @@ spans = st.tuples(st.floats(0, 30), st.floats(0.1, 20)).map(lambda p: [p[0], p[0
 
 @given(st.lists(spans, min_size=1, max_size=4), st.lists(spans, min_size=1, max_size=4))
 def test_overlaps_are_those_of_suppression(ones, others):
-    mine = overlaps(torch.tensor([ones]), torch.tensor([others]))[0].numpy()
-    theirs = numpy_overlaps(np.array(ones)[:, None], np.array(others)[None])
+    mine = pairwise_iou(torch.tensor([ones]), torch.tensor([others]))[0].numpy()
+    theirs = span_iou(np.array(ones)[:, None], np.array(others)[None])
     np.testing.assert_allclose(mine, theirs, atol=1e-5)
 
 
