@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from rdmf_cli.training.losses import Recipe
+from rdmf_cli.training.losses import Hyperparameters
 from rdmf_cli.training.targets import Target
 
 Clips = npt.NDArray[np.int_]
@@ -19,7 +19,7 @@ LEAST_PART = 15  # clips: no crop is shorter
 LEAST_LEFT = 8  # clips that dropping leaves at least
 
 
-def some_clips(target: Target, recipe: Recipe, generator: torch.Generator) -> Clips | None:
+def some_clips(target: Target, recipe: Hyperparameters, generator: torch.Generator) -> Clips | None:
     """Choose the clips of a video that a sample shows this time.
 
     Args:

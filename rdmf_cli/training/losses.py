@@ -22,7 +22,7 @@ Weight = Annotated[float, Field(ge=0)]
 Chance = Annotated[float, Field(ge=0, le=1)]
 
 
-class Recipe(Record):
+class Hyperparameters(Record):
     """How a head is trained: the weight of each loss, and the probabilities of augmentation."""
 
     foreground: Weight = 1.0
@@ -36,8 +36,8 @@ class Recipe(Record):
 
     saliency_temperature: float = 1.5
     rank_temperature: float = 8.0
-    worth_from: float = Field(default=0.45, description="IoU that maps to target 0")
-    worth_range: float = Field(default=0.5, description="IoU range from target 0 to target 1")
+    iou_floor: float = Field(default=0.45, description="IoU that maps to target 0")
+    iou_range: float = Field(default=0.5, description="IoU range from target 0 to target 1")
     positive: float = Field(
         default=0.4, description="IoU of a slot with a window above which its ends are trained"
     )
@@ -57,7 +57,11 @@ class Recipe(Record):
 
 
 def losses(
-    network: Network, batch: Batch, targets: Targets, recipe: Recipe, unrelated: Batch | None = None
+    network: Network,
+    batch: Batch,
+    targets: Targets,
+    recipe: Hyperparameters,
+    unrelated: Batch | None = None,
 ) -> dict[str, Tensor]:
     """Compute all losses of a batch.
 
@@ -105,7 +109,9 @@ def foreground_loss(pattern: Tensor, mask: Tensor, targets: Targets) -> Tensor:
     return (each * known).sum() / known.sum().clamp_min(1.0) / 2
 
 
-def saliency_loss(saliency: Tensor, mask: Tensor, targets: Targets, recipe: Recipe) -> Tensor:
+def saliency_loss(
+    saliency: Tensor, mask: Tensor, targets: Targets, recipe: Hyperparameters
+) -> Tensor:
     """Compute the list-wise cross entropy between predicted saliency and annotator ratings.
 
     Args:
@@ -170,7 +176,7 @@ def span_losses(
     slots: Tensor,
     slot_mask: Tensor,
     targets: Targets,
-    recipe: Recipe,
+    recipe: Hyperparameters,
     kind: str = "pattern",
 ) -> dict[str, Tensor]:
     """Compute the losses of spans: scores learn the IoU reached, positive slots their ends.
@@ -198,14 +204,14 @@ def span_losses(
     width = (wanted[..., 1] - wanted[..., 0]).clamp_min(1.0)
     missed = (decoded.spans - wanted).abs().sum(-1) / width
     return {
-        **_score_losses(decoded.scores, worth(reached, recipe), usable, targets, recipe),
+        **_score_losses(decoded.scores, target_score(reached, recipe), usable, targets, recipe),
         "iou": _mean(1.0 - after.gather(-1, own)[..., 0], positive),
         "ends": _mean(missed, positive),
     }
 
 
 def _score_losses(
-    scores: Tensor, worths: Tensor, usable: Tensor, targets: Targets, recipe: Recipe
+    scores: Tensor, worths: Tensor, usable: Tensor, targets: Targets, recipe: Hyperparameters
 ) -> dict[str, Tensor]:
     each = functional.binary_cross_entropy_with_logits(scores.float(), worths, reduction="none")
     wanted = (worths * recipe.rank_temperature).masked_fill(~usable, NEVER)
@@ -213,17 +219,17 @@ def _score_losses(
     return {"score": _mean(each, usable), "rank": _mean(rank, targets.spanned)}
 
 
-def worth(iou: Tensor, recipe: Recipe) -> Tensor:
+def target_score(iou: Tensor, recipe: Hyperparameters) -> Tensor:
     """Compute the target score of a slot: mean of its IoU and of the IoU rescaled over thresholds.
 
     Args:
         iou: (...) IoU that the slot's span reaches.
-        recipe: `worth_from` and `worth_range`, the IoU that are mapped to 0 and to 1.
+        recipe: `iou_floor` and `iou_range`, the IoU that are mapped to 0 and to 1.
 
     Returns:
         (...) in [0, 1].
     """
-    passed = ((iou - recipe.worth_from) / recipe.worth_range).clamp(0.0, 1.0)
+    passed = ((iou - recipe.iou_floor) / recipe.iou_range).clamp(0.0, 1.0)
     return (iou + passed) / 2
 
 

@@ -29,7 +29,7 @@ from rdmf_cli.heads.learned.torch.network import Network
 from rdmf_cli.heads.learned.torch.regimes import learned_rates
 from rdmf_cli.heads.learned.torch.torch_head import TorchHead
 from rdmf_cli.training.clips import Clips, some_clips
-from rdmf_cli.training.losses import Recipe, losses
+from rdmf_cli.training.losses import Hyperparameters, losses
 from rdmf_cli.training.options import TrainingOptions
 from rdmf_cli.training.seeds import of_sample, seed_of
 from rdmf_cli.training.targets import Target, Targets, collate_targets, target_of
@@ -82,14 +82,14 @@ class RetrievalTask:
         options: TrainingOptions,
         *,
         held_out: Samples | None = None,
-        recipe: Recipe | None = None,
+        recipe: Hyperparameters | None = None,
         background: Rows | None = None,
     ):
         if not isinstance(config, ModelConfig):
             config = config_for(samples, **config)
         require_space(config, samples.space)
         _check_space(config, samples)
-        self.config, self.recipe = config, recipe or Recipe()
+        self.config, self.recipe = config, recipe or Hyperparameters()
         self.samples, self.held_out = _parts(samples, held_out, options)
         self.background = background
         self.model: nn.Module = _first_weights(config, options.seed)

@@ -12,7 +12,7 @@ from rdmf_cli.heads.learned.torch.batch import collate
 from rdmf_cli.heads.learned.torch.decoder import LEAST_SPAN
 from rdmf_cli.heads.learned.torch.fusions import FUSIONS
 from rdmf_cli.heads.learned.torch.network import Network, choose_slots
-from rdmf_cli.training.losses import Recipe, losses
+from rdmf_cli.training.losses import Hyperparameters, losses
 from rdmf_cli.training.targets import Target, collate_targets
 
 
@@ -92,7 +92,7 @@ def test_two_steps_lower_the_loss_and_move_every_parameter(head, fusion, slots):
     made = network(config)
     batch = collate([inputs(config, 16, seed) for seed in range(4)])
     unrelated = collate([inputs(config, 16, seed) for seed in (7, 8)])
-    targets, recipe = some_targets([16] * 4), Recipe()
+    targets, recipe = some_targets([16] * 4), Hyperparameters()
     optimizer = torch.optim.SGD(made.parameters(), lr=3e-3)
     totals = []
     for _ in range(3):

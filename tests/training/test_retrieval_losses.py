@@ -19,7 +19,7 @@ from rdmf_cli.heads.learned.torch.network import Network
 from rdmf_cli.moments import span_iou
 from rdmf_cli.training.clips import some_clips
 from rdmf_cli.training.losses import (
-    Recipe,
+    Hyperparameters,
     contrast_loss,
     foreground_loss,
     losses,
@@ -27,12 +27,12 @@ from rdmf_cli.training.losses import (
     presence_loss,
     saliency_loss,
     span_losses,
-    worth,
+    target_score,
 )
 from rdmf_cli.training.targets import collate_targets, target_of
 
 CLIPS = 20
-RECIPE = Recipe()
+RECIPE = Hyperparameters()
 
 
 def sample(clips=CLIPS, clip_length=2.0, seed=0, **annotation):
@@ -127,7 +127,7 @@ def test_windows_shrink_with_the_clips_they_lose():
 @given(st.integers(0, 2**31), st.floats(0, 36), st.floats(0.6, 40))
 def test_some_moment_is_always_shown(seed, start, length):
     target = target_of(sample(windows=[[start, min(start + length, 40)]]))
-    recipe = Recipe(cropped=1, thinned=1, most_thinned=0.99)
+    recipe = Hyperparameters(cropped=1, thinned=1, most_thinned=0.99)
     clips = some_clips(target, recipe, torch.Generator().manual_seed(seed))
     if clips is None:
         return
@@ -150,9 +150,9 @@ def test_overlaps_are_those_of_suppression(ones, others):
 
 
 def test_worth_lies_between_the_overlap_and_the_thresholds_it_passes():
-    assert worth(torch.tensor([0.0, 0.45, 0.7, 0.95, 1.0]), RECIPE).tolist() == pytest.approx(
-        [0.0, 0.225, 0.6, 0.975, 1.0]
-    )
+    assert target_score(
+        torch.tensor([0.0, 0.45, 0.7, 0.95, 1.0]), RECIPE
+    ).tolist() == pytest.approx([0.0, 0.225, 0.6, 0.975, 1.0])
 
 
 def decoded_as(spans, scores):
@@ -309,6 +309,6 @@ def test_presence_learns_who_is_shown(network):
 
 def test_a_recipe_is_refused_that_cannot_be():
     with pytest.raises(ValueError, match="score"):
-        Recipe(score=-1.0)
+        Hyperparameters(score=-1.0)
     with pytest.raises(ValueError, match="taste"):
-        Recipe(taste=1.0)
+        Hyperparameters(taste=1.0)

@@ -21,7 +21,7 @@ from rdmf_cli.errors import RdmfError
 from rdmf_cli.features.files import normalise_rows
 from rdmf_cli.training import TrainingOptions, background
 from rdmf_cli.training.loop import train
-from rdmf_cli.training.losses import Recipe
+from rdmf_cli.training.losses import Hyperparameters
 from rdmf_cli.training.retrieval import RetrievalTask
 from rdmf_cli.training.seeds import generator_of
 
@@ -35,7 +35,7 @@ SMALL = {
     "slot_width": 32,
     "slot_features": 8,
 }
-AS_IT_IS = Recipe(plain_query=1, backwards=0, mismatched=0, cropped=0, thinned=0)
+AS_IT_IS = Hyperparameters(plain_query=1, backwards=0, mismatched=0, cropped=0, thinned=0)
 OPTIONS = TrainingOptions(epochs=1, batch_size=8, device="cpu", precision="float32")
 
 
@@ -172,7 +172,7 @@ def test_unrelated_queries_are_of_other_videos_and_say_something_else(own):
 
 
 def test_a_sample_is_drawn_alike_in_any_company(own):
-    task = task_of(own, "full", Recipe())
+    task = task_of(own, "full", Hyperparameters())
     together = batch_of(task, 0, 1, 2, 3, seed=5)
     for index in range(4):
         alone = batch_of(task, index, seed=5)
@@ -183,9 +183,9 @@ def test_a_sample_is_drawn_alike_in_any_company(own):
 
 
 def test_what_is_remembered_is_what_would_be_computed(own):
-    task = task_of(own, recipe=Recipe())
+    task = task_of(own, recipe=Hyperparameters())
     first, again = (batch_of(task, 0, 1, 2, seed=3) for _ in range(2))
-    anew = batch_of(task_of(own, recipe=Recipe()), 0, 1, 2, seed=3)
+    anew = batch_of(task_of(own, recipe=Hyperparameters()), 0, 1, 2, seed=3)
     assert same(first.shown, again.shown)
     assert same(first.shown, anew.shown)
 
@@ -198,7 +198,7 @@ def test_evidence_comes_with_a_background_and_is_sometimes_held_back(own):
     assert (batch.shown.evidence[:, 1] == 1).all()
     assert (batch.unrelated.evidence[:, 1] == 1).all()
     assert (batch.shown.evidence[:, 0] > 2).all()  # what is shown stands out
-    never = Recipe(no_background=1)
+    never = Hyperparameters(no_background=1)
     assert not batch_of(task_of(own, recipe=never, background=rows), 0).shown.evidence.any()
 
 
@@ -237,7 +237,7 @@ def test_every_published_layout_trains(tmp_path, name):
     samples = samples_of(name, tmp_path)
     assert len(samples) >= 5
     for head in ("full",) if samples[0].matching is None else ("universal", "full"):
-        task = task_of(samples, head, Recipe())
+        task = task_of(samples, head, Hyperparameters())
         result = train(task, OPTIONS, tmp_path / head)
         assert set(result.scores) == {"goal", *METRICS[DATASETS[name].protocol]}
         wanted = [v for k, v in result.scores.items() if k in ("R1@0.5", "mAP", "HL-mAP")]
@@ -295,7 +295,7 @@ def test_all_may_be_learned_from(own):
 
 
 def test_a_single_video_is_judged_by_itself(tmp_path):
-    task = task_of(own_samples(tmp_path, videos=1), recipe=Recipe(mismatched=1))
+    task = task_of(own_samples(tmp_path, videos=1), recipe=Hyperparameters(mismatched=1))
     assert len(task) == len(task.held_out) == 2
     assert batch_of(task, 0).unrelated is None  # no other video to ask for
     assert task.score(task.model.eval())["goal"] >= 0
@@ -308,7 +308,9 @@ def test_absent_queries_are_learned_and_not_scored(tmp_path):
             record["relevant_windows"] = []
         write_lines(features / "train.jsonl", lines)
 
-    task = task_of(own_samples(tmp_path, videos=8, absent=some_are_absent), recipe=Recipe())
+    task = task_of(
+        own_samples(tmp_path, videos=8, absent=some_are_absent), recipe=Hyperparameters()
+    )
     batch = batch_of(task, *range(len(task)))
     assert batch.targets.absent.tolist() == [i % 2 == 0 for i in range(len(task))]
     losses = task.losses(batch)
