@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rdmf_cli.api.arguments import ClipLength, Count, FilePath, checked
 from rdmf_cli.errors import MissingExtra, UsageError
 from rdmf_cli.outputs.payloads import Training
-from rdmf_cli.training.events import Watcher
+from rdmf_cli.training.events import Callback
 from rdmf_cli.training.options import TrainingOptions
 from rdmf_cli.training.processes import is_main_process, started
 
@@ -54,7 +54,7 @@ def train(
     skip_bad: bool = False,
     progress: Progress | None = None,
     notify: Callable[[str], None] | None = None,
-    watcher: Watcher | None = None,
+    watcher: Callback | None = None,
 ) -> Training:
     """Train a head. If it is interrupted, the same call resumes it.
 
@@ -86,7 +86,7 @@ def train(
         progress: Is called with the videos done, the videos in all and the one at hand while
             features are read.
         notify: Is called with each note on the data.
-        watcher: Is told of epochs and steps: a `training.events.Watcher`.
+        watcher: Receives epochs and steps: a `training.events.Callback`.
 
     Returns:
         The held-out scores of the best epoch, and where the head lies.
@@ -131,7 +131,7 @@ def train(
     folder = Path(out) if out is not None else _usual_folder(about, how)
     check_own(folder)  # before the long work
     task = open_task(about, how, progress, notify)
-    result = run(task, how, folder, watcher=watcher, about=about, restart=restart)
+    result = run(task, how, folder, callback=watcher, about=about, restart=restart)
     if is_main_process():
         task.save(folder / MODEL, {**about, "scores": result.scores})
     ended = {**asdict(result), "checkpoint": str(result.checkpoint)}

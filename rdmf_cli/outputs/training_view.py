@@ -12,18 +12,18 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from rdmf_cli.training.events import Epoch, Numbers, Plan, Step, Watcher
+from rdmf_cli.training.events import Callback, Epoch, Numbers, Plan, Step
 
 REFRESHES = 4  # a second
 NAME_COLUMNS = 20  # of a loss or a metric; two tables of them fit 80 columns
 
 
-def view_on(console: Console) -> Watcher:
+def view_on(console: Console) -> Callback:
     """Make the panel on a terminal, lines of text elsewhere."""
     return Panels(console) if console.is_terminal else Lines(console)
 
 
-class Lines(Watcher):
+class Lines(Callback):
     """A display of one line per epoch, for files, pipes and logs of clusters."""
 
     def __init__(self, console: Console):
@@ -48,7 +48,7 @@ class Lines(Watcher):
         self._console.out(text, highlight=False)
 
 
-class Panels(Watcher):
+class Panels(Callback):
     """A panel of progress, losses and held-out metrics (now and best), redrawn in place."""
 
     def __init__(self, console: Console):

@@ -96,7 +96,7 @@ class Epoch:
     best: Best
 
 
-class Watcher:
+class Callback:
     """Base class of training callbacks; every hook does nothing until it is overridden."""
 
     def begun(self, plan: Plan) -> None:
@@ -115,33 +115,33 @@ class Watcher:
         """Close; called once at the end, also after a failure."""
 
 
-class Watchers(Watcher):
+class Callbacks(Callback):
     """Passes every event to several callbacks."""
 
-    def __init__(self, watchers: Sequence[Watcher]):
-        self._watchers = watchers
+    def __init__(self, callbacks: Sequence[Callback]):
+        self._callbacks = callbacks
 
     def begun(self, plan: Plan) -> None:
         """Pass the plan on."""
-        for watcher in self._watchers:
-            watcher.begun(plan)
+        for callback in self._callbacks:
+            callback.begun(plan)
 
     def stepped(self, step: Step) -> None:
         """Pass a step on."""
-        for watcher in self._watchers:
-            watcher.stepped(step)
+        for callback in self._callbacks:
+            callback.stepped(step)
 
     def scored(self, epoch: Epoch) -> None:
         """Pass an epoch on."""
-        for watcher in self._watchers:
-            watcher.scored(epoch)
+        for callback in self._callbacks:
+            callback.scored(epoch)
 
     def note(self, text: str) -> None:
         """Pass a note on."""
-        for watcher in self._watchers:
-            watcher.note(text)
+        for callback in self._callbacks:
+            callback.note(text)
 
     def ended(self) -> None:
         """Close all callbacks."""
-        for watcher in self._watchers:
-            watcher.ended()
+        for callback in self._callbacks:
+            callback.ended()

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from rdmf_cli.files import write_whole
-from rdmf_cli.training.events import Epoch, Plan, Step, Watcher
+from rdmf_cli.training.events import Callback, Epoch, Plan, Step
 
 
-class LogFile(Watcher):
+class LogFile(Callback):
     """Writes one JSON line per event: "begun", "step" (every `interval` steps) and "epoch".
 
     Each line is flushed. Lines of epochs after `done` are removed first: these are trained again.
@@ -61,7 +61,7 @@ def _epoch_of(line: str) -> float:
         return float("inf")
 
 
-class TensorBoard(Watcher):
+class TensorBoard(Callback):
     """Writes the scalars loss/NAME, held_out/NAME, rate and gradient_norm over the steps.
 
     Args:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.training import state as states
 from rdmf_cli.training.averaging import Average
-from rdmf_cli.training.events import Best, Epoch, Numbers, Plan, Step, Watcher, Watchers
+from rdmf_cli.training.events import Best, Callback, Callbacks, Epoch, Numbers, Plan, Step
 from rdmf_cli.training.log import LogFile, TensorBoard
 from rdmf_cli.training.optimizer import adamw
 from rdmf_cli.training.options import TrainingOptions
@@ -54,7 +54,7 @@ def train(
     options: TrainingOptions,
     out: Path | str,
     *,
-    watcher: Watcher | None = None,
+    callback: Callback | None = None,
     about: Mapping[str, Any] | None = None,
     restart: bool = False,
 ) -> Result:
@@ -69,7 +69,7 @@ def train(
         task: the model with its samples.
         options: how to train.
         out: run folder.
-        watcher: a callback that receives the events.
+        callback: a callback that receives the events.
         about: plain values besides the options that must stay the same (the data, the model's
             configuration).
         restart: start again; the files there stay in `out`/before-restart until the new training is
@@ -82,7 +82,7 @@ def train(
     """
     if not len(task):
         raise UsageError("there are no samples to train on", todo="check the annotations")
-    out, watcher = Path(out), watcher or Watcher()
+    out, callback = Path(out), callback or Callback()
     settings = {**options.as_dict(), "samples": len(task), **(about or {})}
     with joined(options.device) as processes, _deterministic(processes.device):
         processes.check_shares(min(options.batch_size, len(task)))
@@ -91,19 +91,19 @@ def train(
                 states.set_aside(out)
             training = _Training(task, options, processes)
             training.begin(out, settings)
-            told = Watcher()
+            events = Callback()
             if processes.first:
-                told = _watchers(out, training.state, options.log_interval, watcher)
+                events = _callbacks(out, training.state, options.log_interval, callback)
             try:
-                result = training.run(out, told)
+                result = training.run(out, events)
                 if processes.first:
                     states.forget(out)
                 return result
             except KeyboardInterrupt:
-                told.note(_how_to_go_on(training.state, out))
+                events.note(_how_to_go_on(training.state, out))
                 raise
             finally:
-                told.ended()
+                events.ended()
 
 
 class _Training:
@@ -154,20 +154,20 @@ class _Training:
         out_of_patience = 0 < patience <= state.epoch - state.best_epoch
         return state.epoch >= self.options.epochs or out_of_patience
 
-    def run(self, out: Path, told: Watcher) -> Result:
+    def run(self, out: Path, events: Callback) -> Result:
         """Train epoch after epoch to the end."""
         if self.processes.first:
             states.save_best(out, self.state)
-        told.begun(self._plan())
+        events.begun(self._plan())
         began = time.monotonic() - self.state.seconds
         while not self.finished:
-            epoch, self.state = self._epoch(began, told)
-            told.scored(epoch)
+            epoch, self.state = self._epoch(began, events)
+            events.scored(epoch)
             if self.processes.first:
                 states.save_state(out, self.state)
         if self.state.epoch < self.options.epochs:
             patience = self.options.patience
-            told.note(f"stopped early: the held-out score did not improve in {patience} epochs")
+            events.note(f"stopped early: the held-out score did not improve in {patience} epochs")
         return self._result(out)
 
     def _plan(self) -> Plan:
@@ -185,7 +185,7 @@ class _Training:
             settings=state.settings,
         )
 
-    def _epoch(self, began: float, told: Watcher) -> tuple[Epoch, State]:
+    def _epoch(self, began: float, events: Callback) -> tuple[Epoch, State]:
         """Train one epoch; return its summary and the state after it."""
         number, steps = self.state.epoch + 1, []
         seed_everything(self.options.seed, number, self.processes.rank, 0)
@@ -195,7 +195,7 @@ class _Training:
             seconds = time.monotonic() - began
             rate = self._rate(step)
             steps.append(Step(number, step + 1, losses, rate, norm, len(indices), seconds))
-            told.stepped(steps[-1])
+            events.stepped(steps[-1])
         scores = self.processes.from_first(self._scores)
         state = self._state_after(number, scores, time.monotonic() - began)
         assert state.best is not None
@@ -308,14 +308,14 @@ def _chosen_precision(precision: str, device: torch.device) -> str:
     return "bfloat16" if coarse else "float32"
 
 
-def _watchers(out: Path, state: State, interval: int, watcher: Watcher) -> Watcher:
+def _callbacks(out: Path, state: State, interval: int, callback: Callback) -> Callback:
     """Combine the log, TensorBoard's where it is installed, and the caller's callback."""
-    watchers: list[Watcher] = [LogFile(out / states.LOG, state.epoch, interval), watcher]
+    callbacks: list[Callback] = [LogFile(out / states.LOG, state.epoch, interval), callback]
     try:
-        watchers.append(TensorBoard(out / states.TENSORBOARD, state.step, interval))
+        callbacks.append(TensorBoard(out / states.TENSORBOARD, state.step, interval))
     except ImportError:
-        watcher.note("no TensorBoard log: tensorboard is not installed (pip install tensorboard)")
-    return Watchers(watchers)
+        callback.note("no TensorBoard log: tensorboard is not installed (pip install tensorboard)")
+    return Callbacks(callbacks)
 
 
 def _how_to_go_on(state: State, out: Path) -> str:

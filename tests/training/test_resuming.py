@@ -16,7 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from toy_task import ToyTask, log_lines, options, same_result
 
 from rdmf_cli.errors import RdmfError, UsageError
-from rdmf_cli.training.events import Watcher
+from rdmf_cli.training.events import Callback
 from rdmf_cli.training.loop import Result, train
 
 
@@ -144,7 +144,7 @@ def test_tensorboard_takes_back_what_is_trained_again(tmp_path):
     ],
 )
 def test_ctrl_c_says_how_to_go_on(tmp_path, whole, batch, said):
-    class Notes(Watcher):
+    class Notes(Callback):
         def __init__(self) -> None:
             self.said: list[str] = []
 
@@ -157,7 +157,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path, whole, batch, said):
     notes = Notes()
     task = ToyTask(dropout=0.2, on_batch=ends_at(batch, KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        train(task, options(), tmp_path / "ended", watcher=notes)
+        train(task, options(), tmp_path / "ended", callback=notes)
     assert notes.said == [said.format(tmp_path / "ended"), "ended"]
     assert same_result(go_on(tmp_path / "ended"), whole)
 
@@ -193,7 +193,7 @@ def test_restart_begins_anew_and_removes_nothing_else(tmp_path, whole):
     assert not (folder / "before-restart").exists()
 
 
-class Stopped(Watcher):
+class Stopped(Callback):
     """Ends a training after some epochs, as Ctrl-C would."""
 
     def __init__(self, after: int):
@@ -209,7 +209,7 @@ def test_what_was_trained_is_kept_until_the_restarted_training_is_whole(tmp_path
     before = {name: (folder / name).read_bytes() for name in ("last.pt", "best.pt", "log.jsonl")}
     for after in (1, 2):  # restarted twice: what the first restart left is not worth keeping
         with pytest.raises(KeyboardInterrupt):
-            train(ToyTask(), options(rate=0.01), folder, watcher=Stopped(after), restart=True)
+            train(ToyTask(), options(rate=0.01), folder, callback=Stopped(after), restart=True)
         aside = folder / "before-restart"
         assert {name: (aside / name).read_bytes() for name in before} == before
     (aside / "notes.txt").write_text("mine")

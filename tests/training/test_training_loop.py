@@ -12,7 +12,7 @@ from torch import nn
 from toy_task import ToyTask, log_lines, options, same_result, weights
 
 from rdmf_cli.errors import RdmfError, UsageError
-from rdmf_cli.training.events import Watcher
+from rdmf_cli.training.events import Callback
 from rdmf_cli.training.loop import train
 from rdmf_cli.training.schedule import rate_share
 
@@ -69,7 +69,7 @@ def test_where_nothing_is_held_out_the_last_epoch_is_kept(tmp_path):
 
 
 def test_what_is_scored_and_kept_is_the_average_of_the_steps_weights(tmp_path):
-    class Steps(Watcher):
+    class Steps(Callback):
         def __init__(self, model: nn.Module):
             self.model, self.scales = model, [model.scale.item()]
 
@@ -78,7 +78,7 @@ def test_what_is_scored_and_kept_is_the_average_of_the_steps_weights(tmp_path):
 
     task = ToyTask(goals=[1.0])
     steps = Steps(task.model)
-    result = train(task, options(epochs=1, ema=0.15), tmp_path, watcher=steps)
+    result = train(task, options(epochs=1, ema=0.15), tmp_path, callback=steps)
     mean, *later = steps.scales
     for decay, scale in zip((0.1, 0.15, 0.15), later, strict=True):
         mean = decay * mean + (1 - decay) * scale
@@ -87,24 +87,24 @@ def test_what_is_scored_and_kept_is_the_average_of_the_steps_weights(tmp_path):
 
 
 def test_without_an_average_the_last_weights_are_kept(tmp_path):
-    class Last(Watcher):
+    class Last(Callback):
         def stepped(self, step):
             self.scale = task.model.scale.item()
 
     task, last = ToyTask(goals=[1.0, 2.0]), Last()
-    result = train(task, options(epochs=2, ema=None), tmp_path, watcher=last)
+    result = train(task, options(epochs=2, ema=None), tmp_path, callback=last)
     assert weights(result.checkpoint)["scale"].item() == last.scale
 
 
 def test_it_stops_when_patience_runs_out(tmp_path):
     said = []
 
-    class Notes(Watcher):
+    class Notes(Callback):
         def note(self, text):
             said.append(text)
 
     task = ToyTask(goals=[0.1, 0.3, 0.2, 0.3, 0.25, 0.9])
-    result = train(task, options(epochs=6, patience=3), tmp_path, watcher=Notes())
+    result = train(task, options(epochs=6, patience=3), tmp_path, callback=Notes())
     assert (result.epochs, result.best_epoch) == (5, 2)
     assert said == ["stopped early: the held-out score did not improve in 3 epochs"]
     again = train(ToyTask(), options(epochs=6, patience=3), tmp_path)
@@ -188,12 +188,12 @@ def test_tensorboard_has_the_logs_numbers(tmp_path):
 def test_without_tensorboard_it_trains_and_says_so(tmp_path, monkeypatch):
     said = []
 
-    class Notes(Watcher):
+    class Notes(Callback):
         def note(self, text):
             said.append(text)
 
     monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
-    train(ToyTask(), options(epochs=1), tmp_path, watcher=Notes())
+    train(ToyTask(), options(epochs=1), tmp_path, callback=Notes())
     assert said == ["no TensorBoard log: tensorboard is not installed (pip install tensorboard)"]
     assert not (tmp_path / "tensorboard").exists()
 

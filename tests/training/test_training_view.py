@@ -10,7 +10,7 @@ from rich.console import Console
 from toy_task import ToyTask, options
 
 from rdmf_cli.outputs.training_view import view_on
-from rdmf_cli.training.events import Best, Epoch, Plan, Step, Watchers
+from rdmf_cli.training.events import Best, Callbacks, Epoch, Plan, Step
 from rdmf_cli.training.loop import train
 
 
@@ -79,7 +79,7 @@ def test_before_the_first_step_the_panel_says_where_it_goes_on(terminal):
 
 
 def test_a_training_ends_with_the_last_panel_on_the_screen(tmp_path, terminal):
-    train(ToyTask(goals=[0.5, 0.25]), options(epochs=2), tmp_path, watcher=view_on(terminal))
+    train(ToyTask(goals=[0.5, 0.25]), options(epochs=2), tmp_path, callback=view_on(terminal))
     shown = terminal.export_text()
     last = shown[shown.rindex("rdmf train") :]
     assert "epoch 2/2  step 3/3" in last
@@ -89,7 +89,7 @@ def test_a_training_ends_with_the_last_panel_on_the_screen(tmp_path, terminal):
 
 def test_notes_stand_above_the_panel(tmp_path, terminal):
     task = ToyTask(goals=[0.5, 0.25])
-    train(task, options(epochs=3, patience=1), tmp_path, watcher=view_on(terminal))
+    train(task, options(epochs=3, patience=1), tmp_path, callback=view_on(terminal))
     shown = terminal.export_text()
     assert shown.index(
         "stopped early: the held-out score did not improve in 1 epochs"
@@ -98,7 +98,7 @@ def test_notes_stand_above_the_panel(tmp_path, terminal):
 
 def test_elsewhere_it_is_a_line_an_epoch(tmp_path):
     console = Console(file=io.StringIO(), width=40)
-    train(ToyTask(goals=[0.5, 0.25]), options(epochs=2), tmp_path, watcher=view_on(console))
+    train(ToyTask(goals=[0.5, 0.25]), options(epochs=2), tmp_path, callback=view_on(console))
     first, *epochs = console.file.getvalue().splitlines()
     assert first == "19 samples, 176 parameters, cpu, float32"
     assert len(epochs) == 2
@@ -109,15 +109,15 @@ def test_elsewhere_it_is_a_line_an_epoch(tmp_path):
 
 def test_where_nothing_is_held_out_nothing_is_said_of_it(tmp_path, terminal):
     task, console = ToyTask(judged=False), Console(file=io.StringIO(), width=40)
-    watch = Watchers([view_on(console), view_on(terminal)])
-    train(task, options(epochs=1, hold_out=0), tmp_path, watcher=watch)
+    watch = Callbacks([view_on(console), view_on(terminal)])
+    train(task, options(epochs=1, hold_out=0), tmp_path, callback=watch)
     last = console.file.getvalue().splitlines()[-1]
     assert re.fullmatch(r"epoch 1/1  loss [\d.]+  rate \S+  0:00", last)
     assert "best" not in terminal.export_text()
 
 
 def test_nothing_goes_to_stdout(tmp_path, capsys):
-    train(ToyTask(), options(epochs=1), tmp_path, watcher=view_on(Console(stderr=True)))
+    train(ToyTask(), options(epochs=1), tmp_path, callback=view_on(Console(stderr=True)))
     said = capsys.readouterr()
     assert said.out == ""
     assert "epoch 1/1" in said.err
