@@ -91,10 +91,10 @@ def _legacy_scores(predicted: Sequence[Windows], truths: Sequence[Windows]) -> d
 
 def suppressed(predicted: Sequence[Windows], nms: float) -> list[Array]:
     """Give the windows of each query that 2D-TAN's rules look at, (5, 3) padded with NaN."""
-    return [suppress(stack([windows], 3), nms, WITHIN)[0] for windows in predicted]
+    return [greedy_nms(stack([windows], 3), nms, WITHIN)[0] for windows in predicted]
 
 
-def suppress(predicted: Array, threshold: float, keep: int) -> Array:
+def greedy_nms(predicted: Array, threshold: float, keep: int) -> Array:
     """Suppress windows greedily, in list order (non-maximum suppression).
 
     Args:

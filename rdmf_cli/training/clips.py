@@ -19,12 +19,12 @@ LEAST_PART = 15  # clips: no crop is shorter
 LEAST_LEFT = 8  # clips that dropping leaves at least
 
 
-def some_clips(target: Target, recipe: Hyperparameters, generator: torch.Generator) -> Clips | None:
+def some_clips(target: Target, hyper: Hyperparameters, generator: torch.Generator) -> Clips | None:
     """Choose the clips of a video that a sample shows this time.
 
     Args:
         target: the sample's target.
-        recipe: how likely crops and drops are.
+        hyper: how likely crops and drops are.
         generator: the sample's generator.
 
     Returns:
@@ -32,12 +32,12 @@ def some_clips(target: Target, recipe: Hyperparameters, generator: torch.Generat
         moments, at least one stays.
     """
     chances = torch.rand(6, generator=generator).tolist()
-    cut, thin = chances[0] < recipe.cropped, chances[1] < recipe.thinned
+    cut, thin = chances[0] < hyper.cropped, chances[1] < hyper.thinned
     clips: Clips = np.arange(len(target))
     if cut and len(target.windows):
         clips = _part_around(target, *chances[2:5])
     if thin:
-        clips = _thinned(clips, chances[5] * recipe.most_thinned, generator)
+        clips = _thinned(clips, chances[5] * hyper.most_thinned, generator)
     lost = len(target.windows) and not len(target.kept(clips).windows)
     return None if len(clips) == len(target) or lost else clips
 

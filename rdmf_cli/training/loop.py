@@ -134,7 +134,7 @@ class _Training:
             self.optimizer.load_state_dict(self.state.optimizer)
         except (RuntimeError, ValueError) as error:
             what = "this checkpoint is of another model"
-            raise RdmfError(what, out / states.STATE, states.ANEW) from error
+            raise RdmfError(what, out / states.STATE, states.RESTART) from error
 
     def _first_state(self, settings: dict[str, Any]) -> State:
         precision = _chosen_precision(self.options.precision, self.processes.device)

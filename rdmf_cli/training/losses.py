@@ -60,7 +60,7 @@ def losses(
     network: Network,
     batch: Batch,
     targets: Targets,
-    recipe: Hyperparameters,
+    hyper: Hyperparameters,
     unrelated: Batch | None = None,
 ) -> dict[str, Tensor]:
     """Compute all losses of a batch.
@@ -69,7 +69,7 @@ def losses(
         network: the network.
         batch: B queries on B videos of L clips.
         targets: their targets.
-        recipe: weights of the losses.
+        hyper: weights of the losses.
         unrelated: negatives: queries on videos that do not show them.
 
     Returns:
@@ -80,14 +80,14 @@ def losses(
     decoded = network.decode(fused, batch.mask, slots, slot_mask)
     parts = {
         "foreground": foreground_loss(fused.pattern, batch.mask, targets),
-        "saliency": saliency_loss(fused.saliency, batch.mask, targets, recipe),
-        **span_losses(decoded, slots, slot_mask, targets, recipe, network.config.slots),
+        "saliency": saliency_loss(fused.saliency, batch.mask, targets, hyper),
+        **span_losses(decoded, slots, slot_mask, targets, hyper, network.config.slots),
         "presence": presence_loss(network, fused.presence, targets, unrelated),
     }
     if fused.metric is not None:
         temperature = network.metric.temperature.exp()
         parts["contrast"] = contrast_loss(fused.metric, temperature, batch.mask, targets)
-    total = sum(getattr(recipe, name) * part for name, part in parts.items())
+    total = sum(getattr(hyper, name) * part for name, part in parts.items())
     return {"total": torch.as_tensor(total), **parts}
 
 
@@ -110,7 +110,7 @@ def foreground_loss(pattern: Tensor, mask: Tensor, targets: Targets) -> Tensor:
 
 
 def saliency_loss(
-    saliency: Tensor, mask: Tensor, targets: Targets, recipe: Hyperparameters
+    saliency: Tensor, mask: Tensor, targets: Targets, hyper: Hyperparameters
 ) -> Tensor:
     """Compute the list-wise cross entropy between predicted saliency and annotator ratings.
 
@@ -118,12 +118,12 @@ def saliency_loss(
         saliency: (B, L) logits.
         mask: (B, L) True at real clips.
         targets: targets of the batch.
-        recipe: holds the temperature.
+        hyper: holds the temperature.
 
     Returns:
         A scalar.
     """
-    wanted = (targets.saliency * recipe.saliency_temperature).masked_fill(~mask, NEVER)
+    wanted = (targets.saliency * hyper.saliency_temperature).masked_fill(~mask, NEVER)
     known = ((targets.saliency > NOT_RELEVANT) & mask).any(1)
     return _mean(_listwise(saliency, wanted, mask), known)
 
@@ -176,7 +176,7 @@ def span_losses(
     slots: Tensor,
     slot_mask: Tensor,
     targets: Targets,
-    recipe: Hyperparameters,
+    hyper: Hyperparameters,
     kind: str = "pattern",
 ) -> dict[str, Tensor]:
     """Compute the losses of spans: scores learn the IoU reached, positive slots their ends.
@@ -186,7 +186,7 @@ def span_losses(
         slots: (B, K, 2) [start, end] in clips.
         slot_mask: (B, K) True at real slots.
         targets: targets of the batch.
-        recipe: temperatures and thresholds.
+        hyper: temperatures and thresholds.
         kind: "pattern" or "random"; of random slots the best one of each window is positive too.
 
     Returns:
@@ -196,7 +196,7 @@ def span_losses(
     before, nearest = pairwise_iou(slots.detach(), targets.windows).max(-1)
     after = pairwise_iou(decoded.spans, targets.windows)
     reached = after.detach().amax(-1)
-    positive = usable & (before > recipe.positive)
+    positive = usable & (before > hyper.positive)
     if kind == "random":
         positive |= usable & _best_of_some(pairwise_iou(slots.detach(), targets.windows), targets)
     own = nearest[..., None]
@@ -204,32 +204,32 @@ def span_losses(
     width = (wanted[..., 1] - wanted[..., 0]).clamp_min(1.0)
     missed = (decoded.spans - wanted).abs().sum(-1) / width
     return {
-        **_score_losses(decoded.scores, target_score(reached, recipe), usable, targets, recipe),
+        **_score_losses(decoded.scores, target_score(reached, hyper), usable, targets, hyper),
         "iou": _mean(1.0 - after.gather(-1, own)[..., 0], positive),
         "ends": _mean(missed, positive),
     }
 
 
 def _score_losses(
-    scores: Tensor, worths: Tensor, usable: Tensor, targets: Targets, recipe: Hyperparameters
+    scores: Tensor, worths: Tensor, usable: Tensor, targets: Targets, hyper: Hyperparameters
 ) -> dict[str, Tensor]:
     each = functional.binary_cross_entropy_with_logits(scores.float(), worths, reduction="none")
-    wanted = (worths * recipe.rank_temperature).masked_fill(~usable, NEVER)
+    wanted = (worths * hyper.rank_temperature).masked_fill(~usable, NEVER)
     rank = _listwise(scores, wanted, usable)
     return {"score": _mean(each, usable), "rank": _mean(rank, targets.spanned)}
 
 
-def target_score(iou: Tensor, recipe: Hyperparameters) -> Tensor:
+def target_score(iou: Tensor, hyper: Hyperparameters) -> Tensor:
     """Compute the target score of a slot: mean of its IoU and of the IoU rescaled over thresholds.
 
     Args:
         iou: (...) IoU that the slot's span reaches.
-        recipe: `iou_floor` and `iou_range`, the IoU that are mapped to 0 and to 1.
+        hyper: `iou_floor` and `iou_range`, the IoU that are mapped to 0 and to 1.
 
     Returns:
         (...) in [0, 1].
     """
-    passed = ((iou - recipe.iou_floor) / recipe.iou_range).clamp(0.0, 1.0)
+    passed = ((iou - hyper.iou_floor) / hyper.iou_range).clamp(0.0, 1.0)
     return (iou + passed) / 2
 
 

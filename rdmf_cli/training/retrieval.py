@@ -67,7 +67,7 @@ class RetrievalTask:
         options: how to train.
         held_out: samples to score on; None: `options.hold_out` of the videos are taken from
             `samples`.
-        recipe: weights of the losses, and augmentation.
+        hyper: weights of the losses, and augmentation.
         background: (N, S) features of the background sentences, unit length, in the space of the
             clips; with them presence becomes absolute.
 
@@ -82,14 +82,14 @@ class RetrievalTask:
         options: TrainingOptions,
         *,
         held_out: Samples | None = None,
-        recipe: Hyperparameters | None = None,
+        hyper: Hyperparameters | None = None,
         background: Rows | None = None,
     ):
         if not isinstance(config, ModelConfig):
             config = config_for(samples, **config)
         require_space(config, samples.space)
         _check_space(config, samples)
-        self.config, self.recipe = config, recipe or Hyperparameters()
+        self.config, self.hyper = config, hyper or Hyperparameters()
         self.samples, self.held_out = _parts(samples, held_out, options)
         self.background = background
         self.model: nn.Module = _first_weights(config, options.seed)
@@ -117,13 +117,13 @@ class RetrievalTask:
         plain, backwards, known, mismatched, which, whose = chances
         others = self._texts(index).number - 1
         none = np.zeros(0, np.int_)
-        rivals = self._rivals(index) if mismatched < self.recipe.mismatched else none
+        rivals = self._rivals(index) if mismatched < self.hyper.mismatched else none
         return _Draw(
             index,
-            text=0 if plain < self.recipe.plain_query or not others else 1 + int(which * others),
-            backwards=backwards < self.recipe.backwards,
-            with_background=known >= self.recipe.no_background,
-            clips=some_clips(self._plain_target(index), self.recipe, generator),
+            text=0 if plain < self.hyper.plain_query or not others else 1 + int(which * others),
+            backwards=backwards < self.hyper.backwards,
+            with_background=known >= self.hyper.no_background,
+            clips=some_clips(self._plain_target(index), self.hyper, generator),
             rival=int(rivals[int(whose * len(rivals))]) if len(rivals) else None,
         )
 
@@ -193,7 +193,7 @@ class RetrievalTask:
         device = next(self.model.parameters()).device
         unrelated = None if batch.unrelated is None else batch.unrelated.to(device)
         shown, targets = batch.shown.to(device), batch.targets.to(device)
-        return losses(self._network(self.model), shown, targets, self.recipe, unrelated)
+        return losses(self._network(self.model), shown, targets, self.hyper, unrelated)
 
     def score(self, model: nn.Module) -> Mapping[str, float]:
         """Score a model on the held-out samples; see `Task.score`."""

@@ -30,7 +30,7 @@ NAMED = 3  # files of a foreign folder that an error names
 
 STATE_SCHEMA: Final = "rdmf.training/1"
 BEST_SCHEMA: Final = "rdmf.trained/1"
-ANEW = "start again with --restart, or choose another --out"
+RESTART = "start again with --restart, or choose another --out"
 
 Weights = dict[str, Tensor]
 
@@ -106,7 +106,7 @@ def load_state(folder: Path, settings: Mapping[str, Any]) -> State | None:
         return None
     content = _read(path)
     if content.pop("schema", None) != STATE_SCHEMA:
-        raise RdmfError("this version does not know this checkpoint format", path, ANEW)
+        raise RdmfError("this version does not know this checkpoint format", path, RESTART)
     _check_same(path, content["settings"], settings)
     return State(**content)
 
@@ -216,7 +216,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    content = content_of(path, "the checkpoint", ANEW)
+    content = content_of(path, "the checkpoint", RESTART)
     try:
         with ZipFile(BytesIO(content)) as archive:
             if damaged := archive.testzip():
@@ -226,7 +226,7 @@ def _read(path: Path) -> dict[str, Any]:
     except Exception as error:  # each damage has its own type
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise RdmfError(
-            f"this checkpoint is damaged ({reason[0].rstrip('.')})", path, ANEW
+            f"this checkpoint is damaged ({reason[0].rstrip('.')})", path, RESTART
         ) from error
 
 

@@ -52,8 +52,8 @@ def test_2d_tan_suppresses_before_it_counts_five():
 
 def test_suppression_keeps_what_overlaps_just_as_much_as_allowed():
     half = [[0, 10, 0.9], [0, 5, 0.8]]
-    assert len(kept_by(grounding.suppress(stack([half], 3), 0.5, 5))) == 2
-    assert len(kept_by(grounding.suppress(stack([half], 3), 0.49, 5))) == 1
+    assert len(kept_by(grounding.greedy_nms(stack([half], 3), 0.5, 5))) == 2
+    assert len(kept_by(grounding.greedy_nms(stack([half], 3), 0.49, 5))) == 1
 
 
 def kept_by(stacked):

@@ -92,11 +92,11 @@ def test_two_steps_lower_the_loss_and_move_every_parameter(head, fusion, slots):
     made = network(config)
     batch = collate([inputs(config, 16, seed) for seed in range(4)])
     unrelated = collate([inputs(config, 16, seed) for seed in (7, 8)])
-    targets, recipe = some_targets([16] * 4), Hyperparameters()
+    targets, hyper = some_targets([16] * 4), Hyperparameters()
     optimizer = torch.optim.SGD(made.parameters(), lr=3e-3)
     totals = []
     for _ in range(3):
-        total = losses(made, batch, targets, recipe, unrelated)["total"]
+        total = losses(made, batch, targets, hyper, unrelated)["total"]
         totals.append(total.item())
         optimizer.zero_grad()
         total.backward()

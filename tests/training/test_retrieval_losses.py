@@ -127,8 +127,8 @@ def test_windows_shrink_with_the_clips_they_lose():
 @given(st.integers(0, 2**31), st.floats(0, 36), st.floats(0.6, 40))
 def test_some_moment_is_always_shown(seed, start, length):
     target = target_of(sample(windows=[[start, min(start + length, 40)]]))
-    recipe = Hyperparameters(cropped=1, thinned=1, most_thinned=0.99)
-    clips = some_clips(target, recipe, torch.Generator().manual_seed(seed))
+    hyper = Hyperparameters(cropped=1, thinned=1, most_thinned=0.99)
+    clips = some_clips(target, hyper, torch.Generator().manual_seed(seed))
     if clips is None:
         return
     assert len(clips) < CLIPS

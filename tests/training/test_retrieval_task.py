@@ -63,8 +63,8 @@ def but(**changes):
     return AS_IT_IS.model_copy(update=changes)
 
 
-def task_of(samples, head="universal", recipe=AS_IT_IS, **more):
-    return RetrievalTask(samples, {"head": head, **SMALL}, OPTIONS, recipe=recipe, **more)
+def task_of(samples, head="universal", hyper=AS_IT_IS, **more):
+    return RetrievalTask(samples, {"head": head, **SMALL}, OPTIONS, hyper=hyper, **more)
 
 
 def batch_of(task, *indices, seed=0):
@@ -108,7 +108,7 @@ def test_half_of_the_videos_run_backwards_with_all_that_belongs_to_them(own):
     )
     torch.testing.assert_close(similarity[1], similarity[0].flip(0))
     torch.testing.assert_close(change_before[1], change_after[0].flip(0))
-    either = task_of(own, recipe=but(backwards=0.5))
+    either = task_of(own, hyper=but(backwards=0.5))
     drawn = {
         tuple(batch_of(either, 0, seed=n).targets.windows.flatten().tolist()) for n in range(12)
     }
@@ -183,9 +183,9 @@ def test_a_sample_is_drawn_alike_in_any_company(own):
 
 
 def test_what_is_remembered_is_what_would_be_computed(own):
-    task = task_of(own, recipe=Hyperparameters())
+    task = task_of(own, hyper=Hyperparameters())
     first, again = (batch_of(task, 0, 1, 2, seed=3) for _ in range(2))
-    anew = batch_of(task_of(own, recipe=Hyperparameters()), 0, 1, 2, seed=3)
+    anew = batch_of(task_of(own, hyper=Hyperparameters()), 0, 1, 2, seed=3)
     assert same(first.shown, again.shown)
     assert same(first.shown, anew.shown)
 
@@ -194,12 +194,12 @@ def test_evidence_comes_with_a_background_and_is_sometimes_held_back(own):
     rows = normalise_rows(np.random.default_rng(0).normal(size=(9, 16)))
     assert not batch_of(task_of(own), 0, 1).shown.evidence.any()
     always = but(mismatched=1, no_background=0)
-    batch = batch_of(task_of(own, recipe=always, background=rows), 0, 1)
+    batch = batch_of(task_of(own, hyper=always, background=rows), 0, 1)
     assert (batch.shown.evidence[:, 1] == 1).all()
     assert (batch.unrelated.evidence[:, 1] == 1).all()
     assert (batch.shown.evidence[:, 0] > 2).all()  # what is shown stands out
     never = Hyperparameters(no_background=1)
-    assert not batch_of(task_of(own, recipe=never, background=rows), 0).shown.evidence.any()
+    assert not batch_of(task_of(own, hyper=never, background=rows), 0).shown.evidence.any()
 
 
 def test_a_folder_may_hold_background_sentences(tmp_path):
@@ -295,7 +295,7 @@ def test_all_may_be_learned_from(own):
 
 
 def test_a_single_video_is_judged_by_itself(tmp_path):
-    task = task_of(own_samples(tmp_path, videos=1), recipe=Hyperparameters(mismatched=1))
+    task = task_of(own_samples(tmp_path, videos=1), hyper=Hyperparameters(mismatched=1))
     assert len(task) == len(task.held_out) == 2
     assert batch_of(task, 0).unrelated is None  # no other video to ask for
     assert task.score(task.model.eval())["goal"] >= 0
@@ -308,9 +308,7 @@ def test_absent_queries_are_learned_and_not_scored(tmp_path):
             record["relevant_windows"] = []
         write_lines(features / "train.jsonl", lines)
 
-    task = task_of(
-        own_samples(tmp_path, videos=8, absent=some_are_absent), recipe=Hyperparameters()
-    )
+    task = task_of(own_samples(tmp_path, videos=8, absent=some_are_absent), hyper=Hyperparameters())
     batch = batch_of(task, *range(len(task)))
     assert batch.targets.absent.tolist() == [i % 2 == 0 for i in range(len(task))]
     losses = task.losses(batch)

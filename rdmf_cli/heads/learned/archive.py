@@ -22,7 +22,7 @@ CONFIG = "config.json"
 
 TRAINED = "model"  # the folder within a run folder where `rdmf train` writes the head
 
-ANEW = "export it again, or copy the file again"
+COPY_AGAIN = "export it again, or copy the file again"
 
 EXPORT = "export it again with this version of rdmf"
 
@@ -61,7 +61,7 @@ class OnnxGraphs:
     def __init__(self, content: bytes, path: Path | str):
         self._path = path
         self._files = self._unpacked(content)
-        self.config = read_config(self._files[CONFIG], SCHEMA, path, ANEW, EXPORT)
+        self.config = read_config(self._files[CONFIG], SCHEMA, path, COPY_AGAIN, EXPORT)
         self._sessions: dict[str, InferenceSession] = {}
 
     def _unpacked(self, content: bytes) -> dict[str, bytes]:
@@ -74,11 +74,11 @@ class OnnxGraphs:
             raise RdmfError(what, self._path, CHECKPOINTS)
         if foreign := {*archive.names} - {CONFIG, *map(graph_file, OUTPUTS)}:
             what = f"this archive holds {sorted(foreign)[0]}, which does not belong to a head"
-            raise RdmfError(what, self._path, ANEW)
+            raise RdmfError(what, self._path, COPY_AGAIN)
         return {name: archive.read(name, MOST_PART) for name in archive.names}
 
     def _damaged(self, reason: str) -> RdmfError:
-        return RdmfError(f"this head is damaged ({reason})", self._path, ANEW)
+        return RdmfError(f"this head is damaged ({reason})", self._path, COPY_AGAIN)
 
     def run(self, graph: str, **inputs: np.ndarray) -> tuple[np.ndarray, ...]:
         """Run a graph on one video; see `windows.Graphs.run`.
@@ -105,7 +105,7 @@ class OnnxGraphs:
 
     def _another_graph(self, graph: str) -> RdmfError:
         what = f"its graph {graph_file(graph)} does not fit its {CONFIG}"
-        return RdmfError(what, self._path, ANEW)
+        return RdmfError(what, self._path, COPY_AGAIN)
 
     def _require_whole(self, graph: str, content: bytes) -> None:
         """Raise RdmfError where a graph takes tensors from other files, or is no graph."""
@@ -118,7 +118,7 @@ class OnnxGraphs:
             raise RdmfError(what, self._path, "export it with all tensors inside the graph")
 
     def _not_loaded(self, graph: str) -> RdmfError:
-        return RdmfError(f"its graph {graph_file(graph)} cannot be loaded", self._path, ANEW)
+        return RdmfError(f"its graph {graph_file(graph)} cannot be loaded", self._path, COPY_AGAIN)
 
     def _session(self, graph: str) -> InferenceSession:
         if graph not in self._sessions:

@@ -18,7 +18,7 @@ SCHEMA: Final = "rdmf.model/1"
 CONFIG, WEIGHTS = "config.json", "weights.safetensors"
 MOST_CONFIG: Final = MIB  # bytes
 MOST_WEIGHTS: Final = 128 * MIB  # bytes
-ANEW = "copy the folder again, or train the head again"
+RETRAIN = "copy the folder again, or train the head again"
 
 
 def save(
@@ -85,7 +85,7 @@ def load(folder: Path | str) -> Network:
     try:
         weights = from_bytes(_read(path, MOST_WEIGHTS))
     except SafetensorError as error:
-        raise RdmfError(f"these weights are damaged ({error})", path, ANEW) from error
+        raise RdmfError(f"these weights are damaged ({error})", path, RETRAIN) from error
     try:
         if not _can_be_of(config, {name: tuple(x.shape) for name, x in weights.items()}):
             raise ValueError("shapes differ")
@@ -97,7 +97,7 @@ def load(folder: Path | str) -> Network:
         network.load_state_dict(weights)
     except (RuntimeError, ValueError) as error:
         what = f"these weights do not fit the model that {CONFIG} describes"
-        raise RdmfError(what, path, ANEW) from error
+        raise RdmfError(what, path, RETRAIN) from error
     return network.eval()
 
 
@@ -118,7 +118,7 @@ def load_config(folder: Path | str) -> ModelConfig:
     """
     path = Path(folder) / CONFIG
     return read_config(
-        _read(path, MOST_CONFIG), SCHEMA, path, ANEW, "train it again with this version of rdmf"
+        _read(path, MOST_CONFIG), SCHEMA, path, RETRAIN, "train it again with this version of rdmf"
     )
 
 
