@@ -53,6 +53,11 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def queries(number: int) -> str:
+    """Name a number of queries: "1 query", "2 queries"."""
+    return counted(number, "query", "queries")
+
+
 def one_line(text: str) -> str:
     """Put text on one line and replace control characters.
 

@@ -68,14 +68,15 @@ def checked_fields(made: AnyClass) -> AnyClass:
 
 def _wrong_argument(error: ValidationError, function: Callable[..., Any]) -> UsageError:
     first = error.errors()[0]
-    name, owner = str(first["loc"][0]), function.__qualname__.removesuffix(".__init__")
+    owner = function.__qualname__.removesuffix(".__init__")
+    known, place = signature(function).parameters, first["loc"][0]
+    name = str(dict(enumerate(known)).get(place, place))  # positional ones are counted
     if first["type"].startswith("unexpected"):
         return UsageError(f"{owner} has no such argument", name, f"see help({owner})")
     if first["type"].startswith("missing"):
         return UsageError(f"{owner} needs this argument", name, "give it")
-    parameter = signature(function).parameters.get(name)
-    optional = parameter is not None and parameter.default is not Parameter.empty
-    wanted = first["msg"]
+    optional = name in known and known[name].default is not Parameter.empty
+    wanted = "a list of texts" if first["type"] == "sequence_str" else first["msg"]
     for start in ("Input should be ", "Value error, "):
         wanted = wanted.removeprefix(start)
     option = f"--{name.replace('_', '-')}" if optional else name
@@ -131,10 +132,8 @@ def queries_of(queries: Sequence[str]) -> list[str]:
     """Put every query on one line of valid text.
 
     Raises:
-        UsageError: One is empty, or a single text is given for the list.
+        UsageError: One is empty.
     """
-    if isinstance(queries, str):
-        raise UsageError("queries must be a list of texts", todo=f"write [{queries!r}]")
     cleaned = [" ".join(valid_text(query).split()) for query in queries]
     if not all(cleaned):
         raise UsageError("the query is empty", todo="say in words what to look for")

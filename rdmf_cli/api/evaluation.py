@@ -13,6 +13,7 @@ from pydantic import Field
 from rdmf_cli.api.arguments import ClipLength, Device, FilePath, Share, checked
 from rdmf_cli.errors import UsageError
 from rdmf_cli.outputs.payloads import Evaluation
+from rdmf_cli.text import counted
 
 if TYPE_CHECKING:
     from rdmf_cli.datasets import Annotations, Dataset, Samples
@@ -269,7 +270,7 @@ def _predicted(
         pairs = zip(samples.annotations, made.entries, strict=True)
         write_submission(submission.path, pairs, inputs=submission.inputs, force=submission.force)
         about["submission"] = str(submission.path)
-        notes.append(f"{len(made.entries)} predictions written to {submission.path}")
+        notes.append(f"{counted(len(made.entries), 'prediction')} written to {submission.path}")
     if all(annotation.blind for annotation in samples.annotations):
         notes.append(f"{samples.annotations.path.name} holds no ground truth: nothing is scored")
         scored = nothing_scored(samples.annotations, samples.dataset)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rdmf_cli.api.arguments import ClipLength, Count, FilePath, checked
 from rdmf_cli.errors import MissingExtra, UsageError
+from rdmf_cli.heads.learned.config import Fusion, Head, Slots
 from rdmf_cli.outputs.payloads import Training
 from rdmf_cli.training.events import Callback
 from rdmf_cli.training.options import TrainingOptions
@@ -39,9 +40,9 @@ def train(
     encoder: str = "auto",
     clip_length: ClipLength | None = None,
     out: FilePath | None = None,
-    head: str = "universal",
-    fusion: str = "reaction-diffusion",
-    slots: str = "pattern",
+    head: Head = "universal",
+    fusion: Fusion = "reaction-diffusion",
+    slots: Slots = "pattern",
     epochs: Count = USUAL.epochs,
     batch_size: Count = USUAL.batch_size,
     rate: float = USUAL.rate,

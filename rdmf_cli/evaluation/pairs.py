@@ -16,6 +16,7 @@ from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.evaluation import qvhighlights
 from rdmf_cli.evaluation.overlap import Array, to_grid
 from rdmf_cli.evaluation.predictions import Prediction, Predictions
+from rdmf_cli.text import counted, queries
 
 Only = Literal["moments", "highlights"]
 Outside = Literal["refuse", "keep", "cut"]
@@ -78,10 +79,10 @@ class Pairs:
         absent = sum(annotation.absent for annotation in self.annotations)
         unknown = sum(annotation.windows is None for annotation in self.annotations)
         if absent:
-            self.notes.append(f"{absent} queries have no moment and are not in these metrics")
+            self.notes.append(f"{queries(absent)} without a moment: not in these metrics")
         if unknown:
             self.notes.append(
-                f"{unknown} queries without relevant_windows are not scored for moments"
+                f"{queries(unknown)} without relevant_windows: not scored for moments"
             )
         return self.where(lambda a: a.windows is not None and not a.absent)
 
@@ -101,7 +102,9 @@ class Pairs:
         tell_lengths(self.notes, saliency, clips, "count as 0")
         named = [a.clip_ids for a in self.annotations if a.clip_ids is not None]
         if past := sum(int((ids >= n).sum()) for ids, n in zip(named, clips, strict=True)):
-            self.notes.append(f"{past} relevant clips past the end of their video are left out")
+            self.notes.append(
+                f"{counted(past, 'relevant clip')} past the end of the video: left out"
+            )
         return saliency, marks
 
     def windows(self) -> list[Array]:
@@ -115,7 +118,7 @@ class Pairs:
             for prediction in self.predictions
         ]
         if empty := sum(not len(row) for row in windows):
-            self.notes.append(f"{empty} queries have no predicted window and count as missed")
+            self.notes.append(f"{queries(empty)} without a predicted window: counted as missed")
         return windows
 
     def saliency(self) -> list[Array]:
@@ -207,8 +210,8 @@ def _in_place(pairs: Pairs, dataset: Dataset, options: Options) -> Pairs:
         )
     if unsorted:
         pairs.notes.append(
-            f"{unsorted} queries have windows that are not sorted by score, best first: recall and "
-            "mIoU take them in the order of the list, mAP by score"
+            f"{queries(unsorted)} with windows that are not sorted by score, best first: "
+            "recall and mIoU take them in the order of the list, mAP by score"
         )
     return replace(pairs, predictions=moved)
 
@@ -274,9 +277,9 @@ def tell_lengths(
     short = sum(len(row) < count for row, count in zip(saliency, clips, strict=True))
     long = sum(len(row) > count for row, count in zip(saliency, clips, strict=True))
     if short:
-        notes.append(f"{short} queries have fewer saliency scores than clips: the others {rule}")
+        notes.append(f"{queries(short)} with fewer saliency scores than clips: the others {rule}")
     if long:
-        notes.append(f"{long} queries have more saliency scores than clips: the surplus is cut")
+        notes.append(f"{queries(long)} with more saliency scores than clips: the surplus is cut")
 
 
 def legacy_overlap(dataset: Dataset, options: Options) -> float:

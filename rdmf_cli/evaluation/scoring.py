@@ -27,6 +27,7 @@ from rdmf_cli.evaluation.pairs import (
 from rdmf_cli.evaluation.per_query import has_moment
 from rdmf_cli.evaluation.predictions import Predictions, read_predictions
 from rdmf_cli.evaluation.presence import presence_metrics, presence_of
+from rdmf_cli.text import queries
 
 Result = dict[str, Any]
 
@@ -154,7 +155,7 @@ def _qvhighlights(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
         counted["moments"] = len(moments)
     if options.only != "moments" and len(marked):
         if unmarked := sum(a.ratings is None and not a.absent for a in pairs.annotations):
-            pairs.notes.append(f"{unmarked} queries without saliency_scores: no highlight metrics")
+            pairs.notes.append(f"{queries(unmarked)} without saliency_scores: no highlight metrics")
         metrics |= qvhighlights.highlight_metrics(*marked.highlights(dataset.clip_length))
         counted["highlights"] = len(marked)
     if not metrics:
@@ -210,7 +211,7 @@ def _tell_few(pairs: Pairs, windows: Sequence[Array], truths: Sequence[Array]) -
     )
     if few:
         pairs.notes.append(
-            f"{few} queries have fewer windows than moments: the moments count as missed, where "
+            f"{queries(few)} with fewer windows than moments: the moments count as missed, where "
             "QV-M²'s own evaluator leaves such queries out of R2 and R3"
         )
 

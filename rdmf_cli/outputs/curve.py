@@ -16,7 +16,7 @@ from rdmf_cli.outputs.terminal import FAINT
 
 MARGIN = 5  # columns for the vertical axis and its labels
 NARROWEST = 20  # columns of the plot; a narrower terminal crops it
-LANES = 4
+LANES = 3
 BEST, LISTED, ELSEWHERE = "yellow", "cyan", "blue"
 
 
@@ -33,7 +33,7 @@ class Curve:
     """
 
     answer: Answer
-    rows: int = 8
+    rows: int = 4
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if not self.answer.saliency:

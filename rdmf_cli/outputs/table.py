@@ -22,6 +22,10 @@ PERHAPS_NOT, PROBABLY_NOT = 0.5, 0.2
 Of the queries of QVHighlights-captions train that are in their video, one in six lies below the
 first and one in twenty below the second: measured by benchmarks/learned_head.py."""
 
+LOW_SCORE = 0.1
+"""Score below which the table lists no moment but the best: an answer fits 24 lines with its
+curve."""
+
 TITLE_LINES = 3
 MARGIN = 16  # columns of these lines that stay empty, as lines break between words
 WIDEST_BAR, NARROWEST_BAR = 40, 4  # columns
@@ -33,15 +37,22 @@ class AnswerTable:
     """The video, the query, its presence, and the moments, each with a bar for its score.
 
     A low presence is put in words: the query is perhaps, or probably, not in the video.
+
+    Attributes:
+        answer: The answer.
+        left_out: Moments that are not listed, as their scores are low.
     """
 
     answer: Answer
+    left_out: int = 0
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield self._title(options)
         yield self._presence()
         yield Text()
         yield self._moments(options) if self.answer.moments else self._nothing()
+        if self.left_out:
+            yield Text(f"and {self.left_out} with a score below {LOW_SCORE:g}", style=FAINT)
         yield Text()
 
     def _title(self, options: ConsoleOptions) -> Text:
@@ -82,7 +93,8 @@ class AnswerTable:
 class TableWriter(Writer):
     """A writer of the table and the curve; plain text where the stream is no terminal.
 
-    rich decides on width and colours (NO_COLOR, COLUMNS, FORCE_COLOR).
+    An answer fits a terminal of 80 columns and 24 lines: moments with low scores are counted, not
+    listed, but for the best. rich decides on width and colours (NO_COLOR, COLUMNS, FORCE_COLOR).
 
     Args:
         stream: The stream.
@@ -102,7 +114,10 @@ class TableWriter(Writer):
 
     def write(self, answer: Answer) -> None:
         """Print one answer."""
-        self.console.print(AnswerTable(answer))
+        listed = tuple(m for m in answer.moments if m.rank == 1 or m.score >= LOW_SCORE)
+        left_out = len(answer.moments) - len(listed)
+        answer = answer.model_copy(update={"moments": listed})
+        self.console.print(AnswerTable(answer, left_out))
         if self.curve:
             self.console.print(Curve(answer))
         self.console.print()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+
+from published_schemas import check_lines
 
 
 def test_all_is_well_where_the_suite_runs(run, own_cache):
@@ -13,7 +14,8 @@ def test_all_is_well_where_the_suite_runs(run, own_cache):
     result = run("doctor", "--json")
     assert (own_cache / "marker").read_bytes() == b"mine"
     assert [path.name for path in (own_cache / "features").iterdir()] == ["doctor.part"]
-    checks = {c["name"]: c for c in json.loads(result.stdout)["checks"]}
+    (diagnosis,) = check_lines(result.stdout)
+    checks = {c["name"]: c for c in diagnosis["checks"]}
     assert result.returncode == 0, checks
     assert {"rdmf", "av", "onnxruntime", "ffmpeg program", "encoders", "cache"} <= checks.keys()
     assert checks["self-test"]["state"] == "ok"

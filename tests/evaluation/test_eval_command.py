@@ -29,7 +29,7 @@ def test_a_table_on_stdout_and_notes_on_stderr(files, tmp_path):
     assert "MR-full-R1@0.5" in done.stdout
     assert "66.67" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
-    assert done.stderr == "note: 1 queries have no predicted window and count as missed\n"
+    assert done.stderr == "note: 1 query without a predicted window: counted as missed\n"
 
 
 def test_json_on_stdout_alone(files):

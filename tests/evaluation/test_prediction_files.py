@@ -164,11 +164,11 @@ def test_what_is_not_scored_is_said(tmp_path):
     result = scored(tmp_path, truth, guess)
     assert result["queries"] == {"all": 3, "moments": 2, "highlights": 1}
     assert result["notes"] == [
-        "1 queries have no moment and are not in these metrics",
-        "1 queries have no predicted window and count as missed",
-        "1 queries without saliency_scores: no highlight metrics",
-        "1 queries have fewer saliency scores than clips: the others count as 0",
-        "1 relevant clips past the end of their video are left out",
+        "1 query without a moment: not in these metrics",
+        "1 query without a predicted window: counted as missed",
+        "1 query without saliency_scores: no highlight metrics",
+        "1 query with fewer saliency scores than clips: the others count as 0",
+        "1 relevant clip past the end of the video: left out",
     ]
     assert result["full"]["MR-mAP"]["0.5"] == 50  # the empty list is an AP of 0, not left out
     assert result["full"]["MR-R1"]["0.5"] == 50
@@ -256,7 +256,7 @@ def test_highlights_by_domain(tmp_path):
     ]
     result = scored(tmp_path, truth, guess, "youtube-highlights")
     assert result["brief"] == {"HL-mAP-dog": 100, "HL-mAP-surfing": 25, "HL-mAP": 62.5}
-    assert result["notes"] == ["1 queries have more saliency scores than clips: the surplus is cut"]
+    assert result["notes"] == ["1 query with more saliency scores than clips: the surplus is cut"]
     assert "say which with --dataset: tvsum or youtube" in refused(tmp_path, truth, guess)
     with pytest.raises(UsageError, match="youtube-highlights has no moments"):
         scored(tmp_path, truth, guess, "youtube-highlights", only="moments")
@@ -287,7 +287,7 @@ def test_predictions_of_skipped_annotations_are_not_missed(tmp_path):
 def test_windows_that_are_not_best_first_are_said(tmp_path, truth):
     turned = with_change(PREDICTIONS, 1, pred_relevant_windows=[[10, 20, 0.5], [0, 8, 0.9]])
     (note,) = scored(tmp_path, truth, turned)["notes"]
-    assert note.startswith("1 queries have windows that are not sorted by score")
+    assert note.startswith("1 query with windows that are not sorted by score")
 
 
 def test_ego4ds_count_is_strict_and_suppresses_nothing(tmp_path):

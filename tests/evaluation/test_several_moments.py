@@ -137,7 +137,7 @@ def test_the_benchmarks_are_scored_by_name(tmp_path, truth, dataset):
 def test_few_windows_are_noted(tmp_path, truth):
     few = [{**row, "pred_relevant_windows": row["pred_relevant_windows"][:1]}
            for row in PREDICTIONS]  # fmt: skip
-    assert any("1 queries have fewer windows than moments" in note or
+    assert any("1 query with fewer windows than moments" in note or
                "1 query has fewer windows than moments" in note
                for note in scored(tmp_path, truth, few, "qv-m2")["notes"])  # fmt: skip
 

@@ -99,7 +99,7 @@ class TestCurve:
 
     def test_it_says_how_many_moments_had_no_room(self) -> None:
         answer = sample_answer(moments=moments_of([(10, 20)] * 9))
-        assert "and 5 more" in shown(Curve(answer))
+        assert "and 6 more" in shown(Curve(answer))
 
     def test_no_clips_no_curve(self) -> None:
         assert "no clips" in shown(Curve(sample_answer(saliency=[], moments=[])))
@@ -258,6 +258,29 @@ class TestStream:
     def test_a_terminal_gets_colours(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("NO_COLOR", raising=False)
         assert re.search(r"\x1b\[[\d;]*3\d", in_terminal(sample_answer()))
+
+
+class TestScreen:
+    @pytest.mark.parametrize("ascii_only", [False, True])
+    def test_an_answer_fits_a_terminal_of_24_lines_with_its_curve(self, ascii_only: bool) -> None:
+        crowded = sample_answer(moments=moments_of([(10, 30 + n) for n in range(5)]))
+        stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii" if ascii_only else "utf-8")
+        TableWriter(stream, console=Console(file=stream, width=80)).write(crowded)
+        stream.flush()
+        lines = stream.buffer.getvalue().decode(stream.encoding).splitlines()
+        assert len(lines) <= 22  # a line or two of notes, and the prompt
+        assert max(map(len, lines)) <= 80
+
+    def test_low_scores_are_counted_and_the_best_moment_is_listed(self) -> None:
+        scores = (0.09, 0.08, 0.02)
+        low = [
+            Moment(rank=n, start=n, end=n + 1, score=score, raw_score=score)
+            for n, score in enumerate(scores, 1)
+        ]
+        text = in_terminal(sample_answer(moments=low))
+        assert "0.09" in text
+        assert "0.08" not in text
+        assert "and 2 with a score below 0.1" in text
 
 
 def in_terminal(answer: Answer) -> str:
