@@ -70,7 +70,7 @@ def _wrong_argument(error: ValidationError, function: Callable[..., Any]) -> Usa
     first = error.errors()[0]
     owner = function.__qualname__.removesuffix(".__init__")
     known, place = signature(function).parameters, first["loc"][0]
-    name = str(dict(enumerate(known)).get(place, place))  # positional ones are counted
+    name = place if isinstance(place, str) else [*known, *[""] * (place + 1)][place]
     if first["type"].startswith("unexpected"):
         return UsageError(f"{owner} has no such argument", name, f"see help({owner})")
     if first["type"].startswith("missing"):
