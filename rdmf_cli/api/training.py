@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rdmf_cli.api.arguments import ClipLength, Count, FilePath, checked
 from rdmf_cli.errors import MissingExtra, UsageError
-from rdmf_cli.heads.learned.config import Fusion, Head, Slots
+from rdmf_cli.heads.learned.config import FusionKind, HeadKind, SlotKind
 from rdmf_cli.outputs.payloads import Training
 from rdmf_cli.training.events import Callback
 from rdmf_cli.training.options import TrainingOptions
@@ -40,9 +40,9 @@ def train(
     encoder: str = "auto",
     clip_length: ClipLength | None = None,
     out: FilePath | None = None,
-    head: Head = "universal",
-    fusion: Fusion = "reaction-diffusion",
-    slots: Slots = "pattern",
+    head: HeadKind = "universal",
+    fusion: FusionKind = "reaction-diffusion",
+    slots: SlotKind = "pattern",
     epochs: Count = USUAL.epochs,
     batch_size: Count = USUAL.batch_size,
     rate: float = USUAL.rate,
@@ -55,7 +55,7 @@ def train(
     skip_bad: bool = False,
     progress: Progress | None = None,
     notify: Callable[[str], None] | None = None,
-    watcher: Callback | None = None,
+    callback: Callback | None = None,
 ) -> Training:
     """Train a head. If it is interrupted, the same call resumes it.
 
@@ -87,7 +87,7 @@ def train(
         progress: Is called with the videos done, the videos in all and the one at hand while
             features are read.
         notify: Is called with each note on the data.
-        watcher: Receives epochs and steps: a `training.events.Callback`.
+        callback: Receives epochs and steps: a `training.events.Callback`.
 
     Returns:
         The held-out scores of the best epoch, and where the head lies.
@@ -132,7 +132,7 @@ def train(
     folder = Path(out) if out is not None else _usual_folder(about, how)
     check_own(folder)  # before the long work
     task = open_task(about, how, progress, notify)
-    result = run(task, how, folder, callback=watcher, about=about, restart=restart)
+    result = run(task, how, folder, callback=callback, about=about, restart=restart)
     if is_main_process():
         task.save(folder / MODEL, {**about, "scores": result.scores})
     ended = {**asdict(result), "checkpoint": str(result.checkpoint)}

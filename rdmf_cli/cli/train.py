@@ -166,7 +166,7 @@ def train(
             skip_bad=skip_bad,
             progress=progress,
             notify=(lambda note: say("note", note)) if main else None,
-            watcher=view_on(stderr_console()),
+            callback=view_on(stderr_console()),
         )
     if main:
         print_result(ended, as_json, TrainingTables)
