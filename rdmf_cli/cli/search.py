@@ -27,6 +27,24 @@ def search(
         Optional[str],  # noqa: UP045
         typer.Option("--query", "-q", help="The sentence; then all arguments are paths."),
     ] = None,
+    image: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--image", metavar="FILE", help="Look for what this picture shows."),
+    ] = None,
+    like: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--like", metavar="VIDEO@M:SS", help="Look for what is shown at that time."),
+    ] = None,
+    add: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            "--add", metavar="[WEIGHT:]WHAT", help="Words or a picture to look for as well."
+        ),
+    ] = None,
+    subtract: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--subtract", metavar="[WEIGHT:]WHAT", help="Words or a picture to avoid."),
+    ] = None,
     library: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option("--library", help="Search a library of rdmf index: its name, or its folder."),
@@ -62,13 +80,16 @@ def search(
     """Search all videos of PATH at once, and list the moments that show SENTENCE, best first.
 
     Folders are searched with all that is below them. An argument that names a file or a folder is
-    a path, the other one is the sentence.
+    a path, the other one is the sentence. With --image, --like or --add there may be none.
     """
     from rdmf_cli.api.search import Chosen, Limits
     from rdmf_cli.cli.report import report
+    from rdmf_cli.cli.terms import terms_of
     from rdmf_cli.library.listing import list_videos
 
-    paths, terms = _asked(words or [], query, files_from, null, library)
+    pictured = bool(image or like or add)
+    paths, sentences = _asked(words or [], query, files_from, null, library, pictured)
+    terms = terms_of(sentences, image or (), like or (), add or (), subtract or (), decoder)
     chosen = Chosen(encoder, clip_length, decoder)
     loaded = {"head": head.value, "checkpoint": checkpoint, "device": device, "cache": not no_cache}
     limits = Limits(top_k, per_video, min_presence, candidates or None)
@@ -138,9 +159,9 @@ def _asked(
     files_from: str | None,
     null: bool,
     library: str | None,
-) -> tuple[list[str], list[Term]]:
-    """The paths, and what is looked for in them."""
-    from rdmf_cli.channels.query import Term
+    pictured: bool,
+) -> tuple[list[str], list[str]]:
+    """The paths, and the sentence; `pictured`: there may be none, as something else is asked."""
     from rdmf_cli.cli.inputs import is_video
     from rdmf_cli.cli.listed import names_from
     from rdmf_cli.errors import UsageError
@@ -164,10 +185,10 @@ def _asked(
         first, second = sentences[:2]
         todo = "check their names, or ask one thing at a time"
         raise UsageError(f"neither {first!r} nor {second!r} names a file or folder", todo=todo)
-    if not sentences:
+    if not sentences and not pictured:
         todo = f"to look for {words[-1]!r}, type --query {words[-1]!r}" if words else 'add "..."'
         raise UsageError("no sentence is given", todo=todo)
-    return paths, [Term(sentences[0])]
+    return paths, sentences
 
 
 def _write(hits: Sequence[Hit], as_json: bool) -> None:

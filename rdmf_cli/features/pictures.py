@@ -9,6 +9,7 @@ import numpy as np
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.files import unreadable
 
+LONGEST_NAME = 1000
 MOMENT = 0.1  # seconds; the frame that is shown then is found as that of so short a clip
 
 
@@ -30,6 +31,15 @@ def read_picture(path: Path) -> np.ndarray:
         raise unreadable(path, error, "the picture", "check its name, and that it opens") from error
     except (ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise RdmfError(f"the picture cannot be read ({error})", path, "try another") from error
+
+
+def is_picture(name: str) -> bool:
+    """Tell whether a name is that of an image file: by its suffix."""
+    from PIL import Image
+
+    Image.init()
+    path = Path(name)
+    return len(name) < LONGEST_NAME and path.suffix.lower() in Image.EXTENSION
 
 
 def frame_at(path: Path, seconds: float, decoder: str = "auto") -> np.ndarray:

@@ -1,0 +1,77 @@
+"""The parts of a query as they are typed: words, pictures, moments, with weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rdmf_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from rdmf_cli.channels.query import Term
+
+WEIGHT = re.compile(r"(\d+(?:\.\d*)?|\.\d+):(.+)", re.DOTALL)
+MOMENT = re.compile(r"(.+)@([\d:.]+)", re.DOTALL)
+
+
+def terms_of(
+    sentences: Sequence[str],
+    images: Sequence[str],
+    moments: Sequence[str],
+    added: Sequence[str],
+    subtracted: Sequence[str],
+    decoder: str = "auto",
+) -> list[Term]:
+    """Make the parts of a query, in the order: sentence, pictures, moments, added, taken away.
+
+    Args:
+        sentences: Words.
+        images: Image files (--image).
+        moments: Moments of videos, "VIDEO@m:ss" (--like).
+        added: Words or image files, with a weight before a colon or without (--add).
+        subtracted: The same, that count against a clip (--subtract).
+        decoder: What decodes the moments.
+
+    Raises:
+        UsageError: A moment or a weight cannot be read.
+        RdmfError: A picture or a video cannot be read.
+    """
+    from rdmf_cli.channels.query import Term
+    from rdmf_cli.features.pictures import read_picture
+
+    terms = [Term(text) for text in sentences]
+    terms += [Term(Path(image).name, read_picture(Path(image))) for image in images]
+    terms += [_moment(moment, decoder) for moment in moments]
+    terms += _weighted(added, 1.0)
+    terms += _weighted(subtracted, -1.0)
+    return terms
+
+
+def _weighted(typed: Sequence[str], sign: float) -> Iterator[Term]:
+    from rdmf_cli.channels.query import Term
+    from rdmf_cli.features.pictures import is_picture, read_picture
+
+    for text in typed:
+        found = WEIGHT.fullmatch(text)
+        weight, what = (float(found[1]), found[2]) if found else (1.0, text)
+        if weight == 0:
+            raise UsageError("a part of the query has the weight 0", text, "leave it out")
+        picture = read_picture(Path(what)) if is_picture(what) else None
+        yield Term(what if picture is None else Path(what).name, picture, sign * weight)
+
+
+def _moment(typed: str, decoder: str) -> Term:
+    from rdmf_cli.api.arguments import seconds
+    from rdmf_cli.channels.query import Term
+    from rdmf_cli.features.pictures import frame_at
+
+    found = MOMENT.fullmatch(typed)
+    if found is None:
+        todo = "write the video, @ and the time: talk.mp4@1:30"
+        raise UsageError(f"{typed!r} is not a moment of a video", "--like", todo)
+    video = Path(found[1])
+    at = seconds(found[2], "--like")
+    assert at is not None
+    return Term(f"{video.name}@{found[2]}", frame_at(video, at, decoder))
