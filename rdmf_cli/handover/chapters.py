@@ -62,7 +62,7 @@ def ffmetadata(answers: Sequence[Answer]) -> str:
     """Write the moments of one video as chapters for `ffmpeg -i VIDEO -i FILE -map_chapters 1`.
 
     The chapters follow one another without gaps or overlaps, each with its end: FFmpeg drops the
-    title of a chapter without one, and MP4 has no gaps between chapters.
+    title of a chapter without one, and MP4 has no gaps before or between chapters.
     """
     duration = max((answer.duration for answer in answers), default=0.0)
     lines = [";FFMETADATA1"]
