@@ -9,14 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from rdmf_cli.datasets.annotations import Annotation
+from rdmf_cli.evaluation.retrieval import LENGTH_GROUPS
 
 Flags = npt.NDArray[np.bool_]
 Array = npt.NDArray[np.float64]
 Groups = dict[str, dict[str, Flags]]
 """{"length": {"short": (Q,) which queries are in the group, …}, …}"""
-
-LENGTHS = {"short": (0.0, 10.0), "middle": (10.0, 30.0), "long": (30.0, inf)}
-"""By the mean length of a query's moments, seconds: above the first, up to the second."""
 
 POSITIONS = {"start": (-inf, 1 / 3), "middle": (1 / 3, 2 / 3), "end": (2 / 3, inf)}
 """By the mean centre of a query's moments as a share of the video: above the first, up to the
@@ -39,7 +37,7 @@ def grouped(annotations: Sequence[Annotation]) -> Groups:
     ]
     numbers = [float(len(row)) or np.nan for row in windows]
     return {
-        "length": _within(lengths, LENGTHS),
+        "length": _within(lengths, LENGTH_GROUPS),
         "position": _within(centres, POSITIONS),
         "moments": _within(numbers, NUMBERS),
     }

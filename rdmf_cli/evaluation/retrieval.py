@@ -29,7 +29,7 @@ RECALL_THRESHOLDS = tuple(round(0.3 + 0.05 * step, 2) for step in range(14))
 WITHIN = 5
 """R5 looks at the first five predictions of a query."""
 
-LENGTH_GROUPS = {"short": (0.0, 10.0), "middle": (10.0, 30.0), "long": (30.0, 150.0)}
+LENGTH_GROUPS = {"short": (0.0, 10.0), "middle": (10.0, 30.0), "long": (30.0, inf)}
 """Groups by length of the true window in seconds: longer than the first, up to the second."""
 
 Percent = float | None

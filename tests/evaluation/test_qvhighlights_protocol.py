@@ -107,6 +107,11 @@ def test_a_length_group_keeps_only_windows_of_that_length():
     assert metrics["middle"]["MR-mAP"]["average"] == 100
 
 
+def test_a_window_longer_than_those_of_qvhighlights_is_long():
+    metrics = qvhighlights.moment_metrics([[[0, 400, 1.0]]], [[[0, 400]]])
+    assert metrics["long"]["MR-R1"]["0.95"] == 100
+
+
 def test_a_group_without_queries_has_no_number():
     metrics = qvhighlights.moment_metrics([[[0, 4, 1.0]]], [[[0, 4]]])
     assert metrics["long"]["queries"] == 0
