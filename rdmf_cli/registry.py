@@ -10,7 +10,7 @@ The code of an entry is imported only when the entry is used, so `rdmf --help` s
 <class 'rdmf_cli.outputs.json_lines.JsonWriter'>
 >>> FORMATS.find("docx")                # doctest: +ELLIPSIS
 Traceback (most recent call last):
-rdmf_cli.errors.UsageError: docx: no such output format; choose table, json, ...
+rdmf_cli.errors.UsageError: docx: no such output format; choose one of: table, json, ...
 """
 
 from __future__ import annotations
@@ -88,21 +88,25 @@ class Registry(Mapping[str, ChoiceT]):
         """Look up a name that a user typed.
 
         Raises:
-            UsageError: No entry has this name; the message lists all names.
+            UsageError: No entry has this name; the message lists those that there are.
         """
         if name not in self._choices:
-            raise UsageError(f"no such {self.kind}", name, f"choose {self.names()}")
+            raise self.unknown(name)
         return self._choices[name]
 
-    def names(self) -> str:
-        """Return the names as text.
+    def unknown(self, name: str, *also: str) -> UsageError:
+        """Say that there is no entry of this name, and which there are.
 
-        >>> from rdmf_cli.registry import Entry, Registry
-        >>> Registry("sign", Entry("a", "", ""), Entry("b", "", ""), Entry("c", "", "")).names()
-        'a, b or c'
+        Args:
+            name: What the user typed.
+            *also: Names that stand for no entry, such as "auto".
         """
-        *most, last = self
-        return f"{', '.join(most)} or {last}" if most else last
+        known = ", ".join((*also, *self))
+        return UsageError(f"no such {self.kind}", name, f"choose one of: {known}")
+
+    def names(self) -> str:
+        """List the names: "table, json, csv"."""
+        return ", ".join(self)
 
     def described(self) -> str:
         """Return names and descriptions for a help text: "json: one line per answer; csv: …"."""

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import io
+import json
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from cli_shell import run_here
 
+from rdmf_cli.datasets import DATASETS
 from rdmf_cli.encoders import FAMILIES
 from rdmf_cli.errors import UsageError
+from rdmf_cli.evaluation.protocols import PROTOCOLS
 from rdmf_cli.outputs import FORMATS, Writer
 from rdmf_cli.registry import Entry, Registry
+from rdmf_cli.video.decoders import DECODERS
 
 ROOT = Path(__file__).parent.parent
 
 OFFERED = {
     "format": (FORMATS, ("query", "--format"), "docs/usage.md"),
+    "decoder": (DECODERS, ("query", "--decoder"), "docs/dependencies.md"),
     "encoder": (FAMILIES, ("query", "--encoder"), "README.md"),
 }
 """Each registry, the command and option that offer it, and the page that names its entries."""
@@ -46,13 +51,37 @@ def test_an_unknown_name_is_a_usage_error_that_lists_the_choices(closed):
     registry, (command, option), _ = closed
     done = run_here(command, option, "no-such-choice", "x")
     assert done.returncode == 2
-    assert f"no-such-choice: no such {registry.kind}; choose {registry.names()}" in done.stderr
+    assert f"no-such-choice: no such {registry.kind}; choose one of: " in done.stderr
+    assert registry.names() in done.stderr
 
 
 def test_the_documents_name_every_choice(offered):
     registry, _, page = offered
-    text = (ROOT / page).read_text(encoding="utf-8")
+    text = (ROOT / page).read_text(encoding="utf-8").lower()
     assert [name for name in registry if name not in text] == []
+
+
+@pytest.mark.parametrize("command", ["eval", "train", "compare", "analyze"])
+def test_help_names_every_dataset(command):
+    said = " ".join(run_here(command, "--help", COLUMNS="300").stdout.split())
+    assert DATASETS.names() in said
+
+
+def test_the_documents_name_every_dataset():
+    text = (ROOT / "docs/evaluation.md").read_text(encoding="utf-8")
+    assert [name for name in DATASETS if f"`{name}`" not in text] == []
+
+
+def test_every_dataset_has_its_protocol():
+    assert {dataset.protocol for dataset in DATASETS.values()} == set(PROTOCOLS)
+    assert all(callable(protocol.load()) for protocol in PROTOCOLS.values())
+
+
+def test_doctor_has_a_line_for_every_decoder():
+    done = run_here("doctor", "--json")
+    checks = {check["name"]: check["state"] for check in json.loads(done.stdout)["checks"]}
+    assert {entry.needs for entry in DECODERS.values()} <= checks.keys()
+    assert all(checks[entry.needs] == "ok" for entry in DECODERS.values() if not entry.optional)
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -90,5 +119,5 @@ def test_a_name_that_is_missing_is_found_nowhere():
     signs = Registry("sign", Entry("a", "the first", "rdmf_cli.registry:Entry"))
     assert signs["a"].load() is Entry
     assert "b" not in signs
-    with pytest.raises(UsageError, match="b: no such sign; choose a"):
+    with pytest.raises(UsageError, match="b: no such sign; choose one of: a"):
         signs.find("b")

@@ -5,19 +5,21 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Literal
 
+from rdmf_cli.errors import RdmfError
 from rdmf_cli.interrupts import was_interrupted
 from rdmf_cli.outputs.payloads.upkeep import Check, Diagnosis
 from rdmf_cli.text import counted
+from rdmf_cli.video.decoders import DECODERS, DecoderEntry
 
 State = Literal["ok", "absent", "failed"]
 
 NEEDED = (
     "numpy",
-    "av",
     "onnxruntime",
     "pillow",
     "safetensors",
@@ -28,7 +30,7 @@ NEEDED = (
     "rich",
     "ffmpeg-python",
 )
-OPTIONAL = ("decord", "torch", "open_clip_torch", "matplotlib")
+OPTIONAL = ("torch", "open_clip_torch", "matplotlib")
 SELF_TEST = ("the face of a cat", 19.0, 32.0)  # the query, and where the example shows it, seconds
 
 
@@ -46,8 +48,9 @@ def _checks() -> Iterator[Check]:
         yield _package(name, "failed")
     for name in OPTIONAL:
         yield _package(name, "absent")
+    for entry in DECODERS.values():
+        yield _guarded(entry.needs, partial(_decoder, entry))
     for name, check in (
-        ("ffmpeg program", _ffmpeg),
         ("device", _device),
         ("encoders", _encoders),
         ("head", _head),
@@ -80,14 +83,12 @@ def _guarded(name: str, check: Callable[[], tuple[State, str]]) -> Check:
         return _check(name, "failed", str(error) or type(error).__name__)
 
 
-def _ffmpeg() -> tuple[State, str]:
-    from rdmf_cli.errors import RdmfError
-    from rdmf_cli.video.decoders.ffmpeg import find_program
-
+def _decoder(entry: DecoderEntry) -> tuple[State, str]:
+    """Return a decoder's version or place; that one is missing may be no fault."""
     try:
-        return "ok", str(find_program().path)
+        return "ok", entry.load().installed()
     except RdmfError as error:
-        return "absent", f"{error}; only unusual files need it"
+        return "absent" if entry.optional else "failed", f"{error} ({entry.about})"
 
 
 def _device() -> tuple[State, str]:

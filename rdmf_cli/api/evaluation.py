@@ -206,11 +206,11 @@ def _scored_file(
 
 def _benchmark(name: str | None) -> Dataset | None:
     """Find the benchmark of that name; None for a path to annotations of one's own."""
-    from rdmf_cli.evaluation import DATASETS, dataset_named
+    from rdmf_cli.datasets import DATASETS
 
     if name is None or (name not in DATASETS and Path(name).suffix):
         return None
-    return dataset_named(name)
+    return DATASETS.find(name)
 
 
 class _Submission(NamedTuple):

@@ -20,7 +20,7 @@ def analyze(
     ] = None,
     dataset: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--dataset", help="A benchmark, or your own annotations (JSON Lines)."),
+        options.DATASET,
     ] = None,
     train: Annotated[
         Optional[Path],  # noqa: UP045

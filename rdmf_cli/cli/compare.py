@@ -33,7 +33,7 @@ def compare(
     ] = None,
     dataset: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--dataset", help="A benchmark, or your own annotations (JSON Lines)."),
+        options.DATASET,
     ] = None,
     clip_length: options.OwnClipLength = None,
     only: Annotated[

@@ -39,11 +39,7 @@ def eval_(
     ] = None,
     dataset: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(
-            "--dataset",
-            help="qvhighlights, charades, charades-vgg, tacos, activitynet, nlq, ego4d-nlq, "
-            "qv-m2, soccer-gmr, tvsum, youtube-highlights, or your own annotations (JSON Lines).",
-        ),
+        options.DATASET,
     ] = None,
     features: Annotated[
         Optional[Path],  # noqa: UP045

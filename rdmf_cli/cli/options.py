@@ -8,8 +8,10 @@ from typing import Annotated, Optional
 
 import typer
 
+from rdmf_cli.datasets.registry import DATASETS
 from rdmf_cli.encoders.registry import FAMILIES
 from rdmf_cli.registry import Choice, Registry
+from rdmf_cli.video.decoders import DECODERS
 
 
 def choice(
@@ -25,7 +27,9 @@ def choice(
     """
 
     def known(name: str) -> str:
-        return name if name in also else registry.find(name).name
+        if name not in names:
+            raise registry.unknown(name, *also)
+        return name
 
     def completed(incomplete: str) -> list[str]:
         return [name for name in names if name.startswith(incomplete)]
@@ -38,6 +42,14 @@ def choice(
         autocompletion=completed,
         help=f"{help} {registry.described()}.",
     )
+
+
+DATASET = typer.Option(
+    "--dataset",
+    metavar="NAME",
+    autocompletion=lambda: list(DATASETS),
+    help=f"A benchmark ({DATASETS.names()}), or your own annotations (JSON Lines).",
+)
 
 
 class Head(str, Enum):
@@ -75,7 +87,8 @@ Device = Annotated[
     str, typer.Option("--device", help="Device of open_clip encoders: auto, cpu, cuda, mps.")
 ]
 Decoder = Annotated[
-    str, typer.Option("--decoder", help="Video decoder: auto, pyav, ffmpeg or decord.")
+    str,
+    choice(DECODERS, "--decoder", "Video decoder. auto: the first that can open the file;", "auto"),
 ]
 Checkpoint = Annotated[
     Optional[Path],  # noqa: UP045

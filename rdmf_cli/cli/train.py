@@ -43,7 +43,7 @@ class Precision(str, Enum):
 def train(
     dataset: Annotated[
         str,
-        typer.Option("--dataset", help="A benchmark, or your own annotations (JSON Lines)."),
+        options.DATASET,
     ] = "qvhighlights",
     features: Annotated[
         Optional[Path],  # noqa: UP045  (typer reads this at run time on Python 3.10)

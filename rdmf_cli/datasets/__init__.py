@@ -7,20 +7,19 @@
 All arrays are numpy; training converts them to tensors.
 """
 
-from rdmf_cli.datasets.annotations import Annotation, Annotations, read_annotations
-from rdmf_cli.datasets.benchmarks import (
-    DATASETS,
-    Dataset,
-    dataset_named,
-    find_annotations,
-    open_annotations,
-    own_dataset,
-)
-from rdmf_cli.datasets.feature_folder import FeatureFolder
-from rdmf_cli.datasets.sample import Sample, Text
-from rdmf_cli.datasets.samples import Samples, open_samples
-from rdmf_cli.datasets.split import hold_out
-from rdmf_cli.datasets.video_folder import VideoFolder
+from typing import TYPE_CHECKING
+
+from rdmf_cli.datasets.registry import DATASETS, Dataset
+from rdmf_cli.lazy import lazily
+
+if TYPE_CHECKING:
+    from rdmf_cli.datasets.annotations import Annotation, Annotations, read_annotations
+    from rdmf_cli.datasets.benchmarks import find_annotations, open_annotations, own_dataset
+    from rdmf_cli.datasets.feature_folder import FeatureFolder
+    from rdmf_cli.datasets.sample import Sample, Text
+    from rdmf_cli.datasets.samples import Samples, open_samples
+    from rdmf_cli.datasets.split import hold_out
+    from rdmf_cli.datasets.video_folder import VideoFolder
 
 __all__ = [
     "DATASETS",
@@ -32,7 +31,6 @@ __all__ = [
     "Samples",
     "Text",
     "VideoFolder",
-    "dataset_named",
     "find_annotations",
     "hold_out",
     "open_annotations",
@@ -40,3 +38,16 @@ __all__ = [
     "own_dataset",
     "read_annotations",
 ]
+
+_HERE = "rdmf_cli.datasets"
+_HOMES = {
+    **dict.fromkeys(("Annotation", "Annotations", "read_annotations"), f"{_HERE}.annotations"),
+    **dict.fromkeys(("find_annotations", "open_annotations", "own_dataset"), f"{_HERE}.benchmarks"),
+    "FeatureFolder": f"{_HERE}.feature_folder",
+    **dict.fromkeys(("Sample", "Text"), f"{_HERE}.sample"),
+    **dict.fromkeys(("Samples", "open_samples"), f"{_HERE}.samples"),
+    "hold_out": f"{_HERE}.split",
+    "VideoFolder": f"{_HERE}.video_folder",
+}
+
+__getattr__ = lazily(__name__, _HOMES)

@@ -1,130 +1,15 @@
-"""The benchmarks by name: their files, clip lengths, rounding and metrics."""
+"""Opening a dataset: a benchmark of the registry, or the user's own annotations."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from rdmf_cli.datasets.annotations import Annotations, read_annotations
-from rdmf_cli.errors import MissingFileError, UsageError
+from rdmf_cli.datasets.registry import DATASETS, Dataset
+from rdmf_cli.errors import MissingFileError
 
 OWN_CLIP_LENGTH = 2.0  # seconds; default for the user's own annotations, as in QVHighlights
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A benchmark.
-
-    Attributes:
-        name: Its name on the command line.
-        clip_length: Length of a clip of the published features, in seconds.
-        protocol: Name of its metrics, a key of `scoring.PROTOCOLS`.
-        clamp: Published predictions are clamped to [0, clamp] seconds, whatever the length of the
-            video; None: they are not.
-        rounded: Whether published predictions are rounded to multiples of the clip length.
-        legacy_nms: IoU above which 2D-TAN's evaluation suppresses a window (of its pooling model).
-        where: Where annotations and features are published.
-    """
-
-    name: str
-    clip_length: float
-    protocol: str
-    clamp: float | None = None
-    rounded: bool = True
-    legacy_nms: float | None = None
-    where: str = ""
-
-    def require_clip_length(self, seconds: float | None) -> Dataset:
-        """Check a clip length against the benchmark's; return the benchmark.
-
-        Args:
-            seconds: Clip length; None: not given.
-
-        Raises:
-            UsageError: It is not the benchmark's.
-        """
-        if seconds not in (None, self.clip_length):
-            what = f"must be {self.clip_length:g} s for {self.name}"
-            raise UsageError(what, "--clip-length", "leave it out: it is for your own data")
-        return self
-
-    def read(self, path: Path | str, skip_bad: bool = False) -> Annotations:
-        """Read the annotations of a file; see `read_annotations`."""
-        return read_annotations(path, self.clip_length, skip_bad)
-
-    def limit(self, duration: float | None) -> float | None:
-        """Return the latest end of a predicted window, in seconds; None: no limit.
-
-        Args:
-            duration: Length of the video in seconds; None: unknown. A video may be longer than
-                `clamp`.
-        """
-        return None if self.clamp is None else max(self.clamp, duration or 0.0)
-
-
-MOMENT_DETR = "github.com/jayleicn/moment_detr"
-LIGHTHOUSE = "github.com/line/lighthouse"
-CG_DETR = "github.com/wjun0830/CGDETR"
-QV_M2 = "github.com/Zhuo-Cao/QV-M2"
-SOCCER_GMR = "github.com/dymm9977/generalized-moment-retrieval"
-EGO4D = "ego4d-data.org, or github.com/wjun0830/CGDETR"
-
-DATASETS = {
-    dataset.name: dataset
-    for dataset in (
-        Dataset("qvhighlights", 2.0, "qvhighlights", clamp=150.0, where=MOMENT_DETR),
-        Dataset("charades", 1.0, "grounding", clamp=150.0, legacy_nms=0.45, where=LIGHTHOUSE),
-        Dataset("charades-vgg", 1 / 6, "grounding", clamp=360.0, legacy_nms=0.45, where=CG_DETR),
-        Dataset("tacos", 2.0, "grounding", legacy_nms=0.4, where=LIGHTHOUSE),
-        Dataset("activitynet", 2.0, "grounding", legacy_nms=0.5, where=LIGHTHOUSE),
-        Dataset("nlq", 2.0, "grounding", where=CG_DETR),
-        Dataset("ego4d-nlq", 2.0, "ego4d-nlq", rounded=False, where=EGO4D),
-        Dataset("qv-m2", 2.0, "qv-m2", clamp=150.0, where=QV_M2),
-        Dataset("soccer-gmr", 2.0, "soccer-gmr", where=SOCCER_GMR),
-        Dataset("tvsum", 2.0, "tvsum", rounded=False, where=LIGHTHOUSE),
-        Dataset("youtube-highlights", 1.0, "youtube-highlights", rounded=False, where=LIGHTHOUSE),
-    )
-}
-
-CHARADES_FILES = (
-    "charades_sta_{split}_tvr_format.jsonl",
-    "charades_sta_{split}.txt",
-    "charades_{split}_release.jsonl",
-)
-FILES = {
-    "qvhighlights": (
-        "highlight_{split}_release.jsonl",
-        "qvhighlights_{split}.jsonl",
-        "qvhighlights_{split}_with_gt.jsonl",
-    ),
-    "charades": CHARADES_FILES,
-    "charades-vgg": CHARADES_FILES,
-    "tacos": ("tacos/{split}.jsonl", "tacos_{split}.jsonl", "tacos_{split}_release.jsonl"),
-    "activitynet": (
-        "activitynet_{split}.json",
-        "{split}.json",
-        "{split}_1.json",
-        "activitynet_{split}_release.jsonl",
-    ),
-    **dict.fromkeys(("nlq", "ego4d-nlq"), ("nlq_{split}.jsonl",)),
-    "qv-m2": ("QV-M2/{split}.jsonl", "qv_m2_{split}.jsonl"),
-    "soccer-gmr": ("Standard/{split}.jsonl", "soccer_gmr_{split}.jsonl"),
-    "tvsum": ("tvsum_{split}.jsonl", "tvsum_{split}_release.jsonl"),
-    "youtube-highlights": ("youtube_{split}.jsonl", "youtube_highlight_{split}_release.jsonl"),
-}
-"""The names of the benchmarks' annotation files; split is train, val or test."""
-
-
-def dataset_named(name: str) -> Dataset:
-    """Return the benchmark of a name.
-
-    Raises:
-        UsageError: There is none of this name; the error lists them.
-    """
-    if name not in DATASETS:
-        raise UsageError("no such dataset", name, f"choose one of: {', '.join(DATASETS)}")
-    return DATASETS[name]
 
 
 SPELLINGS = {"val": ("val", "valid")}  # YouTube Highlights' authors write "valid"
@@ -157,7 +42,7 @@ def find_annotations(split: str, folder: Path, dataset: Dataset | None = None) -
 
 
 def _names(split: str, dataset: Dataset | None) -> Iterator[str]:
-    patterns = ("{split}.jsonl", *FILES.get(dataset.name if dataset else "", ()))
+    patterns = ("{split}.jsonl", *(dataset.files if dataset else ()))
     for pattern in patterns:
         for spelled in SPELLINGS.get(split, (split,)):
             name = pattern.format(split=spelled)
@@ -177,7 +62,8 @@ def own_dataset(annotations: Annotations, clip_length: float = OWN_CLIP_LENGTH) 
     qvhighlights = DATASETS["qvhighlights"]
     durations = [annotation.duration or 0.0 for annotation in annotations]
     clamp = qvhighlights.clamp if max(durations) <= (qvhighlights.clamp or 0.0) else None
-    return Dataset(annotations.path.name, clip_length, qvhighlights.protocol, clamp, rounded=False)
+    name, protocol = annotations.path.name, qvhighlights.protocol
+    return Dataset(name, clip_length, protocol, clamp=clamp, rounded=False)
 
 
 def open_annotations(
@@ -207,7 +93,7 @@ def open_annotations(
         RdmfError: The annotations cannot be found or read.
     """
     if dataset in DATASETS or not Path(dataset).suffix:
-        benchmark = dataset_named(dataset).require_clip_length(clip_length)
+        benchmark = DATASETS.find(dataset).require_clip_length(clip_length)
         path = annotations or find_annotations(split, folder, benchmark)
         return benchmark, benchmark.read(path, skip_bad)
     return open_own(annotations or dataset, clip_length, skip_bad)

@@ -10,8 +10,8 @@ from pathlib import Path
 from rdmf_cli.channels.question import FeatureSpace
 from rdmf_cli.datasets.annotations import Annotation, Annotations
 from rdmf_cli.datasets.array_cache import MOST_BYTES, ArrayCache
-from rdmf_cli.datasets.benchmarks import Dataset
 from rdmf_cli.datasets.feature_folder import FeatureFolder
+from rdmf_cli.datasets.registry import Dataset
 from rdmf_cli.datasets.sample import MOST_CLIPS_OFF, SHARE_OFF, Sample, Text, fits
 from rdmf_cli.datasets.source import Source, Video
 from rdmf_cli.datasets.video_folder import VideoFolder

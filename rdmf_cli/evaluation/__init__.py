@@ -7,7 +7,8 @@ The metrics alone, on arrays: `qvhighlights`, `grounding`, `domains`.
 """
 
 from rdmf_cli.datasets.annotations import Annotation, Annotations, read_annotations
-from rdmf_cli.datasets.benchmarks import DATASETS, Dataset, dataset_named, own_dataset
+from rdmf_cli.datasets.benchmarks import own_dataset
+from rdmf_cli.datasets.registry import DATASETS, Dataset
 from rdmf_cli.evaluation.analyze import Analysis, analyze_files
 from rdmf_cli.evaluation.compare import Comparison, How, compare_files
 from rdmf_cli.evaluation.pairs import Options
@@ -39,7 +40,6 @@ __all__ = [
     "Predictions",
     "analyze_files",
     "compare_files",
-    "dataset_named",
     "evaluate",
     "evaluate_files",
     "nothing_scored",

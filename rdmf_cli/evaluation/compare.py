@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from rdmf_cli.datasets.annotations import Annotation, Annotations
-from rdmf_cli.datasets.benchmarks import Dataset
+from rdmf_cli.datasets.registry import Dataset
 from rdmf_cli.datasets.split import video_of
 from rdmf_cli.errors import UsageError
 from rdmf_cli.evaluation.groups import Flags, grouped

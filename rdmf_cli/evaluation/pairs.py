@@ -10,12 +10,13 @@ from typing import Literal
 import numpy as np
 
 from rdmf_cli.datasets.annotations import Annotation, Annotations
-from rdmf_cli.datasets.benchmarks import Dataset
 from rdmf_cli.datasets.lines import LineError, entry
+from rdmf_cli.datasets.registry import DATASETS, Dataset
 from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.evaluation import qvhighlights
 from rdmf_cli.evaluation.overlap import Array, to_grid
 from rdmf_cli.evaluation.predictions import Prediction, Predictions
+from rdmf_cli.evaluation.protocols import PROTOCOLS
 from rdmf_cli.text import counted, queries
 
 Only = Literal["moments", "highlights"]
@@ -26,15 +27,6 @@ MOST_CLIPS = 10_000_000
 
 TOLERANCE = 1e-3
 """Seconds by which float32 and four printed decimals may exceed a bound or miss a grid."""
-
-ONE_MOMENT = ("grounding", "ego4d-nlq")
-"""Protocols of one moment per query."""
-
-MOMENTS_ALONE = (*ONE_MOMENT, "qv-m2", "soccer-gmr")
-"""Protocols that score moments alone."""
-
-BY_DOMAIN = ("tvsum", "youtube-highlights")
-"""Protocols that score highlights alone, by domain."""
 
 
 @dataclass(frozen=True)
@@ -172,22 +164,23 @@ def pair(
 
 def _check_fit(pairs: Pairs, dataset: Dataset, options: Options) -> None:
     """Check that the data set's protocol can score such annotations by such options."""
-    by_domain = dataset.protocol in BY_DOMAIN
+    protocol = PROTOCOLS[dataset.protocol]
     for annotation in pairs.annotations:
-        if by_domain and (annotation.labels is None or annotation.domain is None):
+        if protocol.by_domain and (annotation.labels is None or annotation.domain is None):
             what = f"no label and domain, which {dataset.name} is scored by"
             raise LineError(pairs.truth_path, annotation.line, what)
-        if not by_domain and annotation.labels is not None:
-            todo = f"say which with --dataset: {' or '.join(BY_DOMAIN)}"
+        if not protocol.by_domain and annotation.labels is not None:
+            known = [d.name for d in DATASETS.values() if PROTOCOLS[d.protocol].by_domain]
+            todo = f"say which with --dataset: {' or '.join(known)}"
             raise RdmfError("highlight labels of a benchmark with domains", pairs.truth_path, todo)
-    if options.legacy and dataset.protocol == "ego4d-nlq":
+    if options.legacy and protocol.strict:
         raise UsageError("Ego4D's rules suppress nothing", "--legacy", "leave it out")
-    if options.legacy and dataset.protocol != "grounding":
+    if options.legacy and not protocol.has_legacy:
         todo = "use it with charades, tacos or activitynet"
         raise UsageError(f"there is no legacy protocol for {dataset.name}", "--legacy", todo)
-    if options.only == "moments" and by_domain:
+    if options.only == "moments" and not protocol.moments:
         raise UsageError(f"{dataset.name} has no moments", "--only moments", "leave it out")
-    if options.only == "highlights" and dataset.protocol in MOMENTS_ALONE:
+    if options.only == "highlights" and not protocol.highlights:
         raise UsageError(f"{dataset.name} has no highlights", "--only highlights", "leave it out")
 
 

@@ -12,20 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from rdmf_cli.datasets.annotations import Annotation
-from rdmf_cli.datasets.benchmarks import Dataset
+from rdmf_cli.datasets.registry import Dataset
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.evaluation import domains, generalised, grounding, multi_moment, qvhighlights
 from rdmf_cli.evaluation.detection import AP_THRESHOLDS
 from rdmf_cli.evaluation.overlap import Array, Windows
-from rdmf_cli.evaluation.pairs import (
-    BY_DOMAIN,
-    MOMENTS_ALONE,
-    ONE_MOMENT,
-    Options,
-    Pairs,
-    legacy_overlap,
-)
+from rdmf_cli.evaluation.pairs import Options, Pairs, legacy_overlap
 from rdmf_cli.evaluation.presence import presence_of
+from rdmf_cli.evaluation.protocols import PROTOCOLS
 from rdmf_cli.evaluation.retrieval import (
     LENGTH_GROUPS,
     WITHIN,
@@ -49,14 +43,15 @@ def query_scores(pairs: Pairs, dataset: Dataset, options: Options) -> Columns:
     Raises:
         RdmfError: no query has what the protocol scores, or a prediction lacks it.
     """
-    if dataset.protocol in BY_DOMAIN:
+    protocol = PROTOCOLS[dataset.protocol]
+    if protocol.by_domain:
         return _domain_columns(pairs, dataset)
     if dataset.protocol == "soccer-gmr":
         return _generalised_columns(pairs)
     columns: Columns = {}
     if options.only != "highlights" and any(map(has_moment, pairs.annotations)):
         columns |= _moment_columns(pairs, dataset, options)
-    if dataset.protocol not in MOMENTS_ALONE and options.only != "moments":
+    if protocol.highlights and options.only != "moments":
         columns |= _highlight_columns(pairs, dataset.clip_length)
     if not columns:
         todo = "give the ground truth of this --dataset"
@@ -81,7 +76,7 @@ def _moment_columns(pairs: Pairs, dataset: Dataset, options: Options) -> Columns
     counted = np.array([has_moment(annotation) for annotation in pairs.annotations])
     moments = pairs.with_moments()
     predicted, truths = moments.windows(), moments.truths()
-    if dataset.protocol in ONE_MOMENT:
+    if PROTOCOLS[dataset.protocol].one_moment:
         made = _grounding_columns(predicted, truths, dataset, options)
     elif dataset.protocol == "qv-m2":
         made = multi_moment.query_columns(predicted, truths)
@@ -102,7 +97,7 @@ def _generalised_columns(pairs: Pairs) -> Columns:
 def _grounding_columns(
     predicted: Sequence[Array], truths: Sequence[Array], dataset: Dataset, options: Options
 ) -> Columns:
-    strict = options.legacy or dataset.protocol == "ego4d-nlq"
+    strict = options.legacy or PROTOCOLS[dataset.protocol].strict
     thresholds = grounding.LEGACY_THRESHOLDS if options.legacy else grounding.THRESHOLDS
     if options.legacy:
         predicted = grounding.suppressed(predicted, legacy_overlap(dataset, options))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 
 from rdmf_cli.datasets.annotations import Annotations
-from rdmf_cli.datasets.benchmarks import DATASETS, Dataset, dataset_named, open_own
+from rdmf_cli.datasets.benchmarks import open_own
 from rdmf_cli.datasets.qids import read_qids
+from rdmf_cli.datasets.registry import DATASETS, Dataset
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.evaluation import domains, generalised, grounding, multi_moment, qvhighlights
 from rdmf_cli.evaluation.overlap import Array
 from rdmf_cli.evaluation.pairs import (
-    BY_DOMAIN,
-    ONE_MOMENT,
     Options,
     Pairs,
     legacy_overlap,
@@ -27,6 +26,7 @@ from rdmf_cli.evaluation.pairs import (
 from rdmf_cli.evaluation.per_query import has_moment
 from rdmf_cli.evaluation.predictions import Predictions, read_predictions
 from rdmf_cli.evaluation.presence import presence_metrics, presence_of
+from rdmf_cli.evaluation.protocols import PROTOCOLS
 from rdmf_cli.text import queries
 
 Result = dict[str, Any]
@@ -93,7 +93,7 @@ def _opened(
     skip_bad: bool,
 ) -> tuple[Dataset, Annotations]:
     if isinstance(dataset, str) and not (dataset not in DATASETS and Path(dataset).suffix):
-        dataset = dataset_named(dataset)
+        dataset = DATASETS.find(dataset)
     if isinstance(dataset, Dataset):
         return dataset, dataset.require_clip_length(clip_length).read(Path(ground_truth), skip_bad)
     return open_own(Path(ground_truth), clip_length, skip_bad)
@@ -117,7 +117,7 @@ def evaluate(
     """
     options = options or Options()
     pairs = pair(predictions, annotations, dataset, options)
-    metrics = PROTOCOLS[dataset.protocol](pairs, dataset, options)
+    metrics = PROTOCOLS[dataset.protocol].load()(pairs, dataset, options)
     about = {"dataset": dataset.name, "protocol": dataset.protocol, "notes": pairs.notes}
     return {**about, **metrics}
 
@@ -144,7 +144,8 @@ def _nothing(what: str, pairs: Pairs) -> RdmfError:
     return RdmfError(f"there is nothing to score: no query has {what}", pairs.truth_path, todo)
 
 
-def _qvhighlights(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
+def qvhighlights_scores(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
+    """Score moments and highlights, whichever are annotated and asked for."""
     counted: Result = {"all": len(pairs)}
     metrics: Result = {}
     marked = pairs.with_marks()
@@ -176,7 +177,8 @@ def _presence(pairs: Pairs) -> dict[str, float | None]:
     return presence_metrics(presence[known], shown[known])
 
 
-def _grounding(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
+def grounding_scores(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
+    """Score moments by recall and mIoU; with `options.legacy` by 2D-TAN's rules."""
     moments = pairs.with_moments()
     if not len(moments):
         raise _nothing("relevant_windows", pairs)
@@ -185,7 +187,7 @@ def _grounding(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
         nms = legacy_overlap(dataset, options)
         pairs.notes.append(f"2D-TAN's rules: IoU > t, after suppression at {nms:g}")
         metrics = grounding.legacy_metrics(windows, truths, nms)
-    elif dataset.protocol == "ego4d-nlq":
+    elif PROTOCOLS[dataset.protocol].strict:
         metrics = grounding.ego4d_metrics(windows, truths)
     else:
         metrics = grounding.moment_metrics(windows, truths)
@@ -193,7 +195,8 @@ def _grounding(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
     return {"queries": counted, "brief": grounding.brief(metrics), **metrics}
 
 
-def _multi_moment(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
+def multi_moment_scores(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
+    """Score queries with several moments by QV-M²'s rules."""
     moments = pairs.with_moments()
     if not len(moments):
         raise _nothing("relevant_windows", pairs)
@@ -216,7 +219,8 @@ def _tell_few(pairs: Pairs, windows: Sequence[Array], truths: Sequence[Array]) -
         )
 
 
-def _generalised(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
+def generalised_scores(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
+    """Score moments and presence together by Soccer-GMR's rules."""
     looked_at = pairs.where(lambda a: a.windows is not None)
     if not any(map(has_moment, looked_at.annotations)):
         raise _nothing("relevant_windows", pairs)
@@ -227,7 +231,8 @@ def _generalised(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
     return {"queries": counted, "brief": metrics}
 
 
-def _by_domain(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
+def domain_scores(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
+    """Score the highlights of every video, averaged by domain; note what ties decide."""
     labels = [a.labels for a in pairs.annotations if a.labels is not None]
     names = [a.domain for a in pairs.annotations if a.domain is not None]
     saliency = pairs.saliency()
@@ -241,12 +246,3 @@ def _by_domain(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
         )
     about: Result = {"queries": {"all": len(pairs)}, "brief": domains.brief(metrics)}
     return {**about, "ties": ties, **metrics} if ties else {**about, **metrics}
-
-
-PROTOCOLS: dict[str, Callable[[Pairs, Dataset, Options], Result]] = {
-    "qvhighlights": _qvhighlights,
-    **dict.fromkeys(ONE_MOMENT, _grounding),
-    "qv-m2": _multi_moment,
-    "soccer-gmr": _generalised,
-    **dict.fromkeys(BY_DOMAIN, _by_domain),
-}

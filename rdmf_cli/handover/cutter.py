@@ -22,7 +22,8 @@ from rdmf_cli.handover.naming import (
     video_fields,
 )
 from rdmf_cli.moments.types import Answer, Moment
-from rdmf_cli.video.decoders import Scan, scan
+from rdmf_cli.video.decoders import scan
+from rdmf_cli.video.decoders.base import Scan
 from rdmf_cli.video.info import checked_file
 
 NAME = "{stem}_{rank}.mp4"

@@ -15,7 +15,8 @@ from rdmf_cli.errors import RdmfError
 from rdmf_cli.handover.film import Film, Kind, Track
 from rdmf_cli.handover.rates import frame_rate_of
 from rdmf_cli.handover.sound import sound_between, tracks_of
-from rdmf_cli.video.decoders import Scan, Tally, choose
+from rdmf_cli.video.decoders import choose
+from rdmf_cli.video.decoders.base import Scan, Tally
 from rdmf_cli.video.packets import opened, packets
 from rdmf_cli.video.timeline import exact
 
@@ -197,7 +198,7 @@ def _pictures(span: Span) -> Iterator[tuple[Fraction, np.ndarray]]:
     timeline = span.scan.timeline
     wanted = timeline.shown[span.first : span.stop]
     _, decoder = choose("auto", span.scan)
-    for picture in decoder(span.scan, wanted, Tally()):
+    for picture in decoder.pictures(span.scan, wanted, Tally()):
         yield (picture.wanted - int(wanted[0])) * timeline.time_base, picture.image
 
 

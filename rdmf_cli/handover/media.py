@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from rdmf_cli.handover.rates import editing_rate, frame_rate_of
 from rdmf_cli.handover.timecode import Counting, can_drop
 from rdmf_cli.handover.timeline import Source
-from rdmf_cli.video.decoders import Scan, scan
+from rdmf_cli.video.decoders import scan
+from rdmf_cli.video.decoders.base import Scan
 from rdmf_cli.video.info import checked_file
 from rdmf_cli.video.packets import opened
 from rdmf_cli.video.timeline import exact

@@ -13,7 +13,8 @@ from types import TracebackType
 import numpy as np
 
 from rdmf_cli.errors import RdmfError
-from rdmf_cli.video.decoders import Picture, Scan, Tally, choose, scan
+from rdmf_cli.video.decoders import choose, scan
+from rdmf_cli.video.decoders.base import Picture, Scan, Tally
 from rdmf_cli.video.holes import refuse_absurd_holes
 from rdmf_cli.video.info import VideoInfo, checked_file, remedy
 from rdmf_cli.video.sampling import wanted_frames
@@ -72,7 +73,7 @@ class ClipReader:
         self._tally = Tally()
         self._failed = 0
         self.grid = grid
-        self.decoder, self._decode = choose(decoder, scanned)
+        self.decoder, self._decoder = choose(decoder, scanned)
 
     @property
     def info(self) -> VideoInfo:
@@ -127,7 +128,7 @@ class ClipReader:
         """
         wanted, clips = self._wanted[position:], self.grid.indices[position:]
         failed = self._failed
-        pictures = self._decode(self._scan, np.unique(wanted), self._tally)
+        pictures = self._decoder.pictures(self._scan, np.unique(wanted), self._tally)
         with closing(pictures):  # type: ignore[type-var]
             coming, shown = next(pictures, None), None
             for clip, pts in zip(clips, wanted.tolist(), strict=True):

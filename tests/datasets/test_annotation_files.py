@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from made_up_benchmark import ANNOTATIONS, with_change, written
 
-from rdmf_cli.datasets import DATASETS, dataset_named, read_annotations
+from rdmf_cli.datasets import DATASETS, read_annotations
 from rdmf_cli.errors import RdmfError, UsageError
 
 
@@ -52,7 +52,7 @@ def test_absent_unannotated_and_whole_video_windows_are_valid(tmp_path):
 def test_charades_text_leaves_inverted_lines_out_aloud(tmp_path):
     path = tmp_path / "charades_sta_train.txt"
     path.write_text("AB12C 0.0 6.5##a person sits.\nAB12C 9.0 2.0##a person runs.\nX 1 2##walks\n")
-    annotations = dataset_named("charades").read(path)
+    annotations = DATASETS.find("charades").read(path)
     assert [(a.qid, a.vid, a.query, a.duration) for a in annotations] == [
         (0, "AB12C", "a person sits.", None),
         (1, "X", "walks", None),
@@ -66,10 +66,10 @@ def test_charades_text_leaves_inverted_lines_out_aloud(tmp_path):
 def test_charades_test_text_has_the_qids_that_its_features_are_named_by(tmp_path):
     path = tmp_path / "charades_sta_test.txt"
     path.write_text("3MSZA 24.3 30.4##person turn a light on.\nAMT7R 4.3 12.5##a picture.\n")
-    assert [a.qid for a in dataset_named("charades").read(path)] == [12404, 12405]
+    assert [a.qid for a in DATASETS.find("charades").read(path)] == [12404, 12405]
     zipped = tmp_path / "charades_sta_test.txt.gz"
     zipped.write_bytes(gzip.compress(path.read_bytes()))
-    assert [a.qid for a in dataset_named("charades").read(zipped)] == [12404, 12405]
+    assert [a.qid for a in DATASETS.find("charades").read(zipped)] == [12404, 12405]
 
 
 def test_activitynet_json(tmp_path):
@@ -83,7 +83,7 @@ def test_activitynet_json(tmp_path):
         "v_two": {"duration": 10, "timestamps": [[1, 2]], "sentences": [" A jump."]},
     }
     path.write_text(json.dumps(videos))
-    annotations = dataset_named("activitynet").read(path)
+    annotations = DATASETS.find("activitynet").read(path)
     assert [(a.qid, a.query) for a in annotations] == [
         ("v_one_0", "Lifting."),
         ("v_two_0", "A jump."),
@@ -99,7 +99,7 @@ def test_youtube_highlights_in_both_forms(tmp_path):
     line = {"qid": "abc", "query": "dog", "vid": "abc", "duration": 20.0, "domain": "dog"}
     lines = written(tmp_path / "youtube.jsonl", [{**line, "label": [[0], [0], [1]]}])
     for path in (whole, lines):
-        (annotation,) = dataset_named("youtube-highlights").read(path)
+        (annotation,) = DATASETS.find("youtube-highlights").read(path)
         assert (annotation.domain, annotation.duration) == ("dog", 20.0)
         np.testing.assert_array_equal(annotation.labels, [[0], [0], [1]])
 
@@ -107,14 +107,14 @@ def test_youtube_highlights_in_both_forms(tmp_path):
 def test_tvsum_counts_its_durations_in_clips(tmp_path):
     line = {"qid": "abc", "query": "a parade", "vid": "abc", "duration": 3, "domain": "PR"}
     line |= {"relevant_windows": None, "relevant_clip_ids": None, "label": [[1.0] * 20] * 3}
-    (annotation,) = dataset_named("tvsum").read(written(tmp_path / "tvsum.jsonl", [line]))
+    (annotation,) = DATASETS.find("tvsum").read(written(tmp_path / "tvsum.jsonl", [line]))
     assert annotation.duration == 6.0
     assert annotation.labels.shape == (3, 20)
 
 
 def test_an_unknown_dataset_is_answered_with_the_known_ones():
     with pytest.raises(UsageError, match=r"charadess: no such dataset; choose.*activitynet"):
-        dataset_named("charadess")
+        DATASETS.find("charadess")
 
 
 def test_every_dataset_says_how_it_is_cut_and_where_it_is_had():
@@ -244,7 +244,7 @@ def test_bad_sentences_and_lines_of_the_other_formats_are_skipped(tmp_path):
     }
     path = tmp_path / "val_1.json"
     path.write_text(json.dumps(videos))
-    kept = dataset_named("activitynet").read(path, skip_bad=True)
+    kept = DATASETS.find("activitynet").read(path, skip_bad=True)
     assert [a.qid for a in kept] == ["v_0"]
     assert kept.skipped == ["v_1", "w"]
     text = tmp_path / "sta.txt"

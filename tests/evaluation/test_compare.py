@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from made_up_benchmark import ANNOTATIONS, PREDICTIONS, with_change, written
 
 from rdmf_cli.datasets.annotations import Annotation, Annotations
-from rdmf_cli.datasets.benchmarks import DATASETS
+from rdmf_cli.datasets.registry import DATASETS
 from rdmf_cli.evaluation import How, Options, Prediction, Predictions, compare_files, evaluate
 from rdmf_cli.evaluation.compare import compare
 from rdmf_cli.evaluation.pairs import pair

@@ -18,7 +18,8 @@ from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.handover.copying import copy_span
 from rdmf_cli.handover.cutting import span_of, write_montage, write_span
 from rdmf_cli.handover.film import KINDS, kind_of
-from rdmf_cli.video.decoders import DECODERS, Tally, scan
+from rdmf_cli.video.decoders import DECODERS, scan
+from rdmf_cli.video.decoders.base import Tally
 
 NTSC = Fraction(30000, 1001)
 RECIPES = [
@@ -176,7 +177,9 @@ def test_colours_stay_as_they_are_shown(name, tmp_path):
 def picture(path: Path, number: int) -> np.ndarray:
     """A frame as rdmf's decoder shows it."""
     found = scan(path)
-    (only,) = DECODERS["pyav"](found, found.timeline.shown[number : number + 1], Tally())
+    (only,) = (
+        DECODERS["pyav"].load().pictures(found, found.timeline.shown[number : number + 1], Tally())
+    )
     return only.image
 
 
@@ -212,7 +215,7 @@ def test_a_copy_starts_at_the_key_frame_and_says_how_much_earlier(recipe, suffix
 
 def numbers_upright(path: Path) -> list[int]:
     found = scan(path)
-    pictures = DECODERS["pyav"](found, found.timeline.shown, Tally())
+    pictures = DECODERS["pyav"].load().pictures(found, found.timeline.shown, Tally())
     return [read_barcode(picture.image) for picture in pictures]
 
 

@@ -15,7 +15,8 @@ from cli_shell import run_here
 
 from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.video import open_clips, probe
-from rdmf_cli.video.decoders import Picture, Scan, Tally, decord, ffmpeg, pyav
+from rdmf_cli.video.decoders import decord, ffmpeg, pyav
+from rdmf_cli.video.decoders.base import Picture, Scan, Tally
 
 PLAIN = Recipe("plain", "libx264", "mp4", b_frames=2)
 VP9 = Recipe("plain_vp9", "libvpx-vp9", "webm", options={"deadline": "realtime", "cpu-used": "8"})

@@ -1,187 +1,106 @@
-"""The decoders, behind one protocol: `DECODERS` is the registry, "auto" chooses one of them."""
+"""The decoders by name; "auto" chooses among them.
+
+To add one: a module beside this file with the functions of `base.Decoder`, an entry here, a line in
+`docs/dependencies.md`. `--decoder`, its help, `rdmf doctor` and the conformance tests of
+`tests/video/test_decoders.py` follow. Importing this imports neither numpy nor a decoder.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, cast
 
-import numpy as np
-
-from rdmf_cli.errors import RdmfError, UsageError
-from rdmf_cli.video.encryption import EncryptedVideoError
-from rdmf_cli.video.orientation import Orientation
+from rdmf_cli.errors import RdmfError
+from rdmf_cli.registry import Registry
 
 if TYPE_CHECKING:
-    from rdmf_cli.video.info import VideoInfo
-    from rdmf_cli.video.packets import Timeline
-    from rdmf_cli.video.sizes import DecodeLimits
+    from rdmf_cli.video.decoders.base import Decoder, Scan
+
+AUTO = "auto"
 
 
-class Colours(NamedTuple):
-    """How colours are coded, as numbers of ITU-T H.273; 2: the file does not state it."""
-
-    matrix: int = 2
-    primaries: int = 2
-    transfer: int = 2
-
-
-UNSPECIFIED_COLOURS = Colours()
-
-
-@dataclass(frozen=True, eq=False)
-class Scan:
-    """The result of one pass over a file: its properties, its packets, and how to show a picture.
+@dataclass(frozen=True)
+class DecoderEntry:
+    """A decoder of the registry.
 
     Attributes:
-        by: The decoder that scanned it.
-        info: Its properties.
-        timeline: The packets of its video stream.
-        orientation: How a stored picture is turned upright.
-        picture_size: (width, height) that a stored picture is scaled to before it is turned, so
-            that its pixels are square.
-        stored_size: (width, height) of a stored picture.
-        limits: Limits for its decoder.
-        stream: Number of the video stream that is used, in the file.
-        n_streams: Number of video streams.
-        colours: How colours are coded, according to the first frame.
+        name: What a user types, and its module in this folder.
+        about: What it is, a clause for help texts.
+        needs: What has to be installed: the name of the line in `rdmf doctor`.
+        optional: It is no fault where that is missing.
+        in_auto: "auto" may take it. One that holds an old FFmpeg is taken on request alone.
     """
 
-    by: str
-    info: VideoInfo
-    timeline: Timeline
-    orientation: Orientation
-    picture_size: tuple[int, int]
-    stored_size: tuple[int, int]
-    limits: DecodeLimits
-    stream: int = 0
-    n_streams: int = 1
-    colours: Colours = UNSPECIFIED_COLOURS
+    name: str
+    about: str
+    needs: str
+    optional: bool = True
+    in_auto: bool = True
+
+    def load(self) -> Decoder:
+        """Import the decoder."""
+        return cast("Decoder", import_module(f"{__name__}.{self.name}"))
 
 
-class Picture(NamedTuple):
-    """A decoded frame.
-
-    Attributes:
-        wanted: Presentation time of the frame that was asked for, in ticks.
-        pts: Presentation time of this frame, in ticks.
-        image: RGB, uint8 (H, W, 3), upright.
-    """
-
-    wanted: int
-    pts: int
-    image: np.ndarray
+DECODERS: Registry[DecoderEntry] = Registry(
+    "decoder",
+    DecoderEntry("pyav", "FFmpeg's libraries, part of rdmf", "av", optional=False),
+    DecoderEntry("ffmpeg", "the ffmpeg program, for unusual files", "ffmpeg program"),
+    DecoderEntry("decord", "decord, where it is installed", "decord", in_auto=False),
+)
 
 
-@dataclass
-class Tally:
-    """The counts and messages of a decoder at work.
+def scan(path: Path, decoder: str = AUTO) -> Scan:
+    """Look through a file.
 
-    Attributes:
-        frames_decoded: Number of frames decoded so far.
-        errors: Number of errors so far.
-        messages: Their messages, and notes, each once; at most MESSAGES_KEPT.
-    """
-
-    frames_decoded: int = 0
-    errors: int = 0
-    messages: list[str] = field(default_factory=list)
-
-    def error(self, message: str) -> None:
-        """Count an error and keep its message."""
-        self.errors += 1
-        self.note(message)
-
-    def forget_errors(self) -> None:
-        """Start again: no errors and no messages."""
-        self.errors = 0
-        self.messages.clear()
-
-    def note(self, message: str) -> None:
-        """Keep a message that is no error."""
-        if message not in self.messages and len(self.messages) < MESSAGES_KEPT:
-            self.messages.append(message)
-
-
-MESSAGES_KEPT = 20
-
-
-class Decoder(Protocol):
-    """A function that decodes the frames shown at given times of one file."""
-
-    def __call__(self, scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
-        """Decode frames.
-
-        Args:
-            scan: The scanned file.
-            wanted: Presentation times in `scan.timeline.shown`, ascending, each once, int64 (F,).
-            tally: Counts frames and errors.
-
-        Yields:
-            A Picture per wanted frame, in order. Where a wanted frame is damaged, the nearest
-            earlier frame (see its `pts`) or nothing. Closing the generator frees everything.
-        """
-        ...
-
-
-def _lazily(module: str) -> Decoder:
-    def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
-        return import_module(f"{__name__}.{module}").pictures(scan, wanted, tally)
-
-    return pictures
-
-
-DECODERS: dict[str, Decoder] = {name: _lazily(name) for name in ("pyav", "ffmpeg", "decord")}
-
-
-def scan(path: Path, decoder: str = "auto") -> Scan:
-    """Scan a file with PyAV, or with the ffmpeg program if `decoder` is "ffmpeg".
-
-    With "auto", the ffmpeg program (if it is installed) scans the files that PyAV cannot open.
+    "auto" takes the first decoder of the registry that can open it.
 
     Args:
         path: The file.
-        decoder: A key of `DECODERS`, or "auto".
+        decoder: A name in `DECODERS`, or "auto".
 
     Raises:
-        RdmfError: The file cannot be read as a video.
+        RdmfError: The file cannot be read as a video; of "auto" it says what the first decoder did.
         UsageError: There is no such decoder.
     """
-    from rdmf_cli.video.decoders import ffmpeg, pyav
-    from rdmf_cli.video.sizes import LargePictureError
-
-    if decoder not in ("auto", *DECODERS):
-        known = ", ".join(("auto", *DECODERS))
-        raise UsageError(f"no decoder is named {decoder!r}", "--decoder", f"choose one of: {known}")
-    if decoder == "ffmpeg":
-        return ffmpeg.scan(path)
+    if decoder != AUTO:
+        return _named(decoder).load().scan(path)
+    first, *others = (entry.load() for entry in DECODERS.values() if entry.in_auto)
     try:
-        return pyav.scan(path)
+        return first.scan(path)
     except RdmfError as problem:
-        if decoder != "auto" or isinstance(problem, (EncryptedVideoError, LargePictureError)):
+        from rdmf_cli.video.encryption import EncryptedVideoError
+        from rdmf_cli.video.sizes import LargePictureError
+
+        if isinstance(problem, (EncryptedVideoError, LargePictureError)):
             raise
-        with suppress(RdmfError):
-            return ffmpeg.scan(path)
+        for other in others:
+            with suppress(RdmfError):
+                return other.scan(path)
         raise problem
 
 
 def choose(decoder: str, scan: Scan) -> tuple[str, Decoder]:
-    """Return the name of the decoder for a file, and the decoder.
+    """Return the name and the decoder for a scanned file; "auto" takes the one that scanned it.
 
     Args:
-        decoder: A key of `DECODERS`, or "auto": the decoder that scanned the file.
+        decoder: A name in `DECODERS`, or "auto".
         scan: The scanned file.
 
     Raises:
-        RdmfError: decord is asked for and not installed.
+        RdmfError: The decoder is not installed.
     """
-    if decoder == "auto":
-        return scan.by, DECODERS[scan.by]
-    if decoder == "decord":
-        from rdmf_cli.video.decoders import decord
+    entry = DECODERS[scan.by] if decoder == AUTO else _named(decoder)
+    chosen = entry.load()
+    if decoder != AUTO:
+        chosen.installed()
+    return entry.name, chosen
 
-        decord.require(scan)
-    return decoder, DECODERS[decoder]
+
+def _named(name: str) -> DecoderEntry:
+    if name not in DECODERS:
+        raise DECODERS.unknown(name, AUTO)
+    return DECODERS[name]

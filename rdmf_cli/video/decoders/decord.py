@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.machinery import PathFinder
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -21,7 +22,8 @@ import numpy as np
 from rdmf_cli.children import Watchdog, child
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.video.colours import HLG, PQ
-from rdmf_cli.video.decoders import Picture, Scan, Tally, decord_child
+from rdmf_cli.video.decoders import decord_child, pyav
+from rdmf_cli.video.decoders.base import Picture, Scan, Tally
 from rdmf_cli.video.decoders.decord_child import HEADER, NO_FRAME
 from rdmf_cli.video.decoders.pipes import read_image
 from rdmf_cli.video.formats import require_single
@@ -110,18 +112,21 @@ def available() -> bool:
     return find_spec("decord") is not None
 
 
-def require(scan: Scan) -> None:
-    """Check that decord is installed.
+def installed() -> str:
+    """Return the version of decord.
 
     Raises:
-        RdmfError: It is not.
+        RdmfError: It is not installed.
     """
     if not available():
-        raise RdmfError(
-            "--decoder decord needs decord, which is not installed (some systems have no package)",
-            scan.info.path,
-            "use --decoder pyav",
-        )
+        what = "decord is not installed (some systems have no package)"
+        raise RdmfError(what, "--decoder decord", "use --decoder pyav")
+    return version("decord")
+
+
+def scan(path: Path) -> Scan:
+    """Look through a file: PyAV does, as decord tells less; see `base.Decoder`."""
+    return pyav.scan(path)
 
 
 def _require_one_stream(scan: Scan) -> None:
@@ -142,7 +147,7 @@ def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
     Raises:
         RdmfError: decord is not installed, cannot read the file, crashes or hangs.
     """
-    require(scan)
+    installed()
     _require_one_stream(scan)
     require_single(scan.info.path, "decord")
     if is_huge(*scan.stored_size):

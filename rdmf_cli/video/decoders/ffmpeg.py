@@ -33,7 +33,8 @@ from rdmf_cli.video.colours import (
     matrix_taken,
     matrix_warnings,
 )
-from rdmf_cli.video.decoders import Colours, Picture, Scan, Tally, pyav
+from rdmf_cli.video.decoders import pyav
+from rdmf_cli.video.decoders.base import Colours, Picture, Scan, Tally
 from rdmf_cli.video.decoders.pipes import read_image
 from rdmf_cli.video.encryption import EncryptedVideoError
 from rdmf_cli.video.formats import options as held_to
@@ -97,6 +98,15 @@ def find_program() -> Program:
             todo=f"install it with: {line} (or set RDMF_FFMPEG to its path)",
         )
     return Program(path, _version(path))
+
+
+def installed() -> str:
+    """Return the path of the program.
+
+    Raises:
+        RdmfError: There is none.
+    """
+    return str(find_program().path)
 
 
 VERSION_SECONDS = 30.0

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from fractions import Fraction
+from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from av.error import FFmpegError
 
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.video.colours import ToRGB, matrix_warnings
-from rdmf_cli.video.decoders import Colours, Picture, Scan, Tally
+from rdmf_cli.video.decoders.base import Colours, Picture, Scan, Tally
 from rdmf_cli.video.formats import LIST_NOTE, is_list
 from rdmf_cli.video.info import Claims, VideoInfo, average_rate, clock_of, header_warnings, remedy
 from rdmf_cli.video.orientation import Orientation, from_display_matrix
@@ -369,3 +370,8 @@ class _Reader:
             return None
         found = np.flatnonzero(self.timeline.pts == packet.pts)
         return int(found[0]) if len(found) == 1 else None
+
+
+def installed() -> str:
+    """Return the version of PyAV."""
+    return version("av")

@@ -1,0 +1,126 @@
+"""The benchmarks by name: their files, clip lengths, rounding and metrics.
+
+To add one: an entry here; a line in `docs/evaluation.md`; its layout in
+`tests/support/made_up_sets.py`, from which the tests of data sets are made. New metrics are a
+protocol: `rdmf_cli/evaluation/protocols.py`. Importing this imports no numpy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rdmf_cli.errors import UsageError
+from rdmf_cli.registry import Registry
+
+if TYPE_CHECKING:
+    from rdmf_cli.datasets.annotations import Annotations
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A benchmark.
+
+    Attributes:
+        name: Its name on the command line.
+        clip_length: Length of a clip of the published features, in seconds.
+        protocol: Name of its metrics, a key of `evaluation.protocols.PROTOCOLS`.
+        files: Names of its annotation files; {split} is train, val or test.
+        clamp: Published predictions are clamped to [0, clamp] seconds, whatever the length of the
+            video; None: they are not.
+        rounded: Whether published predictions are rounded to multiples of the clip length.
+        legacy_nms: IoU above which 2D-TAN's evaluation suppresses a window (of its pooling model).
+        where: Where annotations and features are published.
+    """
+
+    name: str
+    clip_length: float
+    protocol: str
+    files: tuple[str, ...] = ()
+    clamp: float | None = None
+    rounded: bool = True
+    legacy_nms: float | None = None
+    where: str = ""
+
+    @property
+    def about(self) -> str:
+        """What it is, a clause for help texts."""
+        return f"clips of {self.clip_length:.3g} s, scored by the rules of {self.protocol}"
+
+    def require_clip_length(self, seconds: float | None) -> Dataset:
+        """Check a clip length against the benchmark's; return the benchmark.
+
+        Args:
+            seconds: Clip length; None: not given.
+
+        Raises:
+            UsageError: It is not the benchmark's.
+        """
+        if seconds not in (None, self.clip_length):
+            what = f"must be {self.clip_length:g} s for {self.name}"
+            raise UsageError(what, "--clip-length", "leave it out: it is for your own data")
+        return self
+
+    def read(self, path: Path | str, skip_bad: bool = False) -> Annotations:
+        """Read the annotations of a file; see `read_annotations`."""
+        from rdmf_cli.datasets.annotations import read_annotations
+
+        return read_annotations(path, self.clip_length, skip_bad)
+
+    def limit(self, duration: float | None) -> float | None:
+        """Return the latest end of a predicted window, in seconds; None: no limit.
+
+        Args:
+            duration: Length of the video in seconds; None: unknown. A video may be longer than
+                `clamp`.
+        """
+        return None if self.clamp is None else max(self.clamp, duration or 0.0)
+
+
+MOMENT_DETR = "github.com/jayleicn/moment_detr"
+LIGHTHOUSE = "github.com/line/lighthouse"
+CG_DETR = "github.com/wjun0830/CGDETR"
+QV_M2 = "github.com/Zhuo-Cao/QV-M2"
+SOCCER_GMR = "github.com/dymm9977/generalized-moment-retrieval"
+EGO4D = "ego4d-data.org, or github.com/wjun0830/CGDETR"
+
+QVHIGHLIGHTS = (
+    "highlight_{split}_release.jsonl",
+    "qvhighlights_{split}.jsonl",
+    "qvhighlights_{split}_with_gt.jsonl",
+)
+CHARADES = (
+    "charades_sta_{split}_tvr_format.jsonl",
+    "charades_sta_{split}.txt",
+    "charades_{split}_release.jsonl",
+)
+TACOS = ("tacos/{split}.jsonl", "tacos_{split}.jsonl", "tacos_{split}_release.jsonl")
+ACTIVITYNET = (
+    "activitynet_{split}.json",
+    "{split}.json",
+    "{split}_1.json",
+    "activitynet_{split}_release.jsonl",
+)
+NLQ = ("nlq_{split}.jsonl",)
+MULTI_MOMENT = ("QV-M2/{split}.jsonl", "qv_m2_{split}.jsonl")
+SOCCER = ("Standard/{split}.jsonl", "soccer_gmr_{split}.jsonl")
+TVSUM = ("tvsum_{split}.jsonl", "tvsum_{split}_release.jsonl")
+YOUTUBE = ("youtube_{split}.jsonl", "youtube_highlight_{split}_release.jsonl")
+
+DATASETS: Registry[Dataset] = Registry(
+    "dataset",
+    Dataset("qvhighlights", 2.0, "qvhighlights", QVHIGHLIGHTS, clamp=150.0, where=MOMENT_DETR),
+    Dataset("charades", 1.0, "grounding", CHARADES, 150.0, legacy_nms=0.45, where=LIGHTHOUSE),
+    Dataset("charades-vgg", 1 / 6, "grounding", CHARADES, 360.0, legacy_nms=0.45, where=CG_DETR),
+    Dataset("tacos", 2.0, "grounding", TACOS, legacy_nms=0.4, where=LIGHTHOUSE),
+    Dataset("activitynet", 2.0, "grounding", ACTIVITYNET, legacy_nms=0.5, where=LIGHTHOUSE),
+    Dataset("nlq", 2.0, "grounding", NLQ, where=CG_DETR),
+    Dataset("ego4d-nlq", 2.0, "ego4d-nlq", NLQ, rounded=False, where=EGO4D),
+    Dataset("qv-m2", 2.0, "qv-m2", MULTI_MOMENT, clamp=150.0, where=QV_M2),
+    Dataset("soccer-gmr", 2.0, "soccer-gmr", SOCCER, where=SOCCER_GMR),
+    Dataset("tvsum", 2.0, "tvsum", TVSUM, rounded=False, where=LIGHTHOUSE),
+    Dataset(
+        "youtube-highlights", 1.0, "youtube-highlights", YOUTUBE, rounded=False, where=LIGHTHOUSE
+    ),
+)

@@ -1,0 +1,22 @@
+"""Names of a package that are imported when they are first used: `rdmf --help` stays fast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+
+
+def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
+    """Make the `__getattr__` of a package (PEP 562).
+
+    Args:
+        package: Its `__name__`.
+        homes: The module that each public name lies in, by name.
+    """
+
+    def found(name: str) -> object:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(import_module(homes[name]), name)
+
+    return found
