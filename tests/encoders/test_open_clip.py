@@ -29,9 +29,19 @@ from rdmf_cli.errors import RdmfError, UsageError
 TEXTS = ["a man opens the door", "", "!a ?! hi", "word " * 10_000, "日本語 العربية ёж 👋", "A  b\n"]
 
 
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Towers are converted once for all tests: they depend on the model alone."""
+    return tmp_path_factory.mktemp("towers")
+
+
 @pytest.fixture(autouse=True)
-def own_data(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RDMF_DATA_DIR", str(tmp_path_factory.mktemp("data")))
+def own_data(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, converted: Path
+) -> None:
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "towers").symlink_to(converted)
+    monkeypatch.setenv("RDMF_DATA_DIR", str(folder))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -254,7 +264,9 @@ class TestLocalFiles:
         )
         np.testing.assert_array_equal(run(f"tiny/{checkpoint}"), folder)
 
-    def test_torchscript_archive_as_openai_publishes(self, plain: TinyClip, tmp_path: Path) -> None:
+    def test_torchscript_archive_as_openai_publishes(
+        self, plain: TinyClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         import torch
 
         file = tmp_path / "random_jit.pt"
@@ -265,6 +277,7 @@ class TestLocalFiles:
         sha256 = index.file_sha256(file)
         found = run(f"tiny/{file}", sha256)
         np.testing.assert_array_equal(found, run(f"tiny/{bare}", index.file_sha256(bare)))
+        monkeypatch.setenv("RDMF_DATA_DIR", str(tmp_path / "not converted yet"))
         for unknown in ("", sha256[:8]):  # not published; published, but any file may begin so
             with pytest.raises(RdmfError, match="TorchScript archive, which holds code"):
                 run(f"tiny/{file}", unknown)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import groupby
@@ -18,7 +17,7 @@ from PIL import Image
 
 from rdmf_cli.encoders.base import TextFeatures
 from rdmf_cli.encoders.embedded.wordpieces import WordPieces
-from rdmf_cli.errors import UsageError
+from rdmf_cli.onnx_runtime import onnx_session
 from rdmf_cli.resources import load_weights, sha256_of, weights_folder
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ IMAGE_TOWER, TEXT_TOWER, PIECES = "embedded_image.onnx", "embedded_text.onnx", "
 SIDE = 224  # pixels
 PREPROCESSING = f"squash-{SIDE}-bicubic-1"  # part of the fingerprint: change it with `prepare`
 TEXTS_AT_ONCE = 32
-MOST_THREADS = 1024
 
 
 class EmbeddedEncoder:
@@ -102,11 +100,11 @@ class EmbeddedEncoder:
 
     @cached_property
     def _image_tower(self) -> InferenceSession:
-        return _session(load_weights(IMAGE_TOWER, self._folder))
+        return onnx_session(load_weights(IMAGE_TOWER, self._folder))
 
     @cached_property
     def _text_tower(self) -> InferenceSession:
-        return _session(load_weights(TEXT_TOWER, self._folder))
+        return onnx_session(load_weights(TEXT_TOWER, self._folder))
 
 
 def _of_one_length(pieces: list[list[int]]) -> Iterator[list[int]]:
@@ -115,21 +113,3 @@ def _of_one_length(pieces: list[list[int]]) -> Iterator[list[int]]:
     for _, group in groupby(order, key=lambda i: len(pieces[i])):
         alike = list(group)
         yield from (alike[i : i + TEXTS_AT_ONCE] for i in range(0, len(alike), TEXTS_AT_ONCE))
-
-
-def _threads() -> int:
-    """Return RDMF_THREADS, or 0: ONNX Runtime chooses."""
-    given = os.environ.get("RDMF_THREADS") or "0"
-    if not given.isdecimal() or int(given) > MOST_THREADS:
-        what = f"must be a whole number up to {MOST_THREADS}, not {given!r}"
-        raise UsageError(what, "RDMF_THREADS", "correct it, or unset it")
-    return int(given)
-
-
-def _session(model: bytes) -> InferenceSession:
-    from onnxruntime import InferenceSession, SessionOptions
-
-    options = SessionOptions()
-    options.intra_op_num_threads = _threads()
-    options.log_severity_level = 3
-    return InferenceSession(model, options, providers=["CPUExecutionProvider"])

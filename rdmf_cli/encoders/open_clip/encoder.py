@@ -1,4 +1,8 @@
-"""Any model of open_clip as an encoder; torch is imported with the first frame or text."""
+"""Any model of open_clip as an encoder.
+
+torch builds the model with the first frame or text, and its towers are converted (`convert.py`).
+From then on ONNX Runtime runs them on the CPU, and torch is not imported.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -23,10 +28,14 @@ from rdmf_cli.encoders.open_clip.blueprint import Blueprint
 from rdmf_cli.encoders.open_clip.catalog import is_installed
 from rdmf_cli.encoders.open_clip.foreign_code import check_runs_no_code
 from rdmf_cli.encoders.open_clip.local_files import HUB_CONFIG
+from rdmf_cli.encoders.open_clip.towers import Towers, find_record, towers_folder
 from rdmf_cli.errors import MissingExtra, RdmfError, UsageError
 
 if TYPE_CHECKING:
     import torch
+    from PIL import Image
+
+logger = logging.getLogger("rdmf")
 
 PRECISIONS = {"float32": "fp32", "bfloat16": "pure_bf16"}  # by name, open_clip's own names
 _MAX_CHARACTERS = 4096  # more than any tower reads; a long word takes quadratic time to tokenize
@@ -78,7 +87,7 @@ class OpenClipEncoder:
         """
         from PIL import Image
 
-        return self._model.preprocess(Image.fromarray(_within_ratio(frame))).numpy()
+        return self._model.prepare(Image.fromarray(_within_ratio(frame)))
 
     def encode_images(self, images: np.ndarray) -> np.ndarray:
         """Encode prepared frames.
@@ -111,12 +120,26 @@ class OpenClipEncoder:
         return np.zeros((0, self.size), np.float32)
 
     @property
-    def _model(self) -> _Model:
+    def _model(self) -> _Model | Towers:
         with self._loading:  # one thread prepares frames, another encodes them
             return self._loaded
 
     @cached_property
-    def _loaded(self) -> _Model:
+    def _loaded(self) -> _Model | Towers:
+        folder = towers_folder(self.fingerprint)
+        known = find_record(folder) if self._may_convert else None
+        if known is not None and not known.refused and _can_tokenize():
+            return Towers(folder, known)
+        model = self._torch_model()
+        if known is None and self._may_convert and model.device.type == "cpu":
+            return self._converted(model, folder) or model
+        return model
+
+    @property
+    def _may_convert(self) -> bool:
+        return self._precision == "float32" and self._device in ("auto", "cpu")
+
+    def _torch_model(self) -> _Model:
         _check_imports(self.name)
         from rdmf_cli.devices import device_named
 
@@ -124,6 +147,20 @@ class OpenClipEncoder:
         if self._precision == "bfloat16" and device.type == "cpu":
             _check_bfloat16_pays()
         return _load(self._blueprint, device, self._precision)
+
+    def _converted(self, model: _Model, folder: Path) -> Towers | None:
+        """Convert a model for later questions, which then need no torch; None if that fails."""
+        from rdmf_cli.encoders.open_clip import convert
+
+        if missing := convert.missing():
+            todo = f"pip install {' '.join(missing)}"
+            logger.info("%s: to answer without torch from now on: %s", self.name, todo)
+            return None
+        try:
+            return convert.convert(model, folder, self.size)
+        except RdmfError as error:  # no room for the files: torch answers as before
+            logger.info("%s: the converted model cannot be kept (%s)", self.name, error.what)
+            return None
 
 
 MOST_RATIO = 64  # limit for the long side divided by the short side
@@ -153,6 +190,11 @@ def _check_imports(name: str) -> None:
         ) from error
 
 
+def _can_tokenize() -> bool:
+    """Return whether what converted towers need is installed; it need not stay so."""
+    return all(find_spec(name) for name in ("tokenizers", "ftfy"))
+
+
 CLIP_CONTEXT = 77  # tokens that a text tower reads, if it states no other number
 
 
@@ -175,6 +217,9 @@ class _Model:
         """The most tokens that the text tower reads."""
         return int(getattr(self.tokenizer, "context_length", None) or CLIP_CONTEXT)
 
+    def prepare(self, picture: Image.Image) -> np.ndarray:
+        return self.preprocess(picture).numpy()
+
     def image_rows(self, images: np.ndarray) -> np.ndarray:
         import torch
 
@@ -186,13 +231,18 @@ class _Model:
         import torch
 
         tokens = self.tokenizer(texts).to(self.device)  # (N, context)
-        with torch.inference_mode(), self._states() as states:
-            rows = self.net.encode_text(tokens, normalize=False)
-            words = self._final_norm(states[-1])[:, : tokens.shape[1]]  # (N, context, W)
+        with torch.inference_mode():
+            rows, words = self.text_outputs(tokens)
         lengths = _token_counts(tokens, self.tokenizer)
         return _to_numpy(rows), [
             _to_numpy(states[:length]) for states, length in zip(words, lengths, strict=True)
         ]
+
+    def text_outputs(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the features (N, D) and the word states (N, T, W) of tokens (N, T)."""
+        with self._states() as states:
+            rows = self.net.encode_text(tokens, normalize=False)
+            return rows, self._final_norm(states[-1])[:, : tokens.shape[1]]
 
     @property
     def _text(self) -> Any:

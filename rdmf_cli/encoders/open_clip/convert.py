@@ -1,0 +1,302 @@
+"""The conversion of an open_clip model into towers that need no torch; see `towers.py`.
+
+The conversion is checked on pictures and sentences: what does not agree with torch is not used, and
+the reason is recorded, so that the same model is not tried again.
+"""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from PIL import Image
+
+from rdmf_cli.children import scratch_folder
+from rdmf_cli.encoders.index import file_sha256
+from rdmf_cli.encoders.open_clip import towers
+from rdmf_cli.encoders.open_clip.towers import Record, Towers
+from rdmf_cli.errors import RdmfError
+from rdmf_cli.files import ELSEWHERE, write_whole
+
+NEEDED = ("onnx", "tokenizers", "ftfy")
+"""What a conversion needs beside open_clip."""
+
+LEAST_COSINE = 0.9999
+OPSET = 17
+SIZES = ((64, 64), (97, 61), (50, 200), (480, 270), (33, 640))
+"""Widths and heights of the pictures of the check."""
+
+SENTENCES = (
+    "a man opens the door",
+    "",
+    "  A  cup of COFFEE, isn't it?! ",
+    "it's 3,000.50 km away: 25 % of the way... 1/2",
+    "caf\u00e9, na\u00efve, stra\u00dfe, \u0130stanbul, \ufb01sh, e\u0301",
+    "\u65e5\u672c\u8a9e \u0627\u0644\u0639\u0631\u0628\u064a\u0629 \u0451\u0436",
+    "\U0001f44b\U0001f3fd \u2764\ufe0f 5\ufe0f\u20e3",
+    "&lt;b&gt; &amp;amp; \u00e2\u20ac\u2122",
+    "a_b-c+d=e #tag @name \u2026\u2014\u201cquoted\u201d",
+    "don't we'll they're i've i'm he'd she's",
+    "word " * 100,
+    "x" * 300,
+    "!" * 90,
+)
+
+
+class Model(Protocol):
+    """A loaded model of open_clip; `encoder._Model` is one."""
+
+    net: Any
+    preprocess: Any
+    tokenizer: Any
+
+    @property
+    def context(self) -> int:
+        """The most tokens that the text tower reads."""
+        ...
+
+    def prepare(self, picture: Image.Image) -> np.ndarray:
+        """Prepare a picture: float32 (3, S, S)."""
+        ...
+
+    def image_rows(self, images: np.ndarray) -> np.ndarray:
+        """Encode prepared pictures: float32 (N, D)."""
+        ...
+
+    def text_features(self, texts: list[str]) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Encode texts: float32 (N, D), and N arrays of word states (T_n, W)."""
+        ...
+
+    def text_outputs(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Encode tokens (N, T): features (N, D) and word states (N, T, W)."""
+        ...
+
+
+class _RefusedError(Exception):
+    """The model cannot be converted; the text says why."""
+
+
+def missing() -> list[str]:
+    """Return the packages that a conversion needs and that are not installed."""
+    return [name for name in NEEDED if find_spec(name) is None]
+
+
+def convert(model: Model, folder: Path, size: int) -> Towers | None:
+    """Write the towers of a model, and check them against torch.
+
+    Args:
+        model: On the CPU, in float32.
+        folder: Where the files go; made new.
+        size: D, the width of the features.
+
+    Returns:
+        The towers; None if this model cannot be converted, which is recorded.
+
+    Raises:
+        RdmfError: The files cannot be written.
+    """
+    with scratch_folder() as scratch:
+        work = Path(scratch)
+        try:
+            record = _described(model, size)
+            _write_tokenizer(model, work / towers.TOKENIZER)
+            _check_preparation(model, record)
+            with _tracing():
+                _write_towers(model, record, work)
+            _check(model, Towers(work, record))
+        except _RefusedError as error:
+            return _refuse(folder, size, str(error))
+        except Exception as error:  # whatever the exporter says of a model that it does not know
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            return _refuse(folder, size, lines[0][:200])
+        return _keep(work, folder, record)
+
+
+def _keep(work: Path, folder: Path, record: Record) -> Towers:
+    _make(folder)
+    names = sorted(path.name for path in work.iterdir())
+    for name in names:
+        with open(work / name, "rb") as file:
+            write_whole(
+                folder / name, lambda out, file=file: shutil.copyfileobj(file, out), own=True
+            )
+    record = replace(record, files={name: file_sha256(folder / name) for name in names})
+    write_whole(folder / towers.RECORD, towers.to_json(record), own=True)
+    return Towers(folder, record)
+
+
+def _refuse(folder: Path, size: int, why: str) -> None:
+    _make(folder)
+    record = Record(size, 0, 0, "", "", (), (), 0, 0, {}, refused=why)
+    write_whole(folder / towers.RECORD, towers.to_json(record), own=True)
+
+
+def _described(model: Model, size: int) -> Record:
+    """Return the record of a model, or refuse one with parts that `towers.py` does not have."""
+    from open_clip import tokenizer as tokenizers_of_open_clip
+    from open_clip.tokenizer import SimpleTokenizer
+
+    tokenizer = model.tokenizer
+    if type(tokenizer) is not SimpleTokenizer or tokenizer.reduction_fn is not None:
+        raise _RefusedError("its tokenizer is not CLIP's")
+    if tokenizer.clean_fn is not tokenizers_of_open_clip._clean_lower:
+        raise _RefusedError("its tokenizer cleans texts in another way")
+    how: Mapping[str, Any] = model.net.visual.preprocess_cfg
+    side = how["size"] if isinstance(how["size"], int) else how["size"][0]
+    if how["resize_mode"] not in (towers.SHORTEST, towers.SQUASH) or how["size"] not in (
+        side,
+        (side, side),
+        [side, side],
+    ):
+        raise _RefusedError("its pictures are resized in another way")
+    return Record(
+        size=size,
+        context=model.context,
+        side=side,
+        resize=how["resize_mode"],
+        interpolation=how["interpolation"],
+        mean=tuple(how["mean"]),
+        std=tuple(how["std"]),
+        start=tokenizer.sot_token_id,
+        end=tokenizer.eot_token_id,
+        files={},
+    )
+
+
+def _write_tokenizer(model: Model, path: Path) -> None:
+    """Write CLIP's byte-pair encoding in the form of the library tokenizers."""
+    from tokenizers import AddedToken, Regex, Tokenizer
+    from tokenizers.models import BPE
+    from tokenizers.pre_tokenizers import ByteLevel, Sequence, Split
+
+    known = model.tokenizer
+    merges = sorted(known.bpe_ranks, key=known.bpe_ranks.__getitem__)
+    made = Tokenizer(BPE(dict(known.encoder), merges, end_of_word_suffix="</w>"))
+    word = Regex(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+")
+    made.pre_tokenizer = Sequence(
+        [
+            Split(word, behavior="removed", invert=True),
+            ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    names = {number: name for name, number in known.encoder.items()}
+    made.add_special_tokens(
+        [AddedToken(names[number], normalized=False) for number in known.all_special_ids]
+    )
+    made.save(str(path))
+
+
+def _check_preparation(model: Model, record: Record) -> None:
+    for picture in _pictures():
+        if np.abs(towers.prepared(picture, record) - model.prepare(picture)).max() > 1e-5:
+            raise _RefusedError("its pictures are prepared in another way")
+
+
+def _pictures() -> Iterator[Image.Image]:
+    rng = np.random.default_rng(0)
+    for width, height in SIZES:
+        pixels = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        yield Image.fromarray(pixels)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RdmfError(f"cannot be made ({error.strerror})", folder, ELSEWHERE) from error
+
+
+class _ImageGraph(torch.nn.Module):
+    def __init__(self, net: Any):
+        super().__init__()
+        self.net = net
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        rows: torch.Tensor = self.net.encode_image(images, normalize=False)
+        return rows
+
+
+class _TextGraph(torch.nn.Module):
+    def __init__(self, model: Model):
+        super().__init__()
+        self.net = model.net
+        self._outputs = model.text_outputs
+
+    def forward(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self._outputs(tokens)
+
+
+def _write_towers(model: Model, record: Record, work: Path) -> None:
+    images = torch.zeros(2, 3, record.side, record.side)
+    _write(_ImageGraph(model.net), images, work / towers.IMAGE_TOWER, "images", ["rows"])
+    tokens = model.tokenizer(["a dog", "two"])
+    _write(_TextGraph(model), tokens, work / towers.TEXT_TOWER, "tokens", ["rows", "words"])
+
+
+def _write(
+    graph: torch.nn.Module, example: torch.Tensor, path: Path, given: str, outputs: list[str]
+) -> None:
+    import onnx
+
+    with scratch_folder() as folder:
+        traced = Path(folder, "traced.onnx")
+        torch.onnx.export(
+            graph.eval(),
+            (example,),
+            str(traced),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=[given],
+            output_names=outputs,
+            dynamic_axes={name: {0: "N"} for name in [given, *outputs]},
+        )
+        content = onnx.load(str(traced))
+    onnx.save_model(
+        content,
+        str(path),
+        save_as_external_data=True,
+        location=path.with_suffix(".weights").name,
+        size_threshold=1024,
+    )
+
+
+def _check(model: Model, made: Towers) -> None:
+    """Refuse towers that differ from torch."""
+    texts = list(SENTENCES)
+    if not np.array_equal(made.tokens(texts)[0], model.tokenizer(texts).numpy()):
+        raise _RefusedError("its tokens differ")
+    images = np.stack([made.prepare(picture) for picture in _pictures()])
+    pairs = [(made.image_rows(images), model.image_rows(images))]
+    rows, words = made.text_features(texts)
+    known_rows, known_words = model.text_features(texts)
+    pairs += [(rows, known_rows), *zip(words, known_words, strict=True)]
+    if any(_least_cosine(*pair) < LEAST_COSINE for pair in pairs):
+        raise _RefusedError("its features differ")
+
+
+def _least_cosine(one: np.ndarray, other: np.ndarray) -> float:
+    if one.shape != other.shape:
+        return -1.0
+    lengths = np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1)
+    return float(((one * other).sum(-1) / np.maximum(lengths, 1e-12)).min())
+
+
+@contextmanager
+def _tracing() -> Iterator[None]:
+    """Silence the tracer, and keep attention in operations that ONNX has."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)

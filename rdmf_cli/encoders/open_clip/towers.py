@@ -1,0 +1,211 @@
+"""A converted open_clip model: both towers as ONNX, with its tokenizer; no torch is needed.
+
+`convert.py` writes these files once, into the user's data folder:
+
+    record.json      what follows, and the hash of each file
+    image.onnx       images (N, 3, S, S) to features (N, D); its weights are in image.weights
+    text.onnx        tokens (N, T) to features (N, D) and word states (N, T, W); text.weights
+    tokenizer.json   the byte-pair encoding, for the library tokenizers
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from rdmf_cli.encoders.index import file_sha256
+from rdmf_cli.folders import data_folder
+from rdmf_cli.onnx_runtime import onnx_session
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+    from tokenizers import Tokenizer
+
+SCHEMA = "rdmf.towers/1"
+RECORD = "record.json"
+IMAGE_TOWER, TEXT_TOWER, TOKENIZER = "image.onnx", "text.onnx", "tokenizer.json"
+SHORTEST, SQUASH = "shortest", "squash"
+"""How a picture is resized: the short side to S, then the centre is cropped; or both sides to S."""
+
+logger = logging.getLogger("rdmf")
+
+
+@dataclass(frozen=True)
+class Record:
+    """The description of converted towers.
+
+    Attributes:
+        size: D, the width of the features.
+        context: T, the tokens that the text tower reads.
+        side: S, the width and height of its pictures in pixels.
+        resize: `SHORTEST` or `SQUASH`.
+        interpolation: A name of `PIL.Image.Resampling`, in lower case.
+        mean, std: The mean and the standard deviation of each colour, within [0, 1].
+        start, end: The first and the last token of each text.
+        files: The sha256 of each file.
+        refused: Why this model cannot be converted; empty if it was.
+    """
+
+    size: int
+    context: int
+    side: int
+    resize: str
+    interpolation: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    start: int
+    end: int
+    files: dict[str, str]
+    refused: str = ""
+
+
+class Towers:
+    """The towers of one model, run by ONNX Runtime; each is loaded when it is first needed.
+
+    Args:
+        folder: Where the files are.
+        record: What they are.
+    """
+
+    def __init__(self, folder: Path, record: Record):
+        self._folder = folder
+        self._record = record
+
+    @property
+    def context(self) -> int:
+        """The most tokens that the text tower reads."""
+        return self._record.context
+
+    def prepare(self, picture: Image.Image) -> np.ndarray:
+        """Resize and normalise a picture as open_clip does.
+
+        Args:
+            picture: RGB.
+
+        Returns:
+            float32 (3, S, S).
+        """
+        return prepared(picture, self._record)
+
+    def image_rows(self, images: np.ndarray) -> np.ndarray:
+        """Encode prepared pictures (N, 3, S, S); features float32 (N, D), not normalised."""
+        rows: np.ndarray = self._image_tower.run(None, {"images": images})[0]
+        return rows
+
+    def text_features(self, texts: list[str]) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Encode texts.
+
+        Returns:
+            Features float32 (N, D), not normalised, and N arrays of word states (T_n, W).
+        """
+        tokens, lengths = self.tokens(texts)
+        rows, words = self._text_tower.run(["rows", "words"], {"tokens": tokens})
+        return rows, [states[:length] for states, length in zip(words, lengths, strict=True)]
+
+    def tokens(self, texts: list[str]) -> tuple[np.ndarray, list[int]]:
+        """Tokenize texts.
+
+        Returns:
+            Tokens int64 (N, T), padded with 0, and the number of tokens of each text.
+        """
+        tokens = np.zeros((len(texts), self.context), np.int64)
+        lengths = []
+        for row, text in zip(tokens, texts, strict=True):
+            found = self._tokenizer.encode(cleaned(text), add_special_tokens=False).ids
+            found = [self._record.start, *found[: self.context - 2], self._record.end]
+            row[: len(found)] = found
+            # A text that names the end token ends there.
+            lengths.append(found.index(self._record.end) + 1)
+        return tokens, lengths
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        from tokenizers import Tokenizer
+
+        return Tokenizer.from_file(str(self._folder / TOKENIZER))
+
+    @cached_property
+    def _image_tower(self) -> InferenceSession:
+        return onnx_session(str(self._folder / IMAGE_TOWER))
+
+    @cached_property
+    def _text_tower(self) -> InferenceSession:
+        # For one sentence, arranging the weights for the processor costs more than it saves.
+        return onnx_session(str(self._folder / TEXT_TOWER), mapped=True)
+
+
+def towers_folder(fingerprint: str) -> Path:
+    """Return the folder of the converted towers of a model."""
+    return data_folder() / "towers" / fingerprint[:32]
+
+
+def find_record(folder: Path) -> Record | None:
+    """Read the record of a folder; None if there is none, or a file is missing or was changed."""
+    try:
+        content: dict[str, Any] = json.loads((folder / RECORD).read_text("utf-8"))
+        if content.pop("schema") != SCHEMA:
+            return None
+        record = Record(**content)
+        if any(file_sha256(folder / name) != known for name, known in record.files.items()):
+            logger.info("%s: a converted tower was changed; it is converted again", folder)
+            return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return record
+
+
+def to_json(record: Record) -> bytes:
+    """Return the content of `RECORD`."""
+    return json.dumps({"schema": SCHEMA, **asdict(record)}, indent=1).encode()
+
+
+def prepared(picture: Image.Image, record: Record) -> np.ndarray:
+    """Resize and normalise a picture: float32 (3, S, S); see `Record`.
+
+    The arithmetic is that of torchvision's Resize, CenterCrop, ToTensor and Normalize on pictures
+    of PIL, which open_clip uses; `convert.py` compares them.
+    """
+    side = record.side
+    method = Image.Resampling[record.interpolation.upper()]
+    if record.resize == SQUASH:
+        picture = picture.resize((side, side), method)
+    else:
+        picture = _cropped(_shortest(picture, side, method), side)
+    pixels = np.asarray(picture, np.float32) / np.float32(255)
+    mean, std = (np.asarray(x, np.float32) for x in (record.mean, record.std))
+    return np.ascontiguousarray(((pixels - mean) / std).transpose(2, 0, 1))
+
+
+def _shortest(picture: Image.Image, side: int, method: Image.Resampling) -> Image.Image:
+    width, height = picture.size
+    short, long = min(width, height), max(width, height)
+    if short == side:
+        return picture
+    longer = int(side * long / short)
+    return picture.resize((side, longer) if width <= height else (longer, side), method)
+
+
+def _cropped(picture: Image.Image, side: int) -> Image.Image:
+    left, top = (round((length - side) / 2.0) for length in picture.size)
+    return picture.crop((left, top, left + side, top + side))
+
+
+def cleaned(text: str) -> str:
+    """Repair and lower-case a text as open_clip's tokenizer does."""
+    text = html.unescape(html.unescape(_fix_text()(text)))
+    return " ".join(text.split()).strip().lower()
+
+
+def _fix_text() -> Callable[[str], str]:
+    import ftfy
+
+    return ftfy.fix_text
