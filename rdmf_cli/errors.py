@@ -95,7 +95,7 @@ class NothingFoundError(RdmfError):
 
 
 EXTRAS = {
-    "clip": ("torch", "open_clip_torch"),
+    "clip": ("torch", "open_clip_torch", "onnx", "tokenizers"),
     "train": ("torch", "tensorboard", "onnx", "onnxscript", "matplotlib"),
     "plot": ("matplotlib",),
 }
@@ -107,7 +107,7 @@ def how_to_install(extra: str) -> str:
     """Return the command that installs an optional part (extra).
 
     >>> how_to_install("clip")
-    'pip install torch open_clip_torch'
+    'pip install torch open_clip_torch onnx tokenizers'
     """
     return f"pip install {' '.join(EXTRAS[extra])}"
 

@@ -44,7 +44,8 @@ FACE = {"__init__", "__main__"}
 
 TORCH = (
     *("heads/learned/torch/", "training/", "fusion/module.py", "fusion/kernels/"),
-    *("fusion/arrays.py", "encoders/open_clip/encoder.py", "devices.py"),
+    *("fusion/arrays.py", "encoders/open_clip/encoder.py", "encoders/open_clip/convert.py"),
+    "devices.py",
 )
 TORCH_LAZILY = (
     *("encoders/open_clip/blueprint.py", "encoders/open_clip/foreign_code.py"),

@@ -214,7 +214,7 @@ class TestFailures:
 
     def test_light_installation_names_the_extra(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "open_clip", None)
-        with pytest.raises(MissingExtra, match="pip install torch open_clip_torch"):
+        with pytest.raises(MissingExtra, match="pip install torch open_clip_torch onnx tokenizers"):
             fetch(NAME)
 
 

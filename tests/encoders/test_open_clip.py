@@ -194,7 +194,10 @@ class TestNoRandomWeights:
         told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert (told.returncode, told.stdout, told.stderr) == (0, "", "")
 
-    def test_torch_that_cannot_be_imported(self, plain: TinyClip, tmp_path: Path) -> None:
+    def test_torch_that_cannot_be_imported(
+        self, plain: TinyClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("RDMF_DATA_DIR", str(tmp_path / "not converted yet"))
         (tmp_path / "torchvision.py").write_text("raise RuntimeError('operator nms is missing')")
         code = (
             f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"

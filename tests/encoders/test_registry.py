@@ -75,7 +75,7 @@ class TestAuto:
     @pytest.mark.usefixtures("no_open_clip")
     def test_light_installation_is_told_to_install_first(self) -> None:
         assert choose_encoder().better == (
-            "pip install torch open_clip_torch",
+            "pip install torch open_clip_torch onnx tokenizers",
             "rdmf weights fetch ViT-B-32/openai",
         )
 
@@ -148,7 +148,7 @@ class TestNamesOfNothing:
     @pytest.mark.usefixtures("no_open_clip")
     @pytest.mark.parametrize("name", [PREFERRED, "hf-hub:org/name", "RN50/file.pt"])
     def test_light_installation_names_the_extra(self, name: str) -> None:
-        with pytest.raises(MissingExtra, match="pip install torch open_clip_torch"):
+        with pytest.raises(MissingExtra, match="pip install torch open_clip_torch onnx tokenizers"):
             load_encoder(name)
 
     @pytest.mark.usefixtures("no_open_clip")

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -54,9 +55,15 @@ SENTENCES = (
 class Model(Protocol):
     """A loaded model of open_clip; `encoder._Model` is one."""
 
-    net: Any
-    preprocess: Any
-    tokenizer: Any
+    @property
+    def net(self) -> Any:
+        """The network."""
+        ...
+
+    @property
+    def tokenizer(self) -> Any:
+        """Its tokenizer."""
+        ...
 
     @property
     def context(self) -> int:
@@ -113,10 +120,12 @@ def convert(model: Model, folder: Path, size: int) -> Towers | None:
                 _write_towers(model, record, work)
             _check(model, Towers(work, record))
         except _RefusedError as error:
-            return _refuse(folder, size, str(error))
+            _refuse(folder, size, str(error))
+            return None
         except Exception as error:  # whatever the exporter says of a model that it does not know
             lines = str(error).strip().splitlines() or [type(error).__name__]
-            return _refuse(folder, size, lines[0][:200])
+            _refuse(folder, size, lines[0][:200])
+            return None
         return _keep(work, folder, record)
 
 
@@ -125,9 +134,7 @@ def _keep(work: Path, folder: Path, record: Record) -> Towers:
     names = sorted(path.name for path in work.iterdir())
     for name in names:
         with open(work / name, "rb") as file:
-            write_whole(
-                folder / name, lambda out, file=file: shutil.copyfileobj(file, out), own=True
-            )
+            write_whole(folder / name, partial(shutil.copyfileobj, file), own=True)
     record = replace(record, files={name: file_sha256(folder / name) for name in names})
     write_whole(folder / towers.RECORD, towers.to_json(record), own=True)
     return Towers(folder, record)
