@@ -11,6 +11,7 @@ from pydantic import Field
 from rdmf_cli.api.arguments import ClipLength, Count, Device, FilePath, Share, Time, checked
 from rdmf_cli.api.searcher import Searcher
 from rdmf_cli.handover.cutter import NAME, Cut, Cutter
+from rdmf_cli.handover.ends import refined
 
 Pad = Annotated[float, Field(ge=0, le=3600)]
 
@@ -30,6 +31,7 @@ def cut(
     force: bool = False,
     start: Time = None,
     end: Time = None,
+    refine: bool = False,
     clip_length: ClipLength = 2.0,
     encoder: str = "auto",
     head: str = "auto",
@@ -58,6 +60,7 @@ def cut(
         force: Replace files that rdmf did not write.
         start: Search from here: seconds, "m:ss" or "h:mm:ss".
         end: Search up to here.
+        refine: Move the ends of moments to cuts that are at most a second away, to a frame.
         clip_length, encoder, head, checkpoint, device, decoder, cache: As for `query`.
 
     Returns:
@@ -83,6 +86,8 @@ def cut(
     answers = searcher.ask(
         video, [sentence], top_k=top_k, min_score=min_score, start=start, end=end
     )
+    if refine:
+        answers = [refined(answer) for answer in answers]
     written = cutter.cut(answers, top_k, min_score)
     cutter.require_something()
     return [*written, *cutter.join()]

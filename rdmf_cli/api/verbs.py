@@ -6,6 +6,7 @@ from rdmf_cli.api.arguments import ClipLength, Count, Device, FilePath, Share, T
 from rdmf_cli.api.fused import Fused
 from rdmf_cli.api.searcher import Searcher
 from rdmf_cli.features import VideoFeatures
+from rdmf_cli.handover.ends import refined
 from rdmf_cli.moments.types import Answer
 
 
@@ -18,6 +19,7 @@ def query(
     min_score: Share = 0.0,
     start: Time = None,
     end: Time = None,
+    refine: bool = False,
     clip_length: ClipLength = 2.0,
     encoder: str = "auto",
     head: str = "auto",
@@ -38,6 +40,7 @@ def query(
         min_score: Leave out moments with a lower score, 0 to 1.
         start: Search from here: seconds, "m:ss" or "h:mm:ss".
         end: Search up to here.
+        refine: Move the ends of moments to cuts that are at most a second away, to a frame.
         clip_length: Seconds per clip; one frame per clip is encoded.
         encoder: "auto", "embedded", or a model of open_clip: "ARCH/PRETRAINED", "hf-hub:NAME", a
             file.
@@ -67,7 +70,7 @@ def query(
     (answer,) = searcher.ask(
         video, [sentence], top_k=top_k, min_score=min_score, start=start, end=end
     )
-    return answer
+    return refined(answer) if refine else answer
 
 
 @checked

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -68,6 +68,7 @@ def cut(
         bool, typer.Option("--example", help="Search the example video that rdmf carries.")
     ] = False,
     recursive: options.Recursive = False,
+    refine: options.Refine = False,
     clip_length: options.ClipLength = 2.0,
     start: options.Start = None,
     end: options.End = None,
@@ -109,8 +110,17 @@ def cut(
         else:
             from rdmf_cli.cli.query import ask
 
-            chosen = {"top_k": top_k, "min_score": min_score, "start": start, "end": end}
+            chosen: dict[str, Any] = {
+                "top_k": top_k,
+                "min_score": min_score,
+                "start": start,
+                "end": end,
+            }
             found = ask(searcher, path, sentences, **chosen)
+        if refine:
+            from rdmf_cli.handover.ends import refined
+
+            found = [refined(answer) for answer in found]
         return cutter.cut(found, top_k, min_score)
 
     with _ending(cutter):

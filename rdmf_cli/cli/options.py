@@ -124,6 +124,10 @@ End = Annotated[
     typer.Option("--end", help="End of the part to use, as --start."),
 ]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Do not use the feature cache.")]
+Refine = Annotated[
+    bool,
+    typer.Option("--refine", help="Move the ends of moments to cuts that are close, to a frame."),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that rdmf did not write.")]
 Json = Annotated[
     bool, typer.Option("--json", help="Print JSON Lines, one object per line, errors included.")

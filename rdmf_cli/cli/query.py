@@ -43,6 +43,7 @@ def query(
     example: Annotated[
         bool, typer.Option("--example", help="Search the example video that comes with rdmf.")
     ] = False,
+    refine: options.Refine = False,
     recursive: options.Recursive = False,
     clip_length: options.ClipLength = 2.0,
     start: options.Start = None,
@@ -92,21 +93,24 @@ def query(
 
     def work(path: Path) -> list[Answer]:
         chosen = {"top_k": top_k, "min_score": min_score, "start": start, "end": end}
-        return ask(searcher, path, sentences, **chosen)
+        return ask(searcher, path, sentences, refine=refine, **chosen)
 
     with _writer(form, output, force) as writer:
         told = form == "json" and output is None
         for_each_video(videos, told, work, writer.write, recursive)
 
 
-def ask(searcher: Searcher, path: Path, sentences: list[str], **chosen: Any) -> list[Answer]:
+def ask(
+    searcher: Searcher, path: Path, sentences: list[str], refine: bool = False, **chosen: Any
+) -> list[Answer]:
     """The answers on one video; warnings go to stderr."""
     from rdmf_cli.cli.report import extraction_progress, say_warnings
+    from rdmf_cli.handover.ends import refined
 
     with extraction_progress(path.name) as searcher.progress:
         answers = searcher.ask(path, sentences, **chosen)
     say_warnings(path, [warning for answer in answers for warning in answer.warnings])
-    return answers
+    return [refined(answer) for answer in answers] if refine else answers
 
 
 def _form(form: str | None, output: str | None) -> str:

@@ -258,3 +258,13 @@ def test_times_as_people_write_them(text, value):
 def test_what_is_no_time_is_said(text):
     with pytest.raises(UsageError, match=r"--start .* is not a time"):
         seconds(text, "--start")
+
+
+def test_refined_ends_lie_on_the_cuts(run, cached_tour, tmp_path):
+    (plain,) = lines(run("query", cached_tour, CAT, "--json").stdout)
+    (exact,) = lines(run("query", cached_tour, CAT, "--json", "--refine").stdout)
+    assert (exact["moments"][0]["start"], exact["moments"][0]["end"]) == (19, 32)
+    assert [m["score"] for m in exact["moments"]] == [m["score"] for m in plain["moments"]]
+    for before, after in zip(plain["moments"], exact["moments"], strict=True):
+        assert abs(after["start"] - before["start"]) <= 1
+        assert abs(after["end"] - before["end"]) <= 1

@@ -1,0 +1,46 @@
+"""Exact ends applied to answers: moments begin and end at the cuts beside their ends."""
+
+from __future__ import annotations
+
+from rdmf_cli.moments.types import Answer, Moment
+from rdmf_cli.video.decoders import scan
+from rdmf_cli.video.info import checked_file
+from rdmf_cli.video.refine import moved_to_cuts
+
+AT_THE_EDGE = 0.1  # seconds; what begins or ends with the searched part stays there
+
+
+def refined(answer: Answer) -> Answer:
+    """Move the ends of the moments to cuts that are at most a second away.
+
+    Args:
+        answer: What was found; its video must still be there.
+
+    Returns:
+        The same moments, scores and ranks, with new times. A moment of which nothing would be left
+        stays as it is.
+
+    Raises:
+        RdmfError: The video cannot be read.
+    """
+    times = sorted({time for m in answer.moments for time in (m.start, m.end)})
+    inside = [time for time in times if _is_inside(time, answer)]
+    if not inside:
+        return answer
+    found = scan(checked_file(answer.video))
+    moved = dict(zip(inside, moved_to_cuts(found, inside), strict=True))
+    moments = tuple(_moved(moment, moved) for moment in answer.moments)
+    return answer.model_copy(update={"moments": moments})
+
+
+def _is_inside(time: float, answer: Answer) -> bool:
+    end = answer.offset + len(answer.saliency) * answer.clip_length
+    last = min(end, answer.duration)
+    return answer.offset + AT_THE_EDGE < time < last - AT_THE_EDGE
+
+
+def _moved(moment: Moment, moved: dict[float, float]) -> Moment:
+    start, end = moved.get(moment.start, moment.start), moved.get(moment.end, moment.end)
+    if end <= start:
+        return moment
+    return moment.model_copy(update={"start": start, "end": end})
