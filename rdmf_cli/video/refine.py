@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from rdmf_cli.video.decoders import Scan, Tally, choose
+from rdmf_cli.video.decoders import choose
+from rdmf_cli.video.decoders.base import Scan, Tally
 from rdmf_cli.video.timeline import exact
 
 WITHIN_SECONDS = 1.0  # half a clip of the usual length
@@ -56,7 +57,7 @@ def _small_pictures(scan: Scan, frames: np.ndarray) -> dict[int, np.ndarray]:
     number = {int(pts): int(n) for n, pts in zip(frames, scan.timeline.shown[frames], strict=True)}
     _, decoder = choose("auto", scan)
     small = replace(scan, picture_size=SEEN_SIZE)
-    found = decoder(small, scan.timeline.shown[frames], Tally())
+    found = decoder.pictures(small, scan.timeline.shown[frames], Tally())
     return {number[p.wanted]: p.image.astype(np.int16) for p in found}
 
 
