@@ -10,8 +10,7 @@ from pydantic import Field
 
 from rdmf_cli.api.arguments import ClipLength, Count, Device, FilePath, Share, Time, checked
 from rdmf_cli.api.searcher import Searcher
-from rdmf_cli.handover.cutter import NAME, Cut, Cutter
-from rdmf_cli.handover.ends import refined
+from rdmf_cli.handover.written import NAME, Cut
 
 Pad = Annotated[float, Field(ge=0, le=3600)]
 
@@ -71,6 +70,9 @@ def cut(
         UsageError: Two moments would have one name, or a file would be replaced.
         RdmfError: The video cannot be read, or a file cannot be written.
     """
+    from rdmf_cli.handover.cutter import Cutter  # imports the codecs
+    from rdmf_cli.handover.ends import refined
+
     name = fspath(output) if output is not None else None if montage else NAME
     joined = None if montage is None else Path(montage)
     cutter = Cutter(name, joined, pad=pad, copy=copy, force=force, anyway=anyway)

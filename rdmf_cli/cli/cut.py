@@ -13,7 +13,8 @@ import typer
 from rdmf_cli.cli import options
 
 if TYPE_CHECKING:
-    from rdmf_cli.handover.cutter import Cut, Cutter
+    from rdmf_cli.handover.cutter import Cutter
+    from rdmf_cli.handover.written import Cut
     from rdmf_cli.moments.types import Answer
 
 ANSWERS = "-"  # in place of videos: JSON Lines of answers on stdin
@@ -82,7 +83,8 @@ def cut(
     """Cut the best moments out of VIDEO, exact to the frame, and print the path of each file."""
     from rdmf_cli.cli import inputs
     from rdmf_cli.cli.batch import for_each_video, open_searcher
-    from rdmf_cli.handover.cutter import NAME, NAME_OF_SEVERAL, Cutter
+    from rdmf_cli.handover.cutter import NAME_OF_SEVERAL, Cutter
+    from rdmf_cli.handover.written import NAME
 
     if words == [ANSWERS]:
         answers = _answers_on_stdin()

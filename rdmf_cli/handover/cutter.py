@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -21,34 +20,17 @@ from rdmf_cli.handover.naming import (
     filled,
     video_fields,
 )
+from rdmf_cli.handover.written import NAME, Cut
 from rdmf_cli.moments.types import Answer, Moment
 from rdmf_cli.video.decoders import scan
 from rdmf_cli.video.decoders.base import Scan
 from rdmf_cli.video.info import checked_file
 
-NAME = "{stem}_{rank}.mp4"
 NAME_OF_SEVERAL = "{stem}_{query}_{rank}.mp4"  # queries
 FIELDS = {**VIDEO_FIELDS, **MOMENT_FIELDS}
 LEAST_PRESENCE = 0.2  # below it an answer says "probably not in this video"
 WHAT = "the cut"
 MONTAGE = "the montage"
-
-
-@dataclass(frozen=True)
-class Cut:
-    """A video that was written.
-
-    Attributes:
-        path: The file.
-        start: Where its first frame stands in the video it was cut from, in player's seconds.
-        end: Where its last frame ends there.
-        notes: What a user should know, a sentence each.
-    """
-
-    path: Path
-    start: float
-    end: float
-    notes: tuple[str, ...] = ()
 
 
 class Cutter:
