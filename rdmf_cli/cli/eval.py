@@ -105,7 +105,8 @@ def eval_(
     """
     from rdmf_cli.api import evaluate
     from rdmf_cli.cli.output import print_result
-    from rdmf_cli.cli.report import feature_progress, say
+    from rdmf_cli.cli.progress import feature_progress
+    from rdmf_cli.cli.report import say
     from rdmf_cli.outputs.scores import ScoreTables
 
     if predictions and len(predictions) > 1:

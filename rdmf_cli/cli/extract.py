@@ -39,7 +39,8 @@ def extract(
     """
     from rdmf_cli.cli.batch import for_each_video, open_searcher
     from rdmf_cli.cli.output import json_writer
-    from rdmf_cli.cli.report import extraction_progress, say_warnings
+    from rdmf_cli.cli.progress import extraction_progress
+    from rdmf_cli.cli.report import say_warnings
     from rdmf_cli.features.owned_files import check_features_file, same_name, save_features_of
     from rdmf_cli.outputs.payloads.extraction import Extraction
     from rdmf_cli.text import one_line

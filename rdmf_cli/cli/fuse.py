@@ -41,7 +41,8 @@ def fuse(
     from rdmf_cli.cli import inputs
     from rdmf_cli.cli.batch import open_searcher
     from rdmf_cli.cli.output import print_result
-    from rdmf_cli.cli.report import extraction_progress, say_warnings
+    from rdmf_cli.cli.progress import extraction_progress
+    from rdmf_cli.cli.report import say_warnings
     from rdmf_cli.errors import errors_of
     from rdmf_cli.files import check_target
     from rdmf_cli.outputs.fusion import FusionView

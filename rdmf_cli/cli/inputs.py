@@ -1,13 +1,12 @@
-"""From what was typed to videos, queries and seconds."""
+"""Which arguments of a command line are videos, which are queries."""
 
 from __future__ import annotations
 
-import json
 import re
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from rdmf_cli.cli.queries import read_queries
 from rdmf_cli.errors import RdmfError, UsageError
 
 
@@ -85,42 +84,6 @@ def is_video(word: str) -> bool:
         return False
     named = len(word) < 1000 and Path(word).suffix.lower() in VIDEO_SUFFIXES
     return named or is_address(word)
-
-
-def read_queries(name: str) -> list[str]:
-    """One query a line, or JSON Lines with a key `query`; "-" is stdin; empty lines are skipped."""
-    try:
-        text = _stdin() if name == "-" else Path(name).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:  # not there, or not text in UTF-8
-        todo = "give a text file in UTF-8, or - for stdin"
-        raise RdmfError(f"the queries cannot be read ({error})", name, todo) from error
-    lines = enumerate(text.lstrip("\ufeff").split("\n"), 1)  # JSON may hold other line ends
-    found = [_line_query(name, number, line) for number, line in lines if line.strip()]
-    if not found:
-        raise UsageError("there is no query in this file", name, "write one a line")
-    return found
-
-
-def _stdin() -> str:
-    if sys.stdin is None:
-        raise OSError("stdin is closed")
-    return sys.stdin.read()
-
-
-def _line_query(name: str, number: int, line: str) -> str:
-    if not line.lstrip().startswith("{"):
-        return line
-    try:
-        query = json.loads(line)["query"]
-        if not isinstance(query, str):
-            raise ValueError(query)
-        return query
-    except (ValueError, KeyError, RecursionError) as error:
-        raise RdmfError(
-            f"line {number} is not JSON with a key `query` that holds text",
-            name,
-            "write plain text or JSON Lines",
-        ) from error
 
 
 def expand_videos(names: Iterable[str], recursive: bool = False) -> Iterator[Path | RdmfError]:

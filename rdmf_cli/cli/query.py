@@ -104,7 +104,8 @@ def ask(
     searcher: Searcher, path: Path, sentences: list[str], refine: bool = False, **chosen: Any
 ) -> list[Answer]:
     """The answers on one video; warnings go to stderr."""
-    from rdmf_cli.cli.report import extraction_progress, say_warnings
+    from rdmf_cli.cli.progress import extraction_progress
+    from rdmf_cli.cli.report import say_warnings
     from rdmf_cli.handover.ends import refined
 
     with extraction_progress(path.name) as searcher.progress:

@@ -1,4 +1,4 @@
-"""What goes to stderr: errors, warnings, progress; and how a command ends."""
+"""What goes to stderr: errors, warnings, notes; and how a command ends."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ import os
 import select
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import typer
 
 from rdmf_cli.errors import ExitCode, RdmfError, as_rdmf_error
-from rdmf_cli.interrupts import check_interrupted, interrupted_code, was_interrupted
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from rdmf_cli.interrupts import interrupted_code, was_interrupted
 
 # click's mistakes of usage, which typer prints; newer typers carry a click of their own.
 _ClickException: type[Exception] = typer.BadParameter.__mro__[2]
@@ -25,41 +22,6 @@ _ClickException: type[Exception] = typer.BadParameter.__mro__[2]
 
 def debugging() -> bool:
     return os.environ.get("RDMF_DEBUG", "") not in ("", "0")
-
-
-def stderr_console() -> Console:
-    from rich.console import Console
-
-    return Console(stderr=True, highlight=False)
-
-
-@contextmanager
-def feature_progress(shown: bool = True) -> Iterator[Callable[[int, int, str], None] | None]:
-    """Show a bar on stderr while features are read, where that is a terminal.
-
-    The bar appears at the first call and goes when all are read: another display may follow.
-    """
-    console = stderr_console()
-    if not (shown and console.is_terminal):
-        yield None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn("features"), BarColumn(bar_width=None), MofNCompleteColumn())
-    bar = Progress(*columns, TextColumn("videos"), console=console, transient=True)
-    task = bar.add_task("", total=None)
-
-    def update(done: int, total: int, vid: str) -> None:
-        bar.update(task, completed=done, total=total)
-        if done == total:
-            bar.stop()
-        else:
-            bar.start()
-
-    try:
-        yield update
-    finally:
-        bar.stop()
 
 
 def say(kind: str, text: str) -> None:
@@ -162,43 +124,3 @@ def end_command(failed: int, total: int) -> None:
     """Exit 0 if all inputs were answered, 3 if some were not, 1 if none was."""
     if failed:
         sys.exit(ExitCode.FAILED if failed == total else ExitCode.SOME_INPUTS_FAILED)
-
-
-NAME_COLUMNS = 24
-
-
-def short_name(name: str) -> str:
-    """A file name that leaves room for the bar; without what could steer the terminal."""
-    from rdmf_cli.text import one_line
-
-    name = one_line(name)
-    return name if len(name) <= NAME_COLUMNS else f"{name[: NAME_COLUMNS - 1]}…"
-
-
-@contextmanager
-def extraction_progress(name: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr with rate and remaining time, where stderr is a terminal."""
-    console = stderr_console()
-    if sys.stderr is None or not console.is_terminal:
-        yield lambda done, total: check_interrupted()
-        return
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=None),
-        TextColumn("{task.completed:.0f}/{task.total:.0f} clips"),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(compact=True),
-        TextColumn("left"),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(short_name(name), total=None, rate="", visible=False)
-
-        def update(done: int, total: int) -> None:
-            check_interrupted()
-            speed = progress.tasks[0].speed
-            rate = f"{speed:.0f} clips/s" if speed else ""
-            progress.update(task, completed=done, total=total, rate=rate, visible=True)
-
-        yield update

@@ -2,42 +2,17 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
 from rdmf_cli.cli import options
+from rdmf_cli.cli import training_options as how
 from rdmf_cli.errors import ExitCode
 from rdmf_cli.interrupts import leave
 from rdmf_cli.text import one_line
 from rdmf_cli.training import TrainingOptions
-
-
-class Head(str, Enum):
-    universal = "universal"
-    full = "full"
-
-
-class FusionKind(str, Enum):
-    reaction_diffusion = "reaction-diffusion"
-    joint_attention = "joint-attention"
-    cross_attention = "cross-attention"
-    none = "none"
-    gaussian = "gaussian"
-    convolution = "convolution"
-
-
-class Slots(str, Enum):
-    pattern = "pattern"
-    random = "random"
-
-
-class Precision(str, Enum):
-    auto = "auto"
-    float32 = "float32"
-    bfloat16 = "bfloat16"
 
 
 def train(
@@ -69,56 +44,30 @@ def train(
         ),
     ] = None,
     head: Annotated[
-        Head,
+        how.Head,
         typer.Option(
             "--head",
             help="universal: serves any encoder; full: also reads its encoder's embeddings.",
         ),
-    ] = Head.universal,
+    ] = how.Head.universal,
     fusion: Annotated[
-        FusionKind, typer.Option("--fusion", help="Fusion module.")
-    ] = FusionKind.reaction_diffusion,
+        how.FusionKind, typer.Option("--fusion", help="Fusion module.")
+    ] = how.FusionKind.reaction_diffusion,
     slots: Annotated[
-        Slots,
+        how.Slots,
         typer.Option(
             "--slots",
             help="Where the decoder's slots start: at the pattern or at learned anchors.",
         ),
-    ] = Slots.pattern,
-    epochs: Annotated[
-        int, typer.Option("--epochs", min=1, help="Number of epochs.")
-    ] = TrainingOptions.epochs,
-    batch_size: Annotated[
-        int, typer.Option("--batch-size", min=1, help="Samples per step, over all processes.")
-    ] = TrainingOptions.batch_size,
-    rate: Annotated[
-        float, typer.Option("--rate", help="Highest learning rate.")
-    ] = TrainingOptions.rate,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed.")] = TrainingOptions.seed,
-    device: Annotated[
-        str, typer.Option("--device", help="Device to train on: auto, cpu, cuda, mps.")
-    ] = TrainingOptions.device,
-    precision: Annotated[
-        Precision,
-        typer.Option(
-            "--precision", help="Number format; auto: bfloat16 on GPUs, float32 elsewhere."
-        ),
-    ] = Precision.auto,
-    hold_out: Annotated[
-        float,
-        typer.Option(
-            "--hold-out",
-            help="Share of videos held out to choose the epoch; 0: train on all, keep the last.",
-        ),
-    ] = TrainingOptions.hold_out,
-    patience: Annotated[
-        int,
-        typer.Option(
-            "--patience",
-            min=0,
-            help="Stop after this many epochs without a better score; 0: never.",
-        ),
-    ] = TrainingOptions.patience,
+    ] = how.Slots.pattern,
+    epochs: how.Epochs = TrainingOptions.epochs,
+    batch_size: how.BatchSize = TrainingOptions.batch_size,
+    rate: how.Rate = TrainingOptions.rate,
+    seed: how.Seed = TrainingOptions.seed,
+    device: how.TrainDevice = TrainingOptions.device,
+    precision: how.PrecisionName = how.Precision.auto,
+    hold_out: how.HoldOut = TrainingOptions.hold_out,
+    patience: how.Patience = TrainingOptions.patience,
     restart: Annotated[
         bool,
         typer.Option(
@@ -136,7 +85,8 @@ def train(
     from rdmf_cli.api import train as run
     from rdmf_cli.api.training import is_main_process, started
     from rdmf_cli.cli.output import print_result
-    from rdmf_cli.cli.report import feature_progress, say, stderr_console
+    from rdmf_cli.cli.progress import feature_progress, stderr_console
+    from rdmf_cli.cli.report import say
     from rdmf_cli.outputs.training import TrainingTables
     from rdmf_cli.outputs.training_view import view_on
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rdmf_cli.cli.report import short_name, stderr_console
+from rdmf_cli.cli.progress import short_name, stderr_console
 from rdmf_cli.interrupts import check_interrupted
 from rdmf_cli.library.work import Work
 

@@ -1,0 +1,87 @@
+"""Progress on stderr, where that is a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rdmf_cli.interrupts import check_interrupted
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+NAME_COLUMNS = 24
+
+
+def stderr_console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def feature_progress(shown: bool = True) -> Iterator[Callable[[int, int, str], None] | None]:
+    """Show a bar on stderr while features are read, where that is a terminal.
+
+    The bar appears at the first call and goes when all are read: another display may follow.
+    """
+    console = stderr_console()
+    if not (shown and console.is_terminal):
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("features"), BarColumn(bar_width=None), MofNCompleteColumn())
+    bar = Progress(*columns, TextColumn("videos"), console=console, transient=True)
+    task = bar.add_task("", total=None)
+
+    def update(done: int, total: int, vid: str) -> None:
+        bar.update(task, completed=done, total=total)
+        if done == total:
+            bar.stop()
+        else:
+            bar.start()
+
+    try:
+        yield update
+    finally:
+        bar.stop()
+
+
+@contextmanager
+def extraction_progress(name: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr with rate and remaining time, where stderr is a terminal."""
+    console = stderr_console()
+    if sys.stderr is None or not console.is_terminal:
+        yield lambda done, total: check_interrupted()
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=None),
+        TextColumn("{task.completed:.0f}/{task.total:.0f} clips"),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(compact=True),
+        TextColumn("left"),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(short_name(name), total=None, rate="", visible=False)
+
+        def update(done: int, total: int) -> None:
+            check_interrupted()
+            speed = progress.tasks[0].speed
+            rate = f"{speed:.0f} clips/s" if speed else ""
+            progress.update(task, completed=done, total=total, rate=rate, visible=True)
+
+        yield update
+
+
+def short_name(name: str) -> str:
+    """A file name that leaves room for the bar; without what could steer the terminal."""
+    from rdmf_cli.text import one_line
+
+    name = one_line(name)
+    return name if len(name) <= NAME_COLUMNS else f"{name[: NAME_COLUMNS - 1]}…"

@@ -1,0 +1,61 @@
+"""The options of rdmf train that say how a head is trained."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+
+class Head(str, Enum):
+    universal = "universal"
+    full = "full"
+
+
+class FusionKind(str, Enum):
+    reaction_diffusion = "reaction-diffusion"
+    joint_attention = "joint-attention"
+    cross_attention = "cross-attention"
+    none = "none"
+    gaussian = "gaussian"
+    convolution = "convolution"
+
+
+class Slots(str, Enum):
+    pattern = "pattern"
+    random = "random"
+
+
+class Precision(str, Enum):
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+Epochs = Annotated[int, typer.Option("--epochs", min=1, help="Number of epochs.")]
+BatchSize = Annotated[
+    int, typer.Option("--batch-size", min=1, help="Samples per step, over all processes.")
+]
+Rate = Annotated[float, typer.Option("--rate", help="Highest learning rate.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Random seed.")]
+TrainDevice = Annotated[
+    str, typer.Option("--device", help="Device to train on: auto, cpu, cuda, mps.")
+]
+PrecisionName = Annotated[
+    Precision,
+    typer.Option("--precision", help="Number format; auto: bfloat16 on GPUs, float32 elsewhere."),
+]
+HoldOut = Annotated[
+    float,
+    typer.Option(
+        "--hold-out",
+        help="Share of videos held out to choose the epoch; 0: train on all, keep the last.",
+    ),
+]
+Patience = Annotated[
+    int,
+    typer.Option(
+        "--patience", min=0, help="Stop after this many epochs without a better score; 0: never."
+    ),
+]
