@@ -1,4 +1,4 @@
-"""Chapters: as lines for a YouTube description, and as FFmpeg's metadata file."""
+"""Chapters, as lines for a description on YouTube and as a metadata file of FFmpeg."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from rdmf_cli.moments.types import Answer, Moment
 from rdmf_cli.text import clock, one_line
 
 SHORTEST = 10  # seconds; YouTube shows no shorter chapters
-FIRST, BETWEEN = "Start", "Other"  # titles of what is no moment
+FIRST, BETWEEN = "Start", "Other"  # titles of chapters without a moment
 NO_ANGLES = str.maketrans("<>", "\uff1c\uff1e")
-"""A description on YouTube may hold no angle brackets; those of full width it may."""
+"""Full-width forms of angle brackets, which a description on YouTube must not contain."""
 
 
 def youtube_chapters(answers: Sequence[Answer]) -> str:
-    """Write a chapter per moment of one video, as YouTube reads them from a description.
+    """Write one chapter per moment, one per line, for the description of a video on YouTube.
 
-    The first begins at 0:00 and each lasts ten seconds or more, by YouTube's rules: a moment that
-    overlaps a better one, begins too soon after one, or too close to the end, gets no chapter.
-    (YouTube shows chapters where there are three or more.)
+    YouTube's rules: the first chapter begins at 0:00, and each lasts ten seconds or more. So a
+    moment gets no chapter if it overlaps a better one, or begins too soon after a chapter or too
+    close to the end. (YouTube shows chapters only if there are at least three.)
+
+    Args:
+        answers: The answers on one video.
     """
     if not answers:
         return ""
@@ -30,7 +33,7 @@ def youtube_chapters(answers: Sequence[Answer]) -> str:
 
 
 def _titles(answers: Sequence[Answer]) -> dict[int, str]:
-    """Title of each chapter by the second at which it begins."""
+    """Return the titles of the chapters, by the second at which they begin."""
     last = int(max(answer.duration for answer in answers)) - SHORTEST
     kept: list[Found] = []
     titles: dict[int, str] = {}
@@ -49,7 +52,7 @@ def _titles(answers: Sequence[Answer]) -> dict[int, str]:
 
 
 def _start_of(moment: Moment) -> int:
-    """Where the chapter of a moment begins: the first chapter begins with the video."""
+    """Return the start of a moment's chapter in seconds; an early one begins with the video."""
     start = round(moment.start)
     return start if start >= SHORTEST else 0
 
@@ -61,8 +64,11 @@ def _is_free(start: int, titles: dict[int, str]) -> bool:
 def ffmetadata(answers: Sequence[Answer]) -> str:
     """Write the moments of one video as chapters for `ffmpeg -i VIDEO -i FILE -map_chapters 1`.
 
-    The chapters follow one another without gaps or overlaps, each with its end: FFmpeg drops the
-    title of a chapter without one, and MP4 has no gaps before or between chapters.
+    Chapters have no gaps before or between them, as in MP4, and do not overlap. Each has an end, as FFmpeg
+    drops the title of a chapter without one.
+
+    Args:
+        answers: The answers on one video.
     """
     duration = max((answer.duration for answer in answers), default=0.0)
     lines = [";FFMETADATA1"]
@@ -74,5 +80,5 @@ def ffmetadata(answers: Sequence[Answer]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text in which FFmpeg's metadata reader finds no signs of its own."""
+    """Escape the characters that have a meaning in FFmpeg's metadata files."""
     return re.sub(r"([=;#\\])", r"\\\1", text)

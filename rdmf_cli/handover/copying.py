@@ -1,4 +1,4 @@
-"""Cut a span out of a video without encoding: from the key frame before it, packets as they are."""
+"""Cutting of a span out of a video by copying its packets, from the key frame before it."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from rdmf_cli.handover.film import Kind
 from rdmf_cli.video.packets import opened, packets, reason
 
 EXACTLY = "leave out --copy"
-LATE_SECONDS = 1  # sound may lie behind its pictures in a file
+LATE_SECONDS = 1  # in a file, sound may follow its pictures by so much
 
 
 def copy_span(file: BinaryIO, kind: Kind, span: Span) -> Fraction:
-    """Copy the packets of a span, from the last key frame that is not after its first frame.
+    """Copy the packets of a span, from the key frame at or before its first frame.
 
     Args:
-        file: A binary file that can be sought.
-        kind: What is written.
+        file: A seekable binary file.
+        kind: The kind of file.
         span: The frames.
 
     Returns:
-        By how many seconds the copy starts earlier than the span.
+        The seconds by which the copy starts before the span.
 
     Raises:
-        RdmfError: Its packets have no times of their own, or the container cannot hold its codec.
+        RdmfError: The packets have no times, or the container does not support the codec.
     """
     path, timeline = span.scan.info.path, span.scan.timeline
     if timeline.ordered or timeline.joins or not len(timeline.keys):
@@ -55,7 +55,7 @@ def copy_span(file: BinaryIO, kind: Kind, span: Span) -> Fraction:
 
 
 def _packets_of(span: Span) -> tuple[int, int]:
-    """Find the key packet to start at and the last packet that is needed, by their number."""
+    """Return the numbers of the key packet to start at and of the last packet needed."""
     timeline = span.scan.timeline
     wanted = timeline.shown[span.first]
     before = timeline.keys[timeline.pts[timeline.keys] <= wanted]
@@ -66,7 +66,7 @@ def _packets_of(span: Span) -> tuple[int, int]:
 
 
 def _kept(container: Any, stream: Any, kind: Kind) -> list[Any]:
-    """List the streams to copy: the picture that is watched, all sound, and what subtitles fit."""
+    """Return the streams to copy: the video stream, all sound, and supported subtitles."""
     texts = [s for s in container.streams.subtitles if codec_of(s) in kind.subtitles]
     sounds = [s for s in container.streams.audio if s.codec_context is not None]
     return [stream, *sounds, *texts]
@@ -75,7 +75,7 @@ def _kept(container: Any, stream: Any, kind: Kind) -> list[Any]:
 def _wanted(
     container: Any, stream: Any, kept: list[Any], span: Span, origin: Fraction
 ) -> Iterator[Any]:
-    """Yield the packets of a span in file order, their times counted from `origin`."""
+    """Yield the packets of a span in file order, with times from `origin`."""
     first, last = _packets_of(span)
     key = int(span.scan.timeline.pts[first])
     container.seek(key, stream=stream, backward=True)
@@ -84,7 +84,7 @@ def _wanted(
         if packet.stream.index == stream.index:
             begun = begun or packet.pts == key
             left -= begun
-            # What is shown before the key frame leans on pictures before it.
+            # Frames shown before the key frame need pictures before it.
             wanted = begun and left >= 0 and (packet.pts is None or packet.pts >= key)
         else:
             wanted = packet.pts is not None and origin <= _time(packet) < span.ends
@@ -95,12 +95,12 @@ def _wanted(
 
 
 def _time(packet: Any) -> Fraction:
-    """Tell the time of a packet in the file, in seconds; 0 where it has none."""
+    """Return the time of a packet in the file, in seconds; 0 if it has none."""
     return (packet.pts or 0) * Fraction(packet.time_base)
 
 
 def _from(packet: Any, origin: Fraction) -> Any:
-    """Count the times of a packet from `origin`."""
+    """Make the times of a packet relative to `origin`."""
     ticks = round(origin / Fraction(packet.time_base))
     packet.pts = None if packet.pts is None else packet.pts - ticks
     packet.dts = None if packet.dts is None else packet.dts - ticks

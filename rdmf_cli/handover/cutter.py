@@ -1,4 +1,4 @@
-"""Moments of answers written as videos of their own, named after the moment."""
+"""Cutting of the moments of answers into video files, named by a template."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ from rdmf_cli.video.decoders import scan
 from rdmf_cli.video.decoders.base import Scan
 from rdmf_cli.video.info import checked_file
 
-NAME_OF_SEVERAL = "{stem}_{query}_{rank}.mp4"  # queries
+NAME_OF_SEVERAL = "{stem}_{query}_{rank}.mp4"  # for several queries
 FIELDS = {**VIDEO_FIELDS, **MOMENT_FIELDS}
-LEAST_PRESENCE = 0.2  # below it an answer says "probably not in this video"
+LEAST_PRESENCE = 0.2  # below it, an answer says "probably not in this video"
 WHAT = "the cut"
 MONTAGE = "the montage"
 
 
 class Cutter:
-    """Cuts moments out of videos; it knows what it has cut, so that no two have one name.
+    """Cuts moments out of videos; it remembers all file names, so that no two are the same.
 
     Args:
-        output: Names of the files, with `FIELDS` in braces; None: no file per moment.
-        montage: A file in which `join` joins all moments; None: none.
+        output: Name template of the files, with `FIELDS` in braces; None: no file per moment.
+        montage: File for all moments joined together (see `join`); None: none.
         pad: Seconds to add on both sides.
-        copy: Copy packets from the key frame before a moment, instead of encoding it anew.
+        copy: Copy packets from the key frame before a moment, instead of encoding it again.
         force: Replace files that rdmf did not write.
-        anyway: Cut also where the query is probably not in the video.
+        anyway: Cut even if the query is probably not in the video.
 
     Attributes:
-        spans: All that was cut, in order.
-        refused: What was not, a sentence each.
+        spans: All spans that were cut, in order.
+        refused: Why queries were not cut, one sentence each.
 
     Raises:
-        UsageError: The name holds another field, or its ending names no kind of video.
+        UsageError: The name has an unknown field, or a suffix that is not supported.
     """
 
     def __init__(
@@ -85,13 +85,14 @@ class Cutter:
         """Cut the best moments of answers on one video.
 
         Args:
-            answers: What was found in it.
-            top_k: Moments per answer; None: all.
-            min_score: Moments below it are left out.
+            answers: The answers.
+            top_k: Number of moments per answer; None: all.
+            min_score: Leave out moments with a lower score.
 
         Raises:
-            UsageError: Two moments have one name, or a file is a user's; nothing is written then.
-            RdmfError: The video cannot be read, or the file cannot be written.
+            UsageError: Two moments have the same name, or rdmf did not write a file of this name;
+                then nothing is written.
+            RdmfError: The video cannot be read, or a file cannot be written.
         """
         chosen = [
             (answer, moment)
@@ -111,7 +112,7 @@ class Cutter:
         return [self._write(path, span) for path, span in zip(paths, spans, strict=True)]
 
     def require_something(self) -> None:
-        """Raise NothingFoundError where nothing was cut."""
+        """Raise NothingFoundError if nothing was cut."""
         if not self.spans:
             todo = "use --anyway to cut the best moments" if self.refused else ""
             raise NothingFoundError("nothing was found to cut", todo=todo)
@@ -126,7 +127,7 @@ class Cutter:
         return False
 
     def join(self) -> list[Cut]:
-        """Write the montage, if one is asked for and there is something to join."""
+        """Write the montage, if there is to be one and there are moments."""
         if self.montage is None or not self.spans:
             return []
         write = partial(write_montage, kind=kind_of(self.montage), spans=self.spans)
@@ -139,7 +140,7 @@ class Cutter:
         return list(dict.fromkeys(span.scan.info.path for span in self.spans))
 
     def _path(self, answer: Answer, moment: Moment, found: Scan) -> Path:
-        """Name the file of a moment, and see that it may be written."""
+        """Return the file name of a moment; check that the file may be written."""
         fields = {
             **video_fields(found.info.path),
             "rank": moment.rank,

@@ -1,4 +1,4 @@
-"""Cut a span out of a video: exactly, by encoding it anew, or from a key frame, by copying."""
+"""Cutting of a span out of a video by encoding it again, exact to the frame."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from rdmf_cli.video.packets import opened, packets
 from rdmf_cli.video.timeline import exact
 
 MONTAGE_TRACK = Track(48000, "stereo")
-EARLIER_SUBTITLES = 60  # seconds; longer ones that are on already are not found
+EARLIER_SUBTITLES = 60  # seconds before a span in which its first subtitle is searched for
 
 
 @dataclass(frozen=True)
 class Span:
-    """Frames [first, stop) of a video, by their number among those that are shown.
+    """The frames [first, stop) of a video, numbered in display order.
 
     Attributes:
         scan: The video.
         first: The first frame.
-        stop: The first frame that is not part of it.
+        stop: The first frame after it.
     """
 
     scan: Scan
@@ -40,36 +40,36 @@ class Span:
 
     @property
     def begins(self) -> Fraction:
-        """When the first frame is shown, in seconds of the file's own time."""
+        """The time at which the first frame is shown, in seconds of the file's own time."""
         return int(self.scan.timeline.shown[self.first]) * self.scan.timeline.time_base
 
     @property
     def ends(self) -> Fraction:
-        """When the last frame ends, in seconds of the file's own time."""
+        """The time at which the last frame ends, in seconds of the file's own time."""
         return int(_edges(self.scan)[self.stop]) * self.scan.timeline.time_base
 
     @property
     def player_times(self) -> tuple[float, float]:
-        """Its start and end as a player shows them, in seconds."""
+        """The start and end in seconds, as a player shows them."""
         shift = exact(self.scan.info.clock.begins) - _first_time(self.scan)
         return float(self.begins + shift), float(self.ends + shift)
 
     @cached_property
     def rate(self) -> Fraction | None:
-        """Frames per second of the video; None where they vary."""
+        """The frames per second of the video; None: the rate varies."""
         timeline = self.scan.timeline
-        told = (Fraction(self.scan.info.frame_rate).limit_denominator(1001),)
-        return frame_rate_of(timeline.shown, timeline.time_base, told)
+        stated = (Fraction(self.scan.info.frame_rate).limit_denominator(1001),)
+        return frame_rate_of(timeline.shown, timeline.time_base, stated)
 
 
 def span_of(scan: Scan, start: float, end: float, pad: float = 0.0) -> Span:
-    """Find the frames of a moment: from the one that begins nearest to its start.
+    """Find the frames of a moment, from the frame that begins nearest to its start.
 
     Args:
         scan: The video.
-        start: Of the moment, in player's seconds.
-        end: Of the moment; the frame that begins nearest to it is the first left out.
-        pad: Seconds to add on both sides, as far as the video goes.
+        start: Start of the moment in seconds, as a player shows it.
+        end: End of the moment in seconds; the frame that begins nearest to it is not included.
+        pad: Seconds to add on both sides, within the video.
     """
     shift = _first_time(scan) - exact(scan.info.clock.begins)
     first = _nearest(scan, exact(start) - exact(pad) + shift)
@@ -83,12 +83,12 @@ def _first_time(scan: Scan) -> Fraction:
 
 
 def _edges(scan: Scan) -> np.ndarray:
-    """Where each frame begins, and the last ends, in ticks, int64 (F + 1,)."""
+    """Return the start of each frame and the end of the last one, in ticks, int64 (F + 1,)."""
     return np.append(scan.timeline.shown, scan.timeline.end)
 
 
 def _nearest(scan: Scan, time: Fraction) -> int:
-    """Find the edge nearest to a time in seconds; of two as near, the later."""
+    """Find the edge nearest to a time in seconds; the later one of two equally near."""
     edges = _edges(scan)
     ticks = time / scan.timeline.time_base
     after = int(np.searchsorted(edges, float(ticks)))
@@ -97,21 +97,21 @@ def _nearest(scan: Scan, time: Fraction) -> int:
 
 
 def write_span(file: BinaryIO, kind: Kind, span: Span) -> tuple[str, ...]:
-    """Encode a span anew: its first and last frame are those that were asked for.
+    """Encode a span again, exact to the frame.
 
-    Pictures are written upright, with square pixels and in the colours of an ordinary screen; all
-    sound tracks are cut to the sample; subtitles are kept that the container can hold.
+    Pictures are upright, with square pixels and the colours of an ordinary screen. All sound tracks
+    are cut exactly to the sample. Subtitles are kept if the container supports them.
 
     Args:
-        file: A binary file that can be sought.
-        kind: What is written.
+        file: A seekable binary file.
+        kind: The kind of file.
         span: The frames.
 
     Returns:
-        What could not be kept, a sentence each.
+        What could not be kept, one sentence each.
 
     Raises:
-        RdmfError: Nothing of it decodes.
+        RdmfError: None of its frames can be decoded.
     """
     path = span.scan.info.path
     with opened(path) as (container, _):
@@ -130,17 +130,18 @@ def write_span(file: BinaryIO, kind: Kind, span: Span) -> tuple[str, ...]:
 
 
 def write_montage(file: BinaryIO, kind: Kind, spans: Sequence[Span]) -> None:
-    """Encode spans of any videos one after another, in the size of the first.
+    """Encode spans of several videos one after another, in the picture size of the first.
 
-    Other shapes are fitted into it, on black. Sound is stereo, and silent where a video has none.
+    Pictures of another shape are fitted into it, on black. Sound is stereo; a video without sound
+    is silent.
 
     Args:
-        file: A binary file that can be sought.
-        kind: What is written.
-        spans: The frames, in order; one at least.
+        file: A seekable binary file.
+        kind: The kind of file.
+        spans: The frames, in order; at least one span.
 
     Raises:
-        RdmfError: Nothing of a span decodes.
+        RdmfError: None of the frames of a span can be decoded.
     """
     size = spans[0].scan.info.width, spans[0].scan.info.height
     rates = {span.rate for span in spans}
@@ -157,7 +158,7 @@ def write_montage(file: BinaryIO, kind: Kind, spans: Sequence[Span]) -> None:
 def _write(
     film: Film, span: Span, tracks: Sequence[tuple[int | None, Track]], at: Fraction
 ) -> None:
-    """Encode a span from a time of the film on, sound beside the pictures."""
+    """Encode a span with its sound, at the time `at` of the film."""
     path = span.scan.info.path
     length = span.ends - span.begins
     sounds = [
@@ -185,7 +186,7 @@ def _sound_until(film: Film, sounds: Sequence[Iterator[np.ndarray]], time: Fract
 
 
 def _fill_silence(film: Film, time: Fraction) -> None:
-    """Make every track as long as the film is."""
+    """Fill up every sound track with silence, to the length of the film."""
     for number, stream in enumerate(film.sounds):
         lacking = round((time - film.sounded(number)) * stream.rate)
         if lacking > 0:
@@ -194,7 +195,7 @@ def _fill_silence(film: Film, time: Fraction) -> None:
 
 
 def _pictures(span: Span) -> Iterator[tuple[Fraction, np.ndarray]]:
-    """Upright RGB pictures of a span, and when each is shown, in seconds from its first."""
+    """Yield the upright RGB pictures of a span, each with its time in seconds from the first."""
     timeline = span.scan.timeline
     wanted = timeline.shown[span.first : span.stop]
     _, decoder = choose("auto", span.scan)
@@ -203,7 +204,7 @@ def _pictures(span: Span) -> Iterator[tuple[Fraction, np.ndarray]]:
 
 
 def _fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Fit a picture (H, W, 3) into (width, height), on black; an odd row or column is cut off."""
+    """Fit a picture (H, W, 3) into (width, height), on black; cut off an odd row or column."""
     width, height = size
     if image.shape[0] - height in (0, 1) and image.shape[1] - width in (0, 1):
         return image
@@ -217,13 +218,13 @@ def _fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def codec_of(stream: Any) -> str:
-    """Tell the codec of a stream, as FFmpeg names it."""
+    """Return FFmpeg's name of the codec of a stream."""
     context = stream.codec_context
     return "unknown" if context is None else str(context.codec.canonical_name)
 
 
 def _subtitles(container: Any, kind: Kind) -> tuple[list[int], list[str]]:
-    """Numbers of the subtitle tracks that the container can hold, and notes on the others."""
+    """Return the numbers of the subtitle tracks that the container supports; note the others."""
     kept, notes = [], []
     for number, stream in enumerate(container.streams.subtitles):
         codec = codec_of(stream)
@@ -237,7 +238,7 @@ def _subtitles(container: Any, kind: Kind) -> tuple[list[int], list[str]]:
 def _subtitle_packets(
     container: Any, streams: Sequence[Any], span: Span
 ) -> Iterator[tuple[int, Any]]:
-    """Packets of subtitles that are on in a span, their times counted from its start."""
+    """Yield the subtitle packets that are shown during a span, with times from its start."""
     if not streams:
         return
     watched = container.streams[span.scan.stream]

@@ -1,7 +1,7 @@
-"""CMX3600 edit decision lists: what every editing program opens.
+"""CMX3600 edit decision lists (EDL), which every editing program can open.
 
-An EDL counts all frames at one rate and has one line per event: source in and out, record in and
-out, as time codes. Out-points are exclusive. Everything else is a comment.
+An EDL has one frame rate and one line per event: in and out of the source, in and out of the
+record, as time codes. Out-points are exclusive. Everything else is a comment.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from rdmf_cli.handover.timeline import Event, Source, Timeline
 from rdmf_cli.text import one_line
 
 REEL_LENGTH = 8
-CHANNELS = {0: "V", 1: "B", 2: "AA/V"}  # by sound channels; an EDL names two at most
-SPECIAL_REELS = {"AX", "BL", "BLACK", "BARS"}  # they mean no tape
+CHANNELS = {0: "V", 1: "B", 2: "AA/V"}  # by number of sound channels; an EDL has at most two
+SPECIAL_REELS = {"AX", "BL", "BLACK", "BARS"}  # reserved names
 
 
 def edl_text(timeline: Timeline) -> str:
     """Write a timeline as an EDL.
 
     Raises:
-        UsageError: Its videos have several frame rates.
+        UsageError: Its videos have different frame rates.
     """
     _require_one_rate(timeline)
     reels = _reels(timeline.sources)
@@ -43,7 +43,7 @@ def _require_one_rate(timeline: Timeline) -> None:
         raise UsageError(
             f"an EDL has one frame rate, and these videos have {len(rates)} ({found})",
             "edl",
-            "write one file per video (-o '{stem}.edl'), or take otio or fcpxml",
+            "write one file per video (-o '{stem}.edl'), or choose otio or fcpxml",
         )
 
 
@@ -63,7 +63,7 @@ def _event_lines(number: int, event: Event, timeline: Timeline, reel: str) -> It
 
 
 def _reels(sources: tuple[Source, ...]) -> dict[Source, str]:
-    """Name a reel per video: up to eight letters and digits of its file name, each once."""
+    """Give each video a unique reel name: up to eight letters and digits of its file name."""
     reels: dict[Source, str] = {}
     for source in sources:
         letters = re.sub("[^A-Z0-9]", "", source.path.stem.upper())

@@ -1,8 +1,8 @@
-"""FCPXML 1.8: Final Cut Pro's format, which DaVinci Resolve reads too.
+"""FCPXML 1.8, the format of Final Cut Pro, which DaVinci Resolve reads, too.
 
-Times are fractions of a second. Those on the timeline are whole frames of it, as Final Cut Pro
-demands; those in a video are whole frames of the video, counted by its time code. Version 1.8 is
-the last in which an asset names its file itself, as OpenTimelineIO's reader expects.
+Times are fractions of a second. Times on the timeline are whole frames of it, as Final Cut Pro
+requires; times in a video are whole frames of the video, counted by its time code. Version 1.8 is
+the last one in which an asset itself names its file, as OpenTimelineIO's reader expects.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE fcpxml>\n'
 VERSION = "1.8"
 SEQUENCE_FORMAT = "r0"
 NO_CHARACTERS = dict.fromkeys((0xFFFE, 0xFFFF), "\N{REPLACEMENT CHARACTER}")  # not in XML 1.0
-PLAIN_SIZE = (1920, 1080)  # of a timeline without a video
+PLAIN_SIZE = (1920, 1080)  # size of a timeline without a video
 
 
 def fcpxml_text(timeline: Timeline) -> str:
@@ -44,7 +44,7 @@ def fcpxml_text(timeline: Timeline) -> str:
 
 
 def _resources(parent: Element, timeline: Timeline) -> dict[Source, str]:
-    """Describe the timeline's format and each video; the ids of the videos come back."""
+    """Add the timeline's format and each video; return the ids of the videos."""
     sources = timeline.sources
     size = (sources[0].width, sources[0].height) if sources else PLAIN_SIZE
     _add_format(parent, SEQUENCE_FORMAT, timeline.counting, *size)
@@ -100,7 +100,7 @@ def _add_clip(spine: Element, event: Event, counting: Counting, asset: str) -> N
     )
     SubElement(clip, "note").text = event.query
     if source.rate != counting.rate:
-        # As fast as it was filmed, rather than stretched to the frames of the timeline.
+        # Play it at its own speed, not one of its frames per frame of the timeline.
         rate = f"{float(source.rate):.2f}".removesuffix(".00")
         SubElement(clip, "conform-rate", scaleEnabled="0", srcFrameRate=rate)
 

@@ -1,4 +1,4 @@
-"""Encode pictures and sound to a video file."""
+"""The encoding of pictures and sound to a video file."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
 from rdmf_cli.errors import UsageError
 
-FINE = Fraction(1, 90_000)  # seconds per tick, where frames do not follow one another at one rate
-NOMINAL_RATE = Fraction(30)  # what a header says then
+FINE = Fraction(1, 90_000)  # seconds per tick, if the frame rate varies
+NOMINAL_RATE = Fraction(30)  # the rate in the header, if the frame rate varies
 BT709 = 1  # matrix, primaries and transfer of ITU-T H.273
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of video file that is written.
+    """A kind of video file that can be written.
 
     Attributes:
-        form: The container, as FFmpeg names it.
-        picture: The encoder of its pictures, and its options: nearly without loss.
-        sound: The encoder of its sound.
-        sound_rates: Samples per second that this encoder takes.
-        subtitles: Codecs of subtitles that the container holds.
+        form: FFmpeg's name of the container.
+        picture: The encoder of pictures.
+        picture_options: Options of this encoder; they give almost no loss.
+        sound: The encoder of sound.
+        sound_rates: The samples per second that this encoder supports.
+        subtitles: The subtitle codecs that the container supports.
     """
 
     form: str
@@ -42,8 +43,8 @@ class Kind:
     subtitles: frozenset[str]
 
 
-# Without B-frames the first picture of a file is its first packet: programs that pass over edit
-# lists show it in the right place, too.
+# Without B-frames, the first picture of a file is its first packet, so that programs which ignore
+# edit lists show it at the right time, too.
 _H264 = ("libx264", {"crf": "18", "preset": "veryfast", "bf": "0"})
 _VP9 = ("libvpx-vp9", {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "5"})
 _AAC = ("aac", (16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000))
@@ -57,19 +58,20 @@ KINDS = {
     "mkv": Kind("matroska", *_H264, *_AAC, _MKV_TEXT),
     "webm": Kind("webm", *_VP9, *_OPUS, frozenset({"webvtt"})),
 }
-"""The kinds of files by the ending of their names."""
+"""The kinds of files, by suffix."""
 
 
 def kind_of(path: Path) -> Kind:
-    """Tell what is written to a file by the ending of its name.
+    """Return the kind of a file by its suffix.
 
     Raises:
-        UsageError: No kind ends so.
+        UsageError: The suffix is not supported.
     """
     kind = KINDS.get(path.suffix.lower().removeprefix("."))
     if kind is None:
         endings = ", ".join(f".{ending}" for ending in KINDS)
-        raise UsageError("videos are not written with this suffix", path, f"use one of {endings}")
+        what = "does not have the suffix of a video that can be written"
+        raise UsageError(what, path, f"use one of {endings}")
     return kind
 
 
@@ -79,8 +81,8 @@ class Track:
 
     Attributes:
         rate: Samples per second.
-        layout: Its channels, as FFmpeg names them: "stereo".
-        language: Of what is said; empty where nobody knows.
+        layout: FFmpeg's name of its channels: "stereo".
+        language: Its language; "": unknown.
     """
 
     rate: int
@@ -89,15 +91,15 @@ class Track:
 
 
 class Film:
-    """A video file while it is written.
+    """A video file in the process of writing.
 
     Args:
-        file: A binary file that can be sought.
-        kind: What is written.
-        size: (width, height) of the pictures, in pixels; an odd one loses its last column or row.
-        rate: Frames per second; None: they vary.
-        tracks: Its sound tracks.
-        subtitles: Streams of PyAV whose subtitles follow.
+        file: A seekable binary file.
+        kind: The kind of file.
+        size: (width, height) of the pictures in pixels; an odd last column or row is cut off.
+        rate: Frames per second; None: the rate varies.
+        tracks: The sound tracks.
+        subtitles: The subtitle streams of PyAV that will be copied.
     """
 
     def __init__(
@@ -139,8 +141,8 @@ class Film:
         """Add a picture.
 
         Args:
-            image: uint8 (height, width, 3), RGB.
-            at: When it is shown, in seconds from the start of the film.
+            image: RGB, uint8 (height, width, 3).
+            at: The time at which it is shown, in seconds from the start of the film.
         """
         width, height = self.size
         image = np.ascontiguousarray(image[:height, :width])
@@ -157,7 +159,7 @@ class Film:
         """Add samples to the end of a sound track.
 
         Args:
-            track: Its number.
+            track: Number of the track.
             samples: float32 (channels, samples).
         """
         stream = self.sounds[track]
@@ -169,11 +171,11 @@ class Film:
         self.container.mux(stream.encode(frame))
 
     def sounded(self, track: int) -> Fraction:
-        """Tell how much of a sound track is written, in seconds."""
+        """Return the length of a sound track so far, in seconds."""
         return Fraction(self._written[track], self.sounds[track].rate)
 
     def add_subtitle(self, number: int, packet: Any) -> None:
-        """Add a packet of subtitles, whose times count from the start of the film."""
+        """Add a subtitle packet, with times from the start of the film."""
         packet.stream = self.subtitles[number]
         self.container.mux(packet)
 
@@ -187,11 +189,11 @@ class Film:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Write what the encoders hold back, and the end of the file."""
+        """Write the frames that the encoders still hold, and finish the file."""
         if kind is None:
             for stream in (self.picture, *self.sounds):
                 self.container.mux(stream.encode(None))
             self.container.close()
         else:
-            with suppress(FFmpegError, ValueError, OSError):  # the first error is the one to tell
+            with suppress(FFmpegError, ValueError, OSError):  # the first error is reported
                 self.container.close()

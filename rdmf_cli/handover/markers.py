@@ -1,4 +1,4 @@
-"""Markers as CSV, in the columns of the lists that editing programs export and scripts import."""
+"""Markers as CSV, with the columns of the marker lists of editing programs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COLUMNS = (
 
 
 def markers_text(timeline: Timeline) -> str:
-    """Write a marker per moment, in the time code of its video; the out-point is exclusive."""
+    """Write one marker per moment, in the time code of its video; out-points are exclusive."""
     stream = io.StringIO()
     rows = csv.writer(stream, lineterminator="\n")
     rows.writerow(COLUMNS)

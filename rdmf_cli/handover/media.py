@@ -1,4 +1,4 @@
-"""Read off a video what an editor has to know: frame rate, start time code, size, sound."""
+"""The properties of a video that editors need: frame rate, start time code, size, sound."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from rdmf_cli.video.packets import opened
 from rdmf_cli.video.timeline import exact
 
 
-class _Told(NamedTuple):
-    """What a file says of itself.
+class _Stated(NamedTuple):
+    """What the headers of a file state.
 
-    rates:    frames per second, as the container and its pictures have them
-    code:     the time code of its first frame; empty where there is none
-    channels: of the first sound track, 0 where there is none
-    samples:  per second
+    Attributes:
+        rates: Frames per second, according to the pictures and to the container.
+        code: The time code of the first frame; "": none.
+        channels: Channels of the first sound track; 0: no sound.
+        samples: Samples per second; 0: no sound.
     """
 
     rates: tuple[Fraction | None, ...]
@@ -32,7 +33,7 @@ class _Told(NamedTuple):
 
 
 def source_of(path: str | Path) -> Source:
-    """Look through a video file as an editor does.
+    """Read the properties of a video file that editors need.
 
     Raises:
         RdmfError: It cannot be read, or holds no video.
@@ -42,32 +43,32 @@ def source_of(path: str | Path) -> Source:
 
 
 def source_of_scan(found: Scan) -> Source:
-    """Describe a video that was looked through already."""
+    """Return the properties, for editors, of a video that was scanned before."""
     path, timeline, info = found.info.path, found.timeline, found.info
-    told = _told(path)
-    rate = frame_rate_of(timeline.shown, timeline.time_base, told.rates)
+    stated = _stated(path)
+    rate = frame_rate_of(timeline.shown, timeline.time_base, stated.rates)
     edited = editing_rate(timeline.shown, timeline.time_base, rate)
-    counting = Counting(edited, drop=_drops(told.code) and can_drop(edited))
+    counting = Counting(edited, drop=_drops(stated.code) and can_drop(edited))
     seconds = (timeline.end - timeline.start) * timeline.time_base
     return Source(
         path=path,
         counting=counting,
-        start=_start(told.code, counting),
+        start=_start(stated.code, counting),
         frames=max(1, round(seconds * edited)),
         begins=exact(info.clock.begins),
         width=info.width,
         height=info.height,
-        sound_channels=told.channels,
-        sound_rate=told.samples,
+        sound_channels=stated.channels,
+        sound_rate=stated.samples,
         varies=rate is None,
     )
 
 
-def _told(path: Path) -> _Told:
+def _stated(path: Path) -> _Stated:
     with opened(path) as (container, stream):
         rates = (stream.guessed_rate, stream.average_rate)
         sounds = [s.codec_context for s in container.streams.audio if s.codec_context]
-        return _Told(
+        return _Stated(
             tuple(Fraction(rate) if rate else None for rate in rates),
             _time_code(container, stream),
             sounds[0].channels if sounds else 0,
@@ -76,7 +77,7 @@ def _told(path: Path) -> _Told:
 
 
 def _time_code(container: Any, stream: Any) -> str:
-    """Find the time code of the first frame: the picture's, its track's (`tmcd`), or the file's."""
+    """Find the time code of the first frame: of the pictures, of a `tmcd` track, or of the file."""
     others = (other for other in container.streams if other.type == "data")
     for holder in (stream, *others, container):
         tags = {name.lower(): value for name, value in holder.metadata.items()}
@@ -86,12 +87,12 @@ def _time_code(container: Any, stream: Any) -> str:
 
 
 def _drops(code: str) -> bool:
-    """Whether a time code is written as a drop-frame one: 01:00:00;00."""
+    """Return whether a time code has the form of a drop-frame one: 01:00:00;00."""
     return any(mark in code for mark in ";.")
 
 
 def _start(code: str, counting: Counting) -> int:
-    """Count to the first frame; 0 where a file has no time code, or none of its rate."""
+    """Return the number of the first frame by its time code; 0 if there is no valid one."""
     try:
         return counting.frame_of(code)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Names of files that are written per video or per moment: '{stem}_{rank}.mp4'."""
+"""Name templates for files that are written per video or per moment: '{stem}_{rank}.mp4'."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from rdmf_cli.errors import UsageError
 from rdmf_cli.text import one_line
 
 VIDEO_FIELDS = {
-    "stem": "the video's file name without its ending",
+    "stem": "the video's file name without its suffix",
     "name": "the video's file name",
     "folder": "the video's folder",
 }
 MOMENT_FIELDS = {
     "rank": "the moment's rank, from 1",
-    "query": "the query, as a file name may hold it",
-    "start": "where the moment starts, in seconds",
-    "end": "where it ends, in seconds",
+    "query": "the query, with only characters allowed in file names",
+    "start": "the moment's start, in seconds",
+    "end": "the moment's end, in seconds",
     "score": "its score, from 0 to 1",
 }
-LONGEST_QUERY = 60  # signs
+LONGEST_QUERY = 60  # characters
 
 
 def fields_of(template: str, known: Mapping[str, str]) -> set[str]:
-    """Find the fields that a name holds.
+    """Return the fields of a name template.
 
     Args:
-        template: The name, with fields in braces: "{stem}.srt"; a brace itself is written twice.
-        known: The fields that it may hold, and what each is.
+        template: A name with fields in braces: "{stem}.srt". Write a literal brace twice.
+        known: The allowed fields, with a description of each.
 
     Raises:
-        UsageError: It holds another field, or a single brace.
+        UsageError: It contains another field, or a single brace.
     """
     try:
         fields = {field for _, field, _, _ in Formatter().parse(template) if field is not None}
@@ -45,19 +45,19 @@ def fields_of(template: str, known: Mapping[str, str]) -> set[str]:
 
 
 def video_fields(path: Path) -> dict[str, object]:
-    """Make the fields that a name takes from a video."""
+    """Return the values of the fields that depend on the video."""
     return {"stem": path.stem, "name": path.name, "folder": str(path.parent)}
 
 
 def filled(template: str, fields: Mapping[str, object]) -> Path:
-    """Put the fields into a name.
+    """Fill in a name template.
 
     Args:
-        template: As in `fields_of`; `{rank:02d}` is written as Python does.
-        fields: Their values.
+        template: As for `fields_of`; Python's formats are allowed: `{rank:02d}`.
+        fields: The values of the fields.
 
     Raises:
-        UsageError: A field cannot be written in this way.
+        UsageError: A value does not fit its format.
     """
     try:
         return Path(template.format_map(fields))
@@ -68,7 +68,7 @@ def filled(template: str, fields: Mapping[str, object]) -> Path:
 
 
 def as_file_name(query: str) -> str:
-    """Write a query so that it can be part of a file name on every system.
+    """Convert a query to text that can be part of a file name on every system.
 
     >>> as_file_name('a man: "opens" / the door?')
     'a_man_opens_the_door'
@@ -80,7 +80,7 @@ def as_file_name(query: str) -> str:
 def _malformed(template: str, known: Mapping[str, str]) -> UsageError:
     names = ", ".join(f"{{{name}}}" for name in known)
     return UsageError(
-        "this name holds a field that there is not, or a single brace",
+        "holds an unknown field or a single brace",
         template,
-        f"take {names}; write a brace itself twice",
+        f"the fields are {names}; write a literal brace twice",
     )

@@ -1,4 +1,4 @@
-"""OpenTimelineIO's JSON, written in the oldest schemas that current versions still read."""
+"""The JSON of OpenTimelineIO, in the oldest schemas that current versions still read."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Json = dict[str, Any]
 
 
 def otio_text(timeline: Timeline) -> str:
-    """Write a timeline for OpenTimelineIO: a track of pictures, and one of any sound.
+    """Write a timeline for OpenTimelineIO: a video track and, if there is sound, an audio track.
 
-    Each clip keeps the rate and the time code of its video; what was asked and how it scored lies
-    in its metadata under `rdmf`.
+    Each clip has the frame rate and the time code of its video. Query and score are in its metadata
+    under `rdmf`.
     """
     tracks = [_track("V1", "Video", [_clip(event) for event in timeline.events])]
     if any(source.sound_channels for source in timeline.sources):
@@ -33,7 +33,7 @@ def otio_text(timeline: Timeline) -> str:
 
 
 def _item(schema: str, name: str, span: Json | None = None, **metadata: Any) -> Json:
-    """Make what all items of OpenTimelineIO have."""
+    """Make the keys that all items of OpenTimelineIO have."""
     return {
         "OTIO_SCHEMA": schema,
         "metadata": {"rdmf": metadata} if metadata else {},

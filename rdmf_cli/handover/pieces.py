@@ -1,4 +1,4 @@
-"""Moments cut at each other's ends, for formats in which nothing may overlap."""
+"""Overlapping moments cut into pieces, for formats that allow no overlaps."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Found = tuple[Moment, Answer]
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of a video in which the same moments are on.
+    """A stretch of a video that lies in the same moments from start to end.
 
     Attributes:
-        start: Milliseconds of the player's time.
-        end: Milliseconds; the piece lasts one at least.
-        found: The moments that are on, best first; empty between moments.
+        start: Start in milliseconds, as a player shows it.
+        end: End in milliseconds, after `start`.
+        found: The moments that it lies in, best first; empty between moments.
     """
 
     start: int
@@ -26,13 +26,13 @@ class Piece:
 
 
 def moments_of(answers: Iterable[Answer]) -> list[Found]:
-    """All moments of several answers, by when they begin."""
+    """Return all moments of several answers, sorted by start."""
     found = [(moment, answer) for answer in answers for moment in answer.moments]
     return sorted(found, key=lambda pair: (pair[0].start, pair[0].end))
 
 
 def pieces(found: Sequence[Found]) -> list[Piece]:
-    """Cut moments so that no two pieces overlap; where no moment is on there is no piece."""
+    """Cut moments into pieces that do not overlap; there are no pieces between moments."""
     spans = [(_milliseconds(m.start), _milliseconds(m.end)) for m, _ in found]
     spans = [(start, max(end, start + 1)) for start, end in spans]
     changes: dict[int, tuple[list[int], list[int]]] = {}
@@ -53,7 +53,7 @@ def pieces(found: Sequence[Found]) -> list[Piece]:
 
 
 def without_gaps(cut: Sequence[Piece], duration: float) -> list[Piece]:
-    """Add what lies between the pieces, so that they cover a video of `duration` seconds."""
+    """Add pieces without moments in the gaps, to cover a video of `duration` seconds."""
     whole: list[Piece] = []
     at = 0
     for piece in cut:

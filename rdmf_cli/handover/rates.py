@@ -1,4 +1,4 @@
-"""Which constant frame rate a video has, or is edited at."""
+"""The constant frame rate of a video, and the standard frame rate to edit it at."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ STANDARD = (
     *(NTSC[24], Fraction(24), Fraction(25), NTSC[30], Fraction(30)),
     *(NTSC[48], Fraction(48), Fraction(50), NTSC[60], Fraction(60)),
 )
-"""The frame rates that editing programs know, ascending."""
+"""The frame rates that editing programs support, ascending."""
 
 TOLERANCE = Fraction(1, 900)  # seconds; Matroska and FLV round times to milliseconds
-FASTEST = 300  # frames per second; a rate beyond it is a time base, not a rate
+FASTEST = 300  # frames per second; a higher stated rate is really a time base
 
 
 def frame_rate_of(
     times: np.ndarray, time_base: Fraction, declared: Iterable[Fraction | None] = ()
 ) -> Fraction | None:
-    """Find the constant rate on whose grid all frames lie; missing frames are allowed.
+    """Find the constant rate at which all frames are shown; single frames may be missing.
 
     Args:
-        times: When the frames are shown, ascending, int64 (F,), ticks of `time_base`.
+        times: Presentation times of the frames, ascending, int64 (F,), in ticks of `time_base`.
         time_base: Seconds per tick.
-        declared: What the file says of itself, tried first; None where it says nothing.
+        declared: Rates that the file states, tried first; None: states none.
 
     Returns:
-        Frames per second, or None where the rate varies.
+        Frames per second; None: the rate varies.
     """
-    told = [rate for rate in declared if rate and rate <= FASTEST]
-    for rate in dict.fromkeys([*told, *STANDARD]):
+    stated = [rate for rate in declared if rate and rate <= FASTEST]
+    for rate in dict.fromkeys([*stated, *STANDARD]):
         if _steps_by_one(times, time_base, rate) and _on_grid(times, time_base, rate):
             return rate
     return None
 
 
 def editing_rate(times: np.ndarray, time_base: Fraction, rate: Fraction | None) -> Fraction:
-    """Choose the standard rate at which a video is edited.
+    """Choose the standard frame rate to edit a video at.
 
-    A standard rate is kept. Any other constant rate (15, 12.5) goes to the least multiple that is
-    standard, so that its frames still begin on frames; where there is none, and where the rate
-    varies, it goes to the nearest.
+    A standard rate is kept. For another constant rate (15, 12.5), the smallest standard multiple is
+    chosen, so that each frame of the video begins with a frame of the timeline. If there is none,
+    or the rate varies, the nearest standard rate is chosen.
 
     Args:
-        times: When the frames are shown, ascending, int64 (F,), ticks of `time_base`.
+        times: Presentation times of the frames, ascending, int64 (F,), in ticks of `time_base`.
         time_base: Seconds per tick.
-        rate: The constant rate, or None.
+        rate: The constant rate; None: the rate varies.
     """
     if rate in STANDARD:
         return rate
@@ -61,7 +61,7 @@ def editing_rate(times: np.ndarray, time_base: Fraction, rate: Fraction | None) 
 
 
 def _usual_rate(times: np.ndarray, time_base: Fraction) -> Fraction:
-    """Count frames per second on average, holes left out."""
+    """Return the average number of frames per second, without holes."""
     if len(times) < 2:
         return Fraction(25)
     steps = np.diff(times)
@@ -70,9 +70,9 @@ def _usual_rate(times: np.ndarray, time_base: Fraction) -> Fraction:
 
 
 def _on_grid(times: np.ndarray, time_base: Fraction, rate: Fraction) -> bool:
-    """Whether every time is that of a frame of the rate, up to the rounding of the container.
+    """Return whether all times are multiples of the frame duration, up to rounding.
 
-    In whole numbers, as floating point would lose a frame after hours.
+    It counts in integers, as floating point numbers would be a frame off after hours.
     """
     top, bottom = (1 / (time_base * rate)).as_integer_ratio()  # ticks per frame
     ticks = (times - times[0]) * bottom
@@ -82,7 +82,7 @@ def _on_grid(times: np.ndarray, time_base: Fraction, rate: Fraction) -> bool:
 
 
 def _steps_by_one(times: np.ndarray, time_base: Fraction, rate: Fraction) -> bool:
-    """Whether most frames follow one another at the rate, so that it is no multiple of theirs."""
+    """Return whether most frames follow at one step of the rate (it is not a multiple)."""
     if len(times) < 2:
         return True
     return round(float(np.median(np.diff(times))) * float(time_base * rate)) == 1

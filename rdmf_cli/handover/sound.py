@@ -1,4 +1,4 @@
-"""Cut the sound of a video to the sample."""
+"""Cutting of the sound of a video, exact to the sample."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from av.error import FFmpegError
 from rdmf_cli.handover.film import Kind, Track
 from rdmf_cli.video.packets import opened, packets
 
-LEAD_SECONDS = 1  # decoders of sound need some before what they get right
+LEAD_SECONDS = 1  # a decoder of sound needs a lead before its samples are right
 MICROSECONDS = 1_000_000
 JITTER_SECONDS = Fraction(1, 20)  # containers round times; a larger step is a hole
-SILENCE_SAMPLES = 4096  # at a time
+SILENCE_SAMPLES = 4096  # samples per block
 MOST_CHANNELS = 8
-USUAL_RATE = 48_000  # samples per second; every encoder takes it
+USUAL_RATE = 48_000  # samples per second, supported by every encoder
 
 
 def tracks_of(container: Any, kind: Kind) -> list[tuple[int, Track]]:
-    """List the sound tracks of an opened video that can be decoded: number, and how to write it."""
+    """Return the sound tracks of an open video that can be decoded: number, and track to write."""
     found = []
     for number, stream in enumerate(container.streams.audio):
         context = stream.codec_context
@@ -41,17 +41,17 @@ def sound_between(
 ) -> Iterator[np.ndarray]:
     """Decode a stretch of a sound track, exact to the sample.
 
-    Where the track is silent, has holes, or ends early, the samples are zero.
+    Where the track has holes or ends early, the samples are zero.
 
     Args:
         path: The video.
-        number: Which of its sound tracks.
-        track: Rate and layout to give the samples in.
-        start: Where to begin, in seconds of the file's own time.
-        stop: Where to end.
+        number: Number of its sound track.
+        track: Sample rate and layout of the result.
+        start: Start in seconds of the file's own time.
+        stop: End in seconds of the file's own time.
 
     Yields:
-        float32 (channels, samples), one after another, round((stop - start) * rate) in all.
+        float32 (channels, samples); in total round((stop - start) * rate) samples.
     """
     total, done = round((stop - start) * track.rate), 0
     channels = len(av.AudioLayout(track.layout).channels)
@@ -75,14 +75,14 @@ def _silence(channels: int, samples: int) -> Iterator[np.ndarray]:
 def _placed(
     path: Path, number: int, track: Track, start: Fraction
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Decode blocks, each with the sample at which it begins, counted from `start`."""
+    """Yield decoded blocks, each with the number of its first sample, counted from `start`."""
     expected: int | None = None
     for time, block in _decoded(path, number, track, start):
-        told = None if time is None else round((time - start) * track.rate)
+        stated = None if time is None else round((time - start) * track.rate)
         if expected is None or (
-            told is not None and abs(told - expected) > JITTER_SECONDS * track.rate
+            stated is not None and abs(stated - expected) > JITTER_SECONDS * track.rate
         ):
-            expected = told or 0
+            expected = stated or 0
         yield expected, block
         expected += block.shape[1]
 
@@ -90,7 +90,7 @@ def _placed(
 def _decoded(
     path: Path, number: int, track: Track, start: Fraction
 ) -> Iterator[tuple[Fraction | None, np.ndarray]]:
-    """Blocks of samples from a little before `start` on, each with its own time in seconds."""
+    """Yield blocks of samples from a little before `start`, each with its time in seconds."""
     with opened(path) as (container, _):
         stream = container.streams.audio[number]
         with suppress(FFmpegError):
@@ -105,7 +105,7 @@ def _decoded(
 
 
 def _frames(stream: Any, packet: Any) -> list[Any]:
-    """Decode a packet; nothing comes of one that is damaged."""
+    """Decode a packet; return no frames if it is damaged."""
     try:
         frames: list[Any] = stream.codec_context.decode(packet)
     except FFmpegError:

@@ -1,7 +1,7 @@
-"""The one timeline behind all formats of hand-over: several videos, each at its own frame rate.
+"""The timeline of all formats for editors: several videos, each with its own frame rate.
 
-A frame is named by its number in its video, from 0; a span is [first, stop): `stop` is the first
-frame that is not shown any more, as the out-point of an editor is.
+Frames are numbered in their video, from 0. A span [first, stop) does not include the frame `stop`,
+like the out-point of an editor.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from rdmf_cli.moments.types import Answer, Moment
 from rdmf_cli.text import one_line
 from rdmf_cli.video.timeline import exact
 
-FIRST_CODE = "01:00:00:00"  # of an edit, as is usual
-UNTOLD = Counting(Fraction(25))  # of a timeline without a video
+FIRST_CODE = "01:00:00:00"  # the usual start of a timeline
+UNTOLD = Counting(Fraction(25))  # for a timeline without a video
 
 
 @dataclass(frozen=True)
 class Source:
-    """A video as an editor sees it.
+    """A video, with the properties that editors need.
 
     Attributes:
         path: The file.
-        counting: How its frames are counted; the rate is one that editors know.
-        start: The number that its first frame has by the file's own time code; 0 where it has none.
-        frames: How many frames there are, at that rate.
-        begins: The player's time of the first frame, in seconds.
-        width: Of the picture as shown, in pixels.
-        height: Of the picture as shown, in pixels.
-        sound_channels: Of its first sound track; 0: no sound.
+        counting: The numbering of its frames, at a rate that editors support.
+        start: Number of its first frame by the file's time code; 0: it has none.
+        frames: Number of frames, at that rate.
+        begins: Time of the first frame in seconds, as a player shows it.
+        width: Width of the picture as shown, in pixels.
+        height: Height of the picture as shown, in pixels.
+        sound_channels: Channels of its first sound track; 0: no sound.
         sound_rate: Samples per second; 0: no sound.
-        varies: Its frames do not follow one another at one rate.
+        varies: Whether its frame rate varies.
     """
 
     path: Path
@@ -51,16 +51,16 @@ class Source:
 
     @property
     def rate(self) -> Fraction:
-        """Frames per second."""
+        """The frames per second."""
         return self.counting.rate
 
     def frame_at(self, seconds: float) -> int:
-        """Find the frame that begins nearest to a player's time; `frames` for the end."""
+        """Return the frame that begins nearest to a time (seconds, as a player shows it)."""
         since_first = exact(seconds) - self.begins
         return min(max(_rounded(since_first * self.rate), 0), self.frames)
 
     def span(self, start: float, end: float) -> tuple[int, int]:
-        """Find the frames [first, stop) of a span in player's seconds: at least one."""
+        """Return the frames [first, stop) of a span in seconds; at least one frame."""
         first = min(self.frame_at(start), max(self.frames - 1, 0))
         return first, max(self.frame_at(end), first + 1)
 
@@ -70,14 +70,14 @@ class Event:
     """A moment on the timeline.
 
     Attributes:
-        source: The video that it is of.
+        source: Its video.
         first: Its first frame in the video.
         stop: The first frame after it.
-        at: Where it begins on the timeline, in frames of the timeline, from 0.
-        length: How long it lasts there, in frames of the timeline.
-        moment: What was found.
-        query: What was asked.
-        presence: How likely the query is shown anywhere in the video.
+        at: Its start on the timeline, in frames of the timeline, from 0.
+        length: Its length on the timeline, in frames of the timeline.
+        moment: The moment.
+        query: The query.
+        presence: Probability that the query is anywhere in the video.
     """
 
     source: Source
@@ -91,23 +91,23 @@ class Event:
 
     @property
     def label(self) -> str:
-        """What an editor reads: rank, query, score."""
+        """The label in the editor: rank, query and score."""
         return label_of(self.moment, self.query)
 
     @property
     def codes(self) -> tuple[str, str]:
-        """In-point and out-point in the video, as time codes; the out-point is exclusive."""
+        """The in-point and (exclusive) out-point in the video, as time codes."""
         count, start = self.source.counting, self.source.start
         return count.code(start + self.first), count.code(start + self.stop)
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """Events one after another, without gaps.
+    """A sequence of events without gaps.
 
     Attributes:
-        title: What it is called.
-        counting: How its own frames are counted: as in the first video.
+        title: Its title.
+        counting: The numbering of its frames: that of the first video.
         events: The moments, by video, and by time within a video.
     """
 
@@ -122,7 +122,7 @@ class Timeline:
 
     @property
     def length(self) -> int:
-        """How long it lasts, in its own frames."""
+        """Its length in its own frames."""
         return sum(event.length for event in self.events)
 
     @cached_property
@@ -134,12 +134,12 @@ class Timeline:
 def timeline_of(
     answers: Iterable[Answer], sources: Mapping[str, Source], title: str = "rdmf"
 ) -> Timeline:
-    """Lay the moments of answers one after another.
+    """Make a timeline of all moments, one after another.
 
     Args:
-        answers: What was found; the videos follow one another in the order of their first answer.
-        sources: The videos by `Answer.video`.
-        title: What the timeline is called.
+        answers: The answers; videos have the order of their first answer.
+        sources: The videos, by `Answer.video`.
+        title: Title of the timeline.
     """
     grouped: dict[str, list[tuple[Moment, Answer]]] = {}
     for answer in answers:
@@ -165,10 +165,10 @@ def label_of(moment: Moment, query: str) -> str:
 
 
 def _length(frames: int, rate: Fraction, timeline_rate: Fraction) -> int:
-    """How many frames of the timeline a number of a video's frames last: at least one."""
+    """Convert a number of a video's frames to frames of the timeline; at least one."""
     return max(1, _rounded(frames / rate * timeline_rate))
 
 
 def _rounded(value: Fraction) -> int:
-    """Round to the nearest whole number; a half goes up, as a clip's number of frames does."""
+    """Round to the nearest integer; a half is rounded up, as for the number of clips."""
     return int((2 * value + 1) // 2)
