@@ -1,1 +1,1 @@
-"""Many videos: which there are, what an index of them holds, and search across all of them."""
+"""Libraries of many videos: their catalogue, their index, and search across all of them."""

@@ -1,7 +1,7 @@
-"""The catalogue of a library: which videos it holds and in what state, in one SQLite file.
+"""The catalogue of a library: its videos and their states, in one SQLite file.
 
-SQLite keeps a change whole or not at all, whatever ends the program; every video is a change of its
-own. Paths are kept as the bytes that the system knows them by.
+A change is stored completely or not at all, however the program ends; each video is a change of its
+own. Paths are stored as bytes, as the system has them.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import Any, Final
 from rdmf_cli.errors import RdmfError
 
 LAYOUT: Final = 1
-"""Raised when the meaning of the tables changes."""
+"""Raise it when the meaning of the tables changes."""
 
-BUSY_SECONDS: Final = 60.0  # another process writes for a moment only
+BUSY_SECONDS: Final = 60.0  # the longest wait for another process that writes
 TABLES: Final = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE roots (path BLOB PRIMARY KEY, exclude TEXT NOT NULL);
@@ -36,12 +36,13 @@ CREATE TABLE videos (
 
 
 class State(str, Enum):
-    """What a library knows of a video.
+    """The state of a video in a library.
 
-    indexed: its features are those of the file.
-    stale:   the file has changed since.
-    missing: the file is gone; its features are still searched.
-    failed:  its features could not be extracted.
+    Attributes:
+        indexed: Its features are those of the file.
+        stale: The file has changed since it was indexed.
+        missing: The file does not exist any more; its features are still searched.
+        failed: Its features could not be extracted.
     """
 
     indexed = "indexed"
@@ -55,15 +56,16 @@ class Video:
     """One video of the catalogue.
 
     Attributes:
-        path: Absolute.
+        path: Its absolute path.
         state: See `State`.
-        reason: Why it failed.
-        bytes, modified: Size and time (nanoseconds) of the file when it was looked at last.
-        content: The fingerprint of the file that the features are of.
-        duration: Seconds.
-        clips: How many its features have; 0: there are none.
-        key: What the features are found by in the store.
-        number: What the index knows it by; 0 before it is in the catalogue.
+        reason: Why it failed; else empty.
+        bytes: Size of the file when it was last checked; None: unknown.
+        modified: Modification time of the file when it was last checked, in nanoseconds.
+        content: Fingerprint of the file from which the features were made.
+        duration: Length in seconds.
+        clips: Number of clips; 0: it has no features.
+        key: Key of the features in the store.
+        number: Its number in the index; 0: not in the catalogue yet.
     """
 
     path: str
@@ -80,20 +82,20 @@ class Video:
 
 @dataclass(frozen=True)
 class Root:
-    """A path that was indexed, and the patterns that were left out below it."""
+    """A path that was indexed, and the patterns that are excluded below it."""
 
     path: str
     exclude: tuple[str, ...]
 
 
 class Catalogue:
-    """Reads and writes the catalogue; the caller sees to it that one process writes at a time."""
+    """The catalogue file; the caller ensures that only one process writes at a time."""
 
     def __init__(self, path: Path):
-        """Open a catalogue, and make it where there is none.
+        """Open a catalogue, or make a new one.
 
         Raises:
-            RdmfError: It cannot be opened, is damaged, or of another release.
+            RdmfError: It cannot be opened, is damaged, or was made by another release.
         """
         self.path = path
         with self._errors():
@@ -118,7 +120,7 @@ class Catalogue:
 
     @contextmanager
     def change(self) -> Iterator[None]:
-        """Make all that is written inside one change, whole or not at all."""
+        """Make everything written in the block one change, stored completely or not at all."""
         with self._errors():
             self._database.execute("BEGIN IMMEDIATE")
             try:
@@ -137,37 +139,37 @@ class Catalogue:
             raise RdmfError(f"the catalogue cannot be used ({error})", self.path, todo) from error
 
     def fact(self, name: str) -> str | None:
-        """Return what was kept under a name."""
+        """Return the value stored under a name; None: there is none."""
         rows = self._rows("SELECT value FROM facts WHERE name = ?", name)
         return None if not rows else str(rows[0][0])
 
     def keep_fact(self, name: str, value: str) -> None:
-        """Keep a value under a name."""
+        """Store a value under a name."""
         self._write("INSERT OR REPLACE INTO facts VALUES (?, ?)", name, value)
 
     def roots(self) -> list[Root]:
-        """List what was indexed, by path."""
+        """Return the paths that were indexed, sorted."""
         rows = self._rows("SELECT path, exclude FROM roots ORDER BY path")
         return [Root(os.fsdecode(path), tuple(json.loads(exclude))) for path, exclude in rows]
 
     def keep_root(self, root: Root) -> None:
-        """Remember a path, so that it can be refreshed without being named."""
+        """Store a path that was indexed, so that it can be refreshed later."""
         exclude = json.dumps(root.exclude)
         self._write("INSERT OR REPLACE INTO roots VALUES (?, ?)", os.fsencode(root.path), exclude)
 
     def videos(self) -> list[Video]:
-        """List all videos, by number."""
+        """Return all videos, by number."""
         query = f"SELECT {COLUMNS} FROM videos ORDER BY number"  # noqa: S608
         return [_video(row) for row in self._rows(query)]
 
     def find(self, path: str) -> Video | None:
-        """Return the video of a path."""
+        """Return the video of a path; None: it is not in the catalogue."""
         query = f"SELECT {COLUMNS} FROM videos WHERE path = ?"  # noqa: S608
         rows = self._rows(query, os.fsencode(path))
         return None if not rows else _video(rows[0])
 
     def keep(self, video: Video) -> None:
-        """Add a video, or replace what is known of its path; its number stays."""
+        """Add a video, or update the one of the same path, which keeps its number."""
         values = [getattr(video, name) for name in NAMES]
         values[0], values[1] = os.fsencode(video.path), video.state.value
         values[-1] = json.dumps(video.key, sort_keys=True) if video.key else ""

@@ -1,4 +1,4 @@
-"""What finds the clips nearest to a query among those of many videos."""
+"""The index of a library: it finds the clips most similar to a query among many videos."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ BLOCK = 1 << 16  # rows multiplied at once
 
 
 class Nearest(NamedTuple):
-    """Clips, the nearest first.
+    """Clips, the most similar first.
 
     Attributes:
-        video: (n,) the number that its features were added under.
-        clip: (n,) the position of the clip in its video, from 0.
-        cosine: (n,) of clip and query.
+        video: Number of the video of each clip, (n,).
+        clip: Position of each clip in its video, from 0, (n,).
+        cosine: Cosine of each clip and the query, (n,).
     """
 
     video: npt.NDArray[np.int64]
@@ -28,9 +28,9 @@ class Nearest(NamedTuple):
 
 
 class Index(Protocol):
-    """Holds the features of clips and finds the nearest; an engine for large libraries is another.
+    """The protocol of an index of clips; an engine for large libraries can implement it.
 
-    tests/library/test_index.py states what every engine must do.
+    tests/library/test_index.py checks what every engine must do.
     """
 
     def add(self, video: int, features: Array) -> None:
@@ -42,7 +42,7 @@ class Index(Protocol):
         ...
 
     def nearest(self, query: Array, count: int) -> Nearest:
-        """Find the clips of the highest cosine with a unit query (D,); at most `count`."""
+        """Find the clips with the highest cosine to a unit query (D,); at most `count`."""
         ...
 
     def __len__(self) -> int:
@@ -51,7 +51,7 @@ class Index(Protocol):
 
 
 class ExactIndex:
-    """Compares the query with every clip, by numpy: exact, and the measure of any other engine."""
+    """An index in numpy that compares the query with every clip: exact, a reference for others."""
 
     def __init__(self, videos: Iterable[tuple[int, Array]] = ()):
         self._features = dict(videos)
@@ -65,9 +65,9 @@ class ExactIndex:
         self._features.pop(video, None)
 
     def nearest(self, query: Array, count: int) -> Nearest:
-        """Find the clips of the highest cosine with a unit query (D,); at most `count`.
+        """Find the clips with the highest cosine to a unit query (D,); at most `count`.
 
-        Equal cosines come in the order of video and clip.
+        Clips of equal cosine have the order of video and clip.
         """
         features = [self._features[video] for video in sorted(self._features)]
         lengths = [len(rows) for rows in features]
@@ -83,7 +83,7 @@ class ExactIndex:
 
 
 def _best(cosine: Array, count: int) -> npt.NDArray[np.int64]:
-    """Positions of the `count` highest, in order; of equal ones the first."""
+    """Return the positions of the `count` highest values, in order; of equal ones the first."""
     if count < len(cosine):
         least = np.partition(cosine, len(cosine) - count)[len(cosine) - count]
         above, equal = np.flatnonzero(cosine > least), np.flatnonzero(cosine == least)

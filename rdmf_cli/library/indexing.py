@@ -1,4 +1,4 @@
-"""Filling a library: what is new or has changed is extracted, what is gone is marked."""
+"""Indexing of a library: new and changed videos are extracted, missing ones are marked."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from rdmf_cli.library.work import Extract, ShowWork, extract_all
 
 @dataclass
 class Refreshed:
-    """What one run of `refresh` did, by path.
+    """The result of `refresh`, by path.
 
     Attributes:
-        indexed: Videos whose features are new.
-        unchanged: Videos that were looked at, and nothing else.
-        missing: Videos whose file is gone since they were indexed.
-        failed: An error for each video that cannot be indexed.
+        indexed: Videos with new features.
+        unchanged: Videos that did not need new features.
+        missing: Videos whose file does not exist any more.
+        failed: One error per video that cannot be indexed.
     """
 
     indexed: list[str] = field(default_factory=list)
@@ -46,16 +46,16 @@ def refresh(
     show: ShowWork | None = None,
     on_warning: Callable[[Path, tuple[str, ...]], None] | None = None,
 ) -> Refreshed:
-    """Bring a library up to date with the disk; call it while `Library.writing`.
+    """Update a library from the files on disk; call it inside `Library.writing`.
 
     Args:
         library: The library.
-        roots: Files and folders to look at, and what to leave out below them.
-        extract: Extracts the features of a video into the library's store.
-        key_of: The key under which `extract` keeps them.
-        jobs: Videos that are extracted at once.
-        show: Is told how far the work is.
-        on_warning: Is told what is odd about a video.
+        roots: Files and folders to index, with excluded patterns.
+        extract: Function that extracts the features of a video into the library's store.
+        key_of: Function that returns the key of these features.
+        jobs: Number of videos to extract at the same time.
+        show: Called with the progress of the work.
+        on_warning: Called with the path and the warnings of a video.
     """
     done = Refreshed()
     with library.catalogue.change():
@@ -90,12 +90,12 @@ def refresh(
 
 
 def absolute_root(path: str | os.PathLike[str], exclude: Iterable[str]) -> Root:
-    """Return what is to be indexed, as it can be found again from any folder."""
+    """Return a path to index as an absolute path, which is valid in any working directory."""
     return Root(os.path.abspath(path), tuple(exclude))
 
 
 def _listed(roots: Sequence[Root], failed: list[RdmfError]) -> list[Path]:
-    """List the videos of all roots, each once, by their absolute paths."""
+    """Return the absolute paths of all videos of all roots, each once."""
     found: dict[str, Path] = {}
     for root in roots:
         if not os.path.lexists(root.path):
@@ -111,7 +111,7 @@ def _listed(roots: Sequence[Root], failed: list[RdmfError]) -> list[Path]:
 
 
 def _looked_at(path: Path) -> tuple[int | None, int | None]:
-    """Size and time of a file as they are before it is read: if it grows meanwhile, it is stale."""
+    """Return size and time of a file before it is read: if it grows meanwhile, it is stale."""
     try:
         found = path.stat()
     except OSError:
@@ -120,7 +120,7 @@ def _looked_at(path: Path) -> tuple[int | None, int | None]:
 
 
 def _is_current(store: FeatureStore, known: Video) -> bool:
-    """Whether file and features are as they were; features are read, as a disk may damage them."""
+    """Return whether file and features are unchanged; reads the features to detect damage."""
     if known.state is not State.indexed or not known.clips:
         return False
     same = (known.bytes, known.modified) == _looked_at(Path(known.path))
@@ -134,13 +134,15 @@ def _indexed(
     key: dict[str, object],
     features: VideoFeatures,
 ) -> Video:
-    """Return what the catalogue keeps of a video whose features are on disk.
+    """Return the catalogue entry of a video whose features are on disk.
 
-    Raises RdmfError where they are not: the disk is full, or the file has changed meanwhile.
+    Raises:
+        RdmfError: They are not: the disk is full, or the file changed meanwhile.
     """
     if not store.path(key).is_file():
-        what = "its features could not be kept in the library, or the file changed meanwhile"
-        raise RdmfError(what, path, "make room and see that the file is complete; run it again")
+        what = "its features could not be stored in the library, or the file changed meanwhile"
+        todo = "check the space on the disk and that the file is complete, and run it again"
+        raise RdmfError(what, path, todo)
     size, modified = looked_at
     return Video(
         str(path),
@@ -157,7 +159,7 @@ def _indexed(
 def _keep_failure(
     library: Library, path: Path, looked_at: tuple[int | None, int | None], error: RdmfError
 ) -> None:
-    """Mark a video as failed; features that it had are not those of the file any more."""
+    """Mark a video as failed, without features, as earlier ones do not fit the file any more."""
     with library.catalogue.change():
         size, modified = looked_at
         failed = Video(str(path), State.failed, f"{error.what}", size, modified)
@@ -165,7 +167,7 @@ def _keep_failure(
 
 
 def _mark_missing(library: Library, done: Refreshed) -> None:
-    """Mark what is gone; where the same content lies at another path now, forget the old one."""
+    """Mark missing videos; forget those whose content is now at another path."""
     videos = library.videos()
     here = {v.content for v in videos if v.state is State.indexed and os.path.exists(v.path)}
     with library.catalogue.change():

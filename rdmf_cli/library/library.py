@@ -1,8 +1,8 @@
 """A library: a folder with a catalogue of videos, their features, and an index of all clips.
 
-Features are kept as in the cache, one entry per content, so a video that moved or was copied is not
-decoded again. The catalogue says of a video that it is indexed only once its features are on disk:
-whatever ends the program, what is in the catalogue is whole, and the next run goes on from there.
+Features are stored as in the cache, one entry per content, so a video that was moved or copied is
+not decoded again. The catalogue lists a video as indexed only when its features are on disk, so
+that it is consistent however the program ends, and the next run continues from there.
 """
 
 from __future__ import annotations
@@ -34,12 +34,15 @@ LOCK: Final = "lock"
 DEFAULT: Final = "default"
 NAME: Final = re.compile(r"[\w][\w .-]*")
 CLIPS: Final = re.compile(r"clips-[0-9a-f]{32}\.npy")
-NO_LIMIT: Final = 1 << 62  # bytes; a library keeps all its features
+NO_LIMIT: Final = 1 << 62  # bytes; features of a library are never pruned
 SETTINGS: Final = ("encoder", "encoder_fingerprint", "clip_length", "decoder")
 
 
 def library_folder(name: str = DEFAULT) -> Path:
-    """Find the folder that a name stands for: a folder, or a name below the user's data.
+    """Return the folder of a library: a path, or a name in the user's data folder.
+
+    Args:
+        name: A path, or the name of a library.
 
     Raises:
         UsageError: It can be neither.
@@ -54,7 +57,7 @@ def library_folder(name: str = DEFAULT) -> Path:
 
 
 class Library:
-    """Videos that were indexed, by one encoder at one clip length.
+    """A library of videos, indexed with one encoder and one clip length.
 
     >>> with Library.open(library_folder()) as library:
     ...     print(len(library.videos()))
@@ -67,22 +70,22 @@ class Library:
 
     @classmethod
     def open(cls, folder: Path) -> Library:
-        """Open a library that is there.
+        """Open an existing library.
 
         Raises:
-            UsageError: There is none.
+            UsageError: There is none in this folder.
             RdmfError: Its catalogue cannot be used.
         """
         if not (folder / CATALOGUE).is_file():
-            raise UsageError("there is no library here", folder, "make one: rdmf index FOLDER")
+            raise UsageError("holds no library", folder, "make one: rdmf index FOLDER")
         return cls(folder)
 
     @classmethod
     def make(cls, folder: Path) -> Library:
-        """Open a library, and make it where there is none.
+        """Open a library, or make a new one.
 
         Raises:
-            UsageError: The folder holds something else.
+            UsageError: The folder holds other files.
             RdmfError: It cannot be made.
         """
         if not (folder / CATALOGUE).is_file():
@@ -94,7 +97,7 @@ class Library:
                 raise RdmfError(what, folder, "choose another folder") from error
             if any(not name.startswith(CATALOGUE) for name in others):
                 todo = "name another folder"
-                raise UsageError("this folder is not empty, and no library", folder, todo)
+                raise UsageError("holds other files and no library", folder, todo)
         return cls(folder)
 
     def __enter__(self) -> Library:
@@ -105,10 +108,10 @@ class Library:
 
     @contextmanager
     def writing(self, notify: Callable[[str], None] | None = None) -> Iterator[None]:
-        """Hold the library for one writer; a second one waits, and says so.
+        """Lock the library for writing; wait while another process writes.
 
         Args:
-            notify: Is told, in a line, that another process is being waited for.
+            notify: Called with a line of text before waiting.
         """
         from filelock import FileLock, Timeout
 
@@ -122,21 +125,20 @@ class Library:
                 lock.acquire()
         except (OSError, NotImplementedError) as error:
             what = f"the library cannot be locked ({error})"
-            raise RdmfError(
-                what, self.folder, "check its permissions, or choose another"
-            ) from error
+            todo = "check its permissions, or choose another --library"
+            raise RdmfError(what, self.folder, todo) from error
         try:
             yield
         finally:
             lock.release()
 
     def settings(self) -> dict[str, Any]:
-        """Return what the features were made with: encoder, clip length, decoder; may be empty."""
+        """Return the encoder, clip length and decoder of the features; empty: none yet."""
         kept = self.catalogue.fact("settings")
         return {} if kept is None else dict(json.loads(kept))
 
     def settle(self, settings: dict[str, Any]) -> None:
-        """Keep what the features are made with; of a library that has some, check it.
+        """Store the settings of a new library, or check those of an existing one.
 
         Raises:
             UsageError: The library was made with another encoder, clip length or decoder.
@@ -146,10 +148,10 @@ class Library:
             self.catalogue.keep_fact("settings", json.dumps(settings))
 
     def require(self, settings: dict[str, Any]) -> None:
-        """Check that the features were made with these settings.
+        """Check that the features were made with the given settings.
 
         Raises:
-            UsageError: With others; the error names both.
+            UsageError: They were made with others; the error names both.
         """
         kept = self.settings()
         for name in SETTINGS if kept else ():
@@ -166,18 +168,18 @@ class Library:
         return UsageError(what, self.folder, todo)
 
     def videos(self) -> list[Video]:
-        """List all videos as the catalogue knows them."""
+        """Return all videos with their states in the catalogue."""
         return self.catalogue.videos()
 
     def checked_videos(self) -> list[Video]:
-        """List all videos as the disk shows them now: changed ones are stale, others missing."""
+        """Return all videos with their present states: checks for changed and missing files."""
         return [_checked(video) for video in self.videos()]
 
     def prune(self) -> tuple[int, int]:
-        """Forget videos whose file is gone or that failed, and features that no video has.
+        """Remove missing and failed videos, and features that belong to no video.
 
         Returns:
-            How many videos were forgotten, and how many entries of features removed.
+            The number of videos removed, and of features removed.
         """
         gone = [v for v in self.checked_videos() if v.state in (State.missing, State.failed)]
         with self.catalogue.change():
@@ -195,7 +197,7 @@ class Library:
 
 
 class LibraryVideos:
-    """A `Collection` of the videos of a library that have features; of copies, one."""
+    """A `Collection` of the videos of a library with features; of several copies, only one."""
 
     def __init__(self, library: Library):
         self._library = library
@@ -211,7 +213,7 @@ class LibraryVideos:
 
     @property
     def clips(self) -> Sequence[int]:
-        """Clips of each video."""
+        """The number of clips of each video."""
         return [video.clips for video in self.videos]
 
     def path(self, video: int) -> str:
@@ -222,7 +224,7 @@ class LibraryVideos:
         """Return the features of a video.
 
         Raises:
-            RdmfError: They are lost, or damaged.
+            RdmfError: They are missing or damaged.
         """
         known = self.videos[video]
         features = stored_features(self._library.store, known.key)
@@ -233,13 +235,13 @@ class LibraryVideos:
 
     @cached_property
     def index(self) -> Index:
-        """The features of all clips: one file, that is mapped into memory."""
+        """The index of all clips; their features are one memory-mapped file."""
         rows = self._mapped()
         starts = np.concatenate([[0], np.cumsum(self.clips)]).astype(int)
         return ExactIndex((n, rows[a:b]) for n, (a, b) in enumerate(_pairs(starts)))
 
     def _mapped(self) -> np.ndarray:
-        """Map the unit rows (N, D) of all clips; their file is made where it is not there."""
+        """Memory-map the unit features (N, D) of all clips; make their file if it is missing."""
         path = self._library.folder / f"clips-{self._digest()}.npy"
         with suppress(OSError, ValueError):
             rows: np.ndarray = np.load(path, mmap_mode="r")
@@ -248,7 +250,7 @@ class LibraryVideos:
         rows = np.concatenate(
             [normalise_rows(self.features(n).rows) for n in range(len(self.videos))]
         )
-        with suppress(RdmfError):  # a library that may only be read still answers
+        with suppress(RdmfError):  # a read-only library can be searched, too
             write_whole(path, lambda file: np.save(file, rows), own=True, mode=0o600)
             self._remove_others(path)
         return rows
@@ -256,12 +258,12 @@ class LibraryVideos:
     def _remove_others(self, path: Path) -> None:
         for name in os.listdir(self._library.folder):
             if CLIPS.fullmatch(name) and name != path.name:
-                with suppress(OSError):  # a system may not remove what another process has mapped
+                with suppress(OSError):  # Windows cannot remove a file that another process maps
                     (self._library.folder / name).unlink()
 
     def _digest(self) -> str:
-        said = [[path.name, n] for path, n in zip(self._entries, self.clips, strict=True)]
-        return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
+        entries = [[path.name, n] for path, n in zip(self._entries, self.clips, strict=True)]
+        return hashlib.sha256(json.dumps(entries).encode()).hexdigest()[:32]
 
 
 def _pairs(starts: np.ndarray) -> Iterator[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Which videos are meant: files, folders with all that is below them, less what is excluded."""
+"""The videos of files and folders (with all folders inside), without excluded ones."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from rdmf_cli.video.folder import list_folder, no_videos
 def list_videos(
     paths: Iterable[str | PathLike[str]], exclude: Sequence[str] = ()
 ) -> Iterator[Path | RdmfError]:
-    """List the videos of files and folders, each once, in the order given; folders sorted.
+    """List the videos of files and folders, each once, in the given order; folders are sorted.
 
     Args:
-        paths: Files, as they are; folders, of which every video below them is listed.
-        exclude: Patterns as in a shell (`*`, `?`, `[...]`). One without a slash leaves out whatever
-            has that name, files and folders; one with a slash is matched with the whole path below
-            the folder. A file that is named itself is never left out.
+        paths: Files, and folders, which stand for all videos below them.
+        exclude: Patterns as in a shell (`*`, `?`, `[...]`). A pattern without a slash excludes
+            files and folders of this name; a pattern with a slash is compared with the path below
+            the folder. A file in `paths` is never excluded.
 
     Yields:
         A path, or the error of a folder that cannot be listed or holds no video.
@@ -37,7 +37,7 @@ def list_videos(
 
 
 def is_excluded(path: Path, folder: Path, exclude: Sequence[str]) -> bool:
-    """Tell whether a path below a folder is left out by one of the patterns."""
+    """Return whether a path below a folder is excluded by one of the patterns."""
     inside = path.relative_to(folder)
     return any(
         fnmatchcase(inside.as_posix(), pattern.rstrip("/"))
@@ -50,12 +50,12 @@ def is_excluded(path: Path, folder: Path, exclude: Sequence[str]) -> bool:
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except (OSError, ValueError):  # what is wrong with the name is said when it is opened
+    except (OSError, ValueError):  # opening the file will report what is wrong with its name
         return False
 
 
 def _place(path: Path) -> str:
-    """Where a file really lies, so that links to it are not second videos."""
+    """Return the real path of a file, so that a link to it does not count as another video."""
     try:
         return os.path.realpath(path)
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Videos opened for one search: the features of each, from the cache or extracted now."""
+"""Videos opened for one search, with features from the cache or newly extracted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rdmf_cli.library.work import Extract, OnError, ShowWork, extract_all
 
 @dataclass
 class OpenVideos:
-    """A `Collection` of videos whose features are in memory."""
+    """A `Collection` of videos with their features in memory."""
 
     paths: list[str] = field(default_factory=list)
     opened: list[VideoFeatures] = field(default_factory=list)
@@ -27,13 +27,13 @@ class OpenVideos:
 
     @cached_property
     def index(self) -> Index:
-        """The features of all clips; made when first asked for, after the last `add`."""
+        """The index of all clips, made on first use, after the last `add`."""
         numbered = enumerate(self.opened)
         return ExactIndex((n, normalise_rows(features.rows)) for n, features in numbered)
 
     @property
     def clips(self) -> Sequence[int]:
-        """Clips of each video."""
+        """The number of clips of each video."""
         return [len(features.rows) for features in self.opened]
 
     def path(self, video: int) -> str:
@@ -53,14 +53,14 @@ def open_videos(
     show: ShowWork | None = None,
     on_warning: Callable[[Path, tuple[str, ...]], None] | None = None,
 ) -> OpenVideos:
-    """Open videos one by one; whatever goes wrong with one is told, and the others go on.
+    """Open videos one by one; an error in one video does not stop the others.
 
     Args:
-        videos: Their paths; an error in place of one is told like its own.
-        extract: Gives the features of a video.
-        on_error: Is told each error.
-        show: Is told how far the work is.
-        on_warning: Is told what is odd about a video.
+        videos: The paths; an error in the place of a path is reported, too.
+        extract: Function that returns the features of a video.
+        on_error: Called with each error.
+        show: Called with the progress of the work.
+        on_warning: Called with the path and the warnings of a video.
     """
     listed, opened = list(videos), OpenVideos()
     for error in (video for video in listed if isinstance(video, RdmfError)):

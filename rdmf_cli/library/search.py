@@ -1,7 +1,8 @@
-"""One query over many videos: the nearest clips choose candidates, the head reads those.
+"""Search for one query in many videos, in two steps.
 
-The first step compares the query with every clip; the second reads the videos (of long ones the
-stretches) whose clips match best, as `rdmf query` would, and ranks what it finds by relevance.
+The first step compares the query with every clip. The second step applies the head, as `rdmf query`
+does, to the videos (or stretches of long videos) with the most similar clips, and ranks their
+moments by relevance.
 """
 
 from __future__ import annotations
@@ -26,21 +27,21 @@ from rdmf_cli.library.stretches import STRETCH, WHOLE, stretches, strongest_by_g
 from rdmf_cli.moments.nms import span_iou
 
 CANDIDATES: Final = 64
-"""Videos, or stretches of long ones, that the head reads for one query."""
+"""The number of videos, or stretches of long ones, that the head reads for one query."""
 
 CLIPS_PER_CANDIDATE: Final = 64
-"""Nearest clips that are looked at for every candidate."""
+"""The number of most similar clips per candidate from which candidates are chosen."""
 
 DISTINCT: Final = 0.5
-"""IoU from which on two moments of one video are one to whoever reads the list."""
+"""The IoU from which two moments of one video count as the same."""
 
 
 class Collection(Protocol):
     """Videos that can be searched, numbered from 0.
 
     Attributes:
-        index: The features of all clips, under the numbers of their videos.
-        clips: Clips of each video.
+        index: The index of all clips, by number of their video.
+        clips: Number of clips of each video.
     """
 
     @property
@@ -50,7 +51,7 @@ class Collection(Protocol):
 
     @property
     def clips(self) -> Sequence[int]:
-        """Count the clips of each video."""
+        """Return the number of clips of each video."""
         ...
 
     def path(self, video: int) -> str:
@@ -58,21 +59,26 @@ class Collection(Protocol):
         ...
 
     def features(self, video: int) -> VideoFeatures:
-        """Return the features of a video. Raises RdmfError where they are lost."""
+        """Return the features of a video.
+
+        Raises:
+            RdmfError: They are missing or damaged.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Found:
-    """A moment of one of many videos.
+    """A moment in one of many videos.
 
     Attributes:
-        video: The path of the video.
-        start, end: Seconds of the player.
-        relevance: In [0, 1], the chance that it shows what is looked for; moments rank by it.
-        presence: In [0, 1], the chance that the video (or this stretch of it) shows it at all.
-        score: In [0, 1], how well the span fits if it does.
-        duration: Of the video, seconds.
+        video: Path of the video.
+        start: Start in seconds, as a player shows it.
+        end: End in seconds, as a player shows it.
+        relevance: Probability that it shows the query, in [0, 1]; moments are ranked by it.
+        presence: Probability that the query is anywhere in the video (or this stretch), in [0, 1].
+        score: Expected IoU of the span, if the query is there, in [0, 1].
+        duration: Length of the video in seconds.
     """
 
     video: str
@@ -85,7 +91,7 @@ class Found:
 
     @property
     def convinces(self) -> bool:
-        """Whether it is more likely than not what is looked for."""
+        """Whether it probably shows the query: relevance is at least CONVINCES."""
         return self.relevance >= CONVINCES
 
 
@@ -97,7 +103,7 @@ class Candidate(NamedTuple):
 
 
 class _Read(NamedTuple):
-    """A moment, and whether the border of a stretch cuts it, which the next stretch shows whole."""
+    """A moment, and whether the border of the stretch cuts it (the next stretch has all of it)."""
 
     found: Found
     cut: bool
@@ -113,16 +119,16 @@ def search(
     min_presence: float = 0.0,
     candidates: int | None = CANDIDATES,
 ) -> list[Found]:
-    """Find the moments of all videos that show a query, the most relevant first.
+    """Find the moments that show a query in many videos, the most relevant first.
 
     Args:
         collection: The videos.
-        query: What is looked for.
-        head: What reads the candidates.
-        top_k: Moments at most.
-        per_video: Moments of one video at most.
-        min_presence: Leave out moments whose presence is below it.
-        candidates: Videos, or stretches of long ones, that the head reads; None: all.
+        query: The query.
+        head: The head that reads the candidates.
+        top_k: The most moments.
+        per_video: The most moments per video.
+        min_presence: Leave out moments with a lower presence.
+        candidates: Number of videos, or stretches of long ones, that the head reads; None: all.
     """
     by_video: dict[int, list[_Read]] = defaultdict(list)
     for candidate in choose_candidates(collection, query, candidates):
@@ -134,12 +140,12 @@ def search(
 def choose_candidates(
     collection: Collection, query: QueryFeatures, count: int | None
 ) -> list[Candidate]:
-    """Choose what the head reads: where the clips nearest to the query lie.
+    """Choose the videos or stretches with the clips that are most similar to the query.
 
     Args:
         collection: The videos.
-        query: What is looked for.
-        count: How many at most; None: all there are.
+        query: The query.
+        count: The most candidates; None: all videos and stretches.
     """
     every = sum(len(stretches(clips)) for clips in collection.clips)
     if count is None or every <= count:
@@ -150,7 +156,7 @@ def choose_candidates(
 
 
 def _of_nearest(nearest: Nearest, clips: Sequence[int], count: int) -> list[Candidate]:
-    """Choose the stretches whose best clips are nearest; a clip of a long video lies in two."""
+    """Choose the stretches with the most similar clips; a clip of a long video is in two."""
     lengths = np.array([clips[video] for video in nearest.video.tolist()], np.int64)
     hop = STRETCH // 2
     last = np.where(lengths <= WHOLE, 0, np.maximum(-(-lengths // hop) - 2, 0))
@@ -170,7 +176,7 @@ def _of_nearest(nearest: Nearest, clips: Sequence[int], count: int) -> list[Cand
 def _read(
     collection: Collection, candidate: Candidate, query: QueryFeatures, head: Head, most: int
 ) -> list[_Read]:
-    """Read one candidate, and return what the head finds, in seconds of the player."""
+    """Apply the head to one candidate; return its moments in seconds as a player shows them."""
     features = collection.features(candidate.video)
     rows = normalise_rows(features.rows)
     end = max(features.picture_end, features.offset)
@@ -209,21 +215,22 @@ def _read(
 
 
 def _clips(span: npt.NDArray[np.floating], clip_length: float, clips: int) -> slice:
-    """Return the clips whose middle lies in a span of seconds, or the one that it lies in."""
+    """Return the clips whose middle is in a span of seconds; if none is, the clip around it."""
     first = min(math.floor(span[0] / clip_length + 0.5), clips - 1)
     return slice(first, max(math.floor(span[1] / clip_length + 0.5), first + 1))
 
 
 def _inner_borders(stretch: slice, clips: int, features: VideoFeatures) -> list[float]:
-    """Where a stretch is cut from the rest of its video, in seconds of the player."""
+    """Return the borders of a stretch inside its video, in seconds as a player shows them."""
     cuts = [at for at in (stretch.start, stretch.stop) if 0 < at < clips]
     return [features.offset + at * features.clip_length for at in cuts]
 
 
 def _distinct(read: Iterable[_Read]) -> list[Found]:
-    """Moments of one video, the best first, without those that repeat one that is kept.
+    """Return the moments of one video, the best first, without duplicates.
 
-    What a border cuts repeats whatever shows half of it, and comes after all that is whole.
+    A moment cut by a border is a duplicate of any moment that covers half of it; such moments are
+    considered after all others.
     """
     kept: list[Found] = []
     for one, cut in sorted(read, key=lambda one: (one.cut, *_rank(one.found))):
@@ -234,7 +241,7 @@ def _distinct(read: Iterable[_Read]) -> list[Found]:
 
 
 def _share(one: Found, other: Found) -> float:
-    """How much of one moment another shows."""
+    """Return the share of one moment that another covers."""
     both = min(one.end, other.end) - max(one.start, other.start)
     return max(both, 0.0) / (one.end - one.start) if one.end > one.start else 1.0
 
@@ -245,5 +252,5 @@ def _iou(one: Found, other: Found) -> float:
 
 
 def _rank(found: Found) -> tuple[float, str, float]:
-    """Sort by relevance; of equal ones by name and time, so that a list is the same every time."""
+    """Return the sort key: relevance, then name and time, so that the order is reproducible."""
     return -found.relevance, found.video, found.start

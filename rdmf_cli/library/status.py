@@ -1,4 +1,4 @@
-"""What a library holds, as a record that is written as JSON."""
+"""The status of a library, as a record that is written as JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class Problem(Record):
-    """A video whose features are not those of its file."""
+    """A video whose features are missing or not those of its file."""
 
     video: str
     state: Literal["stale", "missing", "failed"]
@@ -24,18 +24,18 @@ class Problem(Record):
 
 
 class LibraryStatus(Record):
-    """The videos of a library by their state, as the disk shows them now."""
+    """The numbers of videos in a library by their present state."""
 
     schema_: Literal["rdmf.library/1"] = Field(default="rdmf.library/1", alias="schema")
     library: str = Field(description="its folder")
-    encoder: str = Field(description="empty before anything was indexed")
+    encoder: str = Field(description="name of the encoder; empty if nothing is indexed yet")
     clip_length: float | None
     indexed: Count
     stale: Count
     missing: Count
     failed: Count
     clips: Count
-    duration: Seconds = Field(description="of all videos that are searched, together")
+    duration: Seconds = Field(description="total length of all searchable videos in seconds")
     problems: tuple[Problem, ...]
 
     model_config = ConfigDict(
@@ -44,7 +44,7 @@ class LibraryStatus(Record):
 
 
 def status_of(library: Library) -> LibraryStatus:
-    """Look at every file of a library, and count what there is."""
+    """Check every file of a library and count the states."""
     videos = library.checked_videos()
     counts = Counter(video.state for video in videos)
     settings = library.settings()

@@ -1,7 +1,7 @@
-"""Where a video is read at once, and where in stretches.
+"""Stretches of long videos.
 
-A video of ordinary length is read whole, as `rdmf query` reads it. Of a longer one, only the
-stretches whose clips match best are read, so that an hour of footage costs no more than a minute.
+A video of ordinary length is read as a whole, as by `rdmf query`. Of a longer one, only the
+stretches with the most similar clips are read, so that an hour costs no more than a minute.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 WHOLE: Final = 512
-"""Clips up to which a video is read whole (17 minutes at 2 s)."""
+"""The most clips of a video that is read as a whole (17 minutes at 2 s)."""
 
 STRETCH: Final = 256
-"""Clips of a stretch of a longer video; stretches overlap by half."""
+"""The number of clips in a stretch; stretches overlap by half."""
 
 STRONGEST: Final = 3
-"""Clips whose mean similarity stands for a stretch, as for a video in `channels.background`."""
+"""The number of clips whose mean similarity stands for a stretch (see `channels.background`)."""
 
 
 def stretches(clips: int) -> list[slice]:
-    """Cut a video of so many clips into the stretches that are read at once.
+    """Divide a video of `clips` clips into stretches.
 
     >>> stretches(300), stretches(513)[:2]
     ([slice(0, 300, None)], [slice(0, 256, None), slice(128, 384, None)])
@@ -36,12 +36,15 @@ def stretches(clips: int) -> list[slice]:
 def strongest_by_group(
     similarity: npt.NDArray[np.floating], group: npt.NDArray[np.integer], groups: int
 ) -> npt.NDArray[np.float64]:
-    """Mean of the `STRONGEST` highest similarities of each group; -inf where it has none.
+    """Return the mean of the `STRONGEST` highest similarities of each group.
 
     Args:
-        similarity: (N,) of some clips.
-        group: (N,) the group of each, from 0 to `groups` - 1.
-        groups: How many there are.
+        similarity: Similarities of some clips, (N,).
+        group: The group of each clip, from 0 to `groups` - 1, (N,).
+        groups: Number of groups.
+
+    Returns:
+        (groups,); -inf for a group without clips.
     """
     order = np.lexsort((-similarity, group))
     ordered = group[order]

@@ -1,4 +1,4 @@
-"""A hit of a search, and its JSON form (the published schema)."""
+"""The record of a hit of a search, which is written as JSON."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ SCHEMA: Literal["rdmf.hit/1"] = "rdmf.hit/1"
 
 
 class Hit(Record):
-    """A moment of one of the videos that were searched; rank 1 is the most relevant."""
+    """A moment in one of the searched videos; rank 1 is the most relevant."""
 
     schema_: Literal["rdmf.hit/1"] = Field(default=SCHEMA, alias="schema")
     rank: Annotated[int, Field(ge=1)]
     video: str
-    query: str = Field(description="what was looked for; the parts of a mixture with their weights")
+    query: str = Field(description="the query; of a mixture, its parts with their weights")
     start: Seconds
     end: Seconds
-    relevance: Unit = Field(description="chance that the moment shows the query; hits rank by it")
+    relevance: Unit = Field(
+        description="probability that the moment shows the query; hits are ranked by it"
+    )
     convinces: bool = Field(description="whether relevance is at least one half")
-    presence: Unit = Field(description="how likely the query is shown in the video at all")
-    score: Unit = Field(description="how well the span would fit, if the query is shown")
-    duration: Seconds = Field(description="of the video")
-    missing: bool = Field(description="true: the video was in the library and its file is gone")
+    presence: Unit = Field(description="probability that the query is anywhere in the video")
+    score: Unit = Field(description="expected IoU of the span, if the query is in the video")
+    duration: Seconds = Field(description="length of the video")
+    missing: bool = Field(description="whether the file of the video does not exist any more")
     clip_length: Annotated[float, Field(gt=0)]
     encoder: str
     head: str

@@ -1,4 +1,4 @@
-"""The features of many videos, one after another or several at once, and how far that is."""
+"""Extraction of the features of many videos, several at the same time, with progress."""
 
 from __future__ import annotations
 
@@ -15,24 +15,32 @@ from rdmf_cli.features import VideoFeatures
 
 
 class Extract(Protocol):
-    """Gives the features of a video; `progress` is told clips done, and clips in all."""
+    """A function that returns the features of a video.
+
+    `progress` is called with the number of clips done and of all clips.
+    """
 
     def __call__(
         self, video: Path, *, progress: Callable[[int, int], None] | None = None
     ) -> VideoFeatures:
-        """Return the features of one video. Raises RdmfError where there are none."""
+        """Return the features of one video.
+
+        Raises:
+            RdmfError: They cannot be extracted.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Work:
-    """How far many videos are.
+    """The progress of the work on many videos.
 
     Attributes:
-        done, videos: Videos done, and in all.
-        name: A video that is read now.
-        encoded: Clips encoded so far, of all videos.
-        share: The share of the work that is done, in [0, 1]; all videos count alike.
+        done: Number of videos done.
+        videos: Number of all videos.
+        name: Name of a video in progress.
+        encoded: Number of clips encoded so far, in all videos.
+        share: The share of the work that is done, in [0, 1]; each video counts the same.
     """
 
     done: int
@@ -50,13 +58,14 @@ Outcome = tuple[Path, "VideoFeatures | RdmfError"]
 def extract_all(
     videos: Iterable[Path], extract: Extract, *, jobs: int = 1, show: ShowWork | None = None
 ) -> Iterator[Outcome]:
-    """Extract videos, and yield each with its features, or with what went wrong, in their order.
+    """Extract videos; yield each with its features or its error, in the given order.
 
     Args:
-        videos: Their paths.
-        extract: Gives the features of one; called from several threads where `jobs` is above 1.
-        jobs: Videos that are extracted at once.
-        show: Is told how far the work is.
+        videos: The paths.
+        extract: Function that returns the features of a video; called from several threads if
+            `jobs` is above 1.
+        jobs: Number of videos to extract at the same time.
+        show: Called with the progress of the work.
     """
     listed = list(videos)
     tally = _Tally(len(listed), show or (lambda work: None))
@@ -76,7 +85,7 @@ def extract_all(
 def _several(
     one: Callable[[Path], Outcome], videos: list[Path], jobs: int, tally: _Tally
 ) -> Iterator[Outcome]:
-    """Run in threads; at most so many outcomes wait to be taken as there are jobs."""
+    """Run in threads; at most twice as many outcomes as there are jobs are kept waiting."""
     waiting: deque[Future[Outcome]] = deque()
     with ThreadPoolExecutor(jobs) as threads:
         try:
@@ -86,18 +95,18 @@ def _several(
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
-        finally:  # interrupted: the threads end where they tell their progress next
+        finally:  # interrupted: the threads end at their next report of progress
             tally.stop()
             for future in waiting:
                 future.cancel()
 
 
 class _Stopped(BaseException):
-    """Ends a thread whose result nobody waits for any more."""
+    """Ends a thread whose result is not needed any more."""
 
 
 class _Tally:
-    """Counts what is done, from several threads."""
+    """A counter of the progress, for several threads."""
 
     def __init__(self, videos: int, show: ShowWork):
         self._videos, self._show = videos, show
@@ -107,7 +116,7 @@ class _Tally:
         self._stopped = False
 
     def of(self, video: Path) -> Callable[[int, int], None]:
-        """Return what is told the progress of one video."""
+        """Return the function to call with the progress of one video."""
         before = 0
         self._tell(video, 0.0, 0)
 

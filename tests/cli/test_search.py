@@ -186,9 +186,9 @@ def test_what_cannot_be_indexed_is_a_line_and_stays_in_the_status(run, footage) 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("search", "--library", "none", CAT), "there is no library here"),
+        (("search", "--library", "none", CAT), "holds no library"),
         (("search", "--library", "none", "-q", CAT, "{footage}"), "together with paths"),
-        (("index",), "there is no library here"),
+        (("index",), "holds no library"),
         (("index", "--status", "--prune"), "--status and --prune"),
         (("index", "{footage}", "--status"), "--status"),
         (("index", "{footage}", "--library", "a:b"), "cannot be the name of a library"),
