@@ -232,7 +232,7 @@ def test_names_and_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_library_is_not_made_in_a_folder_of_other_files(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(UsageError, match="not empty"):
+    with pytest.raises(UsageError, match="holds other files and no library"):
         Library.make(tmp_path)
     with pytest.raises(UsageError, match="no library here"):
         Library.open(tmp_path)
