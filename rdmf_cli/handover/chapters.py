@@ -64,8 +64,8 @@ def _is_free(start: int, titles: dict[int, str]) -> bool:
 def ffmetadata(answers: Sequence[Answer]) -> str:
     """Write the moments of one video as chapters for `ffmpeg -i VIDEO -i FILE -map_chapters 1`.
 
-    Chapters have no gaps before or between them, as in MP4, and do not overlap. Each has an end, as FFmpeg
-    drops the title of a chapter without one.
+    Chapters have no gaps before or between them, as in MP4, and do not overlap. Each has an end, as
+    FFmpeg drops the title of a chapter without one.
 
     Args:
         answers: The answers on one video.

@@ -11,13 +11,13 @@ NAME = "{stem}_{rank}.mp4"
 
 @dataclass(frozen=True)
 class Cut:
-    """A video that was written.
+    """A video file that was written.
 
     Attributes:
         path: The file.
-        start: Where its first frame stands in the video it was cut from, in player's seconds.
-        end: Where its last frame ends there.
-        notes: What a user should know, a sentence each.
+        start: Start of its first frame in the original video, in seconds as a player shows them.
+        end: End of its last frame in the original video, in seconds.
+        notes: Notes for the user, one sentence each.
     """
 
     path: Path
