@@ -150,3 +150,8 @@ def test_a_file_name_that_is_not_utf8_still_gives_json() -> None:
     assert (
         json.loads(line.encode("utf-8"))["error"]["subject"] == "caf\N{REPLACEMENT CHARACTER}.mp4"
     )
+
+
+def test_json_md_lists_every_published_schema() -> None:
+    text = (DOCS / "json.md").read_text(encoding="utf-8")
+    assert [name for name in PUBLISHED if f"({name})" not in text] == []
