@@ -234,6 +234,6 @@ def test_a_library_is_not_made_in_a_folder_of_other_files(tmp_path: Path) -> Non
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(UsageError, match="holds other files and no library"):
         Library.make(tmp_path)
-    with pytest.raises(UsageError, match="no library here"):
+    with pytest.raises(UsageError, match="holds no library"):
         Library.open(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
