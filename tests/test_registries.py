@@ -14,6 +14,8 @@ from rdmf_cli.datasets import DATASETS
 from rdmf_cli.encoders import FAMILIES
 from rdmf_cli.errors import UsageError
 from rdmf_cli.evaluation.protocols import PROTOCOLS
+from rdmf_cli.heads.learned.fusions import FUSIONS
+from rdmf_cli.heads.registry import HEADS
 from rdmf_cli.outputs import FORMATS, Writer
 from rdmf_cli.registry import Entry, Registry
 from rdmf_cli.video.decoders import DECODERS
@@ -23,6 +25,8 @@ ROOT = Path(__file__).parent.parent
 OFFERED = {
     "format": (FORMATS, ("query", "--format"), "docs/usage.md"),
     "decoder": (DECODERS, ("query", "--decoder"), "docs/dependencies.md"),
+    "fusion": (FUSIONS, ("train", "--fusion"), "docs/model.md"),
+    "head": (HEADS, ("query", "--head"), "docs/usage.md"),
     "encoder": (FAMILIES, ("query", "--encoder"), "README.md"),
 }
 """Each registry, the command and option that offer it, and the page that names its entries."""
@@ -41,9 +45,14 @@ def closed(request):
     return OFFERED[request.param]
 
 
+def in_one_line(text):
+    """Help without the frame of its panels."""
+    return " ".join(text.replace("│", " ").split())
+
+
 def test_help_says_what_each_choice_is(offered):
     registry, (command, _), _ = offered
-    said = " ".join(run_here(command, "--help", COLUMNS="300").stdout.split())
+    said = in_one_line(run_here(command, "--help", COLUMNS="300").stdout)
     assert all(f"{choice.name}: {choice.about}" in said for choice in registry.values())
 
 
@@ -63,7 +72,7 @@ def test_the_documents_name_every_choice(offered):
 
 @pytest.mark.parametrize("command", ["eval", "train", "compare", "analyze"])
 def test_help_names_every_dataset(command):
-    said = " ".join(run_here(command, "--help", COLUMNS="300").stdout.split())
+    said = in_one_line(run_here(command, "--help", COLUMNS="300").stdout)
     assert DATASETS.names() in said
 
 

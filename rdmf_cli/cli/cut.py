@@ -74,7 +74,7 @@ def cut(
     start: options.Start = None,
     end: options.End = None,
     encoder: options.EncoderName = "auto",
-    head: options.HeadName = options.Head.auto,
+    head: options.HeadName = "auto",
     checkpoint: options.Checkpoint = None,
     device: options.Device = "auto",
     decoder: options.Decoder = "auto",
@@ -94,7 +94,7 @@ def cut(
         several, answers = len(sentences) > 1, {}
         searcher = open_searcher(
             encoder=encoder,
-            head=head.value,
+            head=head,
             checkpoint=checkpoint,
             clip_length=clip_length,
             device=device,

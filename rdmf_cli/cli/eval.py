@@ -55,7 +55,7 @@ def eval_(
     encoder: options.EncoderName = "auto",
     clip_length: options.OwnClipLength = None,
     device: options.Device = "auto",
-    head: options.HeadName = options.Head.auto,
+    head: options.HeadName = "auto",
     checkpoint: options.Checkpoint = None,
     submission: Annotated[
         Optional[Path],  # noqa: UP045
@@ -122,7 +122,7 @@ def eval_(
             encoder=encoder,
             clip_length=clip_length,
             device=device,
-            head=head.value,
+            head=head,
             checkpoint=checkpoint,
             submission=submission,
             only=only.value if only else None,

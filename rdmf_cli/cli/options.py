@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -10,6 +9,7 @@ import typer
 
 from rdmf_cli.datasets.registry import DATASETS
 from rdmf_cli.encoders.registry import FAMILIES
+from rdmf_cli.heads.registry import HEADS
 from rdmf_cli.registry import Choice, Registry
 from rdmf_cli.video.decoders import DECODERS
 
@@ -52,12 +52,6 @@ DATASET = typer.Option(
 )
 
 
-class Head(str, Enum):
-    auto = "auto"
-    learned = "learned"
-    training_free = "training-free"
-
-
 ClipLength = Annotated[
     float,
     typer.Option(
@@ -98,8 +92,8 @@ Checkpoint = Annotated[
     ),
 ]
 HeadName = Annotated[
-    Head,
-    typer.Option("--head", help="Head that answers; auto: the learned one, where it is installed."),
+    str,
+    choice(HEADS, "--head", "Head to use. auto: learned where the release has one;", "auto"),
 ]
 Recursive = Annotated[
     bool, typer.Option("--recursive", "-r", help="Search folders inside folders, too.")

@@ -49,7 +49,7 @@ def query(
     start: options.Start = None,
     end: options.End = None,
     encoder: options.EncoderName = "auto",
-    head: options.HeadName = options.Head.auto,
+    head: options.HeadName = "auto",
     checkpoint: options.Checkpoint = None,
     device: options.Device = "auto",
     decoder: options.Decoder = "auto",
@@ -83,7 +83,7 @@ def query(
     _require_one_video(form, videos, output)
     searcher = open_searcher(
         encoder=encoder,
-        head=head.value,
+        head=head,
         checkpoint=checkpoint,
         clip_length=clip_length,
         device=device,

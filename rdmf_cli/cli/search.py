@@ -70,7 +70,7 @@ def search(
     ] = False,
     clip_length: options.OwnClipLength = None,
     encoder: options.EncoderName = "auto",
-    head: options.HeadName = options.Head.auto,
+    head: options.HeadName = "auto",
     checkpoint: options.Checkpoint = None,
     device: options.Device = "auto",
     decoder: options.Decoder = "auto",
@@ -91,7 +91,7 @@ def search(
     paths, sentences = _asked(words or [], query, files_from, null, library, pictured)
     terms = terms_of(sentences, image or (), like or (), add or (), subtract or (), decoder)
     chosen = Chosen(encoder, clip_length, decoder)
-    loaded = {"head": head.value, "checkpoint": checkpoint, "device": device, "cache": not no_cache}
+    loaded = {"head": head, "checkpoint": checkpoint, "device": device, "cache": not no_cache}
     limits = Limits(top_k, per_video, min_presence, candidates or None)
     failed: list[RdmfError] = []
     total = 1

@@ -10,6 +10,7 @@ import typer
 from rdmf_cli.cli import options
 from rdmf_cli.cli import training_options as how
 from rdmf_cli.errors import ExitCode
+from rdmf_cli.heads.learned.fusions import FUSIONS
 from rdmf_cli.interrupts import leave
 from rdmf_cli.text import one_line
 from rdmf_cli.training import TrainingOptions
@@ -51,8 +52,8 @@ def train(
         ),
     ] = how.Head.universal,
     fusion: Annotated[
-        how.FusionKind, typer.Option("--fusion", help="Fusion module.")
-    ] = how.FusionKind.reaction_diffusion,
+        str, options.choice(FUSIONS, "--fusion", "Fusion module.")
+    ] = "reaction-diffusion",
     slots: Annotated[
         how.Slots,
         typer.Option(
@@ -102,7 +103,7 @@ def train(
             clip_length=clip_length,
             out=out,
             head=head.value,
-            fusion=fusion.value,
+            fusion=fusion,
             slots=slots.value,
             epochs=epochs,
             batch_size=batch_size,

@@ -13,15 +13,6 @@ class Head(str, Enum):
     full = "full"
 
 
-class FusionKind(str, Enum):
-    reaction_diffusion = "reaction-diffusion"
-    joint_attention = "joint-attention"
-    cross_attention = "cross-attention"
-    none = "none"
-    gaussian = "gaussian"
-    convolution = "convolution"
-
-
 class Slots(str, Enum):
     pattern = "pattern"
     random = "random"

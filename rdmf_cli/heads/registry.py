@@ -1,44 +1,57 @@
-"""Load a head by its name or from a checkpoint."""
+"""Load a head by its name or from a checkpoint.
+
+To add one: a folder beside this file with a class that has the methods of `Head` (`base.py`) and a
+`load`, an entry here, its tests, a line in `docs/usage.md`. Importing this imports no numpy.
+"""
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from rdmf_cli.errors import MissingExtra, MissingFileError, UsageError
-from rdmf_cli.heads.base import Head
-from rdmf_cli.heads.learned.archive import CHECKPOINTS, TRAINED
-from rdmf_cli.heads.learned.head import SHIPPED, LearnedHead
-from rdmf_cli.heads.training_free.head import TrainingFree
+from rdmf_cli.registry import Entry, Registry
 from rdmf_cli.resources import read_manifest
+
+if TYPE_CHECKING:
+    from rdmf_cli.heads.base import Head
+    from rdmf_cli.heads.learned.head import LearnedHead
+    from rdmf_cli.heads.training_free.head import TrainingFree
+
+
+class Loads(Protocol):
+    """A class of heads."""
+
+    def load(self) -> Head:
+        """Load the head that ships with rdmf."""
+        ...
+
+
+HERE = "rdmf_cli.heads"
+AUTO = "auto"
+
+HEADS: Registry[Entry[Loads]] = Registry(
+    "head",
+    Entry("learned", "a trained network", f"{HERE}.learned.head:LearnedHead"),
+    Entry("training-free", "a few published rates", f"{HERE}.training_free.head:TrainingFree"),
+)
+"""The heads by the names of --head; "auto" is the learned one where the release contains it."""
 
 
 def is_shipped() -> bool:
     """Check whether this release contains a learned head."""
+    from rdmf_cli.heads.learned.head import SHIPPED
+
     return SHIPPED in read_manifest()["files"]
-
-
-def _best() -> Head:
-    return LearnedHead.load() if is_shipped() else TrainingFree.load()
-
-
-NAMED: dict[str, Callable[[], Head]] = {
-    "auto": _best,
-    "learned": LearnedHead.load,
-    "training-free": TrainingFree.load,
-}
-"""The heads by the names of --head; "auto" is the learned one where the release contains it."""
-
-HEADS = tuple(NAMED)
 
 
 def load_head(name: str = "auto", checkpoint: Path | None = None) -> Head:
     """Load a head.
 
     Args:
-        name: one of `HEADS`.
+        name: "auto", or a name in `HEADS`.
         checkpoint: rates of the training-free head, an exported head, or the folder of a trained
             one; only with the name "auto".
 
@@ -47,11 +60,12 @@ def load_head(name: str = "auto", checkpoint: Path | None = None) -> Head:
         MissingExtra: the checkpoint is a folder, and torch is not installed.
         RdmfError: the checkpoint is missing or not a head.
     """
-    if name not in NAMED:
-        raise UsageError("no such head", name, f"take one of: {', '.join(HEADS)}")
+    if name != AUTO and name not in HEADS:
+        raise HEADS.unknown(name, AUTO)
     if checkpoint is None:
-        return NAMED[name]()
-    if name != "auto":
+        chosen = ("learned" if is_shipped() else "training-free") if name == AUTO else name
+        return HEADS[chosen].load().load()
+    if name != AUTO:
         todo = "give one of them: a checkpoint names its own head"
         raise UsageError("cannot be given together", "--head and --checkpoint", todo)
     return _of_checkpoint(checkpoint)
@@ -69,6 +83,8 @@ def load_training_free(checkpoint: Path | None = None) -> TrainingFree:
     if checkpoint is not None and _is_learned(checkpoint):
         what = "this is a learned head; fuse shows the training-free one"
         raise UsageError(what, checkpoint, "give a file of rates, or no --checkpoint")
+    from rdmf_cli.heads.training_free.head import TrainingFree
+
     return TrainingFree.load(checkpoint)
 
 
@@ -77,6 +93,10 @@ def _is_learned(checkpoint: Path) -> bool:
 
 
 def _of_checkpoint(path: Path) -> Head:
+    from rdmf_cli.heads.learned.archive import CHECKPOINTS
+    from rdmf_cli.heads.learned.head import LearnedHead
+    from rdmf_cli.heads.training_free.head import TrainingFree
+
     if path.is_dir():
         return _of_folder(path)
     if not path.exists():
@@ -87,6 +107,8 @@ def _of_checkpoint(path: Path) -> Head:
 def _of_folder(folder: Path) -> LearnedHead:
     if find_spec("torch") is None:
         raise MissingExtra("a checkpoint that is a folder", "train")
+    from rdmf_cli.heads.learned.archive import TRAINED
+    from rdmf_cli.heads.learned.head import LearnedHead
     from rdmf_cli.heads.learned.torch.checkpoint import load
     from rdmf_cli.heads.learned.torch.export import TorchGraphs
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 from made_up_batches import small
 
+from rdmf_cli.heads.learned.fusions import FUSIONS
 from rdmf_cli.heads.learned.torch.blocks import Context
-from rdmf_cli.heads.learned.torch.fusions import FUSIONS, gaussians, positions
+from rdmf_cli.heads.learned.torch.fusions import gaussians, positions
 
 L = 30
 
@@ -15,7 +16,7 @@ L = 30
 def fused(name, x, **changes):
     """The fusion on clips (1, L, W), without words, all edges open."""
     torch.manual_seed(1)
-    fusion = FUSIONS[name](small(fusion=name, **changes)).eval()
+    fusion = FUSIONS[name].load()(small(fusion=name, **changes)).eval()
     mask = torch.ones(1, x.shape[1], dtype=torch.bool)
     with torch.no_grad():
         return fusion(x, Context(mask, torch.ones(1, x.shape[1] - 1)))
@@ -52,8 +53,17 @@ def test_attention_reaches_everywhere(name):
     assert reach(name) == list(range(L))
 
 
+@pytest.mark.parametrize("name", [name for name in FUSIONS if "attention" not in name])
+@pytest.mark.parametrize("changes", [{"steps": 3, "dilations": (1, 2)}, {"steps": 2, "taps": 5}])
+def test_a_fusion_reaches_no_further_than_its_entry_says(name, changes):
+    config = small(fusion=name, **changes)
+    most = FUSIONS[name].reach(config)
+    assert all(abs(clip - 15) <= most for clip in reach(name, **changes))
+    assert config.reach == config.blocks * most
+
+
 def test_an_edge_that_is_closed_is_not_crossed():
-    fusion = FUSIONS["reaction-diffusion"](small()).eval()
+    fusion = FUSIONS["reaction-diffusion"].load()(small()).eval()
     x = torch.randn(1, L, 16)
     other = x.clone()
     other[0, 15] += 1.0
@@ -69,7 +79,7 @@ def test_an_edge_that_is_closed_is_not_crossed():
 @pytest.mark.parametrize("name", ["joint-attention", "cross-attention"])
 def test_words_are_heard_and_masked_words_are_not(name):
     torch.manual_seed(0)
-    fusion = FUSIONS[name](small("full", fusion=name)).eval()
+    fusion = FUSIONS[name].load()(small("full", fusion=name)).eval()
     x, words = torch.randn(1, L, 16), torch.randn(1, 4, 16)
     mask, edges = torch.ones(1, L, dtype=torch.bool), torch.ones(1, L - 1)
     heard = torch.tensor([[True, True, False, False]])

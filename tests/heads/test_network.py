@@ -8,9 +8,9 @@ from made_up_batches import HEADS, SMALL, inputs, network, small
 from pydantic import ValidationError
 
 from rdmf_cli.heads.learned.config import SCALES, ModelConfig
+from rdmf_cli.heads.learned.fusions import FUSIONS
 from rdmf_cli.heads.learned.torch.batch import collate
 from rdmf_cli.heads.learned.torch.decoder import LEAST_SPAN
-from rdmf_cli.heads.learned.torch.fusions import FUSIONS
 from rdmf_cli.heads.learned.torch.network import Network, choose_slots
 from rdmf_cli.training.losses import Hyperparameters, losses
 from rdmf_cli.training.targets import Target, collate_targets
@@ -176,7 +176,7 @@ def count(module):
             {"head": "full", "video_width": 4, "words_width": 4, "matching": (0, 2)},
             "both matching and sentence_width",
         ),
-        ({"fusion": "magic"}, "Input should be 'reaction-diffusion'"),
+        ({"fusion": "magic"}, "no such fusion; choose one of: reaction-diffusion"),
     ],
 )
 def test_a_configuration_that_cannot_be_is_refused(changes, said):

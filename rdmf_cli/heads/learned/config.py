@@ -5,25 +5,27 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from rdmf_cli.channels.channels import CHANNELS, CUT
 from rdmf_cli.channels.question import FeatureSpace
 from rdmf_cli.errors import RdmfError, first_problem
+from rdmf_cli.heads.learned.fusions import FUSIONS
 from rdmf_cli.moments.types import Record
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 HeadKind = Literal["universal", "full"]
-FusionKind = Literal[
-    "reaction-diffusion",
-    "joint-attention",
-    "cross-attention",
-    "none",
-    "gaussian",
-    "convolution",
-]
+
+
+def _fusion(name: str) -> str:
+    if name not in FUSIONS:
+        raise ValueError(f"no such fusion; choose one of: {FUSIONS.names()}")
+    return name
+
+
+FusionKind = Annotated[str, AfterValidator(_fusion)]
 SlotKind = Literal["pattern", "random"]
 
 Count = Annotated[int, Field(ge=1, le=8192)]
@@ -133,6 +135,16 @@ class ModelConfig(Record):
     def full(self) -> bool:
         """Whether the head also reads the features of clips, sentence and words."""
         return self.head == "full"
+
+    @property
+    def kernel(self) -> int:
+        """Return the clips under a kernel of a convolution: odd, and within the reach of `halo`."""
+        return min(2 * self.halo + 1, self.taps - 1 + self.taps % 2)
+
+    @property
+    def reach(self) -> int:
+        """Return the clips to each side that all blocks of its fusion read for a clip."""
+        return self.blocks * FUSIONS[self.fusion].reach(self)
 
     @property
     def halo(self) -> int:

@@ -116,11 +116,6 @@ class Found(NamedTuple):
     scores: Array
 
 
-def reach(config: ModelConfig) -> int:
-    """Return the clips to each side that a clip's fusion depends on; attention is cut there."""
-    return config.blocks * config.halo
-
-
 def fuse(graphs: Graphs, inputs: Inputs, window: int = FUSION_WINDOW) -> ClipOutputs:
     """Fuse all clips of a video with the query, in windows where it is long.
 
@@ -134,7 +129,7 @@ def fuse(graphs: Graphs, inputs: Inputs, window: int = FUSION_WINDOW) -> ClipOut
         _fused(graphs, inputs, match, seen).part(
             slice(own.start - seen.start, own.stop - seen.start)
         )
-        for own, seen in _with_halo(len(inputs), window, reach(graphs.config))
+        for own, seen in _with_halo(len(inputs), window, graphs.config.reach)
     ]
     return _concatenated(parts)
 

@@ -57,6 +57,10 @@ class Fusion(nn.Module):
         """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
         raise NotImplementedError
 
+    def for_export(self) -> Fusion:
+        """Return the module that runs in its place when a head is exported, one video at a time."""
+        return self
+
 
 class ReactionDiffusionFusion(Fusion):
     """Reaction-diffusion: u0, r and the initial v from each clip; the pattern (u, v) back to clips.
@@ -75,6 +79,13 @@ class ReactionDiffusionFusion(Fusion):
             C, steps=config.steps, dilations=config.dilations, turing_share=config.turing_share
         )
         self.out = nn.Linear(2 * C, W)
+
+    def for_export(self) -> Fusion:
+        """Return itself with its steps as one loop, which a trace keeps."""
+        from rdmf_cli.heads.learned.torch.looped import LoopedReactionDiffusion
+
+        self.evolve = LoopedReactionDiffusion(self.evolve)  # type: ignore[assignment]
+        return self
 
     def drive(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Compute u0, r and the initial v of clips x (B, L, W): (B, C, L) each."""
@@ -162,7 +173,7 @@ class GaussianFusion(Fusion):
         inner = inner_width(config, 2 * config.width + 1)
         self.project, self.out = nn.Linear(config.width, inner), nn.Linear(inner, config.width)
         self.kernel: Tensor
-        self.register_buffer("kernel", gaussians(inner, _taps(config)), persistent=False)
+        self.register_buffer("kernel", gaussians(inner, config.kernel), persistent=False)
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
         """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
@@ -184,7 +195,7 @@ class ConvolutionFusion(Fusion):
 
     def __init__(self, config: ModelConfig):
         super().__init__()
-        taps = _taps(config)
+        taps = config.kernel
         inner = inner_width(config, 2 * config.width + 2 + taps)
         self.project, self.out = nn.Linear(config.width, inner), nn.Linear(inner, config.width)
         self.kernels = nn.Conv1d(inner, inner, taps, padding=taps // 2, groups=inner)
@@ -195,17 +206,6 @@ class ConvolutionFusion(Fusion):
         """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
         projected = functional.gelu(self.project(x)) * context.mask[..., None]
         return self.out(self.kernels(projected.transpose(1, 2)).transpose(1, 2))
-
-
-FUSIONS: dict[str, type[Fusion]] = {
-    "reaction-diffusion": ReactionDiffusionFusion,
-    "joint-attention": JointAttention,
-    "cross-attention": CrossAttention,
-    "none": NoFusion,
-    "gaussian": GaussianFusion,
-    "convolution": ConvolutionFusion,
-}
-"""The fusions by name, as in `ModelConfig.fusion` and --fusion."""
 
 
 def positions(x: Tensor) -> Tensor:
@@ -230,8 +230,3 @@ def gaussians(columns: int, taps: int) -> Tensor:
     distance = torch.arange(taps) - taps // 2
     kernels = torch.exp(-0.5 * (distance / sigma) ** 2)
     return kernels / kernels.sum(-1, keepdim=True)
-
-
-def _taps(config: ModelConfig) -> int:
-    """Return the length of a kernel, an odd number of clips."""
-    return min(2 * config.halo + 1, config.taps - 1 + config.taps % 2)

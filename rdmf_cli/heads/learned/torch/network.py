@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from rdmf_cli.heads.learned.config import SCALES, ModelConfig
+from rdmf_cli.heads.learned.fusions import FUSIONS
 from rdmf_cli.heads.learned.slots import pattern_slots
 from rdmf_cli.heads.learned.torch.batch import Batch
 from rdmf_cli.heads.learned.torch.blocks import MASKED, Context, FusionBlock
 from rdmf_cli.heads.learned.torch.decoder import Decoded, SlotDecoder
-from rdmf_cli.heads.learned.torch.fusions import FUSIONS
 from rdmf_cli.heads.learned.torch.metric import Metric, Metrics
 from rdmf_cli.heads.learned.torch.pooling import last_clip
 
@@ -69,7 +69,7 @@ class Network(nn.Module):
         self.embed = nn.Sequential(
             nn.Linear(inputs, W), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(W, W)
         )
-        fusion = FUSIONS[config.fusion]
+        fusion = FUSIONS[config.fusion].load()
         self.words: nn.Linear | None = None
         if config.full and fusion.reads_words:
             assert config.words_width is not None

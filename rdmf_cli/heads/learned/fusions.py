@@ -1,0 +1,75 @@
+"""The fusions of the learned head by name, read without torch.
+
+To add one: its class in `heads/learned/torch/` (a `Fusion`, `torch/fusions.py`), an entry here, a
+line in `docs/model.md`. `rdmf train --fusion`, its help, `ModelConfig` and the tests of
+`tests/heads/` follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rdmf_cli.registry import Entry, Registry
+
+if TYPE_CHECKING:
+    from rdmf_cli.heads.learned.config import ModelConfig
+    from rdmf_cli.heads.learned.torch.fusions import Fusion
+
+    FusionClass = type[Fusion]
+else:
+    FusionClass = object
+
+
+def _halo(config: ModelConfig) -> int:
+    return config.halo
+
+
+def _kernel(config: ModelConfig) -> int:
+    return config.kernel // 2
+
+
+def _nothing(config: ModelConfig) -> int:
+    return 0
+
+
+@dataclass(frozen=True)
+class FusionEntry(Entry[FusionClass]):
+    """A fusion of the registry; `load` gives its class.
+
+    Attributes:
+        reach: Clips to each side that one block reads for a clip. A longer video is fused in
+            windows that overlap by the reach of all blocks; what lies beyond it is not seen.
+    """
+
+    reach: Callable[[ModelConfig], int] = _halo
+
+
+HERE = "rdmf_cli.heads.learned.torch.fusions"
+
+FUSIONS: Registry[FusionEntry] = Registry(
+    "fusion",
+    FusionEntry(
+        "reaction-diffusion",
+        "clips diffuse along time and react with the query",
+        f"{HERE}:ReactionDiffusionFusion",
+    ),
+    # Attention has no reach of its own: in a longer video it is cut where reaction-diffusion ends.
+    FusionEntry(
+        "joint-attention", "clips and words attend to all clips and words", f"{HERE}:JointAttention"
+    ),
+    FusionEntry(
+        "cross-attention", "clips attend to words, then to clips", f"{HERE}:CrossAttention"
+    ),
+    FusionEntry("none", "clips stay alone", f"{HERE}:NoFusion", _nothing),
+    FusionEntry(
+        "gaussian", "clips are smoothed by fixed kernels", f"{HERE}:GaussianFusion", _kernel
+    ),
+    FusionEntry(
+        "convolution",
+        "clips are smoothed by learned kernels",
+        f"{HERE}:ConvolutionFusion",
+        _kernel,
+    ),
+)
