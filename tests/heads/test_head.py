@@ -221,7 +221,7 @@ def test_a_folder_needs_torch(tmp_path, monkeypatch):
 def test_what_cannot_be_asked_for_is_said(files):
     with pytest.raises(UsageError, match=r"--head and --checkpoint cannot be given together"):
         load_head("learned", files["universal"])
-    with pytest.raises(UsageError, match=r"oracle: no such head; take one of: auto, learned"):
+    with pytest.raises(UsageError, match=r"oracle: no such head; choose one of: auto, learned"):
         load_head("oracle")
 
 
