@@ -40,7 +40,7 @@ def offered(request):
     return OFFERED[request.param]
 
 
-@pytest.fixture(params=OFFERED.keys() - OPEN)
+@pytest.fixture(params=sorted(OFFERED.keys() - OPEN))  # in the same order in every process
 def closed(request):
     return OFFERED[request.param]
 
