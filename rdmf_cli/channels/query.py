@@ -141,7 +141,7 @@ def _mixed_backgrounds(terms: Sequence[Term], backgrounds: Backgrounds) -> Array
 
 
 def _scale(terms: Sequence[Term], background: Array, pictures: Array) -> Background:
-    """Measure what the background reaches in pictures that are no part of it."""
+    """Measure the similarities of the background sentences to unrelated pictures."""
     cosines = pictures @ background.T
     for place, term in enumerate(terms):
         if term.picture is not None:

@@ -188,7 +188,7 @@ def feature_key(
 
 
 def _find(store: FeatureStore, key: dict[str, Any], path: Path) -> VideoFeatures | None:
-    """Return the entry of the key, or the wanted part of the entry of the whole video."""
+    """Return the cached features of the key, or the part of those of the whole video."""
     if entry := store.get(key):
         return _as_cached(*entry)
     if key["start"] is None and key["end"] is None:

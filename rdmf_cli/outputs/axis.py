@@ -43,7 +43,7 @@ def largest_per_column(values: NDArray[np.floating], columns: int) -> NDArray[np
 
 
 def tick_step(span: float, most: int) -> float:
-    """Return the smallest readable distance of ticks with which a span has few enough steps.
+    """Return the distance between ticks: the smallest round one with at most `most` steps.
 
     Args:
         span: Length of the axis in seconds.
