@@ -96,6 +96,7 @@ class Annotations:
         skip_bad: Skip entries with errors instead of rejecting the file.
         skipped: The qids of skipped entries, as texts; entries without a qid are not listed.
         faults: What is wrong with each skipped entry.
+        overrun: Seconds by which a window may reach past its video, where that is more than a clip.
     """
 
     path: Path
@@ -104,6 +105,7 @@ class Annotations:
     skip_bad: bool = False
     skipped: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    overrun: float = 0.0
 
     @contextmanager
     def entry(self, qid: object = None) -> Iterator[None]:
@@ -182,7 +184,7 @@ def _with_way_out(error: RdmfError) -> RdmfError:
 
 
 def read_annotations(
-    path: Path | str, clip_length: float = 2.0, skip_bad: bool = False
+    path: Path | str, clip_length: float = 2.0, skip_bad: bool = False, overrun: float = 0.0
 ) -> Annotations:
     """Read the annotations of a file.
 
@@ -191,6 +193,7 @@ def read_annotations(
         clip_length: Length of a clip in seconds. It converts clip ids and clip counts to seconds,
             and a window may reach past the end of its video by as much.
         skip_bad: Skip entries with errors, with a note; False: the first one is an error.
+        overrun: Seconds by which a window may reach past the end of its video, where that is more.
 
     Raises:
         RdmfError: An entry has an error (it names the file, the line and the error), or the file
@@ -198,7 +201,7 @@ def read_annotations(
     """
     path = Path(path)
     name = path.name.removesuffix(".gz")
-    annotations = Annotations(path, skip_bad=skip_bad)
+    annotations = Annotations(path, skip_bad=skip_bad, overrun=overrun)
     FORMATS.get(Path(name).suffix.lower(), read_jsonl)(annotations, clip_length)
     annotations.tell_skipped()
     if not annotations.entries:
@@ -234,10 +237,13 @@ def read_jsonl(annotations: Annotations, clip_length: float) -> None:
     """
     for line, record in records(annotations.path):
         with annotations.entry(record.get("qid")):
-            annotations.entries.append(_annotation(record, clip_length, annotations.path, line))
+            annotations.entries.append(_annotation(record, clip_length, annotations, line))
 
 
-def _annotation(record: dict[str, Any], clip_length: float, path: Path, line: int) -> Annotation:
+def _annotation(
+    record: dict[str, Any], clip_length: float, annotations: Annotations, line: int
+) -> Annotation:
+    path, beyond = annotations.path, max(clip_length, annotations.overrun)
     labels = _labels(record, path, line)
     duration = _duration(record, labels, clip_length, path, line)
     clip_ids, ratings = _ratings(record, duration, clip_length, path, line)
@@ -246,7 +252,7 @@ def _annotation(record: dict[str, Any], clip_length: float, path: Path, line: in
         query=_text(record, "query", path, line),
         vid=_text(record, "vid", path, line),
         duration=duration,
-        windows=_windows(record, duration + clip_length, path, line),
+        windows=_windows(record, duration + beyond, path, line),
         clip_ids=clip_ids,
         ratings=ratings,
         labels=labels,

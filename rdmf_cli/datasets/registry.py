@@ -32,6 +32,8 @@ class Dataset:
         rounded: Whether published predictions are rounded to multiples of the clip length.
         legacy_nms: IoU above which 2D-TAN's evaluation suppresses a window (of its pooling model).
         where: Where annotations and features are published.
+        overrun: Seconds by which windows of its published annotations reach past their video,
+            where that is more than a clip.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Dataset:
     rounded: bool = True
     legacy_nms: float | None = None
     where: str = ""
+    overrun: float = 0.0
 
     @property
     def about(self) -> str:
@@ -66,7 +69,7 @@ class Dataset:
         """Read the annotations of a file; see `read_annotations`."""
         from rdmf_cli.datasets.annotations import read_annotations
 
-        return read_annotations(path, self.clip_length, skip_bad)
+        return read_annotations(path, self.clip_length, skip_bad, self.overrun)
 
     def limit(self, duration: float | None) -> float | None:
         """Return the latest end of a predicted window, in seconds; None: no limit.
@@ -105,6 +108,10 @@ ACTIVITYNET = (
 NLQ = ("nlq_{split}.jsonl",)
 MULTI_MOMENT = ("QV-M2/{split}.jsonl", "qv_m2_{split}.jsonl")
 SOCCER = ("Standard/{split}.jsonl", "soccer_gmr_{split}.jsonl")
+CASTELLA = ("castella_{split}_release.jsonl",)
+CLOTHO = ("clotho_moment_{split}_release.jsonl",)
+UNAV = ("unav100-subset_{split}_release.jsonl",)
+TUT = ("tut2017_{split}_release.jsonl",)
 TVSUM = ("tvsum_{split}.jsonl", "tvsum_{split}_release.jsonl")
 YOUTUBE = ("youtube_{split}.jsonl", "youtube_highlight_{split}_release.jsonl")
 
@@ -119,6 +126,10 @@ DATASETS: Registry[Dataset] = Registry(
     Dataset("ego4d-nlq", 2.0, "ego4d-nlq", NLQ, rounded=False, where=EGO4D),
     Dataset("qv-m2", 2.0, "qv-m2", MULTI_MOMENT, clamp=150.0, where=QV_M2),
     Dataset("soccer-gmr", 2.0, "soccer-gmr", SOCCER, where=SOCCER_GMR),
+    Dataset("castella", 1.0, "qvhighlights", CASTELLA, 300.0, where=LIGHTHOUSE, overrun=2.0),
+    Dataset("clotho-moment", 1.0, "qvhighlights", CLOTHO, 150.0, where=LIGHTHOUSE),
+    Dataset("unav100-subset", 1.0, "qvhighlights", UNAV, 150.0, where=LIGHTHOUSE, overrun=2.0),
+    Dataset("tut2017", 1.0, "qvhighlights", TUT, 150.0, where=LIGHTHOUSE),
     Dataset("tvsum", 2.0, "tvsum", TVSUM, rounded=False, where=LIGHTHOUSE),
     Dataset(
         "youtube-highlights", 1.0, "youtube-highlights", YOUTUBE, rounded=False, where=LIGHTHOUSE

@@ -134,6 +134,15 @@ def test_the_benchmarks_are_scored_by_name(tmp_path, truth, dataset):
     json.dumps(found, allow_nan=False)
 
 
+def test_moments_of_sound_may_end_two_seconds_past_their_recording(tmp_path):
+    changed = with_change(ANNOTATIONS, 0, relevant_windows=[[8, 22]], relevant_clip_ids=None)
+    truth = written(tmp_path / "truth.jsonl", changed)
+    found = scored(tmp_path, truth, PREDICTIONS, "castella")
+    assert found["queries"]["moments"] == 3
+    with pytest.raises(RdmfError, match="outside of the video"):
+        scored(tmp_path, truth, PREDICTIONS, "clotho-moment")
+
+
 def test_few_windows_are_noted(tmp_path, truth):
     few = [{**row, "pred_relevant_windows": row["pred_relevant_windows"][:1]}
            for row in PREDICTIONS]  # fmt: skip
