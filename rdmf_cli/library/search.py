@@ -156,19 +156,17 @@ def choose_candidates(
 
 
 def _of_nearest(nearest: Nearest, clips: Sequence[int], count: int) -> list[Candidate]:
-    """Choose the stretches with the most similar clips; a clip of a long video is in two."""
+    """Choose the stretches with the most similar clips.
+
+    A clip of a long video is in two stretches; it counts for the one whose middle is nearer.
+    """
     lengths = np.array([clips[video] for video in nearest.video.tolist()], np.int64)
     hop = STRETCH // 2
     last = np.where(lengths <= WHOLE, 0, np.maximum(-(-lengths // hop) - 2, 0))
-    later = np.minimum(nearest.clip // hop, last)
-    earlier = np.maximum(np.minimum(nearest.clip // hop - 1, last), 0)
-    pairs = np.concatenate(
-        [np.stack([nearest.video, later], 1), np.stack([nearest.video, earlier], 1)]
-    )
-    cosine = np.concatenate([nearest.cosine, np.where(later == earlier, -np.inf, nearest.cosine)])
-    real = np.isfinite(cosine)
-    found, group = np.unique(pairs[real], axis=0, return_inverse=True)
-    strongest = strongest_by_group(cosine[real], group.reshape(-1), len(found))
+    stretch = np.clip((nearest.clip - hop // 2) // hop, 0, last)
+    pairs = np.stack([nearest.video, stretch], axis=1)
+    found, group = np.unique(pairs, axis=0, return_inverse=True)
+    strongest = strongest_by_group(nearest.cosine, group.reshape(-1), len(found))
     order = np.argsort(-strongest, kind="stable")[:count]
     return [Candidate(int(v), stretches(clips[int(v)])[int(part)]) for v, part in found[order]]
 

@@ -1,0 +1,152 @@
+"""Ranking over real footage: is the video that shows a caption's clip first, and how sure is that?
+
+    python benchmarks/library_ranking.py CHOOSE [REPORT] [--clip-length 2] [--encoder embedded]
+
+CHOOSE and REPORT are folders of joined clips (`videos/`, `val.jsonl`, `absent.jsonl`), made of
+halves of one list of captioned clips. Every caption is asked of every video. Of each folder:
+
+    first   of the pairs of a caption and a video that shows it, how many rank that video above
+            all that do not
+    AUROC   of shown against not shown pairs
+    missed  of the shown, those below the line; false: of the not shown, those above it
+
+A number that is no chance has no line. The weights of relevance are fitted anew on CHOOSE, by
+logistic regression with shown and not shown weighing alike, and printed beside those in use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from rdmf_cli import Searcher
+from rdmf_cli.api.search import encode_query
+from rdmf_cli.channels.query import Term
+from rdmf_cli.features import extract
+from rdmf_cli.library import ranking
+from rdmf_cli.library.opening import OpenVideos
+from rdmf_cli.library.search import search
+
+Array = npt.NDArray[np.float64]
+STEPS, RIDGE = 60, 1e-4
+
+
+class Pairs(NamedTuple):
+    """Every caption asked of every video, (Q, V) each."""
+
+    shown: npt.NDArray[np.bool_]
+    match: Array
+    presence: Array  # log-odds
+    score: Array
+
+    @property
+    def relevance(self) -> Array:
+        """The log-odds of relevance as `rdmf search` ranks."""
+        joined = ranking.OF_MATCH * self.match + ranking.OF_PRESENCE * self.presence
+        return joined + ranking.OFFSET
+
+
+def asked(folder: Path, searcher: Searcher) -> Pairs:
+    """Ask every caption of every video."""
+    shown = _rows(folder / "val.jsonl")
+    captions = sorted({row["query"] for row in shown + _rows(folder / "absent.jsonl")})
+    vids = sorted({row["vid"] for row in shown})
+    truth = {(row["query"], row["vid"]) for row in shown}
+    opened = [_opened(folder / "videos" / f"{vid}.mp4", searcher) for vid in vids]
+    found = np.zeros((3, len(captions), len(vids)))
+    for i, caption in enumerate(captions):
+        query = encode_query(searcher, [Term(caption)])
+        for j, video in enumerate(opened):
+            (one,) = search(video, query, searcher.loaded_head)
+            presence = float(np.log(one.presence) - np.log1p(-one.presence))
+            rest = np.log(one.relevance) - np.log1p(-one.relevance) - ranking.OFFSET
+            found[:, i, j] = (
+                (rest - ranking.OF_PRESENCE * presence) / ranking.OF_MATCH,
+                presence,
+                one.score,
+            )
+    return Pairs(np.array([[(c, v) in truth for v in vids] for c in captions]), *found)
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _opened(path: Path, searcher: Searcher) -> OpenVideos:
+    video = OpenVideos()
+    encoder, length = searcher.loaded_encoder, searcher.clip_length
+    video.add(path.stem, extract(path, encoder, clip_length=length, store=searcher.store))
+    return video
+
+
+def first(pairs: Pairs, value: Array) -> float:
+    """Percent of shown pairs that rank above all videos that do not show the caption."""
+    right = [row[shown] > row[~shown].max() for row, shown in zip(value, pairs.shown, strict=True)]
+    return 100 * float(np.concatenate(right).mean())
+
+
+def auroc(pairs: Pairs, value: Array) -> float:
+    """Area under the curve of shown against not shown pairs; of equal values, half."""
+    a, b = value[pairs.shown], np.sort(value[~pairs.shown])
+    below = np.searchsorted(b, a) + np.searchsorted(b, a, side="right")
+    return float(below.mean() / (2 * len(b)))
+
+
+def fitted(pairs: Pairs) -> Array:
+    """Fit the weights of match and presence, and the offset, by Newton's method."""
+    y = pairs.shown.ravel()
+    x = np.column_stack([pairs.match.ravel(), pairs.presence.ravel(), np.ones(y.size)])
+    importance = np.where(y, 0.5 / y.mean(), 0.5 / (1 - y.mean())) / y.size
+    ridge, w = np.diag([RIDGE, RIDGE, 0.0]), np.zeros(3)
+    for _ in range(STEPS):
+        chance = 1 / (1 + np.exp(-np.clip(x @ w, -50, 50)))
+        slope = x.T @ (importance * (chance - y)) + ridge @ w
+        curve = (x * (importance * chance * (1 - chance))[:, None]).T @ x + ridge
+        w -= np.linalg.solve(curve, slope)
+    return w
+
+
+def report(name: str, pairs: Pairs) -> Table:
+    """One row for each number that could rank videos."""
+    title = f"{name}: {pairs.shown.sum()} shown, {(~pairs.shown).sum()} not shown"
+    shown = Table(
+        "ranked by", "first %", "AUROC", "missed %", "false %", title=title, box=box.SIMPLE
+    )
+    numbers = {"score": pairs.score, "presence": pairs.presence, "match": pairs.match}
+    for which, value in {**numbers, "relevance": pairs.relevance}.items():
+        cells = [f"{first(pairs, value):.1f}", f"{auroc(pairs, value):.3f}", "", ""]
+        if which in ("presence", "relevance"):
+            cells[2] = f"{100 * (value[pairs.shown] < 0).mean():.1f}"
+            cells[3] = f"{100 * (value[~pairs.shown] >= 0).mean():.1f}"
+        shown.add_row(which, *cells)
+    return shown
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("choose", type=Path)
+    parser.add_argument("report", type=Path, nargs="?")
+    parser.add_argument("--clip-length", type=float, default=2.0)
+    parser.add_argument("--encoder", default="embedded")
+    args = parser.parse_args()
+    searcher = Searcher(encoder=args.encoder, clip_length=args.clip_length)
+    console = Console(width=100)
+    chosen = asked(args.choose, searcher)
+    console.print(report("chooses", chosen))
+    if args.report:
+        console.print(report("reports", asked(args.report, searcher)))
+    used = ranking.OF_MATCH, ranking.OF_PRESENCE, ranking.OFFSET
+    console.print(f"weights in use (match, presence, offset): {used}")
+    console.print(f"fitted on what chooses: {tuple(fitted(chosen).round(3).tolist())}")
+
+
+if __name__ == "__main__":
+    main()
