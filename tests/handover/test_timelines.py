@@ -56,6 +56,16 @@ def test_a_video_is_described_as_its_file_says(rate, video):
     assert (source.frames, source.varies) == (120, False)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [("mp4", "libx264"), ("mkv", "libx264"), ("mxf", "mpeg2video")]
+)
+def test_every_container_tells_its_start_code(suffix, codec, tmp_path):
+    tape = Recipe("tape", codec, suffix, 50, Fraction(30000, 1001), time_code="01:00:00;00")
+    source = source_of(tape.make(tmp_path))
+    assert (source.rate, source.counting.drop) == (Fraction(30000, 1001), True)
+    assert (source.start, source.frames) == (107892, 50)
+
+
 def test_pycmx_reads_every_event_of_an_edl(rate, video):
     text = handed_over("edl", (video, moments_at(rate.rate)))
     edits = [event.edits[0] for event in pycmx.parse_cmx3600(io.StringIO(text)).events]
