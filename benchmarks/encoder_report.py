@@ -42,8 +42,8 @@ from rdmf_cli.encoders.embedded.encoder import (
 )
 from rdmf_cli.resources import weights_folder
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "weights" / "recipes"))
-from data import HELD_OUT_SETS, KINDS, class_sentences, held_out_classes, pan
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "weights"))
+from recipes.encoder.data import HELD_OUT_SETS, KINDS, class_sentences, held_out_classes, pan
 
 Encode = Callable[[np.ndarray], np.ndarray]  # uint8 (N, S, S, 3) to rows (N, D)
 
@@ -166,8 +166,9 @@ def val_queries(data: Path) -> list[dict[str, Any]]:
 
 
 def text_tower(encoder: EmbeddedEncoder, data: Path) -> dict[str, Any]:
-    from data import Teacher
     from scipy.stats import spearmanr
+
+    from recipes.encoder.data import Teacher
 
     texts = [row["query"] for row in val_queries(data)]
     mine = unit(encoder.encode_texts(texts).rows)
@@ -394,7 +395,8 @@ def cost(encoder: EmbeddedEncoder, work: Path | None) -> dict[str, Any]:
 def torch_image_tower(work: Path) -> Any:
     """The torch module that the image tower's file was made of."""
     import torch
-    from towers import load_image_tower
+
+    from recipes.encoder.towers import load_image_tower
 
     state = torch.load(work / "image-shipped.pt", weights_only=True)
     return load_image_tower(state["ema"]).eval()
@@ -402,7 +404,7 @@ def torch_image_tower(work: Path) -> Any:
 
 def torch_text_tower(work: Path) -> Any:
     """The torch module that the text tower's file was made of, in float32: before its 8 bits."""
-    from text import tower_of
+    from recipes.encoder.text import tower_of
 
     return tower_of(work, "shipped", word_pieces()).eval()
 
@@ -428,7 +430,8 @@ def torch_agreement(encoder: EmbeddedEncoder, work: Path) -> dict[str, float]:
     """Least cosine of rows from ONNX and from the torch modules; the text tower's graph in float32
     too, because its file is in 8 bits."""
     import torch
-    from export import TextGraph, graph_of
+
+    from recipes.encoder.export import TextGraph, graph_of
 
     text = TextGraph(torch_text_tower(work))
     images = np.random.default_rng(1).integers(0, 255, (8, SIDE, SIDE, 3), np.uint8)
@@ -449,8 +452,9 @@ def eight_bits(encoder: EmbeddedEncoder, data: Path, work: Path) -> dict[str, An
     """What 8 bits cost on Flickr8k val: the text tower, which ships in them, against its float32,
     and the image tower, which ships in 16, were it in 8 too."""
     import torch
-    from export import graph_of, quartered, shrink
-    from text import WordPieces, text_rows
+
+    from recipes.encoder.export import graph_of, quartered, shrink
+    from recipes.encoder.text import WordPieces, text_rows
 
     example = torch.zeros(2, SIDE, SIDE, 3, dtype=torch.uint8)
     model = graph_of(torch_image_tower(work), example, "images", ["rows"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from hashlib import sha256
 from itertools import pairwise
@@ -17,13 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F  # noqa: N812
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "weights" / "recipes"))
-
-from data import KINDS, class_sentences, held_out_classes, name_of
-from image import ALIKE, NOBODY, Strangers, contrast
-from learning import Learner, rate_share
-from manifest import list_in_manifest
-from pans import FEWEST_CLIPS, MOST_CLIPS, shots
+from recipes.encoder.data import KINDS, class_sentences, held_out_classes, name_of
+from recipes.encoder.image import ALIKE, NOBODY, Strangers, contrast
+from recipes.encoder.learning import Learner, rate_share
+from recipes.head.pans import FEWEST_CLIPS, MOST_CLIPS, shots
+from recipes.manifest import list_in_manifest
 
 
 def test_the_manifest_keeps_what_others_entered(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ FOLDERS_ON_THE_PATH = (
     ROOT,
     TESTS / "support",
     ROOT / "benchmarks",
-    ROOT / "weights" / "recipes",
+    ROOT / "weights",
 )
 _EXTRAS = (
     "torch torchvision open_clip huggingface_hub onnx onnxscript tensorboard matplotlib triton"

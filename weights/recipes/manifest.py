@@ -1,6 +1,6 @@
 """Enters files into weights/manifest.json: what they are, their sha256, how they were made.
 
-python manifest.py weights rates.json "rates of the training-free answer"
+python -m recipes.manifest weights rates.json "rates of the training-free answer"
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ def list_in_manifest(out: Path, files: dict[str, str], facts: dict[str, object])
         manifest["files"][name] = {"sha256": sha256, "bytes": len(content), "role": role}
     for key, value in facts.items():
         old = manifest.get(key)
-        both = isinstance(old, dict) and isinstance(value, dict)
-        manifest[key] = {**old, **value} if both else value
+        if isinstance(old, dict) and isinstance(value, dict):
+            value = {**old, **value}
+        manifest[key] = value
     write_whole(path, (json.dumps(manifest, indent=2) + "\n").encode(), own=True)
 
 

@@ -1,6 +1,6 @@
 """Train the text tower on, together with a head of the image tower, on features computed once.
 
-    python together.py --work runs/encoder --start whole --blend 0.65 --side 224 \
+    python -m recipes.encoder.together --work runs/encoder --start whole --blend 0.65 --side 224 \
                        --text text --out both
 
 A sentence encoder weighs words by what they mean to sentences; here the tower learns which of them
@@ -22,8 +22,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from data import start_log
-from heads import (
+from torch.nn import functional as F  # noqa: N812
+
+from recipes.encoder.data import start_log
+from recipes.encoder.heads import (
     BATCH,
     DROP,
     HIDDEN,
@@ -36,9 +38,9 @@ from heads import (
     look_at,
     new_layers,
 )
-from image import Batches, Sentences, matching
-from learning import Learner
-from text import (
+from recipes.encoder.image import Batches, Sentences, matching
+from recipes.encoder.learning import Learner
+from recipes.encoder.text import (
     Lessons,
     WordPieces,
     look,
@@ -47,8 +49,7 @@ from text import (
     tower_of,
     write_photo_rows,
 )
-from torch.nn import functional as F  # noqa: N812
-from towers import TextTower, mean_state, padded
+from recipes.encoder.towers import TextTower, mean_state, padded
 
 FRESH = 128  # sentences of a step whose rows are made anew
 

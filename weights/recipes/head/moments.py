@@ -1,6 +1,6 @@
 """Enters a head that `rdmf train` left into weights/, as what `rdmf query` answers with.
 
-python moments.py RUN weights "rdmf train --dataset BOTH/train.jsonl ..."
+python -m recipes.head.moments RUN weights "rdmf train --dataset BOTH/train.jsonl ..."
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ import json
 import sys
 from pathlib import Path
 
-from manifest import list_in_manifest
-
 from rdmf_cli.heads.learned.head import SHIPPED
 from rdmf_cli.heads.learned.torch.checkpoint import load
 from rdmf_cli.heads.learned.torch.export import export
+from recipes.manifest import list_in_manifest
 
 ROLE = "the universal head: moments from what a query says of each clip"
 DATA = (

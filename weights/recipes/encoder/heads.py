@@ -1,8 +1,8 @@
 """Train the head of the image tower alone, to the end, on features that are computed once.
 
-    python heads.py --work runs/encoder --start upper --out headed
-    python heads.py --work runs/encoder --start earlier --out final --rows photo_rows-earlier \
-                    --side 224
+    python -m recipes.encoder.heads --work runs/encoder --start upper --out headed
+    python -m recipes.encoder.heads --work runs/encoder --start earlier --out final \
+                                    --rows photo_rows-earlier --side 224
 
 With --blend B the body's weights are first drawn back towards those that it began with, B of the
 trained and 1 - B of the first ones (Wortsman et al. 2022): the first ones know more of the world
@@ -20,17 +20,18 @@ import math
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from data import log, start_log
-from image import Batches, Sentences, matching, plain, recalls, seen
-from learning import rate_share, save
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
-from towers import ImageTower, load_image_tower, start_image_tower
 
 from rdmf_cli.files import write_whole
+from recipes.encoder.data import log, start_log
+from recipes.encoder.image import Batches, Sentences, matching, plain, recalls, seen
+from recipes.encoder.learning import rate_share, save
+from recipes.encoder.towers import ImageTower, load_image_tower, start_image_tower
 
 BATCH = 1024
 HIDDEN, RATE, DROP = 512, 1e-3, 0.7
@@ -51,8 +52,9 @@ class Pooled(nn.Module):
 
 def body_of(tower: ImageTower, side: int, threads: int) -> Callable[[np.ndarray], np.ndarray]:
     """The body in ONNX Runtime: in float32, as it ships, faster than torch in bfloat16."""
-    from export import graph_of
     from onnxruntime import InferenceSession, SessionOptions
+
+    from recipes.encoder.export import graph_of
 
     example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
     graph = graph_of(Pooled(tower), example, "images", ["pooled"]).SerializeToString()
@@ -140,14 +142,11 @@ def fit(
     """A head trained on features (V, N, 1280) of the training photographs, and what the logarithm
     of the scale of its contrast came to."""
     head, log_scale = new_layers(views, args.hidden, seed)
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": head.head_parameters()},
-            {"params": [log_scale], "weight_decay": 0.0},
-        ],
-        args.rate,
-        weight_decay=0.05,
-    )
+    groups: list[dict[str, Any]] = [
+        {"params": head.head_parameters()},
+        {"params": [log_scale], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, args.rate, weight_decay=0.05)
     chance = chances(batches)
     rng, steps = np.random.default_rng(seed), round(args.epochs * len(batches.train) / BATCH)
     head.drop.p = args.drop
@@ -160,7 +159,7 @@ def fit(
             rows = head.head(features)
         rows = F.normalize(rows.float(), dim=-1)
         said = Sentences(batches, batches.train[chosen].tolist())
-        loss = sum(matching(rows, said, log_scale))
+        loss = sum(matching(rows, said, log_scale), torch.zeros(()))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import torch
-from data import log
 from torch import Tensor, nn
 
 from rdmf_cli.files import write_whole
+from recipes.encoder.data import log
 
 EMA = 0.997
 LOG_EVERY, CHECKPOINT_EVERY = 20, 100
@@ -87,7 +87,8 @@ class Learner(ABC, Generic[Student, Lesson]):
         if file.exists():
             self.restore(torch.load(file, weights_only=True))
             log.info("going on from step %d", self.step)
-        began, means = time.time(), {}
+        began = time.time()
+        means: dict[str, float] = {}
         for lesson in lessons(self.step, self.steps):
             loss, numbers = self.loss(lesson)
             self._learn(loss)
@@ -119,5 +120,6 @@ class Learner(ABC, Generic[Student, Lesson]):
     @torch.no_grad()
     def _average(self) -> None:
         decay = min(EMA, self.step / (self.step + 20))
-        mean, now = list(self.kept.parameters()), list(self.student.parameters())
+        mean: list[Tensor] = [*self.kept.parameters()]
+        now: list[Tensor] = [*self.student.parameters()]
         torch._foreach_lerp_(mean, now, 1 - decay)

@@ -58,14 +58,14 @@ class SameConv(nn.Module):
         super().__init__()
         total = kernel - stride
         self.pad = (total // 2, total - total // 2) * 2 if stride > 1 else None
-        self.half = kernel == 3 and stride == 1
+        self.quick = kernel == 3 and stride == 1
         inside = 0 if self.pad else kernel // 2
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, inside, groups=groups)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.pad:
             x = F.pad(x, self.pad)
-        if self.half or not torch.is_autocast_enabled("cpu"):
+        if self.quick or not torch.is_autocast_enabled("cpu"):
             return self.conv(x)
         with torch.autocast("cpu", enabled=False):
             return self.conv(x.float())
@@ -111,6 +111,8 @@ class ImageTower(nn.Module):
         self.out = nn.Linear(hidden, SIZE)
         self.drop = nn.Dropout(0.3)
         # Of the pooled features: raw ones are small, and a head would learn from them slowly.
+        self.centre: torch.Tensor
+        self.spread: torch.Tensor
         self.register_buffer("centre", torch.zeros(LAST))
         self.register_buffer("spread", torch.ones(()))
 

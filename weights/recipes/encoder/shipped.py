@@ -1,6 +1,6 @@
 """Read the shipped towers back, so that training can go on from them without the runs behind them.
 
-    python shipped.py --weights weights --work runs/encoder --out earlier
+    python -m recipes.encoder.shipped --weights weights --work runs/encoder --out earlier
 
 writes image-earlier.pt, text-earlier.pt and pieces.json as image.py and text.py would have left
 them, and the text tower's rows of the photographs' sentences. Weights come back as they are stored
@@ -16,12 +16,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from data import log, start_log, write_json
-from learning import save
 from onnx import numpy_helper
-from text import WordPieces, write_photo_rows
 from torch import nn
-from towers import ImageTower, TextShape, TextTower
+
+from recipes.encoder.data import log, start_log, write_json
+from recipes.encoder.learning import save
+from recipes.encoder.text import WordPieces, write_photo_rows
+from recipes.encoder.towers import ImageTower, TextShape, TextTower
 
 
 def stored_tensors(model: onnx.ModelProto) -> dict[str, np.ndarray]:

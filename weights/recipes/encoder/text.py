@@ -1,8 +1,10 @@
 """Train the text tower: the sentence rows and word states of all-MiniLM-L6-v2, from fewer numbers.
 
-    python data.py --data shared/data --work runs/encoder
-    python text.py --data shared/data --work runs/encoder --out text --sentences 600000
-    python text.py --data shared/data --work runs/encoder --start earlier --out text --rate 2e-4
+    python -m recipes.encoder.data --data shared/data --work runs/encoder
+    python -m recipes.encoder.text --data shared/data --work runs/encoder --out text \
+                                   --sentences 600000
+    python -m recipes.encoder.text --data shared/data --work runs/encoder --start earlier \
+                                   --out text --rate 2e-4
 
 First it writes down what the teacher says of every sentence (once, in files of a few thousand),
 then it learns. Killed at any time, it goes on where it was when the same line is run again.
@@ -12,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -21,7 +22,11 @@ from typing import BinaryIO
 
 import numpy as np
 import torch
-from data import (
+from torch.nn import functional as F  # noqa: N812
+
+from rdmf_cli.encoders.embedded.wordpieces import SPECIAL, WordPieces
+from rdmf_cli.files import write_whole
+from recipes.encoder.data import (
     Photos,
     Teacher,
     by_length,
@@ -32,13 +37,8 @@ from data import (
     teacher_folder,
     write_json,
 )
-from learning import Learner
-from torch.nn import functional as F  # noqa: N812
-from towers import TextShape, TextTower, mean_state, padded, start_text_tower
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from rdmf_cli.encoders.embedded.wordpieces import SPECIAL, WordPieces
-from rdmf_cli.files import write_whole
+from recipes.encoder.learning import Learner
+from recipes.encoder.towers import TextShape, TextTower, mean_state, padded, start_text_tower
 
 BATCH, SHARD = 192, 8192
 COMMON = 15_000  # the teacher's pieces are numbered by how common they are
@@ -54,7 +54,8 @@ def word_sentences(vocabulary: list[str]) -> list[str]:
 
 def choose_pieces(texts: list[str], vocabulary: list[str]) -> list[str]:
     """Pieces that the sentences use at least twice, common words, and the signs of Latin text."""
-    tokenizer, count = Teacher().tokenizer, Counter()
+    tokenizer = Teacher().tokenizer
+    count: Counter[int] = Counter()
     for start in range(0, len(texts), SHARD):
         for encoded in tokenizer.encode_batch(texts[start : start + SHARD]):
             count.update(encoded.ids)
@@ -208,7 +209,7 @@ def look(tower: TextTower, cut: WordPieces, data: Path, cache: Path) -> dict[str
 
 
 def _write_arrays(arrays: dict[str, np.ndarray], file: BinaryIO) -> None:
-    np.savez(file, **arrays)
+    np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def write_photo_rows(

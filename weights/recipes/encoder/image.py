@@ -1,8 +1,8 @@
 """Train the image tower: photographs to the rows that the teacher gives their sentences.
 
-    python data.py  --data shared/data --work runs/encoder
-    python image.py --work runs/encoder --out upper --images 100000 --frozen 6
-    python image.py --work runs/encoder --out whole --images 120000 --start upper
+    python -m recipes.encoder.data  --data shared/data --work runs/encoder
+    python -m recipes.encoder.image --work runs/encoder --out upper --images 100000 --frozen 6
+    python -m recipes.encoder.image --work runs/encoder --out whole --images 120000 --start upper
 
 Kill it at any time and run the same line again: it goes on from its last checkpoint, and draws
 the same photographs as if it had never stopped.
@@ -21,11 +21,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from data import Photos, start_log
-from learning import Learner
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from torch.nn import functional as F  # noqa: N812
-from towers import SIZE, ImageTower, load_image_tower, start_image_tower
+
+from recipes.encoder.data import Photos, start_log
+from recipes.encoder.learning import Learner
+from recipes.encoder.towers import SIZE, ImageTower, load_image_tower, start_image_tower
 
 BATCH = 128
 NEGATIVE_TEXTS, QUEUE = 2048, 2048

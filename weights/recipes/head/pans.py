@@ -1,6 +1,6 @@
 """Videos made of photographs, as features, so that the head learns from pictures too.
 
-    python pans.py --work runs/encoder --features CAPTIONS --out runs/both
+    python -m recipes.head.pans --work runs/encoder --features CAPTIONS --out runs/both
 
 QVHighlights-captions is text on both sides; an image tower errs in other ways than a caption.
 Here a camera moves over one photograph, then over the next: every photograph's caption is a query,
@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from data import Photos, log, pan, start_log
-from image import Batches, colour, compressed
 from PIL import Image
 
 from rdmf_cli.encoders.embedded.encoder import EmbeddedEncoder
 from rdmf_cli.features.files import normalise_rows
+from recipes.encoder.data import Photos, log, pan, start_log
+from recipes.encoder.image import Batches, colour, compressed
 
 CLIP = 2.0  # seconds
 FEWEST_CLIPS, MOST_CLIPS = 5, 75  # of a video

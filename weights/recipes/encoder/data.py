@@ -1,6 +1,6 @@
 """What the embedded encoder learns from: photographs, their sentences, a teacher's view of them.
 
-    python data.py --data shared/data --work runs/encoder
+    python -m recipes.encoder.data --data shared/data --work runs/encoder
 
 decodes every photograph once into one flat file and embeds every sentence once with the teacher,
 all-MiniLM-L6-v2. What is there already is kept.
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -91,8 +91,7 @@ def pan(
     least: how much of the photograph's width the closest look takes in
     """
     width, height = photo.size
-    zooms = np.linspace(*rng.uniform(least, 1.0, 2), frames)
-    xs, ys = (np.linspace(*rng.uniform(0, 1, 2), frames) for _ in range(2))
+    zooms, xs, ys = (_way(rng, low, frames) for low in (least, 0.0, 0.0))
     for zoom, x, y in zip(zooms, xs, ys, strict=True):
         left, top = x * width * (1 - zoom), y * height * (1 - zoom)
         box = (left, top, left + zoom * width, top + zoom * height)
@@ -270,11 +269,17 @@ def teacher_folder() -> Path:
     return Path(package.origin).parent / "model"
 
 
+def _way(rng: np.random.Generator, least: float, frames: int) -> np.ndarray:
+    """A steady way from one random number in [least, 1) to another, a step a frame."""
+    first, last = rng.uniform(least, 1.0, 2)
+    return np.linspace(first, last, frames)
+
+
 class Teacher:
     """all-MiniLM-L6-v2: word states, and their mean as the row of the sentence (unit norm)."""
 
     @cached_property
-    def tokenizer(self):
+    def tokenizer(self) -> Any:
         from tokenizers import Tokenizer
 
         tokenizer = Tokenizer.from_file(str(teacher_folder() / "tokenizer.json"))
@@ -283,7 +288,7 @@ class Teacher:
         return tokenizer
 
     @cached_property
-    def model(self):
+    def model(self) -> Any:
         from transformers import AutoModel
 
         return AutoModel.from_pretrained(teacher_folder()).eval()
@@ -291,7 +296,8 @@ class Teacher:
     def __call__(self, texts: list[str], half: bool = True) -> tuple[np.ndarray, list[np.ndarray]]:
         """Rows float32 (N, 384) and N arrays of word states float16 (T, 384)."""
         import torch
-        from towers import padded
+
+        from recipes.encoder.towers import padded
 
         ids = [e.ids for e in self.tokenizer.encode_batch(texts)]
         batch = padded(ids)

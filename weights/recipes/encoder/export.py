@@ -1,6 +1,6 @@
 """Write the trained towers as the files that rdmf ships, and list them in the manifest.
 
-    python export.py --work runs/encoder --image whole --text text --out weights
+    python -m recipes.encoder.export --work runs/encoder --image whole --text text --out weights
 
 Weights are stored in half the size (image: float16) or a quarter (text: whole numbers of 8 bits, a
 scale per row or column), and become float32 again when ONNX Runtime loads them: files are small,
@@ -11,22 +11,24 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import torch
-from data import Photos, log, start_log
-from image import Batches, image_rows
-from learning import save
-from manifest import FACTS, list_in_manifest
 from onnx import TensorProto, helper, numpy_helper
-from text import tower_of
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
-from towers import ImageTower, TextTower, load_image_tower, mean_state
 
 from rdmf_cli.files import write_whole
+from recipes.encoder.data import Photos, log, start_log
+from recipes.encoder.image import Batches, image_rows
+from recipes.encoder.learning import save
+from recipes.encoder.text import tower_of
+from recipes.encoder.towers import ImageTower, TextTower, load_image_tower, mean_state
+from recipes.manifest import FACTS, list_in_manifest
 
 SIDE = 224
 SMALL = 1024  # tensors with fewer numbers stay float32
@@ -123,7 +125,7 @@ def quartered(name: str, values: np.ndarray) -> tuple[list[onnx.TensorProto], li
     ]
 
 
-def shrink(model: onnx.ModelProto, pack) -> None:
+def shrink(model: onnx.ModelProto, pack: Callable[..., Any]) -> None:
     """Replace every large float tensor of a graph by a small one and the way back."""
     nodes, kept = [], []
     for tensor in model.graph.initializer:
@@ -170,7 +172,7 @@ def export_image(args: argparse.Namespace) -> dict[str, float]:
         facts = close_gap(tower, batches, args.photos, args.shift, args.strength)
     save(args.work / "image-shipped.pt", ema=tower.state_dict())
     which = Photos(args.work).of("val", "flickr8k")[:24]
-    from image import plain
+    from recipes.encoder.image import plain
 
     example = torch.from_numpy(np.stack([plain(batches.photos[i], SIDE) for i in which]))
     model = graph_of(tower, example, "images", ["rows"])

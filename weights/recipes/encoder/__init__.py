@@ -1,0 +1,1 @@
+"""The embedded encoder: its data, its towers, their training and export."""
