@@ -121,8 +121,8 @@ class Claims(NamedTuple):
     alone: bool
 
 
-# Up to here header and packets agree: headers round, and sound may last a little longer.
-TOLERANCE_SECONDS, TOLERANCE_SHARE = 1.5, 0.02
+# Up to here header and packets agree: headers round, and some count a frame more or less.
+TOLERANCE_SECONDS, TOLERANCE_SHARE = 0.25, 0.02
 ABSURDLY_LONGER = 3
 
 
@@ -137,7 +137,7 @@ def header_warnings(claims: Claims, timeline: Timeline) -> tuple[str, ...]:
         found.append(_joined(len(timeline.joins)))
     else:  # the header of joined recordings describes the first one only
         found += [_odd_claim(claim, seconds) for claim in _odd_claims(claims, timeline)]
-    return (*found[:2], *hole_warnings(timeline))
+    return (*list(dict.fromkeys(found))[:2], *hole_warnings(timeline))
 
 
 def _joined(count: int) -> str:

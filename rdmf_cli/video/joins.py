@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
+from uuid import UUID
 
 import numpy as np
 
@@ -78,3 +81,31 @@ def shifts_of(joins: np.ndarray, pts: np.ndarray, dts: np.ndarray, step: int) ->
             shifts[start:stop] = end - int(own[:LEAD_PACKETS].min())
         end = int(own.max()) + int(shifts[start]) + step
     return shifts
+
+
+# How a file begins in the containers of which FFmpeg reads the first recording only.
+BEGINNINGS = {
+    "flv": re.compile(rb"FLV\x01[\x00-\x05]\x00\x00\x00\x09"),
+    "asf": re.compile(re.escape(UUID("75b22630-668e-11cf-a6d9-00aa0062ce6c").bytes_le)),
+    "mov,mp4,m4a,3gp,3g2,mj2": re.compile(rb"\x00\x00\x00[\x08-\xff]ftyp"),
+}
+SEARCHED_BYTES = 16 << 20  # after the last packet: an index may lie there
+
+
+def second_recording(path: Path, container: str, read_to: int) -> tuple[str, ...]:
+    """Return a warning where another recording follows the one that was read.
+
+    Args:
+        path: The file.
+        container: FFmpeg's name of its container.
+        read_to: Where the last packet ends, in bytes.
+    """
+    if container not in BEGINNINGS or not read_to:
+        return ()
+    with path.open("rb") as file:
+        file.seek(read_to)
+        found = BEGINNINGS[container].search(file.read(SEARCHED_BYTES))
+    if found is None:
+        return ()
+    at = read_to + found.start()
+    return (f"a second recording begins at byte {at:,} and is not read; cut the file there",)

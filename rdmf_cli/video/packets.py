@@ -51,6 +51,7 @@ class Timeline:
             end to end; else None.
         joins: Numbers of the packets that begin another recording.
         sounds: Start and end of each sound track, in seconds of the file's own time.
+        read_to: Where the last packet ends in the file, in bytes; 0 where unknown.
     """
 
     pts: np.ndarray
@@ -63,6 +64,7 @@ class Timeline:
     shifts: np.ndarray | None = None
     joins: tuple[int, ...] = ()
     sounds: tuple[tuple[Fraction, Fraction], ...] = ()
+    read_to: int = 0
 
     def __len__(self) -> int:
         return len(self.pts)
@@ -260,9 +262,10 @@ def read_timeline(container: Any, stream: Any, path: Path) -> Timeline:
         EncryptedVideoError: A packet is encrypted.
     """
     pts, dts, durations, flags = array("q"), array("q"), array("q"), array("B")
-    broken, packet, sounds = _odd_end(container), None, _Sounds()
+    broken, packet, sounds, read_to = _odd_end(container), None, _Sounds(), 0
     try:
         for any_packet in packets(container, stream, *container.streams.audio):
+            read_to = max(read_to, (any_packet.pos or 0) + any_packet.size)
             if any_packet.stream.index != stream.index:
                 sounds.add(any_packet)
                 continue
@@ -287,7 +290,7 @@ def read_timeline(container: Any, stream: Any, path: Path) -> Timeline:
         rate=frame_rate(container, stream),
         overflows=name in OVERFLOWING,
     )
-    return replace(timeline, sounds=sounds.extents)
+    return replace(timeline, sounds=sounds.extents, read_to=read_to)
 
 
 class _Sounds:

@@ -54,6 +54,29 @@ class TestJoinedRecordings:
         # A Matroska file may lose the first picture of its second part, no more.
         assert got == WANTED * 2
 
+    @OURS
+    @pytest.mark.parametrize(
+        ("suffix", "codec"), [("flv", "flv"), ("mp4", "libx264"), ("mov", "mpeg4"), ("wmv", "wmv2")]
+    )
+    def test_a_second_recording_that_is_not_read_is_said(
+        self,
+        suffix: str,
+        codec: str,
+        decoder: str,
+        made: Callable[[Recipe], Path],
+        tmp_path: Path,
+        ffmpeg_program: str,
+    ) -> None:
+        """FFmpeg reads such containers up to the end of the first recording."""
+        piece = made(Recipe(f"first_{suffix}", codec, suffix, frames=100))
+        said = f"a second recording begins at byte {piece.stat().st_size:,} and is not read"
+        with open_clips(
+            joined([piece, piece], tmp_path / f"both.{suffix}"), 1.0, decoder
+        ) as reader:
+            assert len(list(reader)) == 4
+            assert [w for w in reader.info.warnings if said in w]
+        assert not [w for w in probe(piece).warnings if "second recording" in w]
+
     def test_from_a_high_time_to_a_low_one(self, tmp_path: Path) -> None:
         """FFmpeg takes the fall for a counter that ran over: 26 hours."""
         late = Recipe("high", "libx264", "ts", 100, times=tuple(range(12500, 12600)))

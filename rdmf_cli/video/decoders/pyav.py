@@ -19,6 +19,7 @@ from rdmf_cli.video.colours import ToRGB, matrix_warnings
 from rdmf_cli.video.decoders.base import Colours, Picture, Scan, Tally
 from rdmf_cli.video.formats import LIST_NOTE, is_list
 from rdmf_cli.video.info import Claims, VideoInfo, average_rate, clock_of, header_warnings, remedy
+from rdmf_cli.video.joins import second_recording
 from rdmf_cli.video.orientation import Orientation, from_display_matrix
 from rdmf_cli.video.packets import (
     MISSING,
@@ -69,6 +70,7 @@ def scan(path: Path) -> Scan:
         timeline = read_timeline(container, stream, path)
         number, n_streams = stream.index, len(video_streams(container))
         notes = stream_notes(container, stream) + (LATE_STREAMS,) * late_streams(container)
+        notes += second_recording(path, container.format.name, timeline.read_to)
         facts = {
             "codec": stream.codec_context.name,
             "container": container.format.name,
