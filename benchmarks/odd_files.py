@@ -683,8 +683,8 @@ def _other_duration(told: Told, claim: Claim, near: float) -> Iterator[str]:
 
 
 def packet_seconds(path: Path) -> float:
-    """How long the packets of the first video stream last, by ffprobe."""
-    command = ["ffprobe", "-v", "error", "-select_streams", "V:0", "-of", "csv=p=0"]
+    """How long the packets of a file last, by ffprobe."""
+    command = ["ffprobe", "-v", "error", "-of", "csv=p=0"]
     command += ["-show_entries", "packet=pts_time,dts_time,duration_time", f"file:{path}"]
     said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
     rows = [line.strip(",").split(",") for line in said.splitlines()]

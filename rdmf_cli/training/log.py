@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rdmf_cli.files import write_whole
+from rdmf_cli.errors import RdmfError
+from rdmf_cli.files import ELSEWHERE, write_whole
 from rdmf_cli.training.events import Callback, Epoch, Plan, Step
 
 
@@ -19,8 +22,10 @@ class LogFile(Callback):
 
     def __init__(self, path: Path, done: int, interval: int):
         self._interval = interval
+        self._path = path
         _keep_epochs(path, done)
-        self._file = path.open("a", encoding="utf-8")
+        with _errors_of(path, "the log"):
+            self._file = path.open("a", encoding="utf-8")
 
     def begun(self, plan: Plan) -> None:
         """Write the plan, at the first run."""
@@ -39,10 +44,21 @@ class LogFile(Callback):
 
     def ended(self) -> None:
         """Close the file."""
-        self._file.close()
+        with _errors_of(self._path, "the log"):
+            self._file.close()
 
     def _write(self, kind: str, content: dict[str, Any]) -> None:
-        print(json.dumps({"kind": kind, **content}), file=self._file, flush=True)
+        with _errors_of(self._path, "the log"):
+            print(json.dumps({"kind": kind, **content}), file=self._file, flush=True)
+
+
+@contextmanager
+def _errors_of(path: Path, what: str) -> Iterator[None]:
+    """Raise an OSError, as of a full disk, as the RdmfError of what cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise RdmfError(f"{what} cannot be written ({error.strerror})", path, ELSEWHERE) from error
 
 
 def _keep_epochs(path: Path, last: int) -> None:
@@ -77,8 +93,10 @@ class TensorBoard(Callback):
 
         from torch.utils.tensorboard import SummaryWriter
 
+        self._folder = folder
         self._interval = interval
-        self._writer = SummaryWriter(str(folder), purge_step=step + 1)
+        with self._errors():
+            self._writer = SummaryWriter(str(folder), purge_step=step + 1)
 
     def stepped(self, step: Step) -> None:
         """Write every `interval`-th step."""
@@ -89,12 +107,18 @@ class TensorBoard(Callback):
     def scored(self, epoch: Epoch) -> None:
         """Write an epoch."""
         self._add(epoch.step, {f"held_out/{name}": x for name, x in epoch.scores.items()})
-        self._writer.flush()
+        with self._errors():
+            self._writer.flush()
 
     def ended(self) -> None:
         """Close the files."""
-        self._writer.close()
+        with self._errors():
+            self._writer.close()
 
     def _add(self, step: int, curves: dict[str, float]) -> None:
-        for name, value in curves.items():
-            self._writer.add_scalar(name, value, step)
+        with self._errors():
+            for name, value in curves.items():
+                self._writer.add_scalar(name, value, step)
+
+    def _errors(self) -> AbstractContextManager[None]:
+        return _errors_of(self._folder, "TensorBoard's curves")

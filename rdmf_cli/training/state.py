@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from rdmf_cli.errors import RdmfError, UsageError
-from rdmf_cli.files import content_of, is_part, write_whole
+from rdmf_cli.files import MIB, content_of, is_part, write_whole
 from rdmf_cli.training.events import Best, Numbers
 
 STATE: Final = "last.pt"
@@ -26,6 +26,7 @@ TENSORBOARD: Final = "tensorboard"
 LOCK: Final = ".lock"
 MARK: Final = ".rdmf-training"  # marks a folder as a run folder of rdmf
 ASIDE: Final = "before-restart"  # where --restart keeps the old run until the new one is complete
+MOST_STATE: Final = 512 * MIB  # bytes, also unpacked; weights are in it up to five times
 NAMED = 3  # files of a foreign folder that an error names
 
 STATE_SCHEMA: Final = "rdmf.training/1"
@@ -216,9 +217,11 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    content = content_of(path, "the checkpoint", RESTART)
+    content = content_of(path, "the checkpoint", RESTART, MOST_STATE)
     try:
         with ZipFile(BytesIO(content)) as archive:
+            if sum(member.file_size for member in archive.infolist()) > MOST_STATE:
+                raise ValueError(f"unpacked, it is larger than {MOST_STATE / MIB:g} MiB")
             if damaged := archive.testzip():
                 raise ValueError(f"checksum mismatch in {damaged}")
         loaded = torch.load(BytesIO(content), map_location="cpu", weights_only=True)

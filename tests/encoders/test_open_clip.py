@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import peak_memory
 import pytest
 import tiny_clip
 from hypothesis import given, settings
@@ -392,6 +393,60 @@ class TestModelFolders:
         catalog = load_catalog()
         for name in catalog.architectures:
             check_runs_no_code(Blueprint(name, name, catalog.config(name), {}, Path("x.pt")))
+
+
+class TestNetworkSize:
+    """A configuration is read before the weights: it describes no network larger than these."""
+
+    @pytest.mark.parametrize(
+        ("tower", "settings", "told"),
+        [
+            ("vision_cfg", {"width": 8192, "layers": 64}, "million parameters or more"),
+            ("text_cfg", {"width": 8192, "layers": 64}, "million parameters or more"),
+            ("text_cfg", {"vocab_size": 1_000_000}, "million parameters or more"),
+            ("vision_cfg", {"image_size": 60_000, "patch_size": 1}, "million parameters or more"),
+            ("vision_cfg", {"layers": [128, 128, 128, 127], "width": 8192}, "million parameters"),
+            ("vision_cfg", {"layers": 10**9}, r"layers 1e\+09 \(limit: 512\)"),
+            ("vision_cfg", {"layers": [1, 1, 1, 10**9]}, r"layers 1e\+09 \(limit: 512\)"),
+            ("text_cfg", {"context_length": 10**6}, r"context_length 1e\+06 \(limit: 8,192\)"),
+            ("vision_cfg", {"mlp_ratio": 1e300}, r"mlp_ratio 1e\+300 \(limit: 1,048,576\)"),
+            ("vision_cfg", {"mlp_ratio": float("nan")}, "mlp_ratio nan"),
+        ],
+    )
+    def test_a_network_larger_than_its_weights_is_refused(
+        self, plain: TinyClip, tmp_path: Path, tower: str, settings: dict, told: str
+    ) -> None:
+        folder = Path(shutil.copytree(plain.folder, tmp_path / "model"))
+        config = {**CONFIGS["plain"], tower: {**CONFIGS["plain"][tower], **settings}}
+        (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
+        before = peak_memory.peak_memory()
+        with pytest.raises(RdmfError, match=told) as caught:
+            run(str(folder))
+        assert caught.value.subject == str(folder)
+        assert peak_memory.peak_memory() - before < 100 << 20
+
+    def test_a_text_tower_of_transformers_counts(self, plain: TinyClip, tmp_path: Path) -> None:
+        folder = Path(shutil.copytree(plain.folder, tmp_path / "model"))
+        text = {**CONFIGS["plain"]["text_cfg"], "hf_model_name": "org/name"}
+        config = {**CONFIGS["plain"], "text_cfg": text}
+        (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
+        network = {"hidden_size": 8192, "num_hidden_layers": 64, "vocab_size": 30_000}
+        (folder / "config.json").write_text(json.dumps(network))
+        with pytest.raises(RdmfError, match=r"describes 51\d\d\d million parameters or more"):
+            run(str(folder))
+
+    def test_every_model_that_open_clip_names_is_allowed(self, tmp_path: Path) -> None:
+        from rdmf_cli.encoders.open_clip.network_size import check_size
+
+        weights, catalog = tmp_path / "x.pt", load_catalog()
+        with weights.open("wb") as file:
+            file.truncate(9_200_000_000)  # of 4.6 billion parameters, in float16; takes no room
+        for name in catalog.architectures:
+            check_size(Blueprint(name, name, catalog.config(name), {}, weights))
+        vit = Blueprint("v", "v", catalog.config("ViT-B-32"), {}, weights)
+        with weights.open("wb") as file:
+            file.truncate(151_277_313)  # its parameters: the least that a file of them can be
+        check_size(vit)
 
 
 class TestQuickGelu:

@@ -7,8 +7,11 @@ import os
 import subprocess
 import sys
 import time
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
+import peak_memory
 import pytest
 import torch
 import toy_task
@@ -291,3 +294,43 @@ def test_a_file_of_another_program_is_an_error(tmp_path):
     torch.save({"weights": torch.ones(3)}, tmp_path / "last.pt")
     with pytest.raises(RdmfError, match="this version does not know this checkpoint format"):
         go_on(tmp_path)
+
+
+def zipped(members: dict[str, int]) -> bytes:
+    """An archive that unpacks to so many MiB of zeros each."""
+    content = BytesIO()
+    with ZipFile(content, "w", ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, mib in members.items():
+            with archive.open(name, "w") as file:
+                for _ in range(mib):
+                    file.write(bytes(1 << 20))
+    return content.getvalue()
+
+
+def test_a_state_that_unpacks_to_far_more_is_an_error_in_little_memory(tmp_path):
+    (tmp_path / ".rdmf-training").touch()
+    (tmp_path / "last.pt").write_bytes(zipped({"last/data.pkl": 1, "last/data/0": 512}))
+    before = peak_memory.peak_memory()
+    with pytest.raises(RdmfError, match="unpacked, it is larger than 512 MiB") as failed:
+        go_on(tmp_path)
+    assert failed.value.subject == str(tmp_path / "last.pt")
+    with (tmp_path / "last.pt").open("wb") as file:
+        file.truncate((512 << 20) + 1)  # takes no room on the disk
+    with pytest.raises(RdmfError, match="the checkpoint is larger than 512 MiB"):
+        go_on(tmp_path)
+    assert peak_memory.peak_memory() - before < 700 << 20
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files have no limit there")
+@pytest.mark.parametrize("room", [400, 1000])
+def test_a_full_disk_ends_a_training_with_the_file_that_cannot_be_written(tmp_path, room):
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        with pytest.raises(RdmfError, match=r"cannot be written \(File too large\)") as failed:
+            train(ToyTask(), options(), tmp_path / "full")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert Path(failed.value.subject).is_relative_to(tmp_path / "full")

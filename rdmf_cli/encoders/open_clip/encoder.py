@@ -28,6 +28,7 @@ from rdmf_cli.encoders.open_clip.blueprint import Blueprint
 from rdmf_cli.encoders.open_clip.catalog import is_installed
 from rdmf_cli.encoders.open_clip.foreign_code import check_runs_no_code
 from rdmf_cli.encoders.open_clip.local_files import HUB_CONFIG
+from rdmf_cli.encoders.open_clip.network_size import check_size
 from rdmf_cli.encoders.open_clip.towers import Towers, find_record, towers_folder
 from rdmf_cli.errors import MissingExtra, RdmfError, UsageError
 
@@ -321,6 +322,7 @@ def _build(blueprint: Blueprint, precision: str) -> tuple[Any, Callable[[Any], A
     import open_clip
 
     check_runs_no_code(blueprint)
+    check_size(blueprint)
     try:
         with scratch_folder() as folder:
             content = {
