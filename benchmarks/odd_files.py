@@ -673,9 +673,9 @@ def _other_duration(told: Told, claim: Claim, near: float) -> Iterator[str]:
     assert told.row is not None
     seconds, most = told.row["duration"], claim.frame + MILLISECONDS
     differs = min((abs(seconds - d) for d in claim.durations), default=0.0)
-    if differs <= most:
+    if differs <= most or differs <= near < ALWAYS:
         return
-    if differs <= near and abs(seconds - packet_seconds(told.path)) <= most:
+    if near == ALWAYS and abs(seconds - packet_seconds(told.path)) <= most:
         return
     yield (
         f"lasts {seconds:.3f} s, ffprobe says {claim.durations[0]:.3f} s, and there is no warning"

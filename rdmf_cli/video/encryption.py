@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID
 
 from rdmf_cli.errors import RdmfError
@@ -48,16 +48,64 @@ def require_clear(container: Any, stream: Any, path: Path) -> None:
     Raises:
         EncryptedVideoError: The video is encrypted.
     """
-    tag = stream.codec_context.codec_tag if stream.codec_context is not None else ""
+    tag = _tag(stream.codec_context)
     # Of Matroska and WebM, FFmpeg reports the identifier of the key as metadata.
     if tag in PROTECTED_TAGS or "enc_key_id" in stream.metadata:
         raise EncryptedVideoError(path)
+    if stream.codec_context is None:
+        require_clear_header(path)
     look = {"asf": _asf_is, "mpegts": _transport_is, "mpeg": _program_is}
     if container.format.name in look:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
         if look[container.format.name](head, stream):
             raise EncryptedVideoError(path)
+
+
+def _tag(context: Any) -> str:
+    """Return the four characters that a container marks a codec with; empty where they are none.
+
+    In transport streams PyAV takes the number of the stream's type for characters: those from 0x80
+    on (VC-1 on Blu-ray, AVS, Dirac) are none.
+    """
+    try:
+        return context.codec_tag if context is not None else ""
+    except UnicodeDecodeError:
+        return ""
+
+
+# The first sample entry of a track in MP4, as it stands in the file.
+PROTECTED_ENTRY = re.compile(rb"stsd.{12}(?:encv|drmi)", re.DOTALL)
+
+
+def require_clear_header(path: Path) -> None:
+    """Check a file that FFmpeg cannot open, or whose codec it does not know: some are encrypted.
+
+    Args:
+        path: The file.
+
+    Raises:
+        EncryptedVideoError: It is an MP4 file with an encrypted track.
+    """
+    with path.open("rb") as file:
+        if PROTECTED_ENTRY.search(_mp4_header(file)):
+            raise EncryptedVideoError(path)
+
+
+def _mp4_header(file: BinaryIO) -> bytes:
+    """Return the box `moov` of an MP4 file, up to HEAD_BYTES of it; empty if there is none."""
+    at = 0
+    while len(start := file.read(16)) >= 8:
+        size, kind = int.from_bytes(start[:4], "big"), start[4:8]
+        if size == 1:  # the size follows in 64 bits
+            size = int.from_bytes(start[8:], "big")
+        if kind == b"moov":
+            return start + file.read(min(size or HEAD_BYTES, HEAD_BYTES))
+        if size < 8:  # to the end of the file, or no box
+            break
+        at += size
+        file.seek(at)
+    return b""
 
 
 def packet_is_encrypted(packet: Any) -> bool:
@@ -73,14 +121,29 @@ def _transport_is(head: bytes, stream: Any) -> bool:
     """Return whether most packets of the stream have their scrambling bits set."""
     size = 192 if head[4:5] == b"G" and head[196:197] == b"G" else TRANSPORT_PACKET
     first = size - TRANSPORT_PACKET
+    places = range(first, len(head) - TRANSPORT_PACKET, size)
+    if any(_lists_sample_aes(head[at : at + TRANSPORT_PACKET], stream.id) for at in places):
+        return True
     own = [
         head[at + 3] >> 6
-        for at in range(first, len(head) - TRANSPORT_PACKET, size)
+        for at in places
         if head[at] == SYNC_BYTE
         and (head[at + 1] & 0x1F) << 8 | head[at + 2] == stream.id
         and head[at + 3] & 0x10  # the packet has a payload
     ]
     return bool(own) and sum(map(bool, own)) > MOST * len(own)
+
+
+SAMPLE_AES_H264 = 0xDB  # the type of a stream in Apple's "MPEG-2 Stream Encryption Format"
+PROGRAM_MAP = 2  # the table that lists the streams
+
+
+def _lists_sample_aes(packet: bytes, stream: int) -> bool:
+    """Return whether a packet begins a table that lists the stream as encrypted by samples."""
+    begins = packet[0] == SYNC_BYTE and packet[1] & 0x40 and packet[3] & 0x30 == 0x10
+    if not (begins and packet[4] == 0 and packet[5] == PROGRAM_MAP):
+        return False
+    return bytes([SAMPLE_AES_H264, 0xE0 | stream >> 8, stream & 0xFF]) in packet
 
 
 PICTURE_HEADERS = re.compile(rb"\x00\x00\x01[\xe0-\xef]..([\x80-\xbf])", re.DOTALL)

@@ -17,7 +17,12 @@ from av.error import FFmpegError
 from av.stream import Disposition
 
 from rdmf_cli.errors import RdmfError
-from rdmf_cli.video.encryption import EncryptedVideoError, packet_is_encrypted, require_clear
+from rdmf_cli.video.encryption import (
+    EncryptedVideoError,
+    packet_is_encrypted,
+    require_clear,
+    require_clear_header,
+)
 from rdmf_cli.video.formats import JOIN, is_list, looks_like_list, opener, options
 from rdmf_cli.video.joins import OVERFLOWING, find_joins, shifts_of
 from rdmf_cli.video.sizes import PROBED_PIXELS, probed_pixels
@@ -171,6 +176,7 @@ def _open_up_to(path: Path, pixels: int) -> Any:
     except (FFmpegError, UnicodeError, PermissionError) as error:
         if looks_like_list(path):
             raise _refused_list(path, error) from error
+        require_clear_header(path)
         raise RdmfError(
             f"cannot be read as a video ({reason(error)})",
             path,

@@ -198,6 +198,59 @@ class TestEncrypted:
         (tmp_path / "secret.ts").write_bytes(data)
         self.refused(tmp_path / "secret.ts")
 
+    @pytest.mark.parametrize(
+        ("scheme", "entry", "removed"),
+        [
+            (b"cbcs", b"encv", ()),
+            (b"cbcs", b"encv", (b"senc", b"saiz", b"saio")),  # one vector for all samples
+            (b"itun", b"drmi", (b"senc", b"saiz", b"saio")),  # FairPlay
+        ],
+    )
+    def test_other_schemes_of_mp4(
+        self, scheme: bytes, entry: bytes, removed: tuple[bytes, ...], tmp_path: Path
+    ) -> None:
+        options = {"encryption_scheme": "cenc-aes-ctr", **KEY, **KEY_ID}
+        data = Recipe("secret", "libx264", "mp4", 50, container_options=options).make(tmp_path)
+        changed = data.read_bytes().replace(b"cenc", scheme).replace(b"encv", entry)
+        for box in removed:
+            changed = changed.replace(box, b"free")
+        (tmp_path / "other.mp4").write_bytes(changed)
+        self.refused(tmp_path / "other.mp4")
+
+    def test_fragments_that_ffmpeg_cannot_open(self, tmp_path: Path) -> None:
+        options = {"encryption_scheme": "cenc-aes-ctr", **KEY, **KEY_ID}
+        options["movflags"] = "frag_keyframe+empty_moov"
+        path = Recipe("secret", "libx264", "mp4", 50, container_options=options).make(tmp_path)
+        data = path.read_bytes()
+        at = data.index(b"avcC")
+        (tmp_path / "other.mp4").write_bytes(data[:at] + b"free" + data[at + 4 :])
+        self.refused(tmp_path / "other.mp4")
+
+    def test_samples_of_a_transport_stream(self, tmp_path: Path) -> None:
+        """The table of streams names another type, and its checksum is set right again."""
+        data = bytearray(Recipe("clear", "libx264", "ts", 50).make(tmp_path).read_bytes())
+        for at in range(0, len(data), 188):
+            if data[at + 1] & 0x40 and data[at + 5] == 2:
+                begin, end = at + 5, at + 8 + (data[at + 6] & 0x0F) * 256 + data[at + 7]
+                entry = data.index(b"\x1b\xe1\x00", begin, end)
+                data[entry] = 0xDB
+                data[end - 4 : end] = checksum(data[begin : end - 4])
+        (tmp_path / "secret.ts").write_bytes(data)
+        self.refused(tmp_path / "secret.ts")
+
+    def test_a_type_of_stream_that_is_no_character_is_no_crash(self, tmp_path: Path) -> None:
+        """Dirac's is 0xD1; VC-1 on Blu-ray has 0xEA."""
+        path = tmp_path / "dirac.ts"
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("vc2", rate=25, options={"strict": "-2"})
+            stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
+            for pts in range(25):
+                container.mux(stream.encode(grey(stream, 90, pts)))
+            container.mux(stream.encode(None))
+        with open_clips(path, 1.0) as reader:
+            ((_, frame),) = reader
+        assert abs(frame.image.mean() - 90) < 4
+
     def test_dvd(self, tmp_path: Path) -> None:
         data = bytearray(Recipe("clear", "mpeg2video", "vob", 50).make(tmp_path).read_bytes())
         at = data.find(b"\x00\x00\x01\xe0")
@@ -242,6 +295,16 @@ class TestEncrypted:
         new = coding + bytes([0xEC, 0x80 | rest]) + bytes(rest)
         (tmp_path / "secret.mkv").write_bytes(data[: at - 3] + new + data[at - 3 + room :])
         self.refused(tmp_path / "secret.mkv")
+
+
+def checksum(section: bytes) -> bytes:
+    """CRC-32 of MPEG-2 (ISO/IEC 13818-1, annex A)."""
+    rest = 0xFFFFFFFF
+    for byte in section:
+        rest ^= byte << 24
+        for _ in range(8):
+            rest = (rest << 1 ^ (0x04C11DB7 if rest >> 31 else 0)) & 0xFFFFFFFF
+    return rest.to_bytes(4, "big")
 
 
 def element(number: str, content: bytes) -> bytes:
