@@ -102,6 +102,15 @@ class Candidate(NamedTuple):
     stretch: slice
 
 
+class _Asked(NamedTuple):
+    """The question on a whole video; `end`: of its pictures, seconds as a player shows them."""
+
+    path: str
+    features: VideoFeatures
+    question: Question
+    end: float
+
+
 class _Read(NamedTuple):
     """A moment, and whether the border of the stretch cuts it (the next stretch has all of it)."""
 
@@ -130,10 +139,14 @@ def search(
         min_presence: Leave out moments with a lower presence.
         candidates: Number of videos, or stretches of long ones, that the head reads; None: all.
     """
-    by_video: dict[int, list[_Read]] = defaultdict(list)
+    by_video: dict[int, list[slice]] = defaultdict(list)
     for candidate in choose_candidates(collection, query, candidates):
-        by_video[candidate.video] += _read(collection, candidate, query, head, per_video)
-    kept = (found for read in by_video.values() for found in _distinct(read)[:per_video])
+        by_video[candidate.video].append(candidate.stretch)
+    kept: list[Found] = []
+    for video, parts in by_video.items():
+        asked = _asked(collection, video, query)  # once per video: it may be long
+        read = [one for part in parts for one in _read(asked, part, query, head, per_video)]
+        kept += _distinct(read)[:per_video]
     return sorted((one for one in kept if one.presence >= min_presence), key=_rank)[:top_k]
 
 
@@ -171,11 +184,9 @@ def _of_nearest(nearest: Nearest, clips: Sequence[int], count: int) -> list[Cand
     return [Candidate(int(v), stretches(clips[int(v)])[int(part)]) for v, part in found[order]]
 
 
-def _read(
-    collection: Collection, candidate: Candidate, query: QueryFeatures, head: Head, most: int
-) -> list[_Read]:
-    """Apply the head to one candidate; return its moments in seconds as a player shows them."""
-    features = collection.features(candidate.video)
+def _asked(collection: Collection, video: int, query: QueryFeatures) -> _Asked:
+    """Make the question on a whole video."""
+    features = collection.features(video)
     rows = normalise_rows(features.rows)
     end = max(features.picture_end, features.offset)
     question = Question(
@@ -187,18 +198,26 @@ def _read(
         duration=max(end - features.offset, features.clip_length / 2),
         background=Background.in_video(rows, query.background),
     )
-    start = candidate.stretch.start
-    if (start, candidate.stretch.stop) != (0, len(rows)):
-        question = question.part(candidate.stretch)
+    return _Asked(collection.path(video), features, question, end)
+
+
+def _read(
+    asked: _Asked, stretch: slice, query: QueryFeatures, head: Head, most: int
+) -> list[_Read]:
+    """Apply the head to one candidate; return its moments in seconds as a player shows them."""
+    path, features, question, end = asked
+    start, clips = stretch.start, len(question)
+    if (start, stretch.stop) != (0, clips):
+        question = question.part(stretch)
     similarity = question.similarity
     reading = head.read(question, top_k=most, distinct=True)
-    borders = _inner_borders(candidate.stretch, len(rows), features)
+    borders = _inner_borders(stretch, clips, features)
     first = features.offset + start * features.clip_length
     read = []
     for span, score in zip(reading.spans, reading.scores, strict=True):
         shown = similarity[_clips(span, features.clip_length, len(similarity))]
         found = Found(
-            video=collection.path(candidate.video),
+            video=path,
             start=min(first + float(span[0]), end),
             end=min(first + float(span[1]), end),
             relevance=relevance(match(shown, query.scale), reading.presence),

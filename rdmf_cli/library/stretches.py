@@ -14,7 +14,7 @@ import numpy.typing as npt
 WHOLE: Final = 512
 """The most clips of a video that is read as a whole (17 minutes at 2 s)."""
 
-STRETCH: Final = 256
+STRETCH: Final = 128
 """The number of clips in a stretch; stretches overlap by half."""
 
 STRONGEST: Final = 3
@@ -25,7 +25,7 @@ def stretches(clips: int) -> list[slice]:
     """Divide a video of `clips` clips into stretches.
 
     >>> stretches(300), stretches(513)[:2]
-    ([slice(0, 300, None)], [slice(0, 256, None), slice(128, 384, None)])
+    ([slice(0, 300, None)], [slice(0, 128, None), slice(64, 192, None)])
     """
     if clips <= WHOLE:
         return [slice(0, clips)]
