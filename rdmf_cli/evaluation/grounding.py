@@ -125,6 +125,7 @@ def brief(metrics: dict[str, Any]) -> dict[str, float | None]:
     short["MR-full-mIoU"] = full["MR-mIoU"]
     if "MR-mAP" in full:
         short["MR-full-mAP"] = full["MR-mAP"]["average"]
+        short |= {f"MR-full-mAP@{t}": full["MR-mAP"][t] for t in ("0.5", "0.75")}
         short |= {f"MR-{g}-mAP": metrics[g]["MR-mAP"]["average"] for g in LENGTH_GROUPS}
     short |= {f"MR-{g}-mIoU": metrics[g]["MR-mIoU"] for g in LENGTH_GROUPS}
     return short

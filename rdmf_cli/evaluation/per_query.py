@@ -103,18 +103,22 @@ def _grounding_columns(
         predicted = grounding.suppressed(predicted, legacy_overlap(dataset, options))
     columns = _recall_columns(predicted, truths, thresholds, strict)
     if not strict:
-        columns["MR-full-mAP"] = average_precisions(predicted, truths).mean(axis=1)
+        columns |= _precision_columns(predicted, truths)
         columns |= _group_columns("mAP", _mean_precisions, predicted, truths)
     return columns | _group_columns("mIoU", best_iou, predicted, truths)
 
 
 def _qvhighlights_columns(predicted: Sequence[Array], truths: Sequence[Array]) -> Columns:
     columns = _recall_columns(predicted, truths, grounding.THRESHOLDS, strict=False)
-    ap = average_precisions(predicted, truths)
-    columns["MR-full-mAP"] = ap.mean(axis=1)
-    columns |= {f"MR-full-mAP@{t:g}": ap[:, AP_THRESHOLDS.index(t)] for t in (0.5, 0.75)}
+    columns |= _precision_columns(predicted, truths)
     columns |= _group_columns("mAP", _mean_precisions, predicted, truths)
     return columns | _group_columns("mIoU", best_iou, predicted, truths)
+
+
+def _precision_columns(predicted: Sequence[Array], truths: Sequence[Array]) -> Columns:
+    ap = average_precisions(predicted, truths)
+    at = {f"MR-full-mAP@{t:g}": ap[:, AP_THRESHOLDS.index(t)] for t in (0.5, 0.75)}
+    return {"MR-full-mAP": ap.mean(axis=1), **at}
 
 
 def _mean_precisions(predicted: Sequence[Windows], truths: Sequence[Windows]) -> Array:
