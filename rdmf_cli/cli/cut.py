@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from rdmf_cli.cli import options
+from rdmf_cli.cli import options, query_options
 
 if TYPE_CHECKING:
     from rdmf_cli.handover.cutter import Cutter
     from rdmf_cli.handover.written import Cut
-    from rdmf_cli.moments.types import Answer
 
 ANSWERS = "-"  # in place of videos: JSON Lines of answers on stdin
 
@@ -28,17 +26,12 @@ def cut(
             help="Videos or folders, and sentences; - reads the JSON Lines of rdmf query.",
         ),
     ] = None,
-    queries: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option("--query", "-q", help="A sentence; may be given several times."),
-    ] = None,
+    queries: query_options.Queries = None,
     top_k: Annotated[
         Optional[int],  # noqa: UP045
         typer.Option("--top-k", "-k", min=1, help="Moments per query; default 1, with - all."),
     ] = None,
-    min_score: Annotated[
-        float, typer.Option("--min-score", min=0, max=1, help="Leave out moments below it.")
-    ] = 0.0,
+    min_score: query_options.MinScore = 0.0,
     pad: Annotated[
         float, typer.Option("--pad", min=0, max=3600, help="Seconds to add on both sides.")
     ] = 0.0,
@@ -54,20 +47,18 @@ def cut(
     ] = None,
     copy: Annotated[
         bool,
-        typer.Option("--copy", help="Do not encode anew; start at the key frame before."),
+        typer.Option("--copy", help="Copy without encoding; starts at the key frame before."),
     ] = False,
     montage: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--montage", metavar="FILE", help="Join the moments in one video instead."),
+        typer.Option("--montage", metavar="FILE", help="Join the moments into this one video."),
     ] = None,
     anyway: Annotated[
         bool,
-        typer.Option("--anyway", help="Cut also where the query is probably not in the video."),
+        typer.Option("--anyway", help="Cut even if the query is probably not in the video."),
     ] = False,
     force: options.Force = False,
-    example: Annotated[
-        bool, typer.Option("--example", help="Search the example video that rdmf carries.")
-    ] = False,
+    example: query_options.Example = False,
     recursive: options.Recursive = False,
     refine: options.Refine = False,
     clip_length: options.ClipLength = 2.0,
@@ -82,12 +73,13 @@ def cut(
 ) -> None:
     """Cut the best moments out of VIDEO, exact to the frame, and print the path of each file."""
     from rdmf_cli.cli import inputs
+    from rdmf_cli.cli.answers import answers_on_stdin
     from rdmf_cli.cli.batch import for_each_video, open_searcher
     from rdmf_cli.handover.cutter import NAME_OF_SEVERAL, Cutter
     from rdmf_cli.handover.written import NAME
 
     if words == [ANSWERS]:
-        answers = _answers_on_stdin()
+        answers = answers_on_stdin()
         videos, several = list(answers), any(len(found) > 1 for found in answers.values())
     else:
         videos, sentences = inputs.split_arguments(words or (), queries or (), None, example)
@@ -112,13 +104,8 @@ def cut(
         else:
             from rdmf_cli.cli.query import ask
 
-            chosen: dict[str, Any] = {
-                "top_k": top_k,
-                "min_score": min_score,
-                "start": start,
-                "end": end,
-            }
-            found = ask(searcher, path, sentences, **chosen)
+            part: dict[str, Any] = {"start": start, "end": end}
+            found = ask(searcher, path, sentences, top_k=top_k, min_score=min_score, **part)
         if refine:
             from rdmf_cli.handover.ends import refined
 
@@ -157,34 +144,3 @@ def _finish(cutter: Cutter) -> None:
         say("note", refusal)
     for cut in cutter.join():
         _print(cut)
-
-
-def _answers_on_stdin() -> dict[str, list[Answer]]:
-    """The answers of `rdmf query --json` by their video; lines of errors are passed over."""
-    import json
-
-    from pydantic import ValidationError
-
-    from rdmf_cli.errors import RdmfError, UsageError, first_problem
-    from rdmf_cli.moments.types import Answer
-
-    found: dict[str, list[Answer]] = {}
-    text = "" if sys.stdin is None else sys.stdin.read()
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            fields = json.loads(line)
-            if isinstance(fields, dict) and "error" in fields:
-                continue
-            answer = Answer.model_validate(fields)
-        except (ValueError, RecursionError) as error:
-            told = first_problem(error, "the line") if isinstance(error, ValidationError) else error
-            what = f"line {number} is no answer of rdmf ({told})"
-            raise RdmfError(what, "stdin", "give it the output of rdmf query --json") from error
-        found.setdefault(answer.video, []).append(answer)
-    if not found:
-        raise UsageError(
-            "no answer comes on stdin", todo="rdmf query VIDEO ... --json | rdmf cut -"
-        )
-    return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from rdmf_cli.cli import options
+from rdmf_cli.cli import options, query_options
 from rdmf_cli.outputs import FORMATS, open_writer
 
 if TYPE_CHECKING:
@@ -23,10 +23,7 @@ def query(
         Optional[list[str]],  # noqa: UP045
         typer.Argument(metavar='VIDEO... "SENTENCE"...', help="Videos or folders, and sentences."),
     ] = None,
-    queries: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option("--query", "-q", help="A sentence; repeat the option for more."),
-    ] = None,
+    queries: query_options.Queries = None,
     queries_file: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
@@ -36,13 +33,8 @@ def query(
     top_k: Annotated[
         int, typer.Option("--top-k", "-k", min=1, help="Number of moments per sentence.")
     ] = 5,
-    min_score: Annotated[
-        float,
-        typer.Option("--min-score", min=0, max=1, help="Leave out moments with a lower score."),
-    ] = 0.0,
-    example: Annotated[
-        bool, typer.Option("--example", help="Search the example video that comes with rdmf.")
-    ] = False,
+    min_score: query_options.MinScore = 0.0,
+    example: query_options.Example = False,
     refine: options.Refine = False,
     recursive: options.Recursive = False,
     clip_length: options.ClipLength = 2.0,

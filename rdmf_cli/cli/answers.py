@@ -1,0 +1,39 @@
+"""Answers that come on stdin: the JSON Lines of `rdmf query --json`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rdmf_cli.moments.types import Answer
+
+
+def answers_on_stdin() -> dict[str, list[Answer]]:
+    """The answers of `rdmf query --json` by their video; lines of errors are passed over."""
+    from pydantic import ValidationError
+
+    from rdmf_cli.errors import RdmfError, UsageError, first_problem
+    from rdmf_cli.moments.types import Answer
+
+    found: dict[str, list[Answer]] = {}
+    text = "" if sys.stdin is None else sys.stdin.read()
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            fields = json.loads(line)
+            if isinstance(fields, dict) and "error" in fields:
+                continue
+            answer = Answer.model_validate(fields)
+        except (ValueError, RecursionError) as error:
+            told = first_problem(error, "the line") if isinstance(error, ValidationError) else error
+            what = f"line {number} is no answer of rdmf ({told})"
+            raise RdmfError(what, "stdin", "give it the output of rdmf query --json") from error
+        found.setdefault(answer.video, []).append(answer)
+    if not found:
+        raise UsageError(
+            "no answer comes on stdin", todo="rdmf query VIDEO ... --json | rdmf cut -"
+        )
+    return found

@@ -1,0 +1,96 @@
+"""What rdmf search does between its options and its output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rdmf_cli.api.search import Chosen, Limits
+    from rdmf_cli.channels.query import Term
+    from rdmf_cli.errors import RdmfError
+    from rdmf_cli.library.types import Hit
+
+
+def in_videos(
+    videos: Sequence[Path | RdmfError],
+    terms: Sequence[Term],
+    limits: Limits,
+    options: dict[str, Any],
+    failed: list[RdmfError],
+) -> list[Hit]:
+    """Search videos; what goes wrong with one is added to `failed`."""
+    from rdmf_cli.api.search import search_videos
+    from rdmf_cli.cli.batch import open_searcher
+    from rdmf_cli.cli.report import say_warnings
+    from rdmf_cli.cli.work_bar import work_progress
+
+    searcher = open_searcher(**options)
+    with work_progress() as show:
+        return search_videos(
+            searcher,
+            videos,
+            terms,
+            limits,
+            on_error=failed.append,
+            on_warning=say_warnings,
+            show=show,
+        )
+
+
+def in_library(
+    name: str, terms: Sequence[Term], limits: Limits, chosen: Chosen, loaded: dict[str, Any]
+) -> list[Hit]:
+    """Search a library with the encoder that made it."""
+    from rdmf_cli.api.search import search_library
+    from rdmf_cli.cli.batch import open_searcher
+    from rdmf_cli.cli.report import say
+    from rdmf_cli.library.library import Library, library_folder
+
+    with Library.open(library_folder(name)) as library:
+        searcher = open_searcher(**chosen.in_library(library), **loaded)
+        hits = search_library(searcher, library, terms, limits)
+    for hit in hits:
+        if hit.missing:
+            todo = "rdmf index brings the library up to date, rdmf index --prune forgets it"
+            say("note", f"{hit.video}: this file is gone; {todo}")
+    return hits
+
+
+def asked(
+    words: Sequence[str],
+    query: str | None,
+    files_from: str | None,
+    null: bool,
+    library: str | None,
+    pictured: bool,
+) -> tuple[list[str], list[str]]:
+    """Tell paths and the sentence apart; `pictured`: there may be no sentence."""
+    from rdmf_cli.cli.inputs import is_video
+    from rdmf_cli.cli.listed import names_from
+    from rdmf_cli.errors import UsageError
+
+    def is_path(word: str) -> bool:
+        return query is not None or (library is None and is_video(word))
+
+    paths = [word for word in words if is_path(word)]
+    sentences = [word for word in words if not is_path(word)]
+    sentences += [] if query is None else [query]
+    if files_from is not None:
+        paths += names_from(files_from, null)
+    elif null:
+        raise UsageError("is for the list of --files-from", "-0", "give both, or none")
+    if library is not None and paths:
+        what = "cannot be searched together with paths"
+        raise UsageError(what, f"--library {library}", "leave out one of them")
+    if library is None and not paths:
+        raise UsageError("no path is given", todo='type: rdmf search FOLDER "a sentence"')
+    if len(sentences) > 1:
+        first, second = sentences[:2]
+        todo = "check their names, or ask one thing at a time"
+        raise UsageError(f"neither {first!r} nor {second!r} names a file or folder", todo=todo)
+    if not sentences and not pictured:
+        todo = f"to look for {words[-1]!r}, type --query {words[-1]!r}" if words else 'add "..."'
+        raise UsageError("no sentence is given", todo=todo)
+    return paths, sentences
