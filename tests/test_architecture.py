@@ -141,3 +141,12 @@ def test_nobody_asks_which_class_a_head_is_of():
         and heads & {part.id for part in ast.walk(node.args[1]) if isinstance(part, ast.Name)}
     }
     assert not wrong
+
+
+def test_files_of_the_command_line_are_short():
+    lengths = {
+        path: len((PACKAGE / path).read_text(encoding="utf-8").splitlines())
+        for path in modules()
+        if path.startswith("cli/")
+    }
+    assert {path: length for path, length in lengths.items() if length > 150} == {}
