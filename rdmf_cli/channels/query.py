@@ -159,7 +159,7 @@ def _background_of(term: Term, backgrounds: Backgrounds) -> Array:
 
 
 def stored_backgrounds(encoder: Encoder, store: FeatureStore | None) -> Backgrounds:
-    """Backgrounds that are encoded once for an encoder, then found in the cache.
+    """Encode the backgrounds once per encoder; later they are found in the cache.
 
     The sentences are `BACKGROUND`; the pictures are those of the example video, which shows a
     different photograph every few seconds.

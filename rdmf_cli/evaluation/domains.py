@@ -51,7 +51,7 @@ def ranking(saliency: Array, clips: int) -> tuple[npt.NDArray[np.intp], npt.NDAr
 def tvsum_ap(saliency: Array, labels: Array) -> VideoAP:
     """Average over annotators the AP of the five clips ranked first.
 
-    labels: (T, A). A clip is positive to an annotator who marks it above their own lower median.
+    labels: (T, A). A clip is positive to an annotator who rates it above their own lower median.
     Positives are counted among the five.
     """
     medians = np.sort(labels, axis=0)[(len(labels) - 1) // 2]
@@ -102,7 +102,7 @@ def domain_metrics(
         {"HL-mAP": mean over domains, "domains": {name: {"HL-mAP", "videos"}}}; where ties decide,
         "HL-mAP-ties": {"least", "greatest"} beside each HL-mAP, over all orders of clips that tie.
     """
-    of_video = np.array([ap(s, marks) for s, marks in zip(saliency, labels, strict=True)])
+    of_video = np.array([ap(s, ratings) for s, ratings in zip(saliency, labels, strict=True)])
     members = {name: np.array([d == name for d in domains]) for name in sorted(set(domains))}
     of_domain = {name: 100 * of_video[inside].mean(axis=0) for name, inside in members.items()}
     entries = {

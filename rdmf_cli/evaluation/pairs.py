@@ -82,22 +82,25 @@ class Pairs:
         """Return the true windows (G, 2) of each annotation that has been searched for moments."""
         return [a.windows for a in self.annotations if a.windows is not None]
 
-    def with_marks(self) -> Pairs:
+    def with_ratings(self) -> Pairs:
         """Keep the pairs whose clips were rated by annotators."""
         return self.where(lambda a: a.ratings is not None and not a.absent)
 
     def highlights(self, clip_length: float) -> tuple[list[Array], list[Array]]:
         """Return the saliency (T,) and the annotator ratings (C, 3) of each query."""
         _check_clips(self, clip_length)
-        saliency, marks = self.saliency(), [_marks(a, clip_length) for a in self.annotations]
-        clips = [len(matrix) for matrix in marks]
+        saliency, ratings = (
+            self.saliency(),
+            [_rating_matrix(a, clip_length) for a in self.annotations],
+        )
+        clips = [len(matrix) for matrix in ratings]
         tell_lengths(self.notes, saliency, clips, "count as 0")
         named = [a.clip_ids for a in self.annotations if a.clip_ids is not None]
         if past := sum(int((ids >= n).sum()) for ids, n in zip(named, clips, strict=True)):
             self.notes.append(
                 f"{counted(past, 'relevant clip')} past the end of the video: left out"
             )
-        return saliency, marks
+        return saliency, ratings
 
     def windows(self) -> list[Array]:
         """Return the windows (P, 3) of each prediction.
@@ -238,16 +241,16 @@ def _off_grid(spans: Array, clip_length: float) -> int:
     return int((np.abs(steps - np.round(steps)) * clip_length > TOLERANCE).any(axis=1).sum())
 
 
-def _check_clips(marked: Pairs, clip_length: float) -> None:
+def _check_clips(rated: Pairs, clip_length: float) -> None:
     """Check the number of clips, which durations decide: each clip of each query takes memory."""
-    clips = sum((a.duration or 0.0) / clip_length for a in marked.annotations)
+    clips = sum((a.duration or 0.0) / clip_length for a in rated.annotations)
     if clips > MOST_CLIPS:
         what = f"the queries with saliency_scores have {clips:.0f} clips together, more than "
         todo = "check the durations, or give a longer --clip-length"
-        raise RdmfError(f"{what}{MOST_CLIPS}", marked.truth_path, todo)
+        raise RdmfError(f"{what}{MOST_CLIPS}", rated.truth_path, todo)
 
 
-def _marks(annotation: Annotation, clip_length: float) -> Array:
+def _rating_matrix(annotation: Annotation, clip_length: float) -> Array:
     assert annotation.ratings is not None
     assert annotation.clip_ids is not None
     assert annotation.duration is not None

@@ -160,16 +160,16 @@ def _reached(name: str, iou: Array, thresholds: Sequence[float], strict: bool) -
 
 
 def _highlight_columns(pairs: Pairs, clip_length: float) -> Columns:
-    marked = pairs.with_marks()
-    if not len(marked):
+    rated = pairs.with_ratings()
+    if not len(rated):
         return {}
     counted = np.array([a.ratings is not None and not a.absent for a in pairs.annotations])
-    saliency, marks = marked.highlights(clip_length)
+    saliency, ratings = rated.highlights(clip_length)
     columns: Columns = {}
     for name, level in qvhighlights.SALIENCY_LEVELS.items():
-        ap = qvhighlights.highlight_precisions(saliency, marks, level).mean(axis=1)
+        ap = qvhighlights.highlight_precisions(saliency, ratings, level).mean(axis=1)
         columns[f"HL-min-{name}-mAP"] = ap
-        columns[f"HL-min-{name}-Hit1"] = qvhighlights.top_hits(saliency, marks, level)
+        columns[f"HL-min-{name}-Hit1"] = qvhighlights.top_hits(saliency, ratings, level)
     return {name: _placed(100 * column, counted) for name, column in columns.items()}
 
 
@@ -178,7 +178,10 @@ def _domain_columns(pairs: Pairs, dataset: Dataset) -> Columns:
     names = np.array([a.domain for a in pairs.annotations])
     ap_of = domains.AP[dataset.protocol]
     ap = np.array(
-        [ap_of(s, marks).in_list_order for s, marks in zip(pairs.saliency(), labels, strict=True)]
+        [
+            ap_of(s, ratings).in_list_order
+            for s, ratings in zip(pairs.saliency(), labels, strict=True)
+        ]
     )
     by_domain = {
         f"HL-mAP-{name}": _placed(100 * ap[names == name], names == name)

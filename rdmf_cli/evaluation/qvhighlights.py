@@ -75,7 +75,7 @@ def _moment_scores(predicted: Sequence[Windows], truths: Sequence[Windows]) -> d
 def relevance(
     duration: float,
     clip_ids: Sequence[int] | npt.NDArray[np.int_],
-    marks: Sequence[Sequence[float]] | Array,
+    ratings: Sequence[Sequence[float]] | Array,
     clip_length: float = CLIP_LENGTH,
 ) -> Array:
     """Spread annotator ratings over all clips of a video.
@@ -84,14 +84,14 @@ def relevance(
         duration: seconds.
         clip_ids: (n,) the clips that were rated. An id past the last clip is left out (annotations
             may name one such clip).
-        marks: (n, 3) ratings from 0 to 4.
+        ratings: (n, 3) ratings from 0 to 4.
         clip_length: seconds.
 
     Returns:
         (C, 3) with C = int(duration / clip_length); 0 at clips that were not rated.
     """
     matrix = np.zeros((int(duration / clip_length), ANNOTATORS))
-    ids, rows = np.asarray(clip_ids, dtype=np.int_), np.reshape(marks, (-1, ANNOTATORS))
+    ids, rows = np.asarray(clip_ids, dtype=np.int_), np.reshape(ratings, (-1, ANNOTATORS))
     matrix[ids[ids < len(matrix)]] = rows[ids < len(matrix)]
     return matrix
 
@@ -131,64 +131,64 @@ def interpolated_precision(scores: Array, labels: npt.NDArray[np.bool_]) -> Arra
     return mean
 
 
-def highlight_map(saliency: Sequence[Scores], marks: Sequence[Array], level: int) -> Percent:
+def highlight_map(saliency: Sequence[Scores], ratings: Sequence[Array], level: int) -> Percent:
     """Compute HL-mAP: the mean AP of the saliency over queries and annotators.
 
     Args:
         saliency: (T,) of each query, cut or zero-padded to its clips.
-        marks: (C, 3) ratings of each query (`relevance`).
+        ratings: (C, 3) ratings of each query (`relevance`).
         level: lowest rating of a highlight. An annotator without highlights gives 0, one who rates
             all clips so gives 1.
 
     Returns:
         Per cent; None without queries.
     """
-    return percent(highlight_precisions(saliency, marks, level)) if saliency else None
+    return percent(highlight_precisions(saliency, ratings, level)) if saliency else None
 
 
-def highlight_precisions(saliency: Sequence[Scores], marks: Sequence[Array], level: int) -> Array:
+def highlight_precisions(saliency: Sequence[Scores], ratings: Sequence[Array], level: int) -> Array:
     """Compute the AP of the saliency for each annotator, (Q, 3) in [0, 1]; at least one query."""
-    clips = np.array([len(matrix) for matrix in marks])
+    clips = np.array([len(matrix) for matrix in ratings])
     together = max(MOST_CLIPS // max(int(clips.max()), 1), 1)
-    parts = [slice(start, start + together) for start in range(0, len(marks), together)]
-    ap = [_highlight_ap(saliency[part], marks[part], clips[part], level) for part in parts]
+    parts = [slice(start, start + together) for start in range(0, len(ratings), together)]
+    ap = [_highlight_ap(saliency[part], ratings[part], clips[part], level) for part in parts]
     return np.concatenate(ap)
 
 
 def _highlight_ap(
-    saliency: Sequence[Scores], marks: Sequence[Array], clips: npt.NDArray[np.int_], level: int
+    saliency: Sequence[Scores], ratings: Sequence[Array], clips: npt.NDArray[np.int_], level: int
 ) -> Array:
     """Return the AP (Q, A) of each query for each annotator."""
     rows = [np.asarray(row, dtype=np.float64) for row in saliency]
     scores = _stack_clips(rows, clips.tolist(), -inf)
-    labels = _stack_clips(list(marks), clips.tolist(), -1.0) >= level
+    labels = _stack_clips(list(ratings), clips.tolist(), -1.0) >= level
     ap = interpolated_precision(scores, labels)
-    all_marked = (labels.sum(axis=1) == clips[:, None]) & (clips[:, None] > 0)
-    return np.where(all_marked, 1.0, ap)
+    all_rated = (labels.sum(axis=1) == clips[:, None]) & (clips[:, None] > 0)
+    return np.where(all_rated, 1.0, ap)
 
 
-def hit_at_one(saliency: Sequence[Scores], marks: Sequence[Array], level: int) -> Percent:
+def hit_at_one(saliency: Sequence[Scores], ratings: Sequence[Array], level: int) -> Percent:
     """Compute HIT@1: the share of queries whose best clip is a highlight to any annotator.
 
     Args:
         saliency: (T,) of each query; of equal scores the first counts.
-        marks: (C, 3) ratings of each query (`relevance`); a clip past the last is a miss.
+        ratings: (C, 3) ratings of each query (`relevance`); a clip past the last is a miss.
         level: lowest rating of a highlight.
 
     Returns:
         Per cent; None without queries.
     """
-    return percent(top_hits(saliency, marks, level))
+    return percent(top_hits(saliency, ratings, level))
 
 
-def top_hits(saliency: Sequence[Scores], marks: Sequence[Array], level: int) -> Array:
+def top_hits(saliency: Sequence[Scores], ratings: Sequence[Array], level: int) -> Array:
     """Return for each query, (Q,), 1 where its clip of highest score is a highlight, else 0."""
     tops = [int(np.argmax(row)) for row in saliency]
-    hits = [bool(np.any(m[top : top + 1] >= level)) for top, m in zip(tops, marks, strict=True)]
+    hits = [bool(np.any(m[top : top + 1] >= level)) for top, m in zip(tops, ratings, strict=True)]
     return np.asarray(hits, dtype=np.float64)
 
 
-def highlight_metrics(saliency: Sequence[Scores], marks: Sequence[Array]) -> dict[str, Any]:
+def highlight_metrics(saliency: Sequence[Scores], ratings: Sequence[Array]) -> dict[str, Any]:
     """Score highlight detection; arguments as for `highlight_map`, (T,) and (C, 3) per query.
 
     Returns:
@@ -196,8 +196,8 @@ def highlight_metrics(saliency: Sequence[Scores], marks: Sequence[Array]) -> dic
     """
     return {
         f"HL-min-{name}": {
-            "HL-mAP": highlight_map(saliency, marks, level),
-            "HL-Hit1": hit_at_one(saliency, marks, level),
+            "HL-mAP": highlight_map(saliency, ratings, level),
+            "HL-Hit1": hit_at_one(saliency, ratings, level),
         }
         for name, level in SALIENCY_LEVELS.items()
     }

@@ -148,17 +148,17 @@ def qvhighlights_scores(pairs: Pairs, dataset: Dataset, options: Options) -> Res
     """Score moments and highlights, whichever are annotated and asked for."""
     counted: Result = {"all": len(pairs)}
     metrics: Result = {}
-    marked = pairs.with_marks()
+    rated = pairs.with_ratings()
     with_moments = any(a.windows is not None for a in pairs.annotations)
     if options.only != "highlights" and with_moments:
         moments = pairs.with_moments()
         metrics |= qvhighlights.moment_metrics(moments.windows(), moments.truths())
         counted["moments"] = len(moments)
-    if options.only != "moments" and len(marked):
-        if unmarked := sum(a.ratings is None and not a.absent for a in pairs.annotations):
-            pairs.notes.append(f"{queries(unmarked)} without saliency_scores: no highlight metrics")
-        metrics |= qvhighlights.highlight_metrics(*marked.highlights(dataset.clip_length))
-        counted["highlights"] = len(marked)
+    if options.only != "moments" and len(rated):
+        if unrated := sum(a.ratings is None and not a.absent for a in pairs.annotations):
+            pairs.notes.append(f"{queries(unrated)} without saliency_scores: no highlight metrics")
+        metrics |= qvhighlights.highlight_metrics(*rated.highlights(dataset.clip_length))
+        counted["highlights"] = len(rated)
     if not metrics:
         raise _nothing("relevant_windows or saliency_scores", pairs)
     brief = qvhighlights.brief(metrics)

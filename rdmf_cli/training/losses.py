@@ -164,11 +164,11 @@ def contrast_loss(metric: Metrics, temperature: Tensor, mask: Tensor, targets: T
         A scalar.
     """
     match = torch.einsum("bs,cls->bcl", metric.query, metric.clips).float() * temperature
-    rivals = torch.logsumexp(match.masked_fill(~mask, NEVER).flatten(1), 1)
+    all_clips = torch.logsumexp(match.masked_fill(~mask, NEVER).flatten(1), 1)
     own = match.diagonal(dim1=0, dim2=1).mT  # (B, L)
-    lit = ((targets.foreground[:, 0] > 0) & mask).float()
-    each = ((rivals[:, None] - own) * lit).sum(1) / lit.sum(1).clamp_min(1.0)
-    return _mean(each, lit.any(1))
+    inside = ((targets.foreground[:, 0] > 0) & mask).float()
+    each = ((all_clips[:, None] - own) * inside).sum(1) / inside.sum(1).clamp_min(1.0)
+    return _mean(each, inside.any(1))
 
 
 def span_losses(
@@ -211,10 +211,12 @@ def span_losses(
 
 
 def _score_losses(
-    scores: Tensor, worths: Tensor, usable: Tensor, targets: Targets, hyper: Hyperparameters
+    scores: Tensor, wanted_scores: Tensor, usable: Tensor, targets: Targets, hyper: Hyperparameters
 ) -> dict[str, Tensor]:
-    each = functional.binary_cross_entropy_with_logits(scores.float(), worths, reduction="none")
-    wanted = (worths * hyper.rank_temperature).masked_fill(~usable, NEVER)
+    each = functional.binary_cross_entropy_with_logits(
+        scores.float(), wanted_scores, reduction="none"
+    )
+    wanted = (wanted_scores * hyper.rank_temperature).masked_fill(~usable, NEVER)
     rank = _listwise(scores, wanted, usable)
     return {"score": _mean(each, usable), "rank": _mean(rank, targets.spanned)}
 

@@ -95,7 +95,7 @@ class RetrievalTask:
         self.model: nn.Module = _first_weights(config, options.seed)
         self._videos = np.array([video_of(a.vid) for a in self.samples.annotations])
         self._queries = np.array([a.query for a in self.samples.annotations])
-        self._memory = ArrayCache()
+        self._cache = ArrayCache()
         self._targets: dict[int, Target] = {}
 
     def __len__(self) -> int:
@@ -104,7 +104,7 @@ class RetrievalTask:
     def batch(self, indices: Sequence[int], generator: torch.Generator) -> TrainingBatch:
         """Collate and augment samples; see `Task.batch`."""
         drawn = [self._draw(index, of_sample(generator, index)) for index in indices]
-        unrelated = [self._unrelated(one) for one in drawn if one.rival is not None]
+        unrelated = [self._unrelated(one) for one in drawn if one.negative is not None]
         return TrainingBatch(
             collate([self._inputs(one) for one in drawn]),
             collate_targets([self._target(one) for one in drawn]),
@@ -117,24 +117,24 @@ class RetrievalTask:
         plain, backwards, known, mismatched, which, whose = chances
         others = self._texts(index).number - 1
         none = np.zeros(0, np.int_)
-        rivals = self._rivals(index) if mismatched < self.hyper.mismatched else none
+        negatives = self._negatives(index) if mismatched < self.hyper.mismatched else none
         return _Draw(
             index,
             text=0 if plain < self.hyper.plain_query or not others else 1 + int(which * others),
             backwards=backwards < self.hyper.backwards,
             with_background=known >= self.hyper.no_background,
             clips=some_clips(self._plain_target(index), self.hyper, generator),
-            rival=int(rivals[int(whose * len(rivals))]) if len(rivals) else None,
+            negative=int(negatives[int(whose * len(negatives))]) if len(negatives) else None,
         )
 
-    def _rivals(self, index: int) -> npt.NDArray[np.int_]:
+    def _negatives(self, index: int) -> npt.NDArray[np.int_]:
         """Return samples of other videos with another query."""
         other_video = self._videos != self._videos[index]
         return np.flatnonzero(other_video & (self._queries != self._queries[index]))
 
     def _texts(self, index: int) -> _Texts:
         """Return the query, then its paraphrases."""
-        return self._memory.get(("texts", index), lambda: _Texts.of([*self._read_texts(index)]))
+        return self._cache.get(("texts", index), lambda: _Texts.of([*self._read_texts(index)]))
 
     def _read_texts(self, index: int) -> Iterator[Text]:
         sample = self.samples[index]
@@ -153,14 +153,14 @@ class RetrievalTask:
         if draw.clips is not None:
             return self._computed(sample)
         key = draw.index, draw.text, draw.backwards
-        return self._memory.get(key, lambda: self._computed(sample))
+        return self._cache.get(key, lambda: self._computed(sample))
 
     def _computed(self, sample: Sample) -> Match:
         return match_of(self._with_background(sample), self.config.cut)
 
     def _unrelated(self, draw: _Draw) -> Inputs:
-        assert draw.rival is not None
-        sample = _asking(self._sample(draw), self._texts(draw.rival).text(0))
+        assert draw.negative is not None
+        sample = _asking(self._sample(draw), self._texts(draw.negative).text(0))
         if draw.with_background:
             sample = self._with_background(sample)
         return inputs_of(sample, self.config)
@@ -297,7 +297,7 @@ class _Draw:
         backwards: the video is reversed.
         with_background: the evidence is shown.
         clips: indices (n,) of the clips that are shown; None: all.
-        rival: the sample whose query makes a negative with this video; None: no negative.
+        negative: the sample whose query makes a negative with this video; None: no negative.
     """
 
     index: int
@@ -305,7 +305,7 @@ class _Draw:
     backwards: bool
     with_background: bool
     clips: Clips | None
-    rival: int | None
+    negative: int | None
 
 
 def _parts(

@@ -20,7 +20,7 @@ Array = npt.NDArray[np.float32]
 
 LEAST_WINDOW = 0.25  # clips: shortest window; a moment without length becomes one
 NOWHERE = -9.0  # clips: start of the windows that pad a batch
-NOT_RELEVANT = -9.0  # the mark of a clip in no window: nowhere near the lowest mark, 0
+NOT_RELEVANT = -9.0  # rating of a clip in no window, far below the lowest rating, 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +102,7 @@ def _in_clips(annotation: Annotation, clip_length: float, clips: int) -> Array:
 
 
 def _foreground(windows: Array, clip_length: float, clips: int) -> Array:
-    lit = np.zeros((clips, len(SCALES)), np.float32)
+    inside = np.zeros((clips, len(SCALES)), np.float32)
     for start, end in windows:
         seconds = (end - start) * clip_length
         scale = 1 if seconds <= SHORT else 2 if seconds <= LONG else 3
@@ -110,24 +110,24 @@ def _foreground(windows: Array, clip_length: float, clips: int) -> Array:
         if first == last:  # too short for any clip's middle
             first = min(int((start + end) / 2), clips - 1)
             last = first + 1
-        lit[first:last, [0, scale]] = 1.0
-    return lit
+        inside[first:last, [0, scale]] = 1.0
+    return inside
 
 
 def _saliency(sample: Sample, foreground: Array) -> Array:
     """Take ratings where there are ratings, labels where there are labels, else the moments."""
     if (labels := sample.labels) is not None:
         return _stretched(labels.mean(axis=1))
-    marks = np.zeros(len(foreground), np.float32)
+    ratings = np.zeros(len(foreground), np.float32)
     annotation = sample.annotation
     if annotation.clip_ids is not None and annotation.ratings is not None:
-        here = annotation.clip_ids < len(marks)
-        marks[annotation.clip_ids[here]] = annotation.ratings[here].mean(axis=1)
-    return np.where((foreground > 0) | (marks > 0), marks, NOT_RELEVANT).astype(np.float32)
+        here = annotation.clip_ids < len(ratings)
+        ratings[annotation.clip_ids[here]] = annotation.ratings[here].mean(axis=1)
+    return np.where((foreground > 0) | (ratings > 0), ratings, NOT_RELEVANT).astype(np.float32)
 
 
 def _stretched(labels: npt.NDArray[np.float64]) -> Array:
-    """Labels from whatever scale to marks, 0 to 4 within the video."""
+    """Scale labels to ratings, 0 to 4 within the video."""
     low, high = labels.min(), labels.max()
     return (MAX_RATING * (labels - low) / max(high - low, 1e-6)).astype(np.float32)
 
