@@ -96,11 +96,12 @@ def tour() -> Path:
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Recipe], Path]:
     """Recipe → its video file, which tests share and must not change."""
-    folder, files = tmp_path_factory.mktemp("barcoded"), {}
+    files: dict[str, Path] = {}
 
     def make(recipe: Recipe) -> Path:
-        if recipe.name not in files:
-            files[recipe.name] = recipe.make(folder)
-        return files[recipe.name]
+        known = repr(recipe)  # two test files may use one name for two recipes
+        if known not in files:
+            files[known] = recipe.make(tmp_path_factory.mktemp("barcoded"))
+        return files[known]
 
     return make

@@ -43,12 +43,14 @@ WRITES = re.compile(
 WITH_A_REASON = {
     "files.py": "the one function that writes",
     "download.py": "goes on with a part that an earlier run left, and checks it when it is whole",
-    "open_clip.py": "a temporary folder of its own",
     "ffmpeg.py": "a temporary folder of its own",
     "decord_child.py": "answers on a pipe",
 }
 LINES_WITH_A_REASON = {
     "np.savez(file": "writes to what write_whole opened",
+    "write_whole(path, lambda file: np.save(file": "writes to what write_whole opened",
+    'av.open(file, "w"': "writes to what write_whole opened",
+    "Path(folder, HUB_CONFIG).write_text": "a temporary folder of its own",
     "figure.savefig(file": "writes to what write_whole opened",
     "torch.save(content, buffer)": "writes to memory",
     'self._file = path.open("a"': "appends to the log of its own training",

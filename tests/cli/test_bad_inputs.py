@@ -306,16 +306,16 @@ def test_a_ctrl_c_that_python_loses_counts_all_the_same():
     script = """
 import os, signal
 from rdmf_cli.__main__ import main
-from rdmf_cli.cli import app, report
+from rdmf_cli.cli import app, progress, report
 
 class Lost:
     def __del__(self):
         os.kill(os.getpid(), signal.SIGINT)  # python prints the exception, and goes on
 
 def work(**context):
-    with report.errors_reported(as_json=False), report.extraction_progress("v.mp4") as progress:
+    with report.errors_reported(as_json=False), progress.extraction_progress("v.mp4") as told:
         Lost()
-        progress(1, 2)
+        told(1, 2)
         print("went on")
 
 app.app = work

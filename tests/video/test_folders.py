@@ -99,7 +99,7 @@ def test_a_directory_without_videos_is_an_error_that_says_what_is_there(tmp_path
 
 
 def test_a_directory_that_is_none_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(RdmfError, match="cannot be listed"):
+    with pytest.raises(RdmfError, match="no such folder"):
         find_videos(tmp_path / "missing")
 
 
