@@ -197,7 +197,8 @@ def test_a_head_for_another_encoder_is_refused(run, cached_tour, tmp_path):
     question = ("query", cached_tour, CAT, "--encoder", "embedded")
     result = run(*question, "--checkpoint", tmp_path / "model")
     assert result.returncode == 1
-    assert "trained on features of ViT-B-32/openai, not of embedded; give --encoder" in result.stderr
+    assert "trained on features of ViT-B-32/openai, not of embedded" in result.stderr
+    assert "give --encoder ViT-B-32/openai" in result.stderr
 
 
 def test_a_head_and_a_checkpoint_are_a_usage_error(run, cached_tour, learned):
