@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 MOST_BYTES = 2 << 30
 
-Value = TypeVar("Value", bound=tuple)
+Value = TypeVar("Value", bound=tuple[Any, ...])
 
 
 class ArrayCache:
@@ -25,7 +25,7 @@ class ArrayCache:
     def __init__(self, limit: int = MOST_BYTES):
         self.limit = limit
         self.bytes = 0
-        self._kept: dict[Hashable, tuple] = {}
+        self._kept: dict[Hashable, tuple[Any, ...]] = {}
 
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """Return the cached value of a key; call `make` (and cache its result) if there is none."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rdmf_cli.datasets.annotations import Annotation, Annotations
-from rdmf_cli.datasets.benchmarks import Dataset
+from rdmf_cli.datasets.registry import Dataset
 from rdmf_cli.evaluation.pairs import Options, pair
 from rdmf_cli.evaluation.per_query import Columns, query_scores
 from rdmf_cli.evaluation.predictions import Prediction, Predictions

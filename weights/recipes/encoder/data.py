@@ -136,11 +136,11 @@ def held_out_classes(labels: list[str], source: str) -> set[str]:
     return set(random.Random(f"{HELD_OUT_SEED}:{source}").sample(names, len(names) // 5))
 
 
-def _meta(archive: zipfile.ZipFile) -> list[dict]:
+def _meta(archive: zipfile.ZipFile) -> list[dict[str, Any]]:
     return [json.loads(line) for line in archive.read("meta.jsonl").decode().splitlines() if line]
 
 
-def _roles(source: str, rows: list[dict], unseen: dict[str, set[str]]) -> list[str]:
+def _roles(source: str, rows: list[dict[str, Any]], unseen: dict[str, set[str]]) -> list[str]:
     if source == "flickr8k":
         return [{"none": "unused"}.get(row["split"], row["split"]) for row in rows]
     if source in unseen:

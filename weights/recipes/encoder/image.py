@@ -148,7 +148,7 @@ class Batches:
 
     def since(self, first: int, end: int) -> Iterator[Batch]:
         with ThreadPoolExecutor(1) as pool:
-            waiting: list[Future] = [
+            waiting: list[Future[Any]] = [
                 pool.submit(self, n) for n in range(first, min(first + 3, end))
             ]
             for n in range(first, end):
@@ -274,7 +274,7 @@ def look(tower: ImageTower, batches: Batches, side: int) -> dict[str, list[float
 
 
 # ---------------------------------------------------------------- training
-def groups(tower: ImageTower, frozen: int, rate: float) -> list[dict]:
+def groups(tower: ImageTower, frozen: int, rate: float) -> list[dict[str, Any]]:
     """The stem and the first `frozen` blocks stay; the head learns three times as fast."""
     for part in [tower.stem, *tower.blocks[:frozen]] if frozen else []:
         part.requires_grad_(False)

@@ -19,9 +19,10 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
+from rdmf_cli.encoders.embedded.wordpieces import WordPieces
 from recipes.encoder.data import log, start_log, write_json
 from recipes.encoder.learning import save
-from recipes.encoder.text import WordPieces, write_photo_rows
+from recipes.encoder.text import write_photo_rows
 from recipes.encoder.towers import ImageTower, TextShape, TextTower
 
 

@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F  # noqa: N812
 
+from rdmf_cli.encoders.embedded.wordpieces import WordPieces
 from recipes.encoder.data import start_log
 from recipes.encoder.heads import (
     BATCH,
@@ -42,7 +43,6 @@ from recipes.encoder.image import Batches, Sentences, matching
 from recipes.encoder.learning import Learner
 from recipes.encoder.text import (
     Lessons,
-    WordPieces,
     look,
     loss_of,
     text_rows,
