@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from os import SEEK_END
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import UUID
@@ -94,7 +95,8 @@ def require_clear_header(path: Path) -> None:
 
 def _mp4_header(file: BinaryIO) -> bytes:
     """Return the box `moov` of an MP4 file, up to HEAD_BYTES of it; empty if there is none."""
-    at = 0
+    at, end = 0, file.seek(0, SEEK_END)
+    file.seek(0)
     while len(start := file.read(16)) >= 8:
         size, kind = int.from_bytes(start[:4], "big"), start[4:8]
         if size == 1:  # the size follows in 64 bits
@@ -104,6 +106,8 @@ def _mp4_header(file: BinaryIO) -> bytes:
         if size < 8:  # to the end of the file, or no box
             break
         at += size
+        if at >= end:  # a damaged size may be larger than any file
+            break
         file.seek(at)
     return b""
 

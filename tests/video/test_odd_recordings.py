@@ -229,6 +229,17 @@ class TestEncrypted:
     def test_samples_of_a_transport_stream(self, tmp_path: Path) -> None:
         self.refused(of_stream_type(0xDB, tmp_path))
 
+    @pytest.mark.parametrize("size", [0, 5, 1 << 31, (1 << 64) - 1])
+    def test_a_damaged_size_of_a_box_is_no_crash(self, size: int, tmp_path: Path) -> None:
+        """The header of a file that FFmpeg cannot open is looked through."""
+        large = size >= 1 << 32
+        start = (1 if large else size).to_bytes(4, "big") + b"free"
+        start += size.to_bytes(8, "big") if large else b""
+        path = tmp_path / "damaged.mp4"
+        path.write_bytes(start + bytes(100))
+        with pytest.raises(RdmfError, match="cannot be read as a video"):
+            probe(path)
+
     @pytest.mark.parametrize("number", [0xEA, 0xD1], ids=["VC-1", "Dirac"])
     def test_a_type_of_stream_that_is_no_character_is_no_crash(
         self, number: int, tmp_path: Path
