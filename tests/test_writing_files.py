@@ -6,12 +6,14 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.files import check_target, is_own, is_part, new_part, write_whole
+from rdmf_cli.folders import cache_folder, data_folder
 
 
 def names(folder: Path) -> list[str]:
@@ -200,3 +202,19 @@ def test_the_record_is_bounded_and_names_no_path(tmp_path: Path, monkeypatch):
     assert stat.S_IMODE(record.stat().st_mode) == 0o600
     assert is_own(paths[-1])
     assert not is_own(paths[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"), [("RDMF_DATA_DIR", data_folder), ("RDMF_CACHE_DIR", cache_folder)]
+)
+def test_a_tilde_in_the_name_of_a_folder_is_the_home_folder(
+    name: str, folder: Callable[[], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A shell does not expand it within quotes, nor a service file."""
+    for home in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(home, str(tmp_path))
+    monkeypatch.setenv(name, "~/own")
+    assert folder() == tmp_path / "own"
+    monkeypatch.setenv(name, "~no-user-has-this-name/own")
+    with pytest.raises(UsageError, match=name):
+        folder()
