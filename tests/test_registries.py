@@ -23,11 +23,11 @@ from rdmf_cli.video.decoders import DECODERS
 ROOT = Path(__file__).parent.parent
 
 OFFERED = {
-    "format": (FORMATS, ("query", "--format"), "docs/usage.md"),
+    "format": (FORMATS, ("query", "--format"), "docs/commands.md"),
     "decoder": (DECODERS, ("query", "--decoder"), "docs/dependencies.md"),
     "fusion": (FUSIONS, ("train", "--fusion"), "docs/model.md"),
     "head": (HEADS, ("query", "--head"), "docs/usage.md"),
-    "encoder": (FAMILIES, ("query", "--encoder"), "README.md"),
+    "encoder": (FAMILIES, ("query", "--encoder"), "docs/commands.md"),
 }
 """Each registry, the command and option that offer it, and the page that names its entries."""
 

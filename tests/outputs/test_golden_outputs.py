@@ -1,4 +1,4 @@
-"""Whole outputs against files read by eye; `python tests/outputs/test_golden_outputs.py` renews."""
+"""Whole outputs against files read by eye; `PYTHONPATH=tests/support python FILE` renews."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from rdmf_cli.outputs import FORMATS, open_writer
 from rdmf_cli.outputs.curve import Curve
 from rdmf_cli.outputs.strip import PatternStrip, RegimeTable
 from rdmf_cli.outputs.table import TableWriter
+from rdmf_cli.outputs.timelines import TimelineWriter
 
 GOLDEN = Path(__file__).parent / "golden"
 AWKWARD = 'two lines\nand --> <b>"quotes"</b> & дверь'
@@ -37,8 +38,11 @@ REGIMES: list[dict[str, Any]] = [
 ]
 
 
-STREAMED = ("json", "csv")
-ONE_VIDEO = [name for name in FORMATS if FORMATS[name].load().one_video]
+WRITTEN = [
+    name
+    for name, entry in FORMATS.items()
+    if name != "table" and not issubclass(entry.load(), TimelineWriter)
+]
 """Timelines need videos that are there: `tests/handover` holds them."""
 
 
@@ -72,7 +76,7 @@ def strip(clips: int = 45) -> PatternStrip:
 
 
 CASES: dict[str, Callable[[], str]] = {
-    **{f"moments.{name}": partial(written, name) for name in (*STREAMED, *ONE_VIDEO)},
+    **{f"moments.{name}": partial(written, name) for name in WRITTEN},
     "table_80.txt": lambda: table(sample_answer()),
     "table_80_ascii.txt": lambda: table(sample_answer(query=AWKWARD), encoding="ascii"),
     "table_40_long.txt": lambda: table(sample_answer(5400), width=40),
