@@ -7,7 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up_sets import JOINT, OTHER, SETS, VALIDATION, write_charades, write_own, write_tvsum
+from made_up_sets import (
+    JOINT,
+    OTHER,
+    SETS,
+    STREAMS,
+    VALIDATION,
+    write_charades,
+    write_own,
+    write_tvsum,
+)
 
 from rdmf_cli.datasets import (
     DATASETS,
@@ -21,16 +30,6 @@ from rdmf_cli.evaluation import evaluate
 from rdmf_cli.evaluation.predict import predict
 from rdmf_cli.heads.training_free.head import TrainingFree
 
-STREAMS = {
-    "qvhighlights": ["clip_features", "slowfast_features"],
-    "charades": ["clip_features", "slowfast_features"],
-    "charades-vgg": ["vgg_features/rgb_features"],
-    "tacos": ["clip_features", "slowfast_features"],
-    "activitynet": ["clip", "slowfast"],
-    "nlq": ["vid_clip", "vid_slowfast"],
-    "tvsum": ["video_features"],
-    "youtube-highlights": ["vid_clip", "vid_slowfast"],
-}
 JOINTLY = [name for name in SETS if name not in ("charades-vgg", "tvsum")]
 
 MAIN_METRIC = {"youtube-highlights": "HL-mAP"}

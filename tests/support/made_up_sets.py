@@ -411,5 +411,17 @@ SETS: dict[str, Callable[..., Path]] = {
 }
 """By the names of DATASETS: (folder, train videos, validation videos, seed) to the features."""
 
+STREAMS = {
+    "qvhighlights": ["clip_features", "slowfast_features"],
+    "charades": ["clip_features", "slowfast_features"],
+    "charades-vgg": ["vgg_features/rgb_features"],
+    "tacos": ["clip_features", "slowfast_features"],
+    "activitynet": ["clip", "slowfast"],
+    "nlq": ["vid_clip", "vid_slowfast"],
+    "tvsum": ["video_features"],
+    "youtube-highlights": ["vid_clip", "vid_slowfast"],
+}
+"""The streams of features that each of them has."""
+
 VALIDATION = {"charades": "test", "charades-vgg": "test"}
 """What the second split is called, where it is not "val"."""
