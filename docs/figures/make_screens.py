@@ -1,36 +1,59 @@
-"""Draw docs/figures/query.svg: what `rdmf query` prints, by rich's own export.
+"""Draw docs/figures/query.svg and search.svg: what the commands print, by rich's own export.
 
-python docs/figures/make_screens.py
+python docs/figures/make_screens.py            query.svg
+python docs/figures/make_screens.py FOLDER     and search.svg, of a search in the videos of FOLDER
 """
 
 from __future__ import annotations
 
 import io
 import re
+import sys
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
-from rdmf_cli import Searcher
+from rdmf_cli import Searcher, search
+from rdmf_cli.outputs.hits import HitTable
 from rdmf_cli.outputs.table import TableWriter
 
 QUESTION = "the face of a cat"
 VIDEO = Path("examples/tour.mp4")
+SOUGHT = "a man shoots at an outdoor hoop"
 OWN_FONTS = 'ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace'
 FETCHED_FONT = re.compile(r"@font-face \{.*?\}\s*", re.S)  # a page must not ask another host for it
 
 
 def main() -> None:
-    screen = io.StringIO()
+    screen = terminal(f'$ rdmf query {VIDEO} "{QUESTION}"')
+    answer = Searcher(encoder="embedded").ask(VIDEO, [QUESTION])[0]
+    TableWriter(screen.file, console=screen).write(answer)
+    draw(screen, "query")
+    for folder in sys.argv[1:]:
+        screen = terminal(f'$ rdmf search {Path(folder).name} "{SOUGHT}"')
+        screen.print(HitTable(list(search([folder], SOUGHT, encoder="embedded"))))
+        draw(screen, "search")
+
+
+def terminal(command: str) -> Console:
+    """A terminal of 80 columns that shows a command."""
     console = Console(
-        record=True, width=80, file=screen, force_terminal=True, color_system="truecolor"
+        record=True,
+        width=80,
+        file=io.StringIO(),
+        force_terminal=True,
+        color_system="truecolor",
+        highlight=False,
     )
-    console.print(Text(f'$ rdmf query {VIDEO} "{QUESTION}"', style="bold"))
-    answer = Searcher(encoder="embedded").ask(VIDEO, [QUESTION], top_k=3)[0]
-    TableWriter(screen, console=console).write(answer)
-    out = Path(__file__).with_name("query.svg")
-    drawn = console.export_svg(title="rdmf query", unique_id="rdmf-query")
+    console.print(Text(command, style="bold"))
+    return console
+
+
+def draw(screen: Console, name: str) -> None:
+    """Write what a terminal shows as NAME.svg."""
+    out = Path(__file__).with_name(f"{name}.svg")
+    drawn = screen.export_svg(title=f"rdmf {name}", unique_id=f"rdmf-{name}")
     drawn = FETCHED_FONT.sub("", drawn).replace("Fira Code, monospace", OWN_FONTS)
     out.write_text(drawn, encoding="utf-8")
     print(out)
