@@ -100,7 +100,9 @@ def _decoded(
             for frame in _frames(stream, packet):
                 for block in resampler.resample(frame):
                     pts, base = block.pts, block.time_base
-                    time = None if pts is None or base is None else pts * Fraction(base)
+                    time = None
+                    if pts is not None and base is not None:
+                        time = pts * Fraction(base.numerator, base.denominator)
                     yield time, block.to_ndarray()
 
 

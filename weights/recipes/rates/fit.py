@@ -61,7 +61,7 @@ def evidence(split: Split, background: np.ndarray) -> np.ndarray:
     rng = np.random.default_rng(0)
     out = np.zeros((2, len(split), 2))
     for n, rows in enumerate(split.clips):
-        other = rng.choice(np.flatnonzero(split.youtube != split.youtube[n]))
+        other = int(rng.choice(np.flatnonzero(split.youtube != split.youtube[n])))
         over = Background.of(rows @ background.T)
         for kind, query in enumerate((n, other)):
             s, mask = rows @ split.queries[query], np.ones(len(rows), bool)
