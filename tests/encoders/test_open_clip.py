@@ -27,6 +27,7 @@ from rdmf_cli.encoders.open_clip.encoder import OpenClipEncoder
 from rdmf_cli.encoders.open_clip.names import find_blueprint
 from rdmf_cli.errors import RdmfError, UsageError
 
+AS_LARGE_AS_WEIGHTS = 2 << 20  # bytes; a smaller file is refused before it is read
 TEXTS = ["a man opens the door", "", "!a ?! hi", "word " * 10_000, "日本語 العربية ёж 👋", "A  b\n"]
 
 
@@ -230,7 +231,7 @@ class TestNoRandomWeights:
     @pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
     def test_spoilt_files_are_named(self, tmp_path: Path, content: bytes, suffix: str) -> None:
         file = tmp_path / f"random{suffix}"
-        file.write_bytes(content)
+        file.write_bytes(content + bytes(AS_LARGE_AS_WEIGHTS))
         with pytest.raises(RdmfError, match="cannot be read as weights") as caught:
             run(f"tiny/{file}")
         assert str(file) in str(caught.value)
@@ -241,7 +242,7 @@ class TestNoRandomWeights:
                 return (Path.touch, (tmp_path / "attacked",))
 
         file = tmp_path / "random.pt"
-        file.write_bytes(pickle.dumps(Attack()))
+        file.write_bytes(pickle.dumps(Attack()) + bytes(AS_LARGE_AS_WEIGHTS))
         with pytest.raises(RdmfError, match="cannot be read as weights"):
             run(f"tiny/{file}")
         assert not (tmp_path / "attacked").exists()
