@@ -83,13 +83,12 @@ def parameters(function: Callable[..., Any]) -> Iterator[Parameter]:
     """Read the arguments and options of a command from its function."""
     hints = typing.get_type_hints(function, include_extras=True)
     for name, parameter in inspect.signature(function).parameters.items():
-        kind, info = typing.get_args(hints[name])[:2] if _annotated(hints[name]) else (None, None)
-        if info is not None:
-            yield Parameter(name, info, _bare(kind), parameter.default)
-
-
-def _annotated(hint: Any) -> bool:
-    return typing.get_origin(hint) is typing.Annotated
+        # Python 3.10 puts a parameter whose default is None into Optional[Annotated[...]].
+        for hint in (hints[name], *typing.get_args(hints[name])):
+            if typing.get_origin(hint) is typing.Annotated:
+                kind, info = typing.get_args(hint)[:2]
+                yield Parameter(name, info, _bare(kind), parameter.default)
+                break
 
 
 def _bare(kind: Any) -> Any:
