@@ -147,10 +147,11 @@ def _first_frame(path: Path, timeline: Timeline) -> tuple[Any, Any]:
     """Return the first frame that decodes, and the shape (width / height) of its pixels."""
     with opened(path) as (container, stream):
         _bound(stream, path)
+        codec = stream.codec_context.codec.name
         for frame in _decoded(stream, packets(container, stream), Tally()):
             return frame, Fraction(stream.sample_aspect_ratio or 1)
         context = stream.codec_context
-        unsized = not context.width and probed_pixels(context.codec.name) == PROBED_PIXELS
+        unsized = not context.width and probed_pixels(codec) == PROBED_PIXELS
     raise _nothing_decodes(path, timeline, may_be_large=unsized)
 
 
@@ -199,6 +200,9 @@ def _fed(stream: Any, packet: Any, tally: Tally) -> Iterator[Any]:
         return
     except FFmpegError as error:
         tally.error(f"a packet could not be decoded: {error.strerror}")
+        return
+    except ValueError as error:  # PyAV 19, of a codec that it does not know
+        tally.error(f"a packet could not be decoded: {error}")
         return
     tally.frames_decoded += len(frames)
     yield from frames
