@@ -41,6 +41,19 @@ def hits(text: str) -> list[dict]:
     return [row for row in map(json.loads, text.splitlines()) if row["schema"] == "rdmf.hit/1"]
 
 
+def assert_alike(found: list[dict], known: list[dict]) -> None:
+    """Check that two lists hold the same hits.
+
+    Two of the videos show one colour: what tells their clips apart are last digits, and with the
+    lowest versions of the dependencies these differ from run to run (by up to .007 in a score).
+    """
+    for one, other in zip(found, known, strict=True):
+        numbers = [key for key, value in other.items() if isinstance(value, float)]
+        assert {**one, **dict.fromkeys(numbers)} == {**other, **dict.fromkeys(numbers)}
+        for key in numbers:
+            assert one[key] == pytest.approx(other[key], abs=0.02), key
+
+
 def test_one_list_over_a_folder_and_what_is_below_it(run, footage) -> None:
     ended = run("search", footage, CAT, "--json")
     assert ended.returncode == 0
@@ -149,7 +162,7 @@ def test_a_library_is_indexed_searched_and_kept_up_to_date(run, footage) -> None
     assert (status["indexed"], status["failed"], status["encoder"]) == (3, 0, "embedded")
     plain = hits(run("search", footage, CAT, "--json").stdout)
     asked = ("search", "--library", "films", CAT, "--json")
-    assert hits(run(*asked).stdout) == plain
+    assert_alike(hits(run(*asked).stdout), plain)
     (footage / "red.mp4").unlink()
     gone = run(*asked)
     assert "red.mp4: this file is gone" in gone.stderr
