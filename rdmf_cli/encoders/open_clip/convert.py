@@ -27,7 +27,7 @@ from rdmf_cli.encoders.open_clip.towers import Record, Towers
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.files import ELSEWHERE, write_whole
 
-NEEDED = ("onnx", "tokenizers", "ftfy")
+NEEDED = ("onnx", *towers.NEEDED)
 """What a conversion needs beside open_clip."""
 
 LEAST_COSINE = 0.9999

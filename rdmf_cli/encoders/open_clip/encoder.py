@@ -29,7 +29,7 @@ from rdmf_cli.encoders.open_clip.catalog import is_installed
 from rdmf_cli.encoders.open_clip.foreign_code import check_runs_no_code
 from rdmf_cli.encoders.open_clip.local_files import HUB_CONFIG
 from rdmf_cli.encoders.open_clip.network_size import check_size
-from rdmf_cli.encoders.open_clip.towers import Towers, find_record, towers_folder
+from rdmf_cli.encoders.open_clip.towers import NEEDED, Towers, find_record, towers_folder
 from rdmf_cli.errors import MissingExtra, RdmfError, UsageError
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def _check_imports(name: str) -> None:
 
 def _can_tokenize() -> bool:
     """Return whether what converted towers need is installed; it need not stay so."""
-    return all(find_spec(name) for name in ("tokenizers", "ftfy"))
+    return all(map(find_spec, NEEDED))
 
 
 CLIP_CONTEXT = 77  # tokens that a text tower reads, if it states no other number

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 SCHEMA = "rdmf.towers/1"
 RECORD = "record.json"
 IMAGE_TOWER, TEXT_TOWER, TOKENIZER = "image.onnx", "text.onnx", "tokenizer.json"
+NEEDED = ("tokenizers", "ftfy")
+"""What the towers need beside ONNX Runtime, to read a text."""
+
 SHORTEST, SQUASH = "shortest", "squash"
 """How a picture is resized: the short side to S, then the centre is cropped; or both sides to S."""
 
@@ -202,7 +205,7 @@ def _cropped(picture: Image.Image, side: int) -> Image.Image:
 def cleaned(text: str) -> str:
     """Repair and lower-case a text as open_clip's tokenizer does."""
     text = html.unescape(html.unescape(_fix_text()(text)))
-    return " ".join(text.split()).strip().lower()
+    return " ".join(text.split()).lower()
 
 
 def _fix_text() -> Callable[[str], str]:
