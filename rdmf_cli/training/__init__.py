@@ -9,8 +9,9 @@
     retrieval.py   the task of `rdmf train`          losses.py     the losses of a head
     targets.py     annotations as targets            background.py background sentences
     clips.py       cropping and dropping clips
+    hyperparameters.py  weights of the losses, chances of augmentation
 
-Only `options` and `processes` work without torch.
+Only `options`, `processes` and `hyperparameters` work without torch.
 """
 
 from rdmf_cli.training.options import TrainingOptions

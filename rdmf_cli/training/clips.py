@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from rdmf_cli.training.losses import Hyperparameters
+from rdmf_cli.training.hyperparameters import Hyperparameters
 from rdmf_cli.training.targets import Target
 
 Clips = npt.NDArray[np.int_]

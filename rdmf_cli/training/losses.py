@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import torch
-from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
@@ -13,47 +10,10 @@ from rdmf_cli.heads.learned.torch.batch import Batch
 from rdmf_cli.heads.learned.torch.decoder import Decoded
 from rdmf_cli.heads.learned.torch.metric import Metrics
 from rdmf_cli.heads.learned.torch.network import Network, choose_slots
-from rdmf_cli.moments.types import Record
+from rdmf_cli.training.hyperparameters import Hyperparameters
 from rdmf_cli.training.targets import NOT_RELEVANT, Targets
 
 NEVER = -99.0  # logit of entries that cannot be chosen
-
-Weight = Annotated[float, Field(ge=0)]
-Chance = Annotated[float, Field(ge=0, le=1)]
-
-
-class Hyperparameters(Record):
-    """How a head is trained: the weight of each loss, and the probabilities of augmentation."""
-
-    foreground: Weight = 1.0
-    saliency: Weight = 0.5
-    score: Weight = 2.0
-    rank: Weight = 0.5
-    iou: Weight = 1.0
-    ends: Weight = 0.2
-    contrast: Weight = 0.3
-    presence: Weight = 0.3
-
-    saliency_temperature: float = 1.5
-    rank_temperature: float = 8.0
-    iou_floor: float = Field(default=0.45, description="IoU that maps to target 0")
-    iou_range: float = Field(default=0.5, description="IoU range from target 0 to target 1")
-    positive: float = Field(
-        default=0.4, description="IoU of a slot with a window above which its ends are trained"
-    )
-
-    plain_query: Chance = Field(
-        default=0.34, description="probability of the query itself in place of a paraphrase"
-    )
-    backwards: Chance = Field(default=0.5, description="probability of reversing a video")
-    cropped: Chance = Field(default=0.3, description="probability of cropping a video")
-    thinned: Chance = Field(default=0.5, description="probability of dropping clips")
-    most_thinned: Chance = Field(default=0.3, description="largest share of clips to drop")
-    mismatched: Chance = Field(
-        default=0.25,
-        description="probability of adding a negative: the video with another video's query",
-    )
-    no_background: Chance = Field(default=0.25, description="probability of hiding the evidence")
 
 
 def losses(

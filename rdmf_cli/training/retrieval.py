@@ -29,7 +29,8 @@ from rdmf_cli.heads.learned.torch.network import Network
 from rdmf_cli.heads.learned.torch.regimes import learned_rates
 from rdmf_cli.heads.learned.torch.torch_head import TorchHead
 from rdmf_cli.training.clips import Clips, some_clips
-from rdmf_cli.training.losses import Hyperparameters, losses
+from rdmf_cli.training.hyperparameters import Hyperparameters
+from rdmf_cli.training.losses import losses
 from rdmf_cli.training.options import TrainingOptions
 from rdmf_cli.training.seeds import of_sample, seed_of
 from rdmf_cli.training.targets import Target, Targets, collate_targets, target_of

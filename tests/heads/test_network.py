@@ -12,7 +12,8 @@ from rdmf_cli.heads.learned.fusions import FUSIONS
 from rdmf_cli.heads.learned.torch.batch import collate
 from rdmf_cli.heads.learned.torch.decoder import LEAST_SPAN
 from rdmf_cli.heads.learned.torch.network import Network, choose_slots
-from rdmf_cli.training.losses import Hyperparameters, losses
+from rdmf_cli.training.hyperparameters import Hyperparameters
+from rdmf_cli.training.losses import losses
 from rdmf_cli.training.targets import Target, collate_targets
 
 

@@ -18,8 +18,8 @@ from rdmf_cli.heads.learned.torch.metric import Metrics
 from rdmf_cli.heads.learned.torch.network import Network
 from rdmf_cli.moments import span_iou
 from rdmf_cli.training.clips import some_clips
+from rdmf_cli.training.hyperparameters import Hyperparameters
 from rdmf_cli.training.losses import (
-    Hyperparameters,
     contrast_loss,
     foreground_loss,
     losses,

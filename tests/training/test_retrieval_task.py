@@ -20,8 +20,8 @@ from rdmf_cli.datasets.split import video_of
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.features.files import normalise_rows
 from rdmf_cli.training import TrainingOptions, background
+from rdmf_cli.training.hyperparameters import Hyperparameters
 from rdmf_cli.training.loop import train
-from rdmf_cli.training.losses import Hyperparameters
 from rdmf_cli.training.retrieval import RetrievalTask
 from rdmf_cli.training.seeds import generator_of
 
