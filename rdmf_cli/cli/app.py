@@ -9,13 +9,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from rdmf_cli.cli.quiet import begin
 from rdmf_cli.cli.report import debugging, errors_reported
 
 
 class ReportingGroup(TyperGroup):
     """Every command's failures pass here, and become a message and an exit code."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        from rdmf_cli.cli.shortcut import with_query
+
+        return super().parse_args(ctx, with_query(args, self.commands))
+
     def invoke(self, ctx: Any) -> Any:
+        begin()
         with errors_reported(as_json=_wants_json(sys.argv)):
             return super().invoke(ctx)
 
@@ -38,7 +45,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # some typers show them, and they may hold a token
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Find the moments of a video that a sentence describes.",
-    epilog='Try: rdmf query VIDEO "a man opens the door"',
+    epilog='Try: rdmf VIDEO "a man opens the door"',
 )
 
 

@@ -11,14 +11,15 @@ if TYPE_CHECKING:
 
 
 def open_searcher(**chosen: Any) -> Searcher:
-    """A `Searcher` with these options; which encoder "auto" took is said on stderr."""
+    """A `Searcher` with these options; which encoder "auto" took is said once per day."""
     from rdmf_cli.api import Searcher
+    from rdmf_cli.cli.daily import say_daily
     from rdmf_cli.cli.report import say
 
     searcher = Searcher(**chosen)
     searcher.notify = lambda line: say("note", line)
     if searcher.note:
-        say("note", searcher.note)
+        say_daily(searcher.note)
     return searcher
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from rdmf_cli.cli import options, query_options
+from rdmf_cli.cli import options, output_options, query_options
 
 if TYPE_CHECKING:
     from rdmf_cli.handover.cutter import Cutter
@@ -70,6 +70,7 @@ def cut(
     device: options.Device = "auto",
     decoder: options.Decoder = "auto",
     no_cache: options.NoCache = False,
+    quiet: output_options.Quiet = False,
 ) -> None:
     """Cut the best moments out of VIDEO, exact to the frame, and print the path of each file."""
     from rdmf_cli.cli import inputs
@@ -102,7 +103,7 @@ def cut(
         if answers:
             found = answers[str(path)]
         else:
-            from rdmf_cli.cli.query import ask
+            from rdmf_cli.cli.answering import ask
 
             part: dict[str, Any] = {"start": start, "end": end}
             found = ask(searcher, path, sentences, top_k=top_k, min_score=min_score, **part)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from rdmf_cli.cli import options
+from rdmf_cli.cli import options, output_options
 
 if TYPE_CHECKING:
     from rdmf_cli.outputs.payloads.extraction import Extraction
@@ -32,6 +32,7 @@ def extract(
     no_cache: options.NoCache = False,
     force: options.Force = False,
     as_json: options.Json = False,
+    quiet: output_options.Quiet = False,
 ) -> None:
     """Decode and encode VIDEO into the feature cache, so that queries answer at once.
 

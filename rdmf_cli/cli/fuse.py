@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from rdmf_cli.cli import options
+from rdmf_cli.cli import options, output_options
 
 
 def fuse(
@@ -32,6 +32,7 @@ def fuse(
     no_cache: options.NoCache = False,
     force: options.Force = False,
     as_json: options.Json = False,
+    quiet: output_options.Quiet = False,
 ) -> None:
     """Show the reaction-diffusion fusion of VIDEO and SENTENCE.
 

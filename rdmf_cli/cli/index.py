@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from rdmf_cli.cli import options
+from rdmf_cli.cli import options, output_options
 from rdmf_cli.text import counted, one_line
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def index(
     device: options.Device = "auto",
     decoder: options.Decoder = "auto",
     as_json: options.Json = False,
+    quiet: output_options.Quiet = False,
 ) -> None:
     """Extract all videos of PATH into a library, which `rdmf search --library` answers from.
 

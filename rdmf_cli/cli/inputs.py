@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rdmf_cli.cli.queries import read_queries
+from rdmf_cli.cli.video_names import STDIN, is_address, is_video
 from rdmf_cli.errors import RdmfError, UsageError
 
 
@@ -29,8 +29,8 @@ def split_arguments(
     if queries or queries_file is not None:
         videos, sentences = list(words), asked
     else:
-        videos = [w for w in words if is_video(w)]
-        sentences = [w for w in words if not is_video(w)]
+        videos = [w for w in words if w == STDIN or is_video(w)]
+        sentences = [w for w in words if w not in videos]
     if example:
         from rdmf_cli.resources import example_video
 
@@ -65,25 +65,6 @@ def _might_be_a_query(word: str) -> bool:
 
     plain = not is_address(word) and Path(word).name == word and word not in (".", "..")
     return plain and Path(word).suffix.lower() not in VIDEO_SUFFIXES
-
-
-def is_address(word: str) -> bool:
-    """Whether a word is the address of something elsewhere: "https://..."; a sentence is none."""
-    return re.match(r"[a-z][a-z0-9+.-]*://\S*$", word, re.IGNORECASE) is not None
-
-
-def is_video(word: str) -> bool:
-    from rdmf_cli.video import VIDEO_SUFFIXES
-
-    if not word.strip():
-        return False  # an empty query; as a path it would be the working directory
-    try:
-        if Path(word).exists():
-            return True
-    except (OSError, ValueError):  # too long for a file name: a sentence
-        return False
-    named = len(word) < 1000 and Path(word).suffix.lower() in VIDEO_SUFFIXES
-    return named or is_address(word)
 
 
 def expand_videos(names: Iterable[str], recursive: bool = False) -> Iterator[Path | RdmfError]:

@@ -18,6 +18,10 @@ NAME_COLUMNS = 24
 def stderr_console() -> Console:
     from rich.console import Console
 
+    from rdmf_cli.cli.quiet import is_quiet
+
+    if is_quiet():
+        return Console(stderr=True, highlight=False, quiet=True, force_terminal=False)
     return Console(stderr=True, highlight=False)
 
 

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from rdmf_cli.cli import options, query_options
-from rdmf_cli.outputs import FORMATS, open_writer
+from rdmf_cli.cli import options, output_options, query_options
+from rdmf_cli.outputs import FORMATS
 
 if TYPE_CHECKING:
-    from rdmf_cli.api import Searcher
     from rdmf_cli.moments.types import Answer
-    from rdmf_cli.outputs import Writer
-    from rdmf_cli.outputs.files import AnswerFiles
 
 
 def query(
     words: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Argument(metavar='VIDEO... "SENTENCE"...', help="Videos or folders, and sentences."),
+        typer.Argument(
+            metavar='VIDEO... "SENTENCE"...',
+            help="Videos or folders (- for a video on stdin), and sentences.",
+        ),
     ] = None,
     queries: query_options.Queries = None,
     queries_file: Annotated[
@@ -61,6 +60,7 @@ def query(
         ),
     ] = None,
     force: options.Force = False,
+    quiet: output_options.Quiet = False,
 ) -> None:
     """Find the moments of VIDEO that a SENTENCE describes.
 
@@ -68,11 +68,13 @@ def query(
     With --query or --queries all arguments are videos.
     """
     from rdmf_cli.cli import inputs
+    from rdmf_cli.cli.answering import ask, check_form, form_of, writer_of
     from rdmf_cli.cli.batch import for_each_video, open_searcher
+    from rdmf_cli.cli.stdin_video import stdin_spooled
 
-    form = _form("json" if as_json else form, output)
+    form = form_of("json" if as_json else form, output)
     videos, sentences = inputs.split_arguments(words or (), queries or (), queries_file, example)
-    _require_one_video(form, videos, output)
+    check_form(form, videos, output)
     searcher = open_searcher(
         encoder=encoder,
         head=head,
@@ -83,54 +85,12 @@ def query(
         cache=not no_cache,
     )
 
-    def work(path: Path) -> list[Answer]:
-        chosen = {"top_k": top_k, "min_score": min_score, "start": start, "end": end}
-        return ask(searcher, path, sentences, refine=refine, **chosen)
+    with stdin_spooled(videos) as spooled, writer_of(form, output, force) as writer:
 
-    with _writer(form, output, force) as writer:
+        def work(path: Path) -> list[Answer]:
+            chosen = {"top_k": top_k, "min_score": min_score, "start": start, "end": end}
+            answers = ask(searcher, path, sentences, refine=refine, **chosen)
+            return [a.model_copy(update={"video": spooled.name(a.video)}) for a in answers]
+
         told = form == "json" and output is None
-        for_each_video(videos, told, work, writer.write, recursive)
-
-
-def ask(
-    searcher: Searcher, path: Path, sentences: list[str], refine: bool = False, **chosen: Any
-) -> list[Answer]:
-    """The answers on one video; warnings go to stderr."""
-    from rdmf_cli.cli.progress import extraction_progress
-    from rdmf_cli.cli.report import say_warnings
-    from rdmf_cli.handover.ends import refined
-
-    with extraction_progress(path.name) as searcher.progress:
-        answers = searcher.ask(path, sentences, **chosen)
-    say_warnings(path, [warning for answer in answers for warning in answer.warnings])
-    return [refined(answer) for answer in answers] if refine else answers
-
-
-def _form(form: str | None, output: str | None) -> str:
-    """The format that is asked for, that of the file's name, or the table."""
-    from rdmf_cli.outputs.files import format_of
-
-    return form or ("table" if output is None else format_of(output))
-
-
-def _require_one_video(form: str, videos: list[str], output: str | None) -> None:
-    """Say before any work that several videos do not go into one file of subtitles."""
-    from rdmf_cli.handover.naming import VIDEO_FIELDS, fields_of
-    from rdmf_cli.outputs.one_video import several_videos
-
-    per_video = output is not None and fields_of(output, VIDEO_FIELDS)
-    if len(videos) > 1 and FORMATS[form].load().one_video and not per_video:
-        raise several_videos(form)
-
-
-def _writer(form: str, output: str | None, force: bool) -> Writer | AnswerFiles:
-    """The writer on stdout, or of the files that are asked for."""
-    from rdmf_cli.cli.report import say
-    from rdmf_cli.errors import RdmfError
-    from rdmf_cli.outputs.files import AnswerFiles
-
-    if output is not None:
-        return AnswerFiles(output, form, force, lambda path: say("written", str(path)))
-    if sys.stdout is None:
-        raise RdmfError("the output is closed", "stdout", "open it, or write to a file")
-    return open_writer(form, sys.stdout)
+        for_each_video(spooled.paths, told, work, writer.write, recursive)

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import typer
 
+from rdmf_cli.cli.quiet import is_quiet
 from rdmf_cli.errors import ExitCode, RdmfError, as_rdmf_error
 from rdmf_cli.interrupts import interrupted_code, was_interrupted
 
@@ -32,6 +33,8 @@ def say(kind: str, text: str) -> None:
     """
     from rdmf_cli.text import one_line
 
+    if is_quiet() and kind not in ("error", "interrupted"):
+        return
     with suppress(OSError, ValueError):
         if sys.stderr is not None:  # print would take stdout then
             print(f"{kind}: {one_line(text)}", file=sys.stderr, flush=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from rdmf_cli.cli import options
+from rdmf_cli.cli import options, output_options
 
 if TYPE_CHECKING:
     from rdmf_cli.errors import RdmfError
@@ -73,6 +73,7 @@ def search(
     decoder: options.Decoder = "auto",
     no_cache: options.NoCache = False,
     as_json: options.Json = False,
+    quiet: output_options.Quiet = False,
 ) -> None:
     """Search all videos of PATH at once, and list the moments that show SENTENCE, best first.
 

@@ -67,8 +67,8 @@ def asked(
     pictured: bool,
 ) -> tuple[list[str], list[str]]:
     """Tell paths and the sentence apart; `pictured`: there may be no sentence."""
-    from rdmf_cli.cli.inputs import is_video
     from rdmf_cli.cli.listed import names_from
+    from rdmf_cli.cli.video_names import is_video
     from rdmf_cli.errors import UsageError
 
     def is_path(word: str) -> bool:

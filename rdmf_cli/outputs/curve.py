@@ -48,7 +48,7 @@ class Curve:
         saliency = largest_per_column(np.asarray(self.answer.saliency), axis.columns)
         styles = column_styles(self.answer.moments, axis)
         for row, line in enumerate(area(saliency, self.rows, ascii_only)):
-            yield _labelled(self._level(row), ascii_only) + _painted(line, styles)
+            yield Text.assemble(_labelled(self._level(row), ascii_only), _painted(line, styles))
         line, labels = axis.lines(ascii_only)
         yield Text(f"{'0':>3} {'+' if ascii_only else '└'}{line}", style=FAINT)
         yield Text(" " * MARGIN + labels, style=FAINT)

@@ -89,7 +89,7 @@ class PatternStrip:
         heads = [f"{name}  t=0", *[""] * (self.rows - 2), f"t={len(trace) - 1}"]
         line = "|" if ascii_only else "│"
         for head, row in zip(heads, draw(values, self.rows, name, ascii_only), strict=True):
-            yield Text(f"{head:>{MARGIN - 2}} {line}", style=FAINT) + row
+            yield Text.assemble((f"{head:>{MARGIN - 2}} {line}", FAINT), row)
 
     def _level_set(
         self, level: float, spans: Sequence[Span], axis: TimeAxis, ascii_only: bool
@@ -100,14 +100,15 @@ class PatternStrip:
             first, past = axis.columns_of(start, end)
             signs[first:past] = ("=" if ascii_only else "━") * (past - first)
         head = f"v>{level:.2g}" if ascii_only else f"v≥{level:.2g}"
-        return Text(f"{head:>{MARGIN - 1}} ", style=FAINT) + Text("".join(signs), style="yellow")
+        return Text.assemble((f"{head:>{MARGIN - 1}} ", FAINT), ("".join(signs), "yellow"))
 
     def _legend(self, fields: Mapping[str, Values], draw: Draw, ascii_only: bool) -> Text:
-        legend = Text(" " * MARGIN, style=FAINT)
+        legend = Text(" " * MARGIN)
         for name, trace in fields.items():
             swatch = draw(np.linspace([0.0] * 2, [1.0] * 2, SWATCH, axis=1), 1, name, ascii_only)
-            legend += Text.assemble(f"{name} 0 ", *swatch, f" {_top(trace):.3g}   ")
-        return legend.append("t: steps of pseudo-time")
+            legend += Text.assemble((f"{name} 0 ", FAINT), *swatch)
+            legend.append(f" {_top(trace):.3g}   ", style=FAINT)
+        return legend.append("t: steps of pseudo-time", style=FAINT)
 
 
 def half_blocks(values: Values, rows: int, name: str, ascii_only: bool = False) -> list[Text]:

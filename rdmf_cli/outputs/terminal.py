@@ -13,7 +13,7 @@ from rdmf_cli.text import one_line
 
 Justify = Literal["left", "right"]
 
-FAINT = "bright_black"
+FAINT = "dim"  # visible in every colour scheme; bright black is the ground of some
 BETWEEN, EDGES = 3, 2  # characters between two columns of a table, and at both its ends together
 SIMPLE_HEAD_ASCII = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 

@@ -23,6 +23,7 @@ class TimelineWriter(Writer):
     """
 
     encoding = "utf-8"
+    reads_videos = True
 
     def __init__(self, stream: TextIO):
         super().__init__(stream)

@@ -29,10 +29,12 @@ class Writer(ABC):
         encoding: "utf-8" for formats that are stored in files; None for formats that are read as
             they come: they have the encoding of the stream.
         one_video: The format describes one video; of several, each needs a file of its own.
+        reads_videos: The format needs the files of the videos, which what it writes may name.
     """
 
     encoding: ClassVar[str | None] = None
     one_video: ClassVar[bool] = False
+    reads_videos: ClassVar[bool] = False
 
     def __init__(self, stream: TextIO):
         self.stream = stream

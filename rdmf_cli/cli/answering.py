@@ -1,0 +1,69 @@
+"""What rdmf query does between its options and its output."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rdmf_cli.outputs import FORMATS, open_writer
+
+if TYPE_CHECKING:
+    from rdmf_cli.api import Searcher
+    from rdmf_cli.moments.types import Answer
+    from rdmf_cli.outputs import Writer
+    from rdmf_cli.outputs.files import AnswerFiles
+
+
+def ask(
+    searcher: Searcher, path: Path, sentences: list[str], refine: bool = False, **chosen: Any
+) -> list[Answer]:
+    """The answers on one video; warnings go to stderr."""
+    from rdmf_cli.channels.wording import hint
+    from rdmf_cli.cli.progress import extraction_progress
+    from rdmf_cli.cli.quiet import first_time
+    from rdmf_cli.cli.report import say, say_warnings
+    from rdmf_cli.handover.ends import refined
+
+    with extraction_progress(path.name) as searcher.progress:
+        answers = searcher.ask(path, sentences, **chosen)
+    say_warnings(path, [warning for answer in answers for warning in answer.warnings])
+    for text in filter(None, (hint(a.query, a.features.encoder) for a in answers)):
+        if first_time(text):
+            say("hint", text)
+    return [refined(answer) for answer in answers] if refine else answers
+
+
+def form_of(form: str | None, output: str | None) -> str:
+    """The format that is asked for, that of the file's name, or the table."""
+    from rdmf_cli.outputs.files import format_of
+
+    return form or ("table" if output is None else format_of(output))
+
+
+def check_form(form: str, videos: list[str], output: str | None) -> None:
+    """Say before any work what a format cannot hold: several videos, or one that has no file."""
+    from rdmf_cli.cli.video_names import STDIN
+    from rdmf_cli.errors import UsageError
+    from rdmf_cli.handover.naming import VIDEO_FIELDS, fields_of
+    from rdmf_cli.outputs.one_video import several_videos
+
+    writer = FORMATS[form].load()
+    per_video = output is not None and fields_of(output, VIDEO_FIELDS)
+    if len(videos) > 1 and writer.one_video and not per_video:
+        raise several_videos(form)
+    if STDIN in videos and (writer.reads_videos or per_video):
+        raise UsageError(f"{form} names files, and a video on stdin has none", STDIN, "save it")
+
+
+def writer_of(form: str, output: str | None, force: bool) -> Writer | AnswerFiles:
+    """The writer on stdout, or of the files that are asked for."""
+    from rdmf_cli.cli.report import say
+    from rdmf_cli.errors import RdmfError
+    from rdmf_cli.outputs.files import AnswerFiles
+
+    if output is not None:
+        return AnswerFiles(output, form, force, lambda path: say("written", str(path)))
+    if sys.stdout is None:
+        raise RdmfError("the output is closed", "stdout", "open it, or write to a file")
+    return open_writer(form, sys.stdout)

@@ -1,0 +1,69 @@
+"""A video that comes on stdin: spooled to a temporary file, as decoders need to seek."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from rdmf_cli.cli.video_names import STDIN
+from rdmf_cli.errors import RdmfError, UsageError
+
+MOST_BYTES = 64 << 30
+LEFT_FREE = 1 << 30  # bytes that stay free on the disk of the temporary folder
+BLOCK = 1 << 20
+
+
+class Spooled(NamedTuple):
+    """The paths of all videos, and what was typed for those that are temporary files."""
+
+    paths: list[str]
+    typed: dict[str, str]
+
+    def name(self, path: str) -> str:
+        return self.typed.get(path, path)
+
+
+@contextmanager
+def stdin_spooled(videos: Sequence[str]) -> Iterator[Spooled]:
+    """Replace "-" among videos by a temporary file of what comes on stdin.
+
+    Args:
+        videos: The videos as typed.
+
+    Raises:
+        UsageError: stdin is closed, a terminal, or named twice.
+        RdmfError: Nothing comes, or more than fits.
+    """
+    if STDIN not in videos:
+        yield Spooled(list(videos), {})
+        return
+    from rdmf_cli.children import scratch_folder
+
+    if videos.count(STDIN) > 1:
+        raise UsageError("stdin can be read only once", STDIN, "name it once")
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError("no video comes on stdin", STDIN, 'cat VIDEO | rdmf - "a sentence"')
+    with scratch_folder() as folder:
+        spooled = folder / "stdin"
+        _spool(spooled)
+        paths = [str(spooled) if video == STDIN else video for video in videos]
+        yield Spooled(paths, {str(spooled): STDIN})
+
+
+def _spool(path: Path) -> None:
+    most = min(MOST_BYTES, shutil.disk_usage(path.parent).free - LEFT_FREE)
+    size = 0
+    with path.open("wb") as file:
+        while block := sys.stdin.buffer.read(BLOCK):
+            size += len(block)
+            if size > most:
+                what = f"the video is larger than the {max(most, 0) / 1e9:.1f} GB that fit here"
+                todo = f"save it to a file, or make room in {path.parent.parent}"
+                raise RdmfError(what, "stdin", todo)
+            file.write(block)
+    if not size:
+        raise RdmfError("is empty (0 bytes)", "stdin", "pipe a video into it")

@@ -1,0 +1,28 @@
+"""Which words of a command line name a video."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+STDIN = "-"
+"""In place of a video: the video comes on stdin."""
+
+
+def is_address(word: str) -> bool:
+    """Whether a word is the address of something elsewhere: "https://..."; a sentence is none."""
+    return re.match(r"[a-z][a-z0-9+.-]*://\S*$", word, re.IGNORECASE) is not None
+
+
+def is_video(word: str) -> bool:
+    from rdmf_cli.video import VIDEO_SUFFIXES
+
+    if not word.strip():
+        return False  # an empty query; as a path it would be the working directory
+    try:
+        if Path(word).exists():
+            return True
+    except (OSError, ValueError):  # too long for a file name: a sentence
+        return False
+    named = len(word) < 1000 and Path(word).suffix.lower() in VIDEO_SUFFIXES
+    return named or is_address(word)
