@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import wraps
 from inspect import Parameter, signature
 from os import PathLike
@@ -11,6 +12,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError, validate_call
 
+from rdmf_cli.channels.query import Term
 from rdmf_cli.errors import UsageError
 from rdmf_cli.text import valid_text
 
@@ -138,3 +140,17 @@ def queries_of(queries: Sequence[str]) -> list[str]:
     if not all(cleaned):
         raise UsageError("the query is empty", todo="say in words what to look for")
     return cleaned
+
+
+def mixtures_of(queries: Sequence[str | Sequence[Term]]) -> list[list[Term]]:
+    """Return the parts of every query, with their words on one line of valid text.
+
+    Raises:
+        UsageError: A query has no words, or a part of it has none.
+    """
+    return [_parts([Term(query)] if isinstance(query, str) else query) for query in queries]
+
+
+def _parts(terms: Sequence[Term]) -> list[Term]:
+    texts = queries_of([term.text for term in terms] or [""])
+    return [replace(term, text=text) for term, text in zip(terms, texts, strict=True)]

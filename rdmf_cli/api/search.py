@@ -11,9 +11,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from rdmf_cli.api.arguments import ClipLength, Count, Device, FilePath, Share, checked, queries_of
+from rdmf_cli.api.arguments import ClipLength, Count, Device, FilePath, Share, checked, mixtures_of
 from rdmf_cli.api.searcher import Searcher
-from rdmf_cli.channels.query import QueryFeatures, Term, query_features, stored_backgrounds
+from rdmf_cli.channels.query import QueryFeatures, Term, described, query_features
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.features import extract as extract_features
 from rdmf_cli.library import search as across
@@ -175,27 +175,8 @@ def settings_of(searcher: Searcher) -> dict[str, object]:
 
 def encode_query(searcher: Searcher, terms: Sequence[Term]) -> QueryFeatures:
     """Encode a query with the searcher's encoder. Raises UsageError where a part has no words."""
-    texts = queries_of([term.text for term in terms])
-    checked_terms = [
-        Term(text, term.picture, term.weight) for text, term in zip(texts, terms, strict=True)
-    ]
-    backgrounds = stored_backgrounds(searcher.loaded_encoder, searcher.store)
-    return query_features(checked_terms, searcher.loaded_encoder, backgrounds)
-
-
-def described(terms: Sequence[Term]) -> str:
-    """Write a query in one line.
-
-    >>> described([Term("a horse"), Term("stripes", weight=0.5), Term("grass", weight=-1)])
-    'a horse + 0.5:stripes - grass'
-    """
-    said = ""
-    for place, term in enumerate(terms):
-        sign = "-" if term.weight < 0 else "+"
-        weight = "" if abs(term.weight) == 1 else f"{abs(term.weight):g}:"
-        lead = ("- " if term.weight < 0 else "") if place == 0 else f" {sign} "
-        said += f"{lead}{weight}{' '.join(valid_text(term.text).split())}"
-    return said
+    (checked_terms,) = mixtures_of([terms])
+    return query_features(checked_terms, searcher.loaded_encoder, searcher.backgrounds)
 
 
 def _hits(

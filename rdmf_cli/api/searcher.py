@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from pydantic import InstanceOf
 
 from rdmf_cli.api.answers import Asked, answer_of
 from rdmf_cli.api.arguments import (
@@ -22,11 +23,18 @@ from rdmf_cli.api.arguments import (
     Time,
     checked,
     checked_fields,
+    mixtures_of,
     queries_of,
 )
 from rdmf_cli.api.fused import Fused
 from rdmf_cli.channels.background import Background
-from rdmf_cli.channels.query import stored_backgrounds
+from rdmf_cli.channels.query import (
+    Backgrounds,
+    Term,
+    described,
+    query_features,
+    stored_backgrounds,
+)
 from rdmf_cli.channels.question import MOST_WORDS, FeatureSpace, Question
 from rdmf_cli.encoders import choose_encoder, load_encoder
 from rdmf_cli.encoders.base import Encoder
@@ -114,7 +122,7 @@ class Searcher:
     def ask(
         self,
         video: FilePath,
-        queries: Sequence[str],
+        queries: Sequence[str | Sequence[InstanceOf[Term]]],
         *,
         top_k: Count = 5,
         min_score: Share = 0.0,
@@ -125,25 +133,25 @@ class Searcher:
 
         Args:
             video: the file.
-            queries: what to look for, in words.
+            queries: what to look for: words, or the parts of a mixture of words and pictures.
             top_k: moments at most, per query.
             min_score: leave out moments with a lower score, 0 to 1.
             start, end: the part to search, in seconds or "m:ss".
 
         Raises:
-            UsageError: a query is empty.
+            UsageError: a query is empty, or its parts cancel each other.
             RdmfError: as for `extract`.
         """
-        queries, part = queries_of(queries), Part.of(start, end)
+        mixtures, part = mixtures_of(queries), Part.of(start, end)
         features = self._extract(video, part)
-        texts, took = self._texts(queries)
+        texts, took = self._texts(mixtures)
         known = self._about(features)
         answers = []
-        for query, text in zip(queries, texts, strict=True):
+        for terms, text in zip(mixtures, texts, strict=True):
             begun = time.perf_counter()
             reading = self.loaded_head.read(_question(text, known), top_k=top_k, distinct=True)
             timings = {"text": took, "fuse": time.perf_counter() - begun}
-            asked = Asked(video, query, *part, min_score=min_score, was_cut=text.cut)
+            asked = Asked(video, described(terms), *part, min_score=min_score, was_cut=text.cut)
             answers.append(answer_of(asked, features, reading, self.loaded_head.name, timings))
         return answers
 
@@ -163,7 +171,7 @@ class Searcher:
         (query,), part = queries_of([query]), Part.of(start, end)
         head = self.training_free
         features = self._extract(video, part)
-        (text,), took = self._texts([query])
+        (text,), took = self._texts([[Term(query)]])
         question = _question(text, self._about(features))
         reading = head.read(question, trace=True)
         asked = Asked(video, query, *part, was_cut=text.cut)
@@ -191,14 +199,23 @@ class Searcher:
             notify=self.notify,
         )
 
-    def _texts(self, queries: Sequence[str]) -> tuple[list[_Text], float]:
-        """Encode every query, and tell the seconds that took."""
+    def _texts(self, queries: Sequence[Sequence[Term]]) -> tuple[list[_Text], float]:
+        """Encode every query, plain sentences together, and tell the seconds that took."""
         begun = time.perf_counter()
-        texts = self.loaded_encoder.encode_texts(list(queries))
-        words = (normalise_rows(states[:MOST_WORDS]) for states in texts.words)
-        read = zip(normalise_rows(texts.rows), words, texts.cut, strict=True)
-        found = [_Text(*text) for text in read]
+        plain = iter(self._sentences([terms[0].text for terms in queries if _is_plain(terms)]))
+        found = [next(plain) if _is_plain(terms) else self._mixed(terms) for terms in queries]
         return found, time.perf_counter() - begun
+
+    def _sentences(self, sentences: list[str]) -> Iterator[_Text]:
+        if not sentences:
+            return
+        texts = self.loaded_encoder.encode_texts(sentences)
+        words = (normalise_rows(states[:MOST_WORDS]) for states in texts.words)
+        yield from map(_Text, normalise_rows(texts.rows), words, texts.cut)
+
+    def _mixed(self, terms: Sequence[Term]) -> _Text:
+        query = query_features(terms, self.loaded_encoder, self.backgrounds)
+        return _Text(query.sentence, query.words, query.cut, query.background)
 
     def _about(self, features: VideoFeatures) -> dict[str, Any]:
         """Collect what every question on a video has in common."""
@@ -208,13 +225,13 @@ class Searcher:
             "matching": slice(0, rows.shape[1]),
             "clip_length": features.clip_length,
             "duration": max(features.picture_end - features.offset, features.clip_length / 2),
-            "background": Background.in_video(rows, self._background),
+            "background": Background.in_video(rows, self.backgrounds.sentences()),
         }
 
     @cached_property
-    def _background(self) -> np.ndarray:
-        """Unit rows (B, D) of the background sentences; kept in the cache."""
-        return stored_backgrounds(self.loaded_encoder, self.store).sentences()
+    def backgrounds(self) -> Backgrounds:
+        """What queries are compared with; kept in the cache."""
+        return stored_backgrounds(self.loaded_encoder, self.store)
 
 
 def _space(encoder: Encoder) -> FeatureSpace:
@@ -223,13 +240,20 @@ def _space(encoder: Encoder) -> FeatureSpace:
 
 
 def _question(text: _Text, known: dict[str, Any]) -> Question:
+    if text.background is not None:
+        known = {**known, "background": Background.in_video(known["rows"], text.background)}
     return Question(sentence=text.row, words=text.words, **known)
+
+
+def _is_plain(terms: Sequence[Term]) -> bool:
+    return len(terms) == 1 and terms[0].picture is None and terms[0].weight > 0
 
 
 class _Text(NamedTuple):
     row: np.ndarray  # (D,), unit length
     words: np.ndarray  # (T, W), unit rows
     cut: bool  # its end was not read
+    background: np.ndarray | None = None  # (B, D), unit rows; None: the background sentences
 
 
 def _traced(reading: Reading) -> Fields:

@@ -22,6 +22,7 @@ from rdmf_cli.encoders.base import Encoder
 from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.features import FeatureStore, extract, normalise_rows
 from rdmf_cli.resources import example_video
+from rdmf_cli.text import valid_text
 
 Array = npt.NDArray[np.float32]
 
@@ -81,6 +82,21 @@ class Backgrounds:
 
     sentences: Callable[[], Array]
     pictures: Callable[[], Array]
+
+
+def described(terms: Sequence[Term]) -> str:
+    """Write a query in one line.
+
+    >>> described([Term("a horse"), Term("stripes", weight=0.5), Term("grass", weight=-1)])
+    'a horse + 0.5:stripes - grass'
+    """
+    said = ""
+    for place, term in enumerate(terms):
+        sign = "-" if term.weight < 0 else "+"
+        weight = "" if abs(term.weight) == 1 else f"{abs(term.weight):g}:"
+        lead = ("- " if term.weight < 0 else "") if place == 0 else f" {sign} "
+        said += f"{lead}{weight}{' '.join(valid_text(term.text).split())}"
+    return said
 
 
 def query_features(

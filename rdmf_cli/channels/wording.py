@@ -42,7 +42,7 @@ def hint(query: str, encoder: str) -> str:
     were trained on English alone.
 
     >>> hint("a street without cars", "embedded")
-    "encoders hardly read 'without': describe what is shown, or use rdmf search --subtract"
+    "encoders hardly read 'without': describe what is shown, or use --subtract"
 
     Args:
         query: The query in words.
@@ -53,7 +53,7 @@ def hint(query: str, encoder: str) -> str:
         return "the query does not look like English; this encoder was trained on English"
     for word in words:
         if word in NEGATIONS and not (word == "no" and _is_foreign(words)):
-            todo = "describe what is shown, or use rdmf search --subtract"
+            todo = "describe what is shown, or use --subtract"
             return f"encoders hardly read {word!r}: {todo}"
     return ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +11,17 @@ from rdmf_cli.outputs import FORMATS, open_writer
 
 if TYPE_CHECKING:
     from rdmf_cli.api import Searcher
+    from rdmf_cli.channels.query import Term
     from rdmf_cli.moments.types import Answer
     from rdmf_cli.outputs import Writer
     from rdmf_cli.outputs.files import AnswerFiles
 
 
+Queries = Sequence["str | Sequence[Term]"]
+
+
 def ask(
-    searcher: Searcher, path: Path, sentences: list[str], refine: bool = False, **chosen: Any
+    searcher: Searcher, path: Path, queries: Queries, refine: bool = False, **chosen: Any
 ) -> list[Answer]:
     """The answers on one video; warnings go to stderr."""
     from rdmf_cli.channels.wording import hint
@@ -26,12 +31,22 @@ def ask(
     from rdmf_cli.handover.ends import refined
 
     with extraction_progress(path.name) as searcher.progress:
-        answers = searcher.ask(path, sentences, **chosen)
+        answers = searcher.ask(path, queries, **chosen)
     say_warnings(path, [warning for answer in answers for warning in answer.warnings])
-    for text in filter(None, (hint(a.query, a.features.encoder) for a in answers)):
+    encoder = searcher.loaded_encoder.name
+    for text in filter(None, (hint(words, encoder) for words in _sentences(queries))):
         if first_time(text):
             say("hint", text)
     return [refined(answer) for answer in answers] if refine else answers
+
+
+def _sentences(queries: Queries) -> Iterator[str]:
+    """The words of queries, without the names of pictures."""
+    for query in queries:
+        if isinstance(query, str):
+            yield query
+        else:
+            yield from (term.text for term in query if term.picture is None)
 
 
 def form_of(form: str | None, output: str | None) -> str:

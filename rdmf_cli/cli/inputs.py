@@ -11,7 +11,11 @@ from rdmf_cli.errors import RdmfError, UsageError
 
 
 def split_arguments(
-    words: Sequence[str], queries: Sequence[str], queries_file: str | None, example: bool = False
+    words: Sequence[str],
+    queries: Sequence[str],
+    queries_file: str | None,
+    example: bool = False,
+    pictured: bool = False,
 ) -> tuple[list[str], list[str]]:
     """Which arguments are videos, which are queries.
 
@@ -24,6 +28,7 @@ def split_arguments(
         queries: The values of --query.
         queries_file: The value of --queries.
         example: Put the shipped example video before the others.
+        pictured: There may be no sentence, as a picture is asked for.
     """
     asked = [*queries, *([] if queries_file is None else read_queries(queries_file))]
     if queries or queries_file is not None:
@@ -37,7 +42,7 @@ def split_arguments(
         videos = [str(example_video()), *videos]
     if not videos:
         raise UsageError("no video is given", todo='type: rdmf query VIDEO "a sentence"')
-    if not sentences:
+    if not sentences and not pictured:
         raise UsageError("no query is given", todo=_how_to_ask(videos))
     if not asked:
         _point_out_folders(videos[1:])

@@ -29,6 +29,10 @@ def query(
             "--queries", help="File of sentences: one per line, or JSON Lines; - for stdin."
         ),
     ] = None,
+    image: query_options.Image = None,
+    like: query_options.Like = None,
+    add: query_options.Add = None,
+    subtract: query_options.Subtract = None,
     top_k: Annotated[
         int, typer.Option("--top-k", "-k", min=1, help="Number of moments per sentence.")
     ] = 5,
@@ -65,15 +69,20 @@ def query(
     """Find the moments of VIDEO that a SENTENCE describes.
 
     An argument that names a file or a folder is a video; the others are sentences.
-    With --query or --queries all arguments are videos.
+    With --query or --queries all arguments are videos. Pictures and parts to add or to avoid go
+    with each sentence, or are the query where there is no sentence.
     """
     from rdmf_cli.cli import inputs
     from rdmf_cli.cli.answering import ask, check_form, form_of, writer_of
     from rdmf_cli.cli.batch import for_each_video, open_searcher
     from rdmf_cli.cli.stdin_video import stdin_spooled
+    from rdmf_cli.cli.terms import mixtures_of
 
     form = form_of("json" if as_json else form, output)
-    videos, sentences = inputs.split_arguments(words or (), queries or (), queries_file, example)
+    pictured = bool(image or like or add)
+    given = (words or (), queries or (), queries_file)
+    videos, sentences = inputs.split_arguments(*given, example, pictured)
+    asked = mixtures_of(sentences, image or (), like or (), add or (), subtract or (), decoder)
     check_form(form, videos, output)
     searcher = open_searcher(
         encoder=encoder,
@@ -89,7 +98,7 @@ def query(
 
         def work(path: Path) -> list[Answer]:
             chosen = {"top_k": top_k, "min_score": min_score, "start": start, "end": end}
-            answers = ask(searcher, path, sentences, refine=refine, **chosen)
+            answers = ask(searcher, path, asked, refine=refine, **chosen)
             return [a.model_copy(update={"video": spooled.name(a.video)}) for a in answers]
 
         told = form == "json" and output is None

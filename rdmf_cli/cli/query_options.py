@@ -1,4 +1,4 @@
-"""The options of commands that ask a video something: query, cut."""
+"""The options of commands that ask a video something: query, search, cut."""
 
 from __future__ import annotations
 
@@ -16,4 +16,20 @@ MinScore = Annotated[
 ]
 Example = Annotated[
     bool, typer.Option("--example", help="Search the example video that comes with rdmf.")
+]
+Image = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option("--image", metavar="FILE", help="Look for what this picture shows."),
+]
+Like = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option("--like", metavar="VIDEO@M:SS", help="Look for what is shown at that time."),
+]
+Add = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option("--add", metavar="[WEIGHT:]WHAT", help="Words or a picture to look for as well."),
+]
+Subtract = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option("--subtract", metavar="[WEIGHT:]WHAT", help="Words or a picture to avoid."),
 ]

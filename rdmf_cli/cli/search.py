@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from rdmf_cli.cli import options, output_options
+from rdmf_cli.cli import options, output_options, query_options
 
 if TYPE_CHECKING:
     from rdmf_cli.errors import RdmfError
@@ -24,24 +24,10 @@ def search(
         Optional[str],  # noqa: UP045
         typer.Option("--query", "-q", help="The sentence; then all arguments are paths."),
     ] = None,
-    image: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option("--image", metavar="FILE", help="Look for what this picture shows."),
-    ] = None,
-    like: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option("--like", metavar="VIDEO@M:SS", help="Look for what is shown at that time."),
-    ] = None,
-    add: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option(
-            "--add", metavar="[WEIGHT:]WHAT", help="Words or a picture to look for as well."
-        ),
-    ] = None,
-    subtract: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option("--subtract", metavar="[WEIGHT:]WHAT", help="Words or a picture to avoid."),
-    ] = None,
+    image: query_options.Image = None,
+    like: query_options.Like = None,
+    add: query_options.Add = None,
+    subtract: query_options.Subtract = None,
     library: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option("--library", help="Search a library of rdmf index: its name, or its folder."),

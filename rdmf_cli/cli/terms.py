@@ -49,6 +49,25 @@ def terms_of(
     return terms
 
 
+def mixtures_of(
+    sentences: Sequence[str],
+    images: Sequence[str],
+    moments: Sequence[str],
+    added: Sequence[str],
+    subtracted: Sequence[str],
+    decoder: str = "auto",
+) -> list[list[Term]]:
+    """Make one query of each sentence, each with all other parts; without a sentence, one of them.
+
+    Args:
+        sentences, images, moments, added, subtracted, decoder: As for `terms_of`.
+    """
+    from rdmf_cli.channels.query import Term
+
+    others = terms_of((), images, moments, added, subtracted, decoder)
+    return [[Term(sentence), *others] for sentence in sentences] or [others]
+
+
 def _weighted(typed: Sequence[str], sign: float) -> Iterator[Term]:
     from rdmf_cli.channels.query import Term
     from rdmf_cli.features.pictures import is_picture, read_picture
