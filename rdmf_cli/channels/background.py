@@ -31,7 +31,8 @@ def strongest(similarity: np.ndarray) -> np.ndarray:
     few = min(STRONGEST, similarity.shape[-1])
     if few == 0:
         return np.zeros(similarity.shape[:-1])
-    return np.sort(similarity, axis=-1)[..., -few:].mean(axis=-1)
+    strongest_mean: np.ndarray = np.sort(similarity, axis=-1)[..., -few:].mean(axis=-1)
+    return strongest_mean
 
 
 @dataclass(frozen=True)

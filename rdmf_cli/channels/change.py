@@ -35,7 +35,8 @@ def edges_from_change(change: np.ndarray, scale: np.ndarray | float) -> np.ndarr
     if bool((np.asarray(scale) <= 0).any()):
         raise RdmfError("the scale of visual change must be above 0", "scale")
     ratio = change / np.asarray(scale, change.dtype)
-    return 1.0 / (1.0 + ratio * ratio)
+    weights: np.ndarray = 1.0 / (1.0 + ratio * ratio)
+    return weights
 
 
 def edge_weights(change: np.ndarray, mask: np.ndarray, cut: float) -> np.ndarray:

@@ -115,7 +115,8 @@ def _unit(steps: Array) -> float:
 
 def _in_units(change: Array, unit: float) -> npt.NDArray[np.float64]:
     """Return the change in units, less 1: 0 at one unit, at most MOST_CHANGE - 1."""
-    return np.minimum(change / unit, MOST_CHANGE) - 1.0
+    in_units: npt.NDArray[np.float64] = np.minimum(change / unit, MOST_CHANGE) - 1.0
+    return in_units
 
 
 def _in_deviations(similarity: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:

@@ -35,13 +35,14 @@ def choice(
         return [name for name in names if name.startswith(incomplete)]
 
     names = (*also, *registry)
-    return typer.Option(
+    made: typer.models.OptionInfo = typer.Option(
         option,
         parser=known,
         metavar=f"[{'|'.join(names)}]",
         autocompletion=completed,
         help=f"{help} {registry.described()}.",
     )
+    return made
 
 
 DATASET = typer.Option(

@@ -355,7 +355,7 @@ class _Redirects(HTTPRedirectHandler):
         self.sha256 = self.sha256 or _linked_sha256(headers)
         self.revision = self.revision or _commit(headers)
 
-    def redirect_request(  # type: ignore[override]
+    def redirect_request(
         self,
         req: Request,
         fp: IO[bytes],

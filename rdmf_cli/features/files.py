@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -41,7 +41,8 @@ def normalise_rows(rows: np.ndarray) -> np.ndarray:
         float32 (..., D).
     """
     rows = np.asarray(rows, dtype=np.float32)
-    return rows / (np.linalg.norm(rows, axis=-1, keepdims=True) + EPSILON)
+    unit_rows: np.ndarray = rows / (np.linalg.norm(rows, axis=-1, keepdims=True) + EPSILON)
+    return unit_rows
 
 
 def save_video_features(
@@ -262,7 +263,7 @@ def _array_in(content: bytes, fault: MakeError) -> np.ndarray:
     return flat.reshape(shape, order="F" if by_column else "C")
 
 
-HEADERS = {
+HEADERS: dict[tuple[int, int], Callable[[BytesIO], tuple[tuple[int, ...], bool, np.dtype]]] = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }

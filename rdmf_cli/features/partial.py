@@ -95,8 +95,11 @@ class PartialFeatures:
 
     def expanded(self) -> np.ndarray:
         """Return the rows of all clips, float16 (L, D)."""
-        rows = np.concatenate(self.rows)
-        return rows if len(rows) == len(self.frames) else rows[np.asarray(self.frames)]
+        rows: np.ndarray = np.concatenate(self.rows)
+        if len(rows) == len(self.frames):
+            return rows
+        expanded: np.ndarray = rows[np.asarray(self.frames)]
+        return expanded
 
     def last_anchor(self) -> Anchor | None:
         """Return the last clip from which decoding can resume; None if there is none."""

@@ -286,7 +286,7 @@ def _groups(channels: int, dilations: Sequence[int]) -> Iterator[ChannelGroup]:
 
 
 def _width(group: ChannelGroup) -> int:
-    return group.channels.stop - group.channels.start
+    return int(group.channels.stop - group.channels.start)
 
 
 def _joined(parts: Sequence[Rates]) -> Rates:
@@ -295,8 +295,10 @@ def _joined(parts: Sequence[Rates]) -> Rates:
 
 
 def _logit(share: np.ndarray) -> np.ndarray:
-    return np.log(share) - np.log1p(-share)
+    logit: np.ndarray = np.log(share) - np.log1p(-share)
+    return logit
 
 
 def _inverse_softplus(x: np.ndarray) -> np.ndarray:
-    return x + np.log(-np.expm1(-x))
+    inverse: np.ndarray = x + np.log(-np.expm1(-x))
+    return inverse

@@ -170,7 +170,8 @@ def eigenvalues(theta: np.ndarray, dilations: Sequence[int] = (1,)) -> np.ndarra
         (Q,) in [0, 4].
     """
     spread = [2.0 - 2.0 * np.cos(d * np.asarray(theta)) for d in checked_dilations(dilations)]
-    return np.mean(spread, axis=0)
+    mean: np.ndarray = np.mean(spread, axis=0)
+    return mean
 
 
 def dispersion(
@@ -418,7 +419,8 @@ def _matrices(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.
 
 
 def _determinant(M: np.ndarray) -> np.ndarray:
-    return M[..., 0, 0] * M[..., 1, 1] - M[..., 0, 1] * M[..., 1, 0]
+    determinant: np.ndarray = M[..., 0, 0] * M[..., 1, 1] - M[..., 0, 1] * M[..., 1, 0]
+    return determinant
 
 
 def _eigenvalue_pair(M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -430,9 +432,11 @@ def _eigenvalue_pair(M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _largest_real(M: np.ndarray) -> np.ndarray:
     first, second = _eigenvalue_pair(M)
-    return np.maximum(first.real, second.real)
+    largest: np.ndarray = np.maximum(first.real, second.real)
+    return largest
 
 
 def _spectral_radius(M: np.ndarray) -> np.ndarray:
     first, second = _eigenvalue_pair(M)
-    return np.maximum(np.abs(first), np.abs(second))
+    radius: np.ndarray = np.maximum(np.abs(first), np.abs(second))
+    return radius

@@ -19,7 +19,8 @@ def span_iou(spans: np.ndarray, others: np.ndarray) -> np.ndarray:
     last = np.minimum(spans[..., 1], others[..., 1])
     common = np.asarray(np.maximum(last - first, 0.0))
     union = (spans[..., 1] - spans[..., 0]) + (others[..., 1] - others[..., 0]) - common
-    return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+    iou: np.ndarray = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+    return iou
 
 
 def suppress(

@@ -121,7 +121,8 @@ class _Edges:
         outer = self.pattern[self.row, self.channel, beyond]
         fall = np.where(exists, inner - outer, 1.0)
         share = np.where(exists, (inner - self.height) / fall, 0.5)
-        return clip + 0.5 + step * share
+        crossing: np.ndarray = clip + 0.5 + step * share
+        return crossing
 
 
 def _runs_by_window(pattern: np.ndarray, mask: np.ndarray, levels: int, size: int) -> Columns:

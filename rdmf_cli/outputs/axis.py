@@ -55,7 +55,7 @@ def tick_step(span: float, most: int) -> float:
     for step in TICK_STEPS:
         if span <= step * most:
             return step
-    return 24 * HOUR * np.ceil(span / (24 * HOUR * most))
+    return float(24 * HOUR * np.ceil(span / (24 * HOUR * most)))
 
 
 class Tick(NamedTuple):

@@ -79,4 +79,5 @@ def document(title: str, *body: Element) -> bytes:
         style,
     )
     page = element("html", head, element("body", element("h1", title), *body), lang="en")
-    return b"<!DOCTYPE html>\n" + tostring(page, encoding="utf-8", method="html")
+    content: bytes = b"<!DOCTYPE html>\n" + tostring(page, encoding="utf-8", method="html")
+    return content

@@ -144,7 +144,8 @@ def _top(trace: Values) -> float:
 
 def _sampled(values: Values, rows: int) -> Values:
     """Return `rows` evenly spread pseudo-times, with the first and the last."""
-    return values[np.rint(np.linspace(0, len(values) - 1, rows)).astype(int)]
+    sampled: Values = values[np.rint(np.linspace(0, len(values) - 1, rows)).astype(int)]
+    return sampled
 
 
 def _coloured(upper: Values, lower: Values, name: str) -> Text:

@@ -72,7 +72,7 @@ def _keep_epochs(path: Path, last: int) -> None:
 
 def _epoch_of(line: str) -> float:
     try:
-        return json.loads(line)["epoch"]
+        return float(json.loads(line)["epoch"])
     except (ValueError, KeyError, TypeError):
         return float("inf")
 

@@ -37,4 +37,5 @@ def of_sample(generator: torch.Generator, index: int) -> torch.Generator:
 
 def shuffled(samples: int, seed: int, epoch: int) -> list[int]:
     """Return the order of the samples in an epoch."""
-    return torch.randperm(samples, generator=generator_of(seed, epoch)).tolist()
+    order: list[int] = torch.randperm(samples, generator=generator_of(seed, epoch)).tolist()
+    return order

@@ -98,7 +98,8 @@ def _in_clips(annotation: Annotation, clip_length: float, clips: int) -> Array:
     centre = spans.mean(axis=1)
     half = np.maximum(spans[:, 1] - spans[:, 0], LEAST_WINDOW) / 2
     wide = np.stack([centre - half, centre + half], axis=1)
-    return np.clip(wide, 0, clips).astype(np.float32)
+    targets: Array = np.clip(wide, 0, clips).astype(np.float32)
+    return targets
 
 
 def _foreground(windows: Array, clip_length: float, clips: int) -> Array:
@@ -129,7 +130,8 @@ def _saliency(sample: Sample, foreground: Array) -> Array:
 def _stretched(labels: npt.NDArray[np.float64]) -> Array:
     """Scale labels to ratings, 0 to 4 within the video."""
     low, high = labels.min(), labels.max()
-    return (MAX_RATING * (labels - low) / max(high - low, 1e-6)).astype(np.float32)
+    ratings: Array = (MAX_RATING * (labels - low) / max(high - low, 1e-6)).astype(np.float32)
+    return ratings
 
 
 class Targets(NamedTuple):

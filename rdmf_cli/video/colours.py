@@ -86,7 +86,8 @@ class ToRGB:
         """
         frame.colorspace = matrix_taken(frame.colorspace, frame.color_primaries)
         if frame.color_trc in (PQ, HLG):
-            return self._from_hdr(frame, width, height).to_ndarray()
+            picture: np.ndarray = self._from_hdr(frame, width, height).to_ndarray()
+            return picture
         # PyAV 17 passes these to swscale, which refuses the reserved numbers.
         frame.color_trc = frame.color_primaries = UNSPECIFIED
         rgb = self._scaler.reformat(frame, width, height, "rgb24", interpolation="BICUBIC")

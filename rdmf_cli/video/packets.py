@@ -78,7 +78,8 @@ class Timeline:
     def shown(self) -> np.ndarray:
         """Presentation times of the frames that are shown, ascending, int64 (F,)."""
         visible = (self.pts != MISSING) & (self.flags & HIDDEN == 0)
-        return np.unique(self.pts[visible])
+        times: np.ndarray = np.unique(self.pts[visible])
+        return times
 
     @cached_property
     def keys(self) -> np.ndarray:
@@ -349,10 +350,11 @@ def late_streams(container: Any) -> bool:
     level = av.logging.get_level()
     av.logging.set_level(av.logging.INFO)
     try:
-        listed = container.dumps_format().count("  Stream #")
+        listed: int = container.dumps_format().count("  Stream #")
     finally:
         av.logging.set_level(level)
-    return listed > len(container.streams)
+    known: int = len(container.streams)
+    return listed > known
 
 
 TRANSPORT_PACKET, SYNC_BYTE = 188, 0x47  # ISO/IEC 13818-1; discs and broadcasts add some bytes

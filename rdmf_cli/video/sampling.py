@@ -30,7 +30,8 @@ def wanted_frames(shown: np.ndarray, time_base: Fraction, grid: ClipGrid) -> np.
     start = int(shown[0])
     middles = [start + math.ceil(grid.middle(i) / time_base) for i in grid.indices]
     before = np.searchsorted(shown, np.array(middles, np.int64), side="left") - 1
-    return shown[np.maximum(before, 0)]
+    times: np.ndarray = shown[np.maximum(before, 0)]
+    return times
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ def whole_run(timeline: Timeline, wanted: list[int]) -> list[Run]:
 def _packets_of(timeline: Timeline, wanted: np.ndarray) -> list[int]:
     """Return the number of the packet that carries each wanted time."""
     order = np.argsort(timeline.pts, kind="stable")
-    return order[np.searchsorted(timeline.pts[order], wanted)].tolist()
+    numbers: list[int] = order[np.searchsorted(timeline.pts[order], wanted)].tolist()
+    return numbers
 
 
 def _entry(timeline: Timeline, packet: int, pts: int) -> int:

@@ -14,12 +14,14 @@ def side_data(frame: Any) -> Mapping[Any, Any]:
     FFmpeg has more types than PyAV has names for (EXIF, for example). PyAV 17 and 18 then raise
     ValueError instead of listing any side data; so unnamed types get a name first.
     """
+    found: Mapping[Any, Any]
     try:
-        return frame.side_data
+        found = frame.side_data
     except ValueError:
         types: Any = sidedata.Type
         types._missing_ = classmethod(_nameless)
-        return frame.side_data
+        found = frame.side_data
+    return found
 
 
 def _nameless(types: Any, number: int) -> Any:

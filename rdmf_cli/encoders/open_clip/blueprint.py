@@ -224,7 +224,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     file = folder / HUB_CONFIG
     try:
-        content = json.loads(file.read_text("utf-8"))
+        content: dict[str, Any] = json.loads(file.read_text("utf-8"))
         config = content["model_cfg"]
         int(config["embed_dim"]), {**config["vision_cfg"]}, {**config["text_cfg"]}
     except (OSError, ValueError, KeyError, TypeError) as error:

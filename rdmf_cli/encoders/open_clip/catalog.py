@@ -188,7 +188,8 @@ def _table_of_source(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
     scope = {**runpy.run_path(str(folder / "constants.py")), "copy": copy}
     # This file is part of the installed open_clip; an import would run all of it.
     exec(compile(source, "pretrained.py", "exec"), scope)  # noqa: S102
-    return scope["_PRETRAINED"]
+    table: dict[str, dict[str, dict[str, Any]]] = scope["_PRETRAINED"]
+    return table
 
 
 def _builds_table(statement: ast.stmt) -> bool:

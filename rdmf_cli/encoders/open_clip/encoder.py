@@ -219,7 +219,8 @@ class _Model:
         return int(getattr(self.tokenizer, "context_length", None) or CLIP_CONTEXT)
 
     def prepare(self, picture: Image.Image) -> np.ndarray:
-        return self.preprocess(picture).numpy()
+        prepared: np.ndarray = self.preprocess(picture).numpy()
+        return prepared
 
     def image_rows(self, images: np.ndarray) -> np.ndarray:
         import torch
@@ -282,7 +283,8 @@ def _token_counts(tokens: torch.Tensor, tokenizer: Any) -> list[int]:
     end = _end_token(tokenizer)
     ends = (tokens == end).int()
     whole = ends.new_full((len(tokens),), tokens.shape[1])
-    return (ends.argmax(dim=1) + 1).where(ends.any(dim=1), whole).tolist()
+    lengths: list[int] = (ends.argmax(dim=1) + 1).where(ends.any(dim=1), whole).tolist()
+    return lengths
 
 
 def _end_token(tokenizer: Any) -> int:

@@ -211,4 +211,5 @@ def cleaned(text: str) -> str:
 def _fix_text() -> Callable[[str], str]:
     import ftfy
 
-    return ftfy.fix_text
+    fix_text: Callable[[str], str] = ftfy.fix_text
+    return fix_text

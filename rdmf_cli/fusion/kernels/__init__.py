@@ -81,7 +81,7 @@ def _tiled(
 
 
 def _width(channels: slice) -> int:
-    return channels.stop - channels.start
+    return int(channels.stop - channels.start)
 
 
 BACKENDS: dict[str, Backend] = {
@@ -133,7 +133,9 @@ def _fastest(v: Tensor, groups: Sequence[Group]) -> str:
 
 
 def _is_traced() -> bool:
-    return torch.compiler.is_compiling() or torch.jit.is_tracing() or torch.onnx.is_in_onnx_export()
+    return bool(
+        torch.compiler.is_compiling() or torch.jit.is_tracing() or torch.onnx.is_in_onnx_export()
+    )
 
 
 def has_triton() -> bool:

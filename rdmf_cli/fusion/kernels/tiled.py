@@ -56,7 +56,8 @@ def evolve(
     plan = strip(v.shape, layout, widest=GRAIN // (8 * steps))  # a small tile is four halos long
     with torch.no_grad():
         link = plan.links([weights for _, _, weights in groups], v)
-    return _Evolve.apply(u, v, u0, r, *rates, link, plan, steps)
+    fields: tuple[Tensor, Tensor] = _Evolve.apply(u, v, u0, r, *rates, link, plan, steps)
+    return fields
 
 
 def tile_cells(fields: int, bytes_each: int) -> int:
@@ -116,7 +117,7 @@ class _Evolve(torch.autograd.Function):
     """(u, v, u0, r, a_u, a_v, f, kappa, dt, link, strip, steps) -> u and v after all steps."""
 
     @staticmethod
-    def forward(ctx: Any, *given: Any) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+    def forward(ctx: Any, *given: Any) -> tuple[Tensor, Tensor]:
         tensors, (plan, steps) = given[:10], given[10:]
         ctx.save_for_backward(*tensors)
         ctx.plan, ctx.steps = plan, steps

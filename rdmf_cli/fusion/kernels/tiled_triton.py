@@ -9,7 +9,7 @@ the gradient: no atomics, the same bits every time, and memory O(L C) for traini
 With TRITON_INTERPRET=1 the same kernels run on the CPU, for tests.
 """
 
-# mypy: disable-error-code="no-untyped-def"
+# mypy: disable-error-code="no-untyped-def, untyped-decorator"
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ class _Evolve(torch.autograd.Function):
     """(u, v, u0, r (B, C, L), rates (C, 5), link, steps, dilation) -> (u, v)."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         u: Tensor,
         v: Tensor,
@@ -188,9 +188,7 @@ class _Evolve(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(  # type: ignore[override]
-        ctx: Any, grad_u: Tensor, grad_v: Tensor
-    ) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad_u: Tensor, grad_v: Tensor) -> tuple[Tensor | None, ...]:
         u, v, u0, r, rates, link = ctx.saved_tensors
         plan = _Plan(u.shape, 2 * ctx.steps * ctx.dilation)
         programs = min(plan.total, PROGRAMS_PER_PROCESSOR * _processors(u))
@@ -225,7 +223,7 @@ class _Plan:
 def _processors(u: Tensor) -> int:
     if u.device.type != "cuda":
         return 1
-    return torch.cuda.get_device_properties(u.device).multi_processor_count
+    return int(torch.cuda.get_device_properties(u.device).multi_processor_count)
 
 
 def evolve(

@@ -156,7 +156,8 @@ def _match(graphs: Graphs, inputs: Inputs) -> Array | None:
     if not graphs.config.full:
         return None
     (match,) = graphs.run("match", **_batched(_of_full(inputs, slice(None))))
-    return match[0]
+    standardised: Array | None = match[0]
+    return standardised
 
 
 def _fused(graphs: Graphs, inputs: Inputs, match: Array | None, seen: slice) -> ClipOutputs:
@@ -231,7 +232,10 @@ def gaps(similarity: npt.NDArray[np.floating], parts: Sequence[slice]) -> npt.ND
     """
     reached = np.array([strongest(similarity[part]) for part in parts])
     unit = np.mean([similarity[part].std() for part in parts])
-    return np.maximum(reached.max() - reached, 0.0) / max(float(unit), LEAST_DEVIATION)
+    lack: npt.NDArray[np.float64] = np.maximum(reached.max() - reached, 0.0) / max(
+        float(unit), LEAST_DEVIATION
+    )
+    return lack
 
 
 def standing(
@@ -257,12 +261,15 @@ def standing(
     squares = np.concatenate([[0.0], np.cumsum(centred**2, dtype=np.float64)])
 
     def mean(sums: npt.NDArray[np.float64], a: Indices, b: Indices) -> npt.NDArray[np.float64]:
-        return (sums[b] - sums[a]) / (b - a)
+        means: npt.NDArray[np.float64] = (sums[b] - sums[a]) / (b - a)
+        return means
 
     inside, around = mean(sums, start, end), mean(sums, low, high)
     variance = mean(squares, low, high) - around**2
     deviation = np.sqrt(np.maximum(variance, LEAST_DEVIATION**2))
-    return inside / max(float(centred.std()), LEAST_DEVIATION) - (inside - around) / deviation
+    whole = max(float(centred.std()), LEAST_DEVIATION)
+    standing: npt.NDArray[np.float64] = inside / whole - (inside - around) / deviation
+    return standing
 
 
 def _read_window(
@@ -350,7 +357,10 @@ def _expected_iou(
     inside = sums[end] - sums[start]
     expected = inside / (end - start + wide - inside)
     half = np.array([np.median(chances[a:b]) for a, b in zip(start, end, strict=True)])
-    return np.clip(np.minimum(expected, half.reshape(-1)), LEAST_IOU, 1 - LEAST_IOU)
+    clipped: npt.NDArray[np.floating] = np.clip(
+        np.minimum(expected, half.reshape(-1)), LEAST_IOU, 1 - LEAST_IOU
+    )
+    return clipped
 
 
 def _decoded(graphs: Graphs, field: ClipOutputs, slots: Array | None, clip_length: float) -> Found:

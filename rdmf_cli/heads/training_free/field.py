@@ -38,7 +38,8 @@ def reaction_rates(z: np.ndarray, mask: np.ndarray, rates: FusionRates) -> np.nd
         (..., C, L), 0 at masked clips.
     """
     matched = np.where(mask, match(z, rates), 0.0)
-    return np.asarray(rates.reaction, dtype=matched.dtype)[:, None] * matched[..., None, :]
+    r: np.ndarray = np.asarray(rates.reaction, dtype=matched.dtype)[:, None] * matched[..., None, :]
+    return r
 
 
 def fuse(

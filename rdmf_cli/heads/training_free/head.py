@@ -173,7 +173,8 @@ class TrainingFree:
 
     def _log_odds(self, z: np.ndarray, v: np.ndarray) -> np.ndarray:
         rates = self.rates.saliency
-        return np.asarray(rates.curves) @ curves(z, v) + rates.offset
+        log_odds: np.ndarray = np.asarray(rates.curves) @ curves(z, v) + rates.offset
+        return log_odds
 
     def _presence(self, clips: _Clips, background: Background | None) -> float:
         if not clips.mask.any():

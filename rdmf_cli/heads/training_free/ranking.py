@@ -61,7 +61,8 @@ def predicted_iou(described: np.ndarray, rates: RankingRates) -> np.ndarray:
     Returns:
         (n,) not bounded to [0, 1], so that bounds cause no ties.
     """
-    return described @ rates.weights + rates.offset
+    raw: np.ndarray = described @ rates.weights + rates.offset
+    return raw
 
 
 class _Sums:

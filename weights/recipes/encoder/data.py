@@ -318,7 +318,8 @@ def by_length(texts: list[str], size: int) -> list[list[int]]:
 def teacher_rows(texts: list[str], file: Path) -> np.ndarray:
     """The teacher's rows of `texts`, float16 (N, 384), cached in `file`."""
     if file.exists():
-        return np.load(file)
+        rows: np.ndarray = np.load(file)
+        return rows
     teacher, rows = Teacher(), np.zeros((len(texts), 384), np.float16)
     for part in by_length(texts, 128):
         rows[part] = teacher([texts[i] for i in part])[0]

@@ -69,7 +69,8 @@ def close_gap(
 def _power(covariance: torch.Tensor, power: float) -> torch.Tensor:
     values, vectors = torch.linalg.eigh(covariance)
     values = values.clamp_min(1e-2 * values.max())  # directions without data are left alone
-    return vectors @ torch.diag(values**power) @ vectors.T
+    powered: torch.Tensor = vectors @ torch.diag(values**power) @ vectors.T
+    return powered
 
 
 # ---------------------------------------------------------------- ONNX
@@ -157,7 +158,7 @@ def agreement(file: Path, module: nn.Module, example: torch.Tensor) -> float:
     with torch.inference_mode():
         wanted = module(example)
     wanted = wanted[0] if isinstance(wanted, tuple) else wanted
-    return F.cosine_similarity(torch.from_numpy(found), wanted, dim=-1).min().item()
+    return float(F.cosine_similarity(torch.from_numpy(found), wanted, dim=-1).min().item())
 
 
 # ---------------------------------------------------------------- the two files
@@ -167,7 +168,8 @@ def export_image(args: argparse.Namespace) -> dict[str, float]:
     batches = Batches(args.work, SIDE, 0)
     tower.eval()
     if args.as_is:
-        facts = json.loads((args.out / "manifest.json").read_text())["metrics"]["image"]
+        manifest = json.loads((args.out / "manifest.json").read_text())
+        facts: dict[str, float] = manifest["metrics"]["image"]
     else:
         facts = close_gap(tower, batches, args.photos, args.shift, args.strength)
     save(args.work / "image-shipped.pt", ema=tower.state_dict())

@@ -65,10 +65,13 @@ class SameConv(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.pad:
             x = F.pad(x, self.pad)
+        convolved: torch.Tensor
         if self.quick or not torch.is_autocast_enabled("cpu"):
-            return self.conv(x)
-        with torch.autocast("cpu", enabled=False):
-            return self.conv(x.float())
+            convolved = self.conv(x)
+        else:
+            with torch.autocast("cpu", enabled=False):
+                convolved = self.conv(x.float())
+        return convolved
 
 
 class Block(nn.Module):
@@ -83,8 +86,8 @@ class Block(nn.Module):
         self.skip = stride == 1 and inputs == outputs
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = x if self.widen is None else F.relu6(self.widen(x))
-        y = self.narrow(F.relu6(self.depthwise(y)))
+        wide = x if self.widen is None else F.relu6(self.widen(x))
+        y: torch.Tensor = self.narrow(F.relu6(self.depthwise(wide)))
         return x + y if self.skip else y
 
 
@@ -126,7 +129,8 @@ class ImageTower(nn.Module):
     def head(self, pooled: torch.Tensor) -> torch.Tensor:
         """Pooled features (N, 1280) to rows (N, 384)."""
         x = self.drop((pooled - self.centre) / self.spread)
-        return self.direct(x) + self.out(F.gelu(self.hidden(x)))
+        rows: torch.Tensor = self.direct(x) + self.out(F.gelu(self.hidden(x)))
+        return rows
 
     def head_parameters(self) -> list[nn.Parameter]:
         return [p for m in (self.direct, self.hidden, self.out) for p in m.parameters()]
@@ -139,7 +143,8 @@ def load_image_tower(state: dict[str, torch.Tensor]) -> ImageTower:
     """A trained tower, its head as wide as it was trained."""
     tower = ImageTower(len(state["hidden.bias"]))
     tower.load_state_dict(state)
-    return tower.to(memory_format=torch.channels_last)
+    tower.to(memory_format=torch.channels_last)
+    return tower
 
 
 def _folded(
@@ -175,7 +180,8 @@ def start_image_tower() -> ImageTower:
         take(block.depthwise, f"_blocks.{i}._depthwise_conv", f"_blocks.{i}._bn1")
         take(block.narrow, f"_blocks.{i}._project_conv", f"_blocks.{i}._bn2")
     nn.init.zeros_(tower.out.bias)
-    return tower.to(memory_format=torch.channels_last)
+    tower.to(memory_format=torch.channels_last)
+    return tower
 
 
 # ---------------------------------------------------------------- text
@@ -211,7 +217,8 @@ class Layer(nn.Module):
         q, k, v = split(self.query(x)), split(self.key(x)), split(self.value(x))
         weights = (q @ k.transpose(-1, -2) / math.sqrt(SIZE // self.heads) + hidden).softmax(-1)
         x = self.norm(x + self.mix((weights @ v).transpose(1, 2).reshape(n, t, SIZE)))
-        return self.last_norm(x + self.narrow(F.gelu(self.wide(x))))
+        rows: torch.Tensor = self.last_norm(x + self.narrow(F.gelu(self.wide(x))))
+        return rows
 
 
 class TextTower(nn.Module):
@@ -228,7 +235,8 @@ class TextTower(nn.Module):
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         hidden = (ids == 0).float()[:, None, None, :] * -1e4
-        x = self.norm(self.widen(self.pieces(ids)) + self.places.weight[: ids.shape[1]])
+        places = self.places.weight[: ids.shape[1]]
+        x: torch.Tensor = self.norm(self.widen(self.pieces(ids)) + places)
         for layer in self.layers:
             x = layer(x, hidden)
         return x

@@ -61,7 +61,7 @@ def shots(photos: list[int], means: np.ndarray, rng: np.random.Generator) -> lis
 
 def between(low: int, high: int, rng: np.random.Generator) -> int:
     """A whole number, every doubling as likely as the next."""
-    return round(np.exp(rng.uniform(np.log(low), np.log(high))))
+    return round(float(np.exp(rng.uniform(np.log(low), np.log(high)))))
 
 
 def next_photo(

@@ -28,7 +28,8 @@ class Arm:
 
 
 def reacting(split: Split, setting: Setting) -> np.ndarray:
-    return fuse(split.z, split.change, split.mask, fusion_rates(setting)).v
+    pattern: np.ndarray = fuse(split.z, split.change, split.mask, fusion_rates(setting)).v
+    return pattern
 
 
 def fusion_rates(setting: Setting) -> FusionRates:
@@ -63,7 +64,8 @@ def draw_reacting(rng: np.random.Generator) -> Setting:
 def least(setting: Setting) -> list[float]:
     """The reaction of each channel from which on a clip at LIT_FROM stays lit."""
     rates = fusion_rates({**setting, "reaction": setting["F"]})
-    return (threshold(rates.rates) / match(np.array(LIT_FROM), rates)).tolist()
+    reaction: list[float] = (threshold(rates.rates) / match(np.array(LIT_FROM), rates)).tolist()
+    return reaction
 
 
 def diffusing(split: Split, setting: Setting) -> np.ndarray:
@@ -107,7 +109,8 @@ def draw_setting(arm: Arm, rng: np.random.Generator) -> Setting:
 
 
 def log_uniform(rng: np.random.Generator, low: float, high: float, size: int = 1) -> list[float]:
-    return np.exp(rng.uniform(np.log(low), np.log(high), size)).tolist()
+    values: list[float] = np.exp(rng.uniform(np.log(low), np.log(high), size)).tolist()
+    return values
 
 
 ARMS = {

@@ -51,7 +51,8 @@ class Split:
 
 def unit_rows(x: np.ndarray) -> np.ndarray:
     x = x.astype(np.float32)
-    return x / (np.linalg.norm(x, axis=-1, keepdims=True) + 1e-5)
+    unit: np.ndarray = x / (np.linalg.norm(x, axis=-1, keepdims=True) + 1e-5)
+    return unit
 
 
 def load(features: Path, name: str) -> Split:

@@ -37,7 +37,8 @@ class Described:
     def signs(self) -> np.ndarray:
         """What lies inside may only help a candidate, what lies around it only harm it."""
         curves = (self.columns.shape[1] - 2) // 2
-        return np.r_[np.ones(curves), -np.ones(curves), 0, 0]
+        signs: np.ndarray = np.r_[np.ones(curves), -np.ones(curves), 0, 0]
+        return signs
 
 
 def described(split: Split, arm: Arm, setting: Setting) -> Described:
@@ -64,7 +65,8 @@ def true_iou(split: Split, row: np.ndarray, spans: np.ndarray) -> np.ndarray:
 def seconds(split: Split, row: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """(n, 2): whole clips, as the field rounds predictions, within the video."""
     spans = np.stack([start, end], axis=1) * CLIP_LENGTH
-    return np.minimum(spans, split.duration[row, None])
+    clipped: np.ndarray = np.minimum(spans, split.duration[row, None])
+    return clipped
 
 
 @dataclass(frozen=True)

@@ -65,10 +65,12 @@ class Attention(nn.Module):
             attn_mask=bias[:, None, None],
             dropout_p=self.dropout if self.training else 0.0,
         )
-        return self.out(read.transpose(1, 2).flatten(2))
+        attended: Tensor = self.out(read.transpose(1, 2).flatten(2))
+        return attended
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, heads, N, inner / heads)
+        split: Tensor = x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return split  # (B, heads, N, inner / heads)
 
 
 def feed_forward(width: int, dropout: float) -> nn.Sequential:
@@ -93,7 +95,8 @@ class FusionBlock(nn.Module):
     def forward(self, x: Tensor, context: Context) -> Tensor:
         """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
         x = x + self.drop(self.fusion(self.fusion_norm(x), context))
-        return x + self.drop(self.feed_forward(self.norm(x)))
+        fused: Tensor = x + self.drop(self.feed_forward(self.norm(x)))
+        return fused
 
 
 class SlotLayer(nn.Module):
@@ -109,4 +112,5 @@ class SlotLayer(nn.Module):
         """Attend among slots (B, K, W), real where `mask` (B, K) is True; returns (B, K, W)."""
         normed = self.attention_norm(slots)
         slots = slots + self.drop(self.attention(normed, normed, normed, mask))
-        return slots + self.drop(self.feed_forward(self.norm(slots)))
+        refined: Tensor = slots + self.drop(self.feed_forward(self.norm(slots)))
+        return refined

@@ -98,7 +98,8 @@ def load(folder: Path | str) -> Network:
     except (RuntimeError, ValueError) as error:
         what = f"these weights do not fit the model that {CONFIG} describes"
         raise RdmfError(what, path, RETRAIN) from error
-    return network.eval()
+    network.eval()
+    return network
 
 
 def _can_be_of(config: ModelConfig, shapes: Mapping[str, tuple[int, ...]]) -> bool:

@@ -122,7 +122,7 @@ def graphs_of(network: Network) -> dict[str, Graph]:
     graphs: dict[str, Graph] = {}
     if network.config.full:
         graphs["match"] = MatchGraph(network.metric)
-        network.metric = _KnownMatch(network.metric)  # type: ignore[assignment]
+        network.metric = _KnownMatch(network.metric)  # type: ignore[assignment, unused-ignore]
     return {**graphs, "fuse": FuseGraph(network), "decode": DecodeGraph(network)}
 
 
@@ -206,7 +206,7 @@ class DecodeGraph(Graph):
         named = self.named(given)
         mask = _all_of(named["features"][..., 0])
         slots = named["slots"] if "slots" in named else self.network.anchors(mask)[0]
-        return self.network.decoder(
+        decoded: Decoded = self.network.decoder(
             named["features"],
             named["curves"],
             named["clip_length"],
@@ -214,6 +214,7 @@ class DecodeGraph(Graph):
             slots,
             _all_of(slots[..., 0]),
         )
+        return decoded
 
 
 class _KnownMatch(nn.Module):
@@ -274,7 +275,7 @@ def _onnx(graph: Graph, config: ModelConfig) -> bytes:
         torch.onnx.export(
             graph.eval(),
             tuple(torch.zeros(shapes[name]) for name in graph.inputs),
-            content,  # type: ignore[arg-type]
+            content,  # type: ignore[arg-type, unused-ignore]
             dynamo=False,
             opset_version=OPSET,
             input_names=list(graph.inputs),

@@ -84,7 +84,7 @@ class ReactionDiffusionFusion(Fusion):
         """Return itself with its steps as one loop, which a trace keeps."""
         from rdmf_cli.heads.learned.torch.looped import LoopedReactionDiffusion
 
-        self.evolve = LoopedReactionDiffusion(self.evolve)  # type: ignore[assignment]
+        self.evolve = LoopedReactionDiffusion(self.evolve)  # type: ignore[assignment, unused-ignore]
         return self
 
     def drive(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -97,7 +97,8 @@ class ReactionDiffusionFusion(Fusion):
         """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
         u0, r, seed = self.drive(x)
         u, v = self.evolve(u0, seed, u0=u0, r=r, mask=context.mask, edges=context.edges)
-        return self.out(torch.cat([u, v], 1).transpose(1, 2))
+        fused: Tensor = self.out(torch.cat([u, v], 1).transpose(1, 2))
+        return fused
 
 
 class JointAttention(Fusion):
@@ -115,12 +116,15 @@ class JointAttention(Fusion):
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
         """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
+        fused: Tensor
         placed = x + positions(x)
         if context.words is None or context.word_mask is None:
-            return self.attention(placed, placed, x, context.mask)
+            fused = self.attention(placed, placed, x, context.mask)
+            return fused
         tokens, values = torch.cat([placed, context.words], 1), torch.cat([x, context.words], 1)
         mask = torch.cat([context.mask, context.word_mask], 1)
-        return self.attention(tokens, tokens, values, mask)[:, : x.shape[1]]
+        fused = self.attention(tokens, tokens, values, mask)[:, : x.shape[1]]
+        return fused
 
 
 class CrossAttention(Fusion):
@@ -143,11 +147,13 @@ class CrossAttention(Fusion):
         if self.to_words is None or context.words is None or context.word_mask is None:
             return self._among_clips(x, context.mask)
         read = self.to_words(x, context.words, context.words, context.word_mask)
-        return read + self._among_clips(x + read, context.mask)
+        fused: Tensor = read + self._among_clips(x + read, context.mask)
+        return fused
 
     def _among_clips(self, x: Tensor, mask: Tensor) -> Tensor:
         placed = x + positions(x)
-        return self.attention(placed, placed, x, mask)
+        fused: Tensor = self.attention(placed, placed, x, mask)
+        return fused
 
 
 class NoFusion(Fusion):
@@ -162,7 +168,8 @@ class NoFusion(Fusion):
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
         """Map clips x (B, L, W) one by one; returns (B, L, W)."""
-        return self.alone(x)
+        fused: Tensor = self.alone(x)
+        return fused
 
 
 class GaussianFusion(Fusion):
@@ -180,7 +187,8 @@ class GaussianFusion(Fusion):
         real = context.mask[:, None].to(x.dtype)
         smooth = self._convolved(functional.gelu(self.project(x)).transpose(1, 2) * real)
         share = self._convolved(real.expand(-1, len(self.kernel), -1))
-        return self.out((smooth / share.clamp_min(1e-3)).transpose(1, 2))
+        fused: Tensor = self.out((smooth / share.clamp_min(1e-3)).transpose(1, 2))
+        return fused
 
     def _convolved(self, x: Tensor) -> Tensor:
         padding, columns = self.kernel.shape[-1] // 2, len(self.kernel)
@@ -205,7 +213,8 @@ class ConvolutionFusion(Fusion):
     def forward(self, x: Tensor, context: Context) -> Tensor:
         """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
         projected = functional.gelu(self.project(x)) * context.mask[..., None]
-        return self.out(self.kernels(projected.transpose(1, 2)).transpose(1, 2))
+        fused: Tensor = self.out(self.kernels(projected.transpose(1, 2)).transpose(1, 2))
+        return fused
 
 
 def positions(x: Tensor) -> Tensor:

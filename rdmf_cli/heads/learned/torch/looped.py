@@ -92,7 +92,8 @@ def _scripted() -> Callable[..., tuple[Tensor, Tensor]]:
     """Script the loop, for exports alone: torch warns that `torch.jit.script` is deprecated."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return torch.jit.script(_evolved)  # type: ignore[no-any-return]
+        scripted: Callable[..., tuple[Tensor, Tensor]] = torch.jit.script(_evolved)
+    return scripted
 
 
 def _twice(x: Tensor) -> Tensor:

@@ -146,7 +146,8 @@ class Network(nn.Module):
         real = mask[..., None].to(features.dtype)
         mean = (features * real).sum(1) / real.sum(1).clamp_min(1.0)
         highest = (features - (1.0 - real) * MASKED).amax(1)
-        return self.present(torch.cat([mean, highest, evidence], -1))[..., 0].float()
+        log_odds: Tensor = self.present(torch.cat([mean, highest, evidence], -1))[..., 0].float()
+        return log_odds
 
     def anchors(self, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return random slots: learned spans, scaled to the length of each video.
@@ -176,7 +177,10 @@ class Network(nn.Module):
         Returns:
             Spans (B, K, 2) in clips and scores (B, K).
         """
-        return self.decoder(fused.features, fused.curves, fused.clip_length, mask, slots, slot_mask)
+        decoded: Decoded = self.decoder(
+            fused.features, fused.curves, fused.clip_length, mask, slots, slot_mask
+        )
+        return decoded
 
     def forward(self, batch: Batch) -> BatchOutputs:
         """Run `fuse`."""

@@ -77,4 +77,5 @@ def _at(sums: Tensor, edges: Tensor) -> Tensor:
     share = (edges - clip).flatten(1)[..., None]
     place = clip.flatten(1)[..., None].expand(-1, -1, D)
     low, high = sums.gather(1, place), sums.gather(1, place + 1)
-    return (low + (high - low) * share).unflatten(1, edges.shape[1:])
+    interpolated: Tensor = (low + (high - low) * share).unflatten(1, edges.shape[1:])
+    return interpolated

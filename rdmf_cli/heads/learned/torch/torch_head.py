@@ -24,7 +24,8 @@ class TorchHead(ConfiguredHead):
 
     def read(self, question: Question, *, top_k: int = 10, distinct: bool = False) -> Reading:
         """Answer one question; see `Head.read`."""
-        return self.read_many([question], top_k=top_k, distinct=distinct)[0]
+        readings: list[Reading] = self.read_many([question], top_k=top_k, distinct=distinct)
+        return readings[0]
 
     @torch.no_grad()
     def read_many(
