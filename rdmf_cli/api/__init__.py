@@ -1,4 +1,4 @@
-"""The verbs of the command line as a Python API: query, search, index, cut, extract, fuse, …
+"""The commands as Python functions of the same names.
 
     searcher.py     `Searcher`: encoder, head and cache are loaded once, then asked often
     verbs.py        query, extract, fuse: one searcher, one question

@@ -60,7 +60,13 @@ def cut(
         start: Search from here: seconds, "m:ss" or "h:mm:ss".
         end: Search up to here.
         refine: Move the ends of moments to cuts that are at most a second away, to a frame.
-        clip_length, encoder, head, checkpoint, device, decoder, cache: As for `query`.
+        clip_length: As for `query`, like all that follow.
+        encoder: As for `query`.
+        head: As for `query`.
+        checkpoint: As for `query`.
+        device: As for `query`.
+        decoder: As for `query`.
+        cache: As for `query`.
 
     Returns:
         What was written, best first, the montage last.

@@ -74,7 +74,7 @@ def _package(name: str, otherwise: State) -> Check:
 
 
 def _guarded(name: str, check: Callable[[], tuple[State, str]]) -> Check:
-    """A check that breaks is a finding, not the end of the report."""
+    """Run a check; one that breaks is a finding, not the end of the report."""
     try:
         return _check(name, *check())
     except Exception as error:

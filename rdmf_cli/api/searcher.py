@@ -107,7 +107,8 @@ class Searcher:
 
         Args:
             video: the file.
-            start, end: the part to look at, in seconds or "m:ss"; clips that overlap it count.
+            start: look from here: seconds, "m:ss" or "h:mm:ss"; clips that overlap the part count.
+            end: look up to here.
 
         Returns:
             The rows (L, D), one per clip, and how they were made.
@@ -136,7 +137,8 @@ class Searcher:
             queries: what to look for: words, or the parts of a mixture of words and pictures.
             top_k: moments at most, per query.
             min_score: leave out moments with a lower score, 0 to 1.
-            start, end: the part to search, in seconds or "m:ss".
+            start: search from here: seconds, "m:ss" or "h:mm:ss".
+            end: search up to here.
 
         Raises:
             UsageError: a query is empty, or its parts cancel each other.
@@ -162,7 +164,8 @@ class Searcher:
         Args:
             video: the file.
             query: what to look for, in words.
-            start, end: the part to look at, in seconds or "m:ss".
+            start: look from here: seconds, "m:ss" or "h:mm:ss".
+            end: look up to here.
 
         Raises:
             UsageError: the query is empty, or the checkpoint is of a learned head.

@@ -92,8 +92,13 @@ def extract(
 
     Args:
         video: The file.
-        start, end: The part to look at, in seconds or "m:ss".
-        clip_length, encoder, device, decoder, cache: As for `query`.
+        start: Extract from here: seconds, "m:ss" or "h:mm:ss".
+        end: Extract up to here.
+        clip_length: Seconds per clip; one frame per clip is encoded.
+        encoder: As for `query`.
+        device: As for `query`.
+        decoder: As for `query`.
+        cache: As for `query`.
 
     Returns:
         The rows (L, D), one per clip, not normalised, and how they were made.
@@ -128,9 +133,14 @@ def fuse(
     Args:
         video: The file.
         sentence: What to look for, in words.
-        start, end: The part to look at, in seconds or "m:ss".
+        start: Look from here: seconds, "m:ss" or "h:mm:ss".
+        end: Look up to here.
+        clip_length: Seconds per clip; one frame per clip is encoded.
+        encoder: As for `query`.
         checkpoint: A file of rates; None: those that ship with rdmf.
-        clip_length, encoder, device, decoder, cache: As for `query`.
+        device: As for `query`.
+        decoder: As for `query`.
+        cache: As for `query`.
 
     Returns:
         Similarity, reaction rates, the pattern over pseudo-time, and the answer.

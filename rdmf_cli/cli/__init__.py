@@ -1,1 +1,1 @@
-"""The command line: one thin file a command, over the API of the same words."""
+"""The command line: one short file per command, over the functions of `rdmf_cli.api`."""

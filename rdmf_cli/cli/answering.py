@@ -23,7 +23,7 @@ Queries = Sequence["str | Sequence[Term]"]
 def ask(
     searcher: Searcher, path: Path, queries: Queries, refine: bool = False, **chosen: Any
 ) -> list[Answer]:
-    """The answers on one video; warnings go to stderr."""
+    """Answer the queries on one video; warnings and hints go to stderr."""
     from rdmf_cli.channels.wording import hint
     from rdmf_cli.cli.progress import extraction_progress
     from rdmf_cli.cli.quiet import first_time
@@ -41,7 +41,7 @@ def ask(
 
 
 def _sentences(queries: Queries) -> Iterator[str]:
-    """The words of queries, without the names of pictures."""
+    """List the words of queries, without the names of pictures."""
     for query in queries:
         if isinstance(query, str):
             yield query
@@ -50,14 +50,18 @@ def _sentences(queries: Queries) -> Iterator[str]:
 
 
 def form_of(form: str | None, output: str | None) -> str:
-    """The format that is asked for, that of the file's name, or the table."""
+    """Return the format of --format, else that of the file's name, else the table."""
     from rdmf_cli.outputs.files import format_of
 
     return form or ("table" if output is None else format_of(output))
 
 
 def check_form(form: str, videos: list[str], output: str | None) -> None:
-    """Say before any work what a format cannot hold: several videos, or one that has no file."""
+    """Check, before any work, that the format can hold these videos.
+
+    Raises:
+        UsageError: It is for one video, or names files and the video comes on stdin.
+    """
     from rdmf_cli.cli.video_names import STDIN
     from rdmf_cli.errors import UsageError
     from rdmf_cli.handover.naming import VIDEO_FIELDS, fields_of
@@ -72,7 +76,7 @@ def check_form(form: str, videos: list[str], output: str | None) -> None:
 
 
 def writer_of(form: str, output: str | None, force: bool) -> Writer | AnswerFiles:
-    """The writer on stdout, or of the files that are asked for."""
+    """Open the writer on stdout, or that of the files of --output."""
     from rdmf_cli.cli.report import say
     from rdmf_cli.errors import RdmfError
     from rdmf_cli.outputs.files import AnswerFiles

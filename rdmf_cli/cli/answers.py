@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def answers_on_stdin() -> dict[str, list[Answer]]:
-    """The answers of `rdmf query --json` by their video; lines of errors are passed over."""
+    """Read the answers of `rdmf query --json`, by their video; errors among them are skipped."""
     from pydantic import ValidationError
 
     from rdmf_cli.errors import RdmfError, UsageError, first_problem

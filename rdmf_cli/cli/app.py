@@ -14,14 +14,16 @@ from rdmf_cli.cli.report import debugging, errors_reported
 
 
 class ReportingGroup(TyperGroup):
-    """Every command's failures pass here, and become a message and an exit code."""
+    """Turns the failure of any command into a message and an exit code."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Read the command line; `rdmf VIDEO` stands for `rdmf query VIDEO`."""
         from rdmf_cli.cli.shortcut import with_query
 
         return super().parse_args(ctx, with_query(args, self.commands))
 
     def invoke(self, ctx: Any) -> Any:
+        """Run the command that was typed."""
         begin()
         with errors_reported(as_json=_wants_json(sys.argv)):
             return super().invoke(ctx)
@@ -66,7 +68,7 @@ def root(
         ),
     ] = False,
 ) -> None:
-    pass
+    """Take the options of `rdmf` itself."""
 
 
 def _register() -> None:

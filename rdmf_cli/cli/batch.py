@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def open_searcher(**chosen: Any) -> Searcher:
-    """A `Searcher` with these options; which encoder "auto" took is said once per day."""
+    """Make a `Searcher` with these options; note once per day which encoder "auto" took."""
     from rdmf_cli.api import Searcher
     from rdmf_cli.cli.daily import say_daily
     from rdmf_cli.cli.report import say
@@ -33,10 +33,17 @@ def for_each_video(
     write: Callable[[Result], None],
     recursive: bool = False,
 ) -> None:
-    """Do the work on every video and write what it gives. Ends the command.
+    """Do the work on every video, and write what it gives. Ends the command.
 
-    Whatever goes wrong with one video is that video's error: it is said, and the others go on. The
-    command ends early only where it is wrong itself, or where nothing can be written any more.
+    If a video fails, its error is printed, and the others go on. Only a wrong command, or an
+    output that cannot be written, stops them.
+
+    Args:
+        names: Videos and folders, as they were typed.
+        as_json: Print errors on stdout, too, as JSON.
+        work: Makes the results of one video.
+        write: Writes one result.
+        recursive: Include videos in the folders inside a folder.
     """
     from rdmf_cli.cli.inputs import expand_videos
     from rdmf_cli.cli.report import end_command, report
@@ -60,7 +67,12 @@ def for_each_video(
 def _answer(
     path: Path, work: Callable[[Path], Iterable[Result]], write: Callable[[Result], None]
 ) -> None:
-    """Raises RdmfError that names the video; OSError where the output cannot be written."""
+    """Answer one video.
+
+    Raises:
+        RdmfError: It fails; the error names the video.
+        OSError: The output cannot be written.
+    """
     from rdmf_cli.errors import errors_of
 
     with errors_of(path):

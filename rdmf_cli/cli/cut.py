@@ -118,7 +118,7 @@ def cut(
 
 
 def _print(cut: Cut) -> None:
-    """The path on stdout, what is to be known on stderr."""
+    """Print the path of a file on stdout, and its notes on stderr."""
     from rdmf_cli.cli.report import say
 
     print(cut.path, flush=True)

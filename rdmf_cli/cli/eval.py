@@ -13,11 +13,15 @@ from rdmf_cli.errors import UsageError
 
 
 class Only(str, Enum):
+    """What is scored."""
+
     moments = "moments"
     highlights = "highlights"
 
 
 class Outside(str, Enum):
+    """What is done with windows that reach outside their video."""
+
     refuse = "refuse"
     keep = "keep"
     cut = "cut"

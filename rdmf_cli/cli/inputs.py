@@ -17,7 +17,7 @@ def split_arguments(
     example: bool = False,
     pictured: bool = False,
 ) -> tuple[list[str], list[str]]:
-    """Which arguments are videos, which are queries.
+    """Tell videos and queries apart.
 
     With --query or --queries all arguments are videos. Otherwise an argument is a video if such a
     file or folder is there, or if it looks like one or like an address (so that a mistyped name is
@@ -50,14 +50,14 @@ def split_arguments(
 
 
 def _how_to_ask(videos: Sequence[str]) -> str:
-    """What to type; a word that may have been meant as the query is pointed out."""
+    """Tell what to type; point out a word that may have been meant as the query."""
     if meant := [word for word in videos if _might_be_a_query(word)]:
         return f"{meant[-1]!r} names a file or folder here; to ask it: --query {meant[-1]!r}"
     return 'type: rdmf query VIDEO "a sentence"'
 
 
 def _point_out_folders(videos: Sequence[str]) -> None:
-    """Videos other than the first: a folder that is named like a question is said to be one."""
+    """Print a note on each file or folder whose name may have been meant as a query."""
     from rdmf_cli.cli.report import say
 
     for word in filter(_might_be_a_query, videos):
@@ -65,7 +65,7 @@ def _point_out_folders(videos: Sequence[str]) -> None:
 
 
 def _might_be_a_query(word: str) -> bool:
-    """Of a word that is taken as a video: plain words, without a folder or a video's suffix."""
+    """Return whether the name of a file is plain words, without a folder or a video's suffix."""
     from rdmf_cli.video import VIDEO_SUFFIXES
 
     plain = not is_address(word) and Path(word).name == word and word not in (".", "..")
@@ -73,11 +73,13 @@ def _might_be_a_query(word: str) -> bool:
 
 
 def expand_videos(names: Iterable[str], recursive: bool = False) -> Iterator[Path | RdmfError]:
-    """Files as they are; a folder becomes the videos in it, or the error of having none.
+    """List files as they are, and for a folder the videos in it, or the error that there are none.
 
-    What a folder holds besides is said on stderr, in a line.
+    How many other files a folder holds is printed on stderr.
 
-    recursive: look into the folders inside a folder, too
+    Args:
+        names: Files and folders, as they were typed.
+        recursive: Include videos in the folders inside a folder.
     """
     for name in names:
         path = Path(name)
@@ -113,7 +115,12 @@ def _videos_of(folder: Path, recursive: bool) -> Iterator[Path | RdmfError]:
 
 
 def one_video(name: str) -> Path:
-    """The one video that a name stands for; UsageError where there are several."""
+    """Return the video that a name stands for: a file, or a folder with one video.
+
+    Raises:
+        UsageError: The folder holds several.
+        RdmfError: It holds none.
+    """
     found = list(expand_videos([name]))
     if len(found) > 1:
         raise UsageError(f"there are {len(found)} videos in this folder", name, "name one of them")

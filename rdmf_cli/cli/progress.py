@@ -16,6 +16,7 @@ NAME_COLUMNS = 24
 
 
 def stderr_console() -> Console:
+    """Return a console on stderr."""
     from rich.console import Console
 
     from rdmf_cli.cli.quiet import is_quiet
@@ -56,7 +57,7 @@ def feature_progress(shown: bool = True) -> Iterator[Callable[[int, int, str], N
 
 @contextmanager
 def extraction_progress(name: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr with rate and remaining time, where stderr is a terminal."""
+    """Show a bar on stderr with rate and remaining time, where stderr is a terminal."""
     console = stderr_console()
     if sys.stderr is None or not console.is_terminal:
         yield lambda done, total: check_interrupted()
@@ -84,7 +85,7 @@ def extraction_progress(name: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def short_name(name: str) -> str:
-    """A file name that leaves room for the bar; without what could steer the terminal."""
+    """Shorten a file name, so that the bar has room, and escape its control characters."""
     from rdmf_cli.text import one_line
 
     name = one_line(name)

@@ -10,7 +10,15 @@ from rdmf_cli.errors import RdmfError, UsageError
 
 
 def read_queries(name: str) -> list[str]:
-    """One query a line, or JSON Lines with a key `query`; "-" is stdin; empty lines are skipped."""
+    """Read queries: one per line, or JSON Lines with a key `query`. Empty lines are skipped.
+
+    Args:
+        name: The file, or "-" for stdin.
+
+    Raises:
+        UsageError: There is no query.
+        RdmfError: The file cannot be read.
+    """
     try:
         text = _stdin() if name == "-" else Path(name).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:  # not there, or not text in UTF-8

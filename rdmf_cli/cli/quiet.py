@@ -1,4 +1,4 @@
-"""What the running command does not say: anything but errors (--quiet), and a hint twice."""
+"""What the running command does not print: anything but errors (--quiet), and no hint twice."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ _hinted: ContextVar[frozenset[str]] = ContextVar("hinted", default=frozenset())
 
 
 def begin(quiet: bool = False) -> None:
-    """Begin a command: nothing was said so far."""
+    """Begin a command: no hint was printed so far."""
     _quiet.set(quiet)
     _hinted.set(frozenset())
 
 
 def is_quiet() -> bool:
+    """Return whether only errors are printed."""
     return _quiet.get()
 
 
 def first_time(hint: str) -> bool:
-    """Whether a hint was not said before by this command; from now on it was."""
+    """Return whether this command asks for a hint for the first time."""
     if hint in _hinted.get():
         return False
     _hinted.set(_hinted.get() | {hint})

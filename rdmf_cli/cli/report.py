@@ -22,14 +22,15 @@ _ClickException: type[Exception] = typer.BadParameter.__mro__[2]
 
 
 def debugging() -> bool:
+    """Return whether RDMF_DEBUG asks for tracebacks."""
     return os.environ.get("RDMF_DEBUG", "") not in ("", "0")
 
 
 def say(kind: str, text: str) -> None:
-    """One line on stderr: "warning: …". Not wrapped: scripts and people grep for it.
+    """Print one line on stderr: "warning: …". It is not wrapped, so that one can grep for it.
 
-    Names of files are made harmless to terminals. Where stderr is closed or full, nothing is said:
-    that must not cost the answer.
+    Control characters are escaped. Where stderr is closed or full, nothing is printed: the answer
+    is worth more.
     """
     from rdmf_cli.text import one_line
 
@@ -41,7 +42,7 @@ def say(kind: str, text: str) -> None:
 
 
 def report(error: RdmfError, as_json: bool = False) -> None:
-    """Say an error on stderr and, for a program that reads JSON Lines, on stdout."""
+    """Print an error on stderr and, for a program that reads JSON Lines, on stdout."""
     if debugging():
         traceback.print_exception(error)
     say("error", str(error))
@@ -58,14 +59,14 @@ def _write_error(error: RdmfError) -> None:
 
 
 def _message(error: Exception) -> str:
-    """What click says of a mistake of usage."""
+    """Return click's message on a wrong option or argument, in one line."""
     say_it = getattr(error, "format_message", None)
     return " ".join(str(say_it() if say_it else error).split()) or type(error).__name__
 
 
 @contextmanager
 def errors_reported(as_json: bool) -> Iterator[None]:
-    """Turn what went wrong into a message and an exit code; tracebacks under RDMF_DEBUG=1."""
+    """Turn exceptions into a message and an exit code; with RDMF_DEBUG=1, into tracebacks."""
     if debugging():
         yield
         return
@@ -97,9 +98,9 @@ def errors_reported(as_json: bool) -> Iterator[None]:
 
 
 def _reader_has_gone() -> bool:
-    """Whether stdout is a pipe that nobody reads any more: `rdmf query ... | head`.
+    """Return whether stdout is a pipe whose reader has ended: `rdmf query ... | head`.
 
-    A broken pipe may be one to a program that we started, whose end is a failure.
+    Otherwise the broken pipe leads to a program that rdmf started, and that is a failure.
     """
     try:
         sys.stdout.flush()
@@ -118,12 +119,12 @@ def _end_interrupted() -> NoReturn:
 
 
 def say_warnings(path: Path, warnings: Iterable[str]) -> None:
-    """Each warning on a file once."""
+    """Print each warning on a file once."""
     for warning in dict.fromkeys(warnings):
         say("warning", f"{path}: {warning}")
 
 
 def end_command(failed: int, total: int) -> None:
-    """Exit 0 if all inputs were answered, 3 if some were not, 1 if none was."""
+    """End the command: exit 0 if all inputs were answered, 3 if some were not, 1 if none was."""
     if failed:
         sys.exit(ExitCode.FAILED if failed == total else ExitCode.SOME_INPUTS_FAILED)

@@ -24,6 +24,7 @@ class Spooled(NamedTuple):
     typed: dict[str, str]
 
     def name(self, path: str) -> str:
+        """Return what was typed for a path."""
         return self.typed.get(path, path)
 
 

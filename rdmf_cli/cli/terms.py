@@ -57,10 +57,15 @@ def mixtures_of(
     subtracted: Sequence[str],
     decoder: str = "auto",
 ) -> list[list[Term]]:
-    """Make one query of each sentence, each with all other parts; without a sentence, one of them.
+    """Make one query of each sentence, with all the other parts; without a sentence, one query.
 
     Args:
-        sentences, images, moments, added, subtracted, decoder: As for `terms_of`.
+        sentences: Words.
+        images: As for `terms_of`, like all that follow.
+        moments: As for `terms_of`.
+        added: As for `terms_of`.
+        subtracted: As for `terms_of`.
+        decoder: As for `terms_of`.
     """
     from rdmf_cli.channels.query import Term
 

@@ -9,16 +9,22 @@ import typer
 
 
 class Head(str, Enum):
+    """What a head reads."""
+
     universal = "universal"
     full = "full"
 
 
 class Slots(str, Enum):
+    """Where the decoder's slots start."""
+
     pattern = "pattern"
     random = "random"
 
 
 class Precision(str, Enum):
+    """Number format of the training."""
+
     auto = "auto"
     float32 = "float32"
     bfloat16 = "bfloat16"

@@ -10,11 +10,12 @@ STDIN = "-"
 
 
 def is_address(word: str) -> bool:
-    """Whether a word is the address of something elsewhere: "https://..."; a sentence is none."""
+    """Return whether a word is an address, such as "https://..."; a sentence is none."""
     return re.match(r"[a-z][a-z0-9+.-]*://\S*$", word, re.IGNORECASE) is not None
 
 
 def is_video(word: str) -> bool:
+    """Return whether a word names a video or a folder, or looks like a video or an address."""
     from rdmf_cli.video import VIDEO_SUFFIXES
 
     if not word.strip():

@@ -80,7 +80,7 @@ def _progress() -> Progress:
 
 
 class _Bars:
-    """One bar a file."""
+    """Shows one bar per file."""
 
     def __init__(self, progress: Progress):
         self._progress = progress
