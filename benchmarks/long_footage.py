@@ -37,6 +37,8 @@ from learned_head import auroc
 from rdmf_cli.channels.background import Background
 from rdmf_cli.channels.question import Question
 from rdmf_cli.datasets import Sample, Samples
+from rdmf_cli.datasets import disturbances as disturb
+from rdmf_cli.datasets.disturbances import footage_of, sample_in
 from rdmf_cli.datasets.split import video_of
 from rdmf_cli.evaluation.detection import average_precision
 from rdmf_cli.evaluation.overlap import iou_over_hull, to_grid
@@ -85,7 +87,7 @@ class Footage:
         annotations = list(samples.annotations)
         self.first = {video_of(a.vid): i for i, a in reversed(list(enumerate(annotations)))}
         self.youtube = [video_of(a.vid) for a in annotations]
-        self.video = cache(lambda index: self.samples[index].video)
+        self.rows = cache(lambda index: self.samples[index].rows)
 
     def of(self, index: int) -> tuple[Sample, int, int]:
         """A sample in its footage, how many clips stand before its own video, and the number of a
@@ -95,27 +97,20 @@ class Footage:
         ids = [name for name in rng.permutation(list(self.first)) if name != self.youtube[index]]
         others, stranger = ids[: self.kind.others], self.first[ids[-1]]
         if self.kind.repeated:
-            return with_repeats(sample, self.kind.repeated, rng), 0, stranger
+            still = disturb.with_repeats(footage_of(sample), self.kind.repeated, rng)
+            return sample_in(sample, still), 0, stranger
         if self.kind.copies > 1:
             return times(sample, self.kind.copies), 0, stranger
-        rows = [self.video(self.first[name]) for name in others]
+        rows = [self.rows(self.first[name]) for name in others]
         place = int(rng.integers(len(rows) + 1))
-        before = sum(map(len, rows[:place]))
-        return among(sample, rows, place, before), before, stranger
+        longer = disturb.among(footage_of(sample), rows, place)
+        return sample_in(sample, longer), sum(map(len, rows[:place])), stranger
 
 
 def in_footage(sample: Sample, video: np.ndarray, windows: np.ndarray) -> Sample:
     duration = len(video) * sample.clip_length
     annotation = replace(sample.annotation, windows=windows, duration=duration)
     return replace(sample, annotation=annotation, rows=video, duration=duration)
-
-
-def among(sample: Sample, others: Sequence[np.ndarray], place: int, before: int) -> Sample:
-    """The video before the other of that number, behind so many clips."""
-    if not others:
-        return sample
-    video = np.concatenate([*others[:place], sample.video, *others[place:]])
-    return in_footage(sample, video, windows_of(sample) + before * sample.clip_length)
 
 
 def times(sample: Sample, copies: int) -> Sample:
@@ -139,15 +134,6 @@ def joined(windows: np.ndarray) -> np.ndarray:
         else:
             made.append([start, end])
     return np.array(made)
-
-
-def with_repeats(sample: Sample, share: float, rng: np.random.Generator) -> Sample:
-    """So many of the clips show what the clip before them shows."""
-    shown = np.arange(len(sample.video))
-    drawn = rng.permutation(np.arange(1, len(shown)))[: round(share * len(shown))]
-    for clip in np.sort(drawn):
-        shown[clip] = shown[clip - 1]
-    return replace(sample, rows=sample.rows[shown])
 
 
 # ------------------------------------------------------------------------------ scores
