@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rdmf_cli import Searcher
-from rdmf_cli.api.search import encode_query
+from rdmf_cli.api.searching import encode_query
 from rdmf_cli.channels.query import Term
 from rdmf_cli.features import extract
 from rdmf_cli.library import ranking

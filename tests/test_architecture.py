@@ -17,7 +17,7 @@ FLOW = {
     "channels": {"encoders", "features"},
     "fusion": set(),
     "moments": {"fusion"},
-    "heads": {"channels", "fusion", "moments"},
+    "heads": {"features", "channels", "fusion", "moments"},
     "datasets": {"video", "encoders", "features", "channels"},
     "evaluation": {"datasets", "heads", "moments"},
     "training": {

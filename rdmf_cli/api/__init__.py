@@ -3,7 +3,7 @@
     searcher.py     `Searcher`: encoder, head and cache are loaded once, then asked often
     verbs.py        query, extract, fuse: one searcher, one question
     evaluation.py   evaluate        training.py   train
-    search.py       search          index.py      index
+    searching.py    search          indexing.py   index
     comparing.py    compare, analyze
     cutting.py      cut
     answers.py      the public `Answer`, from a reading
@@ -14,15 +14,20 @@
 
 from __future__ import annotations
 
-from rdmf_cli.api.comparing import analyze, compare
-from rdmf_cli.api.cutting import cut
-from rdmf_cli.api.evaluation import evaluate
-from rdmf_cli.api.fused import Fused
-from rdmf_cli.api.index import index
-from rdmf_cli.api.search import search
-from rdmf_cli.api.searcher import Searcher
-from rdmf_cli.api.training import train
-from rdmf_cli.api.verbs import extract, fuse, query
+from typing import TYPE_CHECKING
+
+from rdmf_cli.lazy import lazily
+
+if TYPE_CHECKING:
+    from rdmf_cli.api.comparing import analyze, compare
+    from rdmf_cli.api.cutting import cut
+    from rdmf_cli.api.evaluation import evaluate
+    from rdmf_cli.api.fused import Fused
+    from rdmf_cli.api.indexing import index
+    from rdmf_cli.api.searcher import Searcher
+    from rdmf_cli.api.searching import search
+    from rdmf_cli.api.training import train
+    from rdmf_cli.api.verbs import extract, fuse, query
 
 __all__ = [
     "Fused",
@@ -38,3 +43,18 @@ __all__ = [
     "search",
     "train",
 ]
+
+_HERE = "rdmf_cli.api"
+_HOMES = {
+    **dict.fromkeys(("analyze", "compare"), f"{_HERE}.comparing"),
+    "cut": f"{_HERE}.cutting",
+    "evaluate": f"{_HERE}.evaluation",
+    "Fused": f"{_HERE}.fused",
+    "index": f"{_HERE}.indexing",
+    "search": f"{_HERE}.searching",
+    "Searcher": f"{_HERE}.searcher",
+    "train": f"{_HERE}.training",
+    **dict.fromkeys(("extract", "fuse", "query"), f"{_HERE}.verbs"),
+}
+
+__getattr__ = lazily(__name__, _HOMES)

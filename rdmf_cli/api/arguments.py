@@ -8,7 +8,8 @@ from dataclasses import replace
 from functools import wraps
 from inspect import Parameter, signature
 from os import PathLike
-from typing import Annotated, Any, NamedTuple, TypeVar
+from types import FunctionType
+from typing import Annotated, Any, NamedTuple, TypeVar, cast
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError, validate_call
 
@@ -48,7 +49,7 @@ def checked(function: AnyCallable) -> AnyCallable:
         UsageError: An argument is of a wrong type or value, or there is no such argument.
     """
     config = ConfigDict(strict=True, arbitrary_types_allowed=True)
-    validated = validate_call(config=config)(function)
+    validated = validate_call(config=config)(_without_result(function))
 
     @wraps(function)
     def call(*given: Any, **named: Any) -> Any:
@@ -60,6 +61,18 @@ def checked(function: AnyCallable) -> AnyCallable:
             raise _wrong_argument(error, function) from None
 
     return call  # type: ignore[return-value]
+
+
+def _without_result(function: AnyCallable) -> FunctionType:
+    """Copy a function without the type of its result, which need not be imported for a check."""
+    given = cast("FunctionType", function)
+    copy = FunctionType(
+        given.__code__, given.__globals__, given.__name__, given.__defaults__, given.__closure__
+    )
+    copy.__qualname__, copy.__kwdefaults__ = given.__qualname__, given.__kwdefaults__
+    copy.__annotations__ = {k: v for k, v in given.__annotations__.items() if k != "return"}
+    copy.__module__ = given.__module__
+    return copy
 
 
 def checked_fields(made: AnyClass) -> AnyClass:

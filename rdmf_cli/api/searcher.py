@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from pydantic import InstanceOf
@@ -26,7 +26,6 @@ from rdmf_cli.api.arguments import (
     mixtures_of,
     queries_of,
 )
-from rdmf_cli.api.fused import Fused
 from rdmf_cli.channels.background import Background
 from rdmf_cli.channels.query import (
     Backgrounds,
@@ -36,17 +35,21 @@ from rdmf_cli.channels.query import (
     stored_backgrounds,
 )
 from rdmf_cli.channels.question import MOST_WORDS, FeatureSpace, Question
+from rdmf_cli.channels.texts import text_features
 from rdmf_cli.encoders import choose_encoder, load_encoder
 from rdmf_cli.encoders.base import Encoder
 from rdmf_cli.features import FeatureStore, VideoFeatures, normalise_rows
 from rdmf_cli.features import extract as extract_features
 from rdmf_cli.features.extraction import ClipProgress, Notify
-from rdmf_cli.fusion import Fields
 from rdmf_cli.heads.base import Head
 from rdmf_cli.heads.registry import load_head, load_training_free
-from rdmf_cli.heads.training_free.head import TrainingFree
 from rdmf_cli.moments.reading import Reading
 from rdmf_cli.moments.types import Answer
+
+if TYPE_CHECKING:
+    from rdmf_cli.api.fused import Fused
+    from rdmf_cli.fusion import Fields
+    from rdmf_cli.heads.training_free.head import TrainingFree
 
 
 @checked_fields
@@ -93,7 +96,7 @@ class Searcher:
         self.store = FeatureStore() if self.cache else None
         self.loaded_encoder: Encoder = load_encoder(choice.name, self.device)
         self._checkpoint = None if self.checkpoint is None else Path(self.checkpoint)
-        self.loaded_head: Head = load_head(self.head, self._checkpoint)
+        self.loaded_head: Head = load_head(self.head, self._checkpoint, self.store)
         self.loaded_head.require(_space(self.loaded_encoder))
 
     @cached_property
@@ -171,6 +174,8 @@ class Searcher:
             UsageError: the query is empty, or the checkpoint is of a learned head.
             RdmfError: as for `extract`.
         """
+        from rdmf_cli.api.fused import Fused
+
         (query,), part = queries_of([query]), Part.of(start, end)
         head = self.training_free
         features = self._extract(video, part)
@@ -212,7 +217,7 @@ class Searcher:
     def _sentences(self, sentences: list[str]) -> Iterator[_Text]:
         if not sentences:
             return
-        texts = self.loaded_encoder.encode_texts(sentences)
+        texts = text_features(self.loaded_encoder, sentences, self.store)
         words = (normalise_rows(states[:MOST_WORDS]) for states in texts.words)
         yield from map(_Text, normalise_rows(texts.rows), words, texts.cut)
 

@@ -110,7 +110,12 @@ def _changes(rows: Array) -> list[npt.NDArray[np.float64]]:
 def _unit(steps: Array) -> float:
     """Return the median over the steps that change; repeated frames do not move it."""
     changing = steps[steps_that_change(steps, np.ones(len(steps), dtype=bool))]
-    return max(float(np.median(changing)) if len(changing) else 0.0, LEAST_CHANGE)
+    return max(_median(changing) if len(changing) else 0.0, LEAST_CHANGE)
+
+
+def _median(x: Array) -> float:
+    """Return the median of (n,) values, n > 0, as numpy's, which imports masked arrays for it."""
+    return float(np.sort(x)[(len(x) - 1) // 2 : len(x) // 2 + 1].mean())
 
 
 def _in_units(change: Array, unit: float) -> npt.NDArray[np.float64]:

@@ -28,7 +28,6 @@ def ask(
     from rdmf_cli.cli.progress import extraction_progress
     from rdmf_cli.cli.quiet import first_time
     from rdmf_cli.cli.report import say, say_warnings
-    from rdmf_cli.handover.ends import refined
 
     with extraction_progress(path.name) as searcher.progress:
         answers = searcher.ask(path, queries, **chosen)
@@ -37,7 +36,11 @@ def ask(
     for text in filter(None, (hint(words, encoder) for words in _sentences(queries))):
         if first_time(text):
             say("hint", text)
-    return [refined(answer) for answer in answers] if refine else answers
+    if not refine:
+        return answers
+    from rdmf_cli.handover.ends import refined
+
+    return [refined(answer) for answer in answers]
 
 
 def _sentences(queries: Queries) -> Iterator[str]:
@@ -51,9 +54,11 @@ def _sentences(queries: Queries) -> Iterator[str]:
 
 def form_of(form: str | None, output: str | None) -> str:
     """Return the format of --format, else that of the file's name, else the table."""
+    if form or output is None:
+        return form or "table"
     from rdmf_cli.outputs.files import format_of
 
-    return form or ("table" if output is None else format_of(output))
+    return format_of(output)
 
 
 def check_form(form: str, videos: list[str], output: str | None) -> None:
@@ -65,11 +70,12 @@ def check_form(form: str, videos: list[str], output: str | None) -> None:
     from rdmf_cli.cli.video_names import STDIN
     from rdmf_cli.errors import UsageError
     from rdmf_cli.handover.naming import VIDEO_FIELDS, fields_of
-    from rdmf_cli.outputs.one_video import several_videos
 
     writer = FORMATS[form].load()
     per_video = output is not None and fields_of(output, VIDEO_FIELDS)
     if len(videos) > 1 and writer.one_video and not per_video:
+        from rdmf_cli.outputs.one_video import several_videos
+
         raise several_videos(form)
     if STDIN in videos and (writer.reads_videos or per_video):
         raise UsageError(f"{form} names files, and a video on stdin has none", STDIN, "save it")
@@ -79,9 +85,10 @@ def writer_of(form: str, output: str | None, force: bool) -> Writer | AnswerFile
     """Open the writer on stdout, or that of the files of --output."""
     from rdmf_cli.cli.report import say
     from rdmf_cli.errors import RdmfError
-    from rdmf_cli.outputs.files import AnswerFiles
 
     if output is not None:
+        from rdmf_cli.outputs.files import AnswerFiles
+
         return AnswerFiles(output, form, force, lambda path: say("written", str(path)))
     if sys.stdout is None:
         raise RdmfError("the output is closed", "stdout", "open it, or write to a file")

@@ -52,7 +52,7 @@ def index(
     What is in the library and has not changed is not decoded again. Ended at any point, the
     command can be given again, and goes on.
     """
-    from rdmf_cli.api.search import Chosen
+    from rdmf_cli.api.searching import Chosen
     from rdmf_cli.cli.batch import open_searcher
     from rdmf_cli.errors import UsageError
     from rdmf_cli.library.library import Library, library_folder
@@ -94,7 +94,7 @@ def _roots(
 def _refresh(
     library: Library, searcher: Searcher, roots: Sequence[Root], jobs: int, as_json: bool
 ) -> Refreshed:
-    from rdmf_cli.api.index import refresh_library
+    from rdmf_cli.api.indexing import refresh_library
     from rdmf_cli.cli.report import report, say_warnings
     from rdmf_cli.cli.work_bar import work_progress
 

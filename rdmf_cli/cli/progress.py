@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from rdmf_cli.interrupts import check_interrupted
@@ -57,10 +57,26 @@ def feature_progress(shown: bool = True) -> Iterator[Callable[[int, int, str], N
 
 @contextmanager
 def extraction_progress(name: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on stderr with rate and remaining time, where stderr is a terminal."""
-    console = stderr_console()
-    if sys.stderr is None or not console.is_terminal:
-        yield lambda done, total: check_interrupted()
+    """Show a bar on stderr with rate and remaining time, where stderr is a terminal.
+
+    rich is imported with the first clip: an answer from the cache does not wait for it.
+    """
+    with ExitStack() as opened:
+        shown: list[Callable[[int, int], None]] = []
+
+        def update(done: int, total: int) -> None:
+            check_interrupted()
+            if not shown:
+                shown.append(opened.enter_context(_extraction_bar(name)))
+            shown[0](done, total)
+
+        yield update
+
+
+@contextmanager
+def _extraction_bar(name: str) -> Iterator[Callable[[int, int], None]]:
+    if sys.stderr is None or not (console := stderr_console()).is_terminal:
+        yield lambda done, total: None
         return
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -76,7 +92,6 @@ def extraction_progress(name: str) -> Iterator[Callable[[int, int], None]]:
         task = progress.add_task(short_name(name), total=None, rate="", visible=False)
 
         def update(done: int, total: int) -> None:
-            check_interrupted()
             speed = progress.tasks[0].speed
             rate = f"{speed:.0f} clips/s" if speed else ""
             progress.update(task, completed=done, total=total, rate=rate, visible=True)

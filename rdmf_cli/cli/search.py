@@ -66,7 +66,7 @@ def search(
     Folders are searched with all that is below them. An argument that names a file or a folder is
     a path, the other one is the sentence. With --image, --like or --add there may be none.
     """
-    from rdmf_cli.api.search import Chosen, Limits
+    from rdmf_cli.api.searching import Chosen, Limits
     from rdmf_cli.cli.report import report
     from rdmf_cli.cli.searching import asked, in_library, in_videos
     from rdmf_cli.cli.terms import terms_of

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rdmf_cli.api.search import Chosen, Limits
+    from rdmf_cli.api.searching import Chosen, Limits
     from rdmf_cli.channels.query import Term
     from rdmf_cli.errors import RdmfError
     from rdmf_cli.library.types import Hit
@@ -21,7 +21,7 @@ def in_videos(
     failed: list[RdmfError],
 ) -> list[Hit]:
     """Search videos; what goes wrong with one is added to `failed`."""
-    from rdmf_cli.api.search import search_videos
+    from rdmf_cli.api.searching import search_videos
     from rdmf_cli.cli.batch import open_searcher
     from rdmf_cli.cli.report import say_warnings
     from rdmf_cli.cli.work_bar import work_progress
@@ -43,7 +43,7 @@ def in_library(
     name: str, terms: Sequence[Term], limits: Limits, chosen: Chosen, loaded: dict[str, Any]
 ) -> list[Hit]:
     """Search a library with the encoder that made it."""
-    from rdmf_cli.api.search import search_library
+    from rdmf_cli.api.searching import search_library
     from rdmf_cli.cli.batch import open_searcher
     from rdmf_cli.cli.report import say
     from rdmf_cli.library.library import Library, library_folder

@@ -25,6 +25,8 @@ from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.files import PART, write_whole
 from rdmf_cli.folders import cache_folder
 
+TEXTS, GRAPHS = "texts", "graphs"  # folders within the cache's folder, each a store of its own
+INNER_LIMIT = 64 << 20  # bytes of each
 LAYOUT = 2  # raise it when the meaning of an entry changes; older entries are then not found
 DEFAULT_LIMIT = 2 << 30  # bytes
 LOCK_SECONDS = 3600.0  # another process may be extracting a long video
@@ -99,6 +101,23 @@ class FeatureStore:
     def __init__(self, folder: Path | None = None, limit: int | None = None):
         self.folder = folder if folder is not None else cache_folder() / "features"
         self.limit = limit if limit is not None else size_limit()
+
+    @property
+    def texts(self) -> FeatureStore:
+        """The store of the features of texts, which is cleared with this one."""
+        return self._inner(TEXTS)
+
+    @property
+    def graphs(self) -> FeatureStore:
+        """The store of graphs in the form that loads fastest, which is cleared with this one."""
+        return self._inner(GRAPHS)
+
+    def _inner(self, name: str) -> FeatureStore:
+        return FeatureStore(self.folder / name, min(INNER_LIMIT, self.limit))
+
+    def _inners(self) -> list[FeatureStore]:
+        names = [name for name in (TEXTS, GRAPHS) if (self.folder / name).is_dir()]
+        return [self._inner(name) for name in names]
 
     def path(self, key: dict[str, Any]) -> Path:
         """Return the path of the entry of a key, whether it exists or not."""
@@ -290,8 +309,9 @@ class FeatureStore:
         return sorted((e for e in found if e is not None), key=lambda e: -e.used)
 
     def size(self) -> int:
-        """Return the size of all entries in bytes, also of unfinished ones."""
-        return sum(_size(path) for path in [*self._own(ENTRY), *self._own(KEPT)])
+        """Return the size of all entries in bytes, also of unfinished ones and inner stores."""
+        own = sum(_size(path) for path in [*self._own(ENTRY), *self._own(KEPT)])
+        return own + sum(inner.size() for inner in self._inners())
 
     def prune(self, limit: int, keep: Path | None = None) -> list[Path]:
         """Remove the least recently used entries until at most `limit` bytes are left.
@@ -316,6 +336,8 @@ class FeatureStore:
             if path != keep and _removed(path):
                 total -= found.st_size
                 removed.append(path)
+        for inner in self._inners():
+            inner.prune(min(INNER_LIMIT, max(0, limit - total)))
         return removed
 
     def clear(self) -> int:
@@ -334,6 +356,8 @@ class FeatureStore:
         for path in self._own(LOCK):
             _remove_free(path)
         self._remove_leftovers(LEFT_OVER_SECONDS if self._own(LOCK) else 0)
+        for inner in self._inners():
+            inner.clear()
         return len(entries)
 
     def _remove_leftovers(self, age: float = LEFT_OVER_SECONDS) -> None:

@@ -16,6 +16,7 @@ from rdmf_cli.registry import Entry, Registry
 from rdmf_cli.resources import read_manifest
 
 if TYPE_CHECKING:
+    from rdmf_cli.features.store import FeatureStore
     from rdmf_cli.heads.base import Head
     from rdmf_cli.heads.learned.head import LearnedHead
     from rdmf_cli.heads.training_free.head import TrainingFree
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 class Loads(Protocol):
     """A class of heads."""
 
-    def load(self) -> Head:
-        """Load the head that ships with rdmf."""
+    def load(self, path: Path | None = None, store: FeatureStore | None = None) -> Head:
+        """Load a head; without a path the one that ships with rdmf."""
         ...
 
 
@@ -47,13 +48,16 @@ def is_shipped() -> bool:
     return SHIPPED in read_manifest()["files"]
 
 
-def load_head(name: str = "auto", checkpoint: Path | None = None) -> Head:
+def load_head(
+    name: str = "auto", checkpoint: Path | None = None, store: FeatureStore | None = None
+) -> Head:
     """Load a head.
 
     Args:
         name: "auto", or a name in `HEADS`.
         checkpoint: rates of the training-free head, an exported head, or the folder of a trained
             one; only with the name "auto".
+        store: the cache, in which an exported head is kept as it loads fastest; None: no cache.
 
     Raises:
         UsageError: the name is unknown, or both are given.
@@ -64,11 +68,11 @@ def load_head(name: str = "auto", checkpoint: Path | None = None) -> Head:
         raise HEADS.unknown(name, AUTO)
     if checkpoint is None:
         chosen = ("learned" if is_shipped() else "training-free") if name == AUTO else name
-        return HEADS[chosen].load().load()
+        return HEADS[chosen].load().load(None, store)
     if name != AUTO:
         todo = "give one of them: a checkpoint names its own head"
         raise UsageError("cannot be given together", "--head and --checkpoint", todo)
-    return _of_checkpoint(checkpoint)
+    return _of_checkpoint(checkpoint, store)
 
 
 def load_training_free(checkpoint: Path | None = None) -> TrainingFree:
@@ -92,7 +96,7 @@ def _is_learned(checkpoint: Path) -> bool:
     return checkpoint.is_dir() or zipfile.is_zipfile(checkpoint)
 
 
-def _of_checkpoint(path: Path) -> Head:
+def _of_checkpoint(path: Path, store: FeatureStore | None) -> Head:
     from rdmf_cli.heads.learned.archive import CHECKPOINTS
     from rdmf_cli.heads.learned.head import LearnedHead
     from rdmf_cli.heads.training_free.head import TrainingFree
@@ -101,7 +105,8 @@ def _of_checkpoint(path: Path) -> Head:
         return _of_folder(path)
     if not path.exists():
         raise MissingFileError("there is no such file or folder", path, CHECKPOINTS)
-    return LearnedHead.load(path) if zipfile.is_zipfile(path) else TrainingFree.load(path)
+    kind: Loads = LearnedHead if zipfile.is_zipfile(path) else TrainingFree
+    return kind.load(path, store)
 
 
 def _of_folder(folder: Path) -> LearnedHead:

@@ -15,7 +15,7 @@ Unit = Annotated[float, Field(ge=0, le=1)]
 class Record(BaseModel):
     """Base of the records: immutable, without unknown fields, without NaN."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 class Moment(Record):
@@ -61,5 +61,9 @@ class Answer(Record):
     timings: dict[str, float] = Field(default_factory=dict, description="seconds by stage")
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        populate_by_name=True,
+        defer_build=True,
     )

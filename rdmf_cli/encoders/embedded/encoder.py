@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from rdmf_cli.encoders.base import TextFeatures
 from rdmf_cli.encoders.embedded.wordpieces import WordPieces
@@ -64,6 +63,8 @@ class EmbeddedEncoder:
         Returns:
             uint8 (224, 224, 3).
         """
+        from PIL import Image
+
         size = (SIDE, SIDE)
         image = Image.fromarray(np.ascontiguousarray(frame))
         return np.asarray(image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0))

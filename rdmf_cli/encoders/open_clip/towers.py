@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from rdmf_cli.encoders.index import file_sha256
 from rdmf_cli.folders import data_folder
@@ -28,6 +27,7 @@ from rdmf_cli.onnx_runtime import onnx_session
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
+    from PIL import Image
     from tokenizers import Tokenizer
 
 SCHEMA = "rdmf.towers/1"
@@ -177,6 +177,8 @@ def prepared(picture: Image.Image, record: Record) -> np.ndarray:
     The arithmetic is that of torchvision's Resize, CenterCrop, ToTensor and Normalize on pictures
     of PIL, which open_clip uses; `convert.py` compares them.
     """
+    from PIL import Image
+
     side = record.side
     method = Image.Resampling[record.interpolation.upper()]
     if record.resize == SQUASH:

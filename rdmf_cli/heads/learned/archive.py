@@ -12,9 +12,12 @@ from rdmf_cli.errors import RdmfError
 from rdmf_cli.files import MIB
 from rdmf_cli.heads.learned.config import read_config
 from rdmf_cli.heads.learned.external_data import has_external_data
+from rdmf_cli.heads.learned.rewritten import small_session
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
+
+    from rdmf_cli.features.store import FeatureStore
 
 SCHEMA: Final = "rdmf.head/1"
 
@@ -53,13 +56,15 @@ class OnnxGraphs:
     Args:
         content: bytes of a file that `export.export` wrote.
         path: the name that errors show.
+        store: the cache in which the graphs are kept as ONNX Runtime rewrites them; None: no cache.
 
     Raises:
         RdmfError: the bytes are not such a file.
     """
 
-    def __init__(self, content: bytes, path: Path | str):
+    def __init__(self, content: bytes, path: Path | str, store: FeatureStore | None = None):
         self._path = path
+        self._store = store
         self._files = self._unpacked(content)
         self.config = read_config(self._files[CONFIG], SCHEMA, path, COPY_AGAIN, EXPORT)
         self._sessions: dict[str, InferenceSession] = {}
@@ -109,6 +114,8 @@ class OnnxGraphs:
 
     def _require_whole(self, graph: str, content: bytes) -> None:
         """Raise RdmfError where a graph takes tensors from other files, or is no graph."""
+        if b"location" not in content:  # the key under which every tensor elsewhere names its file
+            return
         try:
             external = has_external_data(content)
         except ValueError as error:
@@ -126,15 +133,10 @@ class OnnxGraphs:
         return self._sessions[graph]
 
     def _loaded(self, graph: str) -> InferenceSession:
-        from onnxruntime import InferenceSession, SessionOptions
-
-        options = SessionOptions()
-        options.intra_op_num_threads = 1  # the graphs are small: more threads are slower
-        options.log_severity_level = 3
         content = self._files.get(graph_file(graph), b"")
         self._require_whole(graph, content)
         try:
-            session = InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            session = small_session(content, self._store)
         except Exception as error:  # ONNX Runtime's own, which share no base
             raise self._not_loaded(graph) from error
         if [x.name for x in session.get_outputs()] != [*OUTPUTS[graph]]:

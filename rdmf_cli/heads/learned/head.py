@@ -12,6 +12,7 @@ import numpy as np
 
 from rdmf_cli.channels.inputs import Inputs, inputs_of
 from rdmf_cli.channels.question import FeatureSpace, Question
+from rdmf_cli.features.store import FeatureStore
 from rdmf_cli.files import MIB, content_of
 from rdmf_cli.heads.learned import windows
 from rdmf_cli.heads.learned.archive import OnnxGraphs
@@ -85,17 +86,21 @@ class LearnedHead(ConfiguredHead):
         self._graphs = graphs
 
     @classmethod
-    def load(cls, path: Path | None = None) -> LearnedHead:
-        """Load an exported head; None: the one that ships with rdmf, whose checksum is checked.
+    def load(cls, path: Path | None = None, store: FeatureStore | None = None) -> LearnedHead:
+        """Load an exported head.
+
+        Args:
+            path: its file; None: the one that ships with rdmf, whose checksum is checked.
+            store: the cache; see `OnnxGraphs`.
 
         Raises:
             RdmfError: the file is missing, damaged, or not a head.
         """
         if path is None:
-            return cls(OnnxGraphs(load_weights(SHIPPED), SHIPPED))
+            return cls(OnnxGraphs(load_weights(SHIPPED), SHIPPED, store))
         todo = "give the file of an exported head"
         content = content_of(path, "the head", todo, most=MOST_HEAD)
-        return cls(OnnxGraphs(content, path))
+        return cls(OnnxGraphs(content, path, store))
 
     def read(self, question: Question, *, top_k: int = 10, distinct: bool = False) -> Reading:
         """Answer one question; see `Head.read`.

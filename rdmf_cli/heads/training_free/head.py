@@ -12,6 +12,7 @@ from rdmf_cli.channels.background import Background, strongest
 from rdmf_cli.channels.question import FeatureSpace, Question
 from rdmf_cli.channels.similarity import coherence_of_best, standardise
 from rdmf_cli.errors import RdmfError
+from rdmf_cli.features.store import FeatureStore
 from rdmf_cli.heads.training_free.field import curves, fuse, reaction_rates
 from rdmf_cli.heads.training_free.ranking import describe, predicted_iou
 from rdmf_cli.heads.training_free.rates import PresenceRates, TrainingFreeRates, load_rates
@@ -33,8 +34,8 @@ class TrainingFree:
         self.rates = rates
 
     @classmethod
-    def load(cls, path: Path | None = None) -> TrainingFree:
-        """Load the rates of a file; None: those that ship with rdmf.
+    def load(cls, path: Path | None = None, store: FeatureStore | None = None) -> TrainingFree:
+        """Load the rates of a file; None: those that ship with rdmf. Rates need no `store`.
 
         Raises:
             RdmfError: the file is missing or holds no rates.

@@ -5,10 +5,26 @@
 
 from __future__ import annotations
 
-from rdmf_cli.outputs.payloads.analysis import Analysis
-from rdmf_cli.outputs.payloads.base import Payload
-from rdmf_cli.outputs.payloads.comparison import Comparison
-from rdmf_cli.outputs.payloads.evaluation import Evaluation
-from rdmf_cli.outputs.payloads.training import Training
+from typing import TYPE_CHECKING
+
+from rdmf_cli.lazy import lazily
+
+if TYPE_CHECKING:
+    from rdmf_cli.outputs.payloads.analysis import Analysis
+    from rdmf_cli.outputs.payloads.base import Payload
+    from rdmf_cli.outputs.payloads.comparison import Comparison
+    from rdmf_cli.outputs.payloads.evaluation import Evaluation
+    from rdmf_cli.outputs.payloads.training import Training
 
 __all__ = ["Analysis", "Comparison", "Evaluation", "Payload", "Training"]
+
+_HERE = "rdmf_cli.outputs.payloads"
+_HOMES = {
+    "Analysis": f"{_HERE}.analysis",
+    "Comparison": f"{_HERE}.comparison",
+    "Evaluation": f"{_HERE}.evaluation",
+    "Payload": f"{_HERE}.base",
+    "Training": f"{_HERE}.training",
+}
+
+__getattr__ = lazily(__name__, _HOMES)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from rdmf_cli.api.arguments import ClipLength, Count, Device, FilePath, checked
-from rdmf_cli.api.search import Chosen, OnWarning, settings_of
 from rdmf_cli.api.searcher import Searcher
+from rdmf_cli.api.searching import Chosen, OnWarning, settings_of
 from rdmf_cli.features import FeatureStore, VideoFeatures
 from rdmf_cli.features import extract as extract_features
 from rdmf_cli.features.extraction import ClipProgress, feature_key
