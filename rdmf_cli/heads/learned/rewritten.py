@@ -36,13 +36,14 @@ def small_session(content: bytes, store: FeatureStore | None = None) -> Inferenc
     if loaded := graphs.load(key):
         with suppress(Exception):  # of ONNX Runtime, which share no base: it is made again
             return _session(loaded[0]["graph"].tobytes(), is_rewritten=True)
-    with scratch_folder() as folder:
+    with suppress(Exception), scratch_folder() as folder:  # the disk may be full
         path = Path(folder, "graph.onnx")
         session = _session(content, rewritten=path)
-        with suppress(OSError, RdmfError):  # a cache that cannot be written is said with features
-            rewritten = np.frombuffer(path.read_bytes(), np.uint8)
+        rewritten = np.frombuffer(path.read_bytes(), np.uint8)
+        with suppress(RdmfError):  # a cache that cannot be written is said with the features
             graphs.put(key, np.zeros((0, 0), np.float16), {}, {"graph": rewritten})
-    return session
+        return session
+    return _session(content)
 
 
 def _key(content: bytes) -> dict[str, Any]:
