@@ -53,8 +53,8 @@ from rdmf_cli.heads.learned.torch.network import Network
 from rdmf_cli.heads.learned.torch.torch_head import TorchHead
 from rdmf_cli.heads.learned.windows import READ_WINDOW
 from rdmf_cli.moments.reading import Reading
+from rdmf_cli.training.hyperparameters import Hyperparameters
 from rdmf_cli.training.loop import train
-from rdmf_cli.training.losses import Hyperparameters
 from rdmf_cli.training.options import TrainingOptions
 from rdmf_cli.training.retrieval import RetrievalTask
 

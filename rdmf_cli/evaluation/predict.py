@@ -40,7 +40,8 @@ def _groups(samples: Samples) -> Iterator[list[Sample]]:
 def _prediction(sample: Sample, reading: Reading, dataset: Dataset) -> Prediction:
     windows = np.column_stack([reading.spans, reading.raw_scores])
     if dataset.rounded:
-        windows = _rounded(windows, dataset.clip_length, dataset.limit(sample.duration))
+        limit, duration = dataset.limit(sample.duration), sample.duration or np.inf
+        windows = _rounded(windows, dataset.clip_length, limit, duration)
     saliency = sample.at_labels(reading.saliency_raw)
     return Prediction(
         sample.annotation.qid,
@@ -51,8 +52,13 @@ def _prediction(sample: Sample, reading: Reading, dataset: Dataset) -> Predictio
     )
 
 
-def _rounded(windows: Array, clip_length: float, limit: float | None) -> Array:
+def _rounded(windows: Array, clip_length: float, limit: float | None, duration: float) -> Array:
     """Round windows to the clip grid, as published predictions are, and to at least one clip."""
     windows = to_grid(windows, clip_length, limit)
-    windows[:, 1] = np.maximum(windows[:, 1], windows[:, 0] + clip_length)
+    start, end = windows[:, 0].copy(), windows[:, 1].copy()
+    empty = end <= start
+    latest = duration + clip_length / 2 if limit is None else limit
+    last = empty & (start >= clip_length) & (start + clip_length > latest)
+    windows[last, 0] = start[last] - clip_length  # at the very end there is room before alone
+    windows[empty & ~last, 1] = start[empty & ~last] + clip_length
     return windows

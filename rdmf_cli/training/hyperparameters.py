@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from rdmf_cli.moments.types import Record
 
@@ -49,6 +49,33 @@ class Augmentation(Record):
         description="probability of adding a negative: the video with another video's query",
     )
     no_background: Chance = Field(default=0.25, description="probability of hiding the evidence")
+
+    repeated: Chance = Field(
+        default=0.0, description="probability of repeating clips, as in static footage"
+    )
+    most_repeated: Chance = Field(default=0.5, description="largest share of clips that repeat")
+    foreign: Chance = Field(
+        default=0.0, description="probability of replacing clips by clips of other videos"
+    )
+    most_foreign: Chance = Field(default=0.4, description="largest share of clips to replace")
+    inserted: Chance = Field(
+        default=0.0, description="probability of inserting parts of other videos"
+    )
+    short_clips: Chance = Field(
+        default=0.0, description="probability of a batch with every clip twice, of half the length"
+    )
+    long_clips: Chance = Field(
+        default=0.0, description="probability of a batch with means of two clips"
+    )
+    joined: Chance = Field(
+        default=0.0, description="probability of a batch with videos joined to parts of others"
+    )
+
+    @model_validator(mode="after")
+    def _at_most_one_grain(self) -> Augmentation:
+        if self.short_clips + self.long_clips + self.joined > 1:
+            raise ValueError("short_clips, long_clips and joined are more than 1 together")
+        return self
 
 
 class Hyperparameters(Losses, Augmentation):

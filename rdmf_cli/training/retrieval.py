@@ -29,6 +29,7 @@ from rdmf_cli.heads.learned.torch.network import Network
 from rdmf_cli.heads.learned.torch.regimes import learned_rates
 from rdmf_cli.heads.learned.torch.torch_head import TorchHead
 from rdmf_cli.training.clips import Clips, some_clips
+from rdmf_cli.training.footage import Grain, numpy_generator, other_footage
 from rdmf_cli.training.hyperparameters import Hyperparameters
 from rdmf_cli.training.losses import losses
 from rdmf_cli.training.options import TrainingOptions
@@ -104,7 +105,8 @@ class RetrievalTask:
 
     def batch(self, indices: Sequence[int], generator: torch.Generator) -> TrainingBatch:
         """Collate and augment samples; see `Task.batch`."""
-        drawn = [self._draw(index, of_sample(generator, index)) for index in indices]
+        grain = Grain(self.hyper, numpy_generator(generator))
+        drawn = [self._draw(index, of_sample(generator, index), grain) for index in indices]
         unrelated = [self._unrelated(one) for one in drawn if one.negative is not None]
         return TrainingBatch(
             collate([self._inputs(one) for one in drawn]),
@@ -112,8 +114,13 @@ class RetrievalTask:
             collate(unrelated) if unrelated else None,
         )
 
-    def _draw(self, index: int, generator: torch.Generator) -> _Draw:
+    def _draw(self, index: int, generator: torch.Generator, grain: Grain) -> _Draw:
         """Draw how this sample appears this time."""
+        rng = numpy_generator(generator)
+        changed = other_footage(
+            self.samples[index], self.hyper, grain, rng, lambda rng: self._stranger(index, rng)
+        )
+        target = self._plain_target(index) if changed is None else target_of(changed)
         chances = torch.rand(6, generator=generator).tolist()
         plain, backwards, known, mismatched, which, whose = chances
         others = self._texts(index).number - 1
@@ -124,7 +131,9 @@ class RetrievalTask:
             text=0 if plain < self.hyper.plain_query or not others else 1 + int(which * others),
             backwards=backwards < self.hyper.backwards,
             with_background=known >= self.hyper.no_background,
-            clips=some_clips(self._plain_target(index), self.hyper, generator),
+            changed=changed,
+            target=target,
+            clips=some_clips(target, self.hyper, generator),
             negative=int(negatives[int(whose * len(negatives))]) if len(negatives) else None,
         )
 
@@ -132,6 +141,11 @@ class RetrievalTask:
         """Return samples of other videos with another query."""
         other_video = self._videos != self._videos[index]
         return np.flatnonzero(other_video & (self._queries != self._queries[index]))
+
+    def _stranger(self, index: int, rng: np.random.Generator) -> Rows:
+        """Draw another video, (N, R, D); the same one where there is no other."""
+        others = np.flatnonzero(self._videos != self._videos[index])
+        return self.samples[int(rng.choice(others)) if len(others) else index].rows
 
     def _texts(self, index: int) -> _Texts:
         """Return the query, then its paraphrases."""
@@ -151,7 +165,7 @@ class RetrievalTask:
 
     def _match(self, draw: _Draw, sample: Sample) -> Match:
         """Return the match, cached per sample, text and direction; crops rarely repeat."""
-        if draw.clips is not None:
+        if draw.clips is not None or draw.changed is not None:
             return self._computed(sample)
         key = draw.index, draw.text, draw.backwards
         return self._cache.get(key, lambda: self._computed(sample))
@@ -173,7 +187,8 @@ class RetrievalTask:
         return replace(sample, background=Background.in_video(rows, self.background))
 
     def _sample(self, draw: _Draw) -> Sample:
-        sample = _asking(self.samples[draw.index], self._texts(draw.index).text(draw.text))
+        shown = self.samples[draw.index] if draw.changed is None else draw.changed
+        sample = _asking(shown, self._texts(draw.index).text(draw.text))
         if draw.clips is not None:
             sample = replace(sample, rows=sample.rows[draw.clips])
         return _backwards(sample) if draw.backwards else sample
@@ -184,9 +199,7 @@ class RetrievalTask:
         return self._targets[index]
 
     def _target(self, draw: _Draw) -> Target:
-        target = self._plain_target(draw.index)
-        if draw.clips is not None:
-            target = target.kept(draw.clips)
+        target = draw.target if draw.clips is None else draw.target.kept(draw.clips)
         return target.reversed() if draw.backwards else target
 
     def losses(self, batch: TrainingBatch) -> Mapping[str, Tensor]:
@@ -297,6 +310,8 @@ class _Draw:
         text: 0: the query itself; from 1: one of its paraphrases.
         backwards: the video is reversed.
         with_background: the evidence is shown.
+        changed: the sample in other footage; None: as it is annotated.
+        target: of what is shown, before clips are left out and the video is reversed.
         clips: indices (n,) of the clips that are shown; None: all.
         negative: the sample whose query makes a negative with this video; None: no negative.
     """
@@ -305,6 +320,8 @@ class _Draw:
     text: int
     backwards: bool
     with_background: bool
+    changed: Sample | None
+    target: Target
     clips: Clips | None
     negative: int | None
 

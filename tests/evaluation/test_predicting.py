@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -190,6 +191,24 @@ def test_any_head_that_reads_samples_can_predict(features: Path):
     samples = open_samples(dataset, features / "val.jsonl", features=features)
     brief = evaluate(predict(samples, dataset, Oracle()), samples.annotations, dataset)["brief"]
     assert brief["MR-full-mAP"] == brief["HL-min-VeryGood-mAP"] == 100
+
+
+class AtTheEnd(Oracle):
+    """A head that finds a tenth of a second at the very end."""
+
+    def answered(self, sample: Sample, top_k: int) -> Reading:
+        spans = np.array([[sample.duration - 0.1, sample.duration]])
+        return replace(super().answered(sample, 1), spans=spans)
+
+
+@pytest.mark.parametrize("name", ["qvhighlights", "tacos"])
+def test_a_window_at_the_very_end_is_a_clip_long_and_within_the_video(features: Path, name: str):
+    dataset = replace(DATASETS[name], clamp=None)
+    samples = open_samples(dataset, features / "val.jsonl", features=features)
+    made = predict(samples, dataset, AtTheEnd())
+    for entry, sample in zip(made.entries, samples, strict=True):
+        assert entry.windows[:, :2].tolist() == [[sample.duration - 2.0, sample.duration]]
+    evaluate(made, samples.annotations, dataset)
 
 
 def test_windows_are_rounded_as_the_datasets_published_ones_are(features: Path):

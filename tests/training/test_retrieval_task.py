@@ -343,3 +343,58 @@ def test_the_report_tells_regimes_of_every_group(own):
 def test_without_reaction_diffusion_there_are_no_rates(own):
     task = RetrievalTask(own, {"head": "universal", "fusion": "none", **SMALL}, OPTIONS)
     assert task.report(task.model)["rates"] == []
+
+
+# ------------------------------------------------------------------------ other footage
+
+
+def test_batches_show_videos_in_clips_of_other_lengths(own):
+    plain = batch_of(task_of(own, "full"), 0, 1)
+    for chance, factor in (("short_clips", 0.5), ("long_clips", 2.0)):
+        batch = batch_of(task_of(own, "full", but(**{chance: 1})), 0, 1)
+        assert torch.equal(batch.shown.clip_length, factor * plain.shown.clip_length)
+        clips = torch.ceil(plain.shown.mask.sum(1) / factor).long()
+        assert torch.equal(batch.shown.mask.sum(1), clips)
+        torch.testing.assert_close(
+            factor * batch.targets.windows[batch.targets.window_mask],
+            plain.targets.windows[plain.targets.window_mask],
+        )
+
+
+def test_clips_repeat_are_replaced_inserted_and_joined_with_all_that_belongs_to_them(own):
+    rows = torch.from_numpy(own[0].video)
+    lengths: dict[str, set[int]] = {}
+    for chance in ("repeated", "foreign", "inserted", "joined"):
+        task = task_of(own, "full", but(**{chance: 1}))
+        batches = [batch_of(task, 0, seed=n) for n in range(10)]
+        lengths[chance] = {len(batch.shown.video[0]) for batch in batches}
+        for batch in batches:
+            shown = batch.shown.video[0]
+            known = (shown[:, None] == rows[None]).all(-1)
+            assert known.any(0).sum() >= len(rows) // 2 - 1
+            (window,) = batch.targets.windows[0][batch.targets.window_mask[0]]
+            middles = torch.arange(len(shown)) + 0.5
+            lit = (window[0] < middles) & (middles < window[1])
+            assert torch.equal(batch.targets.foreground[0, 0] > 0, lit)
+            rated = batch.targets.saliency[0] > 0
+            assert not (rated & ~known.any(1)).any()
+            alone = channels(shown.numpy(), batch.shown.sentence[0].numpy())
+            np.testing.assert_array_equal(batch.shown.channels[0], alone)
+    assert lengths["repeated"] == lengths["foreign"] == {len(rows)}
+    assert min(lengths["inserted"] | lengths["joined"]) > len(rows)
+
+
+def test_other_footage_is_drawn_alike_in_any_company_and_leaves_other_draws_alone(own):
+    chances = dict.fromkeys(("repeated", "foreign", "inserted"), 0.5)
+    mixed = task_of(own, "full", Hyperparameters(**chances, short_clips=0.5))
+    together = batch_of(mixed, 0, 1, 2, seed=5)
+    for index in range(3):
+        alone = batch_of(mixed, index, seed=5)
+        clips = int(alone.shown.mask.sum())
+        assert torch.equal(alone.shown.video[0], together.shown.video[index, :clips])
+    plain, repeated = (
+        batch_of(task_of(own, "full", Hyperparameters(repeated=chance)), 1, seed=3)
+        for chance in (0.0, 1.0)
+    )
+    assert torch.equal(plain.shown.sentence, repeated.shown.sentence)
+    assert torch.equal(plain.shown.mask, repeated.shown.mask)
