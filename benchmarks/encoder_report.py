@@ -189,7 +189,7 @@ def moment_retrieval(encoder: EmbeddedEncoder, features: Path) -> dict[str, Any]
     from rdmf_cli.channels.change import visual_change
     from rdmf_cli.evaluation.qvhighlights import brief, moment_metrics
     from rdmf_cli.features import normalise_rows
-    from rdmf_cli.heads.training_free.head import TrainingFree
+    from rdmf_cli.heads.training_free.head import SimilarityCurve, TrainingFree
 
     head = TrainingFree.load()
     with open(features / "val.jsonl", encoding="utf-8") as file:
@@ -206,9 +206,10 @@ def moment_retrieval(encoder: EmbeddedEncoder, features: Path) -> dict[str, Any]
         predicted = []
         for row, query in zip(rows, queries, strict=True):
             video = clips[row["vid"]]
-            read = head.read_similarity(
+            curve = SimilarityCurve(
                 video @ query, visual_change(video), clip_length=2.0, duration=row["duration"]
             )
+            read = head.read_similarity(curve)
             predicted.append(np.column_stack([read.spans, read.raw_scores]))
         metrics = moment_metrics(predicted, [row["relevant_windows"] for row in rows])
         found[name] = {k: v for k, v in brief(metrics).items() if "full" in k}

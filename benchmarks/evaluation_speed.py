@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from rdmf_cli.evaluation import DATASETS, evaluate, evaluate_files, read_predictions
+from rdmf_cli.evaluation import DATASETS, GroundTruth, evaluate, evaluate_files, read_predictions
 
 CLIPS, CLIP_LENGTH, PREDICTED = 75, 2, 10
 
@@ -83,7 +83,9 @@ def main() -> None:
         guess = write(Path(folder) / "preds.jsonl", [prediction(rng, q) for q in qids])
         predictions, annotations = read_predictions(guess), benchmark.read(truth)
         metrics = fastest(lambda: evaluate(predictions, annotations, benchmark), arguments.repeats)
-        files = fastest(lambda: evaluate_files(guess, truth, benchmark), arguments.repeats)
+        files = fastest(
+            lambda: evaluate_files(guess, GroundTruth(truth, benchmark)), arguments.repeats
+        )
     print(f"{arguments.queries} queries, one core, fastest of {arguments.repeats}")
     print("metrics: CPU {:.2f} s, wall {:.2f} s".format(*metrics))
     print("files:   CPU {:.2f} s, wall {:.2f} s".format(*files))

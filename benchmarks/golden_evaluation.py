@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rdmf_cli.evaluation import evaluate_files, rounded
+from rdmf_cli.evaluation import GroundTruth, evaluate_files, rounded
 
 
 def cells(metrics: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, float]]:
@@ -41,7 +41,9 @@ def compare(folder: Path, dataset: str) -> tuple[int, int]:
     ours = dict(
         cells(
             rounded(
-                evaluate_files(stored(folder, "preds.jsonl"), stored(folder, "gt.jsonl"), dataset)
+                evaluate_files(
+                    stored(folder, "preds.jsonl"), GroundTruth(stored(folder, "gt.jsonl"), dataset)
+                )
             )
         )
     )

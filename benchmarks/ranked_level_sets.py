@@ -21,7 +21,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from rdmf_cli.datasets import DATASETS, Sample, Samples, open_samples
 from rdmf_cli.evaluation.retrieval import mean_average_precision, recall
 from rdmf_cli.heads.learned.config import ModelConfig
-from rdmf_cli.moments.nms import suppress
+from rdmf_cli.moments.nms import Penalty, suppress
 
 SIGMAS = (0.5, 1.0, 2.0, 4.0)  # clips
 LEVELS = 16
@@ -157,9 +157,8 @@ def _ranked(sample: Sample, ranker: HistGradientBoostingRegressor, rule: Rule) -
     spans, columns = candidates(sample)
     scores, spans = ranker.predict(columns), seconds(spans, sample)
     row = np.zeros(len(spans), dtype=int)
-    _, kept, left = suppress(
-        row, spans, scores, rule.overlap, TOP_K, rule.redundancy, rule.steepness
-    )
+    penalty = Penalty(rule.redundancy, rule.steepness)
+    _, kept, left = suppress(row, spans, scores, rule.overlap, TOP_K, penalty)
     return np.column_stack([spans[kept], left])
 
 

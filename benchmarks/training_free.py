@@ -22,7 +22,7 @@ from rdmf_cli.channels.change import visual_change
 from rdmf_cli.evaluation.overlap import iou_over_hull, stack, to_grid
 from rdmf_cli.evaluation.qvhighlights import SALIENCY_LEVELS, hit_at_one, relevance
 from rdmf_cli.heads.training_free.field import curves
-from rdmf_cli.heads.training_free.head import TrainingFree
+from rdmf_cli.heads.training_free.head import SimilarityCurve, TrainingFree
 from rdmf_cli.heads.training_free.rates import TrainingFreeRates, shipped_rates
 from rdmf_cli.moments.reading import Reading
 
@@ -63,10 +63,9 @@ def readings(split: Split, head: TrainingFree, background: np.ndarray) -> list[R
     """What `rdmf query` would answer, query by query."""
     return [
         head.read_similarity(
-            rows @ query,
-            visual_change(rows),
-            clip_length=CLIP_LENGTH,
-            duration=duration,
+            SimilarityCurve(
+                rows @ query, visual_change(rows), clip_length=CLIP_LENGTH, duration=duration
+            ),
             background=Background.of(rows @ background.T),
         )
         for rows, query, duration in zip(split.clips, split.queries, split.duration, strict=True)

@@ -81,8 +81,6 @@ def write_whole(
     *,
     inputs: Iterable[str | PathLike[str]] = (),
     force: bool = False,
-    own: bool = False,
-    mode: int = 0o666,
     what: str = "the file",
     todo: str = ELSEWHERE,
 ) -> Path:
@@ -96,9 +94,6 @@ def write_whole(
         content: The bytes, or a function that writes them to the binary file it is given.
         inputs: Files that the same command reads: they are never replaced, not even by `force`.
         force: Replace a file that rdmf did not write.
-        own: The path is in a folder of rdmf's own (cache, training state): an existing file or
-            symbolic link is replaced without a check, and nothing is recorded.
-        mode: Permissions of a new file, before the umask; a replaced file keeps its own.
         what: The file in words, for errors: "the figure".
         todo: What a user can do where the file cannot be written, for errors.
 
@@ -110,20 +105,58 @@ def write_whole(
         RdmfError: The file cannot be written: no such folder, no permission, or a full disk.
     """
     path = Path(path)
-    if not own:
-        check_target(path, inputs=inputs, force=force, what=what)
+    check_target(path, inputs=inputs, force=force, what=what)
+    with _write_errors(path, what, todo):
+        try:
+            if path.exists() and not path.is_file():
+                _write_through(path, content)
+            else:
+                _replace_with_care(Path(os.path.realpath(path)), content, force)
+        except _NotOursError:  # another program made it after the check above
+            raise _foreign(path, what) from None
+    return path
+
+
+def write_own(
+    path: str | PathLike[str],
+    content: Content,
+    *,
+    mode: int = 0o666,
+    what: str = "the file",
+    todo: str = ELSEWHERE,
+) -> Path:
+    """Write a file in a folder of rdmf's own (cache, training state), as `write_whole` does.
+
+    An existing file or symbolic link is replaced without a check, and nothing is recorded.
+
+    Args:
+        path: The file. Its folder must exist.
+        content: The bytes, or a function that writes them to the binary file it is given.
+        mode: Permissions of the file, before the umask.
+        what: The file in words, for errors: "the features".
+        todo: What a user can do where the file cannot be written, for errors.
+
+    Returns:
+        `path`.
+
+    Raises:
+        RdmfError: The file cannot be written: no such folder, no permission, or a full disk.
+    """
+    path = Path(path)
+    with _write_errors(path, what, todo):
+        with _filled_part(path.parent, content, mode) as part:
+            os.replace(part, path)
+        bring_folder_to_disk(path.parent)
+    return path
+
+
+@contextmanager
+def _write_errors(path: Path, what: str, todo: str) -> Iterator[None]:
     try:
-        if not own and path.exists() and not path.is_file():
-            _write_through(path, content)
-        else:
-            target = path if own else Path(os.path.realpath(path))
-            _replace(target, content, mode=mode, own=own, force=force)
-    except _NotOursError:  # another program made it after the check above
-        raise _foreign(path, what) from None
+        yield
     except OSError as error:
         why = error.strerror or str(error)
         raise RdmfError(f"{what} cannot be written ({why})", path, todo) from error
-    return path
 
 
 def check_target(
@@ -225,21 +258,25 @@ def bring_folder_to_disk(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _replace(target: Path, content: Content, *, mode: int, own: bool, force: bool) -> None:
-    with new_part(target.parent, mode) as (part, file):
+@contextmanager
+def _filled_part(folder: Path, content: Content, mode: int = 0o666) -> Iterator[Path]:
+    """Write the content to a new file, bring it to the disk, and yield its path."""
+    with new_part(folder, mode) as (part, file):
         _fill(file, content)
         bring_to_disk(file)
-        digest = "" if own else _hash_of(part)
         file.close()  # Windows cannot rename an open file
-        if own:
-            os.replace(part, target)
-        elif os.path.lexists(target):
+        yield part
+
+
+def _replace_with_care(target: Path, content: Content, force: bool) -> None:
+    with _filled_part(target.parent, content) as part:
+        digest = _hash_of(part)
+        if os.path.lexists(target):
             _rename_over(part, target, force)
         else:
             _rename_new(part, target)
     bring_folder_to_disk(target.parent)
-    if not own:
-        _record(target, digest)
+    _record(target, digest)
 
 
 def _rename_over(part: Path, target: Path, force: bool) -> None:
@@ -320,4 +357,4 @@ def _record(path: Path, digest: str) -> None:
             os.close(descriptor)
         if record.stat().st_size > RECORD_LIMIT:
             kept = record.read_bytes()[-RECORD_LIMIT // 2 :].split(b"\n", 1)[-1]
-            write_whole(record, kept, own=True, mode=0o600)
+            write_own(record, kept, mode=0o600)

@@ -19,7 +19,7 @@ from random_heads import asked
 
 from rdmf_cli.datasets import read_annotations
 from rdmf_cli.errors import RdmfError
-from rdmf_cli.evaluation import evaluate_files, read_predictions
+from rdmf_cli.evaluation import GroundTruth, evaluate_files, read_predictions
 from rdmf_cli.features.files import load_text_features, load_video_features
 from rdmf_cli.heads.learned.config import ModelConfig
 from rdmf_cli.heads.learned.head import LearnedHead
@@ -81,7 +81,7 @@ REFUSED: dict[str, tuple[str, bytes, Read, str]] = {
     "long durations": (
         "a.jsonl",
         b"".join(lines(qid=k, duration=9_999_999, **MARKED) for k in range(9)),
-        lambda path: evaluate_files(scores(path, 9), path),
+        lambda path: evaluate_files(scores(path, 9), GroundTruth(path)),
         "clips together, more than 10000000",
     ),
     "text among numbers": (

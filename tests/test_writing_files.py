@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rdmf_cli.errors import RdmfError, UsageError
-from rdmf_cli.files import check_target, is_own, is_part, new_part, write_whole
+from rdmf_cli.files import check_target, is_own, is_part, new_part, write_own, write_whole
 from rdmf_cli.folders import cache_folder, data_folder
 
 
@@ -118,7 +118,7 @@ def test_in_a_folder_of_its_own_a_link_is_replaced_and_never_followed(tmp_path: 
     (tmp_path / "own").mkdir()
     path = tmp_path / "own" / "state"
     path.symlink_to(marker)
-    write_whole(path, b"state", own=True)
+    write_own(path, b"state")
     assert not path.is_symlink()
     assert marker.read_bytes() == b"mine"
 
@@ -132,7 +132,7 @@ def test_part_files_cannot_be_foreseen_and_follow_no_link(tmp_path: Path, monkey
     monkeypatch.setattr("rdmf_cli.files._random_digits", lambda: "0" * 16)
     (tmp_path / ".rdmf-0000000000000000.part").symlink_to(tmp_path / "marker")
     with pytest.raises(RdmfError, match="exists"):
-        write_whole(tmp_path / "a.txt", b"one", own=True)
+        write_own(tmp_path / "a.txt", b"one")
     assert not (tmp_path / "marker").exists()
 
 
@@ -161,7 +161,7 @@ def test_a_replaced_file_keeps_its_permissions(tmp_path: Path):
     path.chmod(0o640)
     write_whole(path, b"two")
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
-    private = write_whole(tmp_path / "b.txt", b"one", own=True, mode=0o600)
+    private = write_own(tmp_path / "b.txt", b"one", mode=0o600)
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
 
 

@@ -64,7 +64,7 @@ def compare(
         UsageError: Options do not go together, or are of a wrong type or value.
         RdmfError: A file is not there (a FileNotFoundError, too), or something in it is wrong.
     """
-    from rdmf_cli.evaluation import How, Options, compare_files
+    from rdmf_cli.evaluation import GroundTruth, How, Options, compare_files
     from rdmf_cli.files import check_target, write_whole
     from rdmf_cli.outputs.comparison_page import comparison_page
 
@@ -74,13 +74,9 @@ def compare(
         check_target(html, inputs=inputs, force=force, what=PAGE)  # before the work
     found = compare_files(
         inputs[:-1],
-        truth,
-        dataset,
+        GroundTruth(truth, dataset, clip_length, skip_bad, only_qids),
         Options(only=only),
         How(metric, confidence, resamples, seed, top),
-        clip_length=clip_length,
-        skip_bad=skip_bad,
-        only_qids=only_qids,
     )
     made = Comparison.of(found)
     if html is not None:
@@ -130,7 +126,7 @@ def analyze(
         UsageError: Options do not go together, or are of a wrong type or value.
         RdmfError: A file is not there (a FileNotFoundError, too), or something in it is wrong.
     """
-    from rdmf_cli.evaluation import How, analyze_files
+    from rdmf_cli.evaluation import GroundTruth, How, analyze_files
     from rdmf_cli.files import check_target
     from rdmf_cli.outputs.analysis_figure import WHAT, save_analysis_figure
 
@@ -140,14 +136,10 @@ def analyze(
         check_target(plot, inputs=inputs, force=force, what=WHAT)  # before the work
     found = analyze_files(
         predictions,
-        truth,
-        dataset,
+        GroundTruth(truth, dataset, clip_length, skip_bad, only_qids),
         train,
-        threshold=threshold,
-        how=How(resamples=resamples, seed=seed),
-        clip_length=clip_length,
-        skip_bad=skip_bad,
-        only_qids=only_qids,
+        threshold,
+        How(resamples=resamples, seed=seed),
     )
     made = Analysis.of(found)
     if plot is not None:

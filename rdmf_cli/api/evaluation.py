@@ -17,7 +17,7 @@ from rdmf_cli.text import counted
 
 if TYPE_CHECKING:
     from rdmf_cli.datasets import Annotations, Dataset, Samples
-    from rdmf_cli.evaluation import Options, Predictions
+    from rdmf_cli.evaluation import GroundTruth, Options, Predictions
     from rdmf_cli.heads.base import Head
 
 Progress = Callable[[int, int, str], None]  # videos done, videos in all, the one at hand
@@ -91,7 +91,8 @@ def evaluate(
     """
     from rdmf_cli.datasets import open_annotations, open_samples
     from rdmf_cli.datasets.qids import read_qids
-    from rdmf_cli.evaluation import Options
+    from rdmf_cli.evaluation import GroundTruth, Options
+    from rdmf_cli.evaluation.truth import is_own
     from rdmf_cli.heads.registry import load_head
 
     _check_sources({"--predictions": predictions, "--features": features, "--videos": videos})
@@ -104,8 +105,12 @@ def evaluate(
         if submission is not None:
             todo = "a head must predict first: give --features or --videos"
             raise UsageError("cannot be given with --predictions", "--submission", todo)
-        clips = _Clips(dataset, clip_length, skip_bad, only_qids)
-        return _scored_file(Path(predictions), ground_truth, clips, how, _Rows.of(csv, force))
+        truth = ground_truth or (dataset if dataset is not None and is_own(dataset) else None)
+        if truth is None:
+            raise UsageError("not given", "--ground-truth", USAGE)
+        file = GroundTruth(truth, dataset, clip_length, skip_bad, only_qids)
+        rows = _Rows.of(csv, force, [Path(predictions), Path(truth)])
+        return _scored_file(Path(predictions), file, how, rows)
     folder = features if features is not None else videos
     assert folder is not None
     opened = open_annotations(
@@ -137,15 +142,6 @@ def _check_sources(sources: Mapping[str, object]) -> None:
         raise UsageError("not given", "--predictions, --features or --videos", USAGE)
     if len(given) > 1:
         raise UsageError("cannot be given together", " and ".join(given), "give one of them")
-
-
-class _Clips(NamedTuple):
-    """How annotations are read."""
-
-    dataset: str | None
-    clip_length: float | None
-    skip_bad: bool
-    only_qids: FilePath | None
 
 
 class _Rows(NamedTuple):
@@ -183,34 +179,17 @@ class _Rows(NamedTuple):
             )
 
 
-def _scored_file(
-    predictions: Path, ground_truth: FilePath | None, clips: _Clips, how: Options, rows: _Rows
-) -> Evaluation:
+def _scored_file(predictions: Path, truth: GroundTruth, how: Options, rows: _Rows) -> Evaluation:
     """Score a prediction file."""
     from rdmf_cli.evaluation import evaluate as score
-    from rdmf_cli.evaluation import open_truth, read_predictions
+    from rdmf_cli.evaluation import read_predictions
 
-    name, clip_length, skip_bad, only_qids = clips
-    benchmark = _benchmark(name)
-    truth = ground_truth or (Path(name) if name and benchmark is None else None)
-    if truth is None:
-        raise UsageError("not given", "--ground-truth", USAGE)
-    rows = rows._replace(inputs=[predictions, Path(truth)])
     rows.check()  # before the work
-    dataset, annotations = open_truth(truth, benchmark, clip_length, skip_bad, only_qids)
+    dataset, annotations = truth.read()
     found = read_predictions(predictions)
     scored = score(found, annotations, dataset, how)
     rows.write(found, annotations, dataset, how)
     return Evaluation(**scored)
-
-
-def _benchmark(name: str | None) -> Dataset | None:
-    """Find the benchmark of that name; None for a path to annotations of one's own."""
-    from rdmf_cli.datasets import DATASETS
-
-    if name is None or (name not in DATASETS and Path(name).suffix):
-        return None
-    return DATASETS.find(name)
 
 
 class _Submission(NamedTuple):

@@ -19,7 +19,7 @@ def say_daily(text: str) -> None:
 
 def _first_today(text: str) -> bool:
     from rdmf_cli.errors import RdmfError
-    from rdmf_cli.files import write_whole
+    from rdmf_cli.files import write_own
     from rdmf_cli.folders import data_folder
 
     today, key = date.today().isoformat(), hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -29,7 +29,7 @@ def _first_today(text: str) -> bool:
         if key in said:
             return False
         record.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(record, json.dumps({"day": today, "said": [*said, key]}).encode(), own=True)
+        write_own(record, json.dumps({"day": today, "said": [*said, key]}).encode())
     return True
 
 

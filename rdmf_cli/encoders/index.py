@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rdmf_cli.files import write_whole
+from rdmf_cli.files import write_own
 from rdmf_cli.folders import data_folder
 
 _BLOCK_BYTES = 1 << 20
@@ -129,4 +129,4 @@ def _update(file: Path, key: str, value: Any) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{file}.lock"):
         text = json.dumps({**_read(file), key: value}, indent=1)
-        write_whole(file, text.encode(), own=True)
+        write_own(file, text.encode())

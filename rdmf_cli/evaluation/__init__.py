@@ -1,7 +1,8 @@
 """Score predictions by the protocols of the field's benchmarks.
 
-    >>> from rdmf_cli.evaluation import evaluate_files
-    >>> evaluate_files("preds.jsonl", "highlight_val_release.jsonl", "qvhighlights")["brief"]
+    >>> from rdmf_cli.evaluation import GroundTruth, evaluate_files
+    >>> truth = GroundTruth("highlight_val_release.jsonl", "qvhighlights")
+    >>> evaluate_files("preds.jsonl", truth)["brief"]
 
 The metrics alone, on arrays: `qvhighlights`, `grounding`, `domains`.
 """
@@ -23,9 +24,9 @@ from rdmf_cli.evaluation.scoring import (
     evaluate,
     evaluate_files,
     nothing_scored,
-    open_truth,
     rounded,
 )
+from rdmf_cli.evaluation.truth import GroundTruth
 
 __all__ = [
     "DATASETS",
@@ -34,6 +35,7 @@ __all__ = [
     "Annotations",
     "Comparison",
     "Dataset",
+    "GroundTruth",
     "How",
     "Options",
     "Prediction",
@@ -43,7 +45,6 @@ __all__ = [
     "evaluate",
     "evaluate_files",
     "nothing_scored",
-    "open_truth",
     "own_dataset",
     "query_table",
     "read_annotations",

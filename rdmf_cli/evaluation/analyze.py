@@ -24,7 +24,7 @@ from rdmf_cli.evaluation.pairs import Options, Pairs, pair
 from rdmf_cli.evaluation.per_query import Columns, query_scores
 from rdmf_cli.evaluation.predictions import Predictions, read_predictions
 from rdmf_cli.evaluation.retrieval import PREDICTIONS_SCORED, best_iou
-from rdmf_cli.evaluation.scoring import open_truth
+from rdmf_cli.evaluation.truth import GroundTruth
 
 THRESHOLD = 0.5
 
@@ -96,7 +96,6 @@ def analyze(
     annotations: Annotations,
     dataset: Dataset,
     train: Annotations | None = None,
-    options: Options | None = None,
     threshold: float = THRESHOLD,
     how: How | None = None,
 ) -> Analysis:
@@ -107,14 +106,13 @@ def analyze(
         annotations: With ground truth.
         dataset: By whose protocol queries are scored.
         train: Annotations of the train split, for the blind baseline.
-        options: How to score, where there is a choice.
         threshold: IoU from which a window reaches a moment.
         how: Confidence, resamples and seed of the intervals above the blind baseline.
 
     Raises:
         RdmfError: No query has a moment, or a line is not as it must be.
     """
-    options = replace(options or Options(), only="moments")
+    options = Options(only="moments")
     pairs = pair(predictions, annotations, dataset, options)
     scored = pairs.with_moments()
     if not len(scored):
@@ -143,22 +141,16 @@ def analyze(
 
 def analyze_files(
     predictions: str | PathLike[str],
-    ground_truth: str | PathLike[str],
-    dataset: str | Dataset | None = None,
+    truth: GroundTruth,
     train: str | PathLike[str] | None = None,
-    options: Options | None = None,
-    *,
     threshold: float = THRESHOLD,
     how: How | None = None,
-    clip_length: float | None = None,
-    skip_bad: bool = False,
-    only_qids: str | PathLike[str] | None = None,
 ) -> Analysis:
-    """Analyse a prediction file; `train` is the annotation file of the train split."""
-    opened, annotations = open_truth(ground_truth, dataset, clip_length, skip_bad, only_qids)
-    known = None if train is None else opened.read(Path(train), skip_bad)
+    """Analyse a prediction file, as `analyze` does; `train`: annotations of the train split."""
+    dataset, annotations = truth.read()
+    known = None if train is None else dataset.read(Path(train), truth.skip_bad)
     found = read_predictions(Path(predictions))
-    return analyze(found, annotations, opened, known, options, threshold, how)
+    return analyze(found, annotations, dataset, known, threshold, how)
 
 
 def _oracle(predicted: Sequence[Array], truths: Sequence[Array], within: int) -> Oracle:

@@ -19,7 +19,7 @@ from rdmf_cli.evaluation.pairs import Options, Pairs, pair
 from rdmf_cli.evaluation.per_query import Columns, main_metric, query_scores
 from rdmf_cli.evaluation.predictions import Predictions, read_predictions
 from rdmf_cli.evaluation.resampling import PairedDifferences
-from rdmf_cli.evaluation.scoring import open_truth
+from rdmf_cli.evaluation.truth import GroundTruth
 
 SAME = 1e-9
 """Per cent by which two scores of a query may differ and still be a tie."""
@@ -168,19 +168,14 @@ def compare(
 
 def compare_files(
     files: Sequence[str | PathLike[str]],
-    ground_truth: str | PathLike[str],
-    dataset: str | Dataset | None = None,
+    truth: GroundTruth,
     options: Options | None = None,
     how: How | None = None,
-    *,
-    clip_length: float | None = None,
-    skip_bad: bool = False,
-    only_qids: str | PathLike[str] | None = None,
 ) -> Comparison:
-    """Compare prediction files; the other arguments are those of `scoring.open_truth`."""
-    opened, annotations = open_truth(ground_truth, dataset, clip_length, skip_bad, only_qids)
+    """Compare prediction files, as `compare` does."""
+    dataset, annotations = truth.read()
     predictions = [read_predictions(Path(file)) for file in files]
-    return compare(predictions, annotations, opened, options, how)
+    return compare(predictions, annotations, dataset, options, how)
 
 
 def _metric(columns: Columns, name: str | None) -> str:

@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 
 from rdmf_cli.datasets.annotations import Annotations
-from rdmf_cli.datasets.benchmarks import open_own
-from rdmf_cli.datasets.qids import read_qids
-from rdmf_cli.datasets.registry import DATASETS, Dataset
+from rdmf_cli.datasets.registry import Dataset
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.evaluation import domains, generalised, grounding, multi_moment, qvhighlights
 from rdmf_cli.evaluation.overlap import Array
@@ -27,31 +25,21 @@ from rdmf_cli.evaluation.per_query import has_moment
 from rdmf_cli.evaluation.predictions import Predictions, read_predictions
 from rdmf_cli.evaluation.presence import presence_metrics, presence_of
 from rdmf_cli.evaluation.protocols import PROTOCOLS
+from rdmf_cli.evaluation.truth import GroundTruth
 from rdmf_cli.text import queries
 
 Result = dict[str, Any]
 
 
 def evaluate_files(
-    predictions: str | PathLike[str],
-    ground_truth: str | PathLike[str],
-    dataset: str | Dataset | None = None,
-    options: Options | None = None,
-    clip_length: float | None = None,
-    skip_bad: bool = False,
-    only_qids: str | PathLike[str] | None = None,
+    predictions: str | PathLike[str], truth: GroundTruth, options: Options | None = None
 ) -> Result:
     """Score a prediction file against an annotation file.
 
     Args:
         predictions: the prediction file.
-        ground_truth: the annotation file.
-        dataset: a benchmark by name or itself; None: the user's own annotations, which are scored
-            as QVHighlights are (so those of QVHighlights need no name).
+        truth: the annotation file, and how it is read.
         options: how to score.
-        clip_length: seconds, for the user's own annotations.
-        skip_bad: leave out annotations with errors, and note which.
-        only_qids: a file of the qids to score; None: all.
 
     Returns:
         The result of `evaluate`.
@@ -59,44 +47,8 @@ def evaluate_files(
     Raises:
         RdmfError: a file cannot be read or has an error.
     """
-    dataset, annotations = open_truth(ground_truth, dataset, clip_length, skip_bad, only_qids)
+    dataset, annotations = truth.read()
     return evaluate(read_predictions(Path(predictions)), annotations, dataset, options)
-
-
-def open_truth(
-    ground_truth: str | PathLike[str],
-    dataset: str | Dataset | None = None,
-    clip_length: float | None = None,
-    skip_bad: bool = False,
-    only_qids: str | PathLike[str] | None = None,
-) -> tuple[Dataset, Annotations]:
-    """Read an annotation file, and tell by which data set it is scored.
-
-    Args:
-        ground_truth: The file.
-        dataset: A benchmark by name or itself; None, or a name with a suffix such as
-            "mine.jsonl": annotations of one's own, scored as QVHighlights are.
-        clip_length: Seconds, for annotations of one's own.
-        skip_bad: Leave out annotations that cannot be taken as they are, and note which.
-        only_qids: A file of the qids to keep; None: all.
-    """
-    found, annotations = _opened(ground_truth, dataset, clip_length, skip_bad)
-    if only_qids is not None:
-        annotations = annotations.select(read_qids(only_qids), Path(only_qids))
-    return found, annotations
-
-
-def _opened(
-    ground_truth: str | PathLike[str],
-    dataset: str | Dataset | None,
-    clip_length: float | None,
-    skip_bad: bool,
-) -> tuple[Dataset, Annotations]:
-    if isinstance(dataset, str) and not (dataset not in DATASETS and Path(dataset).suffix):
-        dataset = DATASETS.find(dataset)
-    if isinstance(dataset, Dataset):
-        return dataset, dataset.require_clip_length(clip_length).read(Path(ground_truth), skip_bad)
-    return open_own(Path(ground_truth), clip_length, skip_bad)
 
 
 def evaluate(

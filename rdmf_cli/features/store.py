@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from rdmf_cli.errors import RdmfError, UsageError
-from rdmf_cli.files import PART, write_whole
+from rdmf_cli.files import PART, write_own
 from rdmf_cli.folders import cache_folder
 
 TEXTS, GRAPHS = "texts", "graphs"  # folders within the cache's folder, each a store of its own
@@ -251,7 +251,7 @@ class FeatureStore:
         metadata = json.loads(json.dumps({**about, "key": key}))
         blob = save(arrays, {"about": json.dumps(metadata), "sha256": _sum(arrays, metadata)})
         self.make_folder()
-        write_whole(path, blob, own=True, mode=0o600, what="the features")
+        write_own(path, blob, mode=0o600, what="the features")
 
     def make_folder(self) -> None:
         """Make the folder, readable by its owner only, as entries name private videos.

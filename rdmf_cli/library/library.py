@@ -23,7 +23,7 @@ import numpy as np
 from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.features import FeatureStore, VideoFeatures, normalise_rows
 from rdmf_cli.features.extraction import stored_features
-from rdmf_cli.files import write_whole
+from rdmf_cli.files import write_own
 from rdmf_cli.folders import data_folder
 from rdmf_cli.library.catalogue import Catalogue, State, Video
 from rdmf_cli.library.index import ExactIndex, Index
@@ -251,7 +251,7 @@ class LibraryVideos:
             [normalise_rows(self.features(n).rows) for n in range(len(self.videos))]
         )
         with suppress(RdmfError):  # a read-only library can be searched, too
-            write_whole(path, lambda file: np.save(file, rows), own=True, mode=0o600)
+            write_own(path, lambda file: np.save(file, rows), mode=0o600)
             self._remove_others(path)
         return rows
 

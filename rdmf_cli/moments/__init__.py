@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rdmf_cli.lazy import lazily
 
 if TYPE_CHECKING:
-    from rdmf_cli.moments.nms import span_iou, suppress
+    from rdmf_cli.moments.nms import Penalty, span_iou, suppress
     from rdmf_cli.moments.pattern import Candidates, level_sets
     from rdmf_cli.moments.reading import Reading
     from rdmf_cli.moments.types import Answer, Features, Moment
@@ -17,6 +17,7 @@ __all__ = [
     "Candidates",
     "Features",
     "Moment",
+    "Penalty",
     "Reading",
     "level_sets",
     "span_iou",
@@ -25,7 +26,7 @@ __all__ = [
 
 _HERE = "rdmf_cli.moments"
 _HOMES = {
-    **dict.fromkeys(("span_iou", "suppress"), f"{_HERE}.nms"),
+    **dict.fromkeys(("Penalty", "span_iou", "suppress"), f"{_HERE}.nms"),
     **dict.fromkeys(("Candidates", "level_sets"), f"{_HERE}.pattern"),
     "Reading": f"{_HERE}.reading",
     **dict.fromkeys(("Answer", "Features", "Moment"), f"{_HERE}.types"),

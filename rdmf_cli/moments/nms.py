@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 
@@ -23,14 +25,29 @@ def span_iou(spans: np.ndarray, others: np.ndarray) -> np.ndarray:
     return iou
 
 
+@dataclass(frozen=True)
+class Penalty:
+    """What a candidate loses for repeating a better one: redundancy * IoU ** steepness."""
+
+    redundancy: float = 0.0
+    steepness: float = 1.0
+
+    def of(self, iou: np.ndarray) -> np.ndarray:
+        """Compute the loss (...) from the highest IoU (...) with a better candidate."""
+        loss: np.ndarray = self.redundancy * iou**self.steepness
+        return loss
+
+
+NO_PENALTY = Penalty()
+
+
 def suppress(
     row: np.ndarray,
     spans: np.ndarray,
     scores: np.ndarray,
     overlap: float,
     most: int,
-    redundancy: float = 0.0,
-    steepness: float = 1.0,
+    penalty: Penalty = NO_PENALTY,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Choose the best candidates of each row, of which none overlaps a better one too much.
 
@@ -40,9 +57,7 @@ def suppress(
         scores: (n,) finite; of equal scores the first counts as better.
         overlap: IoU with a better candidate from which on a candidate is dropped.
         most: candidates per row at most.
-        redundancy: how much a candidate loses for repeating a better one: this times
-            IoU ** steepness.
-        steepness: exponent of that loss.
+        penalty: what a candidate loses for repeating a better one.
 
     Returns:
         Of the candidates that stay, by row and then best first: (m,) row; (m,) index into the
@@ -54,7 +69,7 @@ def suppress(
     laid_scores, laid_spans = np.full(shape, -np.inf), np.zeros((*shape, 2))
     laid_scores[slot, place] = scores
     laid_spans[slot, place] = spans
-    picks, left = _pick(laid_scores, laid_spans, overlap, most, redundancy, steepness)
+    picks, left = _pick(laid_scores, laid_spans, overlap, most, penalty)
     kept = picks >= 0
     first = np.searchsorted(row, rows)
     return np.repeat(rows, kept.sum(axis=1)), (first[:, None] + picks)[kept], left[kept]
@@ -67,12 +82,7 @@ def _places(row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pick(
-    scores: np.ndarray,
-    spans: np.ndarray,
-    overlap: float,
-    most: int,
-    redundancy: float,
-    steepness: float,
+    scores: np.ndarray, spans: np.ndarray, overlap: float, most: int, penalty: Penalty
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the places (rows, most) of those that stay, best first, and their scores.
 
@@ -83,10 +93,10 @@ def _pick(
     picks = np.full((len(scores), most), -1)
     left = np.full(picks.shape, -np.inf)
     for n in range(most if scores.size else 0):
-        worth = np.where(repeated < overlap, scores - redundancy * repeated**steepness, -np.inf)
-        place = worth.argmax(axis=1)
-        found = worth[rows, place] > -np.inf
-        picks[found, n], left[found, n] = place[found], worth[rows, place][found]
+        reduced = np.where(repeated < overlap, scores - penalty.of(repeated), -np.inf)
+        place = reduced.argmax(axis=1)
+        found = reduced[rows, place] > -np.inf
+        picks[found, n], left[found, n] = place[found], reduced[rows, place][found]
         repeated = np.maximum(repeated, span_iou(spans, spans[rows, place][:, None]))
         scores[rows, place] = -np.inf
     return picks, left

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rdmf_cli.errors import RdmfError
-from rdmf_cli.files import ELSEWHERE, write_whole
+from rdmf_cli.files import ELSEWHERE, write_own
 from rdmf_cli.training.events import Callback, Epoch, Plan, Step
 
 
@@ -67,7 +67,7 @@ def _keep_epochs(path: Path, last: int) -> None:
         return
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
     kept = [line for line in lines if _epoch_of(line) <= last] if last else []
-    write_whole(path, "".join(kept).encode(), own=True, what="the log")
+    write_own(path, "".join(kept).encode(), what="the log")
 
 
 def _epoch_of(line: str) -> float:

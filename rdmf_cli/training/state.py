@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from rdmf_cli.errors import RdmfError, UsageError
-from rdmf_cli.files import MIB, content_of, is_part, write_whole
+from rdmf_cli.files import MIB, content_of, is_part, write_own
 from rdmf_cli.training.events import Best, Numbers
 
 STATE: Final = "last.pt"
@@ -172,7 +172,7 @@ def own_folder(folder: Path) -> Iterator[None]:
         raise _unwritable(folder, error) from error
     try:
         if not (folder / MARK).exists():
-            write_whole(folder / MARK, f"{STATE_SCHEMA}\n".encode(), own=True)
+            write_own(folder / MARK, f"{STATE_SCHEMA}\n".encode())
         yield
     finally:
         lock.release()
@@ -213,7 +213,7 @@ def _unwritable(folder: Path, error: OSError) -> UsageError:
 def _write(path: Path, content: dict[str, Any]) -> None:
     buffer = BytesIO()  # torch has its own error for a full disk where it writes to a file itself
     torch.save(content, buffer)
-    write_whole(path, lambda file: file.write(buffer.getbuffer()), own=True, what="the checkpoint")
+    write_own(path, lambda file: file.write(buffer.getbuffer()), what="the checkpoint")
 
 
 def _read(path: Path) -> dict[str, Any]:

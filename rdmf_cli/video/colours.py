@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from av.filter import Graph
@@ -98,32 +98,36 @@ class ToRGB:
 
         A filter does it, as `reformat` of PyAV 17 does not map HDR.
         """
-        stored = (frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range)
+        stored = _Stored(
+            frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range
+        )
         key = (*stored, frame.color_trc, frame.color_primaries, width, height)
         if key not in self._graphs:
-            self._graphs = {key: _hdr_graph(*stored, width, height)}  # only the latest is kept
+            self._graphs = {key: _hdr_graph(stored, width, height)}  # only the latest is kept
         _, source, sink = self._graphs[key]
         source.push(frame)
         return sink.pull()
 
 
-def _hdr_graph(
-    stored_width: int,
-    stored_height: int,
-    pixels: str,
-    matrix: int,
-    span: int,
-    width: int,
-    height: int,
-) -> tuple[Any, Any, Any]:
+class _Stored(NamedTuple):
+    """How a frame is stored: size in pixels, pixel format, colour matrix and range."""
+
+    width: int
+    height: int
+    pixels: str
+    matrix: int
+    span: int
+
+
+def _hdr_graph(stored: _Stored, width: int, height: int) -> tuple[Any, Any, Any]:
     """Build the filter from stored HDR frames to RGB; return (graph, source, sink).
 
     The caller must keep the graph: source and sink hold no reference to it.
     """
     graph = Graph()
-    shape = f"video_size={stored_width}x{stored_height}:pix_fmt={pixels}:time_base=1/1"
+    shape = f"video_size={stored.width}x{stored.height}:pix_fmt={stored.pixels}:time_base=1/1"
     chain = [
-        graph.add("buffer", f"{shape}:colorspace={matrix}:range={span}"),
+        graph.add("buffer", f"{shape}:colorspace={stored.matrix}:range={stored.span}"),
         graph.add("scale", f"w={width}:h={height}:flags=bicubic:{TO_SDR}"),
         graph.add("format", "rgb24"),
         graph.add("buffersink"),

@@ -7,7 +7,7 @@ from made_up_benchmark import ANNOTATIONS, PREDICTIONS, with_change, written
 from made_up_sets import SETS, write_own
 
 from rdmf_cli import UsageError, evaluate
-from rdmf_cli.evaluation import evaluate_files
+from rdmf_cli.evaluation import GroundTruth, evaluate_files
 from rdmf_cli.outputs.json_lines import json_line
 
 
@@ -19,7 +19,7 @@ def files(tmp_path):
 
 def test_it_scores_as_the_protocol_does(files):
     scored = evaluate(*files, dataset="qvhighlights")
-    plain = evaluate_files(*files, dataset="qvhighlights")
+    plain = evaluate_files(files[0], GroundTruth(files[1], "qvhighlights"))
     assert scored.dataset == "qvhighlights"
     assert scored.brief == plain["brief"]
     assert scored.metrics["full"] == plain["full"]

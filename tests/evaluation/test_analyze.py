@@ -17,7 +17,7 @@ from made_up_benchmark import ANNOTATIONS, PREDICTIONS, with_change, written
 from test_qvhighlights_protocol import query as made_up_query
 
 from rdmf_cli.datasets.annotations import Annotation
-from rdmf_cli.evaluation import analyze_files
+from rdmf_cli.evaluation import GroundTruth, analyze_files
 from rdmf_cli.evaluation.blind import typical_windows
 from rdmf_cli.evaluation.calibration import auroc, calibration
 from rdmf_cli.evaluation.causes import diagnose_all, first_causes, losses, missed_moments
@@ -125,7 +125,7 @@ def files(tmp_path):
 
 
 def test_an_analysis_by_hand(files):
-    found = analyze_files(*files)
+    found = analyze_files(files[0], GroundTruth(files[1]))
     assert (found.queries, found.moments) == (3, 4)
     assert found.first["right"] == 100
     assert found.oracle[0].mean_iou == pytest.approx(100 * (11 / 12 + 8 / 10 + 1) / 3)
@@ -140,23 +140,23 @@ def test_an_analysis_by_hand(files):
 def test_confusion_is_a_moment_of_another_query_on_the_video(files):
     guess, truth = files
     written(guess, with_change(PREDICTIONS, 1, pred_relevant_windows=[[12, 16, 0.9]]))
-    found = analyze_files(guess, truth)  # qid 1 is answered with the moment of qid 2
+    found = analyze_files(guess, GroundTruth(truth))  # qid 1 is answered with the moment of qid 2
     assert found.first["confusion"] == pytest.approx(100 / 3)
 
 
 def test_queries_without_a_moment_are_left_out_and_noted(files):
     guess, truth = files
     written(truth, with_change(ANNOTATIONS, 2, relevant_windows=[]))
-    found = analyze_files(guess, truth)
+    found = analyze_files(guess, GroundTruth(truth))
     assert found.queries == 2
     assert "1 query without a moment: not in these metrics" in found.notes
 
 
 def test_windows_without_scores_have_no_calibration(files):
     guess, truth = files
-    assert analyze_files(guess, truth).calibration is not None
+    assert analyze_files(guess, GroundTruth(truth)).calibration is not None
     written(guess, with_change(PREDICTIONS, 1, pred_relevant_windows=[[0, 8]]))
-    assert analyze_files(guess, truth).calibration is None
+    assert analyze_files(guess, GroundTruth(truth)).calibration is None
 
 
 def rdmf_analyze(files, *options):

@@ -18,7 +18,15 @@ from made_up_benchmark import ANNOTATIONS, PREDICTIONS, with_change, written
 
 from rdmf_cli.datasets.annotations import Annotation, Annotations
 from rdmf_cli.datasets.registry import DATASETS
-from rdmf_cli.evaluation import How, Options, Prediction, Predictions, compare_files, evaluate
+from rdmf_cli.evaluation import (
+    GroundTruth,
+    How,
+    Options,
+    Prediction,
+    Predictions,
+    compare_files,
+    evaluate,
+)
 from rdmf_cli.evaluation.compare import compare
 from rdmf_cli.evaluation.pairs import pair
 from rdmf_cli.evaluation.per_query import VIDEOS, query_scores
@@ -203,7 +211,9 @@ def test_exchanging_the_files_exchanges_wins_and_losses():
 
 def test_queries_are_grouped_by_length_position_and_number_of_moments(files):
     truth, first, second = files
-    made = compare_files([first, second], truth, how=How(metric="MR-full-mIoU", resamples=100))
+    made = compare_files(
+        [first, second], GroundTruth(truth), how=How(metric="MR-full-mIoU", resamples=100)
+    )
     tallies = {(t.by, t.group): (t.wins, t.losses, t.ties) for t in made.others[0].tallies}
     assert tallies == {
         ("all", "all"): (0, 1, 2),

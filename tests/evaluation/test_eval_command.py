@@ -103,8 +103,8 @@ def test_scoring_needs_neither_torch_nor_scipy(files):
     guess, truth = files
     code = (
         "import sys\n"
-        "from rdmf_cli.evaluation import evaluate_files\n"
-        f"evaluate_files({str(guess)!r}, {str(truth)!r})\n"
+        "from rdmf_cli.evaluation import GroundTruth, evaluate_files\n"
+        f"evaluate_files({str(guess)!r}, GroundTruth({str(truth)!r}))\n"
         "assert not {'torch', 'scipy', 'sklearn'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

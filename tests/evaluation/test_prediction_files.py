@@ -11,6 +11,7 @@ from made_up_benchmark import ANNOTATIONS, PREDICTIONS, with_change, written
 
 from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.evaluation import (
+    GroundTruth,
     Options,
     Prediction,
     evaluate_files,
@@ -28,7 +29,7 @@ def truth(tmp_path):
 
 def scored(tmp_path, truth, predictions, dataset=None, **options):
     guess = written(tmp_path / "guess.jsonl", predictions)
-    return evaluate_files(guess, truth, dataset, Options(**options))
+    return evaluate_files(guess, GroundTruth(truth, dataset), Options(**options))
 
 
 def refused(tmp_path, truth, predictions, dataset=None, **options):
@@ -62,7 +63,7 @@ def test_a_gzipped_file_scores_the_same(tmp_path, truth):
     plain = written(tmp_path / "guess.jsonl", PREDICTIONS)
     zipped = tmp_path / "guess.jsonl.gz"
     zipped.write_bytes(gzip.compress(plain.read_bytes()))
-    assert evaluate_files(zipped, truth) == evaluate_files(plain, truth)
+    assert evaluate_files(zipped, GroundTruth(truth)) == evaluate_files(plain, GroundTruth(truth))
 
 
 def test_qids_match_whether_written_as_numbers_or_names(tmp_path, truth):
@@ -126,7 +127,7 @@ def test_unreadable_files(tmp_path, truth):
         guess = tmp_path / "guess.jsonl"
         guess.write_bytes(content)
         with pytest.raises(RdmfError) as caught:
-            evaluate_files(guess, truth)
+            evaluate_files(guess, GroundTruth(truth))
         assert str(caught.value).startswith(str(guess))
         assert message in str(caught.value)
 
@@ -135,7 +136,10 @@ def test_blank_lines_and_a_byte_order_mark_do_no_harm(tmp_path, truth):
     guess = tmp_path / "guess.jsonl"
     lines = "\r\n\r\n".join(json.dumps(row) for row in PREDICTIONS)
     guess.write_bytes(b"\xef\xbb\xbf" + lines.encode() + b"\r\n\n")
-    assert evaluate_files(guess, truth)["full"] == scored(tmp_path, truth, PREDICTIONS)["full"]
+    assert (
+        evaluate_files(guess, GroundTruth(truth))["full"]
+        == scored(tmp_path, truth, PREDICTIONS)["full"]
+    )
 
 
 def test_moments_or_highlights_alone(tmp_path, truth):
@@ -278,7 +282,7 @@ def test_predictions_of_skipped_annotations_are_not_missed(tmp_path):
     rows = with_change(ANNOTATIONS, 1, relevant_windows=[[18, 12]])
     truth = written(tmp_path / "truth.jsonl", rows)
     guess = written(tmp_path / "guess.jsonl", PREDICTIONS)
-    result = evaluate_files(guess, truth, skip_bad=True)
+    result = evaluate_files(guess, GroundTruth(truth, skip_bad=True))
     assert result["queries"]["all"] == 2
     assert result["notes"][0] == "truth.jsonl: 1 of 3 entries skipped (--skip-bad)"
     assert "skip such entries with --skip-bad" in refused(tmp_path, truth, PREDICTIONS)

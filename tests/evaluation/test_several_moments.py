@@ -16,7 +16,7 @@ from made_up_benchmark import ANNOTATIONS, PREDICTIONS, with_change, written
 from test_qvhighlights_protocol import close, scored_window, window
 
 from rdmf_cli.errors import RdmfError
-from rdmf_cli.evaluation import evaluate_files, generalised, multi_moment
+from rdmf_cli.evaluation import GroundTruth, evaluate_files, generalised, multi_moment
 from rdmf_cli.evaluation.presence import presence_metrics
 
 ranked = st.lists(scored_window, max_size=6)
@@ -109,7 +109,9 @@ def truth(tmp_path):
 
 
 def scored(tmp_path, truth, predictions, dataset):
-    return evaluate_files(written(tmp_path / "guess.jsonl", predictions), truth, dataset)
+    return evaluate_files(
+        written(tmp_path / "guess.jsonl", predictions), GroundTruth(truth, dataset)
+    )
 
 
 def test_presence_is_scored_where_some_queries_are_shown_nowhere(tmp_path, truth):

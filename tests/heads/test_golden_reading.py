@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rdmf_cli.channels.background import Background
-from rdmf_cli.heads.training_free.head import TrainingFree
+from rdmf_cli.heads.training_free.head import SimilarityCurve, TrainingFree
 from rdmf_cli.heads.training_free.rates import TrainingFreeRates
 from rdmf_cli.moments.reading import Reading
 
@@ -61,14 +61,9 @@ PRESENCE = 0.99106
 
 @pytest.fixture(scope="module")
 def reading() -> Reading:
-    return TrainingFree(TrainingFreeRates.model_validate(RATES)).read_similarity(
-        np.array(SIMILARITY),
-        np.array(CHANGE),
-        clip_length=2.0,
-        duration=23.5,
-        background=Background(0.25, 0.02),
-        top_k=3,
-    )
+    curve = SimilarityCurve(np.array(SIMILARITY), np.array(CHANGE), clip_length=2.0, duration=23.5)
+    head = TrainingFree(TrainingFreeRates.model_validate(RATES))
+    return head.read_similarity(curve, background=Background(0.25, 0.02), top_k=3)
 
 
 def test_spans(reading):

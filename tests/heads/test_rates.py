@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rdmf_cli.errors import RdmfError
-from rdmf_cli.heads.training_free.head import TrainingFree
+from rdmf_cli.heads.training_free.head import SimilarityCurve, TrainingFree
 from rdmf_cli.heads.training_free.rates import TrainingFreeRates, load_rates, shipped_rates
 
 
@@ -85,7 +85,6 @@ def test_one_channel_is_enough(tmp_path, shipped):
         shipped["fusion"][name] = shipped["fusion"][name][:1]
     for part, name in (("ranking", "inside"), ("ranking", "around"), ("saliency", "curves")):
         shipped[part][name] = shipped[part][name][:2]
-    reading = TrainingFree.load(written(tmp_path, shipped)).read_similarity(
-        np.r_[0, 0, 1, 1, 0], clip_length=2
-    )
+    curve = SimilarityCurve(np.r_[0, 0, 1, 1, 0], clip_length=2)
+    reading = TrainingFree.load(written(tmp_path, shipped)).read_similarity(curve)
     assert reading.v.shape == (1, 5)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_up_batches import small
 
-from rdmf_cli.heads.learned.reading import logistic, reading
+from rdmf_cli.heads.learned.reading import Outputs, logistic, reading
 
 RNG = np.random.default_rng(3)
 CLIPS = 20
@@ -17,8 +17,14 @@ SCORES = np.array([1.0, 2.0, 0.5, -1.0, 1.5])
 
 
 def read(top_k=10, duration=None, overlap=0.7, **changes):
-    given = PATTERN, SALIENCY, 0.3, SPANS, SCORES, 2.0, duration, top_k
-    return reading(*given, small(**changes), overlap)
+    return reading(
+        Outputs(PATTERN, SALIENCY, 0.3, SPANS, SCORES),
+        small(**changes),
+        clip_length=2.0,
+        duration=duration,
+        top_k=top_k,
+        overlap=overlap,
+    )
 
 
 def test_moments_are_in_seconds_best_first_and_repetitions_are_gone():

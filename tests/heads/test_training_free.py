@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from rdmf_cli.channels.background import Background
 from rdmf_cli.channels.similarity import coherence, coherence_of_best, standardise
 from rdmf_cli.errors import RdmfError
-from rdmf_cli.heads.training_free.head import TrainingFree
+from rdmf_cli.heads.training_free.head import SimilarityCurve, TrainingFree
 from rdmf_cli.moments import span_iou
 from rdmf_cli.moments.reading import Reading
 
@@ -23,8 +23,8 @@ SOME = settings(deadline=None, max_examples=40)
 COSINES = st.floats(-1, 1, width=32)
 
 
-def read(head: TrainingFree, *args, **options):  # type: ignore[no-untyped-def]
-    return head.read_similarity(*args, **options)
+def read(head: TrainingFree, *curve, background=None, trace=False, **rest) -> Reading:
+    return head.read_similarity(SimilarityCurve(*curve, **rest), background=background, trace=trace)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rdmf_cli.moments import span_iou, suppress
+from rdmf_cli.moments import Penalty, span_iou, suppress
 
 SPANS = st.lists(
     st.tuples(st.integers(0, 2), st.integers(0, 20), st.integers(1, 20), st.integers(0, 5)),
@@ -45,7 +45,7 @@ def test_what_stays_is_sorted_apart_and_covers_what_went(drawn, overlap, most):
 @given(SPANS, st.floats(0, 2), st.integers(1, 5))
 def test_redundancy_takes_from_what_repeats(drawn, redundancy, steepness):
     row, spans, scores = arrays_of(drawn)
-    rows, kept, left = suppress(row, spans, scores, 0.7, 10, redundancy, steepness)
+    rows, kept, left = suppress(row, spans, scores, 0.7, 10, Penalty(redundancy, steepness))
     for video in set(row.tolist()):
         best = kept[rows == video]
         pairs = np.tril(span_iou(spans[best][:, None], spans[best]), -1)
@@ -57,13 +57,15 @@ def test_redundancy_takes_from_what_repeats(drawn, redundancy, steepness):
 
 def test_a_second_moment_comes_before_a_variant_of_the_first():
     spans, scores = np.array([[0, 10], [0, 6], [20, 30.0]]), np.array([0.9, 0.8, 0.75])
-    order = [suppress(np.zeros(3, int), spans, scores, 0.7, 3, r)[1].tolist() for r in (0, 0.2)]
+    penalties = Penalty(0), Penalty(0.2)
+    order = [suppress(np.zeros(3, int), spans, scores, 0.7, 3, p)[1].tolist() for p in penalties]
     assert order == [[0, 1, 2], [0, 2, 1]]
 
 
 def test_the_steeper_the_less_a_part_of_a_moment_loses():
     spans, scores = np.array([[0, 10], [0, 5.0]]), np.array([0.9, 0.8])
-    left = [suppress(np.zeros(2, int), spans, scores, 0.7, 2, 0.6, p)[2][1] for p in (1, 4)]
+    penalties = Penalty(0.6, 1), Penalty(0.6, 4)
+    left = [suppress(np.zeros(2, int), spans, scores, 0.7, 2, p)[2][1] for p in penalties]
     assert left == pytest.approx([0.8 - 0.6 / 2, 0.8 - 0.6 / 16])
 
 

@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from rdmf_cli.files import write_whole
+from rdmf_cli.files import write_own
 
 FACTS = {
     "made_by": "weights/recipes: data.py, text.py, image.py, together.py, heads.py, export.py",
@@ -34,7 +34,7 @@ def list_in_manifest(out: Path, files: dict[str, str], facts: dict[str, object])
         if isinstance(old, dict) and isinstance(value, dict):
             value = {**old, **value}
         manifest[key] = value
-    write_whole(path, (json.dumps(manifest, indent=2) + "\n").encode(), own=True)
+    write_own(path, (json.dumps(manifest, indent=2) + "\n").encode())
 
 
 if __name__ == "__main__":

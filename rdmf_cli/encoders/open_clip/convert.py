@@ -25,7 +25,7 @@ from rdmf_cli.encoders.index import file_sha256
 from rdmf_cli.encoders.open_clip import towers
 from rdmf_cli.encoders.open_clip.towers import Record, Towers
 from rdmf_cli.errors import RdmfError
-from rdmf_cli.files import ELSEWHERE, write_whole
+from rdmf_cli.files import ELSEWHERE, write_own
 
 NEEDED = ("onnx", *towers.NEEDED)
 """What a conversion needs beside open_clip."""
@@ -134,16 +134,16 @@ def _keep(work: Path, folder: Path, record: Record) -> Towers:
     names = sorted(path.name for path in work.iterdir())
     for name in names:
         with open(work / name, "rb") as file:
-            write_whole(folder / name, partial(shutil.copyfileobj, file), own=True)
+            write_own(folder / name, partial(shutil.copyfileobj, file))
     record = replace(record, files={name: file_sha256(folder / name) for name in names})
-    write_whole(folder / towers.RECORD, towers.to_json(record), own=True)
+    write_own(folder / towers.RECORD, towers.to_json(record))
     return Towers(folder, record)
 
 
 def _refuse(folder: Path, size: int, why: str) -> None:
     _make(folder)
     record = Record(size, 0, 0, "", "", (), (), 0, 0, {}, refused=why)
-    write_whole(folder / towers.RECORD, towers.to_json(record), own=True)
+    write_own(folder / towers.RECORD, towers.to_json(record))
 
 
 def _described(model: Model, size: int) -> Record:

@@ -28,7 +28,7 @@ from rdmf_cli.encoders.open_clip.catalog import (
 )
 from rdmf_cli.encoders.open_clip.local_files import HUB_CONFIG, HUB_WEIGHTS, find_tagged, hub_files
 from rdmf_cli.errors import RdmfError
-from rdmf_cli.files import write_whole
+from rdmf_cli.files import write_own
 
 _TOKENIZER_FILES = (
     "config.json",
@@ -113,7 +113,7 @@ class _Fetching:
         config, preprocessing = described(weights, catalog)
         self._hub_parts(config)
         content = {"model_cfg": config, "preprocess_cfg": preprocessing}
-        write_whole(self.folder / HUB_CONFIG, json.dumps(content, indent=1).encode(), own=True)
+        write_own(self.folder / HUB_CONFIG, json.dumps(content, indent=1).encode())
         return self._remembered(brought, remote)
 
     def repository(self) -> Fetched:

@@ -17,7 +17,7 @@ from rdmf_cli.files import MIB, content_of
 from rdmf_cli.heads.learned import windows
 from rdmf_cli.heads.learned.archive import OnnxGraphs
 from rdmf_cli.heads.learned.config import ModelConfig, require_space
-from rdmf_cli.heads.learned.reading import reading
+from rdmf_cli.heads.learned.reading import Outputs, reading
 from rdmf_cli.heads.training_free.head import TrainingFree
 from rdmf_cli.moments.reading import Reading
 from rdmf_cli.resources import load_weights
@@ -116,16 +116,12 @@ class LearnedHead(ConfiguredHead):
         similarity = question.similarity if known else np.zeros(len(question), np.float32)
         field, found = windows.read(self._graphs, inputs, similarity)
         read = reading(
-            field.pattern,
-            field.saliency,
-            field.presence,
-            found.spans,
-            found.scores,
-            question.clip_length,
-            question.duration,
-            top_k,
+            Outputs(field.pattern, field.saliency, field.presence, found.spans, found.scores),
             self.config,
-            self._overlap(distinct),
+            clip_length=question.clip_length,
+            duration=question.duration,
+            top_k=top_k,
+            overlap=self._overlap(distinct),
         )
         return self._with_presence(read, question)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,29 @@ from rdmf_cli.heads.training_free.field import curves, fuse, reaction_rates
 from rdmf_cli.heads.training_free.ranking import describe, predicted_iou
 from rdmf_cli.heads.training_free.rates import PresenceRates, TrainingFreeRates, load_rates
 from rdmf_cli.moments import Reading
-from rdmf_cli.moments.nms import suppress
+from rdmf_cli.moments.nms import Penalty, suppress
 from rdmf_cli.moments.pattern import level_sets
+
+
+@dataclass(frozen=True)
+class SimilarityCurve:
+    """How similar the clips of one video are to one query.
+
+    Attributes:
+        similarity: (L,) cosine of each clip and the query.
+        change: (L - 1,) visual change (1 - cosine) from clip to clip; None: not known.
+        clip_length: seconds.
+        duration: seconds, where spans end at the latest; None: the end of the last clip.
+        mask: (L,) False at clips to ignore; None: all are real. Clips whose similarity is not
+            finite are ignored too.
+    """
+
+    similarity: np.ndarray
+    change: np.ndarray | None = None
+    _: KW_ONLY
+    clip_length: float
+    duration: float | None = None
+    mask: np.ndarray | None = None
 
 
 class TrainingFree:
@@ -69,15 +90,14 @@ class TrainingFree:
         Raises:
             RdmfError: clips and sentence share no space.
         """
-        return self.read_similarity(
+        curve = SimilarityCurve(
             question.similarity,
             question.change,
             clip_length=question.clip_length,
             duration=question.duration,
-            background=question.background,
-            top_k=top_k,
-            trace=trace,
         )
+        background = question.background
+        return self.read_similarity(curve, background=background, top_k=top_k, trace=trace)
 
     def read_many(
         self, questions: Sequence[Question], *, top_k: int = 10, distinct: bool = False
@@ -87,12 +107,8 @@ class TrainingFree:
 
     def read_similarity(
         self,
-        similarity: np.ndarray,
-        change: np.ndarray | None = None,
+        curve: SimilarityCurve,
         *,
-        clip_length: float,
-        duration: float | None = None,
-        mask: np.ndarray | None = None,
         background: Background | None = None,
         top_k: int = 10,
         trace: bool = False,
@@ -100,12 +116,7 @@ class TrainingFree:
         """Find the moments of one video that match one query, from similarities.
 
         Args:
-            similarity: (L,) cosine of each clip and the query.
-            change: (L - 1,) visual change (1 - cosine) from clip to clip; None: not known.
-            clip_length: seconds.
-            duration: seconds, where spans end at the latest; None: the end of the last clip.
-            mask: (L,) False at clips to ignore; None: all are real. Clips whose similarity is not
-                finite are ignored too.
+            curve: the similarity of the video's clips and the query.
             background: makes `presence` absolute; without it only the shape of the curve counts.
             top_k: number of moments at most.
             trace: keep u and v over pseudo-time in the reading.
@@ -113,14 +124,14 @@ class TrainingFree:
         Raises:
             RdmfError: a shape does not fit the others.
         """
-        clips = _Clips.of(similarity, change, mask)
+        clips = _Clips.of(curve.similarity, curve.change, curve.mask)
         z = standardise(clips.similarity, clips.mask)
         history = fuse(z, clips.change, clips.mask, self.rates.fusion, trace=trace)
         u, v = (field[-1] for field in history) if trace else history
-        moments = self._moments(z, v, clips.mask, clip_length, top_k)
+        moments = self._moments(z, v, clips.mask, curve.clip_length, top_k)
         log_odds = self._log_odds(z, v)
         return Reading(
-            spans=moments.seconds(clip_length, duration),
+            spans=moments.seconds(curve.clip_length, curve.duration),
             scores=np.clip(moments.raw_scores, 0.0, 1.0),
             raw_scores=moments.raw_scores,
             saliency=np.where(clips.mask, _logistic(log_odds), 0.0),
@@ -167,9 +178,8 @@ class TrainingFree:
         seen = curves(z, v)[None]
         raw = predicted_iou(describe(seen, mask, found, clip_length, rates.dark_curves), rates)
         spans = np.stack([found.left, found.right], axis=1)
-        _, kept, left = suppress(
-            found.row, spans, raw, rates.overlap, top_k, redundancy=rates.redundancy
-        )
+        penalty = Penalty(rates.redundancy)
+        _, kept, left = suppress(found.row, spans, raw, rates.overlap, top_k, penalty)
         return _Moments(spans[kept], left)
 
     def _log_odds(self, z: np.ndarray, v: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
-from rdmf_cli.files import write_whole
+from rdmf_cli.files import write_own
 
 log = logging.getLogger("recipes")
 HELD_OUT_SEED = 10
@@ -198,13 +198,13 @@ def decode(data: Path, work: Path) -> Photos:
                 offset += pixels.size
             log.info("decoded %s: %d photographs", source, len(metas[source]))
 
-    write_whole(work / "photos.u8", write, own=True)
+    write_own(work / "photos.u8", write)
     write_json(work / "photos.json", rows)
     return Photos(work)
 
 
 def write_json(path: Path, value: object) -> None:
-    write_whole(path, json.dumps(value).encode(), own=True)
+    write_own(path, json.dumps(value).encode())
 
 
 def read_lines(path: Path) -> list[str]:
@@ -323,7 +323,7 @@ def teacher_rows(texts: list[str], file: Path) -> np.ndarray:
     teacher, rows = Teacher(), np.zeros((len(texts), 384), np.float16)
     for part in by_length(texts, 128):
         rows[part] = teacher([texts[i] for i in part])[0]
-    write_whole(file, lambda out: np.save(out, rows), own=True)
+    write_own(file, lambda out: np.save(out, rows))
     return rows
 
 

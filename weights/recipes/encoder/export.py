@@ -22,7 +22,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from rdmf_cli.files import write_whole
+from rdmf_cli.files import write_own
 from recipes.encoder.data import Photos, log, start_log
 from recipes.encoder.image import Batches, image_rows
 from recipes.encoder.learning import save
@@ -179,7 +179,7 @@ def export_image(args: argparse.Namespace) -> dict[str, float]:
     example = torch.from_numpy(np.stack([plain(batches.photos[i], SIDE) for i in which]))
     model = graph_of(tower, example, "images", ["rows"])
     shrink(model, halved)
-    write_whole(args.out / "embedded_image.onnx", model.SerializeToString(), own=True)
+    write_own(args.out / "embedded_image.onnx", model.SerializeToString())
     return facts | {"agreement": agreement(args.out / "embedded_image.onnx", tower, example)}
 
 
@@ -192,8 +192,8 @@ def export_text(args: argparse.Namespace) -> dict[str, float]:
     graph = TextGraph(tower)
     model = graph_of(graph, example, "ids", ["rows", "words"])
     shrink(model, quartered)
-    write_whole(args.out / "embedded_text.onnx", model.SerializeToString(), own=True)
-    write_whole(args.out / "embedded_pieces.txt", ("\n".join(pieces) + "\n").encode(), own=True)
+    write_own(args.out / "embedded_text.onnx", model.SerializeToString())
+    write_own(args.out / "embedded_pieces.txt", ("\n".join(pieces) + "\n").encode())
     return {"agreement": agreement(args.out / "embedded_text.onnx", graph, example)}
 
 

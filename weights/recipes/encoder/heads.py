@@ -27,7 +27,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from rdmf_cli.files import write_whole
+from rdmf_cli.files import write_own
 from recipes.encoder.data import log, start_log
 from recipes.encoder.image import Batches, Sentences, matching, plain, recalls, seen
 from recipes.encoder.learning import rate_share, save
@@ -86,7 +86,7 @@ def write_features(
         for start in range(0, len(which), 16)
     ]
     features = np.concatenate(found)
-    write_whole(file, lambda out: np.save(out, features), own=True)
+    write_own(file, lambda out: np.save(out, features))
     log.info("features: view %d of %d photographs", view, len(which))
 
 

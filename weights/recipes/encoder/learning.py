@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from rdmf_cli.files import write_whole
+from rdmf_cli.files import write_own
 from recipes.encoder.data import log
 
 EMA = 0.997
@@ -28,7 +28,7 @@ Student = TypeVar("Student", bound=nn.Module)
 
 def save(path: Path, **state: object) -> None:
     """Write a checkpoint: the whole of it or, if killed, nothing."""
-    write_whole(path, lambda file: torch.save(state, file), own=True)
+    write_own(path, lambda file: torch.save(state, file))
 
 
 def rate_share(step: int, steps: int, warm_up: int = 30, least: float = 0.0) -> float:

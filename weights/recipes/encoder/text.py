@@ -25,7 +25,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from rdmf_cli.encoders.embedded.wordpieces import SPECIAL, WordPieces
-from rdmf_cli.files import write_whole
+from rdmf_cli.files import write_own
 from recipes.encoder.data import (
     Photos,
     Teacher,
@@ -102,7 +102,7 @@ def write_teacher(work: Path, texts: list[str], shards: int | None) -> None:
                 states[i] = state
         lengths = np.array([len(s) for s in states])
         arrays = {"rows": rows, "states": np.concatenate(states), "lengths": lengths}
-        write_whole(file, partial(_write_arrays, arrays), own=True)
+        write_own(file, partial(_write_arrays, arrays))
         log.info("teacher: %d of %d sentences", start + len(part), len(texts))
 
 
@@ -219,7 +219,7 @@ def write_photo_rows(
     texts = json.loads((work / "photo_sentences.json").read_text())
     file = work / f"photo_rows-{out}.npy"
     rows = text_rows(tower, cut, texts, half).half().numpy()
-    write_whole(file, lambda out: np.save(out, rows), own=True)
+    write_own(file, lambda out: np.save(out, rows))
 
 
 # ---------------------------------------------------------------- training

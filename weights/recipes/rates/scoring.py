@@ -12,7 +12,7 @@ from rdmf_cli.evaluation.detection import average_precision
 from rdmf_cli.evaluation.overlap import iou_over_hull
 from rdmf_cli.heads.training_free.field import curves
 from rdmf_cli.heads.training_free.ranking import describe
-from rdmf_cli.moments.nms import span_iou, suppress
+from rdmf_cli.moments.nms import Penalty, span_iou, suppress
 from rdmf_cli.moments.pattern import Candidates, level_sets
 from recipes.rates.arms import Arm, Setting
 from recipes.rates.data import FOLDS, Split
@@ -113,7 +113,7 @@ def out_of_fold(split: Split, data: Described) -> np.ndarray:
 def predictions(split: Split, found: Candidates, scores: np.ndarray) -> np.ndarray:
     """(Q, 10, 3) [start, end, score], NaN padded: the moments that stay after NMS."""
     spans = seconds(split, found.row, found.start, found.end)
-    row, kept, left = suppress(found.row, spans, scores, OVERLAP, MOMENTS, REDUNDANCY)
+    row, kept, left = suppress(found.row, spans, scores, OVERLAP, MOMENTS, Penalty(REDUNDANCY))
     rank = np.arange(len(row)) - np.searchsorted(row, row)
     out = np.full((len(split), MOMENTS, 3), np.nan)
     out[row, rank] = np.column_stack([spans[kept], left])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rdmf_cli.errors import RdmfError
-from rdmf_cli.files import MIB, check_target, content_of, write_whole
+from rdmf_cli.files import MIB, check_target, content_of, write_own, write_whole
 from rdmf_cli.heads.learned.config import ModelConfig, read_config
 
 if TYPE_CHECKING:
@@ -61,7 +61,10 @@ def save(
     for path in files:
         check_target(path, force=own, what=what)
     for path, content in files.items():
-        write_whole(path, content, own=own, what=what, todo=todo)
+        if own:
+            write_own(path, content, what=what, todo=todo)
+        else:
+            write_whole(path, content, what=what, todo=todo)
     return folder
 
 

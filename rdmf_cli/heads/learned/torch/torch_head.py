@@ -9,7 +9,7 @@ import torch
 from rdmf_cli.channels.inputs import inputs_of
 from rdmf_cli.channels.question import Question
 from rdmf_cli.heads.learned.head import ConfiguredHead
-from rdmf_cli.heads.learned.reading import reading
+from rdmf_cli.heads.learned.reading import Outputs, reading
 from rdmf_cli.heads.learned.torch.batch import collate
 from rdmf_cli.heads.learned.torch.network import Network, choose_slots
 from rdmf_cli.moments.reading import Reading
@@ -41,16 +41,18 @@ class TorchHead(ConfiguredHead):
         rows = zip(*(x.float().cpu().numpy() for x in (*outputs, slot_mask)), strict=True)
         readings = [
             reading(
-                pattern[:, : len(question)],
-                saliency[: len(question)],
-                presence,
-                spans[real > 0],
-                scores[real > 0],
-                question.clip_length,
-                question.duration,
-                top_k,
+                Outputs(
+                    pattern[:, : len(question)],
+                    saliency[: len(question)],
+                    presence,
+                    spans[real > 0],
+                    scores[real > 0],
+                ),
                 self.config,
-                self._overlap(distinct),
+                clip_length=question.clip_length,
+                duration=question.duration,
+                top_k=top_k,
+                overlap=self._overlap(distinct),
             )
             for question, (pattern, saliency, presence, spans, scores, real) in zip(
                 questions, rows, strict=True
