@@ -3,34 +3,48 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import Generic, TypeVar
 
 import torch
 from torch import nn
 
+LAG = 9  # updates
 
-def decay_at(update: int, decay: float) -> float:
-    """Return the decay of update 0, 1, …: small at first, to forget the initial weights soon."""
-    return min(decay, (1 + update) / (10 + update))
+Model = TypeVar("Model", bound=nn.Module)
 
 
-class Average:
+def decay_at(update: int, decay: float, lag: int = LAG) -> float:
+    """Return the decay of update 0, 1, …: small at first, to forget the initial weights soon.
+
+    Args:
+        update: Number of the update.
+        decay: The highest decay.
+        lag: After how many updates the decay is one half, if it may be that high.
+    """
+    return min(decay, (update + 1) / (update + 1 + lag))
+
+
+class Average(Generic[Model]):
     """The averaged model; with `decay` None it is the model itself.
 
     Attributes:
         model: what to score and to keep.
     """
 
-    def __init__(self, model: nn.Module, decay: float | None):
+    def __init__(self, model: Model, decay: float | None, lag: int = LAG):
         self._source = model
-        self._decay = decay
-        self.model = model if decay is None else deepcopy(model).requires_grad_(False)
+        self._decay, self._lag = decay, lag
+        self.model = model
+        if decay is not None:
+            self.model = deepcopy(model)
+            self.model.requires_grad_(False)
 
     @torch.no_grad()
     def update(self, update: int) -> None:
         """Average in the weights after step `update` (0, 1, …); buffers are copied."""
         if self._decay is None:
             return
-        share = 1 - decay_at(update, self._decay)
+        share = 1 - decay_at(update, self._decay, self._lag)
         for mean, weight in zip(self.model.parameters(), self._source.parameters(), strict=True):
             mean.lerp_(weight, share)
         for kept, now in zip(self.model.buffers(), self._source.buffers(), strict=True):

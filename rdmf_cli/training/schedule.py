@@ -1,4 +1,8 @@
-"""The learning rate of each step: a linear rise, then half a cosine down to 0."""
+"""The learning rate of each step: a linear rise, and half a cosine down.
+
+Both schedules begin with the rise. They differ in where the cosine begins: after the rise
+(`rate_share`, for heads), or at the first step (`rate_share_throughout`, for the encoder's towers).
+"""
 
 from __future__ import annotations
 
@@ -18,4 +22,20 @@ def rate_share(step: int, steps: int, warm_up: int) -> float:
     """
     if step < warm_up:
         return (step + 1) / warm_up
-    return (1 + math.cos(math.pi * (step - warm_up) / (steps - warm_up))) / 2
+    return _falling(step - warm_up, steps - warm_up)
+
+
+def rate_share_throughout(step: int, steps: int, warm_up: int, least: float = 0.0) -> float:
+    """Return the share in [0, 1] of the highest rate, where the cosine falls from the first step.
+
+    Args:
+        step: 0, 1, …
+        steps: All steps.
+        warm_up: Steps of the rise.
+        least: What the cosine falls to.
+    """
+    return min(1, (step + 1) / warm_up) * _falling(step, steps, least)
+
+
+def _falling(step: int, steps: int, least: float = 0.0) -> float:
+    return least + (1 - least) * (1 + math.cos(math.pi * step / steps)) / 2

@@ -16,9 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F  # noqa: N812
 
+from rdmf_cli.training.schedule import rate_share_throughout
 from recipes.encoder.data import KINDS, class_sentences, held_out_classes, name_of
-from recipes.encoder.image import ALIKE, NOBODY, Strangers, contrast
-from recipes.encoder.learning import Learner, rate_share
+from recipes.encoder.image import ALIKE, NO_NEGATIVES, Negatives, contrast
+from recipes.encoder.learning import Trainer
 from recipes.head.pans import FEWEST_CLIPS, MOST_CLIPS, shots
 from recipes.manifest import list_in_manifest
 
@@ -70,7 +71,7 @@ def test_contrast_is_the_mean_over_photographs_of_what_is_said_of_each() -> None
     said.mean = lambda losses: sum(
         losses[[n for n, of in enumerate(owner) if of == i]].mean() for i in range(3)
     ).div(3)
-    others = Strangers(strangers, unit_rows(2, 8), other_texts)
+    others = Negatives(strangers, unit_rows(2, 8), other_texts)
     found = contrast(rows, said, torch.tensor(5.0), others)
     alike = torch.cat([said.means, others.means]) @ torch.cat([texts, other_texts]).T
     assert not (alike > ALIKE).any(), "or the formula below leaves something out"
@@ -87,10 +88,10 @@ def test_sentences_like_a_photograph_s_own_do_not_count_against_it() -> None:
     rows, texts, means = unit_rows(2, 0), unit_rows(2, 1), unit_rows(2, 2)
     said = SimpleNamespace(rows=texts, means=means, owner=torch.arange(2), mean=torch.mean)
     nobody, scale = unit_rows(0, 0), torch.tensor(5.0)
-    alone = contrast(rows, said, scale, NOBODY)
-    assert contrast(rows, said, scale, Strangers(nobody, nobody, -means[:1])) > alone
+    alone = contrast(rows, said, scale, NO_NEGATIVES)
+    assert contrast(rows, said, scale, Negatives(nobody, nobody, -means[:1])) > alone
     both = means.sum(0, keepdim=True) * 2  # alike to either
-    assert contrast(rows, said, scale, Strangers(nobody, nobody, both)) == alone
+    assert contrast(rows, said, scale, Negatives(nobody, nobody, both)) == alone
 
 
 @given(st.integers(0, 10**6))
@@ -109,8 +110,8 @@ def unit_rows(n: int, seed: int) -> torch.Tensor:
     return F.normalize(torch.randn(n, 384, generator=torch.Generator().manual_seed(seed)), dim=-1)
 
 
-class Copyist(Learner[torch.nn.Linear, torch.Tensor]):
-    """Learns to say what it hears, stops where it is told to, and has nothing to show."""
+class Copyist(Trainer[torch.nn.Linear, torch.Tensor]):
+    """Learns the identity, and stops where it is told to."""
 
     def __init__(self, steps: int = 220, killed_after: int | None = None):
         torch.manual_seed(0)
@@ -118,14 +119,11 @@ class Copyist(Learner[torch.nn.Linear, torch.Tensor]):
         super().__init__(tower, [{"params": tower.parameters(), "rate": 0.05}], steps)
         self.killed_after = killed_after
 
-    def loss(self, lesson: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
+    def loss(self, batch: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
         if self.step == self.killed_after:
             raise KeyboardInterrupt
-        found = (self.student(lesson) - lesson).square().mean()
+        found = (self.tower(batch) - batch).square().mean()
         return found, {"far": found.item()}
-
-    def look(self) -> str:
-        return "nothing"
 
 
 def heard(first: int, end: int) -> Iterator[torch.Tensor]:
@@ -135,21 +133,21 @@ def heard(first: int, end: int) -> Iterator[torch.Tensor]:
 
 def test_a_run_that_was_killed_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
     whole, killed, again = Copyist(), Copyist(killed_after=150), Copyist()
-    whole.run(tmp_path / "whole.pt", heard)
+    whole.run("whole", heard, tmp_path / "whole.pt")
     with pytest.raises(KeyboardInterrupt):
-        killed.run(tmp_path / "killed.pt", heard)
-    again.run(tmp_path / "killed.pt", heard)
+        killed.run("killed", heard, tmp_path / "killed.pt")
+    again.run("again", heard, tmp_path / "killed.pt")
     one, other = whole.state(), again.state()
     assert one["step"] == other["step"] == 220
     for name in ("student", "ema"):
         for key, value in one[name].items():
             assert torch.equal(value, other[name][key])
-    lesson = next(heard(999, 1000))
-    assert whole.loss(lesson)[0] < Copyist().loss(lesson)[0] / 10
+    batch = next(heard(999, 1000))
+    assert whole.loss(batch)[0] < Copyist().loss(batch)[0] / 10
 
 
 def test_the_rate_warms_up_and_falls() -> None:
-    shares = [rate_share(step, 1000, warm_up=100, least=0.02) for step in range(1000)]
+    shares = [rate_share_throughout(step, 1000, warm_up=100, least=0.02) for step in range(1000)]
     assert shares[0] == pytest.approx(0.01, rel=1e-3)
     assert max(shares) == pytest.approx(0.98, abs=0.01)
     assert all(a > b for a, b in pairwise(shares[100:]))

@@ -17,10 +17,9 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -30,7 +29,7 @@ from torch.nn import functional as F  # noqa: N812
 from rdmf_cli.files import write_own
 from recipes.encoder.data import log, start_log
 from recipes.encoder.image import Batches, Sentences, matching, plain, recalls, seen
-from recipes.encoder.learning import rate_share, save
+from recipes.encoder.learning import Trainer, save
 from recipes.encoder.towers import ImageTower, load_image_tower, start_image_tower
 
 BATCH = 1024
@@ -136,36 +135,53 @@ def drawn(
     return chosen, views[torch.from_numpy(rng.integers(len(views), size=BATCH)), chosen]
 
 
+Drawn = tuple[np.ndarray, torch.Tensor]  # photographs (N,), and the features (N, 1280) of a view
+
+
+class HeadTrainer(Trainer[ImageTower, Drawn]):
+    """Trains a new head on features (V, N, 1280) of the training photographs."""
+
+    warm_up, least = 30, 0.0
+    decay, clip_norm = None, math.inf
+
+    def __init__(
+        self, views: torch.Tensor, batches: Batches, args: argparse.Namespace, seed: int
+    ) -> None:
+        head, self.log_scale = new_layers(views, args.hidden, seed)
+        groups = [
+            {"params": head.head_parameters(), "rate": args.rate, "weight_decay": 0.05},
+            {"params": [self.log_scale], "rate": args.rate, "weight_decay": 0.0},
+        ]
+        steps = round(args.epochs * len(batches.train) / BATCH)
+        super().__init__(head, groups, steps, beta=0.999)
+        self.views, self.batches, self.chance = views, batches, chances(batches)
+        self.rng = np.random.default_rng(seed)
+        head.drop.p = args.drop
+
+    def drawn(self, first: int, end: int) -> Iterator[Drawn]:
+        """Draw the batches from one step up to another."""
+        for _ in range(first, end):
+            yield drawn(self.views, self.chance, self.rng)
+
+    def loss(self, batch: Drawn) -> tuple[torch.Tensor, dict[str, float]]:
+        """Contrast photographs and their sentences."""
+        chosen, features = batch
+        self.tower.train()
+        with torch.autocast("cpu", torch.bfloat16):
+            rows = self.tower.head(features)
+        rows = F.normalize(rows.float(), dim=-1)
+        said = Sentences(self.batches, self.batches.train[chosen].tolist())
+        loss = sum(matching(rows, said, self.log_scale), torch.zeros(()))
+        return loss, {"loss": loss.item(), "scale": self.log_scale.exp().item()}
+
+
 def fit(
     views: torch.Tensor, batches: Batches, args: argparse.Namespace, seed: int
 ) -> tuple[ImageTower, torch.Tensor]:
-    """A head trained on features (V, N, 1280) of the training photographs, and what the logarithm
-    of the scale of its contrast came to."""
-    head, log_scale = new_layers(views, args.hidden, seed)
-    groups: list[dict[str, Any]] = [
-        {"params": head.head_parameters()},
-        {"params": [log_scale], "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(groups, args.rate, weight_decay=0.05)
-    chance = chances(batches)
-    rng, steps = np.random.default_rng(seed), round(args.epochs * len(batches.train) / BATCH)
-    head.drop.p = args.drop
-    head.train()
-    for step in range(steps):
-        for group in optimizer.param_groups:
-            group["lr"] = args.rate * rate_share(step, steps)
-        chosen, features = drawn(views, chance, rng)
-        with torch.autocast("cpu", torch.bfloat16):
-            rows = head.head(features)
-        rows = F.normalize(rows.float(), dim=-1)
-        said = Sentences(batches, batches.train[chosen].tolist())
-        loss = sum(matching(rows, said, log_scale), torch.zeros(()))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        if step % 100 == 0 or step == steps - 1:
-            log.info("%d/%d loss %.3f scale %.1f", step, steps, loss.item(), log_scale.exp().item())
-    return head.eval(), log_scale.detach()
+    """Train a head; return it and the logarithm of the scale of its contrast."""
+    trainer = HeadTrainer(views, batches, args, seed)
+    trainer.run(f"head {seed}", trainer.drawn)
+    return trainer.tower.eval(), trainer.log_scale.detach()
 
 
 @torch.inference_mode()
@@ -241,7 +257,7 @@ class Features:
         return self._of(self.batches.asked()[0], 0, "val0")
 
 
-def look_at(
+def evaluate_head(
     head: ImageTower, seen: torch.Tensor, texts: torch.Tensor, owner: torch.Tensor
 ) -> dict[str, list[float]]:
     """Recalls of a head on features (N, 1280), by the rows (M, 384) of what is said of them."""
@@ -272,7 +288,7 @@ def main() -> None:
         return
     tower, log_scale = new_head(tower, features.views(), batches, args)
     _, texts, owner = batches.asked()
-    found = look_at(tower, features.val(), batches.text_rows[texts], owner)
+    found = evaluate_head(tower, features.val(), batches.text_rows[texts], owner)
     log.info("flickr8k val: %s", found)
     save(
         args.work / f"image-{args.out}.pt",

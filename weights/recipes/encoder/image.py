@@ -25,7 +25,7 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from torch.nn import functional as F  # noqa: N812
 
 from recipes.encoder.data import Photos, start_log
-from recipes.encoder.learning import Learner
+from recipes.encoder.learning import Trainer
 from recipes.encoder.towers import SIZE, ImageTower, load_image_tower, start_image_tower
 
 BATCH = 128
@@ -163,7 +163,7 @@ class Sentences:
     """All sentences of some photographs, and which photograph each belongs to.
 
     Every sentence of a photograph is right, so all of them are in the batch: were one drawn, the
-    others of the same photograph would be strangers from one step to the next.
+    others of the same photograph would be negatives of it in the next step.
     """
 
     def __init__(self, batches: Batches, chosen: list[int]):
@@ -178,20 +178,20 @@ class Sentences:
         return (losses * self.share).sum() / len(self.means)
 
 
-class Strangers(NamedTuple):
-    """Who else may be taken for the right one: photographs (N', D) with the means of what is said
-    of them (N', D), and sentences (M', D). Unit rows."""
+class Negatives(NamedTuple):
+    """Negatives besides the batch: photographs (N', D), the means of the sentences said of them
+    (N', D), and sentences (M', D). Unit rows."""
 
     photos: torch.Tensor = torch.zeros(0, SIZE)
     means: torch.Tensor = torch.zeros(0, SIZE)
     texts: torch.Tensor = torch.zeros(0, SIZE)
 
 
-NOBODY = Strangers()
+NO_NEGATIVES = Negatives()
 
 
 def contrast(
-    rows: torch.Tensor, said: Sentences, scale: torch.Tensor, others: Strangers = NOBODY
+    rows: torch.Tensor, said: Sentences, scale: torch.Tensor, others: Negatives = NO_NEGATIVES
 ) -> torch.Tensor:
     """Contrast both ways between unit rows (N, D) of photographs and all their sentences (M, D).
 
@@ -206,14 +206,14 @@ def contrast(
     alike[said.owner, each] = False
     right = similarity[said.owner, each].float()
     # Exponentials once for both ways: the scale has a limit, so that none overflows.
-    rivals = similarity.float().exp().masked_fill(alike, 0.0)
-    to_text = rivals[:photos].sum(1).log()[said.owner] - right
-    to_image = rivals[:, : len(each)].sum(0).log() - right
+    negatives = similarity.float().exp().masked_fill(alike, 0.0)
+    to_text = negatives[:photos].sum(1).log()[said.owner] - right
+    to_image = negatives[:, : len(each)].sum(0).log() - right
     return said.mean(to_text) + said.mean(to_image)
 
 
 def matching(
-    rows: torch.Tensor, said: Sentences, log_scale: torch.Tensor, others: Strangers = NOBODY
+    rows: torch.Tensor, said: Sentences, log_scale: torch.Tensor, others: Negatives = NO_NEGATIVES
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The contrast of unit rows (N, D), and how far they lie from the means of their sentences."""
     found = contrast(rows, said, log_scale.exp().clamp(max=SCALE), others)
@@ -231,14 +231,14 @@ class Loss:
         self, rows: torch.Tensor, batch: Batch, log_scale: torch.Tensor
     ) -> tuple[torch.Tensor, dict[str, float]]:
         z, said = F.normalize(rows.float(), dim=-1), batch.said
-        others = Strangers(self.past, self.past_means, batch.others)
+        others = Negatives(self.past, self.past_means, batch.others)
         found, far = matching(z, said, log_scale, others)
         self.past = torch.cat([z.detach(), self.past])[:QUEUE]
         self.past_means = torch.cat([said.means, self.past_means])[:QUEUE]
         return found + far, {"contrast": found.item(), "far": far.item()}
 
 
-# ---------------------------------------------------------------- looking at what it learned
+# ---------------------------------------------------------------- evaluation
 @torch.inference_mode()
 def image_rows(
     tower: ImageTower, photos: Photos, which: list[int], side: int, unit: bool = True
@@ -268,7 +268,7 @@ def recalls(
     }
 
 
-def look(tower: ImageTower, batches: Batches, side: int) -> dict[str, list[float]]:
+def evaluate(tower: ImageTower, batches: Batches, side: int) -> dict[str, list[float]]:
     which, texts, owner = batches.asked()
     return recalls(image_rows(tower, batches.photos, which, side), batches.text_rows[texts], owner)
 
@@ -295,10 +295,10 @@ def begun(args: argparse.Namespace) -> tuple[ImageTower, torch.nn.Parameter]:
     return load_image_tower(first["ema"]), torch.nn.Parameter(first["log_scale"].clone())
 
 
-class Seer(Learner[ImageTower, Batch]):
-    """An image tower that learns which sentences are said of a photograph."""
+class ImageTrainer(Trainer[ImageTower, Batch]):
+    """Trains an image tower to match photographs and the sentences said of them."""
 
-    look_every, longest = 300, 2.0
+    evaluate_every, clip_norm = 300, 2.0
 
     def __init__(self, batches: Batches, args: argparse.Namespace):
         tower, self.log_scale = begun(args)
@@ -308,16 +308,16 @@ class Seer(Learner[ImageTower, Batch]):
         self.clipped = [p for part in parts for p in part["params"]]
         self.batches, self.seed, self.loss_of = batches, args.seed, Loss()
 
-    def loss(self, lesson: Batch) -> tuple[torch.Tensor, dict[str, float]]:
-        self.student.train()
+    def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
+        self.tower.train()
         torch.manual_seed(self.seed * 1_000_003 + self.step)  # dropout, the same after a restart
         with torch.autocast("cpu", torch.bfloat16):
-            rows = self.student(lesson.views)
-        loss, numbers = self.loss_of(rows, lesson, self.log_scale)
+            rows = self.tower(batch.views)
+        loss, numbers = self.loss_of(rows, batch, self.log_scale)
         return loss, numbers | {"scale": self.log_scale.exp().item()}
 
-    def look(self) -> str:
-        return f"flickr8k val: {look(self.kept, self.batches, 160)}"
+    def evaluate(self) -> str:
+        return f"flickr8k val: {evaluate(self.ema, self.batches, 160)}"
 
     def state(self) -> dict[str, Any]:
         past = {"past": self.loss_of.past, "past_means": self.loss_of.past_means}
@@ -333,7 +333,8 @@ def train(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     batches = Batches(args.work, args.side, args.seed, args.rows)
-    Seer(batches, args).run(args.work / f"image-{args.out}.pt", batches.since)
+    name = f"image-{args.out}"
+    ImageTrainer(batches, args).run(name, batches.since, args.work / f"{name}.pt")
 
 
 def main() -> None:

@@ -1,12 +1,13 @@
-"""The loop in which a tower learns: a rate that warms up and falls, averaged weights, a log.
+"""The loop that trains a tower by the step; `rdmf train` has one by the epoch.
 
-Killed at any time it goes on from its last checkpoint, as if it had never stopped.
+Schedule and moving average are those of `rdmf_cli.training`. A tower is trained for a number of
+steps, each with a batch that its number gives, and the log shows what it can do; a head is trained
+for epochs over samples, of which the best one by a held-out score is kept. If a run is killed, the
+same command resumes from the last checkpoint, with the same result as without the interruption.
 """
 
 from __future__ import annotations
 
-import copy
-import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -17,109 +18,116 @@ import torch
 from torch import Tensor, nn
 
 from rdmf_cli.files import write_own
+from rdmf_cli.training.averaging import Average
+from rdmf_cli.training.schedule import rate_share_throughout
 from recipes.encoder.data import log
 
-EMA = 0.997
-LOG_EVERY, CHECKPOINT_EVERY = 20, 100
+DECAY, LAG = 0.997, 20  # of the moving average
+LOG_EVERY, CHECKPOINT_EVERY = 20, 100  # steps
 
-Lesson = TypeVar("Lesson")
-Student = TypeVar("Student", bound=nn.Module)
+Batch = TypeVar("Batch")
+Tower = TypeVar("Tower", bound=nn.Module)
 
 
 def save(path: Path, **state: object) -> None:
-    """Write a checkpoint: the whole of it or, if killed, nothing."""
+    """Write a checkpoint, completely or not at all."""
     write_own(path, lambda file: torch.save(state, file))
 
 
-def rate_share(step: int, steps: int, warm_up: int = 30, least: float = 0.0) -> float:
-    """Of the highest rate: a short warm-up, then down a cosine to the least."""
-    falling = least + (1 - least) * (1 + math.cos(math.pi * step / steps)) / 2
-    return min(1, (step + 1) / warm_up) * falling
+class Trainer(ABC, Generic[Tower, Batch]):
+    """Trains a tower for a number of steps, and keeps the moving average of its weights.
 
+    Args:
+        tower: The tower.
+        groups: Parameter groups of the optimizer, each with its highest "rate".
+        steps: Number of steps.
+        beta: The second moment's decay, of AdamW.
 
-class Learner(ABC, Generic[Student, Lesson]):
-    """A student that learns in `steps` steps, and the running mean of its weights, `kept`.
-
-    groups: of the optimizer, each with its highest "rate"
+    Attributes:
+        tower: The tower that is trained.
+        clipped: Parameters whose gradient is clipped.
     """
 
-    warm_up, least = 100, 0.02  # of `rate_share`
-    look_every = 100  # steps
-    longest = 1.0  # gradient of what is `clipped`
+    warm_up, least = 100, 0.02  # of `rate_share_throughout`
+    decay: float | None = DECAY
+    evaluate_every = 100  # steps
+    clip_norm = 1.0
 
-    def __init__(
-        self, student: Student, groups: list[dict[str, Any]], steps: int, beta: float = 0.98
-    ):
-        self.student, self.kept = student, copy.deepcopy(student)
+    def __init__(self, tower: Tower, groups: list[dict[str, Any]], steps: int, beta: float = 0.98):
+        self.tower = tower
+        self._average = Average(tower, self.decay, LAG)
         self.optimizer = torch.optim.AdamW(groups, betas=(0.9, beta))
-        self.clipped = list(student.parameters())
+        self.clipped = list(tower.parameters())
         self.step, self.steps = 0, steps
 
-    @abstractmethod
-    def loss(self, lesson: Lesson) -> tuple[Tensor, dict[str, float]]:
-        """What to lower, and its parts for the log."""
+    @property
+    def ema(self) -> Tower:
+        """The tower with averaged weights; with `decay` None it is `tower` itself."""
+        return self._average.model
 
     @abstractmethod
-    def look(self) -> str:
-        """What `kept` can do, for the log."""
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        """Compute the loss of a batch, and its parts for the log."""
+
+    def evaluate(self) -> str:
+        """Tell what `ema` can do, for the log; empty: nothing is logged."""
+        return ""
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint holds."""
+        """Return what a checkpoint holds."""
         return {
-            "student": self.student.state_dict(),
-            "ema": self.kept.state_dict(),
+            "student": self.tower.state_dict(),
+            "ema": self.ema.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Be what a checkpoint holds."""
-        self.student.load_state_dict(state["student"])
-        self.kept.load_state_dict(state["ema"])
+        """Take over what a checkpoint holds."""
+        self.tower.load_state_dict(state["student"])
+        self.ema.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step = state["step"]
 
-    def run(self, file: Path, lessons: Callable[[int, int], Iterable[Lesson]]) -> None:
-        """Learn to the end, from where `file` is if there is one.
+    def run(
+        self, name: str, batches: Callable[[int, int], Iterable[Batch]], file: Path | None = None
+    ) -> None:
+        """Train to the end.
 
-        lessons: those from one step up to another
+        Args:
+            name: What is trained, for the log.
+            batches: Gives the batches from one step up to another.
+            file: The checkpoint; where it exists, training resumes from it. None: no checkpoint.
         """
-        if file.exists():
+        if file is not None and file.exists():
             self.restore(torch.load(file, weights_only=True))
-            log.info("going on from step %d", self.step)
+            log.info("resuming from step %d", self.step)
         began = time.time()
         means: dict[str, float] = {}
-        for lesson in lessons(self.step, self.steps):
-            loss, numbers = self.loss(lesson)
+        for batch in batches(self.step, self.steps):
+            loss, parts = self.loss(batch)
             self._learn(loss)
-            means = {k: 0.95 * means.get(k, v) + 0.05 * v for k, v in numbers.items()}
+            means = {k: 0.95 * means.get(k, v) + 0.05 * v for k, v in parts.items()}
             if self.step % LOG_EVERY == 0:
-                told = " ".join(f"{name} {value:.4f}" for name, value in means.items())
+                shown = " ".join(f"{part} {value:.4f}" for part, value in means.items())
                 spent = time.time() - began
-                log.info("%s %d/%d %s %.0f s", file.stem, self.step, self.steps, told, spent)
-            if self._due(CHECKPOINT_EVERY):
+                log.info("%s %d/%d %s %.0f s", name, self.step, self.steps, shown, spent)
+            if file is not None and self._due(CHECKPOINT_EVERY):
                 save(file, **self.state())
-            if self._due(self.look_every):
-                log.info("step %d: %s", self.step, self.look())
+            if self._due(self.evaluate_every) and (found := self.evaluate()):
+                log.info("step %d: %s", self.step, found)
 
     def _due(self, every: int) -> bool:
         return self.step % every == 0 or self.step == self.steps
 
     def _learn(self, loss: Tensor) -> None:
-        """One step, at the rate that its number asks for."""
-        share = rate_share(self.step, self.steps, self.warm_up, self.least)
+        """Make one step, at the rate that its number asks for."""
+        share = rate_share_throughout(self.step, self.steps, self.warm_up, self.least)
         for group in self.optimizer.param_groups:
             group["lr"] = group["rate"] * share
         self.optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self.clipped, self.longest)
+        nn.utils.clip_grad_norm_(self.clipped, self.clip_norm)
         self.optimizer.step()
+        self._average.update(self.step)
         self.step += 1
-        self._average()
-
-    @torch.no_grad()
-    def _average(self) -> None:
-        decay = min(EMA, self.step / (self.step + 20))
-        mean: list[Tensor] = [*self.kept.parameters()]
-        now: list[Tensor] = [*self.student.parameters()]
-        torch._foreach_lerp_(mean, now, 1 - decay)

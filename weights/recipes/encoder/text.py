@@ -37,7 +37,7 @@ from recipes.encoder.data import (
     teacher_folder,
     write_json,
 )
-from recipes.encoder.learning import Learner
+from recipes.encoder.learning import Trainer
 from recipes.encoder.towers import TextShape, TextTower, mean_state, padded, start_text_tower
 
 BATCH, SHARD = 192, 8192
@@ -179,7 +179,7 @@ def loss_of(
     return 4 * row + 20 * apart + 0.5 * word, parts
 
 
-# ---------------------------------------------------------------- looking at what it learned
+# ---------------------------------------------------------------- evaluation
 @torch.inference_mode()
 def text_rows(
     tower: TextTower, cut: WordPieces, texts: list[str], half: bool = True
@@ -194,7 +194,7 @@ def text_rows(
     return rows
 
 
-def look(tower: TextTower, cut: WordPieces, data: Path, cache: Path) -> dict[str, float]:
+def evaluate(tower: TextTower, cut: WordPieces, data: Path, cache: Path) -> dict[str, float]:
     """Against the teacher on the queries of QVHighlights val, which it never sees in training."""
     from scipy.stats import spearmanr
 
@@ -240,24 +240,24 @@ def first_tower(args: argparse.Namespace, pieces: list[str]) -> TextTower:
     return tower_of(args.work, args.start, pieces)
 
 
-class Reader(Learner[TextTower, dict[str, torch.Tensor]]):
-    """A text tower that learns to say what its teacher says."""
+class TextTrainer(Trainer[TextTower, dict[str, torch.Tensor]]):
+    """Trains a text tower to give the rows and word states of its teacher."""
 
-    look_every = 400
+    evaluate_every = 400
 
     def __init__(self, tower: TextTower, lessons: Lessons, args: argparse.Namespace):
         group = {"params": tower.parameters(), "rate": args.rate, "weight_decay": 0.01}
         super().__init__(tower, [group], args.sentences // BATCH)
         self.cut, self.args = lessons.cut, args
 
-    def loss(self, lesson: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, float]]:
-        self.student.train()
+    def loss(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, float]]:
+        self.tower.train()
         with torch.autocast("cpu", torch.bfloat16):
-            states = self.student(lesson["ids"])
-        return loss_of(states.float(), lesson)
+            states = self.tower(batch["ids"])
+        return loss_of(states.float(), batch)
 
-    def look(self) -> str:
-        found = look(self.kept, self.cut, self.args.data, self.args.work / "val_queries.npy")
+    def evaluate(self) -> str:
+        found = evaluate(self.ema, self.cut, self.args.data, self.args.work / "val_queries.npy")
         return f"unseen queries: {found}"
 
 
@@ -268,9 +268,10 @@ def train(args: argparse.Namespace) -> None:
     texts = json.loads((args.work / "texts.json").read_text())
     write_teacher(args.work, texts, args.shards)
     lessons = Lessons(args.work, args.seed)
-    reader = Reader(first_tower(args, lessons.cut.pieces), lessons, args)
-    reader.run(args.work / f"text-{args.out}.pt", lessons.since)
-    write_photo_rows(reader.kept, lessons.cut, args.work, args.out)
+    trainer = TextTrainer(first_tower(args, lessons.cut.pieces), lessons, args)
+    name = f"text-{args.out}"
+    trainer.run(name, lessons.since, args.work / f"{name}.pt")
+    write_photo_rows(trainer.ema, lessons.cut, args.work, args.out)
 
 
 def main() -> None:

@@ -36,14 +36,14 @@ from recipes.encoder.heads import (
     body_to_begin_with,
     chances,
     drawn,
-    look_at,
+    evaluate_head,
     new_layers,
 )
 from recipes.encoder.image import Batches, Sentences, matching
-from recipes.encoder.learning import Learner
+from recipes.encoder.learning import Trainer
 from recipes.encoder.text import (
     Lessons,
-    look,
+    evaluate,
     loss_of,
     text_rows,
     tower_of,
@@ -86,8 +86,8 @@ class Photographed:
         return found
 
 
-class Course:
-    """What is learned from: photographs as features, their sentences, and the teacher's lessons."""
+class JointData:
+    """The data: photographs as features, their sentences, and the batches of the text tower."""
 
     def __init__(self, args: argparse.Namespace):
         self.batches = Batches(args.work, args.side, 0, f"photo_rows-{args.text}")
@@ -98,49 +98,49 @@ class Course:
         self.steps = round(args.epochs * len(self.batches.train) / BATCH)
 
 
-class Both(Learner[TextTower, dict[str, torch.Tensor]]):
-    """The text tower, a new head of the image tower, and what was last said of the photographs."""
+class JointTrainer(Trainer[TextTower, dict[str, torch.Tensor]]):
+    """Trains the text tower and a new head of the image tower; keeps the photographs' last rows."""
 
     warm_up, least = 30, 0.0
 
-    def __init__(self, course: Course, args: argparse.Namespace):
-        tower = tower_of(args.work, args.text, course.lessons.cut.pieces)
-        self.head, self.log_scale = new_layers(course.views, HIDDEN, args.seed)
+    def __init__(self, data: JointData, args: argparse.Namespace):
+        tower = tower_of(args.work, args.text, data.lessons.cut.pieces)
+        self.head, self.log_scale = new_layers(data.views, HIDDEN, args.seed)
         self.head.drop.p = DROP
         groups = [
             {"params": self.head.head_parameters(), "rate": RATE, "weight_decay": 0.05},
             {"params": [self.log_scale], "rate": RATE, "weight_decay": 0.0},
             {"params": tower.parameters(), "rate": args.rate, "weight_decay": 0.01},
         ]
-        super().__init__(tower, groups, course.steps, beta=0.999)
-        self.said = Photographed(args.work, course.lessons.cut, tower)
-        self.course, self.args = course, args
+        super().__init__(tower, groups, data.steps, beta=0.999)
+        self.said = Photographed(args.work, data.lessons.cut, tower)
+        self.data, self.args = data, args
 
-    def loss(self, lesson: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, float]]:
-        """Contrast of photographs and sentences, and what the teacher has to say of others."""
-        course, args = self.course, self.args
+    def loss(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, float]]:
+        """Contrast photographs and sentences, and compare other sentences with the teacher."""
+        data, args = self.data, self.args
         self.head.train()
-        self.student.train()
+        self.tower.train()
         rng = np.random.default_rng([args.seed, self.step])
         torch.manual_seed(args.seed * 1_000_003 + self.step)  # dropout, also after a restart
-        chosen, features = drawn(course.views, course.chance, rng)
+        chosen, features = drawn(data.views, data.chance, rng)
         with torch.autocast("cpu", torch.bfloat16):
             rows = self.head.head(features)
-            states = self.student(lesson["ids"])
+            states = self.tower(batch["ids"])
         rows = F.normalize(rows.float(), dim=-1)
-        photos = course.batches.train[chosen].tolist()
-        sentences = self.said.of(photos, course.batches, self.student, rng)
+        photos = data.batches.train[chosen].tolist()
+        sentences = self.said.of(photos, data.batches, self.tower, rng)
         found, far = matching(rows, sentences, self.log_scale)
-        drift, numbers = loss_of(states.float(), lesson)
+        drift, numbers = loss_of(states.float(), batch)
         return found + far + args.keep * drift, numbers | {"contrast": found.item()}
 
-    def look(self) -> str:
+    def evaluate(self) -> str:
         """Recalls on Flickr8k val by both towers, and how far the text tower left its teacher."""
-        course, args, cut = self.course, self.args, self.course.lessons.cut
-        _, texts, owner = course.batches.asked()
-        rows = text_rows(self.kept, cut, [self.said.texts[i] for i in texts])
-        found = look_at(self.head, course.seen_val, rows, owner)
-        teacher = look(self.kept, cut, args.data, args.work / "val_queries.npy")
+        data, args, cut = self.data, self.args, self.data.lessons.cut
+        _, texts, owner = data.batches.asked()
+        rows = text_rows(self.ema, cut, [self.said.texts[i] for i in texts])
+        found = evaluate_head(self.head, data.seen_val, rows, owner)
+        teacher = evaluate(self.ema, cut, args.data, args.work / "val_queries.npy")
         return f"flickr8k val: {found} in sum {sum(map(sum, found.values())):.1f}; {teacher}"
 
     def state(self) -> dict[str, Any]:
@@ -156,10 +156,11 @@ class Both(Learner[TextTower, dict[str, torch.Tensor]]):
 
 def train(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
-    course = Course(args)
-    both = Both(course, args)
-    both.run(args.work / f"text-{args.out}.pt", course.lessons.since)
-    write_photo_rows(both.kept, course.lessons.cut, args.work, args.out)
+    data = JointData(args)
+    trainer = JointTrainer(data, args)
+    name = f"text-{args.out}"
+    trainer.run(name, data.lessons.since, args.work / f"{name}.pt")
+    write_photo_rows(trainer.ema, data.lessons.cut, args.work, args.out)
 
 
 def main() -> None:
