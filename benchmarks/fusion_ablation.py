@@ -28,6 +28,7 @@ from rdmf_cli.datasets import DATASETS, Samples, open_samples
 from rdmf_cli.evaluation import evaluate
 from rdmf_cli.evaluation.predict import predict
 from rdmf_cli.heads.base import Head
+from rdmf_cli.heads.learned.fusions import FUSIONS
 from rdmf_cli.heads.learned.torch.torch_head import TorchHead
 from rdmf_cli.heads.training_free.head import TrainingFree
 from rdmf_cli.training.loop import train
@@ -51,19 +52,28 @@ class Arm:
     config: dict[str, Any]
 
 
+LABELS = {
+    "joint-attention": "joint attention",
+    "cross-attention": "cross attention",
+    "none": "no fusion",
+    "gaussian": "fixed Gaussian",
+    "convolution": "depthwise convolution",
+}
+"""What a fusion is called in the tables, where that is not its name in `FUSIONS`."""
+UNIVERSAL = ("reaction-diffusion", "none", "convolution")
+"""Fusions that are compared in the universal head, too."""
+
+
+def arm_of(head: str, fusion: str) -> Arm:
+    return Arm(f"{head}, {LABELS.get(fusion, fusion)}", {"head": head, "fusion": fusion})
+
+
 ARMS = {
     arm.name: arm
     for arm in (
-        Arm("full, reaction-diffusion", {}),
-        Arm("full, joint attention", {"fusion": "joint-attention"}),
-        Arm("full, cross attention", {"fusion": "cross-attention"}),
-        Arm("full, no fusion", {"fusion": "none"}),
-        Arm("full, fixed Gaussian", {"fusion": "gaussian"}),
-        Arm("full, depthwise convolution", {"fusion": "convolution"}),
+        *(arm_of("full", fusion) for fusion in FUSIONS),
         Arm("full, random slots", {"slots": "random"}),
-        Arm("universal, reaction-diffusion", {"head": "universal"}),
-        Arm("universal, no fusion", {"head": "universal", "fusion": "none"}),
-        Arm("universal, depthwise convolution", {"head": "universal", "fusion": "convolution"}),
+        *(arm_of("universal", fusion) for fusion in UNIVERSAL),
     )
 }
 

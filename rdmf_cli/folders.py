@@ -14,11 +14,9 @@ def cache_folder() -> Path:
     Raises:
         UsageError: RDMF_CACHE_DIR begins with a `~` that cannot be resolved to a home folder.
     """
-    if chosen := os.environ.get("RDMF_CACHE_DIR"):
-        return _expanded("RDMF_CACHE_DIR", chosen)
     from platformdirs import user_cache_path
 
-    return user_cache_path("rdmf", appauthor=False)
+    return _chosen("RDMF_CACHE_DIR") or user_cache_path("rdmf", appauthor=False)
 
 
 def data_folder() -> Path:
@@ -27,16 +25,17 @@ def data_folder() -> Path:
     Raises:
         UsageError: RDMF_DATA_DIR begins with a `~` that cannot be resolved to a home folder.
     """
-    if chosen := os.environ.get("RDMF_DATA_DIR"):
-        return _expanded("RDMF_DATA_DIR", chosen)
     from platformdirs import user_data_path
 
-    return user_data_path("rdmf", appauthor=False)
+    return _chosen("RDMF_DATA_DIR") or user_data_path("rdmf", appauthor=False)
 
 
-def _expanded(name: str, chosen: str) -> Path:
+def _chosen(variable: str) -> Path | None:
+    """Return the folder that an environment variable names; None where it is not set."""
+    if not (path := os.environ.get(variable)):
+        return None
     try:
-        return Path(chosen).expanduser()
+        return Path(path).expanduser()
     except RuntimeError as error:
         what = "no home folder for the ~ in this path"
-        raise UsageError(what, f"{name}={chosen}", "write the path in full") from error
+        raise UsageError(what, f"{variable}={path}", "write the path in full") from error

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from rdmf_cli.errors import UsageError
 
@@ -54,8 +54,13 @@ class Entry(Generic[Part]):
 
     def load(self) -> Part:
         """Import the code of this choice."""
-        module, _, attribute = self.home.partition(":")
-        return cast(Part, getattr(import_module(module), attribute))
+        return cast(Part, loaded(self.home))
+
+
+def loaded(home: str) -> Any:
+    """Import what a "module:name" names."""
+    module, _, attribute = home.partition(":")
+    return getattr(import_module(module), attribute)
 
 
 ChoiceT = TypeVar("ChoiceT", bound=Choice)

@@ -43,16 +43,7 @@ def query_scores(pairs: Pairs, dataset: Dataset, options: Options) -> Columns:
     Raises:
         RdmfError: no query has what the protocol scores, or a prediction lacks it.
     """
-    protocol = PROTOCOLS[dataset.protocol]
-    if protocol.by_domain:
-        return _domain_columns(pairs, dataset)
-    if dataset.protocol == "soccer-gmr":
-        return _generalised_columns(pairs)
-    columns: Columns = {}
-    if options.only != "highlights" and any(map(has_moment, pairs.annotations)):
-        columns |= _moment_columns(pairs, dataset, options)
-    if protocol.highlights and options.only != "moments":
-        columns |= _highlight_columns(pairs, dataset.clip_length)
+    columns = PROTOCOLS[dataset.protocol].load_per_query()(pairs, dataset, options)
     if not columns:
         todo = "give the ground truth of this --dataset"
         raise RdmfError("there is nothing to score", pairs.truth_path, todo)
@@ -72,21 +63,46 @@ def main_metric(columns: Columns) -> str:
 MAIN = ("MR-full-mAP", "MR-full-mIoU", "G-mIoU@5", "HL-min-VeryGood-mAP", VIDEOS)
 
 
-def _moment_columns(pairs: Pairs, dataset: Dataset, options: Options) -> Columns:
+def qvhighlights_columns(pairs: Pairs, dataset: Dataset, options: Options) -> Columns:
+    """Score each query as QVHighlights does: (Q,) of each metric, of moments and highlights."""
+    columns: Columns = {}
+    if options.only != "highlights":
+        columns |= _moment_columns(pairs, _averaged_columns)
+    if options.only != "moments":
+        columns |= _highlight_columns(pairs, dataset.clip_length)
+    return columns
+
+
+def grounding_columns(pairs: Pairs, dataset: Dataset, options: Options) -> Columns:
+    """Score each query as the benchmarks with one moment per query do: (Q,) of each metric."""
+
+    def score(predicted: Sequence[Array], truths: Sequence[Array]) -> Columns:
+        return _grounding_columns(predicted, truths, dataset, options)
+
+    return {} if options.only == "highlights" else _moment_columns(pairs, score)
+
+
+def multi_moment_columns(pairs: Pairs, dataset: Dataset, options: Options) -> Columns:
+    """Score each query as QV-M2 does: (Q,) of each metric."""
+    if options.only == "highlights":
+        return {}
+    return _moment_columns(pairs, multi_moment.query_columns)
+
+
+def _moment_columns(
+    pairs: Pairs, score: Callable[[Sequence[Array], Sequence[Array]], Columns]
+) -> Columns:
+    """Score the queries that have moments; no column where none has."""
     counted = np.array([has_moment(annotation) for annotation in pairs.annotations])
+    if not counted.any():
+        return {}
     moments = pairs.with_moments()
-    predicted, truths = moments.windows(), moments.truths()
-    if PROTOCOLS[dataset.protocol].one_moment:
-        made = _grounding_columns(predicted, truths, dataset, options)
-    elif dataset.protocol == "qv-m2":
-        made = multi_moment.query_columns(predicted, truths)
-    else:
-        made = _qvhighlights_columns(predicted, truths)
+    made = score(moments.windows(), moments.truths())
     return {name: _placed(100 * column, counted) for name, column in made.items()}
 
 
-def _generalised_columns(pairs: Pairs) -> Columns:
-    """Return the metrics that are means over queries: all but AUROC and Rej-F1."""
+def generalised_columns(pairs: Pairs, dataset: Dataset, options: Options) -> Columns:
+    """Return (Q,) of each metric that is a mean over queries: all but AUROC and Rej-F1."""
     counted = np.array([a.windows is not None for a in pairs.annotations])
     looked_at = pairs.where(lambda a: a.windows is not None)
     presence = np.array([presence_of(prediction) for prediction in looked_at.predictions])
@@ -108,7 +124,7 @@ def _grounding_columns(
     return columns | _group_columns("mIoU", best_iou, predicted, truths)
 
 
-def _qvhighlights_columns(predicted: Sequence[Array], truths: Sequence[Array]) -> Columns:
+def _averaged_columns(predicted: Sequence[Array], truths: Sequence[Array]) -> Columns:
     columns = _recall_columns(predicted, truths, grounding.THRESHOLDS, strict=False)
     columns |= _precision_columns(predicted, truths)
     columns |= _group_columns("mAP", _mean_precisions, predicted, truths)
@@ -173,7 +189,8 @@ def _highlight_columns(pairs: Pairs, clip_length: float) -> Columns:
     return {name: _placed(100 * column, counted) for name, column in columns.items()}
 
 
-def _domain_columns(pairs: Pairs, dataset: Dataset) -> Columns:
+def domain_columns(pairs: Pairs, dataset: Dataset, options: Options) -> Columns:
+    """Score each video by its labels: (Q,) by domain, and over all videos."""
     labels = [a.labels for a in pairs.annotations if a.labels is not None]
     names = np.array([a.domain for a in pairs.annotations])
     ap_of = domains.AP[dataset.protocol]

@@ -10,14 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rdmf_cli.registry import Entry, Registry
+from rdmf_cli.registry import Entry, Registry, loaded
 
 if TYPE_CHECKING:
     from rdmf_cli.datasets.registry import Dataset
     from rdmf_cli.evaluation.pairs import Options, Pairs
+    from rdmf_cli.evaluation.per_query import Columns
 
 Score = Callable[["Pairs", "Dataset", "Options"], dict[str, Any]]
 """Scores predictions of a dataset: "brief", "queries", and the protocol's own metrics."""
+
+QueryScores = Callable[["Pairs", "Dataset", "Options"], "Columns"]
+"""Scores every query by itself: (Q,) of each metric in per cent; NaN where it is not counted."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class Protocol(Entry[Score]):
     """The rules by which a benchmark is scored; `load` gives what applies them.
 
     Attributes:
+        per_query: Module and name of what scores every query by itself, a `QueryScores`.
         moments: It scores moments.
         highlights: It scores highlights.
         one_moment: Its queries have one moment each.
@@ -33,6 +38,7 @@ class Protocol(Entry[Score]):
         has_legacy: 2D-TAN's rules exist for its benchmarks.
     """
 
+    per_query: str
     moments: bool = True
     highlights: bool = True
     one_moment: bool = False
@@ -40,16 +46,28 @@ class Protocol(Entry[Score]):
     strict: bool = False
     has_legacy: bool = False
 
+    def load_per_query(self) -> QueryScores:
+        """Import what scores every query by itself."""
+        found: QueryScores = loaded(self.per_query)
+        return found
+
 
 HERE = "rdmf_cli.evaluation.scoring"
+PER_QUERY = "rdmf_cli.evaluation.per_query"
 
 PROTOCOLS: Registry[Protocol] = Registry(
     "protocol",
-    Protocol("qvhighlights", "R1, mAP, HIT@1 and mAP of highlights", f"{HERE}:qvhighlights_scores"),
+    Protocol(
+        "qvhighlights",
+        "R1, mAP, HIT@1 and mAP of highlights",
+        f"{HERE}:qvhighlights_scores",
+        f"{PER_QUERY}:qvhighlights_columns",
+    ),
     Protocol(
         "grounding",
         "R1 and R5, mIoU, mAP",
         f"{HERE}:grounding_scores",
+        f"{PER_QUERY}:grounding_columns",
         highlights=False,
         one_moment=True,
         has_legacy=True,
@@ -58,6 +76,7 @@ PROTOCOLS: Registry[Protocol] = Registry(
         "ego4d-nlq",
         "R1 and R5, mIoU as Ego4D's script counts them",
         f"{HERE}:grounding_scores",
+        f"{PER_QUERY}:grounding_columns",
         highlights=False,
         one_moment=True,
         strict=True,
@@ -66,16 +85,30 @@ PROTOCOLS: Registry[Protocol] = Registry(
         "qv-m2",
         "G-mAP, mAP@k, mR@k of queries with several moments",
         f"{HERE}:multi_moment_scores",
+        f"{PER_QUERY}:multi_moment_columns",
         highlights=False,
     ),
     Protocol(
         "soccer-gmr",
         "moments and presence together",
         f"{HERE}:generalised_scores",
+        f"{PER_QUERY}:generalised_columns",
         highlights=False,
     ),
-    Protocol("tvsum", "top-5 AP by domain", f"{HERE}:domain_scores", moments=False, by_domain=True),
     Protocol(
-        "youtube-highlights", "AP by domain", f"{HERE}:domain_scores", moments=False, by_domain=True
+        "tvsum",
+        "top-5 AP by domain",
+        f"{HERE}:domain_scores",
+        f"{PER_QUERY}:domain_columns",
+        moments=False,
+        by_domain=True,
+    ),
+    Protocol(
+        "youtube-highlights",
+        "AP by domain",
+        f"{HERE}:domain_scores",
+        f"{PER_QUERY}:domain_columns",
+        moments=False,
+        by_domain=True,
     ),
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple
 
 from rdmf_cli.errors import UsageError
@@ -13,7 +12,7 @@ from rdmf_cli.files import check_target, write_whole
 from rdmf_cli.handover.naming import VIDEO_FIELDS, fields_of, filled, video_fields
 from rdmf_cli.moments.types import Answer
 from rdmf_cli.outputs.formats import FORMATS, open_writer
-from rdmf_cli.outputs.writer import Writer
+from rdmf_cli.outputs.writer import ClosedAtEnd, Writer
 
 WHAT = "the answer"
 ENDINGS = {"jsonl": "json"}
@@ -41,7 +40,7 @@ class _File(NamedTuple):
     stream: io.StringIO
 
 
-class AnswerFiles:
+class AnswerFiles(ClosedAtEnd):
     """A writer of answers to files in one format; each file is written completely or not at all.
 
     A name without fields stands for one file for all videos, which is written at the end of the
@@ -101,17 +100,3 @@ class AnswerFiles:
         check_target(path, inputs=self._videos, force=self.force, what=WHAT)
         stream = io.StringIO()
         self._open = _File(path, open_writer(self.form, stream), stream)
-
-    def __enter__(self) -> AnswerFiles:
-        """Begin."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Write what is begun, unless the run broke off."""
-        if kind is None or issubclass(kind, SystemExit):
-            self.close()

@@ -7,10 +7,35 @@ from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, TextIO
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from rdmf_cli.moments.types import Answer
 
 
-class Writer(ABC):
+class ClosedAtEnd(ABC):
+    """A context manager that closes itself at the end of a run, but not where the run breaks off.
+
+    A run that ends with an exit code (some videos failed) has an end, too.
+    """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Write what is left."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None or issubclass(kind, SystemExit):
+            self.close()
+
+
+class Writer(ClosedAtEnd):
     """A writer of answers to a text stream.
 
     A writer is made once per run, gets the answers one by one in `write`, and is closed once. A
@@ -19,8 +44,7 @@ class Writer(ABC):
     and writes in `close`. An answer names its video (`answer.video`); facts about the file, such as
     its frame rate, are read from there.
 
-    As a context manager it closes itself at the end of the run, also where the run ends with an
-    exit code (some videos failed). Where the run breaks off, a document is not written.
+    Where the run breaks off, it is not closed, so a document is not written.
 
     Args:
         stream: The text stream; it belongs to the caller.
@@ -43,17 +67,5 @@ class Writer(ABC):
     def write(self, answer: Answer) -> None:
         """Write one answer, or collect it for `close`."""
 
-    def close(self) -> None:  # noqa: B027  (most formats need no end)
-        """Write the document, or its end. The stream stays open."""
-
-    def __enter__(self) -> Writer:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if kind is None or issubclass(kind, SystemExit):
-            self.close()
+    def close(self) -> None:
+        """Write the document, or its end; most formats need none. The stream stays open."""

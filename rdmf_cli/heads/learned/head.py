@@ -8,9 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
-from rdmf_cli.channels.inputs import Inputs, inputs_of
 from rdmf_cli.channels.question import FeatureSpace, Question
 from rdmf_cli.features.store import FeatureStore
 from rdmf_cli.files import MIB, content_of
@@ -108,13 +105,7 @@ class LearnedHead(ConfiguredHead):
         Raises:
             RdmfError: the head is universal, and clips and sentence share no space.
         """
-
-        def inputs(part: slice) -> Inputs:
-            return inputs_of(question.part(part), self.config)
-
-        known = question.has_similarity
-        similarity = question.similarity if known else np.zeros(len(question), np.float32)
-        field, found = windows.read(self._graphs, inputs, similarity)
+        field, found = windows.read(self._graphs, question)
         read = reading(
             Outputs(field.pattern, field.saliency, field.presence, found.spans, found.scores),
             self.config,

@@ -15,7 +15,7 @@ whole at once.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
@@ -23,7 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rdmf_cli.channels.background import strongest
-from rdmf_cli.channels.inputs import Inputs
+from rdmf_cli.channels.inputs import Inputs, inputs_of
+from rdmf_cli.channels.question import Question
 from rdmf_cli.channels.similarity import CLIPS_AROUND, LEAST_DEVIATION
 from rdmf_cli.heads.learned.config import ModelConfig
 from rdmf_cli.heads.learned.reading import logistic
@@ -183,29 +184,28 @@ def _batched(arrays: dict[str, Array]) -> dict[str, Array]:
     return {name: np.ascontiguousarray(x[None], dtype=np.float32) for name, x in arrays.items()}
 
 
-def read(
-    graphs: Graphs,
-    inputs: Callable[[slice], Inputs],
-    similarity: Sequence[float] | npt.NDArray[np.floating],
-) -> tuple[ClipOutputs, Found]:
-    """Read a video of any length.
+def read(graphs: Graphs, question: Question) -> tuple[ClipOutputs, Found]:
+    """Answer a question on a video of any length.
 
     Args:
         graphs: the network.
-        inputs: makes the inputs of a part of the clips, as if it were the whole video.
-        similarity: (L,) of each clip and the query; where all are 0, all windows and spans
-            count alike.
+        question: the question, on L clips; without a similarity, all windows and spans count alike.
 
     Returns:
         The outputs of the fusion for all clips, and the moments; windows that overlap may find the
         same moment twice.
     """
-    clips = slice(0, len(similarity))
+
+    def inputs(part: slice) -> Inputs:
+        return inputs_of(question.part(part), graphs.config)
+
+    clips = slice(0, len(question))
     if clips.stop <= READ_WINDOW:
         return _read_window(graphs, inputs(clips), clips, clips)
     parts = list(_overlapping(clips.stop, READ_WINDOW))
     windows = [_read_window(graphs, inputs(part), part, clips) for part in parts]
-    similarity = np.asarray(similarity, np.float64)
+    known = question.similarity if question.has_similarity else np.zeros(len(question))
+    similarity = np.asarray(known, np.float64)
     less = MATCH_GAP * gaps(similarity, parts)
     field = _joined([_dimmed(field, x) for (field, _), x in zip(windows, less, strict=True)], parts)
     best = windows[int(less.argmin())][0]
