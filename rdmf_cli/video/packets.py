@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -289,9 +289,8 @@ def read_timeline(container: Any, stream: Any, path: Path) -> Timeline:
         broken = f"the file cannot be read further ({reason(error)})"
     name = container.format.name
     timeline = timeline_of(
-        *(np.asarray(column) for column in (pts, dts, flags)),
-        durations=np.asarray(durations),
-        time_base=Fraction(stream.time_base),  # PyAV 19 has a type of its own that rounds products
+        PacketTable(*(np.asarray(column) for column in (pts, dts, flags, durations))),
+        Fraction(stream.time_base),  # PyAV 19 has a type of its own that rounds products
         ordered=name in UNTIMED_CONTAINERS,
         broken=broken,
         rate=frame_rate(container, stream),
@@ -375,34 +374,45 @@ def _known(ticks: int | None) -> int:
     return MISSING if ticks is None else ticks
 
 
+class PacketTable(NamedTuple):
+    """The packets of a stream of N frames, in the order of the file; times in ticks.
+
+    Attributes:
+        pts: Presentation times, int64 (N,); MISSING where the file has none.
+        dts: Decoding times, int64 (N,); MISSING where the file has none.
+        flags: KEY and HIDDEN, uint8 (N,).
+        durations: How long each frame is shown, int64 (N,); 0 where unknown.
+    """
+
+    pts: np.ndarray
+    dts: np.ndarray
+    flags: np.ndarray
+    durations: np.ndarray
+
+
 def timeline_of(
-    pts: np.ndarray,
-    dts: np.ndarray,
-    flags: np.ndarray,
-    *,
-    durations: np.ndarray,
+    table: PacketTable,
     time_base: Fraction,
+    *,
     ordered: bool = False,
     broken: str = "",
     rate: Fraction | None = None,
     overflows: bool = False,
 ) -> Timeline:
-    """Build a timeline from the columns of a packet table, MISSING where the file has no time.
+    """Build a timeline from a packet table.
 
     Where presentation times are missing, frames are taken in order, at the decoding times or, where
     these are missing too, at `rate` frames per second. Where time stamps restart, time continues.
 
     Args:
-        pts: Presentation times, int64 (N,), in ticks.
-        dts: Decoding times, int64 (N,), in ticks.
-        flags: KEY and HIDDEN, uint8 (N,).
-        durations: How long each frame is shown, int64 (N,), in ticks; 0 where unknown.
+        table: The packets.
         time_base: Seconds per tick.
         ordered: See `Timeline`.
         broken: See `Timeline`.
         rate: Frames per second, where the file states it.
         overflows: The container counts time in 33 bits (see `find_joins`).
     """
+    pts, dts, flags, durations = table
     if _lacking(pts):
         ordered, pts = True, dts
     if _lacking(pts):

@@ -41,7 +41,7 @@ from rdmf_cli.video.formats import options as held_to
 from rdmf_cli.video.formats import require_single
 from rdmf_cli.video.info import Claims, VideoInfo, average_rate, clock_of, header_warnings
 from rdmf_cli.video.orientation import MOST_OBLONG, Orientation
-from rdmf_cli.video.packets import HIDDEN, KEY, Timeline, timeline_of
+from rdmf_cli.video.packets import HIDDEN, KEY, PacketTable, Timeline, timeline_of
 from rdmf_cli.video.sampling import index_of_frames
 from rdmf_cli.video.sizes import (
     MOST_PIXELS,
@@ -398,15 +398,9 @@ class PacketListing:
         Args:
             ordered: See `Timeline`.
         """
-        pts = np.asarray(self.pts, np.int64)
-        return timeline_of(
-            pts,
-            np.asarray(self.dts, np.int64),
-            np.asarray(self.flags, np.uint8),
-            time_base=self.time_base,
-            durations=np.asarray(self.durations, np.int64),
-            ordered=ordered,
-        )
+        columns = (self.pts, self.dts, self.flags, self.durations)
+        table = PacketTable(*(np.asarray(column) for column in columns))
+        return timeline_of(table, self.time_base, ordered=ordered)
 
 
 def read_packet_listing(lines: Iterable[bytes]) -> PacketListing:
