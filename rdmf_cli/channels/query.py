@@ -73,7 +73,7 @@ class QueryFeatures:
 
 @dataclass(frozen=True)
 class Backgrounds:
-    """Unit rows of what nobody asked for; each function is called when it is first needed.
+    """Unit rows of unrelated sentences and pictures; each function is called when needed.
 
     Attributes:
         sentences: (B, D) of unrelated sentences.
@@ -107,7 +107,7 @@ def query_features(
     Args:
         terms: The parts; their weights compare with one another only.
         encoder: The encoder of the clips.
-        backgrounds: What else could have been asked.
+        backgrounds: Features of unrelated sentences and pictures.
 
     Raises:
         UsageError: There is no term, or the terms cancel.

@@ -1,4 +1,4 @@
-"""Why predictions miss: the cause of each, and what a metric would gain were one cause mended.
+"""Why predictions miss: the cause of each miss, and how much each cause lowers a metric.
 
 In the spirit of Alwassel, Heilbron, Escorcia, Ghanem, "Diagnosing Error in Temporal Action
 Detectors", ECCV 2018, and Bolya, Foley, Hays, Hoffman, "TIDE", ECCV 2020, for one query at a time:

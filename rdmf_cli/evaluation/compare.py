@@ -102,7 +102,7 @@ class Against:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Files of predictions for the same queries, each against the first."""
+    """A comparison of prediction files for the same queries, each with the first."""
 
     dataset: str
     queries: int

@@ -21,7 +21,13 @@ SAME = 1e-9  # per cent, by which sums in another order may differ
 
 
 class VideoAP(NamedTuple):
-    """The AP of one video in [0, 1]: clips that tie in list order, and over all their orders."""
+    """The AP of one video in [0, 1], and its range where clips with equal saliency are reordered.
+
+    Attributes:
+        in_list_order: The AP where clips with equal saliency stay in the order of the list.
+        least: The lowest AP of all orders of these clips.
+        greatest: The highest one.
+    """
 
     in_list_order: float
     least: float

@@ -128,7 +128,7 @@ def _columns(predicted: Sequence[Array], truths: Sequence[Array]) -> dict[str, A
 
 
 def _further_columns(predicted: Sequence[Array], truths: Sequence[Array]) -> dict[str, Array]:
-    """Of queries with several moments: what is found beyond the first, and the best, of them."""
+    """Score queries with several moments: how many are found beyond the first, and the best one."""
     moments = np.array([len(row) for row in truths])
     columns: dict[str, Array] = {}
     for k in RANKS:

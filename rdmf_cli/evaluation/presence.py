@@ -1,4 +1,4 @@
-"""Is the query shown at all? Telling queries with moments from those without.
+"""Metrics of presence: how well it separates queries with moments from queries without.
 
 Ding et al., "Retrieving Any Relevant Moments: Benchmark and Models for Generalized Moment
 Retrieval", 2026 (arXiv 2605.02623), whose evaluator is dymm9977/generalized-moment-retrieval.

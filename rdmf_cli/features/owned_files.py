@@ -65,7 +65,7 @@ def save_features_of(folder: Path, video: Path, rows: np.ndarray, *, force: bool
 
 
 def _marks(video: Path) -> dict[str, str]:
-    """Content and place of a video; it is the same video where one of them is the same."""
+    """Return the fingerprints of a video's content and path; one equal means the same video."""
     path = str(video.resolve()).encode("utf-8", "surrogatepass")
     return {
         "content": content_fingerprint(video),

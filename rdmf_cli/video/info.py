@@ -47,7 +47,7 @@ class VideoInfo:
         n_frames: Number of frames that are shown.
         has_audio: Whether the file has a sound track.
         warnings: What is unusual about the file, one sentence each.
-        clock: The time that a player shows. It starts with the sound where that comes first.
+        clock: The time that a player shows. If sound comes before the picture, it starts there.
     """
 
     path: Path

@@ -79,8 +79,8 @@ class Strip:
     def fields(self, strips: Sequence[Tensor]) -> list[Tensor]:
         """Convert strips, (R, c) each, back to fields (B, C, L).
 
-        The content of `strips` is lost: their memory holds the fields, as new memory costs more
-        than the copy.
+        The memory of `strips` is used again for the fields, so their content is lost: this takes
+        less time than new memory.
         """
         B, C, L = self.shape
         found, free = [], torch.empty_like(strips[0])

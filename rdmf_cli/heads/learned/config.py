@@ -143,7 +143,7 @@ class ModelConfig(Record):
 
     @property
     def reach(self) -> int:
-        """Return the clips to each side that all blocks of its fusion read for a clip."""
+        """Return how many clips to each side of a clip its fusion reads, through all blocks."""
         return self.blocks * FUSIONS[self.fusion].reach(self)
 
     @property
