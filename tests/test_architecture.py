@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,39 @@ FLOW = {
         *("datasets", "training", "evaluation", "library", "handover", "outputs"),
     },
 }
-"""What each folder may import; `cli/` and the files that make the public face may import all."""
+"""What each folder may import; the files that make the public face may import all."""
+
+COMMAND_LINE = {
+    "api": "functions of the same names as the commands",
+    "outputs": "tables, JSON records and writers of the results",
+    # the choices from which options and their help are made
+    "datasets.registry": "--dataset",
+    "encoders.registry": "--encoder",
+    "heads.registry": "--head",
+    "heads.learned.fusions": "--fusion",
+    "video.decoders": "--decoder",
+    "training": "the defaults of rdmf train",
+    # what is typed becomes the arguments of the API
+    "channels.query": "a query of several parts: words, pictures, moments",
+    "features.pictures": "--image and --like",
+    "video": "the suffixes by which an argument is a video",
+    "video.folder": "a folder that is given as a video",
+    "library.listing": "folders that are searched",
+    "library.indexing": "folders that are indexed",
+    "moments.types": "answers that come on stdin",
+    # commands that handle many videos go step by step, where the API has one call: the answer on
+    # one video is written before the next one is read, and a failure is that video's own
+    "channels.wording": "hints beside an answer",
+    "features.owned_files": "feature files, video by video",
+    "handover.cutter": "files of moments, video by video",
+    "handover.ends": "exact ends of the answers on one video",
+    "handover.naming": "whether a name of files has fields",
+    "handover.written": "names of files by default",
+    "library.library": "a library that stays open between indexing and its report",
+    "library.status": "that report",
+    "library.work": "the progress that the bar shows",
+}
+"""What `cli/` may import, and why. Imports of types alone are free."""
 
 FACE = {"__init__", "__main__"}
 
@@ -55,6 +88,7 @@ TORCH_LAZILY = (
 functions."""
 
 
+@cache
 def modules() -> dict[str, ast.Module]:
     """Every file of the package by its path within it."""
     paths = sorted(PACKAGE.rglob("*.py"))
@@ -90,6 +124,30 @@ def test_a_folder_imports_what_stands_to_its_left(folder):
         if folder_of(name) not in {None, folder} | FLOW[folder]
     }
     assert not wrong
+
+
+def of_types_alone(tree: ast.AST) -> set[ast.AST]:
+    """The nodes below `if TYPE_CHECKING`, which are never imported."""
+    return {
+        below
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for below in ast.walk(node)
+    }
+
+
+def test_the_command_line_imports_the_api_and_what_has_a_reason():
+    found = {
+        (path, node.module.removeprefix("rdmf_cli."))
+        for path, tree in modules().items()
+        if path.startswith("cli/")
+        for node in set(ast.walk(tree)) - of_types_alone(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and folder_of(node.module)
+    }
+    free = ("api", "outputs", "cli")
+    steps = {pair for pair in found if pair[1].split(".")[0] not in free}
+    assert {pair for pair in steps if pair[1] not in COMMAND_LINE} == set()
+    assert {module for _, module in steps} == {*COMMAND_LINE} - {"api", "outputs"}
 
 
 def test_every_folder_has_its_place():
