@@ -82,8 +82,8 @@ class Question:
             raise RdmfError(f"the features of the clips have shape {self.rows.shape}", todo=todo)
         if self.sentence is None or self.matching is None:
             return
-        if self.sentence.shape != self.video[:1, self.matching].shape[1:]:
-            columns = self.video[:1, self.matching].shape[1]
+        columns = self.video[:1, self.matching].shape[1]
+        if self.sentence.shape != (columns,):
             what = f"the sentence has shape {self.sentence.shape}, not ({columns},)"
             raise RdmfError(what, todo="make it as wide as the matching columns of a clip")
 

@@ -7,21 +7,15 @@ from typing import Annotated, Optional
 
 import typer
 
-from rdmf_cli.cli import options
+from rdmf_cli.cli import options, scoring_options
 
 
 def analyze(
     predictions: Annotated[
         Path, typer.Argument(metavar="P.jsonl", help="A prediction file.", show_default=False)
     ],
-    ground_truth: Annotated[
-        Optional[Path],  # noqa: UP045  (typer reads this at run time on Python 3.10)
-        typer.Option("--ground-truth", "--annotations", help="The annotations of all queries."),
-    ] = None,
-    dataset: Annotated[
-        Optional[str],  # noqa: UP045
-        options.DATASET,
-    ] = None,
+    ground_truth: scoring_options.GroundTruthFile = None,
+    dataset: scoring_options.DatasetName = None,
     train: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--train", help="Annotations of the train split: adds a blind baseline."),
@@ -31,7 +25,7 @@ def analyze(
         typer.Option("--threshold", min=0.1, max=1, help="IoU from which a window is right."),
     ] = 0.5,
     clip_length: options.OwnClipLength = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed.")] = 0,
+    seed: scoring_options.Seed = 0,
     plot: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--plot", help="Draw the analysis into this file (needs matplotlib)."),

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from rdmf_cli.cli import options
+from rdmf_cli.cli import options, scoring_options
 
 
 class Only(str, Enum):
@@ -27,14 +27,8 @@ def compare(
             show_default=False,
         ),
     ],
-    ground_truth: Annotated[
-        Optional[Path],  # noqa: UP045  (typer reads this at run time on Python 3.10)
-        typer.Option("--ground-truth", "--annotations", help="The annotations of all queries."),
-    ] = None,
-    dataset: Annotated[
-        Optional[str],  # noqa: UP045
-        options.DATASET,
-    ] = None,
+    ground_truth: scoring_options.GroundTruthFile = None,
+    dataset: scoring_options.DatasetName = None,
     clip_length: options.OwnClipLength = None,
     only: Annotated[
         Optional[Only],  # noqa: UP045
@@ -51,7 +45,7 @@ def compare(
         int,
         typer.Option("--resamples", min=100, max=1_000_000, help="Of the bootstrap and the test."),
     ] = 10_000,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed.")] = 0,
+    seed: scoring_options.Seed = 0,
     top: Annotated[
         int, typer.Option("--top", min=0, max=10_000, help="Queries to list, most different first.")
     ] = 20,

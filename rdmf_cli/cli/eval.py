@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from rdmf_cli.cli import options
+from rdmf_cli.cli import options, scoring_options
 from rdmf_cli.errors import UsageError
 
 
@@ -41,10 +41,7 @@ def eval_(
             "FOLDER/SPLIT.jsonl.",
         ),
     ] = None,
-    dataset: Annotated[
-        Optional[str],  # noqa: UP045
-        options.DATASET,
-    ] = None,
+    dataset: scoring_options.DatasetName = None,
     features: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--features", help="Predict from features: a folder with video/ and text/."),
