@@ -73,7 +73,7 @@ def answer_of(
 
 
 def _moments(asked: Asked, features: VideoFeatures, reading: Reading) -> tuple[Moment, ...]:
-    """Those that score enough, cut to the part that was asked for: clips may reach past it."""
+    """Keep moments that reach the minimum score, and cut them to the part that was asked for."""
     offset, pictures_end = features.offset, max(features.picture_end, features.offset)
     low = asked.start or 0.0
     high = features.duration if asked.end is None else min(asked.end, features.duration)

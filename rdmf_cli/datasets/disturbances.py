@@ -184,7 +184,7 @@ def with_long_clips(footage: Footage, together: int = 2) -> Footage:
 
 
 def among(footage: Footage, others: Sequence[Rows], place: int) -> Footage:
-    """Put the video among others, before the other of number `place`.
+    """Put the video among other videos, as number `place` of them all.
 
     Args:
         footage: the footage.

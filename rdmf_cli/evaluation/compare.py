@@ -248,7 +248,7 @@ SHOWN = 5
 def _most_different(
     baseline: Pairs, other: Pairs, before: Array, after: Array, how: How
 ) -> list[QueryDifference]:
-    """List the queries of the greatest difference, either way; those equal in it by order."""
+    """List the queries with the greatest differences, better or worse; ties keep their order."""
     difference = np.nan_to_num(after - before)
     order = np.argsort(-np.abs(difference), kind="stable")[: how.top]
     return [

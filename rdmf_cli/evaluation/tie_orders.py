@@ -41,10 +41,10 @@ def extremes(
     """Find the least and the greatest mean AP of a ranking that is cut after K clips.
 
     Args:
-        candidates: For each of the K ranks (n, A): to whom of A annotators the clips are positive
-            that may stand there.
-        groups: (K,) the tie that each rank belongs to; ranks of one tie have the same candidates,
-            and a clip stands at one of them alone.
+        candidates: For each of the K ranks, the clips that may stand there: (n, A), True where
+            clip n is positive for annotator A.
+        groups: (K,) the tie that each rank belongs to. Ranks of one tie have the same candidates,
+            and each clip stands at one of these ranks only.
     """
     ranks = _ranks(candidates, groups)
     areas = _areas(len(ranks))

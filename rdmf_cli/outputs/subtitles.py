@@ -22,8 +22,8 @@ def srt_text(answers: Sequence[Answer]) -> str:
     """Write SubRip: numbered cues in order of time, of which no two overlap.
 
     Where moments overlap, a cue names all that are on, a line each: players of SubRip show one cue
-    at a time, or stack overlapping ones in any order. Signs that players take for markup are
-    written in full width.
+    at a time, or stack overlapping ones in any order. Characters that players read as markup are
+    replaced by their full-width forms.
     """
     cues = []
     for number, piece in enumerate(pieces(moments_of(answers)), 1):

@@ -43,7 +43,7 @@ def some_clips(target: Target, hyper: Hyperparameters, generator: torch.Generato
 
 
 def _part_around(target: Target, which: float, before: float, behind: float) -> Clips:
-    """Crop from somewhere before one of the windows to somewhere after it; chances in [0, 1)."""
+    """Crop around one window; random numbers in [0, 1) choose the window and both ends."""
     start, end = target.windows[int(which * len(target.windows))]
     last = int(np.ceil(end))
     first = int(before * np.floor(start))

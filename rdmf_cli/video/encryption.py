@@ -66,8 +66,8 @@ def require_clear(container: Any, stream: Any, path: Path) -> None:
 def _tag(context: Any) -> str:
     """Return the four characters that a container marks a codec with; empty where they are none.
 
-    In transport streams PyAV takes the number of the stream's type for characters: those from 0x80
-    on (VC-1 on Blu-ray, AVS, Dirac) are none.
+    For a transport stream PyAV reads the number of the stream's type as characters. Numbers from
+    0x80 on (VC-1 on Blu-ray, AVS, Dirac) are not characters, and raise an error.
     """
     try:
         return context.codec_tag if context is not None else ""

@@ -81,7 +81,7 @@ class ReactionDiffusionFusion(Fusion):
         self.out = nn.Linear(2 * C, W)
 
     def for_export(self) -> Fusion:
-        """Return itself with its steps as one loop, which a trace keeps."""
+        """Return this fusion with its steps as one scripted loop, so that an export keeps it."""
         from rdmf_cli.heads.learned.torch.looped import LoopedReactionDiffusion
 
         self.evolve = LoopedReactionDiffusion(self.evolve)  # type: ignore[assignment, unused-ignore]
