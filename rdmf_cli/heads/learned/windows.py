@@ -347,9 +347,9 @@ def _expected_iou(
     """Return the expected IoU (K,) of spans [start, end) with the moment they are part of.
 
     `chances` (L,) are probabilities that a clip belongs to a moment. Their sum inside a span is the
-    expected number of its clips that belong; the sum around, as far as half of its length to both
-    sides, is the expected number that it misses. Clips that belong to several short moments are not
-    one long one: the result is at most the probability that half of the clips of the span exceed.
+    expected number of its clips that belong; the sum around it, up to half of its length on each
+    side, is the expected number that it misses. The result is at most the median probability in the
+    span: otherwise several short moments would count as one long moment.
     """
     sums = np.concatenate([[0.0], np.cumsum(chances, dtype=np.float64)])
     margin = (end - start) // 2

@@ -211,8 +211,8 @@ def _fed(stream: Any, packet: Any, tally: Tally) -> Iterator[Any]:
 def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
     """Decode frames; see `Decoder`. Only groups of pictures with a wanted frame are decoded.
 
-    If a wanted frame is missing from its group, the file is damaged, or decoding cannot begin at its
-    key frames. The remaining frames are then decoded in a second pass from the start of the file.
+    If a wanted frame is missing from its group, the file is damaged, or decoding cannot begin at
+    its key frames. The remaining frames are then decoded in a second pass, from the file's start.
 
     Args:
         scan: The scanned file.
