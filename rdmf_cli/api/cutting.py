@@ -53,7 +53,7 @@ def cut(
         top_k: Moments at most.
         min_score: Leave out moments with a lower score, 0 to 1.
         pad: Seconds to add on both sides.
-        copy: Do not encode anew: start at the key frame before a moment.
+        copy: Copy without encoding: start at the key frame before a moment.
         montage: A file that joins all moments.
         anyway: Cut also where the query is probably not in the video (presence below 0.2).
         force: Replace files that rdmf did not write.

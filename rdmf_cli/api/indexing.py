@@ -45,7 +45,7 @@ def index(
         encoder: As for `query`; "auto" is that of the library where there is one.
         device: "auto", "cpu", "cuda", "cuda:1", "mps": where open_clip runs.
         decoder: "auto", "pyav", "ffmpeg" or "decord".
-        show: Is told how far the extraction is.
+        show: Is called with the progress of the extraction.
         notify: Is called with a line when another process is waited for.
 
     Returns:

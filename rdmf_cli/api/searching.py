@@ -70,9 +70,9 @@ def search(
         device: "auto", "cpu", "cuda", "cuda:1", "mps": where open_clip runs.
         decoder: "auto", "pyav", "ffmpeg" or "decord".
         cache: False: features are neither looked up in the cache nor kept there.
-        on_error: Is told what goes wrong with one of the videos, while the others are searched;
+        on_error: Is called with the error of a video, while the others are searched;
             None: the first error is raised.
-        show: Is told how far the extraction is.
+        show: Is called with the progress of the extraction.
 
     Returns:
         Hits by relevance, also those that do not convince; see `Hit.convinces`.

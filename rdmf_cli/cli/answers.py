@@ -28,8 +28,10 @@ def answers_on_stdin() -> dict[str, list[Answer]]:
                 continue
             answer = Answer.model_validate(fields)
         except (ValueError, RecursionError) as error:
-            told = first_problem(error, "the line") if isinstance(error, ValidationError) else error
-            what = f"line {number} is no answer of rdmf ({told})"
+            reason = (
+                first_problem(error, "the line") if isinstance(error, ValidationError) else error
+            )
+            what = f"line {number} is no answer of rdmf ({reason})"
             raise RdmfError(what, "stdin", "give it the output of rdmf query --json") from error
         found.setdefault(answer.video, []).append(answer)
     if not found:

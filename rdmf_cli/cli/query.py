@@ -101,5 +101,5 @@ def query(
             answers = ask(searcher, path, asked, refine=refine, **chosen)
             return [a.model_copy(update={"video": spooled.name(a.video)}) for a in answers]
 
-        told = form == "json" and output is None
-        for_each_video(spooled.paths, told, work, writer.write, recursive)
+        json_on_stdout = form == "json" and output is None
+        for_each_video(spooled.paths, json_on_stdout, work, writer.write, recursive)

@@ -186,13 +186,13 @@ def _metric(columns: Columns, name: str | None) -> str:
 
 def _notes(pairs: Sequence[Pairs], videos: int) -> list[str]:
     """Merge the notes of all files; name the file where only some files have a note."""
-    told: dict[str, list[str]] = {}
+    by_note: dict[str, list[str]] = {}
     for each in pairs:
         for note in dict.fromkeys(each.notes):
-            told.setdefault(note, []).append(str(each.path))
+            by_note.setdefault(note, []).append(str(each.path))
     notes = [
         note if len(files) == len(pairs) else f"{', '.join(files)}: {note}"
-        for note, files in told.items()
+        for note, files in by_note.items()
     ]
     if videos < FEW_VIDEOS:
         notes.append(f"only {videos} videos: intervals and p-values are rough")

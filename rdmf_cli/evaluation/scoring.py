@@ -114,8 +114,8 @@ def qvhighlights_scores(pairs: Pairs, dataset: Dataset, options: Options) -> Res
     if not metrics:
         raise _nothing("relevant_windows or saliency_scores", pairs)
     brief = qvhighlights.brief(metrics)
-    if "moments" in counted and (told := _presence(pairs)):
-        brief, metrics["presence"] = {**brief, **told}, told
+    if "moments" in counted and (presence := _presence(pairs)):
+        brief, metrics["presence"] = {**brief, **presence}, presence
     return {"queries": counted, "brief": brief, **metrics}
 
 

@@ -15,7 +15,7 @@ from rdmf_cli.outputs.payloads.comparison import AgainstRecord, Comparison, Quer
 from rdmf_cli.text import clock
 
 WIDTH, LANE, LABEL = 800, 14, 90  # of the drawing, in its own units
-GREEN, BLUE, ORANGE = "#009E73", "#0072B2", "#D55E00"  # told apart by everyone
+GREEN, BLUE, ORANGE = "#009E73", "#0072B2", "#D55E00"  # also differ for colour-blind readers
 FADING = 0.65  # each window is drawn this much fainter than the one ranked before it
 
 

@@ -37,11 +37,11 @@ class Lines(Callback):
 
     def scored(self, epoch: Epoch) -> None:
         """Show an epoch."""
-        told = [f"epoch {epoch.epoch}/{self._epochs}", f"loss {_short(epoch.losses['total'])}"]
+        parts = [f"epoch {epoch.epoch}/{self._epochs}", f"loss {_short(epoch.losses['total'])}"]
         if epoch.scores:
-            told += [f"{name} {_short(x)}" for name, x in epoch.scores.items()]
-            told += [f"best {_short(epoch.best.goal)} (epoch {epoch.best.epoch})"]
-        self.note("  ".join([*told, f"rate {epoch.rate:.2e}", _clock(epoch.seconds)]))
+            parts += [f"{name} {_short(x)}" for name, x in epoch.scores.items()]
+            parts += [f"best {_short(epoch.best.goal)} (epoch {epoch.best.epoch})"]
+        self.note("  ".join([*parts, f"rate {epoch.rate:.2e}", _clock(epoch.seconds)]))
 
     def note(self, text: str) -> None:
         """Print a line that stays."""

@@ -53,10 +53,10 @@ def _text_network(blueprint: Blueprint) -> dict[str, Any]:
     if file is None or not file.is_file() or "hf_model_name" not in blueprint.config["text_cfg"]:
         return {}
     try:
-        told = json.loads(file.read_bytes())
+        content = json.loads(file.read_bytes())
     except (OSError, ValueError):  # transformers says what is wrong
         return {}
-    return told if isinstance(told, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _too_large(tower: Mapping[str, Any]) -> Iterator[str]:
@@ -83,17 +83,17 @@ def _is_number(value: Any) -> bool:
 
 def _least_parameters(tower: Mapping[str, Any]) -> float:
     """Return the parameters that a network has at least, by what its configuration says."""
-    told = dict(_numbers(tower))
-    width = next((told[name] for name in WIDTHS if name in told), 0)
-    layers = next((told[name] for name in sorted(LAYERS) if name in told), 0)
-    words = next((told[name] for name in VOCABULARIES if name in told), 0)
+    numbers = dict(_numbers(tower))
+    width = next((numbers[name] for name in WIDTHS if name in numbers), 0)
+    layers = next((numbers[name] for name in sorted(LAYERS) if name in numbers), 0)
+    words = next((numbers[name] for name in VOCABULARIES if name in numbers), 0)
     in_stages = isinstance(tower.get("layers"), list)  # a ResNet: no layer is smaller than this
-    each = 1.0 if in_stages else ATTENTION + 2 * told.get("mlp_ratio", MLP_RATIO)
-    places = 0.0 if in_stages else _patches(told) + told.get("context_length", 0)
+    each = 1.0 if in_stages else ATTENTION + 2 * numbers.get("mlp_ratio", MLP_RATIO)
+    places = 0.0 if in_stages else _patches(numbers) + numbers.get("context_length", 0)
     return width * (layers * each * width + words + places)
 
 
-def _patches(told: Mapping[str, float]) -> float:
+def _patches(numbers: Mapping[str, float]) -> float:
     """Return the number of patches of a picture, each with an embedding of its place."""
-    patch = told.get("patch_size", 0)
-    return (told.get("image_size", 0) // patch) ** 2 if patch >= 1 else 0.0
+    patch = numbers.get("patch_size", 0)
+    return (numbers.get("image_size", 0) // patch) ** 2 if patch >= 1 else 0.0

@@ -192,7 +192,7 @@ def _named(space: FeatureSpace) -> str:
 
 
 def read_config(
-    content: bytes, schema: str, path: Path | str, anew: str, again: str
+    content: bytes, schema: str, path: Path | str, copy_again: str, export_again: str
 ) -> ModelConfig:
     """Read and check the configuration in the JSON of a head.
 
@@ -200,23 +200,25 @@ def read_config(
         content: JSON with the configuration under "config", and its "schema".
         schema: the schema that it must have.
         path: the name that errors show.
-        anew: what to do where the JSON is damaged or has another schema.
-        again: what to do where the head reads channels that this version does not have.
+        copy_again: what to do where the JSON is damaged or has another schema.
+        export_again: what to do where the head reads channels that this version does not have.
 
     Raises:
         RdmfError: the JSON is damaged, has another schema, or names other channels.
     """
     try:
-        told = json.loads(content)
-        if told["schema"] != schema:
-            raise RdmfError(f"its schema is {str(told['schema'])[:60]}, not {schema}", path, anew)
-        config = ModelConfig.model_validate(told["config"])
+        record = json.loads(content)
+        if record["schema"] != schema:
+            raise RdmfError(
+                f"its schema is {str(record['schema'])[:60]}, not {schema}", path, copy_again
+            )
+        config = ModelConfig.model_validate(record["config"])
     except ValidationError as error:
-        raise RdmfError(first_problem(error, "config"), path, anew) from error
+        raise RdmfError(first_problem(error, "config"), path, copy_again) from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise RdmfError("not a valid configuration of a head", path, anew) from error
+        raise RdmfError("not a valid configuration of a head", path, copy_again) from error
     if config.channels != CHANNELS:
         named = ", ".join(config.channels)[:500]
         what = f"it was trained with the channels {named}; this version has others"
-        raise RdmfError(what, path, again)
+        raise RdmfError(what, path, export_again)
     return config
