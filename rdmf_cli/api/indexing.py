@@ -13,7 +13,7 @@ from rdmf_cli.features import FeatureStore, VideoFeatures
 from rdmf_cli.features import extract as extract_features
 from rdmf_cli.features.extraction import ClipProgress, feature_key
 from rdmf_cli.library.catalogue import Root
-from rdmf_cli.library.indexing import Refreshed, absolute_root, refresh
+from rdmf_cli.library.indexing import Extraction, Refreshed, absolute_root, refresh
 from rdmf_cli.library.library import DEFAULT, Library, library_folder
 from rdmf_cli.library.work import ShowWork
 
@@ -80,6 +80,16 @@ def refresh_library(
         UsageError: The library was made with another encoder, clip length or decoder.
     """
     library.settle(settings_of(searcher))
+    how = extraction_of(searcher, library)
+    done = refresh(
+        library, roots, how.extract, how.key_of, jobs=jobs, show=show, on_warning=on_warning
+    )
+    _ = library.collection().index  # made now, so that the first search need not
+    return done
+
+
+def extraction_of(searcher: Searcher, library: Library) -> Extraction:
+    """Return how a searcher extracts features into a library."""
     encoder, kept = searcher.loaded_encoder, library.store
 
     def key_of(path: Path) -> dict[str, Any]:
@@ -98,9 +108,7 @@ def refresh_library(
             notify=searcher.notify,
         )
 
-    done = refresh(library, roots, extract, key_of, jobs=jobs, show=show, on_warning=on_warning)
-    _ = library.collection().index  # made now, so that the first search need not
-    return done
+    return Extraction(extract, key_of)
 
 
 def _copy(cache: FeatureStore, kept: FeatureStore, key: dict[str, Any]) -> None:

@@ -146,7 +146,7 @@ def search_videos(
         notify=searcher.notify,
     )
     opened = open_videos(videos, extract, on_error=on_error, show=show, on_warning=on_warning)
-    return _hits(searcher, opened, query, described(terms), limits)
+    return hits_of(searcher, opened, query, described(terms), limits)
 
 
 def search_library(
@@ -160,7 +160,7 @@ def search_library(
     """
     library.require(settings_of(searcher))
     query = encode_query(searcher, terms)
-    return _hits(searcher, library.collection(), query, described(terms), limits)
+    return hits_of(searcher, library.collection(), query, described(terms), limits)
 
 
 def settings_of(searcher: Searcher) -> dict[str, object]:
@@ -179,7 +179,7 @@ def encode_query(searcher: Searcher, terms: Sequence[Term]) -> QueryFeatures:
     return query_features(checked_terms, searcher.loaded_encoder, searcher.backgrounds)
 
 
-def _hits(
+def hits_of(
     searcher: Searcher,
     videos: across.Collection,
     query: QueryFeatures,

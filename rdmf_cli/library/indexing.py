@@ -62,31 +62,62 @@ def refresh(
         for root in roots:
             if os.path.lexists(root.path):
                 library.catalogue.keep_root(root)
+    listed = _listed(roots, done.failed)
+    how = Extraction(extract, key_of, jobs, show, on_warning)
+    refresh_files(library, listed, how, done)
+    return done
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """How features are extracted; see `refresh`."""
+
+    extract: Extract
+    key_of: KeyOf
+    jobs: int = 1
+    show: ShowWork | None = None
+    on_warning: Callable[[Path, tuple[str, ...]], None] | None = None
+
+
+def refresh_files(
+    library: Library, files: Iterable[Path], how: Extraction, done: Refreshed
+) -> None:
+    """Index files that are new or have changed, and mark missing ones.
+
+    Args:
+        library: The library, inside of `Library.writing`.
+        files: Absolute paths.
+        how: How features are extracted.
+        done: The result is added to it.
+    """
     wanted: list[Path] = []
-    for path in _listed(roots, done.failed):
+    for path in files:
         known = library.catalogue.find(str(path))
         if known is not None and _is_current(library.store, known):
             done.unchanged.append(str(path))
         else:
             wanted.append(path)
+    _index(library, wanted, how, done)
+    _mark_missing(library, done)
+
+
+def _index(library: Library, wanted: Sequence[Path], how: Extraction, done: Refreshed) -> None:
     before = {path: _looked_at(path) for path in wanted}
-    for path, outcome in extract_all(wanted, extract, jobs=jobs, show=show):
+    for path, outcome in extract_all(wanted, how.extract, jobs=how.jobs, show=how.show):
         if isinstance(outcome, RdmfError):
             _keep_failure(library, path, before[path], outcome)
             done.failed.append(outcome)
             continue
-        if outcome.warnings and on_warning:
-            on_warning(path, outcome.warnings)
+        if outcome.warnings and how.on_warning:
+            how.on_warning(path, outcome.warnings)
         try:
-            video = _indexed(library.store, path, before[path], key_of(path), outcome)
+            video = _indexed(library.store, path, before[path], how.key_of(path), outcome)
         except RdmfError as error:
             done.failed.append(error)
             continue
         with library.catalogue.change():
             library.catalogue.keep(video)
         done.indexed.append(str(path))
-    _mark_missing(library, done)
-    return done
 
 
 def absolute_root(path: str | os.PathLike[str], exclude: Iterable[str]) -> Root:

@@ -25,6 +25,10 @@ VIDEO_SUFFIXES = frozenset(
 )
 
 
+class NoVideosError(RdmfError):
+    """The error of a folder without videos."""
+
+
 @dataclass(frozen=True)
 class FolderListing:
     """The content of a folder, without hidden files and folders (".name").
@@ -77,10 +81,10 @@ def find_videos(path: str | os.PathLike[str], recursive: bool = False) -> list[P
     return listing.videos
 
 
-def no_videos(listing: FolderListing) -> RdmfError:
+def no_videos(listing: FolderListing) -> NoVideosError:
     """Return the error for a folder without videos; it states what is there instead."""
     left = f" (left out: {listing.passed_over})" if listing.passed_over else ""
-    return RdmfError(
+    return NoVideosError(
         f"no videos in this folder{left}", listing.path, "name video files, or their folder"
     )
 

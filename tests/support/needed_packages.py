@@ -26,11 +26,12 @@ FOLDERS_ON_THE_PATH = (
     ROOT / "weights",
 )
 _EXTRAS = (
-    "torch torchvision open_clip huggingface_hub onnx onnxscript tensorboard matplotlib triton"
+    "torch torchvision open_clip huggingface_hub onnx onnxscript tensorboard matplotlib triton",
+    "watchfiles",
 )
 NO_WHEELS = frozenset({"opentimelineio"}) if sys.version_info >= (3, 14) else frozenset()
 """Import names of packages that are not to be had on this Python."""
-BEYOND_DEV = frozenset(f"{_EXTRAS} transformers timm opentimelineio".split())
+BEYOND_DEV = frozenset(f"{' '.join(_EXTRAS)} transformers timm opentimelineio".split())
 """Import names of what the extras clip, train, plot and test bring, and dev does not."""
 
 

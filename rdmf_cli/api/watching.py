@@ -1,0 +1,190 @@
+"""Watching: a library that follows its folders, and hits that are told as they come."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from rdmf_cli.api.hook import Hook
+from rdmf_cli.api.indexing import extraction_of, refresh_library
+from rdmf_cli.api.searching import Limits, OnWarning, encode_query, hits_of
+from rdmf_cli.api.searcher import Searcher
+from rdmf_cli.channels.query import QueryFeatures, Term, described
+from rdmf_cli.errors import RdmfError
+from rdmf_cli.features.extraction import stored_features
+from rdmf_cli.library.catalogue import Root, Video
+from rdmf_cli.library.indexing import Refreshed, refresh_files
+from rdmf_cli.library.library import Library
+from rdmf_cli.library.opening import OpenVideos
+from rdmf_cli.library.types import Hit
+from rdmf_cli.library.watching import Changes, Pending, is_still_written
+from rdmf_cli.library.work import OnError, ShowWork
+from rdmf_cli.text import valid_text
+from rdmf_cli.video.folder import NoVideosError
+
+TOLD = "told"
+"""The name in the catalogue under which it is kept which hits were told."""
+
+MOST_HITS = 10  # of one query in one video
+MOST_TOLD = 10_000  # the latest are kept
+
+
+def _ignore(*_: Any) -> None:
+    pass
+
+
+@dataclass
+class Listeners:
+    """What is called while a library is watched.
+
+    Attributes:
+        refreshed: With what was indexed, each time something was.
+        hit: With each new hit.
+        error: With the error of a video, or of a command that was run for a hit.
+        warning: With the path and the warnings of a video.
+        show: With the progress of the work.
+        notify: With a line when another process is waited for.
+    """
+
+    refreshed: Callable[[Refreshed], None] = _ignore
+    hit: Callable[[Hit], None] = _ignore
+    error: OnError = _ignore
+    hook_error: OnError = _ignore
+    warning: OnWarning = _ignore
+    show: ShowWork = _ignore
+    notify: Callable[[str], None] = _ignore
+
+
+@dataclass
+class Watch:
+    """A library that follows its folders until it is interrupted.
+
+    Every state that it writes is whole: it may be ended at any point.
+
+    Attributes:
+        searcher: What extracts and searches.
+        library: The library.
+        roots: The files and folders.
+        queries: What is looked for in every video that is new or has changed.
+        hook: The command that is run for each hit.
+        jobs: Videos that are extracted at once.
+        listeners: What is called meanwhile.
+    """
+
+    searcher: Searcher
+    library: Library
+    roots: Sequence[Root]
+    queries: Sequence[str] = ()
+    hook: Hook | None = None
+    jobs: int = 1
+    listeners: Listeners = field(default_factory=Listeners)
+    pending: Pending = field(default_factory=Pending)
+
+    def run(self, changes: Iterable[Changes]) -> None:
+        """Index what is there, then what changes.
+
+        Args:
+            changes: From `library.watching.changes`; the first means that watching has begun.
+
+        Raises:
+            UsageError: The library was made with another encoder, or a query is empty.
+        """
+        asked = [(query, self._encoded(query)) for query in self.queries]
+        begun = False
+        for changed in changes:
+            for path in changed.videos:
+                self.pending.add(path)
+            if not begun:
+                self._done(self._refresh_all(), asked)
+                begun = True
+                continue
+            ready = self.pending.ready()
+            growing = {str(file.path) for file in ready if file.growing}
+            if ready or changed.lost:
+                self._done(self._refresh([file.path for file in ready]), asked, growing)
+
+    def _encoded(self, query: str) -> QueryFeatures:
+        return encode_query(self.searcher, [Term(query)])
+
+    def _refresh_all(self) -> Refreshed:
+        with self.library.writing(self.listeners.notify):
+            return refresh_library(
+                self.searcher,
+                self.library,
+                self.roots,
+                jobs=self.jobs,
+                show=self.listeners.show,
+                on_warning=self.listeners.warning,
+            )
+
+    def _refresh(self, files: Sequence[Path]) -> Refreshed:
+        done = Refreshed()
+        how = replace(
+            extraction_of(self.searcher, self.library),
+            jobs=self.jobs,
+            show=self.listeners.show,
+            on_warning=self.listeners.warning,
+        )
+        with self.library.writing(self.listeners.notify):
+            refresh_files(self.library, files, how, done)
+        return done
+
+    def _done(
+        self,
+        done: Refreshed,
+        asked: Sequence[tuple[str, QueryFeatures]],
+        growing: Iterable[str] = (),
+    ) -> None:
+        """Tell what was done; what failed because it is still written is read again later."""
+        for error in done.failed:
+            if isinstance(error, NoVideosError):
+                continue  # they may come
+            file = Path(str(error.subject))
+            if file.is_file() and (str(file) in growing or is_still_written(file)):
+                self.pending.add(file)
+            else:
+                self.listeners.error(error)
+        if done.indexed or done.missing:
+            self.listeners.refreshed(done)
+        for path in done.indexed:
+            self._look_for(path, asked)
+
+    def _look_for(self, path: str, asked: Sequence[tuple[str, QueryFeatures]]) -> None:
+        video = self.library.catalogue.find(path)
+        features = None if video is None else stored_features(self.library.store, video.key)
+        if video is None or features is None:
+            return
+        opened = OpenVideos([video.path], [features])
+        limits = Limits(top_k=MOST_HITS, per_video=MOST_HITS, candidates=None)
+        for query, encoded in asked:
+            name = described([Term(query)])
+            for hit in hits_of(self.searcher, opened, encoded, name, limits):
+                if hit.convinces and self._is_new(hit, video):
+                    self._tell(hit)
+
+    def _tell(self, hit: Hit) -> None:
+        self.listeners.hit(hit)
+        if self.hook is None:
+            return
+        try:
+            self.hook.run(hit)
+        except RdmfError as error:
+            self.listeners.hook_error(error)
+
+    def _is_new(self, hit: Hit, video: Video) -> bool:
+        """Tell whether a hit was not told yet, and keep that it is told now.
+
+        A hit is the same where it is of the same query and content, or of the same file, and
+        overlaps: a file that grows is searched again, and one that was renamed, too.
+        """
+        told = json.loads(self.library.catalogue.fact(TOLD) or "[]")
+        for query, content, path, start, end in told:
+            same = query == hit.query and (content == video.content or path == hit.video)
+            if same and min(end, hit.end) > max(start, hit.start):
+                return False
+        told.append([hit.query, video.content, valid_text(hit.video), hit.start, hit.end])
+        self.library.catalogue.keep_fact(TOLD, json.dumps(told[-MOST_TOLD:]))
+        return True

@@ -1,0 +1,110 @@
+"""What rdmf index does between its options and its output."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from rdmf_cli.text import counted, one_line
+
+if TYPE_CHECKING:
+    from rdmf_cli.api import Searcher
+    from rdmf_cli.library.catalogue import Root
+    from rdmf_cli.library.indexing import Refreshed
+    from rdmf_cli.library.library import Library
+
+
+def check_options(
+    status: bool,
+    prune: bool,
+    watch: bool,
+    has_paths: bool,
+    queries: Sequence[str] | None,
+    command: str | None,
+    cooldown: float,
+) -> None:
+    """Raise UsageError where options do not go together."""
+    from rdmf_cli.errors import UsageError
+
+    given = {"--status": status, "--prune": prune, "--watch": watch}
+    both = [name for name, is_given in given.items() if is_given]
+    if len(both) > 1:
+        raise UsageError("cannot be given together", " and ".join(both[:2]), "give one of them")
+    if (status or prune) and has_paths:
+        todo = "leave them out"
+        raise UsageError("takes no path: it is about the whole library", both[0], todo)
+    needs = (("--query", queries, "--watch", watch), ("--exec", command, "--query", queries))
+    for name, is_given, other, is_other in (*needs, ("--cooldown", cooldown, "--exec", command)):
+        if is_given and not is_other:
+            raise UsageError(f"is for {other}", name, "give both, or none")
+
+
+def roots_of(
+    paths: Sequence[str], files_from: str | None, null: bool, exclude: Sequence[str]
+) -> list[Root]:
+    from rdmf_cli.cli.listed import names_from
+    from rdmf_cli.library.indexing import absolute_root
+
+    names = [*paths, *(() if files_from is None else names_from(files_from, null))]
+    return [absolute_root(name, exclude) for name in names]
+
+
+def refresh(
+    library: Library, searcher: Searcher, roots: Sequence[Root], jobs: int, as_json: bool
+) -> Refreshed:
+    from rdmf_cli.api.indexing import refresh_library
+    from rdmf_cli.cli.report import report, say_warnings
+    from rdmf_cli.cli.work_bar import work_progress
+
+    with work_progress() as show:
+        done = refresh_library(
+            searcher, library, roots, jobs=jobs, show=show, on_warning=say_warnings
+        )
+    for error in done.failed:
+        report(error, as_json)
+    if done.missing:
+        gone = counted(len(done.missing), "video")
+        note(f"{gone} of the library cannot be found any more; rdmf index --prune forgets them")
+    return done
+
+
+def show_status(library: Library, as_json: bool, done: Refreshed | None = None) -> None:
+    from rdmf_cli.library.status import status_of
+
+    status = status_of(library)
+    if as_json:
+        from rdmf_cli.outputs.json_lines import JsonWriter
+
+        JsonWriter(sys.stdout).write(status)
+        return
+    hours = f"{status.duration / 3600:.1f} hours"
+    typer.echo(
+        f"{one_line(status.library)}: {counted(status.indexed, 'video')}, {hours}, ", nl=False
+    )
+    typer.echo(f"{status.clips:,} clips of {status.clip_length or 0:g} s, {status.encoder}")
+    if done is not None:
+        typer.echo(f"new or changed: {len(done.indexed)}, as before: {len(done.unchanged)}")
+        return
+    for problem in status.problems:
+        why = f" ({problem.reason})" if problem.reason else ""
+        typer.echo(f"{problem.state}: {one_line(problem.video)}{one_line(why)}")
+
+
+def prune_library(library: Library) -> None:
+    videos, entries = library.prune()
+    typer.echo(f"{counted(videos, 'video')} forgotten, features of {entries} removed")
+
+
+def end(done: Refreshed) -> None:
+    from rdmf_cli.cli.report import end_command
+
+    end_command(len(done.failed), len(done.failed) + len(done.indexed) + len(done.unchanged))
+
+
+def note(line: str) -> None:
+    from rdmf_cli.cli.report import say
+
+    say("note", line)

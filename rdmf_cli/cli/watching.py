@@ -1,0 +1,77 @@
+"""rdmf index --watch: what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from rdmf_cli.text import clock, counted, one_line
+
+if TYPE_CHECKING:
+    from rdmf_cli.api import Searcher
+    from rdmf_cli.library.catalogue import Root
+    from rdmf_cli.library.indexing import Refreshed
+    from rdmf_cli.library.library import Library
+    from rdmf_cli.library.types import Hit
+
+
+def watch_library(
+    library: Library,
+    searcher: Searcher,
+    roots: Sequence[Root],
+    jobs: int,
+    queries: Sequence[str],
+    command: str | None,
+    cooldown: float,
+    as_json: bool,
+) -> None:
+    """Follow the folders until Ctrl-C, which is how this command ends well."""
+    from rdmf_cli.api.hook import Hook
+    from rdmf_cli.api.watching import Listeners, Watch
+    from rdmf_cli.cli.indexing import note
+    from rdmf_cli.cli.report import report, say, say_warnings
+    from rdmf_cli.cli.work_bar import work_progress
+    from rdmf_cli.library.watching import changes
+
+    hook = None if command is None else Hook(command, cooldown)
+    with work_progress() as show:
+        listeners = Listeners(
+            refreshed=_refreshed,
+            hit=_json_hit if as_json else _hit,
+            error=lambda error: report(error, as_json),
+            hook_error=lambda error: say("warning", str(error)),
+            warning=say_warnings,
+            show=show,
+            notify=note,
+        )
+        watch = Watch(searcher, library, roots, queries, hook, jobs, listeners)
+        try:
+            note("watching; Ctrl-C ends it")
+            watch.run(changes(roots))
+        except KeyboardInterrupt:
+            note("ended; the library is complete up to here")
+
+
+def _refreshed(done: Refreshed) -> None:
+    from rdmf_cli.cli.indexing import note
+
+    for path in done.indexed:
+        note(f"{path}: indexed")
+    if done.missing:
+        note(f"{counted(len(done.missing), 'video')} of the library cannot be found any more")
+
+
+def _hit(hit: Hit) -> None:
+    at = f"{clock(hit.start)}-{clock(hit.end)}"
+    typer.echo(f"{hit.relevance:.2f}  {at}  {one_line(hit.video)}  {one_line(hit.query)}")
+    sys.stdout.flush()
+
+
+def _json_hit(hit: Hit) -> None:
+    from rdmf_cli.outputs.json_lines import JsonWriter
+
+    JsonWriter(sys.stdout).write(hit)
+    sys.stdout.flush()
