@@ -224,6 +224,10 @@ def _part(
     return replace(whole, rows=whole.rows[part.start : part.stop], offset=offset)
 
 
+NOT_CACHED = "the features could not be cached in"
+"""The beginning of the warning about features that were made and could not be written."""
+
+
 class _Keeper:
     """Writes unfinished features to the cache, and finds those of an interrupted extraction.
 
@@ -310,10 +314,10 @@ class _Keeper:
         try:
             self._store.put(self._key, arrays.pop("rows"), about, arrays)
         except RdmfError as error:
-            warning = f"the features could not be cached in {self._store.folder} ({error.what})"
+            warning = f"{NOT_CACHED} {self._store.folder} ({error.what})"
             return replace(features, warnings=(*features.warnings, warning))
         self._store.remove_parts(self._key)
-        if self._outgrown is not None:
+        if self._outgrown is not None and not self._store.keeps_all:
             self._store.remove(self._outgrown)
         return features
 

@@ -96,9 +96,13 @@ class FeatureStore:
     Args:
         folder: The folder; None: `features` in the cache folder.
         limit: Size limit in bytes; None: `size_limit()`.
+        keeps_all: Whether entries of earlier states of a file are kept, as someone may list them.
     """
 
-    def __init__(self, folder: Path | None = None, limit: int | None = None):
+    def __init__(
+        self, folder: Path | None = None, limit: int | None = None, keeps_all: bool = False
+    ):
+        self.keeps_all = keeps_all
         self.folder = folder if folder is not None else cache_folder() / "features"
         self.limit = limit if limit is not None else size_limit()
 

@@ -22,6 +22,7 @@ LAYOUT: Final = 1
 """Raise it when the meaning of the tables changes."""
 
 BUSY_SECONDS: Final = 60.0  # the longest wait for another process that writes
+NO_ROOM: Final = ("database or disk is full", "disk I/O error")
 TABLES: Final = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE roots (path BLOB PRIMARY KEY, exclude TEXT NOT NULL);
@@ -125,16 +126,20 @@ class Catalogue:
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._database.execute("COMMIT")
             except BaseException:
-                self._database.execute("ROLLBACK")
+                if self._database.in_transaction:  # a full disk has ended it already
+                    self._database.execute("ROLLBACK")
                 raise
-            self._database.execute("COMMIT")
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
+            if str(error) in NO_ROOM:
+                what = f"the catalogue cannot be written ({error})"
+                raise RdmfError(what, self.path, "free some space on the disk") from error
             todo = "check the disk and the permissions; if it is damaged, remove it and index again"
             raise RdmfError(f"the catalogue cannot be used ({error})", self.path, todo) from error
 

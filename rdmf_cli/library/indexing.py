@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.features import FeatureStore, VideoFeatures
-from rdmf_cli.features.extraction import stored_features
+from rdmf_cli.features.extraction import NOT_CACHED, stored_features
 from rdmf_cli.library.catalogue import Root, State, Video
 from rdmf_cli.library.library import Library
 from rdmf_cli.library.listing import list_videos
@@ -108,9 +108,12 @@ def _index(library: Library, wanted: Sequence[Path], how: Extraction, done: Refr
             _keep_failure(library, path, before[path], outcome)
             done.failed.append(outcome)
             continue
-        if outcome.warnings and how.on_warning:
-            how.on_warning(path, outcome.warnings)
+        unstored, warnings = _unstored(outcome.warnings)
+        if warnings and how.on_warning:
+            how.on_warning(path, warnings)
         try:
+            if unstored:
+                raise RdmfError(unstored, path, "free some space on the disk, and run it again")
             video = _indexed(library.store, path, before[path], how.key_of(path), outcome)
         except RdmfError as error:
             done.failed.append(error)
@@ -158,6 +161,13 @@ def _is_current(store: FeatureStore, known: Video) -> bool:
     return same and stored_features(store, known.key) is not None
 
 
+def _unstored(warnings: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """Take out of the warnings that the features could not be written, which is an error here."""
+    lost = [warning for warning in warnings if warning.startswith(NOT_CACHED)]
+    what = lost[0].replace("be cached", "be stored") if lost else ""
+    return what, tuple(warning for warning in warnings if warning not in lost)
+
+
 def _indexed(
     store: FeatureStore,
     path: Path,
@@ -171,8 +181,8 @@ def _indexed(
         RdmfError: They are not: the disk is full, or the file changed meanwhile.
     """
     if not store.path(key).is_file():
-        what = "its features could not be stored in the library, or the file changed meanwhile"
-        todo = "check the space on the disk and that the file is complete, and run it again"
+        what = "the file has changed while it was read"
+        todo = "run it again once the file is complete"
         raise RdmfError(what, path, todo)
     size, modified = looked_at
     return Video(

@@ -65,7 +65,7 @@ class Library:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.store = FeatureStore(folder / FEATURES, limit=NO_LIMIT)
+        self.store = FeatureStore(folder / FEATURES, limit=NO_LIMIT, keeps_all=True)
         self.catalogue = Catalogue(folder / CATALOGUE)
 
     @classmethod
