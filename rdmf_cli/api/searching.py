@@ -186,6 +186,15 @@ def hits_of(
     described: str,
     limits: Limits,
 ) -> list[Hit]:
+    """Search opened videos for an encoded query; see `search`.
+
+    Args:
+        searcher: Its head reads the videos.
+        videos: The videos.
+        query: The encoded query.
+        described: The query in words.
+        limits: How much is read and listed.
+    """
     found = across.search(
         videos,
         query,

@@ -10,8 +10,8 @@ from typing import Any
 
 from rdmf_cli.api.hook import Hook
 from rdmf_cli.api.indexing import extraction_of, refresh_library
-from rdmf_cli.api.searching import Limits, OnWarning, encode_query, hits_of
 from rdmf_cli.api.searcher import Searcher
+from rdmf_cli.api.searching import Limits, OnWarning, encode_query, hits_of
 from rdmf_cli.channels.query import QueryFeatures, Term, described
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.features.extraction import stored_features

@@ -45,6 +45,7 @@ def check_options(
 def roots_of(
     paths: Sequence[str], files_from: str | None, null: bool, exclude: Sequence[str]
 ) -> list[Root]:
+    """Make the roots to index from what was typed."""
     from rdmf_cli.cli.listed import names_from
     from rdmf_cli.library.indexing import absolute_root
 
@@ -55,6 +56,7 @@ def roots_of(
 def refresh(
     library: Library, searcher: Searcher, roots: Sequence[Root], jobs: int, as_json: bool
 ) -> Refreshed:
+    """Bring the library up to date, with a progress bar; report what failed."""
     from rdmf_cli.api.indexing import refresh_library
     from rdmf_cli.cli.report import report, say_warnings
     from rdmf_cli.cli.work_bar import work_progress
@@ -72,6 +74,7 @@ def refresh(
 
 
 def show_status(library: Library, as_json: bool, done: Refreshed | None = None) -> None:
+    """Print the numbers of videos by state, and what was done."""
     from rdmf_cli.library.status import status_of
 
     status = status_of(library)
@@ -94,17 +97,20 @@ def show_status(library: Library, as_json: bool, done: Refreshed | None = None) 
 
 
 def prune_library(library: Library) -> None:
+    """Forget missing and failed videos; print how many."""
     videos, entries = library.prune()
     typer.echo(f"{counted(videos, 'video')} forgotten, features of {entries} removed")
 
 
 def end(done: Refreshed) -> None:
+    """End the command with the exit code of what failed."""
     from rdmf_cli.cli.report import end_command
 
     end_command(len(done.failed), len(done.failed) + len(done.indexed) + len(done.unchanged))
 
 
 def note(line: str) -> None:
+    """Print a note on stderr."""
     from rdmf_cli.cli.report import say
 
     say("note", line)
