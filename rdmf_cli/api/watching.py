@@ -20,7 +20,7 @@ from rdmf_cli.library.indexing import Refreshed, refresh_files
 from rdmf_cli.library.library import Library
 from rdmf_cli.library.opening import OpenVideos
 from rdmf_cli.library.types import Hit
-from rdmf_cli.library.watching import Changes, Pending, is_still_written
+from rdmf_cli.library.watching import Pending, changes, is_still_written
 from rdmf_cli.library.work import OnError, ShowWork
 from rdmf_cli.text import valid_text
 from rdmf_cli.video.folder import NoVideosError
@@ -83,18 +83,16 @@ class Watch:
     listeners: Listeners = field(default_factory=Listeners)
     pending: Pending = field(default_factory=Pending)
 
-    def run(self, changes: Iterable[Changes]) -> None:
-        """Index what is there, then what changes.
-
-        Args:
-            changes: From `library.watching.changes`; the first means that watching has begun.
+    def run(self) -> None:
+        """Index what is there, then what changes, until KeyboardInterrupt.
 
         Raises:
+            MissingExtra: watchfiles is not installed.
             UsageError: The library was made with another encoder, or a query is empty.
         """
         asked = [(query, self._encoded(query)) for query in self.queries]
         begun = False
-        for changed in changes:
+        for changed in changes(self.roots):  # the first: watching has begun
             for path in changed.videos:
                 self.pending.add(path)
             if not begun:

@@ -34,7 +34,6 @@ def watch_library(
     from rdmf_cli.cli.indexing import note
     from rdmf_cli.cli.report import report, say, say_warnings
     from rdmf_cli.cli.work_bar import work_progress
-    from rdmf_cli.library.watching import changes
 
     hook = None if command is None else Hook(command, cooldown)
     with work_progress() as show:
@@ -50,7 +49,7 @@ def watch_library(
         watch = Watch(searcher, library, roots, queries, hook, jobs, listeners)
         try:
             note("watching; Ctrl-C ends it")
-            watch.run(changes(roots))
+            watch.run()
         except KeyboardInterrupt:
             note("ended; the library is complete up to here")
 
