@@ -128,7 +128,9 @@ def with_insertions(
         others: rows of other videos, (N, R, D) each.
         rng: draws which parts are inserted.
     """
-    rows, source, place = [], [], []  # place: where each clip of the footage stands
+    rows: list[np.ndarray] = []
+    source: list[np.ndarray] = []
+    place: list[np.ndarray] = []  # where each clip of the footage stands
     for start in range(0, len(footage), every):
         if start:
             other = others[int(rng.integers(len(others)))]
