@@ -1,7 +1,8 @@
 """The protocols of the benchmarks by name: what each scores, and by which rules.
 
-To add one: its metrics in a file beside this one, an entry here, tests against published numbers, a
-line in `docs/evaluation.md`.
+To add one: its metrics in a file beside this one, for all queries together (`Score`) and for each
+query alone (`QueryScores`), an entry here, tests against published numbers, a line in
+`docs/evaluation.md`.
 """
 
 from __future__ import annotations
