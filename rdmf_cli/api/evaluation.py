@@ -99,7 +99,9 @@ def evaluate(
     if nms is not None and not legacy:
         raise UsageError("needs --legacy", "--nms", "other rules suppress nothing")
     if round_to is not None and not math.isfinite(round_to):
-        raise UsageError("is not a number of seconds", "--round-to", "give the clip length, say")
+        raise UsageError(
+            "is not a number of seconds", "--round-to", "give, for example, the clip length"
+        )
     how = Options(only=only, legacy=legacy, nms=nms, round_to=round_to, outside=outside)
     if predictions is not None:
         if submission is not None:

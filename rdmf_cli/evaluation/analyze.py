@@ -110,7 +110,7 @@ def analyze(
         how: Confidence, resamples and seed of the intervals above the blind baseline.
 
     Raises:
-        RdmfError: No query has a moment, or a line is not as it must be.
+        RdmfError: No query has a moment, or a line is invalid.
     """
     options = Options(only="moments")
     pairs = pair(predictions, annotations, dataset, options)

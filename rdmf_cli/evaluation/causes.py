@@ -182,7 +182,7 @@ def first_causes(queries: Sequence[Diagnosis]) -> dict[str, float]:
 
 
 def losses(queries: Sequence[Diagnosis], threshold: float) -> list[Loss]:
-    """Measure every cause of `MENDED`."""
+    """Measure how much each cause of errors in `MENDED` lowers the metrics."""
     truths = [query.truths for query in queries]
     now = _scores([query.windows for query in queries], truths, threshold)
     total = sum(len(query.windows) for query in queries)

@@ -147,7 +147,7 @@ def pair(
     """Match predictions with annotations, and check and move them as the options say.
 
     Raises:
-        RdmfError: A line is not as it must be, or the options do not fit the data set.
+        RdmfError: A line is invalid, or the options do not fit the data set.
     """
     pairs = Pairs(
         predictions.paired(annotations),

@@ -112,7 +112,7 @@ def _looks(path: Path) -> tuple[int, int] | None:
 
 @dataclass(frozen=True)
 class Changes:
-    """What changed at one look.
+    """What changed between one check of the files and the next.
 
     Attributes:
         videos: New and changed videos.
