@@ -96,7 +96,9 @@ class Predictions:
                 f"no prediction for {len(missing)} of {len(annotations)} queries: qid {names} "
                 f"(line {missing[0].line} of {annotations.path.name})"
             )
-            raise RdmfError(what, self.path, "write one line for each query, an empty list too")
+            raise RdmfError(
+                what, self.path, "write one line per query; its list of windows may be empty"
+            )
 
 
 def read_predictions(path: Path | str) -> Predictions:
