@@ -5,9 +5,10 @@ from __future__ import annotations
 from os import PathLike
 from typing import NamedTuple
 
+from rdmf_cli.channels.speech import Speech
 from rdmf_cli.features import VideoFeatures
 from rdmf_cli.moments.reading import Reading
-from rdmf_cli.moments.types import Answer, Features, Moment
+from rdmf_cli.moments.types import Answer, Features, Moment, Quote
 from rdmf_cli.text import valid_text
 
 CUT_QUERY = "the query is longer than the encoder reads; its end was not considered"
@@ -22,6 +23,8 @@ class Asked(NamedTuple):
         start, end: seconds of the part that moments are cut to; None: of the whole video.
         min_score: moments below it are left out.
         was_cut: whether the encoder did not read the end of the query.
+        speech: what is said, of which the answer quotes what answers the query.
+        warnings: what is unusual about the subtitles.
     """
 
     video: str | PathLike[str]
@@ -30,6 +33,8 @@ class Asked(NamedTuple):
     end: float | None = None
     min_score: float = 0.0
     was_cut: bool = False
+    speech: Speech | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def answer_of(
@@ -67,7 +72,11 @@ def answer_of(
             frames_decoded=features.frames_decoded,
             frames_failed=features.frames_failed,
         ),
-        warnings=features.warnings + ((CUT_QUERY,) if asked.was_cut else ()),
+        warnings=(
+            *features.warnings,
+            *asked.warnings,
+            *((CUT_QUERY,) if asked.was_cut else ()),
+        ),
         timings={**features.timings, **timings},
     )
 
@@ -84,6 +93,21 @@ def _moments(asked: Asked, features: VideoFeatures, reading: Reading) -> tuple[M
         if score >= asked.min_score and end > start:
             rank = len(moments) + 1
             moments.append(
-                Moment(rank=rank, start=start, end=end, score=float(score), raw_score=float(raw))
+                Moment(
+                    rank=rank,
+                    start=start,
+                    end=end,
+                    score=float(score),
+                    raw_score=float(raw),
+                    said=_quotes(asked.speech, start, end, offset),
+                )
             )
     return tuple(moments)
+
+
+def _quotes(speech: Speech | None, start: float, end: float, offset: float) -> tuple[Quote, ...]:
+    if speech is None:
+        return ()
+    from rdmf_cli.heads.speech import quotes  # loaded where something is said
+
+    return quotes(speech, (start - offset, end - offset), offset)

@@ -12,6 +12,7 @@ from rdmf_cli.api.searching import Chosen, OnWarning, settings_of
 from rdmf_cli.features import FeatureStore, VideoFeatures
 from rdmf_cli.features import extract as extract_features
 from rdmf_cli.features.extraction import ClipProgress, feature_key
+from rdmf_cli.features.said import Said, encoded, said_in
 from rdmf_cli.library.catalogue import Root
 from rdmf_cli.library.indexing import Extraction, Refreshed, absolute_root, refresh
 from rdmf_cli.library.library import DEFAULT, Library, library_folder
@@ -82,7 +83,14 @@ def refresh_library(
     library.settle(settings_of(searcher))
     how = extraction_of(searcher, library)
     done = refresh(
-        library, roots, how.extract, how.key_of, jobs=jobs, show=show, on_warning=on_warning
+        library,
+        roots,
+        how.extract,
+        how.key_of,
+        jobs=jobs,
+        show=show,
+        on_warning=on_warning,
+        hear=how.hear,
     )
     _ = library.collection().index  # made now, so that the first search need not
     return done
@@ -108,7 +116,12 @@ def extraction_of(searcher: Searcher, library: Library) -> Extraction:
             notify=searcher.notify,
         )
 
-    return Extraction(extract, key_of)
+    def hear(video: Path) -> Said:
+        said = said_in(video, searcher.subtitles, kept)
+        encoded(said.lines, encoder, kept)  # made now, so that the first search need not
+        return said
+
+    return Extraction(extract, key_of, hear=hear)
 
 
 def _copy(cache: FeatureStore, kept: FeatureStore, key: dict[str, Any]) -> None:

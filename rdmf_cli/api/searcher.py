@@ -35,12 +35,14 @@ from rdmf_cli.channels.query import (
     stored_backgrounds,
 )
 from rdmf_cli.channels.question import MOST_WORDS, FeatureSpace, Question
+from rdmf_cli.channels.speech import Speech, speech_of
 from rdmf_cli.channels.texts import text_features
 from rdmf_cli.encoders import choose_encoder, load_encoder
 from rdmf_cli.encoders.base import Encoder
 from rdmf_cli.features import FeatureStore, VideoFeatures, normalise_rows
 from rdmf_cli.features import extract as extract_features
 from rdmf_cli.features.extraction import ClipProgress, Notify
+from rdmf_cli.features.said import SpokenFeatures, spoken_features
 from rdmf_cli.heads.base import Head
 from rdmf_cli.heads.registry import load_head, load_training_free
 from rdmf_cli.moments.reading import Reading
@@ -69,6 +71,8 @@ class Searcher:
         device: "auto", "cpu", "cuda", "cuda:1", "mps": where open_clip runs.
         decoder: "auto", "pyav", "ffmpeg" or "decord".
         cache: False: features are neither looked up in the cache nor kept there.
+        subtitles: where to read what is said, which is searched, too: "auto" (a file of the same
+            stem beside the video, else a track inside it), "none", or a subtitle file.
         progress: is called with the clips done and the clips in all while a video is extracted.
         notify: is called with a line when an extraction that ended early is resumed.
         note: which encoder "auto" took, and how to get better answers; empty where it was named.
@@ -86,6 +90,7 @@ class Searcher:
     device: Device = "auto"
     decoder: str = "auto"
     cache: bool = True
+    subtitles: str = "auto"
     progress: ClipProgress | None = None
     notify: Notify | None = None
 
@@ -151,12 +156,23 @@ class Searcher:
         features = self._extract(video, part)
         texts, took = self._texts(mixtures)
         known = self._about(features)
+        spoken = self.spoken(Path(video))
         answers = []
         for terms, text in zip(mixtures, texts, strict=True):
             begun = time.perf_counter()
-            reading = self.loaded_head.read(_question(text, known), top_k=top_k, distinct=True)
+            speech = self._speech(spoken, terms, text, features.span)
+            question = _question(text, known, speech)
+            reading = self._read(question, top_k)
             timings = {"text": took, "fuse": time.perf_counter() - begun}
-            asked = Asked(video, described(terms), *part, min_score=min_score, was_cut=text.cut)
+            asked = Asked(
+                video,
+                described(terms),
+                *part,
+                min_score=min_score,
+                was_cut=text.cut,
+                speech=speech,
+                warnings=spoken.said.warnings,
+            )
             answers.append(answer_of(asked, features, reading, self.loaded_head.name, timings))
         return answers
 
@@ -193,6 +209,34 @@ class Searcher:
             answer=answer_of(asked, features, reading, head.name, {"text": took}),
             head=head,
         )
+
+    def spoken(self, video: Path) -> SpokenFeatures:
+        """Read what is said in a video, and encode every line.
+
+        Raises:
+            RdmfError: the subtitle file that is named cannot be read.
+        """
+        return spoken_features(video, self.loaded_encoder, self.subtitles, self.store)
+
+    def _read(self, question: Question, top_k: int) -> Reading:
+        reading = self.loaded_head.read(question, top_k=top_k, distinct=True)
+        if question.speech is None:
+            return reading
+        from rdmf_cli.heads.speech import with_speech  # loaded where something is said
+
+        return with_speech(reading, question, top_k)
+
+    def _speech(
+        self,
+        spoken: SpokenFeatures,
+        terms: Sequence[Term],
+        text: _Text,
+        part: tuple[float, float],
+    ) -> Speech | None:
+        """Match what is said with a query of words alone; a picture has no words to be said."""
+        if not _is_plain(terms):
+            return None
+        return speech_of(spoken, terms[0].text, text.row, self.backgrounds.sentences(), part)
 
     def _extract(self, video: FilePath, part: Part) -> VideoFeatures:
         return extract_features(
@@ -247,10 +291,10 @@ def _space(encoder: Encoder) -> FeatureSpace:
     return FeatureSpace(encoder.name, encoder.size, None, encoder.size, (0, encoder.size))
 
 
-def _question(text: _Text, known: dict[str, Any]) -> Question:
+def _question(text: _Text, known: dict[str, Any], speech: Speech | None = None) -> Question:
     if text.background is not None:
         known = {**known, "background": Background.in_video(known["rows"], text.background)}
-    return Question(sentence=text.row, words=text.words, **known)
+    return Question(sentence=text.row, words=text.words, speech=speech, **known)
 
 
 def _is_plain(terms: Sequence[Term]) -> bool:

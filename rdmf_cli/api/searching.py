@@ -15,7 +15,9 @@ from rdmf_cli.api.arguments import ClipLength, Count, Device, FilePath, Share, c
 from rdmf_cli.api.searcher import Searcher
 from rdmf_cli.channels.query import QueryFeatures, Term, described, query_features
 from rdmf_cli.errors import RdmfError
+from rdmf_cli.features import FeatureStore
 from rdmf_cli.features import extract as extract_features
+from rdmf_cli.features.said import NONE, encoded, said_in
 from rdmf_cli.library import search as across
 from rdmf_cli.library.library import Library, library_folder
 from rdmf_cli.library.listing import list_videos
@@ -46,6 +48,7 @@ def search(
     device: Device = "auto",
     decoder: str = "auto",
     cache: bool = True,
+    subtitles: str = "auto",
     on_error: OnError | None = None,
     show: ShowWork | None = None,
 ) -> list[Hit]:
@@ -70,6 +73,8 @@ def search(
         device: "auto", "cpu", "cuda", "cuda:1", "mps": where open_clip runs.
         decoder: "auto", "pyav", "ffmpeg" or "decord".
         cache: False: features are neither looked up in the cache nor kept there.
+        subtitles: "auto": what is said is searched, too (a subtitle file of the same stem beside a
+            video, else a track inside it); "none"; or the subtitle file of a single video.
         on_error: Is called with the error of a video, while the others are searched;
             None: the first error is raised.
         show: Is called with the progress of the extraction.
@@ -82,7 +87,14 @@ def search(
         RdmfError: A video cannot be read, and there is no `on_error`.
     """
     limits = Limits(top_k, per_video, min_presence, candidates)
-    made = partial(Searcher, head=head, checkpoint=checkpoint, device=device, cache=cache)
+    made = partial(
+        Searcher,
+        head=head,
+        checkpoint=checkpoint,
+        device=device,
+        cache=cache,
+        subtitles=subtitles,
+    )
     chosen = Chosen(encoder, clip_length, decoder)
     terms = [Term(sentence)]
     if library is not None:
@@ -145,7 +157,10 @@ def search_videos(
         store=searcher.store,
         notify=searcher.notify,
     )
-    opened = open_videos(videos, extract, on_error=on_error, show=show, on_warning=on_warning)
+    hear = partial(said_in, subtitles=searcher.subtitles, store=searcher.store)
+    opened = open_videos(
+        videos, extract, on_error=on_error, show=show, on_warning=on_warning, hear=hear
+    )
     return hits_of(searcher, opened, query, described(terms), limits)
 
 
@@ -160,7 +175,8 @@ def search_library(
     """
     library.require(settings_of(searcher))
     query = encode_query(searcher, terms)
-    return hits_of(searcher, library.collection(), query, described(terms), limits)
+    found = library.collection()
+    return hits_of(searcher, found, query, described(terms), limits, library.store)
 
 
 def settings_of(searcher: Searcher) -> dict[str, object]:
@@ -185,6 +201,7 @@ def hits_of(
     query: QueryFeatures,
     described: str,
     limits: Limits,
+    store: FeatureStore | None = None,
 ) -> list[Hit]:
     """Search opened videos for an encoded query; see `search`.
 
@@ -194,7 +211,11 @@ def hits_of(
         query: The encoded query.
         described: The query in words.
         limits: How much is read and listed.
+        store: Where the features of lines are kept; None: the searcher's cache.
     """
+    encode = None
+    if searcher.subtitles != NONE:
+        encode = partial(encoded, encoder=searcher.loaded_encoder, store=store or searcher.store)
     found = across.search(
         videos,
         query,
@@ -203,6 +224,7 @@ def hits_of(
         per_video=limits.per_video,
         min_presence=limits.min_presence,
         candidates=limits.candidates,
+        encode=encode,
     )
     return [
         Hit(
@@ -216,6 +238,7 @@ def hits_of(
             presence=one.presence,
             score=one.score,
             duration=one.duration,
+            said=one.said,
             missing=not os.path.exists(one.video),
             clip_length=searcher.clip_length,
             encoder=searcher.loaded_encoder.name,

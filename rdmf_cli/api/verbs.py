@@ -27,6 +27,7 @@ def query(
     device: Device = "auto",
     decoder: str = "auto",
     cache: bool = True,
+    subtitles: str = "auto",
 ) -> Answer:
     """Find the moments of a video that a sentence describes.
 
@@ -49,6 +50,8 @@ def query(
         device: "auto", "cpu", "cuda", "cuda:1", "mps": where open_clip runs.
         decoder: "auto", "pyav", "ffmpeg" or "decord".
         cache: False: features are neither looked up in the cache nor kept there.
+        subtitles: Where to read what is said: "auto" (a file of the same stem beside the video,
+            else a track inside it), "none", or a subtitle file.
 
     Returns:
         The moments, best first, and the saliency of every clip.
@@ -66,6 +69,7 @@ def query(
         device=device,
         decoder=decoder,
         cache=cache,
+        subtitles=subtitles,
     )
     (answer,) = searcher.ask(
         video, [sentence], top_k=top_k, min_score=min_score, start=start, end=end

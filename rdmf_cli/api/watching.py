@@ -15,6 +15,7 @@ from rdmf_cli.api.searching import Limits, OnWarning, encode_query, hits_of
 from rdmf_cli.channels.query import QueryFeatures, Term, described
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.features.extraction import stored_features
+from rdmf_cli.features.said import Said
 from rdmf_cli.library.catalogue import Root, Video
 from rdmf_cli.library.indexing import Refreshed, refresh_files
 from rdmf_cli.library.library import Library
@@ -155,11 +156,13 @@ class Watch:
         features = None if video is None else stored_features(self.library.store, video.key)
         if video is None or features is None:
             return
-        opened = OpenVideos([video.path], [features])
+        said = Said(self.library.catalogue.lines(video.number))
+        opened = OpenVideos([video.path], [features], [said])
+        store = self.library.store
         limits = Limits(top_k=MOST_HITS, per_video=MOST_HITS, candidates=None)
         for query, encoded in asked:
             name = described([Term(query)])
-            for hit in hits_of(self.searcher, opened, encoded, name, limits):
+            for hit in hits_of(self.searcher, opened, encoded, name, limits, store):
                 if hit.convinces and self._is_new(hit, video):
                     self._tell(hit)
 

@@ -62,6 +62,7 @@ class QueryFeatures:
         scale: how near to the background pictures the background comes: what a cosine is measured
             against, the same for every video.
         cut: whether the end of its words was not read.
+        text: its words, where it is nothing but words; else empty.
     """
 
     sentence: Array
@@ -69,6 +70,7 @@ class QueryFeatures:
     background: Array
     scale: Background
     cut: bool = False
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,7 @@ def query_features(
         background=background,
         scale=_scale(terms, background, backgrounds.pictures()),
         cut=said is not None and any(said.cut),
+        text=terms[0].text if not _is_mixed(terms) and terms[0].picture is None else "",
     )
 
 

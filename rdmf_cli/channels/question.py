@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from rdmf_cli.channels.background import Background
 from rdmf_cli.channels.change import visual_change
+from rdmf_cli.channels.speech import Speech
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.features.files import normalise_rows
 
@@ -61,6 +62,7 @@ class Question:
         duration: seconds from the first clip to the end of the video, where moments end at the
             latest; None: the end of the last clip.
         background: how strongly unrelated sentences match this video; makes `presence` absolute.
+        speech: what is said, and how well it answers the query; None: not known.
 
     Raises:
         RdmfError: there is no clip, or the sentence is not as wide as the matching columns.
@@ -73,6 +75,7 @@ class Question:
     clip_length: float
     duration: float | None = None
     background: Background | None = None
+    speech: Speech | None = None
 
     def __post_init__(self) -> None:
         rows = self.rows[:, None] if self.rows.ndim == 2 else self.rows
@@ -97,7 +100,11 @@ class Question:
 
     def part(self, clips: slice) -> Self:
         """Return the same query on some of the clips, as if they were a video of their own."""
-        return replace(self, rows=self.rows[clips], duration=None)
+        speech = self.speech
+        if speech is not None:
+            start, stop, _ = clips.indices(len(self))
+            speech = speech.part(start * self.clip_length, stop * self.clip_length)
+        return replace(self, rows=self.rows[clips], duration=None, speech=speech)
 
     @property
     def has_similarity(self) -> bool:

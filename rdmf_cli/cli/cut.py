@@ -70,6 +70,7 @@ def cut(
     device: options.Device = "auto",
     decoder: options.Decoder = "auto",
     no_cache: options.NoCache = False,
+    subtitles: query_options.Subtitles = "auto",
     quiet: output_options.Quiet = False,
 ) -> None:
     """Cut the best moments out of VIDEO, exact to the frame, and print the path of each file."""
@@ -93,6 +94,7 @@ def cut(
             device=device,
             decoder=decoder,
             cache=not no_cache,
+            subtitles=query_options.subtitles_of(videos, subtitles),
         )
         top_k = top_k or 1
     usual = NAME_OF_SEVERAL if several else NAME

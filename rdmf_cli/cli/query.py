@@ -49,6 +49,7 @@ def query(
     device: options.Device = "auto",
     decoder: options.Decoder = "auto",
     no_cache: options.NoCache = False,
+    subtitles: query_options.Subtitles = "auto",
     form: Annotated[
         Optional[str],  # noqa: UP045
         options.choice(FORMATS, "--format", "Output format; by default table, or that of -o."),
@@ -92,6 +93,7 @@ def query(
         device=device,
         decoder=decoder,
         cache=not no_cache,
+        subtitles=query_options.subtitles_of(videos, subtitles),
     )
 
     with stdin_spooled(videos) as spooled, writer_of(form, output, force) as writer:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from typing import Annotated, Optional
 
 import typer
@@ -13,6 +15,15 @@ Queries = Annotated[
 MinScore = Annotated[
     float,
     typer.Option("--min-score", min=0, max=1, help="Leave out moments with a lower score."),
+]
+Subtitles = Annotated[
+    str,
+    typer.Option(
+        "--subtitles",
+        metavar="[FILE|auto|none]",
+        help="What is said is searched, too. auto: a subtitle file of the video's name beside it, "
+        "or a track inside it.",
+    ),
 ]
 Example = Annotated[
     bool, typer.Option("--example", help="Search the example video that comes with rdmf.")
@@ -33,3 +44,13 @@ Subtract = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option("--subtract", metavar="[WEIGHT:]WHAT", help="Words or a picture to avoid."),
 ]
+
+
+def subtitles_of(videos: Sequence[str], subtitles: str) -> str:
+    """Return the value of --subtitles; a file belongs to one video, so several are an error."""
+    from rdmf_cli.errors import UsageError
+
+    if subtitles not in ("auto", "none") and (len(videos) > 1 or os.path.isdir(videos[0])):
+        todo = "ask about one video, or let auto find the file beside each"
+        raise UsageError("is a file for a single video", f"--subtitles {subtitles}", todo)
+    return subtitles

@@ -58,6 +58,7 @@ def search(
     device: options.Device = "auto",
     decoder: options.Decoder = "auto",
     no_cache: options.NoCache = False,
+    subtitles: query_options.Subtitles = "auto",
     as_json: options.Json = False,
     quiet: output_options.Quiet = False,
 ) -> None:
@@ -77,6 +78,7 @@ def search(
     terms = terms_of(sentences, image or (), like or (), add or (), subtract or (), decoder)
     chosen = Chosen(encoder, clip_length, decoder)
     loaded = {"head": head, "checkpoint": checkpoint, "device": device, "cache": not no_cache}
+    loaded["subtitles"] = subtitles
     limits = Limits(top_k, per_video, min_presence, candidates or None)
     failed: list[RdmfError] = []
     total = 1

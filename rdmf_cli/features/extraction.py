@@ -92,6 +92,11 @@ class VideoFeatures:
     pictures: float | None = None
 
     @property
+    def span(self) -> tuple[float, float]:
+        """Start of the first clip and end of the last, in seconds as a player shows them."""
+        return self.offset, self.offset + len(self.rows) * self.clip_length
+
+    @property
     def picture_end(self) -> float:
         """The time at which the last picture ends, in seconds as a player shows it."""
         return self.duration if self.pictures is None else self.begins + self.pictures

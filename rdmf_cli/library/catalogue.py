@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rdmf_cli.errors import RdmfError
+from rdmf_cli.features.said import Line
 
 LAYOUT: Final = 1
 """Raise it when the meaning of the tables changes."""
@@ -34,6 +35,13 @@ CREATE TABLE videos (
     state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', key TEXT NOT NULL DEFAULT ''
 );
 """
+
+SPEECH: Final = """
+CREATE VIRTUAL TABLE IF NOT EXISTS said USING fts5 (
+    text, video UNINDEXED, start UNINDEXED, stop UNINDEXED, tokenize = 'porter unicode61'
+)
+"""
+"""What is said, by the number of the video; the index finds words in any of their forms."""
 
 
 class State(str, Enum):
@@ -188,7 +196,41 @@ class Catalogue:
 
     def forget(self, path: str) -> None:
         """Remove a video."""
+        known = self.find(path)
+        if known is not None and self._has_speech():
+            self._write("DELETE FROM said WHERE video = ?", known.number)
         self._write("DELETE FROM videos WHERE path = ?", os.fsencode(path))
+
+    def keep_lines(self, video: int, lines: Sequence[Line]) -> None:
+        """Store what is said in a video, in place of what was; call it inside `change`."""
+        self._write(SPEECH)
+        self._write("DELETE FROM said WHERE video = ?", video)
+        for line in lines:
+            values = (line.text, video, line.start, line.end)
+            self._write("INSERT INTO said (text, video, start, stop) VALUES (?, ?, ?, ?)", *values)
+
+    def lines(self, video: int) -> tuple[Line, ...]:
+        """Return what is said in a video, by time."""
+        if not self._has_speech():
+            return ()
+        query = "SELECT start, stop, text FROM said WHERE video = ? ORDER BY start, stop, rowid"
+        return tuple(Line(*row) for row in self._rows(query, video))
+
+    def videos_saying(self, words: Iterable[str], count: int) -> list[int]:
+        """Return the numbers of the videos in which any of the words is said, the best first.
+
+        Args:
+            words: Words without punctuation.
+            count: The most lines to look at.
+        """
+        wanted = " OR ".join(f'"{word}"' for word in sorted(words) if '"' not in word)
+        if not wanted or not self._has_speech():
+            return []
+        query = "SELECT video FROM said WHERE said MATCH ? ORDER BY rank, rowid LIMIT ?"
+        return list(dict.fromkeys(int(row[0]) for row in self._rows(query, wanted, count)))
+
+    def _has_speech(self) -> bool:
+        return bool(self._rows("SELECT 1 FROM sqlite_master WHERE name = 'said'"))
 
     def _rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         with self._errors(), closing(self._database.execute(statement, values)) as cursor:

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from rdmf_cli.errors import RdmfError
+from rdmf_cli.errors import RdmfError, errors_of
 from rdmf_cli.features import FeatureStore, VideoFeatures
 from rdmf_cli.features.extraction import NOT_CACHED, stored_features
+from rdmf_cli.features.said import Said
 from rdmf_cli.library.catalogue import Root, State, Video
 from rdmf_cli.library.library import Library
 from rdmf_cli.library.listing import list_videos
+from rdmf_cli.library.opening import Hear
 from rdmf_cli.library.work import Extract, ShowWork, extract_all
 
 
@@ -45,6 +47,7 @@ def refresh(
     jobs: int = 1,
     show: ShowWork | None = None,
     on_warning: Callable[[Path, tuple[str, ...]], None] | None = None,
+    hear: Hear | None = None,
 ) -> Refreshed:
     """Update a library from the files on disk; call it inside `Library.writing`.
 
@@ -56,6 +59,7 @@ def refresh(
         jobs: Number of videos to extract at the same time.
         show: Called with the progress of the work.
         on_warning: Called with the path and the warnings of a video.
+        hear: Function that returns what is said in a video; None: nothing is kept of it.
     """
     done = Refreshed()
     with library.catalogue.change():
@@ -63,7 +67,7 @@ def refresh(
             if os.path.lexists(root.path):
                 library.catalogue.keep_root(root)
     listed = _listed(roots, done.failed)
-    how = Extraction(extract, key_of, jobs, show, on_warning)
+    how = Extraction(extract, key_of, jobs, show, on_warning, hear)
     refresh_files(library, listed, how, done)
     return done
 
@@ -77,6 +81,7 @@ class Extraction:
     jobs: int = 1
     show: ShowWork | None = None
     on_warning: Callable[[Path, tuple[str, ...]], None] | None = None
+    hear: Hear | None = None
 
 
 def refresh_files(
@@ -98,6 +103,7 @@ def refresh_files(
         else:
             wanted.append(path)
     _index(library, wanted, how, done)
+    _keep_all_speech(library, how, done)
     _mark_missing(library, done)
 
 
@@ -205,6 +211,30 @@ def _keep_failure(
         size, modified = looked_at
         failed = Video(str(path), State.failed, f"{error.what}", size, modified)
         library.catalogue.keep(failed)
+
+
+def _keep_all_speech(library: Library, how: Extraction, done: Refreshed) -> None:
+    """Store what is said in the videos that are current."""
+    if how.hear is None:
+        return
+    for name in (*done.indexed, *done.unchanged):
+        try:
+            with errors_of(name):
+                said = how.hear(Path(name))
+        except RdmfError as error:
+            done.failed.append(error)
+            continue
+        if said.warnings and how.on_warning:
+            how.on_warning(Path(name), said.warnings)
+        _keep_speech(library, name, said)
+
+
+def _keep_speech(library: Library, name: str, said: Said) -> None:
+    """Store what is said in a video, where that has changed."""
+    video = library.catalogue.find(name)
+    if video is not None and library.catalogue.lines(video.number) != said.lines:
+        with library.catalogue.change():
+            library.catalogue.keep_lines(video.number, said.lines)
 
 
 def _mark_missing(library: Library, done: Refreshed) -> None:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
@@ -23,6 +23,7 @@ import numpy as np
 from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.features import FeatureStore, VideoFeatures, normalise_rows
 from rdmf_cli.features.extraction import stored_features
+from rdmf_cli.features.said import Said
 from rdmf_cli.files import write_own
 from rdmf_cli.folders import data_folder
 from rdmf_cli.library.catalogue import Catalogue, State, Video
@@ -232,6 +233,16 @@ class LibraryVideos:
             what = "its features in the library are damaged"
             raise RdmfError(what, known.path, "extract them again: rdmf index")
         return features
+
+    def spoken(self, video: int) -> Said:
+        """Return what is said in a video."""
+        return Said(self._library.catalogue.lines(self.videos[video].number))
+
+    def saying(self, words: Iterable[str], count: int) -> list[int]:
+        """Return the videos in which any of the words is said, the best first."""
+        numbers = self._library.catalogue.videos_saying(words, count)
+        places = {video.number: place for place, video in enumerate(self.videos)}
+        return [places[number] for number in numbers if number in places]
 
     @cached_property
     def index(self) -> Index:

@@ -7,10 +7,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from rdmf_cli.errors import RdmfError
+from rdmf_cli.channels.speech import words_of
+from rdmf_cli.errors import RdmfError, errors_of
 from rdmf_cli.features import VideoFeatures, normalise_rows
+from rdmf_cli.features.said import Said
 from rdmf_cli.library.index import ExactIndex, Index
 from rdmf_cli.library.work import Extract, OnError, ShowWork, extract_all
+
+Hear = Callable[[Path], Said]
+OnWarning = Callable[[Path, tuple[str, ...]], None]
 
 
 @dataclass
@@ -19,11 +24,26 @@ class OpenVideos:
 
     paths: list[str] = field(default_factory=list)
     opened: list[VideoFeatures] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
 
-    def add(self, path: str, features: VideoFeatures) -> None:
-        """Add a video."""
+    def add(self, path: str, features: VideoFeatures, said: Said | None = None) -> None:
+        """Add a video, and what is said in it."""
         self.paths.append(path)
         self.opened.append(features)
+        self.said.append(said or Said())
+
+    def spoken(self, video: int) -> Said:
+        """Return what is said in a video."""
+        return self.said[video]
+
+    def saying(self, words: Iterable[str], count: int) -> list[int]:
+        """Return the videos in which any of the words is said, those with most words first."""
+        wanted = frozenset(words)
+        best = {
+            video: max((len(wanted & words_of(line.text)) for line in said.lines), default=0)
+            for video, said in enumerate(self.said)
+        }
+        return [video for video in sorted(best, key=lambda v: -best[v]) if best[video]][:count]
 
     @cached_property
     def index(self) -> Index:
@@ -51,7 +71,8 @@ def open_videos(
     *,
     on_error: OnError,
     show: ShowWork | None = None,
-    on_warning: Callable[[Path, tuple[str, ...]], None] | None = None,
+    on_warning: OnWarning | None = None,
+    hear: Hear | None = None,
 ) -> OpenVideos:
     """Open videos one by one; an error in one video does not stop the others.
 
@@ -61,6 +82,7 @@ def open_videos(
         on_error: Called with each error.
         show: Called with the progress of the work.
         on_warning: Called with the path and the warnings of a video.
+        hear: Function that returns what is said in a video; None: nothing is.
     """
     listed, opened = list(videos), OpenVideos()
     for error in (video for video in listed if isinstance(video, RdmfError)):
@@ -72,5 +94,22 @@ def open_videos(
             continue
         if outcome.warnings and on_warning:
             on_warning(path, outcome.warnings)
-        opened.add(str(path), outcome)
+        opened.add(str(path), outcome, _heard(path, hear, on_error, on_warning))
     return opened
+
+
+def _heard(
+    path: Path, hear: Hear | None, on_error: OnError, on_warning: OnWarning | None
+) -> Said | None:
+    """Read what is said in a video; an error there leaves its pictures searched."""
+    if hear is None:
+        return None
+    try:
+        with errors_of(path):
+            said = hear(path)
+    except RdmfError as error:
+        on_error(error)
+        return None
+    if said.warnings and on_warning:
+        on_warning(path, said.warnings)
+    return said

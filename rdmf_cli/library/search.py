@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
@@ -19,12 +19,16 @@ import numpy.typing as npt
 from rdmf_cli.channels.background import Background
 from rdmf_cli.channels.query import QueryFeatures
 from rdmf_cli.channels.question import Question
+from rdmf_cli.channels.speech import Speech, content_words, speech_of
 from rdmf_cli.features import VideoFeatures, normalise_rows
+from rdmf_cli.features.said import Line, Said, SpokenFeatures
 from rdmf_cli.heads.base import Head
+from rdmf_cli.heads.speech import quotes, with_speech
 from rdmf_cli.library.index import Index, Nearest
 from rdmf_cli.library.ranking import CONVINCES, match, relevance
 from rdmf_cli.library.stretches import STRETCH, WHOLE, stretches, strongest_by_group
 from rdmf_cli.moments.nms import span_iou
+from rdmf_cli.moments.types import Quote
 
 CANDIDATES: Final = 64
 """The number of videos, or stretches of long ones, that the head reads for one query."""
@@ -34,6 +38,9 @@ CLIPS_PER_CANDIDATE: Final = 64
 
 DISTINCT: Final = 0.5
 """The IoU from which two moments of one video count as the same."""
+
+Encode = Callable[[Sequence[Line]], npt.NDArray[np.float16]]
+"""A function that returns the features (N, D) of lines of speech."""
 
 
 class Collection(Protocol):
@@ -66,6 +73,14 @@ class Collection(Protocol):
         """
         ...
 
+    def spoken(self, video: int) -> Said:
+        """Return what is said in a video."""
+        ...
+
+    def saying(self, words: Iterable[str], count: int) -> Sequence[int]:
+        """Return the videos in which any of the words is said, the best of `count` lines first."""
+        ...
+
 
 @dataclass(frozen=True)
 class Found:
@@ -79,6 +94,7 @@ class Found:
         presence: Probability that the query is anywhere in the video (or this stretch), in [0, 1].
         score: Expected IoU of the span, if the query is there, in [0, 1].
         duration: Length of the video in seconds.
+        said: Lines said in the moment that answer the query.
     """
 
     video: str
@@ -88,6 +104,7 @@ class Found:
     presence: float
     score: float
     duration: float
+    said: tuple[Quote, ...] = ()
 
     @property
     def convinces(self) -> bool:
@@ -127,6 +144,7 @@ def search(
     per_video: int = 1,
     min_presence: float = 0.0,
     candidates: int | None = CANDIDATES,
+    encode: Encode | None = None,
 ) -> list[Found]:
     """Find the moments that show a query in many videos, the most relevant first.
 
@@ -138,13 +156,18 @@ def search(
         per_video: The most moments per video.
         min_presence: Leave out moments with a lower presence.
         candidates: Number of videos, or stretches of long ones, that the head reads; None: all.
+        encode: Returns the features of lines; None: what is said is not searched.
     """
     by_video: dict[int, list[slice]] = defaultdict(list)
     for candidate in choose_candidates(collection, query, candidates):
         by_video[candidate.video].append(candidate.stretch)
+    if encode is not None and candidates is not None:
+        for video in collection.saying(content_words(query.text), candidates):
+            if video not in by_video:
+                by_video[video] = stretches(collection.clips[video])
     kept: list[Found] = []
     for video, parts in by_video.items():
-        asked = _asked(collection, video, query)  # once per video: it may be long
+        asked = _asked(collection, video, query, encode)  # once per video: it may be long
         read = [one for part in parts for one in _read(asked, part, query, head, per_video)]
         kept += _distinct(read)[:per_video]
     return sorted((one for one in kept if one.presence >= min_presence), key=_rank)[:top_k]
@@ -184,7 +207,9 @@ def _of_nearest(nearest: Nearest, clips: Sequence[int], count: int) -> list[Cand
     return [Candidate(int(v), stretches(clips[int(v)])[int(part)]) for v, part in found[order]]
 
 
-def _asked(collection: Collection, video: int, query: QueryFeatures) -> _Asked:
+def _asked(
+    collection: Collection, video: int, query: QueryFeatures, encode: Encode | None
+) -> _Asked:
     """Make the question on a whole video."""
     features = collection.features(video)
     rows = normalise_rows(features.rows)
@@ -197,8 +222,19 @@ def _asked(collection: Collection, video: int, query: QueryFeatures) -> _Asked:
         clip_length=features.clip_length,
         duration=max(end - features.offset, features.clip_length / 2),
         background=Background.in_video(rows, query.background),
+        speech=_speech(collection.spoken(video), query, encode, features.span),
     )
     return _Asked(collection.path(video), features, question, end)
+
+
+def _speech(
+    said: Said, query: QueryFeatures, encode: Encode | None, part: tuple[float, float]
+) -> Speech | None:
+    """Match what is said with a query of words alone; None where nothing is."""
+    if encode is None or not query.text or not said.lines:
+        return None
+    spoken = SpokenFeatures(said, encode(said.lines))
+    return speech_of(spoken, query.text, query.sentence, query.background, part)
 
 
 def _read(
@@ -210,20 +246,25 @@ def _read(
     if (start, stretch.stop) != (0, clips):
         question = question.part(stretch)
     similarity = question.similarity
-    reading = head.read(question, top_k=most, distinct=True)
+    shown = head.read(question, top_k=most, distinct=True)
+    reading = with_speech(shown, question, most)
     borders = _inner_borders(stretch, clips, features)
     first = features.offset + start * features.clip_length
     read = []
     for span, score in zip(reading.spans, reading.scores, strict=True):
-        shown = similarity[_clips(span, features.clip_length, len(similarity))]
+        seen = similarity[_clips(span, features.clip_length, len(similarity))]
+        said = quotes(question.speech, (float(span[0]), float(span[1])), first)
+        unlikely = 1.0 - relevance(match(seen, query.scale), shown.presence)
+        unlikely *= 1.0 - max((quote.chance for quote in said), default=0.0)
         found = Found(
             video=path,
             start=min(first + float(span[0]), end),
             end=min(first + float(span[1]), end),
-            relevance=relevance(match(shown, query.scale), reading.presence),
+            relevance=1.0 - unlikely,
             presence=float(reading.presence),
             score=float(score),
             duration=features.duration,
+            said=said,
         )
         near = features.clip_length / 2
         touches = (abs(at - side) < near for at in borders for side in (found.start, found.end))

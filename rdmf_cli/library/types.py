@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from rdmf_cli.moments.types import Record, Seconds, Unit
+from rdmf_cli.moments.types import Quote, Record, Seconds, Unit
 
 SCHEMA: Literal["rdmf.hit/1"] = "rdmf.hit/1"
 
@@ -27,6 +27,9 @@ class Hit(Record):
     presence: Unit = Field(description="probability that the query is anywhere in the video")
     score: Unit = Field(description="expected IoU of the span, if the query is in the video")
     duration: Seconds = Field(description="length of the video")
+    said: tuple[Quote, ...] = Field(
+        default=(), description="lines said in the moment that answer the query, by time"
+    )
     missing: bool = Field(description="whether the file of the video does not exist any more")
     clip_length: Annotated[float, Field(gt=0)]
     encoder: str

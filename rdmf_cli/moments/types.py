@@ -18,6 +18,15 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
+class Quote(Record):
+    """A line that is said in a video and answers the query."""
+
+    start: Seconds
+    end: Seconds
+    text: str
+    chance: Unit = Field(description="probability that the line answers the query")
+
+
 class Moment(Record):
     """A span of the video that answers the query."""
 
@@ -26,6 +35,9 @@ class Moment(Record):
     end: Seconds
     score: Unit
     raw_score: float = Field(description="the ranking score before it is mapped to [0, 1]")
+    said: tuple[Quote, ...] = Field(
+        default=(), description="lines said in the moment that answer the query, by time"
+    )
 
 
 class Features(Record):
@@ -52,7 +64,9 @@ class Answer(Record):
     offset: Seconds = Field(default=0.0, description="where the searched part starts, seconds")
     clip_length: Annotated[float, Field(gt=0)]
     head: str
-    presence: Unit = Field(description="how likely the query is shown anywhere in the video")
+    presence: Unit = Field(
+        description="how likely the query is shown (or said) anywhere in the video"
+    )
     moments: tuple[Moment, ...]
     saliency: tuple[Unit, ...]
     saliency_raw: tuple[float, ...]

@@ -13,6 +13,7 @@ from rich.text import Text
 from rdmf_cli.library.types import Hit
 from rdmf_cli.outputs.bars import bar
 from rdmf_cli.outputs.curve import BEST, LISTED
+from rdmf_cli.outputs.table import said
 from rdmf_cli.outputs.terminal import FAINT, Justify, plain_table, printable
 from rdmf_cli.text import clock
 
@@ -58,6 +59,8 @@ class HitTable:
                 Text(f"{clock(hit.start)} {dash} {clock(hit.end)}"),
                 self._name(hit, root, options.encoding),
             )
+            if hit.said:
+                table.add_row("", "", "", "", said(hit.said, options.encoding))
         return table
 
     def _name(self, hit: Hit, root: str, encoding: str) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TextIO
@@ -10,7 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from rdmf_cli.moments.types import Answer, Moment
+from rdmf_cli.moments.types import Answer, Moment, Quote
 from rdmf_cli.outputs.bars import bar
 from rdmf_cli.outputs.curve import BEST, LISTED, Curve
 from rdmf_cli.outputs.terminal import BETWEEN, EDGES, FAINT, plain_table, printable, shortened
@@ -51,6 +52,7 @@ class AnswerTable:
         yield self._presence()
         yield Text()
         yield self._moments(options) if self.answer.moments else self._nothing()
+        yield from self._quotes(options)
         if self.left_out:
             yield Text(f"and {self.left_out} with a score below {LOW_SCORE:g}", style=FAINT)
         yield Text()
@@ -81,6 +83,13 @@ class AnswerTable:
         for moment in self.answer.moments:
             table.add_row(*_cells(moment, columns, ascii_only))
         return table
+
+    def _quotes(self, options: ConsoleOptions) -> Iterator[Text]:
+        """Quote the likeliest line of each moment, one per row of the terminal."""
+        for moment in self.answer.moments:
+            if moment.said:
+                text = Text(f"#{moment.rank} ").append(said(moment.said, options.encoding))
+                yield shortened(text, options.max_width - EDGES, options.ascii_only)
 
     def _bar_columns(self, options: ConsoleOptions) -> int:
         """Return the columns that are left for the bar; 0 where they are too few to read."""
@@ -121,6 +130,13 @@ class TableWriter(Writer):
         if self.curve:
             self.console.print(Curve(answer))
         self.console.print()
+
+
+def said(quotes: Sequence[Quote], encoding: str) -> Text:
+    """Quote the likeliest of some lines: said at 12:04: "the words"."""
+    best = max(quotes, key=lambda quote: quote.chance)
+    when = clock(best.start, decimals=0)
+    return Text(f"said at {when}: ").append(printable(f'"{best.text}"', encoding))
 
 
 def _cells(moment: Moment, columns: int, ascii_only: bool) -> tuple[Text, ...]:

@@ -1,0 +1,15 @@
+"""What is said in a video: lines of subtitles, from files or out of the video's own container."""
+
+from rdmf_cli.features.said.encoded import SpokenFeatures, encoded, said_in, spoken_features
+from rdmf_cli.features.said.lines import AUTO, NONE, Line, Said
+
+__all__ = [
+    "AUTO",
+    "NONE",
+    "Line",
+    "Said",
+    "SpokenFeatures",
+    "encoded",
+    "said_in",
+    "spoken_features",
+]

@@ -1,0 +1,121 @@
+"""Lines of speech with their features, kept in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from rdmf_cli.encoders.base import Encoder
+from rdmf_cli.errors import RdmfError
+from rdmf_cli.features.fingerprint import content_fingerprint
+from rdmf_cli.features.said.container import read_container
+from rdmf_cli.features.said.files import beside, read_file
+from rdmf_cli.features.said.lines import AUTO, NONE, Line, Said
+from rdmf_cli.features.store import FeatureStore
+from rdmf_cli.video.formats import is_list
+
+BATCH: Final = 256
+"""Lines that are encoded at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class SpokenFeatures:
+    """What is said in a video, as an encoder reads it.
+
+    Attributes:
+        said: The N lines.
+        rows: float16 (N, D) features of the lines, as the encoder returns them.
+    """
+
+    said: Said
+    rows: np.ndarray
+
+
+def spoken_features(
+    video: Path, encoder: Encoder, subtitles: str = AUTO, store: FeatureStore | None = None
+) -> SpokenFeatures:
+    """Read what is said in a video, and encode every line or take it from the cache.
+
+    Args:
+        video: The video file.
+        encoder: The encoder of the query.
+        subtitles: "none"; "auto": a subtitle file of the same stem beside the video, else a text
+            track inside it; or the path of a subtitle file.
+        store: The cache; None: no cache.
+
+    Returns:
+        The lines; none where "auto" finds none. A file that "auto" finds and that cannot be read
+        becomes a warning.
+
+    Raises:
+        RdmfError: The file that is named cannot be read, or the video cannot.
+    """
+    said = said_in(video, subtitles, store)
+    return SpokenFeatures(said, encoded(said.lines, encoder, store))
+
+
+def said_in(video: Path, subtitles: str = AUTO, store: FeatureStore | None = None) -> Said:
+    """Read what is said in a video; see `spoken_features`."""
+    if subtitles == NONE:
+        return Said()
+    if subtitles != AUTO:
+        return read_file(Path(subtitles))
+    if found := beside(video):
+        try:
+            return read_file(found)
+        except RdmfError as error:
+            return Said(warnings=(f"{found.name} beside the video is not used: {error.what}",))
+    return Said() if is_list(video) else _inside(video, store)
+
+
+def encoded(lines: Sequence[Line], encoder: Encoder, store: FeatureStore | None) -> np.ndarray:
+    """Encode lines, or take their features from the cache: float16 (N, D)."""
+    if not lines:
+        return np.zeros((0, encoder.size), np.float16)
+    texts = [line.text for line in lines]
+    key = {
+        "lines": hashlib.sha256(json.dumps(texts).encode()).hexdigest(),
+        "encoder_fingerprint": encoder.fingerprint,
+    }
+    if store and (found := store.get(key)) and len(found[0]) == len(texts):
+        return found[0]
+    batches = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
+    rows = np.concatenate([encoder.encode_texts(batch).rows for batch in batches])
+    rows = rows.astype(np.float16)
+    _keep(store, key, rows, {"video": "(lines of speech)"})
+    return rows
+
+
+def _inside(video: Path, store: FeatureStore | None) -> Said:
+    """Read the track inside a video: once, as that takes a look at the whole file."""
+    if store is None:
+        return read_container(video)
+    size = video.stat().st_size
+    key = {"subtitles in": content_fingerprint(video, size), "bytes": size}
+    if found := store.get(key):
+        about = found[1]
+        return Said(tuple(Line(*line) for line in about["lines"]), about["source"])
+    said = read_container(video)
+    about = {
+        "video": str(video.resolve()),
+        "lines": [list(astuple(line)) for line in said.lines],
+        "source": said.source,
+    }
+    _keep(store, key, np.zeros((0, 1), np.float16), about)
+    return said
+
+
+def _keep(
+    store: FeatureStore | None, key: dict[str, Any], rows: np.ndarray, about: dict[str, Any]
+) -> None:
+    if store:
+        # A cache that cannot be written is said where the features of the video are kept.
+        with suppress(RdmfError):
+            store.put(key, rows, about)

@@ -1,0 +1,256 @@
+"""What is said joins what a head reads of the pictures.
+
+The head answers from the pictures alone. Beside it the fusion runs with speech as its third field
+(`fusion.speech`), once on this video and once on one that shows nothing: by how much more v a line
+leaves here than there tells how far the pictures support it. A line that answers the query becomes
+a moment with the line's own times, or strengthens the moment that is shown meanwhile. Without
+speech the reading of the head stays as it is.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from rdmf_cli.channels.change import edge_weights
+from rdmf_cli.channels.question import Question
+from rdmf_cli.channels.similarity import standardise
+from rdmf_cli.channels.speech import Speech
+from rdmf_cli.fusion.speech import SpeechRates, evolve_with_speech
+from rdmf_cli.heads.base import Head
+from rdmf_cli.heads.training_free.field import match, reaction_rates
+from rdmf_cli.heads.training_free.rates import FusionRates, load_rates
+from rdmf_cli.moments.reading import Reading
+from rdmf_cli.moments.types import Quote
+
+Floats = npt.NDArray[np.float64]
+
+RATES: Final = SpeechRates(g=0.3, sigma=0.1)
+"""Rates of the speech per step. Chosen, as are the other numbers here, on the even pairs of
+benchmarks/subtitles_pairs.tsv."""
+
+LEAST_CHANCE: Final = 0.05
+"""Lines that answer the query less likely than that make no moment."""
+
+GAP: Final = 1.5
+"""Seconds between two lines that are said in one go."""
+
+IOU_OF_LINE: Final = 0.9
+"""Expected IoU of a line with the answer, if the line answers the query."""
+
+COVERED: Final = 0.5
+"""Share of a line during which a shown moment lasts, from which on the line belongs to it."""
+
+OF_PRESENCE: Final = 0.75
+PICTURES_FIRST: Final = 1.0
+"""Log-odds of presence, and their offset, by which shown moments are ranked against lines. A query
+that is shown is often given a low presence; a line must be likelier than the presence says."""
+
+MOST_GAIN: Final = 4.0
+"""Bound of the support by pictures."""
+
+QUOTED: Final = 0.5
+"""Chance that a line answers the query, from which on it is quoted within a longer moment."""
+
+MOST_QUOTES: Final = 5
+"""Lines that are quoted of one moment at most, the likeliest."""
+
+LEAST: Final = 1e-9
+
+
+def read_with_speech(
+    head: Head, question: Question, *, top_k: int = 10, distinct: bool = False
+) -> Reading:
+    """Answer one question from what is shown and, where it is known, what is said.
+
+    Args:
+        head: Reads the pictures.
+        question: One query on one video.
+        top_k: Number of moments at most, best first.
+        distinct: As for `Head.read`.
+    """
+    return with_speech(head.read(question, top_k=top_k, distinct=distinct), question, top_k)
+
+
+def with_speech(reading: Reading, question: Question, top_k: int) -> Reading:
+    """Add what is said to the reading of a head; without speech it stays as it is.
+
+    Args:
+        reading: What the head read of the pictures.
+        question: The question that it read.
+        top_k: Number of moments at most.
+
+    Returns:
+        A reading whose presence is the chance that the query is shown or said, and whose scores are
+        expected IoUs if it is.
+    """
+    speech = question.speech
+    if speech is None or not len(speech):
+        return reading
+    supported = replace(speech, chances=_supported(question, speech))
+    said = float(supported.chances.max())
+    presence = 1.0 - (1.0 - reading.presence) * (1.0 - said)
+    trusted = _trusted(reading.presence)
+    either = max(1.0 - (1.0 - trusted) * (1.0 - said), LEAST)
+    shown = _Moments(reading.spans, reading.raw_scores * (trusted / either))
+    moments = _joined(shown, _spoken(supported, either), top_k)
+    chance = 1.0 - (1.0 - reading.saliency) * (
+        1.0 - supported.on_clips(question.clip_length, len(question))
+    )
+    inside = np.clip(chance, LEAST, 1.0 - LEAST)
+    lit = chance > reading.saliency
+    return replace(
+        reading,
+        spans=moments.spans,
+        scores=np.clip(moments.scores, 0.0, 1.0),
+        raw_scores=moments.scores,
+        saliency=chance,
+        saliency_raw=np.where(lit, np.log(inside / (1.0 - inside)), reading.saliency_raw),
+        presence=presence,
+    )
+
+
+def _trusted(presence: float) -> float:
+    """Return how far the pictures are trusted where a line competes with them."""
+    bounded = min(max(presence, LEAST), 1.0 - LEAST)
+    log_odds = OF_PRESENCE * math.log(bounded / (1.0 - bounded)) + PICTURES_FIRST
+    return 0.5 * (1.0 + math.tanh(0.5 * log_odds))
+
+
+@dataclass(frozen=True)
+class _Moments:
+    spans: np.ndarray  # (K, 2) seconds
+    scores: np.ndarray  # (K,)
+
+    def then(self, others: _Moments) -> _Moments:
+        return _Moments(
+            np.concatenate([self.spans.reshape(-1, 2), others.spans]),
+            np.concatenate([self.scores, others.scores]),
+        )
+
+
+def _supported(question: Question, speech: Speech) -> Floats:
+    """Return the chance of each line (N,), with the support of the pictures."""
+    if not question.has_similarity:
+        return speech.chances
+    here, nothing = (_fed(question, speech, shown) for shown in (True, False))
+    gains = np.divide(here, nothing, out=np.ones_like(here), where=nothing > LEAST)
+    length, clips = question.clip_length, len(question)
+    gain = np.array([gains[speech.clips_of(n, length, clips)].mean() for n in range(len(speech))])
+    return np.asarray(1.0 - (1.0 - speech.chances) ** np.clip(gain, 1.0, MOST_GAIN))
+
+
+def _fed(question: Question, speech: Speech, shown: bool) -> Floats:
+    """Return (L,): how much more v there is with speech than without.
+
+    Args:
+        question: The question.
+        speech: The lines.
+        shown: False: as if nothing of the query were shown.
+    """
+    rates = _rates()
+    mask = np.ones(len(question), dtype=bool)
+    z = standardise(question.similarity.astype(np.float64), mask)
+    matched = match(z, rates) if shown else np.zeros_like(z)
+    r = reaction_rates(z, mask, rates) * shown
+    v = np.broadcast_to(rates.seed * matched, r.shape)
+    edges = None if rates.cut is None else edge_weights(question.change, mask, rates.cut)
+    levels = speech.on_clips(question.clip_length, len(question)), np.zeros(len(question))
+    spoken, silent = (
+        evolve_with_speech(
+            np.ones_like(r),
+            v,
+            level,
+            u0=1.0,
+            r=r,
+            w0=level,
+            rates=rates.rates,
+            speech=RATES,
+            steps=rates.steps,
+            edges=edges,
+            dilations=rates.dilations,
+        ).v
+        for level in levels
+    )
+    return np.asarray((spoken - silent).sum(axis=0), np.float64)
+
+
+@lru_cache(maxsize=1)
+def _rates() -> FusionRates:
+    return load_rates().fusion
+
+
+def _spoken(speech: Speech, presence: float) -> _Moments:
+    """Return the moments that lines make: those said in one go that all answer are one."""
+    kept = np.flatnonzero(speech.chances >= LEAST_CHANCE)
+    spans: list[list[float]] = []
+    scores: list[float] = []
+    for line in kept:
+        start, end, chance = (x[line] for x in (speech.starts, speech.ends, speech.chances))
+        score = IOU_OF_LINE * float(chance) / presence
+        goes_on = spans and start - spans[-1][1] <= GAP
+        if goes_on and min(chance, scores[-1] * presence / IOU_OF_LINE) >= 0.5:
+            spans[-1][1] = max(spans[-1][1], end)
+            scores[-1] = max(scores[-1], score)
+        else:
+            spans.append([start, end])
+            scores.append(score)
+    return _Moments(np.array(spans).reshape(-1, 2), np.array(scores))
+
+
+def _joined(shown: _Moments, said: _Moments, top_k: int) -> _Moments:
+    """Join both: a line during the best shown moment strengthens it; the best come first."""
+    scores, alone = shown.scores.copy(), []
+    covered = _covered(said.spans, shown.spans[0]) if len(scores) else np.zeros(len(said.scores))
+    for n, score in enumerate(said.scores):
+        if covered[n] >= COVERED and scores[0] >= score:
+            scores[0] = 1.0 - (1.0 - min(scores[0], 1.0)) * (1.0 - min(score, 1.0))
+        else:
+            alone.append(n)
+    both = _Moments(shown.spans, scores).then(_Moments(said.spans[alone], said.scores[alone]))
+    best = np.argsort(-both.scores, kind="stable")[:top_k]
+    return _Moments(both.spans[best], both.scores[best])
+
+
+def _covered(lines: np.ndarray, span: np.ndarray) -> np.ndarray:
+    """Return the share of each line (N, 2) that a span covers."""
+    common = np.minimum(lines[:, 1], span[1]) - np.maximum(lines[:, 0], span[0])
+    return np.asarray(np.maximum(common, 0.0) / np.maximum(lines[:, 1] - lines[:, 0], LEAST))
+
+
+def quotes(speech: Speech | None, span: tuple[float, float], offset: float) -> tuple[Quote, ...]:
+    """Quote the lines of a moment that answer the query, in order of time.
+
+    Args:
+        speech: What is said; None: not known.
+        span: Start and end of the moment, in seconds from the first clip.
+        offset: Start of the first clip, in seconds as a player shows it.
+    """
+    if speech is None:
+        return ()
+    said = [n for n in range(len(speech)) if _is_of(speech, n, span)]
+    best = sorted(said, key=lambda n: -speech.chances[n])[:MOST_QUOTES]
+    return tuple(
+        Quote(
+            start=offset + float(speech.starts[n]),
+            end=offset + float(speech.ends[n]),
+            text=speech.texts[n],
+            chance=float(speech.chances[n]),
+        )
+        for n in sorted(best)
+    )
+
+
+def _is_of(speech: Speech, line: int, span: tuple[float, float]) -> bool:
+    """Tell whether a line is quoted: it answers, or the moment is the line itself."""
+    start, end = float(speech.starts[line]), float(speech.ends[line])
+    common = min(end, span[1]) - max(start, span[0])
+    if common < COVERED * (end - start):
+        return False
+    least = LEAST_CHANCE if common >= 0.9 * (span[1] - span[0]) else QUOTED
+    return bool(speech.chances[line] >= least)
