@@ -35,12 +35,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run the tests that the `dev` extra is enough for (no torch), and say which those are",
     )
+    parser.addoption(
+        "--browser",
+        action="store_true",
+        help="run the tests in Chromium, too (tests/browser); .ci/browser installs what they need",
+    )
 
 
 def left_out(config: pytest.Config) -> frozenset[str]:
     """Packages whose tests are left out."""
-    light = config.getoption("--light")
-    return needed_packages.BEYOND_DEV if light else needed_packages.NO_WHEELS
+    if config.getoption("--light"):
+        return needed_packages.BEYOND_DEV
+    browser = frozenset() if config.getoption("--browser") else needed_packages.BROWSER
+    return needed_packages.NO_WHEELS | browser
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -50,7 +57,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     lines = [
         f"{p.relative_to(config.rootpath)}: {', '.join(sorted(n))}" for p, n in needs.items() if n
     ]
-    why = "--light leaves" if config.getoption("--light") else "this Python leaves"
+    why = "--light leaves" if config.getoption("--light") else "a run without --browser leaves"
     head = [f"{why} out {len(lines)} of {len(needs)} files, by what they import:"]
     return [*head, *lines] if lacking else []
 

@@ -61,7 +61,7 @@ def form_of(form: str | None, output: str | None) -> str:
     return format_of(output)
 
 
-def check_form(form: str, videos: list[str], output: str | None) -> None:
+def check_form(form: str, videos: list[str], output: str | None, html: Path | None = None) -> None:
     """Check, before any work, that the format can hold these videos.
 
     Raises:
@@ -77,8 +77,9 @@ def check_form(form: str, videos: list[str], output: str | None) -> None:
         from rdmf_cli.outputs.one_video import several_videos
 
         raise several_videos(form)
-    if STDIN in videos and (writer.reads_videos or per_video):
-        raise UsageError(f"{form} names files, and a video on stdin has none", STDIN, "save it")
+    if STDIN in videos and (writer.reads_videos or per_video or html):
+        which = "a page" if html else form
+        raise UsageError(f"{which} names files, and a video on stdin has none", STDIN, "save it")
 
 
 def writer_of(form: str, output: str | None, force: bool) -> Writer | AnswerFiles:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Optional
 
 import typer
 
@@ -21,4 +22,16 @@ Quiet = Annotated[
         callback=_set_quiet,
         help="Show no notes, warnings and progress; errors are shown.",
     ),
+]
+Html = Annotated[
+    Optional[Path],  # noqa: UP045  (typer reads this at run time on Python 3.10)
+    typer.Option(
+        "--html",
+        metavar="FILE",
+        help="Also write a page to look at: pictures, a player, and the curve to click on.",
+    ),
+]
+Embed = Annotated[
+    bool,
+    typer.Option("--embed", help="Put small clips of the moments into the page of --html."),
 ]

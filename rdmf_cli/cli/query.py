@@ -64,6 +64,8 @@ def query(
             help="Write to a file; '{folder}/{stem}.srt' writes one per video, beside it.",
         ),
     ] = None,
+    html: output_options.Html = None,
+    embed: output_options.Embed = False,
     force: options.Force = False,
     quiet: output_options.Quiet = False,
 ) -> None:
@@ -76,6 +78,7 @@ def query(
     from rdmf_cli.cli import inputs
     from rdmf_cli.cli.answering import ask, check_form, form_of, writer_of
     from rdmf_cli.cli.batch import for_each_video, open_searcher
+    from rdmf_cli.cli.paging import beside_page
     from rdmf_cli.cli.stdin_video import stdin_spooled
     from rdmf_cli.cli.terms import mixtures_of
 
@@ -84,7 +87,7 @@ def query(
     given = (words or (), queries or (), queries_file)
     videos, sentences = inputs.split_arguments(*given, example, pictured)
     asked = mixtures_of(sentences, image or (), like or (), add or (), subtract or (), decoder)
-    check_form(form, videos, output)
+    check_form(form, videos, output, html)
     searcher = open_searcher(
         encoder=encoder,
         head=head,
@@ -96,7 +99,8 @@ def query(
         subtitles=query_options.subtitles_of(videos, subtitles),
     )
 
-    with stdin_spooled(videos) as spooled, writer_of(form, output, force) as writer:
+    writing = beside_page(writer_of(form, output, force), html, embed, force)
+    with stdin_spooled(videos) as spooled, writing as writer:
 
         def work(path: Path) -> list[Answer]:
             chosen = {"top_k": top_k, "min_score": min_score, "start": start, "end": end}

@@ -60,6 +60,9 @@ def search(
     no_cache: options.NoCache = False,
     subtitles: query_options.Subtitles = "auto",
     as_json: options.Json = False,
+    html: output_options.Html = None,
+    embed: output_options.Embed = False,
+    force: options.Force = False,
     quiet: output_options.Quiet = False,
 ) -> None:
     """Search all videos of PATH at once, and list the moments that show SENTENCE, best first.
@@ -68,12 +71,14 @@ def search(
     a path, the other one is the sentence. With --image, --like or --add there may be none.
     """
     from rdmf_cli.api.searching import Chosen, Limits
+    from rdmf_cli.cli.paging import open_page, page_of_hits
     from rdmf_cli.cli.report import report
     from rdmf_cli.cli.searching import asked, in_library, in_videos
     from rdmf_cli.cli.terms import terms_of
     from rdmf_cli.library.listing import list_videos
 
     pictured = bool(image or like or add)
+    open_page(html, embed, force)  # says before any work what is wrong with it
     paths, sentences = asked(words or [], query, files_from, null, library, pictured)
     terms = terms_of(sentences, image or (), like or (), add or (), subtract or (), decoder)
     chosen = Chosen(encoder, clip_length, decoder)
@@ -92,6 +97,7 @@ def search(
         report(error, as_json)
     if len(failed) < total:
         _write(hits, as_json)
+        page_of_hits(html, embed, force, hits)
     _end(hits, len(failed), total, fail_if_none)
 
 

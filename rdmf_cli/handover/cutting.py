@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any, BinaryIO
@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from rdmf_cli.errors import RdmfError
-from rdmf_cli.handover.film import Film, Kind, Track
+from rdmf_cli.handover.film import PREVIEW, Film, Kind, Track
 from rdmf_cli.handover.rates import frame_rate_of
 from rdmf_cli.handover.sound import sound_between, tracks_of
 from rdmf_cli.video.decoders import choose
@@ -21,6 +21,7 @@ from rdmf_cli.video.packets import opened, packets
 from rdmf_cli.video.timeline import exact
 
 MONTAGE_TRACK = Track(48000, "stereo")
+PREVIEW_SIDE = 480  # pixels of the longer side, at most
 EARLIER_SUBTITLES = 60  # seconds before a span in which its first subtitle is searched for
 
 
@@ -127,6 +128,27 @@ def write_span(file: BinaryIO, kind: Kind, span: Span) -> tuple[str, ...]:
     if span.scan.timeline.joins and span.scan.info.has_audio:
         notes.append("the sound of joined recordings is not kept")
     return tuple(notes)
+
+
+def write_preview(file: BinaryIO, span: Span) -> None:
+    """Encode a span as a small MP4 with its first sound track, for a page.
+
+    Args:
+        file: A seekable binary file.
+        span: The frames.
+
+    Raises:
+        RdmfError: None of its frames can be decoded.
+    """
+    info = span.scan.info
+    scale = min(1.0, PREVIEW_SIDE / max(info.width, info.height))
+    size = round(scale * info.width), round(scale * info.height)
+    width, height = (max(2, round(scale * side)) for side in span.scan.picture_size)
+    span = replace(span, scan=replace(span.scan, picture_size=(width, height)))  # cheaper to decode
+    with opened(info.path) as (container, _):
+        tracks = [] if span.scan.timeline.joins else tracks_of(container, PREVIEW)[:1]
+        with Film(file, PREVIEW, size, span.rate, [track for _, track in tracks]) as film:
+            _write(film, span, [*tracks], Fraction(0))
 
 
 def write_montage(file: BinaryIO, kind: Kind, spans: Sequence[Span]) -> None:

@@ -60,6 +60,15 @@ KINDS = {
 }
 """The kinds of files, by suffix."""
 
+PREVIEW = Kind(
+    "mp4",
+    "libx264",
+    {"crf": "29", "preset": "veryfast", "bf": "0", "g": "25"},
+    *_AAC,
+    frozenset(),
+)
+"""Small videos inside pages: a key frame per second, so that a player seeks quickly."""
+
 
 def kind_of(path: Path) -> Kind:
     """Return the kind of a file by its suffix.

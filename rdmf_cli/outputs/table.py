@@ -123,7 +123,7 @@ class TableWriter(Writer):
 
     def write(self, answer: Answer) -> None:
         """Print one answer."""
-        listed = tuple(m for m in answer.moments if m.rank == 1 or m.score >= LOW_SCORE)
+        listed = worth_listing(answer.moments)
         left_out = len(answer.moments) - len(listed)
         answer = answer.model_copy(update={"moments": listed})
         self.console.print(AnswerTable(answer, left_out))
@@ -137,6 +137,11 @@ def said(quotes: Sequence[Quote], encoding: str) -> Text:
     best = max(quotes, key=lambda quote: quote.chance)
     when = clock(best.start, decimals=0)
     return Text(f"said at {when}: ").append(printable(f'"{best.text}"', encoding))
+
+
+def worth_listing(moments: tuple[Moment, ...]) -> tuple[Moment, ...]:
+    """Return the best moment, and the others whose scores are not low."""
+    return tuple(m for m in moments if m.rank == 1 or m.score >= LOW_SCORE)
 
 
 def _cells(moment: Moment, columns: int, ascii_only: bool) -> tuple[Text, ...]:

@@ -33,7 +33,7 @@ def moved_to_cuts(
     Returns:
         A time for each: that of the first frame after the cut, or the time as it was.
     """
-    edges = _player_times(scan)
+    edges = player_times(scan)
     windows = [np.flatnonzero(np.abs(edges - time) <= within) for time in times]
     numbers = np.concatenate([*windows, np.empty(0, np.int64)]).astype(np.int64)
     wanted = np.union1d(numbers, np.maximum(numbers - 1, 0))  # each, and the one before it
@@ -43,8 +43,8 @@ def moved_to_cuts(
     ]
 
 
-def _player_times(scan: Scan) -> np.ndarray:
-    """When each frame is shown, in player's seconds, float64 (F,)."""
+def player_times(scan: Scan) -> np.ndarray:
+    """Return when a player shows each frame, in seconds, float64 (F,)."""
     timeline = scan.timeline
     since_first = (timeline.shown - timeline.start) * float(timeline.time_base)
     return since_first + float(exact(scan.info.clock.begins))

@@ -31,7 +31,9 @@ _EXTRAS = (
 )
 NO_WHEELS = frozenset({"opentimelineio"}) if sys.version_info >= (3, 14) else frozenset()
 """Import names of packages that are not to be had on this Python."""
-BEYOND_DEV = frozenset(f"{' '.join(_EXTRAS)} transformers timm opentimelineio".split())
+BROWSER = frozenset({"selenium", "axe_core_python"})
+"""Import names of packages that drive a browser: only `pytest --browser` runs what needs them."""
+BEYOND_DEV = BROWSER | frozenset(f"{' '.join(_EXTRAS)} transformers timm opentimelineio".split())
 """Import names of what the extras clip, train, plot and test bring, and dev does not."""
 
 

@@ -1,0 +1,88 @@
+"""What a page shows of an answer or a hit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rdmf_cli.library.types import Hit
+from rdmf_cli.moments.types import Moment
+from rdmf_cli.outputs.table import PERHAPS_NOT, PROBABLY_NOT
+
+
+@dataclass(frozen=True)
+class ShownMoment:
+    """A moment on a page.
+
+    Attributes:
+        rank: Its rank, from 1.
+        start: Start in seconds, as a player shows it.
+        end: End in seconds, as a player shows it.
+        worth: Its score or relevance in words: "score 0.83".
+        frames: Addresses of its pictures, in order.
+        clip: Address of a video of this moment alone; "": the page plays the whole video.
+        clip_start: Seconds of the whole video at which the clip starts.
+        links: (label, address) of what can be done with it.
+    """
+
+    rank: int
+    start: float
+    end: float
+    worth: str
+    frames: tuple[str, ...] = ()
+    clip: str = ""
+    clip_start: float = 0.0
+    links: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class View:
+    """One video with its moments for one query.
+
+    Attributes:
+        query: The query.
+        heading: What stands above the video.
+        video: Name of the video.
+        source: Address of the video; "": there is none, moments have clips.
+        about: What to know of the answer, in words.
+        unsure: Whether the query is perhaps not in the video.
+        duration: Length of the video in seconds.
+        moments: The moments, best first.
+        saliency: One number in [0, 1] per clip; (): no curve is drawn.
+        offset: Start of the first clip in seconds.
+        clip_length: Seconds per clip.
+        notes: Notes, one sentence each.
+    """
+
+    query: str
+    heading: str
+    video: str
+    source: str
+    about: str
+    unsure: bool
+    duration: float
+    moments: tuple[ShownMoment, ...]
+    saliency: tuple[float, ...] = ()
+    offset: float = 0.0
+    clip_length: float = 2.0
+    notes: tuple[str, ...] = ()
+
+
+def moment_of(moment: Moment, **more: object) -> ShownMoment:
+    """Return a moment of an answer, as a page shows it."""
+    fields = {"rank": moment.rank, "start": moment.start, "end": moment.end}
+    return ShownMoment(**fields, worth=f"score {moment.score:.2f}", **more)  # type: ignore[arg-type]
+
+
+def presence_in_words(presence: float) -> str:
+    """Write how likely it is that a video shows the query at all."""
+    if presence >= PERHAPS_NOT:
+        return f"presence {presence:.2f}"
+    how = "probably" if presence < PROBABLY_NOT else "perhaps"
+    return f"{how} not in this video (presence {presence:.2f})"
+
+
+def moment_of_hit(hit: Hit) -> Moment:
+    """Return the moment of a hit, with its relevance as its score."""
+    return Moment(
+        rank=hit.rank, start=hit.start, end=hit.end, score=hit.relevance, raw_score=hit.score
+    )
