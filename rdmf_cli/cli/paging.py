@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class Writes(Protocol):
     """What takes answers."""
 
-    def write(self, answer: Answer) -> None: ...
+    def write(self, answer: Answer) -> None:
+        """Write one answer."""
 
 
 @contextmanager
@@ -62,6 +63,11 @@ def page_of_hits(html: Path | None, embed: bool, force: bool, hits: Sequence[Hit
 
 
 def open_page(html: Path | None, embed: bool, force: bool) -> MomentsPage | None:
+    """Begin the page, and check that it may be written.
+
+    Raises:
+        UsageError: --embed without --html, or the file is the user's own.
+    """
     from rdmf_cli.errors import UsageError
 
     if html is None:

@@ -40,7 +40,8 @@ def whole_page(title: str, *body: Element, media: str, more: str = "") -> bytes:
     )
     inside = element("body", *body, _verbatim("script", script))
     page = element("html", head, inside, lang="en")
-    return b"<!DOCTYPE html>\n" + tostring(page, encoding="utf-8", method="html")
+    text: bytes = tostring(page, encoding="utf-8", method="html")
+    return b"<!DOCTYPE html>\n" + text
 
 
 def allowed(media: str) -> str:
