@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -17,6 +17,7 @@ from av.error import FFmpegError
 from av.stream import Disposition
 
 from rdmf_cli.errors import RdmfError
+from rdmf_cli.video.allocations import limited_allocations
 from rdmf_cli.video.encryption import (
     EncryptedVideoError,
     packet_is_encrypted,
@@ -25,7 +26,12 @@ from rdmf_cli.video.encryption import (
 )
 from rdmf_cli.video.formats import JOIN, is_list, looks_like_list, opener, options
 from rdmf_cli.video.joins import OVERFLOWING, find_joins, shifts_of
-from rdmf_cli.video.sizes import PROBED_PIXELS, probed_pixels
+from rdmf_cli.video.sizes import (
+    MOST_BYTES_OF_A_PACKET,
+    PROBED_PIXELS,
+    large_packet,
+    probed_pixels,
+)
 
 LOCAL = "file:"  # without it FFmpeg takes a colon in a file name for a protocol
 MISSING = np.iinfo(np.int64).min
@@ -137,13 +143,10 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
     Raises:
         RdmfError: The file cannot be read as a video, holds none, or is encrypted.
     """
-    container = _open(path)
-    try:
+    with limited_allocations(), closing(_open(path)) as container:
         stream = _video_stream(container, path)
         require_clear(container, stream, path)
         yield container, stream
-    finally:
-        container.close()
 
 
 # PyAV 19 and newer replace bytes of a title that are not UTF-8 and no longer have this option.
@@ -174,6 +177,8 @@ def _open_up_to(path: Path, pixels: int) -> Any:
         held["io_open"] = opener(path)
     try:
         return av.open(f"{LOCAL}{path}", **held, **TITLES)
+    except MemoryError as error:
+        raise large_packet(path) from error
     except (FFmpegError, UnicodeError, PermissionError) as error:
         if looks_like_list(path):
             raise _refused_list(path, error) from error
@@ -267,11 +272,14 @@ def read_timeline(container: Any, stream: Any, path: Path) -> Timeline:
 
     Raises:
         EncryptedVideoError: A packet is encrypted.
+        LargePictureError: A packet is too large.
     """
     pts, dts, durations, flags = array("q"), array("q"), array("q"), array("B")
     broken, packet, sounds, read_to = _odd_end(container), None, _Sounds(), 0
     try:
         for any_packet in packets(container, stream, *container.streams.audio):
+            if any_packet.size > MOST_BYTES_OF_A_PACKET:
+                raise large_packet(path, any_packet.size)
             read_to = max(read_to, (any_packet.pos or 0) + any_packet.size)
             if any_packet.stream.index != stream.index:
                 sounds.add(any_packet)
@@ -285,6 +293,8 @@ def read_timeline(container: Any, stream: Any, path: Path) -> Timeline:
                 raise EncryptedVideoError(path)
         if packet is not None and packet.is_corrupt:
             broken = "the last packet is incomplete"
+    except MemoryError as error:
+        raise large_packet(path) from error
     except FFmpegError as error:
         broken = f"the file cannot be read further ({reason(error)})"
     name = container.format.name

@@ -23,6 +23,10 @@ MOST_BYTES_ALONE = 400_000_000
 MOST_BYTES_OF_SEVERAL = 200_000_000
 BYTES_OF_THREADS = 300_000_000  # for all threads; each holds a picture of its own
 FFMPEG_THREADS = 16  # the most threads that FFmpeg starts by itself
+# What FFmpeg may take at a time: a picture, or a packet with FFmpeg's reserve of a sixteenth. Up to
+# three packets are in memory together, so they may be no larger than MOST_BYTES_OF_A_PACKET.
+MOST_BYTES_AT_ONCE = 430_000_000
+MOST_BYTES_OF_A_PACKET = 280_000_000
 BYTES_KEPT = 1_000_000_000  # for all pictures that a decoder keeps, with those of its threads
 # Bits per pixel, where the pixel format is unknown before decoding: the most that is usual.
 UNKNOWN_BITS_ALONE, UNKNOWN_BITS_OF_SEVERAL = 64, 48
@@ -35,8 +39,23 @@ PROBED_PIXELS_OF_SEVERAL = 100_000_000
 PROBED_PIXELS_OF = {"mjpeg": 1 << 28}
 
 
+SMALLER = "scale it down first, for example: ffmpeg -i INPUT -vf scale=1920:-2 OUTPUT.mp4"
+
+
 class LargePictureError(RdmfError):
     """The pictures of a video would take too much memory, whatever decodes them."""
+
+
+def large_packet(path: Path, size: int | None = None) -> LargePictureError:
+    """Return the error for a file with a packet that is too large.
+
+    Args:
+        path: The video.
+        size: Bytes of the packet; None where it is so large that FFmpeg did not read it.
+    """
+    taken = f"takes {size / 1e6:.0f} MB of" if size else "would take too much"
+    limit = f"limit: {MOST_BYTES_OF_A_PACKET / 1e6:.0f} MB"
+    return LargePictureError(f"one of its packets {taken} memory ({limit})", path, SMALLER)
 
 
 def probed_pixels(codec: str) -> int:
@@ -103,9 +122,6 @@ class DecodeLimits(NamedTuple):
 
     most_pixels: int
     threads: int
-
-
-SMALLER = "scale it down first, for example: ffmpeg -i INPUT -vf scale=1920:-2 OUTPUT.mp4"
 
 
 def decode_limits(

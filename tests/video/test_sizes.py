@@ -127,10 +127,10 @@ print(PEAK)
 """.replace("PEAK", peak_memory.CODE)
 
 
-def asked_alone(path: Path) -> tuple[str, int]:
-    """The shape of a video's features, or the error, and the peak memory of the process."""
+def asked_alone(path: Path, code: str = ASK_ALONE) -> tuple[str, int]:
+    """What the code prints of a video, in a process of its own, and the peak of its memory."""
     told = subprocess.run(
-        [sys.executable, "-c", ASK_ALONE, str(path)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
     )
     said, peak = told.stdout.splitlines()
     return said, int(peak)
@@ -167,6 +167,61 @@ def test_a_picture_is_not_decoded_to_learn_that_it_is_too_large(tmp_path: Path) 
     said, peak = asked_alone(path)
     assert said.startswith(f"{path}: its pictures are damaged, or larger than 50 million pixels")
     assert peak < MOST_MEMORY_BYTES // 3
+
+
+def avi_of_sizes(path: Path, sizes: list[int]) -> Path:
+    """Raw video of 64 x 48 pixels in AVI whose packets have these sizes; the file is sparse."""
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("rawvideo", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        film.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p")))
+        film.mux(stream.encode(None))
+    content = path.read_bytes()
+    end = content.index(b"movi") + 4
+    with path.open("wb") as file:
+        file.write(content[:end])
+        for size in sizes:
+            file.seek(end)
+            file.write(b"00dc" + struct.pack("<I", size))
+            end += 8 + size
+        file.truncate(end)
+    return path
+
+
+GIGABYTES = 1_900_000_000
+FRAME = 64 * 48 * 3 // 2
+SCAN_WITH_PROGRAM = """
+import resource, sys
+from pathlib import Path
+from rdmf_cli.errors import RdmfError
+from rdmf_cli.video.decoders import ffmpeg
+try:
+    print(len(ffmpeg.scan_alone(Path(sys.argv[1])).timeline))
+except RdmfError as error:
+    print(error)
+print(max(PEAK, 1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+""".replace("PEAK", peak_memory.CODE)
+
+
+@pytest.mark.parametrize("before", [0, 5])
+def test_a_packet_is_not_read_to_learn_that_it_is_too_large(before: int, tmp_path: Path) -> None:
+    path = avi_of_sizes(tmp_path / "large.avi", [FRAME] * before + [GIGABYTES] * 2)
+    said, peak = asked_alone(path)
+    assert said.startswith(f"{path}: one of its packets would take too much memory (limit: 280 MB)")
+    assert peak < MOST_MEMORY_BYTES // 3
+
+
+def test_the_ffmpeg_program_does_not_read_it_either(tmp_path: Path, ffmpeg_program: str) -> None:
+    path = avi_of_sizes(tmp_path / "large.avi", [FRAME] * 5 + [GIGABYTES] * 2)
+    said, peak = asked_alone(path, SCAN_WITH_PROGRAM)
+    assert said == "5" or said.startswith(f"{path}: ")
+    assert peak < MOST_MEMORY_BYTES // 3
+
+
+def test_a_packet_that_is_read_may_still_be_too_large(tmp_path: Path) -> None:
+    path = avi_of_sizes(tmp_path / "large.avi", [FRAME, 281_000_000])
+    with pytest.raises(RdmfError, match=r"packets takes 281 MB of memory \(limit: 280 MB\)"):
+        open_clips(path)
 
 
 def with_references(path: Path, codec: str, params: str) -> Path:

@@ -44,6 +44,7 @@ from rdmf_cli.video.orientation import MOST_OBLONG, Orientation
 from rdmf_cli.video.packets import HIDDEN, KEY, PacketTable, Timeline, timeline_of
 from rdmf_cli.video.sampling import index_of_frames
 from rdmf_cli.video.sizes import (
+    MOST_BYTES_AT_ONCE,
     MOST_PIXELS,
     MOST_SIDE,
     PROBED_PIXELS,
@@ -265,7 +266,7 @@ def _input(path: Path, **options: Any) -> Any:
     return ffmpeg.input(f"file:{path}", **held_to(path), **options)
 
 
-QUIET = ("-nostdin", "-nostats", "-hide_banner")
+QUIET = ("-nostdin", "-nostats", "-hide_banner", "-max_alloc", str(MOST_BYTES_AT_ONCE))
 
 
 def _packet_listing(path: Path, stream: int) -> Any:
