@@ -31,19 +31,22 @@ def happened(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
 def test_the_old_file_stays_and_nothing_lies_beside_it(happened, name: str):
     found = happened[name]
     assert found["before"]
-    assert found["after"] == found["before"]
+    kept = {file: found["after"].get(file) for file in found["before"]}
+    assert kept == found["before"]
+    assert name in writers.STREAMS or found["after"] == kept
     assert found["said"].startswith("RdmfError: ")
-    assert "cannot be written (File too large)" in found["said"]
+    assert re.search(r"cannot be written \((File too large|disk I/O error)\)", found["said"])
 
 
 WRITES = re.compile(
     r"\.write_text\(|\.write_bytes\(|savefig\(|savez\w*\(|np\.save\(|torch\.save\(|os\.replace\("
-    r"|\.replace\(\w*(target|file|path)\b|open\([^)]*[\"'][wax]b?\+?[\"']"
+    r"|\.replace\(\w*(target|file|path)\b|open\([^)]*[\"'][wax]b?\+?[\"']|sqlite3\.connect\(|SummaryWriter\("
 )
 WITH_A_REASON = {
     "files.py": "the one function that writes",
     "download.py": "goes on with a part that an earlier run left, and checks it when it is whole",
     "ffmpeg.py": "a temporary folder of its own",
+    "stdin_video.py": "a temporary folder of its own; it leaves a gigabyte of the disk free",
     "decord_child.py": "answers on a pipe",
 }
 LINES_WITH_A_REASON = {
@@ -54,12 +57,17 @@ LINES_WITH_A_REASON = {
     "figure.savefig(file": "writes to what write_whole opened",
     "torch.save(content, buffer)": "writes to memory",
     'self._file = path.open("a"': "appends to the log of its own training",
+    "SummaryWriter(": "a stream in the folder of its own training",
+    "sqlite3.connect(path": "SQLite's transactions are whole or not at all",
     "os.replace(path, aside": "moves a training of its own aside",
 }
 
 
 def test_no_other_code_writes_files():
-    """Who adds a writer uses write_whole or write_own, and adds it to `writers.WRITERS`."""
+    """Who adds a writer uses write_whole or write_own, and adds it to `writers.WRITERS`.
+
+    The exceptions are explained in docs/security.md.
+    """
     found = []
     for path in Path(rdmf_cli.__file__).parent.rglob("*.py"):
         if path.name in WITH_A_REASON:

@@ -56,7 +56,7 @@ def _limit_setter() -> Callable[[int], None] | None:
         except (OSError, AttributeError):
             continue
         setter.argtypes, setter.restype = [ctypes.c_size_t], None
-        return setter  # type: ignore[no-any-return]
+        return setter
     return None
 
 
