@@ -14,7 +14,8 @@ import torch
 def seed_of(*numbers: int) -> int:
     """Derive one seed from several numbers; other numbers, or fewer, give another seed."""
     words = (len(numbers), *numbers)  # numpy treats missing numbers as zeros
-    return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> 1)
+    (state,) = np.random.SeedSequence(words).generate_state(1, np.uint64).tolist()
+    return int(state >> 1)
 
 
 def seed_everything(*numbers: int) -> None:
