@@ -98,7 +98,7 @@ EXTRAS = {
     "clip": ("torch", "open_clip_torch", "onnx", "tokenizers"),
     "train": ("torch", "tensorboard", "onnx", "onnxscript", "matplotlib"),
     "plot": ("matplotlib",),
-    "library": ("watchfiles",),
+    "library": ("watchfiles", "faiss-cpu"),
 }
 """The packages of each optional part (extra). rdmf is not on a package index, so messages name
 these packages and not `rdmf[clip]`. A test checks that the lists equal those in pyproject.toml."""

@@ -7,34 +7,32 @@ that it is consistent however the program ends, and the next run continues from 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.features import FeatureStore, VideoFeatures, normalise_rows
 from rdmf_cli.features.extraction import stored_features
 from rdmf_cli.features.said import Said
-from rdmf_cli.files import write_own
 from rdmf_cli.folders import data_folder
 from rdmf_cli.library.catalogue import Catalogue, State, Video
-from rdmf_cli.library.index import ExactIndex, Index
+from rdmf_cli.library.coded import CodedIndex, has_engine
+from rdmf_cli.library.index import Array, ExactIndex, Index
+from rdmf_cli.library.segments import Entry, clips_of
 
 CATALOGUE: Final = "catalogue.sqlite"
 FEATURES: Final = "features"
 LOCK: Final = "lock"
 DEFAULT: Final = "default"
 NAME: Final = re.compile(r"[\w][\w .-]*")
-CLIPS: Final = re.compile(r"clips-[0-9a-f]{32}\.npy")
+MOST_EXACT: Final = 400_000  # clips that are compared one by one: 220 hours at 2 s
 NO_LIMIT: Final = 1 << 62  # bytes; features of a library are never pruned
 SETTINGS: Final = ("encoder", "encoder_fingerprint", "clip_length", "decoder")
 
@@ -209,7 +207,7 @@ class LibraryVideos:
                 known = by_key.get(path)
                 if known is None or known.state is State.missing:
                     by_key[path] = video
-        self._entries = sorted(by_key)
+        self._entries = list(by_key)
         self.videos = [by_key[path] for path in self._entries]
 
     @property
@@ -246,39 +244,18 @@ class LibraryVideos:
 
     @cached_property
     def index(self) -> Index:
-        """The index of all clips; their features are one memory-mapped file."""
-        rows = self._mapped()
-        starts = np.concatenate([[0], np.cumsum(self.clips)]).astype(int)
-        return ExactIndex((n, rows[a:b]) for n, (a, b) in enumerate(_pairs(starts)))
+        """The index of all clips, over memory-mapped files: exact, or for many clips of codes."""
+        coded = sum(self.clips) > MOST_EXACT and has_engine()
+        clips = clips_of(self._library.folder, [*map(self._entry, range(len(self.videos)))], coded)
+        if coded:
+            return CodedIndex((n, own.features, own.codes) for n, own in enumerate(clips))
+        return ExactIndex((n, own.features) for n, own in enumerate(clips))
 
-    def _mapped(self) -> np.ndarray:
-        """Memory-map the unit features (N, D) of all clips; make their file if it is missing."""
-        path = self._library.folder / f"clips-{self._digest()}.npy"
-        with suppress(OSError, ValueError):
-            rows: np.ndarray = np.load(path, mmap_mode="r")
-            if len(rows) == sum(self.clips):
-                return rows
-        rows = np.concatenate(
-            [normalise_rows(self.features(n).rows) for n in range(len(self.videos))]
-        )
-        with suppress(RdmfError):  # a read-only library can be searched, too
-            write_own(path, lambda file: np.save(file, rows), mode=0o600)
-            self._remove_others(path)
-        return rows
+    def _entry(self, video: int) -> Entry:
+        def read() -> Array:
+            return normalise_rows(self.features(video).rows)
 
-    def _remove_others(self, path: Path) -> None:
-        for name in os.listdir(self._library.folder):
-            if CLIPS.fullmatch(name) and name != path.name:
-                with suppress(OSError):  # Windows cannot remove a file that another process maps
-                    (self._library.folder / name).unlink()
-
-    def _digest(self) -> str:
-        entries = [[path.name, n] for path, n in zip(self._entries, self.clips, strict=True)]
-        return hashlib.sha256(json.dumps(entries).encode()).hexdigest()[:32]
-
-
-def _pairs(starts: np.ndarray) -> Iterator[tuple[int, int]]:
-    return zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True)
+        return Entry(self._entries[video].name, self.videos[video].clips, read)
 
 
 def _checked(video: Video) -> Video:

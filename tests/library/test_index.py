@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rdmf_cli.features import normalise_rows
+from rdmf_cli.library.coded import CodedIndex, has_engine
 from rdmf_cli.library.index import ExactIndex, Index
 
 ENGINES: dict[str, Callable[[], Index]] = {"exact": ExactIndex}
 WIDTH = 8
+if has_engine():
+    ENGINES["coded"] = CodedIndex
 
 
 def features(clips: int, seed: int) -> np.ndarray:
@@ -78,3 +81,17 @@ def test_equal_cosines_come_in_the_order_of_videos_and_clips(engine: Index) -> N
 
 def test_an_empty_index_finds_nothing(engine: Index) -> None:
     assert pairs(engine, features(1, 0)[0], 3) == []
+
+
+@pytest.mark.needs("faiss")
+def test_codes_find_almost_all_of_many_clips(monkeypatch) -> None:
+    """Of 20,000 clips in shots, the ten nearest are among 1,000 candidates, for all but a few."""
+    monkeypatch.setattr("rdmf_cli.library.coded.CANDIDATES", 1000)
+    draw = np.random.default_rng(0)
+    shots = draw.normal(size=(2000, 128)).repeat(10, axis=0)
+    clips = normalise_rows(shots + 0.3 * draw.normal(size=shots.shape))
+    videos = [(n, clips[100 * n : 100 * n + 100]) for n in range(200)]
+    exact, coded = ExactIndex(videos), CodedIndex((n, rows, None) for n, rows in videos)
+    queries = normalise_rows(clips[draw.integers(0, len(clips), 50)] + 0.1 * draw.normal(size=128))
+    found = [set(pairs(coded, q, 10)) & set(pairs(exact, q, 10)) for q in queries]
+    assert sum(map(len, found)) >= 0.98 * 10 * len(queries)

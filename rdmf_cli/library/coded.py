@@ -1,0 +1,146 @@
+"""An index for large libraries: sign codes choose candidates, exact features rank them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from rdmf_cli.errors import MissingExtra
+from rdmf_cli.library.index import Array, Nearest
+
+Codes = npt.NDArray[np.uint8]
+
+CANDIDATES: Final = 4000
+"""The least number of clips that are ranked exactly. Of 1.8 million clips, the ten nearest are
+among so many for 99.9 % (benchmarks/thousand_hours.py)."""
+
+PER_WANTED: Final = 2
+"""Candidates for each clip that is asked for, where many are."""
+
+BLOCK: Final = 1 << 14  # clips whose codes are made at once
+SEED: Final = 0
+
+
+def has_engine() -> bool:
+    """Return whether faiss, which compares the codes, is installed."""
+    try:
+        import faiss  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def sign_codes(features: Array) -> Codes:
+    """Make the codes of features: a random rotation, then one bit per coordinate, its sign.
+
+    The share of bits in which two codes differ estimates the angle of the features over pi
+    (Charikar, "Similarity estimation techniques from rounding algorithms", STOC 2002).
+
+    Args:
+        features: Unit features (N, D).
+
+    Returns:
+        uint8 (N, ceil(D / 8)).
+    """
+    width = features.shape[1]
+    turn = _rotation(width)
+    blocks = [
+        np.packbits(np.asarray(features[start : start + BLOCK], np.float32) @ turn > 0, axis=1)
+        for start in range(0, len(features), BLOCK)
+    ]
+    return np.concatenate([np.zeros((0, -(-width // 8)), np.uint8), *blocks])
+
+
+_rotations: dict[int, Array] = {}
+
+
+def _rotation(width: int) -> Array:
+    if width not in _rotations:
+        drawn = np.random.default_rng(SEED).standard_normal((width, width))
+        _rotations[width] = np.linalg.qr(drawn)[0].astype(np.float32)
+    return _rotations[width]
+
+
+class CodedIndex:
+    """An index that compares codes of 1 bit per coordinate, then ranks the nearest clips exactly.
+
+    The codes of a clip are 1/32 of its features in size and lie in memory; the features may be
+    memory-mapped: only those of candidates are read.
+
+    Args:
+        videos: The number, the unit features (L, D) and the codes of each video; None: they are
+            made.
+    """
+
+    def __init__(self, videos: Iterable[tuple[int, Array, Codes | None]] = ()):
+        try:
+            import faiss
+        except ImportError as error:
+            raise MissingExtra("an index of codes", "library") from error
+        self._faiss: Any = faiss
+        self._features: dict[int, Array] = {}
+        self._codes: dict[int, Codes] = {}
+        for video, features, codes in videos:
+            self._features[video] = features
+            self._codes[video] = sign_codes(features) if codes is None else codes
+        self._made: tuple[Any, npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
+
+    def add(self, video: int, features: Array) -> None:
+        """Add the unit features (L, D) of a video, in place of those it had."""
+        self._features[video], self._codes[video] = features, sign_codes(features)
+        self._made = None
+
+    def remove(self, video: int) -> None:
+        """Remove the features of a video; nothing happens where there are none."""
+        self._features.pop(video, None)
+        self._codes.pop(video, None)
+        self._made = None
+
+    def nearest(self, query: Array, count: int) -> Nearest:
+        """Find the clips with the highest cosine to a unit query (D,); at most `count`.
+
+        Up to `CANDIDATES` clips in all, the result is exact.
+        """
+        codes, starts, numbers = self._compared()
+        most = min(max(CANDIDATES, PER_WANTED * count), int(starts[-1]))
+        if not most:
+            return Nearest(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
+        _, found = codes.search(sign_codes(np.asarray(query, np.float32)[None]), most)
+        place = np.sort(found[0][found[0] >= 0].astype(np.int64))
+        own = np.searchsorted(starts, place, side="right") - 1
+        clip = place - starts[own]
+        cosine = self._cosines(query, numbers[own], clip)
+        order = np.argsort(-cosine, kind="stable")[:count]
+        return Nearest(numbers[own][order], clip[order], cosine[order])
+
+    def __len__(self) -> int:
+        """Count the clips."""
+        return sum(map(len, self._features.values()))
+
+    def _cosines(
+        self, query: Array, videos: npt.NDArray[np.int64], clips: npt.NDArray[np.int64]
+    ) -> Array:
+        """Compute the cosines of the query and some clips, ordered by video, exactly."""
+        edges = np.flatnonzero(np.diff(videos, prepend=-1, append=-1)).tolist()
+        parts = [
+            self._features[int(videos[start])][clips[start:stop]] @ query
+            for start, stop in itertools.pairwise(edges)
+        ]
+        return np.concatenate(parts).astype(np.float32, copy=False)
+
+    def _compared(self) -> tuple[Any, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return the codes as faiss compares them, where each video starts, and the videos."""
+        if self._made is None:
+            numbers = sorted(self._features)
+            codes = [self._codes[number] for number in numbers]
+            index = self._faiss.IndexBinaryFlat(8 * (codes[0].shape[1] if codes else 1))
+            for own in codes:
+                if len(own):
+                    index.add(np.ascontiguousarray(own))
+            starts = np.cumsum([0, *map(len, codes)], dtype=np.int64)
+            self._made = index, starts, np.array(numbers, np.int64)
+        return self._made
