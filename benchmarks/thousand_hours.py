@@ -25,7 +25,7 @@ import resource
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from rich.table import Table
 
 from rdmf_cli.channels.query import QueryFeatures
 from rdmf_cli.features import VideoFeatures, normalise_rows
+from rdmf_cli.features.said import Said
 from rdmf_cli.heads.registry import load_head
 from rdmf_cli.library.coded import CodedIndex
 from rdmf_cli.library.search import search
@@ -91,6 +92,12 @@ class Opened:
     def features(self, video: int) -> VideoFeatures:
         rows = np.asarray(self._clips[video].features, np.float16)
         return VideoFeatures(rows, CLIP * len(rows), CLIP, 0.0, "captions", "none")
+
+    def spoken(self, video: int) -> Said:
+        return Said(())
+
+    def saying(self, words: Iterable[str], count: int) -> list[int]:
+        return []
 
 
 def cosines(parts: Iterator[np.ndarray], queries: np.ndarray, count: int) -> np.ndarray:
