@@ -40,11 +40,13 @@ if TYPE_CHECKING:
         compare,
         cut,
         evaluate,
+        export,
         extract,
         fuse,
         index,
         query,
         search,
+        sweep,
         train,
     )
     from rdmf_cli.library.types import Hit
@@ -70,18 +72,20 @@ __all__ = [
     "compare",
     "cut",
     "evaluate",
+    "export",
     "extract",
     "fuse",
     "index",
     "query",
     "search",
+    "sweep",
     "train",
 ]
 
 # Imported on first use, so that `rdmf --help` does not wait for numpy.
 _HOMES = {
     **dict.fromkeys(("Fused", "Searcher", "cut", "evaluate", "extract", "fuse"), "rdmf_cli.api"),
-    **dict.fromkeys(("index", "query", "search", "train"), "rdmf_cli.api"),
+    **dict.fromkeys(("export", "index", "query", "search", "sweep", "train"), "rdmf_cli.api"),
     **dict.fromkeys(("analyze", "compare"), "rdmf_cli.api"),
     "Hit": "rdmf_cli.library.types",
     **dict.fromkeys(("Answer", "Moment"), "rdmf_cli.moments.types"),

@@ -96,7 +96,7 @@ class NothingFoundError(RdmfError):
 
 EXTRAS = {
     "clip": ("torch", "open_clip_torch", "onnx", "tokenizers"),
-    "train": ("torch", "tensorboard", "onnx", "onnxscript", "matplotlib"),
+    "train": ("torch", "tensorboard", "onnx", "onnxscript", "matplotlib", "tomlkit"),
     "plot": ("matplotlib",),
     "library": ("watchfiles", "faiss-cpu"),
 }

@@ -2,7 +2,8 @@
 
     searcher.py     `Searcher`: encoder, head and cache are loaded once, then asked often
     verbs.py        query, extract, fuse: one searcher, one question
-    evaluation.py   evaluate        training.py   train
+    evaluation.py   evaluate        training.py   train, sweep, export
+    sweeping.py     the runs of a sweep
     searching.py    search          indexing.py   index
     comparing.py    compare, analyze
     cutting.py      cut
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from rdmf_cli.api.indexing import index
     from rdmf_cli.api.searcher import Searcher
     from rdmf_cli.api.searching import search
-    from rdmf_cli.api.training import train
+    from rdmf_cli.api.training import export, sweep, train
     from rdmf_cli.api.verbs import extract, fuse, query
 
 __all__ = [
@@ -36,11 +37,13 @@ __all__ = [
     "compare",
     "cut",
     "evaluate",
+    "export",
     "extract",
     "fuse",
     "index",
     "query",
     "search",
+    "sweep",
     "train",
 ]
 
@@ -53,7 +56,7 @@ _HOMES = {
     "index": f"{_HERE}.indexing",
     "search": f"{_HERE}.searching",
     "Searcher": f"{_HERE}.searcher",
-    "train": f"{_HERE}.training",
+    **dict.fromkeys(("export", "sweep", "train"), f"{_HERE}.training"),
     **dict.fromkeys(("extract", "fuse", "query"), f"{_HERE}.verbs"),
 }
 

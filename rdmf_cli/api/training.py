@@ -1,77 +1,131 @@
-"""train: a head of your own, on a benchmark or on your own footage."""
+"""train, sweep and export: heads of your own, on a benchmark or on your own footage."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rdmf_cli.api.arguments import ClipLength, Count, FilePath, checked
 from rdmf_cli.errors import MissingExtra, UsageError
 from rdmf_cli.heads.learned.config import FusionKind, HeadKind, SlotKind
-from rdmf_cli.outputs.payloads import Training
+from rdmf_cli.outputs.payloads import Training, Trainings
+from rdmf_cli.training.config import CHOICES, RunConfig, read_config
 from rdmf_cli.training.events import Callback
-from rdmf_cli.training.options import TrainingOptions
 from rdmf_cli.training.processes import is_main_process, started
 
 if TYPE_CHECKING:
+    from rdmf_cli.datasets import Annotations, Dataset, Samples
+    from rdmf_cli.heads.learned.torch.network import Network
+    from rdmf_cli.training.background import Rows
     from rdmf_cli.training.retrieval import RetrievalTask
 
 DIGITS = 8
 MODEL = "model"  # the folder in `out` that --checkpoint takes
-USUAL = TrainingOptions()
 
-__all__ = ["check_torch", "is_main_process", "open_task", "started", "train"]
+__all__ = [
+    "check_torch",
+    "export",
+    "is_main_process",
+    "open_task",
+    "run_config",
+    "started",
+    "sweep",
+    "train",
+    "train_config",
+]
 
 Progress = Callable[[int, int, str], None]  # videos done, videos in all, the one at hand
+Notify = Callable[[str], None]
+PATHS = {
+    **{name: f"data.{name}" for name in ("dataset", "split", "val", "encoder", "clip_length")},
+    **{name: f"data.{name}" for name in ("features", "videos", "annotations", "skip_bad")},
+    **{name: f"model.{name}" for name in ("head", "fusion", "slots")},
+    **{name: f"training.{name}" for name in ("epochs", "batch_size", "rate", "seed", "device")},
+    **{name: f"training.{name}" for name in ("precision", "hold_out", "patience")},
+    **{name: name for name in ("init", "seeds", "out")},
+}
+"""Where each argument of `train` stands in a configuration."""
+
+
+def run_config(config: FilePath | None = None, **told: Any) -> RunConfig:
+    """Make the configuration of a run.
+
+    Args:
+        config: A TOML file; None: the defaults.
+        **told: Arguments of `train`, which win over the file; None: not given.
+
+    Raises:
+        RdmfError: The file is missing or has an error.
+        UsageError: A value does not fit.
+    """
+    read = RunConfig() if config is None else read_config(config)
+    given = {name: _plain(value) for name, value in told.items() if value is not None}
+    return read.having({PATHS[name]: value for name, value in given.items()})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bool | int | float | str):
+        return value
+    return list(value) if isinstance(value, list | tuple) else str(value)
 
 
 @checked
 def train(
     *,
-    dataset: str = "qvhighlights",
+    config: FilePath | None = None,
+    dataset: str | None = None,
     features: FilePath | None = None,
     videos: FilePath | None = None,
     annotations: FilePath | None = None,
-    split: str = "train",
-    encoder: str = "auto",
+    split: str | None = None,
+    val: FilePath | None = None,
+    encoder: str | None = None,
     clip_length: ClipLength | None = None,
+    init: FilePath | None = None,
     out: FilePath | None = None,
-    head: HeadKind = "universal",
-    fusion: FusionKind = "reaction-diffusion",
-    slots: SlotKind = "pattern",
-    epochs: Count = USUAL.epochs,
-    batch_size: Count = USUAL.batch_size,
-    rate: float = USUAL.rate,
-    seed: int = USUAL.seed,
-    device: str = USUAL.device,
-    precision: Literal["auto", "float32", "bfloat16"] = USUAL.precision,
-    hold_out: float = USUAL.hold_out,
-    patience: int = USUAL.patience,
+    head: HeadKind | None = None,
+    fusion: FusionKind | None = None,
+    slots: SlotKind | None = None,
+    epochs: Count | None = None,
+    batch_size: Count | None = None,
+    rate: float | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+    precision: Literal["auto", "float32", "bfloat16"] | None = None,
+    hold_out: float | None = None,
+    patience: int | None = None,
     restart: bool = False,
-    skip_bad: bool = False,
+    skip_bad: bool | None = None,
     progress: Progress | None = None,
-    notify: Callable[[str], None] | None = None,
+    notify: Notify | None = None,
     callback: Callback | None = None,
+    wandb: str | None = None,
 ) -> Training:
     """Train a head. If it is interrupted, the same call resumes it.
+
+    An argument that is None has the value of `config`, or else its default; see
+    `rdmf_cli.training.config.RunConfig`.
 
     >>> train(dataset="charades", features="charades", epochs=20).scores  # doctest: +SKIP
 
     Args:
-        dataset: A benchmark, or your own annotations (JSON Lines).
+        config: A TOML file with choices of data, model, losses, augmentation and training.
+        dataset: A benchmark (default: qvhighlights), or your own annotations (JSON Lines).
         features: Learn from features: a folder with video/ and text/.
         videos: Learn from videos: their folder. Features are cached.
         annotations: The annotations; by default FEATURES/SPLIT.jsonl.
-        split: The part to learn from.
+        split: The part to learn from; by default train.
+        val: An annotation file or a split that chooses the epoch, in place of `hold_out`.
         encoder: Of `videos`, as for `query`.
         clip_length: Seconds per clip; None: the benchmark's, or 2.
+        init: Start from these weights: a run's folder, an exported head, or "shipped".
         out: Run folder; by default one in runs/, named after the settings.
-        head: "universal" serves any encoder; "full" also reads the features of the encoder it
-            was trained with.
+        head: "universal" serves any encoder (the default); "full" also reads the features of the
+            encoder it was trained with.
         fusion: The fusion module.
         slots: Where the decoder's slots start: "pattern" or "random".
         epochs: Passes over the samples.
@@ -88,6 +142,7 @@ def train(
             features are read.
         notify: Is called with each note on the data.
         callback: Receives epochs and steps: a `training.events.Callback`.
+        wandb: Project of Weights & Biases that also gets the curves.
 
     Returns:
         The held-out scores of the best epoch, and where the head lies.
@@ -97,81 +152,259 @@ def train(
         MissingExtra: torch is not installed.
         RdmfError: A file is not there (a FileNotFoundError, too), or something in it is wrong.
     """
+    told = {name: value for name, value in locals().items() if name in PATHS}
+    return train_config(
+        run_config(config, **told),
+        restart=restart,
+        progress=progress,
+        notify=notify,
+        callback=callback,
+        wandb=wandb,
+    )
+
+
+def train_config(
+    run: RunConfig,
+    *,
+    restart: bool = False,
+    progress: Progress | None = None,
+    notify: Notify | None = None,
+    callback: Callback | None = None,
+    wandb: str | None = None,
+) -> Training:
+    """Train the one head of a configuration; see `train`."""
     check_torch()
-    if (features is None) == (videos is None):
-        what = "cannot be given together" if features is not None else "not given"
+    if run.seeds or run.sweep:
+        todo = "call sweep, or leave them out"
+        raise UsageError("makes several runs, not one", "seeds or sweep", todo)
+    return train_one(complete(run), Shared(progress, notify), restart, callback, wandb)
+
+
+@checked
+def sweep(
+    config: FilePath | RunConfig,
+    *,
+    restart: bool = False,
+    progress: Progress | None = None,
+    notify: Notify | None = None,
+    callback: Callback | None = None,
+    wandb: str | None = None,
+) -> Trainings:
+    """Train several heads: one per seed and per combination of values of a configuration.
+
+    Runs that are complete are not trained again, so the same call resumes a sweep. A run that fails
+    (a loss that is not finite) does not stop the others.
+
+    Args:
+        config: A TOML file with `seeds` or a table `sweep`, or the configuration itself.
+        restart: Start every run again.
+        progress: As for `train`.
+        notify: Is called with each note on the data and with the name of each run.
+        callback: Receives epochs and steps of every run.
+        wandb: Project of Weights & Biases that also gets the curves.
+
+    Returns:
+        Scores of every run, and their mean and standard deviation per combination of values.
+
+    Raises:
+        UsageError: There is neither a seed nor a sweep, or a combination does not fit.
+        MissingExtra: torch is not installed.
+        RdmfError: A file is not there, or something in it is wrong.
+    """
+    check_torch()
+    run = complete(config if isinstance(config, RunConfig) else read_config(config))
+    if not (run.seeds or run.sweep):
+        raise UsageError("no seeds and no sweep", "the configuration", "call train for one run")
+    from rdmf_cli.api.sweeping import train_all
+
+    return train_all(run, _usual_folder(run), restart, Shared(progress, notify), callback, wandb)
+
+
+@checked
+def export(run: FilePath, file: FilePath, *, force: bool = False) -> Path:
+    """Export a trained head as one file, which answers without torch.
+
+    >>> export("runs/mine", "mine.rdmf")  # doctest: +SKIP
+    >>> query("video.mp4", "a dog", checkpoint="mine.rdmf")  # doctest: +SKIP
+
+    Args:
+        run: The folder of a run, or its folder `model`.
+        file: The file to write.
+        force: Replace a file that rdmf did not write.
+
+    Returns:
+        The file.
+
+    Raises:
+        MissingExtra: torch is not installed.
+        UsageError: A file exists there that rdmf did not write.
+        RdmfError: The run holds no head, or the file cannot be written.
+    """
+    check_torch()
+    from rdmf_cli.heads.learned.torch import checkpoint
+    from rdmf_cli.heads.learned.torch.export import export as write
+
+    folder = Path(run) / MODEL if (Path(run) / MODEL).is_dir() else Path(run)
+    about = checkpoint.load_about(folder)
+    return write(checkpoint.load(folder), Path(file), about, force=force)
+
+
+def complete(run: RunConfig) -> RunConfig:
+    """Check that a configuration says what to learn from."""
+    data = run.data
+    if (data.features is None) == (data.videos is None):
+        what = "cannot be given together" if data.features is not None else "not given"
         todo = "rdmf train --features FOLDER, or --videos FOLDER --annotations FILE"
         raise UsageError(what, "--features and --videos", todo)
-    from rdmf_cli.training.loop import train as run
+    return run
+
+
+@dataclass
+class Opened:
+    """Opened data: samples, held-out samples, background sentences, and a hash of their files."""
+
+    samples: Samples
+    held_out: Samples | None
+    background: Rows | None
+    hash: str
+
+
+@dataclass
+class Shared:
+    """What several runs share: their data, opened once."""
+
+    progress: Progress | None = None
+    notify: Notify | None = None
+    opened: dict[str, Opened] = field(default_factory=dict)
+
+    def open(self, run: RunConfig) -> Opened:
+        """Open the data of a run, if that is not done yet."""
+        key = run.data.model_dump_json() + run.training.device
+        if key not in self.opened:
+            self.opened[key] = open_data(run, self.progress, self.notify)
+        return self.opened[key]
+
+
+def train_one(
+    run: RunConfig,
+    shared: Shared,
+    restart: bool = False,
+    callback: Callback | None = None,
+    wandb: str | None = None,
+) -> Training:
+    """Train the one head of a configuration; see `train`."""
+    from rdmf_cli.training.curves import draw
+    from rdmf_cli.training.log import with_wandb
+    from rdmf_cli.training.loop import train as loop
+    from rdmf_cli.training.record import record_of
     from rdmf_cli.training.state import check_own
 
-    how = TrainingOptions(
-        epochs=epochs,
-        batch_size=batch_size,
-        rate=rate,
-        precision=precision,
-        hold_out=hold_out,
-        patience=patience,
-        seed=seed,
-        device=device,
-    )
-    about = {
-        "dataset": dataset,
-        "features": _name(features),
-        "videos": _name(videos),
-        "annotations": _name(annotations),
-        "split": split,
-        "encoder": encoder,
-        "clip_length": clip_length,
-        "head": head,
-        "fusion": fusion,
-        "slots": slots,
-    }
-    if skip_bad:  # absent where it is off, as in trainings from before there was the option
-        about["skip_bad"] = True
-    folder = Path(out) if out is not None else _usual_folder(about, how)
+    folder, about = _usual_folder(run), _about(run)
     check_own(folder)  # before the long work
-    task = open_task(about, how, progress, notify)
-    result = run(task, how, folder, callback=callback, about=about, restart=restart)
+    task, data = open_task(run, shared)
+    with with_wandb(callback, wandb, folder) as callbacks:
+        result = loop(task, run.training, folder, callback=callbacks, about=about, restart=restart)
     if is_main_process():
-        task.save(folder / MODEL, {**about, "scores": result.scores})
+        device = str(next(task.model.parameters()).device)
+        record = record_of(run.tables, data, device)
+        task.save(folder / MODEL, {**about, "scores": result.scores, "run": record})
+        draw(folder, (callback or Callback()).note)
     ended = {**asdict(result), "checkpoint": str(result.checkpoint)}
     return Training(**ended, model=str(folder / MODEL))
 
 
-def open_task(
-    about: dict[str, Any],
-    how: TrainingOptions,
-    progress: Progress | None = None,
-    notify: Callable[[str], None] | None = None,
-) -> RetrievalTask:
-    """Open the model and its data, as `about` names them, and read all of the data once."""
+def open_task(run: RunConfig, shared: Shared) -> tuple[RetrievalTask, str]:
+    """Open the model and the data of a run; return its task and a hash of the data."""
+    from rdmf_cli.training.hyperparameters import Hyperparameters
+    from rdmf_cli.training.retrieval import RetrievalTask
+
+    init = _init(run.init)
+    data = shared.open(run)
+    task = RetrievalTask(
+        data.samples,
+        _model(run, init),
+        run.training,
+        held_out=data.held_out,
+        hyper=Hyperparameters(**run.losses.model_dump(), **run.augmentation.model_dump()),
+        background=data.background,
+        init=init,
+    )
+    return task, data.hash
+
+
+def _init(name: str | None) -> Network | None:
+    if name is None:
+        return None
+    from rdmf_cli.heads.learned.torch.restore import load_network
+
+    return load_network(name)
+
+
+def _model(run: RunConfig, init: Network | None) -> dict[str, Any]:
+    """Return the choices of the model: those of the run, else of `init`, else the defaults."""
+    first = {} if init is None else {name: getattr(init.config, name) for name in CHOICES}
+    return {"head": "universal", **first, **run.model}
+
+
+def open_data(run: RunConfig, progress: Progress | None, notify: Notify | None) -> Opened:
+    """Open the data of a run, and read all of it once, so that errors come first."""
     from rdmf_cli.datasets import open_annotations, open_samples
     from rdmf_cli.encoders import load_encoder
     from rdmf_cli.training import background
-    from rdmf_cli.training.retrieval import RetrievalTask
+    from rdmf_cli.training.record import data_hash
 
+    data = run.data
+    folder = Path(data.features or data.videos or "")
     dataset, annotations = open_annotations(
-        about["dataset"],
-        Path(about["annotations"]) if about["annotations"] else None,
-        folder=Path(about["features"] or about["videos"]),
-        split=about["split"],
-        clip_length=about["clip_length"],
-        skip_bad=about.get("skip_bad", False),
+        data.dataset,
+        Path(data.annotations) if data.annotations else None,
+        folder=folder,
+        split=data.split,
+        clip_length=data.clip_length,
+        skip_bad=data.skip_bad,
     )
-    if about["features"]:
-        samples = open_samples(dataset, annotations, features=about["features"])
-        unrelated = background.in_folder(Path(about["features"]), samples.space.sentence)
+    if data.features:
+        samples = open_samples(dataset, annotations, features=data.features)
+        unrelated = background.in_folder(folder, samples.space.sentence)
     else:
-        encoder = load_encoder(about["encoder"], how.device)
-        samples = open_samples(dataset, annotations, videos=about["videos"], encoder=encoder)
+        encoder = load_encoder(data.encoder, run.training.device)
+        samples = open_samples(dataset, annotations, videos=data.videos, encoder=encoder)
         unrelated = background.by_encoder(encoder)
-    samples.prepare(progress)
+    held_out = samples.of(_val(run, dataset, folder)) if data.val else None
+    parts = [samples, *([held_out] if held_out else [])]
+    for part in parts:
+        part.prepare(progress)
     if notify:
-        for note in dict.fromkeys(samples.notes):
+        for note in dict.fromkeys((*(n for part in parts for n in part.notes), *_shared(parts))):
             notify(note)
-    config = {name: about[name] for name in ("head", "fusion", "slots")}
-    return RetrievalTask(samples, config, how, background=unrelated)
+    files = (path for part in parts for path in part.files())
+    digest = data_hash([part.annotations.path for part in parts], files)
+    return Opened(samples, held_out, unrelated, digest)
+
+
+def _val(run: RunConfig, dataset: Dataset, folder: Path) -> Annotations:
+    """Read the annotations that choose the epoch: a file, or a split of the data set."""
+    from rdmf_cli.datasets import DATASETS, find_annotations
+
+    assert run.data.val is not None
+    path = Path(run.data.val)
+    if not path.suffix and not path.is_file():
+        benchmark = DATASETS.get(dataset.name)
+        path = find_annotations(run.data.val, folder, benchmark)
+    return dataset.read(path, run.data.skip_bad)
+
+
+def _shared(parts: Sequence[Samples]) -> Iterator[str]:
+    """Yield a note where one video is in two parts."""
+    from rdmf_cli.datasets.split import video_of
+
+    vids = [{video_of(annotation.vid) for annotation in part.annotations} for part in parts]
+    both = set.intersection(*vids) if len(parts) > 1 else set()
+    if both:
+        yield (
+            f"{len(both)} videos are both in the train split and in --val ({min(both)}): "
+            "its scores are too high"
+        )
 
 
 def check_torch() -> None:
@@ -186,16 +419,40 @@ def check_torch() -> None:
         raise MissingExtra("training", "train") from error
 
 
-def _name(path: FilePath | None) -> str | None:
-    return None if path is None else str(path)
+def _about(run: RunConfig) -> dict[str, Any]:
+    """Return what must stay the same when a run resumes, besides the options of training.
+
+    Choices that are the defaults are absent, as in runs from before there were these choices.
+    """
+    data = run.data.model_dump(exclude={"val", "skip_bad"})
+    model = {name: run.model.get(name, usual) for name, usual in FLAT.items()}
+    more: dict[str, Any] = {"skip_bad": True} if run.data.skip_bad else {}
+    more |= {"val": run.data.val} if run.data.val else {}
+    more |= {"init": run.init} if run.init else {}
+    flat = {f"model.{name}" for name in FLAT}
+    changes = {name: value for name, value in run.changes.items() if name not in flat}
+    return {**data, **model, **more, **changes}
 
 
-def _usual_folder(about: dict[str, Any], how: TrainingOptions) -> Path:
+FLAT = {"head": "universal", "fusion": "reaction-diffusion", "slots": "pattern"}
+"""The choices of a model that every run states, with their defaults."""
+
+
+def _usual_folder(run: RunConfig) -> Path:
     """Name runs/… by what is trained, so that the same command finds its own folder again.
 
     The digits at its end are those of a hash of all settings: no other command has this folder.
     """
-    settings = json.dumps({**how.as_dict(), **about}, sort_keys=True)
+    if run.out is not None:
+        return Path(run.out)
+    about = _about(run)
+    several = (
+        {"seeds": run.seeds, "sweep": run.sweep.model_dump(mode="json")}
+        if run.sweep
+        else ({"seeds": run.seeds} if run.seeds else {})
+    )
+    settings = json.dumps({**run.training.as_dict(), **about, **several}, sort_keys=True)
     digits = hashlib.sha256(settings.encode("utf-8", "surrogatepass")).hexdigest()[:DIGITS]
     words = (Path(about["dataset"]).stem, about["head"], about["fusion"], about["slots"])
-    return Path("runs") / "-".join((*words, str(how.seed), digits))
+    last = "sweep" if run.sweep else "seeds" if run.seeds else str(run.training.seed)
+    return Path("runs") / "-".join((*words, last, digits))

@@ -79,6 +79,7 @@ def _register() -> None:
         cut,
         doctor,
         eval,
+        export,
         extract,
         fuse,
         index,
@@ -93,6 +94,7 @@ def _register() -> None:
     app.command("cut", rich_help_panel=FIND)(cut.cut)
     app.command("index", rich_help_panel=LIBRARY)(index.index)
     app.command("train", rich_help_panel=RESEARCH)(train.train)
+    app.command("export", rich_help_panel=RESEARCH)(export.export)
     app.command("eval", rich_help_panel=RESEARCH)(eval.eval_)
     app.command("compare", rich_help_panel=RESEARCH)(compare.compare)
     app.command("analyze", rich_help_panel=RESEARCH)(analyze.analyze)

@@ -2,126 +2,97 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rdmf_cli.cli import options
 from rdmf_cli.cli import training_options as how
 from rdmf_cli.errors import ExitCode
-from rdmf_cli.heads.learned.fusions import FUSIONS
 from rdmf_cli.interrupts import leave
 from rdmf_cli.text import one_line
 from rdmf_cli.training import TrainingOptions
 
+if TYPE_CHECKING:
+    from rdmf_cli.training.config import RunConfig
+
 
 def train(
-    dataset: Annotated[
-        str,
-        options.DATASET,
-    ] = "qvhighlights",
-    features: Annotated[
-        Optional[Path],  # noqa: UP045  (typer reads this at run time on Python 3.10)
-        typer.Option("--features", help="Train on features: a folder with video/ and text/."),
-    ] = None,
-    videos: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--videos", help="Train on videos: their folder. Features are cached."),
-    ] = None,
-    annotations: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--annotations", help="Annotation file; by default FOLDER/SPLIT.jsonl."),
-    ] = None,
-    split: Annotated[str, typer.Option("--split", help="Split to train on.")] = "train",
+    context: typer.Context,
+    config: how.Config = None,
+    dataset: Annotated[str, options.DATASET] = "qvhighlights",
+    features: how.Features = None,
+    videos: how.Videos = None,
+    annotations: how.TrainAnnotations = None,
+    split: how.Split = "train",
+    val: how.Val = None,
     encoder: options.EncoderName = "auto",
     clip_length: options.OwnClipLength = None,
-    out: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(
-            "--out",
-            help="Run folder; an interrupted run resumes from it. By default in runs/, named after "
-            "the settings.",
-        ),
-    ] = None,
-    head: Annotated[
-        how.Head,
-        typer.Option(
-            "--head",
-            help="universal: serves any encoder; full: also reads its encoder's embeddings.",
-        ),
-    ] = how.Head.universal,
-    fusion: Annotated[
-        str, options.choice(FUSIONS, "--fusion", "Fusion module.")
-    ] = "reaction-diffusion",
-    slots: Annotated[
-        how.Slots,
-        typer.Option(
-            "--slots",
-            help="Where the decoder's slots start: at the pattern or at learned anchors.",
-        ),
-    ] = how.Slots.pattern,
+    init: how.Init = None,
+    out: how.Out = None,
+    head: how.HeadKind = how.Head.universal,
+    fusion: how.FusionName = "reaction-diffusion",
+    slots: how.SlotKind = how.Slots.pattern,
     epochs: how.Epochs = TrainingOptions.epochs,
     batch_size: how.BatchSize = TrainingOptions.batch_size,
     rate: how.Rate = TrainingOptions.rate,
     seed: how.Seed = TrainingOptions.seed,
+    seeds: how.Seeds = None,
     device: how.TrainDevice = TrainingOptions.device,
     precision: how.PrecisionName = how.Precision.auto,
     hold_out: how.HoldOut = TrainingOptions.hold_out,
     patience: how.Patience = TrainingOptions.patience,
-    restart: Annotated[
-        bool,
-        typer.Option(
-            "--restart",
-            help="Start again in --out; the earlier run is kept until the new one has ended.",
-        ),
-    ] = False,
+    restart: how.Restart = False,
     skip_bad: options.SkipBad = False,
+    wandb: how.WandB = None,
+    print_config: how.PrintConfig = False,
     as_json: options.Json = False,
 ) -> None:
     """Train a head. If interrupted, run the same command again to resume.
 
+    With --seeds or a sweep in --config it trains several, and prints one table.
+
     On several GPUs: torchrun --nproc-per-node N -m rdmf_cli train ...
     """
-    from rdmf_cli.api import train as run
-    from rdmf_cli.api.training import is_main_process, started
+    apart = ("context", "config", "restart", "wandb", "print_config", "as_json")
+    typed = how.given(context, {k: v for k, v in locals().items() if k not in apart})
+    from rdmf_cli.api.training import run_config
+
+    run = run_config(config, **typed)
+    if print_config:
+        from rdmf_cli.training.config import as_toml
+
+        typer.echo(as_toml(run), nl=False)
+        return
+    _train(run, restart, wandb, as_json)
+
+
+def _train(run: RunConfig, restart: bool, wandb: str | None, as_json: bool) -> None:
+    from rdmf_cli.api.training import is_main_process, started, sweep, train_config
     from rdmf_cli.cli.output import print_result
     from rdmf_cli.cli.progress import feature_progress, stderr_console
     from rdmf_cli.cli.report import say
-    from rdmf_cli.outputs.training import TrainingTables
+    from rdmf_cli.outputs.training import TrainingsTable, TrainingTables
     from rdmf_cli.outputs.training_view import view_on
 
     main = is_main_process()
+    several = bool(run.seeds or run.sweep)
     with feature_progress(shown=main) as progress:
-        ended = run(
-            dataset=dataset,
-            features=features,
-            videos=videos,
-            annotations=annotations,
-            split=split,
-            encoder=encoder,
-            clip_length=clip_length,
-            out=out,
-            head=head.value,
-            fusion=fusion,
-            slots=slots.value,
-            epochs=epochs,
-            batch_size=batch_size,
-            rate=rate,
-            seed=seed,
-            device=device,
-            precision=precision.value,
-            hold_out=hold_out,
-            patience=patience,
-            restart=restart,
-            skip_bad=skip_bad,
-            progress=progress,
-            notify=(lambda note: say("note", note)) if main else None,
-            callback=view_on(stderr_console()),
-        )
+        ways: dict[str, Any] = {
+            "restart": restart,
+            "progress": progress,
+            "notify": (lambda note: say("note", note)) if main else None,
+            "callback": view_on(stderr_console()),
+            "wandb": wandb,
+        }
+        ended: Any = sweep(run, **ways) if several else train_config(run, **ways)
     if main:
-        print_result(ended, as_json, TrainingTables)
+        print_result(ended, as_json, TrainingsTable if several else TrainingTables)
         if not as_json:
-            typer.echo(one_line(f"the head: {ended.model}"))
+            typer.echo(one_line(_where(ended, several)))
     if started() > 1:
         leave(ExitCode.ANSWERED)
+
+
+def _where(ended: Any, several: bool) -> str:
+    return f"the heads: {ended.folder}" if several else f"the head: {ended.model}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -107,6 +107,15 @@ class FeatureFolder:
         count = f"{len(lost)} of the {of} {kind} in {annotations.path.name} have none"
         path = self.folder / folder / pattern.format(lost[0])
         raise MissingFileError(f"no such feature file ({count})", path, self._todo)
+
+    def files(self, annotations: Annotations) -> Iterator[Path]:
+        """Yield the feature files of the annotated videos and queries, each once."""
+        for vid in dict.fromkeys(annotation.vid for annotation in annotations):
+            for stream in self._streams:
+                yield from _files(self.folder / stream, vid)
+        for annotation in annotations:
+            if path := self._text_file(annotation.qid):
+                yield path
 
     def video(self, vid: str) -> Video:
         """Read a video: its streams, each normalised, cut to the shortest, concatenated.

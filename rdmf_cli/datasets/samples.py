@@ -72,6 +72,18 @@ class Samples:
         kept = Annotations(self.annotations.path, chosen, self.annotations.notes)
         return Samples(kept, self.dataset, self._source)
 
+    def of(self, annotations: Annotations) -> Samples:
+        """Return the samples of other annotations from the same features and in-memory cache.
+
+        Raises:
+            RdmfError: Features are missing.
+        """
+        return Samples(annotations, self.dataset, self._source)
+
+    def files(self) -> Iterator[Path]:
+        """Yield the files of all videos and queries, for a hash of the data."""
+        return self._source.files(self.annotations)
+
     def paraphrases(self, annotation: Annotation) -> list[Text]:
         """Return the features of the query's paraphrases; empty if there are none."""
         return self._source.paraphrases(annotation)

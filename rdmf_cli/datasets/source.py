@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -49,6 +49,10 @@ class Source(Protocol):
         Raises:
             RdmfError: Files are missing; the error gives their number.
         """
+        ...
+
+    def files(self, annotations: Annotations) -> Iterator[Path]:
+        """Yield the files of the annotated videos and queries, each once."""
         ...
 
     def video(self, vid: str) -> Video:

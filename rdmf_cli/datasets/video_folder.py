@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,6 +80,10 @@ class VideoFolder:
             todo = "keep one of them, or write the suffix in the annotations' vid"
             raise RdmfError(what, self.folder / vid, todo)
         return files[0]
+
+    def files(self, annotations: Annotations) -> Iterator[Path]:
+        """Yield the files of the annotated videos, each once."""
+        yield from map(self._file, dict.fromkeys(annotation.vid for annotation in annotations))
 
     def video(self, vid: str) -> Video:
         """Return the features of a video, extracted if they are not cached.

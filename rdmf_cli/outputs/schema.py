@@ -19,7 +19,7 @@ from rdmf_cli.outputs.payloads.error import ErrorLine
 from rdmf_cli.outputs.payloads.evaluation import Evaluation
 from rdmf_cli.outputs.payloads.extraction import Extraction
 from rdmf_cli.outputs.payloads.fusion import Fusion
-from rdmf_cli.outputs.payloads.training import Training
+from rdmf_cli.outputs.payloads.training import Training, Trainings
 from rdmf_cli.outputs.payloads.upkeep import CacheEntry, CacheSize, Diagnosis, EncoderEntry
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -35,6 +35,7 @@ PUBLISHED: dict[str, type[BaseModel]] = {
     "extract.schema.json": Extraction,
     "fuse.schema.json": Fusion,
     "train.schema.json": Training,
+    "trainings.schema.json": Trainings,
     "weights.schema.json": EncoderEntry,
     "hit.schema.json": Hit,
     "library.schema.json": LibraryStatus,

@@ -1,23 +1,27 @@
-"""The result of a training as tables."""
+"""The result of a training, or of several, as tables."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
-from rdmf_cli.outputs.payloads.training import LearnedRates, Training
+from rdmf_cli.outputs.payloads.training import LearnedRates, TrainedSetting, Training, Trainings
 
-RATES = {"D_u": "D_u", "D_v": "D_v", "F": "F", "k": "k", "dt": "dt", "r_star": "r*"}
+RATES = ("D_u", "D_v", "F", "k", "dt")
+MOVED = 0.01  # relative change of a median from which on the rates are shown
+GOAL = "goal"
 
 
 @dataclass(frozen=True)
 class TrainingTables:
-    """Tables of the held-out scores and of the learned rates by groups of channels."""
+    """Tables of the held-out scores, and of the learned rates where training moved them."""
 
     training: Training
 
@@ -29,28 +33,77 @@ class TrainingTables:
             for name, value in ended.scores.items():
                 table.add_row(name, f"{value:.4g}")
             yield table
-        if ended.report.rates:
+        if any(map(_moved, ended.report.rates)):
             yield Padding(_rates_table(ended.report.rates), (0, 2, 1, 2))
 
 
+def _moved(row: LearnedRates) -> bool:
+    changed = row.changed or {}
+    return bool(row.regimes_changed) or any(abs(x or 0.0) >= MOVED for x in changed.values())
+
+
 def _rates_table(rates: Sequence[LearnedRates]) -> Table:
-    """Make the table of learned rates, at most 80 columns wide."""
+    """Make the table of learned rates and their change in training, at most 80 columns wide."""
     table = Table("group", box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for head in ("channels", *RATES.values()):
+    for head in ("channels", *RATES):
         table.add_column(head, justify="right")
     table.add_column("regime")
-    table.add_column("spacing", justify="right")
     for row in rates:
-        spacing = row.spacing_seconds
-        table.add_row(
-            row.group,
-            str(row.channels),
-            *(_short(getattr(row, name)) for name in RATES),
-            row.regime,
-            "–" if spacing is None else f"{spacing:.1f} s",
-        )
+        regime = row.regime + (f" ({row.regimes_changed} new)" if row.regimes_changed else "")
+        changed = row.changed or {}
+        cells = (_short(getattr(row, name)) + _percent(changed.get(name)) for name in RATES)
+        table.add_row(row.group, str(row.channels), *cells, regime)
     return table
+
+
+def _percent(share: float | None) -> str:
+    return f" {share:+.0%}" if share is not None else ""
 
 
 def _short(value: float | None) -> str:
     return "–" if value is None else f"{value:.2g}"
+
+
+@dataclass(frozen=True)
+class TrainingsTable:
+    """One table of several runs: mean ± sample standard deviation per setting, the best first."""
+
+    trainings: Trainings
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        settings = sorted(self.trainings.settings, key=_goal, reverse=True)
+        names = list(dict.fromkeys(name for one in settings for name in one.values))
+        metrics = list(dict.fromkeys(name for one in settings for name in one.mean))
+        table = Table(box=box.SIMPLE_HEAD)
+        for name in (*names, "runs"):
+            table.add_column(Text(name.rpartition(".")[2]))
+        for name in metrics:
+            table.add_column(Text(name), justify="right", no_wrap=True)
+        for one in settings:
+            values = (Text(_value(one.values.get(name))) for name in names)
+            table.add_row(*values, _runs(one), *(_mean(one, name) for name in metrics))
+        yield table
+        failed = [(r.name, r.error) for one in settings for r in one.runs if r.error]
+        for name, error in failed:
+            yield Text(f"  {name} failed: {error}")
+
+
+def _goal(setting: TrainedSetting) -> float:
+    return setting.mean.get(GOAL, float("-inf"))
+
+
+def _value(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _runs(setting: TrainedSetting) -> str:
+    done = sum(run.error is None for run in setting.runs)
+    return str(done) if done == len(setting.runs) else f"{done} of {len(setting.runs)}"
+
+
+def _mean(setting: TrainedSetting, name: str) -> str:
+    means: Mapping[str, float] = setting.mean
+    if name not in means:
+        return "–"
+    spread = f" ± {setting.sd[name]:.2f}" if name in setting.sd else ""
+    return f"{means[name]:.2f}{spread}"

@@ -1,7 +1,8 @@
-"""Logs of a training run: JSON Lines, and the same numbers as TensorBoard curves."""
+"""Logs of a training run: JSON Lines, and the same numbers for TensorBoard and W&B."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -11,7 +12,8 @@ from typing import Any
 
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.files import ELSEWHERE, write_own
-from rdmf_cli.training.events import Callback, Epoch, Plan, Step
+from rdmf_cli.training.events import Callback, Callbacks, Epoch, Plan, Step
+from rdmf_cli.training.processes import is_main_process
 
 
 class LogFile(Callback):
@@ -122,3 +124,78 @@ class TensorBoard(Callback):
 
     def _errors(self) -> AbstractContextManager[None]:
         return _errors_of(self._folder, "TensorBoard's curves")
+
+
+@contextmanager
+def with_wandb(
+    callback: Callback | None, project: str | None, folder: Path
+) -> Iterator[Callback | None]:
+    """Add a callback that sends the curves to Weights & Biases, where a project is named.
+
+    Args:
+        callback: the caller's; None: none.
+        project: the project; None: nothing is sent.
+        folder: the run folder, which names the run and takes the local files.
+
+    Raises:
+        RdmfError: wandb is not installed.
+    """
+    if project is None or not is_main_process():
+        yield callback
+        return
+    curves = WeightsAndBiases(project, folder)
+    try:
+        yield Callbacks([*([callback] if callback else []), curves])
+    finally:
+        curves.close()
+
+
+class WeightsAndBiases(Callback):
+    """Sends the scalars loss/NAME, held_out/NAME, rate and gradient_norm to Weights & Biases.
+
+    A run that resumes goes on in the same curve. Where they go is wandb's own setting
+    (WANDB_MODE=offline keeps them on this machine).
+
+    Args:
+        project: name of the project.
+        folder: the run folder, which names the run.
+    """
+
+    def __init__(self, project: str, folder: Path):
+        try:
+            import wandb
+        except ImportError as error:
+            what = "--wandb needs the package wandb, which is not installed"
+            raise RdmfError(what, todo="pip install wandb") from error
+        self._wandb, self._project, self._folder = wandb, project, folder
+        self._run: Any = None
+        self._interval = 1
+
+    def begun(self, plan: Plan) -> None:
+        """Start the run, or resume it."""
+        digits = hashlib.sha256(str(self._folder.absolute()).encode()).hexdigest()[:16]
+        self._run = self._wandb.init(
+            project=self._project,
+            name=self._folder.name,
+            id=digits,
+            resume="allow",
+            dir=str(self._folder),
+            config=plan.settings,
+        )
+        self._interval = int(plan.settings.get("log_interval", 1))
+
+    def stepped(self, step: Step) -> None:
+        """Send every `log_interval`-th step."""
+        if step.step % self._interval == 0:
+            curves = {f"loss/{name}": value for name, value in step.losses.items()}
+            more = {"rate": step.rate, "gradient_norm": step.gradient_norm}
+            self._run.log({**curves, **more}, step=step.step)
+
+    def scored(self, epoch: Epoch) -> None:
+        """Send an epoch."""
+        self._run.log({f"held_out/{k}": v for k, v in epoch.scores.items()}, step=epoch.step)
+
+    def close(self) -> None:
+        """End the run."""
+        if self._run is not None:
+            self._run.finish()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Any, ClassVar, Final, Literal, get_args
+
+from pydantic import ConfigDict
 
 from rdmf_cli.errors import UsageError
 
@@ -35,6 +37,8 @@ class TrainingOptions:
     Raises:
         UsageError: a value is out of range.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
 
     epochs: int = 6
     batch_size: int = 16

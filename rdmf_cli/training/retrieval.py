@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from rdmf_cli.channels.question import FeatureSpace
 from rdmf_cli.datasets import Sample, Samples, Text, hold_out
 from rdmf_cli.datasets.array_cache import ArrayCache
 from rdmf_cli.datasets.split import video_of
-from rdmf_cli.errors import RdmfError
+from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.evaluation import evaluate
 from rdmf_cli.evaluation.predict import predict
 from rdmf_cli.heads.learned.config import HeadKind, ModelConfig, require_space
@@ -72,9 +73,11 @@ class RetrievalTask:
         hyper: weights of the losses, and augmentation.
         background: (N, S) features of the background sentences, unit length, in the space of the
             clips; with them presence becomes absolute.
+        init: a network whose weights training starts from; None: random weights.
 
     Raises:
         RdmfError: the head is universal, and the features have no joint space.
+        UsageError: the weights of `init` do not fit the configuration.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class RetrievalTask:
         held_out: Samples | None = None,
         hyper: Hyperparameters | None = None,
         background: Rows | None = None,
+        init: Network | None = None,
     ):
         if not isinstance(config, ModelConfig):
             config = config_for(samples, **config)
@@ -94,7 +98,8 @@ class RetrievalTask:
         self.config, self.hyper = config, hyper or Hyperparameters()
         self.samples, self.held_out = _parts(samples, held_out, options)
         self.background = background
-        self.model: nn.Module = _first_weights(config, options.seed)
+        self._first = _first_weights(config, options.seed, init)
+        self.model: nn.Module = deepcopy(self._first)
         self._videos = np.array([video_of(a.vid) for a in self.samples.annotations])
         self._queries = np.array([a.query for a in self.samples.annotations])
         self._cache = ArrayCache()
@@ -223,7 +228,8 @@ class RetrievalTask:
     def report(self, model: nn.Module) -> dict[str, Any]:
         """Report the configuration and the learned rates of a model; see `Task.report`."""
         network = self._network(model)
-        return {"config": self.config.model_dump(mode="json"), "rates": learned_rates(network)}
+        rates = learned_rates(network, since=self._first)
+        return {"config": self.config.model_dump(mode="json"), "rates": rates}
 
     def save(self, folder: Path, about: Mapping[str, Any]) -> Path:
         """Write the present model, a folder that `heads.learned.torch.checkpoint.load` reads."""
@@ -260,11 +266,29 @@ def _widths(space: FeatureSpace) -> dict[str, Any]:
     }
 
 
-def _first_weights(config: ModelConfig, seed: int) -> Network:
-    """Make a network whose initial weights depend on the seed alone."""
+def _first_weights(config: ModelConfig, seed: int, init: Network | None) -> Network:
+    """Make a network whose initial weights are those of `init`, or depend on the seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed))
-        return Network(config)
+        network = Network(config)
+    if init is not None:
+        _check_same_shapes(network, init)
+        network.load_state_dict(init.state_dict())
+    return network
+
+
+def _check_same_shapes(network: Network, init: Network) -> None:
+    own, given = (
+        {name: tuple(x.shape) for name, x in one.state_dict().items()} for one in (network, init)
+    )
+    if own == given:
+        return
+    now, then = (one.config.model_dump(mode="json") for one in (network, init))
+    differing = [
+        f"{name} {then[name]} (now {now[name]})" for name in now if now[name] != then[name]
+    ]
+    what = f"these weights are of another model: {', '.join(differing)}"
+    raise UsageError(what, "--init", "choose the same model, or leave --init out")
 
 
 def _check_space(config: ModelConfig, samples: Samples) -> None:

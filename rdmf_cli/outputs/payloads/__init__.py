@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from rdmf_cli.outputs.payloads.base import Payload
     from rdmf_cli.outputs.payloads.comparison import Comparison
     from rdmf_cli.outputs.payloads.evaluation import Evaluation
-    from rdmf_cli.outputs.payloads.training import Training
+    from rdmf_cli.outputs.payloads.training import Training, Trainings
 
-__all__ = ["Analysis", "Comparison", "Evaluation", "Payload", "Training"]
+__all__ = ["Analysis", "Comparison", "Evaluation", "Payload", "Training", "Trainings"]
 
 _HERE = "rdmf_cli.outputs.payloads"
 _HOMES = {
@@ -24,7 +24,7 @@ _HOMES = {
     "Comparison": f"{_HERE}.comparison",
     "Evaluation": f"{_HERE}.evaluation",
     "Payload": f"{_HERE}.base",
-    "Training": f"{_HERE}.training",
+    **dict.fromkeys(("Training", "Trainings"), f"{_HERE}.training"),
 }
 
 __getattr__ = lazily(__name__, _HOMES)

@@ -25,6 +25,13 @@ class LearnedRates(Record):
     spacing_seconds: float | None = Field(
         description="distance between moments; null: no pattern grows"
     )
+    changed: dict[str, float | None] | None = Field(
+        default=None,
+        description="median relative change of each rate in this training; null: not known",
+    )
+    regimes_changed: int | None = Field(
+        default=None, description="channels whose regime changed in this training"
+    )
 
 
 class TrainedReport(Record):
@@ -45,3 +52,36 @@ class Training(Payload):
     seconds: float = Field(description="seconds of training, over all runs")
     report: TrainedReport
     model: str = Field(description="the folder for --checkpoint")
+
+
+class TrainedRun(Record):
+    """One run of several."""
+
+    name: str = Field(description="its folder within the folder of all runs")
+    seed: int
+    best_epoch: int | None = Field(description="null: it failed")
+    scores: dict[str, float] = Field(description="metrics on the held-out videos")
+    model: str | None = Field(description="the folder for --checkpoint")
+    error: str | None = Field(description="why it failed; null: it did not")
+
+
+class TrainedSetting(Record):
+    """The runs of one combination of values, which differ in their seeds alone."""
+
+    values: dict[str, Any] = Field(description='the values by "table.name"; empty without a sweep')
+    runs: tuple[TrainedRun, ...]
+    mean: dict[str, float] = Field(description="of each metric over the runs that did not fail")
+    sd: dict[str, float] = Field(
+        description="their sample standard deviation (n - 1); empty for less than two runs"
+    )
+
+
+class Trainings(Payload):
+    """The result of several runs: one per seed and combination of values."""
+
+    schema_: Literal["rdmf.trainings/1"] = Field(default="rdmf.trainings/1", alias="schema")
+    settings: tuple[TrainedSetting, ...] = Field(description="in the order in which they ran")
+    best: int | None = Field(
+        description="the setting with the highest mean of the monitored metric, from 0; null: none"
+    )
+    folder: str = Field(description="the folder of all runs")

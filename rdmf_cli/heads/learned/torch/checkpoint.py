@@ -126,6 +126,17 @@ def load_config(folder: Path | str) -> ModelConfig:
     )
 
 
+def load_about(folder: Path | str) -> dict[str, Any]:
+    """Load what a checkpoint says of itself: its data set, its scores, its run.
+
+    Raises:
+        RdmfError: it is missing or damaged.
+    """
+    load_config(folder)
+    told = json.loads(_read(Path(folder) / CONFIG, MOST_CONFIG)).get("about")
+    return dict(told) if isinstance(told, dict) else {}
+
+
 def _read(path: Path, most: int) -> bytes:
     what, todo = "this part of a checkpoint", f"give a folder with {CONFIG} and {WEIGHTS}"
     return content_of(path, what, todo, most)

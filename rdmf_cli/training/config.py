@@ -1,0 +1,251 @@
+"""A run's configuration: every choice of data, model, losses, augmentation and training.
+
+One TOML file holds it (`rdmf train --config FILE.toml`); `--print-config` writes one. Its
+tables are the fields of `RunConfig`. Works without torch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+from rdmf_cli.errors import MissingExtra, RdmfError, UsageError, first_problem
+from rdmf_cli.files import MIB, content_of
+from rdmf_cli.heads.learned.config import HeadKind, ModelConfig
+from rdmf_cli.moments.types import Record
+from rdmf_cli.training.hyperparameters import Augmentation, Losses
+from rdmf_cli.training.options import TrainingOptions
+from rdmf_cli.training.sweep import Sweep
+
+MOST_CONFIG: Final = MIB  # bytes
+
+BY_FEATURES = frozenset(
+    ("channels", "encoder", "clip_length", "video_width", "sentence_width", "words_width")
+) | {"matching"}
+"""Fields of a ModelConfig that the features determine, so nobody chooses them."""
+
+CHOICES: Final[dict[str, Any]] = {
+    name: field for name, field in ModelConfig.model_fields.items() if name not in BY_FEATURES
+}
+"""The fields of a ModelConfig that a run chooses."""
+
+
+HEAD: Final[TypeAdapter[HeadKind]] = TypeAdapter(HeadKind)
+
+
+def _model_choices(given: dict[str, Any]) -> dict[str, Any]:
+    """Check the choices of a model, as far as they do not depend on the features."""
+    for name in given:
+        if name not in CHOICES:
+            known = ", ".join(CHOICES)
+            raise ValueError(f"{name} is not a choice of the model; it has: {known}")
+    try:
+        made = ModelConfig.model_validate({**given, "head": "universal"})
+        HEAD.validate_python(given.get("head", "universal"))
+    except ValidationError as error:
+        raise ValueError(first_problem(error, "model")) from error
+    return {name: getattr(made, name) for name in given} | _head(given)
+
+
+def _head(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {"head": given["head"]} if "head" in given else {}
+
+
+Choices = Annotated[dict[str, Any], AfterValidator(_model_choices)]
+
+
+class DataConfig(Record):
+    """The data of a run."""
+
+    dataset: str = Field(default="qvhighlights", description="a benchmark, or own annotations")
+    features: str | None = Field(default=None, description="folder of features to learn from")
+    videos: str | None = Field(default=None, description="folder of videos to learn from")
+    annotations: str | None = Field(default=None, description="annotation file of the train split")
+    split: str = Field(default="train", description="split to train on")
+    val: str | None = Field(
+        default=None, description="annotation file or split that chooses the epoch"
+    )
+    encoder: str = Field(default="auto", description="encoder of videos")
+    clip_length: Annotated[float, Field(ge=0.05, le=3600)] | None = Field(
+        default=None, description="clip length of own data, seconds"
+    )
+    skip_bad: bool = Field(default=False, description="leave out annotations with errors")
+
+
+class RunConfig(Record):
+    """Everything that a run of `rdmf train` may be told.
+
+    >>> RunConfig(losses={"iou": 2.0}).changes
+    {'losses.iou': 2.0}
+
+    Attributes:
+        data: what it learns from.
+        model: fields of `ModelConfig` that differ from its defaults.
+        losses: weights of the losses.
+        augmentation: probabilities of augmentation.
+        training: how long, how fast.
+        init: what the weights start from: a run's folder, an exported head, or "shipped"; None: at
+            random.
+        seeds: one run per seed; empty: one run with `training.seed`.
+        out: the run's folder.
+        sweep: one run per combination of values; None: no sweep.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    data: DataConfig = DataConfig()
+    model: Choices = Field(default_factory=dict)
+    losses: Losses = Losses()
+    augmentation: Augmentation = Augmentation()
+    training: TrainingOptions = TrainingOptions()
+    init: str | None = None
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    out: str | None = None
+    sweep: Sweep | None = None
+
+    @property
+    def tables(self) -> dict[str, dict[str, Any]]:
+        """Return every choice by table and name, defaults included, as JSON values."""
+        model = ModelConfig(**{**self.model, "head": "universal"}).model_dump(mode="json")
+        return {
+            "data": self.data.model_dump(mode="json"),
+            "model": {name: model[name] for name in CHOICES} | _head(self.model),
+            "losses": self.losses.model_dump(mode="json"),
+            "augmentation": self.augmentation.model_dump(mode="json"),
+            "training": self.training.as_dict(),
+        }
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """Return the choices of model, losses and augmentation that are not the defaults.
+
+        Returns:
+            Values by "table.name".
+        """
+        usual = RunConfig().tables
+        return {
+            f"{table}.{name}": value
+            for table in ("model", "losses", "augmentation")
+            for name, value in self.tables[table].items()
+            if value != usual[table][name]
+        }
+
+    def having(self, values: Mapping[str, Any]) -> RunConfig:
+        """Return the configuration with other values, checked.
+
+        Args:
+            values: by "table.name" ("training.rate"), or by name ("init", "seeds", "out").
+
+        Raises:
+            UsageError: there is no such choice, or it cannot have this value.
+        """
+        told = self.as_told()
+        for path, value in values.items():
+            table, _, name = path.rpartition(".")
+            (told.setdefault(table, {}) if table else told)[name] = value
+        return _checked(told, None)
+
+    def as_told(self) -> dict[str, Any]:
+        """Return what differs from the defaults, as JSON values: what a file would hold."""
+        usual, own = RunConfig().tables, self.tables
+        told: dict[str, Any] = {
+            table: {k: v for k, v in own[table].items() if v != usual[table][k]} for table in own
+        }
+        told = {table: values for table, values in told.items() if values}
+        rest = self.model_dump(mode="json", exclude={*own}, exclude_none=True)
+        return told | {name: value for name, value in rest.items() if value != []}
+
+
+def read_config(path: str | PathLike[str]) -> RunConfig:
+    """Read a configuration.
+
+    Args:
+        path: a TOML file.
+
+    Raises:
+        RdmfError: the file is missing or not TOML.
+        UsageError: it holds a table, a name or a value that there is not.
+        MissingExtra: tomlkit is not installed.
+    """
+    path = Path(path)
+    content = content_of(path, "the configuration", "give a TOML file", most=MOST_CONFIG)
+    try:
+        from tomlkit import parse
+        from tomlkit.exceptions import ParseError
+    except ImportError as error:
+        raise MissingExtra("a configuration file", "train") from error
+    try:
+        told = parse(content.decode("utf-8-sig")).unwrap()
+    except (ParseError, UnicodeDecodeError) as error:
+        raise RdmfError(
+            f"is not TOML ({error})", path, "rdmf train --print-config shows how"
+        ) from (error)
+    return _checked(told, path)
+
+
+def _checked(told: Mapping[str, Any], path: Path | None) -> RunConfig:
+    todo = "rdmf train --print-config shows all choices"
+    try:
+        return RunConfig.model_validate_json(json.dumps(told, default=str))
+    except ValidationError as error:
+        problem = first_problem(error, "the configuration").replace("Value error, ", "")
+        raise UsageError(problem, path or "configuration", todo) from error
+    except UsageError as error:  # of TrainingOptions
+        raise UsageError(error.what, path or "configuration", todo) from error
+
+
+def as_toml(config: RunConfig) -> str:
+    """Write a configuration as TOML: every choice, with a comment on what it is.
+
+    Raises:
+        MissingExtra: tomlkit is not installed.
+    """
+    try:
+        import tomlkit
+    except ImportError as error:
+        raise MissingExtra("a configuration file", "train") from error
+    document = tomlkit.document()
+    document.add(tomlkit.comment("rdmf train --config FILE: a missing line stands for its default"))
+    for name in ("init", "out"):
+        if (value := getattr(config, name)) is not None:
+            document.add(name, value)
+    if config.seeds:
+        document.add("seeds", list(config.seeds))
+    for table, values in config.tables.items():
+        document.add(table, _table(values, ABOUT[table]))
+    if config.sweep is not None:
+        document.add("sweep", tomlkit.item(config.sweep.model_dump(mode="json", exclude_none=True)))
+    return tomlkit.dumps(document)
+
+
+def _table(values: Mapping[str, Any], about: Mapping[str, str]) -> Any:
+    import tomlkit
+
+    table = tomlkit.table()
+    for name, value in values.items():
+        said = about.get(name, "")
+        if value is None:
+            table.add(tomlkit.comment(f"{name} =" + (f"  # {said}" if said else "")))
+            continue
+        item = tomlkit.item(value)
+        table.add(name, item.comment(said) if said else item)
+    return table
+
+
+def _descriptions(record: type[Record]) -> dict[str, str]:
+    return {name: field.description or "" for name, field in record.model_fields.items()}
+
+
+ABOUT: Final[dict[str, dict[str, str]]] = {
+    "data": _descriptions(DataConfig),
+    "model": _descriptions(ModelConfig),
+    "losses": _descriptions(Losses),
+    "augmentation": _descriptions(Augmentation),
+    "training": {},
+}
+"""What each choice is, by table and name."""

@@ -1,0 +1,172 @@
+"""A run's configuration: what a file may hold, what wins, and how it is printed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import tomlkit
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rdmf_cli.api.training import run_config
+from rdmf_cli.cli.app import app
+from rdmf_cli.errors import RdmfError, UsageError
+from rdmf_cli.training.config import RunConfig, as_toml, read_config
+from rdmf_cli.training.sweep import Range, Sweep, run_name
+
+
+def write(folder, text):
+    path = folder / "run.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_file_holds_every_choice(tmp_path):
+    path = write(
+        tmp_path,
+        """
+        seeds = [3, 5]
+        init = "shipped"
+        [data]
+        dataset = "charades"
+        val = "test"
+        [model]
+        width = 32
+        dilations = [1, 2]
+        [losses]
+        iou = 2
+        [augmentation]
+        backwards = 0.0
+        [training]
+        rate = 1e-3
+        """,
+    )
+    read = read_config(path)
+    assert (read.seeds, read.init, read.data.val) == ((3, 5), "shipped", "test")
+    assert read.training.rate == 1e-3
+    assert read.changes == {
+        "model.width": 32,
+        "model.dilations": [1, 2],
+        "losses.iou": 2.0,
+        "augmentation.backwards": 0.0,
+    }
+
+
+def test_what_is_printed_is_read_back_as_the_same(tmp_path):
+    first = RunConfig().having(
+        {"model.head": "full", "losses.rank": 0.1, "training.epochs": 3, "out": "a", "seeds": [1]}
+    )
+    assert read_config(write(tmp_path, as_toml(first))).tables == first.tables
+    assert read_config(write(tmp_path, as_toml(first))).seeds == (1,)
+
+
+def test_every_choice_of_the_model_the_losses_and_the_augmentation_is_printed():
+    printed = tomlkit.parse(as_toml(RunConfig())).unwrap()
+    assert {*printed} == {"data", "model", "losses", "augmentation", "training"}
+    assert {"width", "fusion", "dropout", "overlap"} <= {*printed["model"]}
+    assert {"mismatched", "cropped"} <= {*printed["augmentation"]}
+    assert "# probability of reversing a video" in as_toml(RunConfig())
+
+
+def test_arguments_win_over_the_file(tmp_path):
+    path = write(tmp_path, '[training]\nrate = 1e-3\nepochs = 9\n[model]\nfusion = "none"\n')
+    both = run_config(path, epochs=2, dataset="tacos")
+    assert (both.training.epochs, both.training.rate) == (2, 1e-3)
+    assert (both.data.dataset, both.model["fusion"]) == ("tacos", "none")
+
+
+def test_the_command_prints_the_file_with_its_options(tmp_path, capsys):
+    path = write(tmp_path, "[training]\nrate = 1e-3\n")
+    asked = ["--config", str(path), "--epochs", "2", "--seeds", "0,1", "--print-config"]
+    app(["train", *asked], standalone_mode=False)
+    printed = tomlkit.parse(capsys.readouterr().out).unwrap()
+    assert (printed["training"]["epochs"], printed["training"]["rate"]) == (2, 1e-3)
+    assert printed["seeds"] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[model]\nwidht = 3", "model: widht is not a choice of the model; it has: head, fusion"),
+        ("[model]\nencoder = 'x'", "encoder is not a choice of the model"),
+        ("[model]\nwidth = 'wide'", "model: width"),
+        ("[model]\nhead = 'ful'", "'universal' or 'full'"),
+        ("[model]\nfusion = 'magnetic'", "no such fusion"),
+        ("[model]\nheads = 5", "not a multiple of heads"),
+        ("[losses]\niou = -1", "losses.iou: Input should be greater"),
+        ("[losses]\ntaste = 1", "losses.taste"),
+        ("[augmentation]\nbackwards = 2", "augmentation.backwards"),
+        ("[training]\nepochs = '3'", "training.epochs"),
+        ("[training]\nepoch = 3", "training.epoch: Unexpected"),
+        ("[training]\nrate = -1.0", "rate must be above 0"),
+        ("seeds = [-1]", "seeds"),
+        ("colour = 3", "colour"),
+        ("[sweep]\nvalues = {rate = [1]}", "write the table, too, as in training.rate"),
+        ("[sweep.values]\n'training.rate' = []", "at least 1"),
+        ("[sweep.values]\n'training.rate' = {low = 1e-4, high = 1e-3}", "a grid needs a list"),
+        ("[sweep]\nmethod = 'random'\nvalues = {'training.rate' = [1]}", "runs is the number"),
+    ],
+)
+def test_an_error_names_the_file_and_the_choice(tmp_path, text, said):
+    path = write(tmp_path, text)
+    with pytest.raises(UsageError) as caught:
+        read_config(path)
+    assert said in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_a_file_that_is_not_toml_is_an_error_with_its_place(tmp_path):
+    with pytest.raises(RdmfError, match=r"is not TOML .*line 2"):
+        read_config(write(tmp_path, "a = 1\nb = \n"))
+    with pytest.raises(FileNotFoundError):
+        read_config(tmp_path / "none.toml")
+
+
+def test_a_grid_has_every_combination():
+    tried = {"training.rate": [1e-4, 1e-3], "model.width": [16, 32, 64]}
+    combinations = list(Sweep(values=tried).combinations())
+    assert len(combinations) == 6
+    assert {(c["training.rate"], c["model.width"]) for c in combinations} == {
+        (rate, width) for rate in (1e-4, 1e-3) for width in (16, 32, 64)
+    }
+
+
+@given(
+    low=st.floats(1e-6, 1e3),
+    factor=st.floats(1.01, 1e3),
+    log=st.booleans(),
+    whole=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_what_is_drawn_lies_in_its_range_and_a_longer_sweep_begins_alike(
+    low, factor, log, whole, seed
+):
+    high = low * factor + (2 if whole else 0)
+    values = {"training.rate": Range(low=low, high=high, log=log, whole=whole)}
+    short, longer = (
+        [c["training.rate"] for c in Sweep(method="random", runs=n, seed=seed, values=values)
+         .combinations()]
+        for n in (5, 9)
+    )  # fmt: skip
+    assert longer[:5] == short
+    assert all(low <= value <= high for value in longer)
+    assert not whole or all(value == int(value) for value in longer)
+
+
+def test_names_of_runs_differ_with_their_values_and_are_file_names():
+    values = [{"a.b": 1}, {"a.b": 2}, {"a.b": "1"}, {"a.b": "../x"}, {"a.b": [1, 2]}]
+    names = [run_name(one) for one in values]
+    assert len({*names}) == len(names)
+    assert not any({"/", "\\", " "} & {*name} for name in names)
+
+
+@pytest.mark.parametrize("wrong", ["0,0", "a", "-1", ""])
+def test_a_seed_list_is_checked(wrong, capsys):
+    with pytest.raises(SystemExit):
+        app(["train", "--features", "f", "--seeds", wrong], standalone_mode=False)
+    assert "--seeds" in capsys.readouterr().err
+
+
+def test_the_configuration_is_json_in_the_record():
+    assert json.loads(json.dumps(RunConfig().tables)) == RunConfig().tables
