@@ -13,7 +13,7 @@ from rdmf_cli.api.arguments import ClipLength, Count, FilePath, checked
 from rdmf_cli.errors import MissingExtra, UsageError
 from rdmf_cli.heads.learned.config import FusionKind, HeadKind, SlotKind
 from rdmf_cli.outputs.payloads import Training, Trainings
-from rdmf_cli.training.config import CHOICES, RunConfig, read_config
+from rdmf_cli.training.config import CHOICES, RunConfig, as_toml, read_config
 from rdmf_cli.training.events import Callback
 from rdmf_cli.training.processes import is_main_process, started
 
@@ -27,6 +27,7 @@ DIGITS = 8
 MODEL = "model"  # the folder in `out` that --checkpoint takes
 
 __all__ = [
+    "as_toml",
     "check_torch",
     "export",
     "is_main_process",

@@ -56,12 +56,10 @@ def train(
     """
     apart = ("context", "config", "restart", "wandb", "print_config", "as_json")
     typed = how.given(context, {k: v for k, v in locals().items() if k not in apart})
-    from rdmf_cli.api.training import run_config
+    from rdmf_cli.api.training import as_toml, run_config
 
     run = run_config(config, **typed)
     if print_config:
-        from rdmf_cli.training.config import as_toml
-
         typer.echo(as_toml(run), nl=False)
         return
     _train(run, restart, wandb, as_json)
