@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rdmf_cli.cli import options
+from rdmf_cli.cli import run_options as which
 from rdmf_cli.cli import training_options as how
 from rdmf_cli.errors import ExitCode
 from rdmf_cli.interrupts import leave
@@ -19,17 +20,17 @@ if TYPE_CHECKING:
 
 def train(
     context: typer.Context,
-    config: how.Config = None,
+    config: which.Config = None,
     dataset: Annotated[str, options.DATASET] = "qvhighlights",
-    features: how.Features = None,
-    videos: how.Videos = None,
-    annotations: how.TrainAnnotations = None,
-    split: how.Split = "train",
-    val: how.Val = None,
+    features: which.Features = None,
+    videos: which.Videos = None,
+    annotations: which.TrainAnnotations = None,
+    split: which.Split = "train",
+    val: which.Val = None,
     encoder: options.EncoderName = "auto",
     clip_length: options.OwnClipLength = None,
-    init: how.Init = None,
-    out: how.Out = None,
+    init: which.Init = None,
+    out: which.Out = None,
     head: how.HeadKind = how.Head.universal,
     fusion: how.FusionName = "reaction-diffusion",
     slots: how.SlotKind = how.Slots.pattern,
@@ -37,15 +38,15 @@ def train(
     batch_size: how.BatchSize = TrainingOptions.batch_size,
     rate: how.Rate = TrainingOptions.rate,
     seed: how.Seed = TrainingOptions.seed,
-    seeds: how.Seeds = None,
+    seeds: which.Seeds = None,
     device: how.TrainDevice = TrainingOptions.device,
     precision: how.PrecisionName = how.Precision.auto,
     hold_out: how.HoldOut = TrainingOptions.hold_out,
     patience: how.Patience = TrainingOptions.patience,
-    restart: how.Restart = False,
+    restart: which.Restart = False,
     skip_bad: options.SkipBad = False,
-    wandb: how.WandB = None,
-    print_config: how.PrintConfig = False,
+    wandb: which.WandB = None,
+    print_config: which.PrintConfig = False,
     as_json: options.Json = False,
 ) -> None:
     """Train a head. If interrupted, run the same command again to resume.
@@ -55,7 +56,7 @@ def train(
     On several GPUs: torchrun --nproc-per-node N -m rdmf_cli train ...
     """
     apart = ("context", "config", "restart", "wandb", "print_config", "as_json")
-    typed = how.given(context, {k: v for k, v in locals().items() if k not in apart})
+    typed = which.given(context, {k: v for k, v in locals().items() if k not in apart})
     from rdmf_cli.api.training import as_toml, run_config
 
     run = run_config(config, **typed)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from enum import Enum
-from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated
 
 import typer
 
-from rdmf_cli.errors import UsageError
 from rdmf_cli.heads.learned.fusions import FUSIONS
 
 
@@ -34,55 +32,6 @@ class Precision(str, Enum):
     bfloat16 = "bfloat16"
 
 
-Config = Annotated[
-    Optional[Path],  # noqa: UP045  (typer reads this at run time on Python 3.10)
-    typer.Option(
-        "--config",
-        help="TOML file with choices of data, model, losses, augmentation, training, seeds and a "
-        "sweep; options win over it.",
-    ),
-]
-PrintConfig = Annotated[
-    bool,
-    typer.Option("--print-config", help="Print all choices as such a file, and do not train."),
-]
-Features = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option("--features", help="Train on features: a folder with video/ and text/."),
-]
-Videos = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option("--videos", help="Train on videos: their folder. Features are cached."),
-]
-TrainAnnotations = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option("--annotations", help="Annotation file; by default FOLDER/SPLIT.jsonl."),
-]
-Split = Annotated[str, typer.Option("--split", help="Split to train on.")]
-Val = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--val",
-        metavar="FILE|SPLIT",
-        help="Annotations that choose the epoch, in place of --hold-out: a file or a split.",
-    ),
-]
-Init = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--init",
-        metavar="RUN|FILE|shipped",
-        help="Start from these weights: a run, an exported head, or the one that ships with rdmf.",
-    ),
-]
-Out = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option(
-        "--out",
-        help="Run folder; an interrupted run resumes from it. By default in runs/, named after "
-        "the settings.",
-    ),
-]
 HeadKind = Annotated[
     Head,
     typer.Option(
@@ -105,27 +54,6 @@ SlotKind = Annotated[
     typer.Option(
         "--slots",
         help="Where the decoder's slots start: at the pattern or at learned anchors.",
-    ),
-]
-Seeds = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--seeds",
-        metavar="0,1,2",
-        help="Train one head per seed, and print mean and standard deviation.",
-    ),
-]
-WandB = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--wandb", metavar="PROJECT", help="Send the curves to Weights & Biases, too (wandb)."
-    ),
-]
-Restart = Annotated[
-    bool,
-    typer.Option(
-        "--restart",
-        help="Start again in --out; the earlier run is kept until the new one has ended.",
     ),
 ]
 Epochs = Annotated[int, typer.Option("--epochs", min=1, help="Number of epochs.")]
@@ -154,28 +82,3 @@ Patience = Annotated[
         "--patience", min=0, help="Stop after this many epochs without a better score; 0: never."
     ),
 ]
-
-
-def given(context: typer.Context, values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values that were typed; those of the other options are defaults.
-
-    So the values of a configuration file stand where nothing was typed.
-    """
-    typed = {
-        name: value.value if isinstance(value, Enum) else value
-        for name, value in values.items()
-        if getattr(context.get_parameter_source(name), "name", "") not in ("DEFAULT", "")
-    }
-    if "seeds" in typed:
-        typed["seeds"] = _seeds(typed["seeds"])
-    return typed
-
-
-def _seeds(text: str) -> list[int]:
-    try:
-        seeds = [int(part) for part in text.split(",")]
-    except ValueError:
-        seeds = []
-    if not seeds or min(seeds) < 0 or len({*seeds}) < len(seeds):
-        raise UsageError("must be different whole numbers", f"--seeds {text}", "--seeds 0,1,2")
-    return seeds
