@@ -9,7 +9,6 @@ from pathlib import Path
 
 from rdmf_cli.channels.question import FeatureSpace
 from rdmf_cli.datasets.annotations import Annotation, Annotations
-from rdmf_cli.datasets.array_cache import MOST_BYTES, ArrayCache
 from rdmf_cli.datasets.feature_folder import FeatureFolder
 from rdmf_cli.datasets.registry import Dataset
 from rdmf_cli.datasets.sample import MOST_CLIPS_OFF, SHARE_OFF, Sample, Text, fits
@@ -152,29 +151,21 @@ def open_samples(
     annotations: Annotations | Path | str,
     *,
     features: str | PathLike[str] | None = None,
-    streams: Sequence[str] | None = None,
-    text: str | None = None,
     videos: str | PathLike[str] | None = None,
     encoder: Encoder | str = "auto",
     device: str = "auto",
-    decoder: str = "auto",
-    cache: bool = True,
-    memory: int = MOST_BYTES,
 ) -> Samples:
     """Open the samples of an annotation file, with a folder of features or a folder of videos.
+
+    To choose streams, a decoder or a cache, make `Samples` of a `FeatureFolder` or `VideoFolder`.
 
     Args:
         dataset: The dataset, which states the clip length.
         annotations: The annotations, or their file.
         features: Folder of features, see `FeatureFolder`.
-        streams: Folders of the video streams in it; None: all that are recognised.
-        text: Folder of the queries in it; None: the first that is recognised.
         videos: Folder of videos named by the annotations' vid, read by `encoder`.
         encoder: The encoder, or its name as for --encoder.
         device: Device of the encoder.
-        decoder: A key of `DECODERS`, or "auto".
-        cache: Whether extracted features are read from and written to the cache on disk.
-        memory: Size limit of the in-memory cache in bytes.
 
     Raises:
         UsageError: Neither or both of `features` and `videos` are given.
@@ -184,25 +175,12 @@ def open_samples(
         raise UsageError("exactly one is needed", "--features, --videos", "give one of the two")
     if not isinstance(annotations, Annotations):
         annotations = dataset.read(annotations)
-    kept = ArrayCache(memory)
     if features is not None:
-        folder = FeatureFolder(
-            Path(features), streams=streams, text=text, where=dataset.where, memory=kept
-        )
-        return Samples(annotations, dataset, folder)
+        return Samples(annotations, dataset, FeatureFolder(Path(features), where=dataset.where))
     assert videos is not None
-    return Samples(
-        annotations,
-        dataset,
-        VideoFolder(
-            Path(videos),
-            _loaded(encoder, device),
-            dataset.clip_length,
-            decoder=decoder,
-            store=FeatureStore() if cache else None,
-            memory=kept,
-        ),
-    )
+    read_by = _loaded(encoder, device)
+    folder = VideoFolder(Path(videos), read_by, dataset.clip_length, store=FeatureStore())
+    return Samples(annotations, dataset, folder)
 
 
 def _loaded(encoder: Encoder | str, device: str) -> Encoder:

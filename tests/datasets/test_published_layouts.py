@@ -20,6 +20,7 @@ from made_up_sets import (
 
 from rdmf_cli.datasets import (
     DATASETS,
+    FeatureFolder,
     Samples,
     find_annotations,
     open_annotations,
@@ -159,18 +160,15 @@ def test_tvsum_labels_may_be_one_more_than_the_rows(tmp_path):
 
 def test_one_stream_can_be_chosen_and_named(tmp_path):
     features = SETS["qvhighlights"](tmp_path)
-    annotations = find_annotations("val", features, DATASETS["qvhighlights"])
-    both = open_samples(DATASETS["qvhighlights"], annotations, features=features)
-    clip = open_samples(
-        DATASETS["qvhighlights"], annotations, features=features, streams=["clip_features"]
-    )
-    turned = open_samples(
-        DATASETS["qvhighlights"],
-        annotations,
-        features=features,
-        streams=["slowfast_features", "clip_features"],
-        text="clip_text_features",
-    )
+    dataset = DATASETS["qvhighlights"]
+    annotations = dataset.read(find_annotations("val", features, dataset))
+
+    def chosen(*streams, text=None):
+        folder = FeatureFolder(features, streams=streams or None, text=text)
+        return Samples(annotations, dataset, folder)
+
+    both, clip = chosen(), chosen("clip_features")
+    turned = chosen("slowfast_features", "clip_features", text="clip_text_features")
     assert (both.space.video, clip.space.video, turned.space.video) == (
         JOINT + OTHER,
         JOINT,
@@ -182,9 +180,7 @@ def test_one_stream_can_be_chosen_and_named(tmp_path):
         np.testing.assert_array_equal(one.similarity, third.similarity)
     shutil.rmtree(features / "slowfast_features")
     with pytest.raises(RdmfError, match=r"slowfast_features: no such folder"):
-        open_samples(
-            DATASETS["qvhighlights"], annotations, features=features, streams=["slowfast_features"]
-        )
+        chosen("slowfast_features")
 
 
 def test_paraphrases_are_the_query_in_other_words(tmp_path):

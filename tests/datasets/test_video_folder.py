@@ -12,7 +12,13 @@ import av
 import numpy as np
 import pytest
 
-from rdmf_cli.datasets import Samples, open_samples, own_dataset, read_annotations
+from rdmf_cli.datasets import (
+    Samples,
+    VideoFolder,
+    open_samples,
+    own_dataset,
+    read_annotations,
+)
 from rdmf_cli.encoders import TextFeatures
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.evaluation import evaluate
@@ -82,10 +88,16 @@ def write(folder: Path, lines: list[dict]) -> Path:
     return path
 
 
-def opened(footage: Path, encoder: ColourEncoder, **options: object) -> Samples:
+def opened(footage: Path, encoder: ColourEncoder | str) -> Samples:
     annotations = read_annotations(footage / "my.jsonl")
     dataset = own_dataset(annotations)
-    return open_samples(dataset, annotations, videos=footage, encoder=encoder, **options)
+    return open_samples(dataset, annotations, videos=footage, encoder=encoder)
+
+
+def uncached(footage: Path, encoder: ColourEncoder) -> Samples:
+    annotations = read_annotations(footage / "my.jsonl")
+    dataset = own_dataset(annotations)
+    return Samples(annotations, dataset, VideoFolder(footage, encoder, dataset.clip_length))
 
 
 def test_moments_of_own_footage_are_found_and_scored(footage):
@@ -117,7 +129,7 @@ def test_features_are_kept_for_the_next_run_unless_not_wanted(footage):
     opened(footage, ColourEncoder()).prepare()
     warm, without = ColourEncoder(), ColourEncoder()
     opened(footage, warm).prepare()
-    opened(footage, without, cache=False).prepare()
+    uncached(footage, without).prepare()
     assert (warm.pictures, without.pictures) == (0, 32)
 
 
