@@ -38,7 +38,7 @@ from rdmf_cli.channels.query import QueryFeatures
 from rdmf_cli.features import VideoFeatures, normalise_rows
 from rdmf_cli.heads.registry import load_head
 from rdmf_cli.library.opening import OpenVideos
-from rdmf_cli.library.search import search
+from rdmf_cli.library.search import Limits, search
 
 CLIP = 2.0
 RANKS, OVERLAPS = (1, 10, 100), (0.5, 0.7)
@@ -115,9 +115,8 @@ def listed(corpus: Corpus, candidates: int | None) -> Callable[[QueryFeatures], 
     head = load_head()
 
     def answer(query: QueryFeatures) -> Moments:
-        found = search(
-            corpus.videos, query, head, top_k=max(RANKS), per_video=1, candidates=candidates
-        )
+        limits = Limits(max(RANKS), per_video=1, candidates=candidates)
+        found = search(corpus.videos, query, head, limits)
         return ((one.video, one.start, one.end) for one in found)
 
     return answer

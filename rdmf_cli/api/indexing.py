@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rdmf_cli.api.arguments import ClipLength, Count, Device, FilePath, checked
 from rdmf_cli.api.searcher import Searcher
-from rdmf_cli.api.searching import Chosen, OnWarning, settings_of
+from rdmf_cli.api.searching import Chosen, settings_of
 from rdmf_cli.features import FeatureStore, VideoFeatures
 from rdmf_cli.features import extract as extract_features
 from rdmf_cli.features.extraction import ClipProgress, feature_key
@@ -16,7 +17,7 @@ from rdmf_cli.features.said import Said, encoded, said_in
 from rdmf_cli.library.catalogue import Root
 from rdmf_cli.library.indexing import Extraction, Refreshed, absolute_root, refresh
 from rdmf_cli.library.library import DEFAULT, Library, library_folder
-from rdmf_cli.library.work import ShowWork
+from rdmf_cli.library.work import OnWarning, ShowWork
 
 
 @checked
@@ -81,17 +82,8 @@ def refresh_library(
         UsageError: The library was made with another encoder, clip length or decoder.
     """
     library.settle(settings_of(searcher))
-    how = extraction_of(searcher, library)
-    done = refresh(
-        library,
-        roots,
-        how.extract,
-        how.key_of,
-        jobs=jobs,
-        show=show,
-        on_warning=on_warning,
-        hear=how.hear,
-    )
+    how = replace(extraction_of(searcher, library), jobs=jobs, show=show, on_warning=on_warning)
+    done = refresh(library, roots, how)
     _ = library.collection().index  # made now, so that the first search need not
     return done
 

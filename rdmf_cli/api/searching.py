@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,10 +23,9 @@ from rdmf_cli.library.library import Library, library_folder
 from rdmf_cli.library.listing import list_videos
 from rdmf_cli.library.opening import open_videos
 from rdmf_cli.library.types import Hit
-from rdmf_cli.library.work import OnError, ShowWork
+from rdmf_cli.library.work import OnError, ShowWork, WorkCallbacks
 from rdmf_cli.text import valid_text
 
-OnWarning = Callable[[Path, tuple[str, ...]], None]
 Candidates = Annotated[int, Field(ge=1)] | None
 
 
@@ -102,19 +101,11 @@ def search(
             return search_library(made(**chosen.in_library(opened)), opened, terms, limits)
     videos = list_videos(paths, exclude)
     searcher = made(**chosen.alone())
-    return search_videos(
-        searcher, videos, terms, limits, on_error=on_error or raise_error, show=show
-    )
+    callbacks = WorkCallbacks(on_error or raise_error, show=show)
+    return search_videos(searcher, videos, terms, limits, callbacks)
 
 
-@dataclass(frozen=True)
-class Limits:
-    """How much a search reads and lists; see `search`."""
-
-    top_k: int = 10
-    per_video: int = 1
-    min_presence: float = 0.0
-    candidates: int | None = across.CANDIDATES
+Limits = across.Limits
 
 
 @dataclass(frozen=True)
@@ -142,10 +133,7 @@ def search_videos(
     videos: Iterable[Path | RdmfError],
     terms: Sequence[Term],
     limits: Limits,
-    *,
-    on_error: OnError,
-    show: ShowWork | None = None,
-    on_warning: OnWarning | None = None,
+    callbacks: WorkCallbacks,
 ) -> list[Hit]:
     """Search videos, extracting those that are not in the cache; see `search`."""
     query = encode_query(searcher, terms)
@@ -158,9 +146,7 @@ def search_videos(
         notify=searcher.notify,
     )
     hear = partial(said_in, subtitles=searcher.subtitles, store=searcher.store)
-    opened = open_videos(
-        videos, extract, on_error=on_error, show=show, on_warning=on_warning, hear=hear
-    )
+    opened = open_videos(videos, extract, callbacks, hear)
     return hits_of(searcher, opened, query, described(terms), limits)
 
 
@@ -216,16 +202,7 @@ def hits_of(
     encode = None
     if searcher.subtitles != NONE:
         encode = partial(encoded, encoder=searcher.loaded_encoder, store=store or searcher.store)
-    found = across.search(
-        videos,
-        query,
-        searcher.loaded_head,
-        top_k=limits.top_k,
-        per_video=limits.per_video,
-        min_presence=limits.min_presence,
-        candidates=limits.candidates,
-        encode=encode,
-    )
+    found = across.search(videos, query, searcher.loaded_head, limits, encode)
     return [
         Hit(
             rank=rank,

@@ -11,7 +11,7 @@ from typing import Any
 from rdmf_cli.api.hook import Hook
 from rdmf_cli.api.indexing import extraction_of, refresh_library
 from rdmf_cli.api.searcher import Searcher
-from rdmf_cli.api.searching import Limits, OnWarning, encode_query, hits_of
+from rdmf_cli.api.searching import Limits, encode_query, hits_of
 from rdmf_cli.channels.query import QueryFeatures, Term, described
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.features.extraction import stored_features
@@ -22,7 +22,7 @@ from rdmf_cli.library.library import Library
 from rdmf_cli.library.opening import OpenVideos
 from rdmf_cli.library.types import Hit
 from rdmf_cli.library.watching import Pending, changes, is_still_written
-from rdmf_cli.library.work import OnError, ShowWork
+from rdmf_cli.library.work import OnError, OnWarning, ShowWork
 from rdmf_cli.text import valid_text
 from rdmf_cli.video.folder import NoVideosError
 

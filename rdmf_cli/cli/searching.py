@@ -25,18 +25,12 @@ def in_videos(
     from rdmf_cli.cli.batch import open_searcher
     from rdmf_cli.cli.report import say_warnings
     from rdmf_cli.cli.work_bar import work_progress
+    from rdmf_cli.library.work import WorkCallbacks
 
     searcher = open_searcher(**options)
     with work_progress() as show:
-        return search_videos(
-            searcher,
-            videos,
-            terms,
-            limits,
-            on_error=failed.append,
-            on_warning=say_warnings,
-            show=show,
-        )
+        callbacks = WorkCallbacks(failed.append, say_warnings, show)
+        return search_videos(searcher, videos, terms, limits, callbacks)
 
 
 def in_library(

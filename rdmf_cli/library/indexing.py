@@ -15,7 +15,7 @@ from rdmf_cli.library.catalogue import Root, State, Video
 from rdmf_cli.library.library import Library
 from rdmf_cli.library.listing import list_videos
 from rdmf_cli.library.opening import Hear
-from rdmf_cli.library.work import Extract, ShowWork, extract_all
+from rdmf_cli.library.work import Extract, OnWarning, ShowWork, extract_all
 
 
 @dataclass
@@ -38,50 +38,42 @@ class Refreshed:
 KeyOf = Callable[[Path], dict[str, object]]
 
 
-def refresh(
-    library: Library,
-    roots: Sequence[Root],
-    extract: Extract,
-    key_of: KeyOf,
-    *,
-    jobs: int = 1,
-    show: ShowWork | None = None,
-    on_warning: Callable[[Path, tuple[str, ...]], None] | None = None,
-    hear: Hear | None = None,
-) -> Refreshed:
-    """Update a library from the files on disk; call it inside `Library.writing`.
+@dataclass(frozen=True)
+class Extraction:
+    """How features are extracted into a library.
 
-    Args:
-        library: The library.
-        roots: Files and folders to index, with excluded patterns.
+    Attributes:
         extract: Function that extracts the features of a video into the library's store.
         key_of: Function that returns the key of these features.
         jobs: Number of videos to extract at the same time.
         show: Called with the progress of the work.
         on_warning: Called with the path and the warnings of a video.
-        hear: Function that returns what is said in a video; None: nothing is kept of it.
+        hear: Function that returns what is said in a video; None: nothing of it is kept.
+    """
+
+    extract: Extract
+    key_of: KeyOf
+    jobs: int = 1
+    show: ShowWork | None = None
+    on_warning: OnWarning | None = None
+    hear: Hear | None = None
+
+
+def refresh(library: Library, roots: Sequence[Root], how: Extraction) -> Refreshed:
+    """Update a library from the files on disk; call it inside `Library.writing`.
+
+    Args:
+        library: The library.
+        roots: Files and folders to index, with excluded patterns.
+        how: How features are extracted.
     """
     done = Refreshed()
     with library.catalogue.change():
         for root in roots:
             if os.path.lexists(root.path):
                 library.catalogue.keep_root(root)
-    listed = _listed(roots, done.failed)
-    how = Extraction(extract, key_of, jobs, show, on_warning, hear)
-    refresh_files(library, listed, how, done)
+    refresh_files(library, _listed(roots, done.failed), how, done)
     return done
-
-
-@dataclass(frozen=True)
-class Extraction:
-    """How features are extracted; see `refresh`."""
-
-    extract: Extract
-    key_of: KeyOf
-    jobs: int = 1
-    show: ShowWork | None = None
-    on_warning: Callable[[Path, tuple[str, ...]], None] | None = None
-    hear: Hear | None = None
 
 
 def refresh_files(

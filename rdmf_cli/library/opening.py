@@ -12,10 +12,9 @@ from rdmf_cli.errors import RdmfError, errors_of
 from rdmf_cli.features import VideoFeatures, normalise_rows
 from rdmf_cli.features.said import Said
 from rdmf_cli.library.index import ExactIndex, Index
-from rdmf_cli.library.work import Extract, OnError, ShowWork, extract_all
+from rdmf_cli.library.work import Extract, WorkCallbacks, extract_all
 
 Hear = Callable[[Path], Said]
-OnWarning = Callable[[Path, tuple[str, ...]], None]
 
 
 @dataclass
@@ -68,10 +67,7 @@ class OpenVideos:
 def open_videos(
     videos: Iterable[Path | RdmfError],
     extract: Extract,
-    *,
-    on_error: OnError,
-    show: ShowWork | None = None,
-    on_warning: OnWarning | None = None,
+    callbacks: WorkCallbacks,
     hear: Hear | None = None,
 ) -> OpenVideos:
     """Open videos one by one; an error in one video does not stop the others.
@@ -79,37 +75,31 @@ def open_videos(
     Args:
         videos: The paths; an error in the place of a path is reported, too.
         extract: Function that returns the features of a video.
-        on_error: Called with each error.
-        show: Called with the progress of the work.
-        on_warning: Called with the path and the warnings of a video.
-        hear: Function that returns what is said in a video; None: nothing is.
+        callbacks: Functions that are called with errors, warnings and progress.
+        hear: Function that returns what is said in a video; None: what is said is not searched.
     """
     listed, opened = list(videos), OpenVideos()
     for error in (video for video in listed if isinstance(video, RdmfError)):
-        on_error(error)
+        callbacks.on_error(error)
     paths = [video for video in listed if isinstance(video, Path)]
-    for path, outcome in extract_all(paths, extract, show=show):
+    for path, outcome in extract_all(paths, extract, show=callbacks.show):
         if isinstance(outcome, RdmfError):
-            on_error(outcome)
+            callbacks.on_error(outcome)
             continue
-        if outcome.warnings and on_warning:
-            on_warning(path, outcome.warnings)
-        opened.add(str(path), outcome, _heard(path, hear, on_error, on_warning))
+        callbacks.warn(path, outcome.warnings)
+        opened.add(str(path), outcome, _heard(path, hear, callbacks))
     return opened
 
 
-def _heard(
-    path: Path, hear: Hear | None, on_error: OnError, on_warning: OnWarning | None
-) -> Said | None:
-    """Read what is said in a video; an error there leaves its pictures searched."""
+def _heard(path: Path, hear: Hear | None, callbacks: WorkCallbacks) -> Said | None:
+    """Read what is said in a video; if this fails, its pictures are searched all the same."""
     if hear is None:
         return None
     try:
         with errors_of(path):
             said = hear(path)
     except RdmfError as error:
-        on_error(error)
+        callbacks.on_error(error)
         return None
-    if said.warnings and on_warning:
-        on_warning(path, said.warnings)
+    callbacks.warn(path, said.warnings)
     return said

@@ -135,15 +135,31 @@ class _Read(NamedTuple):
     cut: bool
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How much a search reads and lists.
+
+    Attributes:
+        top_k: The most moments.
+        per_video: The most moments per video.
+        min_presence: Leave out moments with a lower presence.
+        candidates: Number of videos, or stretches of long ones, that the head reads; None: all.
+    """
+
+    top_k: int = 10
+    per_video: int = 1
+    min_presence: float = 0.0
+    candidates: int | None = CANDIDATES
+
+
+USUAL = Limits()
+
+
 def search(
     collection: Collection,
     query: QueryFeatures,
     head: Head,
-    *,
-    top_k: int = 10,
-    per_video: int = 1,
-    min_presence: float = 0.0,
-    candidates: int | None = CANDIDATES,
+    limits: Limits = USUAL,
     encode: Encode | None = None,
 ) -> list[Found]:
     """Find the moments that show a query in many videos, the most relevant first.
@@ -152,25 +168,23 @@ def search(
         collection: The videos.
         query: The query.
         head: The head that reads the candidates.
-        top_k: The most moments.
-        per_video: The most moments per video.
-        min_presence: Leave out moments with a lower presence.
-        candidates: Number of videos, or stretches of long ones, that the head reads; None: all.
+        limits: How much is read and listed.
         encode: Returns the features of lines; None: what is said is not searched.
     """
     by_video: dict[int, list[slice]] = defaultdict(list)
-    for candidate in choose_candidates(collection, query, candidates):
+    for candidate in choose_candidates(collection, query, limits.candidates):
         by_video[candidate.video].append(candidate.stretch)
-    if encode is not None and candidates is not None:
-        for video in collection.saying(content_words(query.text), candidates):
+    if encode is not None and limits.candidates is not None:
+        for video in collection.saying(content_words(query.text), limits.candidates):
             if video not in by_video:
                 by_video[video] = stretches(collection.clips[video])
     kept: list[Found] = []
     for video, parts in by_video.items():
         asked = _asked(collection, video, query, encode)  # once per video: it may be long
-        read = [one for part in parts for one in _read(asked, part, query, head, per_video)]
-        kept += _distinct(read)[:per_video]
-    return sorted((one for one in kept if one.presence >= min_presence), key=_rank)[:top_k]
+        read = [one for part in parts for one in _read(asked, part, query, head, limits.per_video)]
+        kept += _distinct(read)[: limits.per_video]
+    present = (one for one in kept if one.presence >= limits.min_presence)
+    return sorted(present, key=_rank)[: limits.top_k]
 
 
 def choose_candidates(

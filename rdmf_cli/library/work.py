@@ -52,7 +52,28 @@ class Work:
 
 ShowWork = Callable[[Work], None]
 OnError = Callable[[RdmfError], None]
+OnWarning = Callable[[Path, tuple[str, ...]], None]
 Outcome = tuple[Path, "VideoFeatures | RdmfError"]
+
+
+@dataclass(frozen=True)
+class WorkCallbacks:
+    """Functions that are called while many videos are read.
+
+    Attributes:
+        on_error: Called with the error of a video, while the others are read.
+        on_warning: Called with the path and the warnings of a video.
+        show: Called with the progress of the work.
+    """
+
+    on_error: OnError
+    on_warning: OnWarning | None = None
+    show: ShowWork | None = None
+
+    def warn(self, path: Path, warnings: tuple[str, ...]) -> None:
+        """Pass the warnings of a video on, if there are any."""
+        if warnings and self.on_warning:
+            self.on_warning(path, warnings)
 
 
 def extract_all(

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "features"))
 from mean_colours import MeanColours
 
 from rdmf_cli.features import extract, extraction
-from rdmf_cli.library.indexing import Refreshed, absolute_root, refresh
+from rdmf_cli.library.indexing import Extraction, Refreshed, absolute_root, refresh
 from rdmf_cli.library.library import Library
 
 
@@ -18,14 +18,13 @@ def index(folder: Path, videos: Path, seconds_per_batch: float = 0.0) -> Refresh
     encoder = MeanColours(seconds_per_batch)
     with Library.make(folder) as library, library.writing(lambda line: print(line, flush=True)):
         print("begun", flush=True)
-        return refresh(
-            library,
-            [absolute_root(videos, ())],
+        how = Extraction(
             lambda video, *, progress=None: extract(
                 video, encoder, clip_length=0.5, store=library.store, progress=progress
             ),
             partial(extraction.feature_key, encoder=encoder, clip_length=0.5, decoder="auto"),
         )
+        return refresh(library, [absolute_root(videos, ())], how)
 
 
 if __name__ == "__main__":

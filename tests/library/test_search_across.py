@@ -13,7 +13,7 @@ from made_up_videos import QUERY, collection, video
 from rdmf_cli.channels.background import Background
 from rdmf_cli.heads.training_free.head import TrainingFree
 from rdmf_cli.library.ranking import match, relevance
-from rdmf_cli.library.search import Found, choose_candidates, search
+from rdmf_cli.library.search import Found, Limits, choose_candidates, search
 from rdmf_cli.library.stretches import STRETCH, WHOLE, stretches, strongest_by_group
 
 HEAD = TrainingFree.load()
@@ -40,7 +40,7 @@ def test_one_video_does_not_fill_the_list() -> None:
     videos = collection(both, video(80, 2), video(80, 3, slice(30, 36), strength=0.9))
     single = search(videos, QUERY, HEAD)
     assert [f.video for f in single] == [f"video000{n}.mp4" for n in (0, 2, 1)]
-    double = search(videos, QUERY, HEAD, per_video=2)
+    double = search(videos, QUERY, HEAD, Limits(per_video=2))
     assert {f.video for f in double[:2]} == {"video0000.mp4"}
     starts = sorted(f.start for f in double[:2])
     assert starts == pytest.approx([20, 100], abs=4)
@@ -61,7 +61,7 @@ def test_no_moment_ends_after_its_video() -> None:
 def test_min_presence_leaves_out_what_is_hardly_there() -> None:
     videos = collection(video(60, 1, slice(8, 16)), *(video(60, seed) for seed in range(2, 9)))
     assert len(search(videos, QUERY, HEAD)) == 8
-    kept = search(videos, QUERY, HEAD, min_presence=0.5)
+    kept = search(videos, QUERY, HEAD, Limits(min_presence=0.5))
     assert kept[0].video == "video0000.mp4"
     assert all(found.presence >= 0.5 for found in kept)
 
@@ -71,14 +71,14 @@ def test_a_moment_of_a_long_video_is_found_in_its_stretch(start: int) -> None:
     long = video(3000, 5, slice(start, start + 10))
     videos = collection(video(60, 1), long, video(60, 2))
     for candidates in (3, None):
-        found = search(videos, QUERY, HEAD, candidates=candidates)
+        found = search(videos, QUERY, HEAD, Limits(candidates=candidates))
         assert found[0].video == "video0001.mp4"
         assert overlap(found[0], 2.0 * start, 2.0 * start + 20) > 0.6
 
 
 def test_overlapping_stretches_list_a_moment_once() -> None:
     long = video(1000, 5, slice(300, 310))
-    found = search(collection(long), QUERY, HEAD, per_video=5, candidates=None)
+    found = search(collection(long), QUERY, HEAD, Limits(per_video=5, candidates=None))
     assert sum(overlap(f, 600, 620) > 0.5 for f in found) == 1
 
 
@@ -86,8 +86,8 @@ def test_few_candidates_find_what_reading_all_finds() -> None:
     videos = [video(40, seed) for seed in range(300)]
     for place, strength in ((17, 1.2), (130, 1.6), (255, 2.0)):
         videos[place] = video(40, place, slice(12, 20), strength)
-    quick = search(collection(*videos), QUERY, HEAD, top_k=3, candidates=16)
-    assert quick == search(collection(*videos), QUERY, HEAD, top_k=3, candidates=None)
+    quick = search(collection(*videos), QUERY, HEAD, Limits(top_k=3, candidates=16))
+    assert quick == search(collection(*videos), QUERY, HEAD, Limits(top_k=3, candidates=None))
     assert len(choose_candidates(collection(*videos), QUERY, 16)) == 16
 
 
