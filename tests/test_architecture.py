@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+import rdmf_cli
+
 PACKAGE = Path(__file__).parent.parent / "rdmf_cli"
+PUBLIC = set(rdmf_cli.__all__)
 
 FLOW = {
     "video": set(),
@@ -74,6 +77,18 @@ COMMAND_LINE = {
 """What `cli/` may import, and why. Imports of types alone are free."""
 
 FACE = {"__init__", "__main__"}
+
+MOST_PARAMETERS = 6
+LONG_SIGNATURES = {
+    "features/extraction.py": {"extract"},
+    # the fields and rates of the equations, by their symbols
+    "fusion/steppers.py": {"evolve"},
+    "fusion/speech.py": {"evolve_with_speech"},
+    "fusion/module.py": {"forward"},
+    "heads/learned/torch/looped.py": {"_evolved"},
+}
+"""Functions that take more. So may commands, the functions of `rdmf_cli` of the same names, whose
+arguments are the options, and kernels."""
 
 TORCH = (
     *("heads/learned/torch/", "training/", "fusion/module.py", "fusion/kernels/"),
@@ -199,6 +214,25 @@ def test_nobody_asks_which_class_a_head_is_of():
         and heads & {part.id for part in ast.walk(node.args[1]) if isinstance(part, ast.Name)}
     }
     assert not wrong
+
+
+def parameters(function: ast.FunctionDef) -> int:
+    """The number of parameters, without `self` or `cls`."""
+    names = [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
+    return len([n for n in names if n not in ("self", "cls")]) + len(function.args.kwonlyargs)
+
+
+def test_parameters_that_belong_together_are_records():
+    found = {
+        (path, node.name)
+        for path, tree in modules().items()
+        if not path.startswith(("cli/", "fusion/kernels/"))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and parameters(node) > MOST_PARAMETERS
+    }
+    verbs = {(path, name) for path, name in found if path.startswith("api/") and name in PUBLIC}
+    listed = {(path, name) for path, names in LONG_SIGNATURES.items() for name in names}
+    assert found - verbs == listed
 
 
 def test_files_of_the_command_line_are_short():
