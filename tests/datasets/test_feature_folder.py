@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from made_up_sets import JOINT, OTHER, write_own, write_qvhighlights
 
-from rdmf_cli.datasets import DATASETS, Samples, open_samples
+from rdmf_cli.datasets import DATASETS, FeatureFolder, Samples, open_samples
+from rdmf_cli.datasets.array_cache import ArrayCache
 from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.features import normalise_rows
 
@@ -26,8 +27,8 @@ def published(tmp_path: Path) -> Path:
     return write_qvhighlights(tmp_path / "qvh", train=3, val=2)
 
 
-def train(folder: Path, **options: object) -> Samples:
-    return open_samples(QVHIGHLIGHTS, folder / "train.jsonl", features=folder, **options)
+def train(folder: Path) -> Samples:
+    return open_samples(QVHIGHLIGHTS, folder / "train.jsonl", features=folder)
 
 
 def test_streams_are_normalised_one_by_one_and_cut_to_the_shortest(published):
@@ -70,7 +71,8 @@ def test_what_was_read_is_kept_within_bounds(own):
     again = [sample.video for sample in once]
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one, other)
-    forgetful = train(own, memory=0)
+    without = FeatureFolder(own, memory=ArrayCache(limit=0))
+    forgetful = Samples(once.annotations, QVHIGHLIGHTS, without)
     for one, other in zip(first, forgetful, strict=True):
         np.testing.assert_array_equal(one, other.video)
     path = own / "video" / "train0.npz"
