@@ -1,4 +1,4 @@
-"""Do predictions lie where moments lie? Lengths, places and ends, against the true ones."""
+"""The bias of predictions: their lengths, positions and ends compared with the true moments."""
 
 from __future__ import annotations
 

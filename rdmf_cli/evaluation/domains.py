@@ -75,8 +75,8 @@ def tvsum_ap(saliency: Array, labels: Array) -> VideoAP:
 def youtube_ap(saliency: Array, labels: Array) -> VideoAP:
     """Compute the AP over all clips of a video.
 
-    A highlight that moves up among clips of equal score adds to the area. So the extremes have all
-    highlights of every tie first, or last.
+    Among clips of equal score, any order is possible. The AP is highest if all highlights come
+    first among them, and lowest if they come last.
 
     Args:
         saliency: (T,) predicted scores.

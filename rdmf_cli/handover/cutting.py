@@ -154,7 +154,7 @@ def write_preview(file: BinaryIO, span: Span) -> None:
 def write_montage(file: BinaryIO, kind: Kind, spans: Sequence[Span]) -> None:
     """Encode spans of several videos one after another, in the picture size of the first.
 
-    Pictures of another shape are fitted into it, on black. Sound is stereo; a video without sound
+    Pictures of another shape get black borders. Sound is stereo; a video without sound
     is silent.
 
     Args:

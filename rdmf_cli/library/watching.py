@@ -37,7 +37,7 @@ class Ready:
 
     Attributes:
         path: The file.
-        growing: Whether it is still written: if it cannot be read, that is no error yet.
+        growing: Whether it is still written. Such a file may be unreadable without an error.
     """
 
     path: Path
