@@ -174,7 +174,7 @@ def with_short_clips(footage: Footage, parts: int = 2) -> Footage:
 
 
 def with_long_clips(footage: Footage, together: int = 2) -> Footage:
-    """Join neighbouring clips into one that shows their mean; what is left at the end is a clip, too."""
+    """Join neighbouring clips into one that shows their mean; the last one may join fewer."""
     starts = np.arange(0, len(footage), together)
     sums = np.add.reduceat(footage.rows, starts, axis=0)
     return replace(
