@@ -328,8 +328,9 @@ def open_task(run: RunConfig, shared: Shared) -> tuple[RetrievalTask, str]:
         held_out=data.held_out,
         hyper=Hyperparameters(**run.losses.model_dump(), **run.augmentation.model_dump()),
         background=data.background,
-        init=init,
     )
+    if init is not None:
+        task.start_from(init)
     return task, data.hash
 
 

@@ -73,11 +73,9 @@ class RetrievalTask:
         hyper: weights of the losses, and augmentation.
         background: (N, S) features of the background sentences, unit length, in the space of the
             clips; with them presence becomes absolute.
-        init: a network whose weights training starts from; None: random weights.
 
     Raises:
         RdmfError: the head is universal, and the features have no joint space.
-        UsageError: the weights of `init` do not fit the configuration.
     """
 
     def __init__(
@@ -89,7 +87,6 @@ class RetrievalTask:
         held_out: Samples | None = None,
         hyper: Hyperparameters | None = None,
         background: Rows | None = None,
-        init: Network | None = None,
     ):
         if not isinstance(config, ModelConfig):
             config = config_for(samples, **config)
@@ -98,7 +95,7 @@ class RetrievalTask:
         self.config, self.hyper = config, hyper or Hyperparameters()
         self.samples, self.held_out = _parts(samples, held_out, options)
         self.background = background
-        self._first = _first_weights(config, options.seed, init)
+        self._first = _first_weights(config, options.seed)
         self.model: nn.Module = deepcopy(self._first)
         self._videos = np.array([video_of(a.vid) for a in self.samples.annotations])
         self._queries = np.array([a.query for a in self.samples.annotations])
@@ -107,6 +104,16 @@ class RetrievalTask:
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    def start_from(self, init: Network) -> None:
+        """Take the weights of a network as the initial ones, in place of random weights.
+
+        Raises:
+            UsageError: the weights do not fit the configuration.
+        """
+        _check_same_shapes(self._first, init)
+        for network in (self._first, self.model):
+            network.load_state_dict(init.state_dict())
 
     def batch(self, indices: Sequence[int], generator: torch.Generator) -> TrainingBatch:
         """Collate and augment samples; see `Task.batch`."""
@@ -266,15 +273,11 @@ def _widths(space: FeatureSpace) -> dict[str, Any]:
     }
 
 
-def _first_weights(config: ModelConfig, seed: int, init: Network | None) -> Network:
-    """Make a network whose initial weights are those of `init`, or depend on the seed alone."""
+def _first_weights(config: ModelConfig, seed: int) -> Network:
+    """Make a network whose initial weights depend on the seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed))
-        network = Network(config)
-    if init is not None:
-        _check_same_shapes(network, init)
-        network.load_state_dict(init.state_dict())
-    return network
+        return Network(config)
 
 
 def _check_same_shapes(network: Network, init: Network) -> None:
