@@ -7,10 +7,12 @@
     searching.py    search          indexing.py   index
     comparing.py    compare, analyze
     cutting.py      cut
+    watching.py     a library that follows its folders; hook.py: the command run for a new hit
+    cache.py, weights.py, doctor.py    for the commands of these names
     answers.py      the public `Answer`, from a reading
     arguments.py    what callers give: checked by their types, times read
 
-`cli/` and every other way in calls this package and `outputs/`, and nothing else.
+`cli/` calls this package and `outputs/`; `tests/test_architecture.py` lists what else it imports.
 """
 
 from __future__ import annotations
