@@ -1,4 +1,4 @@
-"""Watching: a library that follows its folders, and hits that are told as they come."""
+"""Watching: a library that follows its folders, and reports each new hit once."""
 
 from __future__ import annotations
 
