@@ -130,7 +130,8 @@ class CodedIndex:
             self._features[int(videos[start])][clips[start:stop]] @ query
             for start, stop in itertools.pairwise(edges)
         ]
-        return np.concatenate(parts).astype(np.float32, copy=False)
+        cosines: Array = np.concatenate(parts).astype(np.float32, copy=False)
+        return cosines
 
     def _compared(self) -> tuple[Any, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Return the codes as faiss compares them, where each video starts, and the videos."""

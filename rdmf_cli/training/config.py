@@ -220,7 +220,8 @@ def as_toml(config: RunConfig) -> str:
         document.add(table, _table(values, ABOUT[table]))
     if config.sweep is not None:
         document.add("sweep", tomlkit.item(config.sweep.model_dump(mode="json", exclude_none=True)))
-    return tomlkit.dumps(document)
+    text: str = tomlkit.dumps(document)
+    return text
 
 
 def _table(values: Mapping[str, Any], about: Mapping[str, str]) -> Any:

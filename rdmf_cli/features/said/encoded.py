@@ -87,8 +87,8 @@ def encoded(lines: Sequence[Line], encoder: Encoder, store: FeatureStore | None)
     if store and (found := store.get(key)) and len(found[0]) == len(texts):
         return found[0]
     batches = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
-    rows = np.concatenate([encoder.encode_texts(batch).rows for batch in batches])
-    rows = rows.astype(np.float16)
+    encoded = np.concatenate([encoder.encode_texts(batch).rows for batch in batches])
+    rows: np.ndarray = encoded.astype(np.float16)
     _keep(store, key, rows, {"video": "(lines of speech)"})
     return rows
 

@@ -90,7 +90,8 @@ def restored(content: bytes, path: Path | str) -> Network:
         what = f"its graphs do not hold {len(lost)} of the weights, such as {lost[0]}"
         raise RdmfError(what, path, FOLDER)
     network.load_state_dict(weights)
-    return network.eval()
+    network.eval()
+    return network
 
 
 def _as(found: Tensor | None, like: Tensor) -> Tensor | None:
