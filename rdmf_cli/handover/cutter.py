@@ -153,7 +153,7 @@ class Cutter:
         if path in self._taken:
             problem = "two moments would be written to this file"
             names = ", ".join(f"{{{name}}}" for name in FIELDS)
-            raise UsageError(problem, path, f"name the files by more of {names}")
+            raise UsageError(problem, path, f"add fields to the name: {names}")
         self._taken.add(path)
         kind_of(path)
         check_target(path, inputs=[found.info.path], force=self.force, what=WHAT)

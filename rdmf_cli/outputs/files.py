@@ -96,7 +96,7 @@ class AnswerFiles(ClosedAtEnd):
     def _begin(self, path: Path) -> None:
         if path in self._closed:
             problem = "two videos would be written to this file"
-            raise UsageError(problem, path, "name the files by more: {folder}, {stem}, {name}")
+            raise UsageError(problem, path, "add fields to the name: {folder}, {stem}, {name}")
         check_target(path, inputs=self._videos, force=self.force, what=WHAT)
         stream = io.StringIO()
         self._open = _File(path, open_writer(self.form, stream), stream)

@@ -84,7 +84,9 @@ class Sweep(Record):
             if self.method == "grid" and isinstance(tried, Range):
                 raise ValueError(f"{name}: a grid needs a list of values; a range is for random")
         if (self.method == "random") != (self.runs is not None):
-            raise ValueError("runs is the number of random combinations: give it for random alone")
+            raise ValueError(
+                "runs, the number of combinations, is needed for random and not for grid"
+            )
         if self.method == "grid" and math.prod(map(len, self._lists)) > MOST_RUNS:
             raise ValueError(f"the grid has more than {MOST_RUNS} combinations")
         return self

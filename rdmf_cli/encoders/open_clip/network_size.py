@@ -38,13 +38,15 @@ def check_size(blueprint: Blueprint) -> None:
     towers = [blueprint.config.get(name) or {} for name in TOWERS]
     towers.append(_text_network(blueprint))
     for problem in (p for tower in towers for p in _too_large(tower)):
-        raise RdmfError(f"its configuration says {problem}", where, "use a model that is whole")
+        raise RdmfError(
+            f"its configuration says {problem}", where, "use a complete copy of the model"
+        )
     least = sum(map(_least_parameters, towers))
     held = blueprint.weights.stat().st_size
     if least > held:
         what = f"its configuration describes {least / 1e6:.0f} million parameters or more, "
         what += f"and its weights are {held / 1e6:.1f} MB"
-        raise RdmfError(what, where, "use a model that is whole")
+        raise RdmfError(what, where, "use a complete copy of the model")
 
 
 def _text_network(blueprint: Blueprint) -> dict[str, Any]:
