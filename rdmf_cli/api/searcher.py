@@ -233,7 +233,7 @@ class Searcher:
         text: _Text,
         part: tuple[float, float],
     ) -> Speech | None:
-        """Match what is said with a query of words alone; a picture has no words to be said."""
+        """Match what is said with a query; None for a query with a picture, which has no words."""
         if not _is_plain(terms):
             return None
         return speech_of(spoken, terms[0].text, text.row, self.backgrounds.sentences(), part)

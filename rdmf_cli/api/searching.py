@@ -226,5 +226,5 @@ def hits_of(
 
 
 def raise_error(error: RdmfError) -> None:
-    """Raise an error, as `on_error` of who wants no others."""
+    """Raise an error; used as `on_error` where the first error ends the search."""
     raise error

@@ -66,7 +66,7 @@ class Watch:
     Every state that it writes is whole: it may be ended at any point.
 
     Attributes:
-        searcher: What extracts and searches.
+        searcher: The searcher that extracts and searches.
         library: The library.
         roots: The files and folders.
         queries: What is looked for in every video that is new or has changed.

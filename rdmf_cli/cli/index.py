@@ -59,8 +59,8 @@ def index(
 ) -> None:
     """Extract all videos of PATH into a library, which `rdmf search --library` answers from.
 
-    What is in the library and has not changed is not decoded again. Ended at any point, the
-    command can be given again, and goes on.
+    What is in the library and has not changed is not decoded again. If interrupted, run the same
+    command again to resume.
     """
     from rdmf_cli.api.searching import Chosen
     from rdmf_cli.cli.batch import open_searcher
