@@ -46,7 +46,7 @@ def check_size(blueprint: Blueprint) -> None:
     if least > held:
         what = f"its configuration describes {least / 1e6:.0f} million parameters or more, "
         what += f"and its weights are {held / 1e6:.1f} MB"
-        raise RdmfError(what, where, COPY)
+        raise RdmfError(what, where, "use a complete copy of the model")
 
 
 def _text_network(blueprint: Blueprint) -> dict[str, Any]:
