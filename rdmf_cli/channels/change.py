@@ -73,8 +73,8 @@ def steps_that_change(change: np.ndarray, real: np.ndarray) -> np.ndarray:
     """Find the steps from clip to clip that count for the unit of visual change.
 
     Repeated frames, as in static footage or where clips are shorter than what changes, do not
-    count, so their number does not move the unit. Where less than `FEWEST_CHANGES` of the real
-    steps change, none counts.
+    count, so their number does not move the unit. If the share of steps that change is below
+    `FEWEST_CHANGES`, no step counts.
 
     Args:
         change: (..., L - 1) visual change (1 - cosine) from each clip to the next.

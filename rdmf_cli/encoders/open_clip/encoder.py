@@ -192,7 +192,7 @@ def _check_imports(name: str) -> None:
 
 
 def _can_tokenize() -> bool:
-    """Return whether what converted towers need is installed; it need not stay so."""
+    """Return whether the packages that converted towers need are installed."""
     return all(map(find_spec, NEEDED))
 
 
