@@ -1,4 +1,4 @@
-"""A row per query: what is true, what was predicted, and every metric that is a mean of such."""
+"""A row per query: the true moments, the predicted ones, and the metrics of this query alone."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ class DataConfig(Record):
 
 
 class RunConfig(Record):
-    """Everything that a run of `rdmf train` may be told.
+    """All settings of a run of `rdmf train`.
 
     >>> RunConfig(losses={"iou": 2.0}).changes
     {'losses.iou': 2.0}
