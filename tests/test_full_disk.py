@@ -51,10 +51,11 @@ WITH_A_REASON = {
 }
 LINES_WITH_A_REASON = {
     "np.savez(file": "writes to what write_whole opened",
-    "write_own(path, lambda file: np.save(file": "writes to what write_own opened",
     'av.open(file, "w"': "writes to what write_whole opened",
     "Path(folder, HUB_CONFIG).write_text": "a temporary folder of its own",
     "figure.savefig(file": "writes to what write_whole opened",
+    "figure.savefig(buffer": "writes to memory",
+    "lambda file: np.save(file": "writes to what `put`, write_own in the folder of codes, opened",
     "torch.save(content, buffer)": "writes to memory",
     'self._file = path.open("a"': "appends to the log of its own training",
     "SummaryWriter(": "a stream in the folder of its own training",
