@@ -98,6 +98,7 @@ EXTRAS = {
     "clip": ("torch", "open_clip_torch", "onnx", "tokenizers"),
     "train": ("torch", "tensorboard", "onnx", "onnxscript", "matplotlib", "tomlkit"),
     "plot": ("matplotlib",),
+    "speech": ("faster-whisper",),
     "library": ("watchfiles", "faiss-cpu"),
 }
 """The packages of each optional part (extra). rdmf is not on a package index, so messages name

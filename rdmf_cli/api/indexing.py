@@ -109,7 +109,7 @@ def extraction_of(searcher: Searcher, library: Library) -> Extraction:
         )
 
     def hear(video: Path) -> Said:
-        said = said_in(video, searcher.subtitles, kept)
+        said = said_in(video, searcher.subtitles, kept, searcher.transcribe)
         encoded(said.lines, encoder, kept)  # made now, so that the first search need not
         return said
 

@@ -73,6 +73,8 @@ class Searcher:
         cache: False: features are neither looked up in the cache nor kept there.
         subtitles: where to read what is said, which is searched, too: "auto" (a file of the same
             stem beside the video, else a track inside it), "none", or a subtitle file.
+        transcribe: a model of faster-whisper (its folder, or the name of one that was fetched):
+            what is said is transcribed where "auto" finds no subtitles. None: it is not.
         progress: is called with the clips done and the clips in all while a video is extracted.
         notify: is called with a line when an extraction that ended early is resumed.
         note: which encoder "auto" took, and how to get better answers; empty where it was named.
@@ -91,6 +93,7 @@ class Searcher:
     decoder: str = "auto"
     cache: bool = True
     subtitles: str = "auto"
+    transcribe: str | None = None
     progress: ClipProgress | None = None
     notify: Notify | None = None
 
@@ -216,7 +219,9 @@ class Searcher:
         Raises:
             RdmfError: the subtitle file that is named cannot be read.
         """
-        return spoken_features(video, self.loaded_encoder, self.subtitles, self.store)
+        return spoken_features(
+            video, self.loaded_encoder, self.subtitles, self.store, self.transcribe
+        )
 
     def _read(self, question: Question, top_k: int) -> Reading:
         reading = self.loaded_head.read(question, top_k=top_k, distinct=True)

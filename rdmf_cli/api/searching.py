@@ -48,6 +48,7 @@ def search(
     decoder: str = "auto",
     cache: bool = True,
     subtitles: str = "auto",
+    transcribe: str | None = None,
     on_error: OnError | None = None,
     show: ShowWork | None = None,
 ) -> list[Hit]:
@@ -74,6 +75,7 @@ def search(
         cache: False: features are neither looked up in the cache nor kept there.
         subtitles: "auto": what is said is searched, too (a subtitle file of the same stem beside a
             video, else a track inside it); "none"; or the subtitle file of a single video.
+        transcribe: As for `query`.
         on_error: Is called with the error of a video, while the others are searched;
             None: the first error is raised.
         show: Is called with the progress of the extraction.
@@ -93,6 +95,7 @@ def search(
         device=device,
         cache=cache,
         subtitles=subtitles,
+        transcribe=transcribe,
     )
     chosen = Chosen(encoder, clip_length, decoder)
     terms = [Term(sentence)]
@@ -145,7 +148,12 @@ def search_videos(
         store=searcher.store,
         notify=searcher.notify,
     )
-    hear = partial(said_in, subtitles=searcher.subtitles, store=searcher.store)
+    hear = partial(
+        said_in,
+        subtitles=searcher.subtitles,
+        store=searcher.store,
+        transcribe=searcher.transcribe,
+    )
     opened = open_videos(videos, extract, callbacks, hear)
     return hits_of(searcher, opened, query, described(terms), limits)
 

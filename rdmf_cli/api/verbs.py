@@ -28,6 +28,7 @@ def query(
     decoder: str = "auto",
     cache: bool = True,
     subtitles: str = "auto",
+    transcribe: str | None = None,
 ) -> Answer:
     """Find the moments of a video that a sentence describes.
 
@@ -52,6 +53,8 @@ def query(
         cache: False: features are neither looked up in the cache nor kept there.
         subtitles: Where to read what is said: "auto" (a file of the same stem beside the video,
             else a track inside it), "none", or a subtitle file.
+        transcribe: A model of faster-whisper (its folder, or the name of one that was fetched):
+            what is said is transcribed where "auto" finds no subtitles.
 
     Returns:
         The moments, best first, and the saliency of every clip.
@@ -70,6 +73,7 @@ def query(
         decoder=decoder,
         cache=cache,
         subtitles=subtitles,
+        transcribe=transcribe,
     )
     (answer,) = searcher.ask(
         video, [sentence], top_k=top_k, min_score=min_score, start=start, end=end

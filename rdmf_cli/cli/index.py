@@ -6,7 +6,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from rdmf_cli.cli import options, output_options
+from rdmf_cli.cli import options, output_options, query_options
 
 LibraryName = Annotated[
     str, typer.Option("--library", help="The library: a name, or the path of its folder.")
@@ -54,6 +54,8 @@ def index(
     encoder: options.EncoderName = "auto",
     device: options.Device = "auto",
     decoder: options.Decoder = "auto",
+    subtitles: query_options.Subtitles = "auto",
+    transcribe: query_options.Transcribe = None,
     as_json: options.Json = False,
     quiet: output_options.Quiet = False,
 ) -> None:
@@ -88,7 +90,8 @@ def index(
     roots = roots_of(paths or [], files_from, null, exclude or ())
     with Library.make(folder) if roots else Library.open(folder) as opened:
         chosen = Chosen(encoder, clip_length, decoder).in_library(opened)
-        searcher = open_searcher(**chosen, device=device)
+        heard = {"subtitles": subtitles, "transcribe": transcribe}
+        searcher = open_searcher(**chosen, **heard, device=device)
         roots = roots or opened.catalogue.roots()
         if watch:
             from rdmf_cli.cli.watching import watch_library

@@ -50,6 +50,7 @@ def query(
     decoder: options.Decoder = "auto",
     no_cache: options.NoCache = False,
     subtitles: query_options.Subtitles = "auto",
+    transcribe: query_options.Transcribe = None,
     form: Annotated[
         Optional[str],  # noqa: UP045
         options.choice(FORMATS, "--format", "Output format; by default table, or that of -o."),
@@ -97,6 +98,7 @@ def query(
         decoder=decoder,
         cache=not no_cache,
         subtitles=query_options.subtitles_of(videos, subtitles),
+        transcribe=transcribe,
     )
 
     writing = beside_page(writer_of(form, output, force), html, embed, force)

@@ -25,6 +25,14 @@ Subtitles = Annotated[
         "or a track inside it.",
     ),
 ]
+Transcribe = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--transcribe",
+        metavar="MODEL",
+        help="Transcribe videos without subtitles: a model of faster-whisper, by folder or name.",
+    ),
+]
 Example = Annotated[
     bool, typer.Option("--example", help="Search the example video that comes with rdmf.")
 ]

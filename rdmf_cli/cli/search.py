@@ -59,6 +59,7 @@ def search(
     decoder: options.Decoder = "auto",
     no_cache: options.NoCache = False,
     subtitles: query_options.Subtitles = "auto",
+    transcribe: query_options.Transcribe = None,
     as_json: options.Json = False,
     html: output_options.Html = None,
     embed: output_options.Embed = False,
@@ -83,7 +84,7 @@ def search(
     terms = terms_of(sentences, image or (), like or (), add or (), subtract or (), decoder)
     chosen = Chosen(encoder, clip_length, decoder)
     loaded = {"head": head, "checkpoint": checkpoint, "device": device, "cache": not no_cache}
-    loaded["subtitles"] = subtitles
+    loaded |= {"subtitles": subtitles, "transcribe": transcribe}
     limits = Limits(top_k, per_video, min_presence, candidates or None)
     failed: list[RdmfError] = []
     total = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from rdmf_cli.features.fingerprint import content_fingerprint
 from rdmf_cli.features.said.container import read_container
 from rdmf_cli.features.said.files import beside, read_file
 from rdmf_cli.features.said.lines import AUTO, NONE, Line, Said
+from rdmf_cli.features.said.transcribing import model_fingerprint, transcribed
 from rdmf_cli.features.store import FeatureStore
 from rdmf_cli.video.formats import is_list
 
@@ -39,7 +40,11 @@ class SpokenFeatures:
 
 
 def spoken_features(
-    video: Path, encoder: Encoder, subtitles: str = AUTO, store: FeatureStore | None = None
+    video: Path,
+    encoder: Encoder,
+    subtitles: str = AUTO,
+    store: FeatureStore | None = None,
+    transcribe: str | None = None,
 ) -> SpokenFeatures:
     """Read what is said in a video, and encode every line or take it from the cache.
 
@@ -49,6 +54,8 @@ def spoken_features(
         subtitles: "none"; "auto": a subtitle file of the same stem beside the video, else a text
             track inside it; or the path of a subtitle file.
         store: The cache; None: no cache.
+        transcribe: A model of faster-whisper, for a video in which "auto" finds no subtitles; None:
+            such a video has no lines.
 
     Returns:
         The lines; none where "auto" finds none. A file that "auto" finds and that cannot be read
@@ -57,11 +64,16 @@ def spoken_features(
     Raises:
         RdmfError: The file that is named cannot be read, or the video cannot.
     """
-    said = said_in(video, subtitles, store)
+    said = said_in(video, subtitles, store, transcribe)
     return SpokenFeatures(said, encoded(said.lines, encoder, store))
 
 
-def said_in(video: Path, subtitles: str = AUTO, store: FeatureStore | None = None) -> Said:
+def said_in(
+    video: Path,
+    subtitles: str = AUTO,
+    store: FeatureStore | None = None,
+    transcribe: str | None = None,
+) -> Said:
     """Read what is said in a video; see `spoken_features`."""
     if subtitles == NONE:
         return Said()
@@ -72,7 +84,13 @@ def said_in(video: Path, subtitles: str = AUTO, store: FeatureStore | None = Non
             return read_file(found)
         except RdmfError as error:
             return Said(warnings=(f"{found.name} beside the video is not used: {error.what}",))
-    return Said() if is_list(video) else _inside(video, store)
+    if is_list(video):  # the hash of a list does not cover the files it names
+        return Said()
+    said = _once(video, store, {"subtitles in": ""}, lambda: read_container(video))
+    if said.lines or transcribe is None:
+        return said
+    by = {"transcript by": model_fingerprint(transcribe)}
+    return _once(video, store, by, lambda: transcribed(video, transcribe))
 
 
 def encoded(lines: Sequence[Line], encoder: Encoder, store: FeatureStore | None) -> np.ndarray:
@@ -93,16 +111,18 @@ def encoded(lines: Sequence[Line], encoder: Encoder, store: FeatureStore | None)
     return rows
 
 
-def _inside(video: Path, store: FeatureStore | None) -> Said:
-    """Read the track inside a video: once, as that takes a look at the whole file."""
+def _once(
+    video: Path, store: FeatureStore | None, how: dict[str, str], read: Callable[[], Said]
+) -> Said:
+    """Read what is said from the whole file, which takes time, and keep it in the cache."""
     if store is None:
-        return read_container(video)
+        return read()
     size = video.stat().st_size
-    key = {"subtitles in": content_fingerprint(video, size), "bytes": size}
+    key = {**how, "content": content_fingerprint(video, size), "bytes": size}
     if found := store.get(key):
         about = found[1]
         return Said(tuple(Line(*line) for line in about["lines"]), about["source"])
-    said = read_container(video)
+    said = read()
     about = {
         "video": str(video.resolve()),
         "lines": [list(astuple(line)) for line in said.lines],
