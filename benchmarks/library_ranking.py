@@ -10,6 +10,11 @@ halves of one list of captioned clips. Every caption is asked of every video. Of
     AUROC   of shown against not shown pairs
     missed  of the shown, those below the line; false: of the not shown, those above it
 
+Errors (+-) are standard deviations over 500 draws of the clips, with their captions, with
+replacement. "own clip first" is what the encoder can tell, without any ranking of videos: each
+caption is compared with the clips themselves (the two best frames of each, the median over its
+videos). A video is first where its clip is, as all other videos together hold all other clips.
+
 A number that is no chance has no line. The weights of relevance are fitted anew on CHOOSE, by
 logistic regression with shown and not shown weighing alike, and printed beside those in use.
 """
@@ -18,8 +23,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,13 +36,14 @@ from rich.table import Table
 from rdmf_cli import Searcher
 from rdmf_cli.api.searching import encode_query
 from rdmf_cli.channels.query import Term
-from rdmf_cli.features import extract
+from rdmf_cli.features import extract, normalise_rows
 from rdmf_cli.library import ranking
 from rdmf_cli.library.opening import OpenVideos
 from rdmf_cli.library.search import search
 
 Array = npt.NDArray[np.float64]
 STEPS, RIDGE = 60, 1e-4
+DRAWS = 500
 
 
 class Pairs(NamedTuple):
@@ -76,7 +83,7 @@ def asked(folder: Path, searcher: Searcher) -> Pairs:
     return Pairs(np.array([[(c, v) in truth for v in vids] for c in captions]), *found)
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def _rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
@@ -91,6 +98,39 @@ def first(pairs: Pairs, value: Array) -> float:
     """Percent of shown pairs that rank above all videos that do not show the caption."""
     right = [row[shown] > row[~shown].max() for row, shown in zip(value, pairs.shown, strict=True)]
     return 100 * float(np.concatenate(right).mean())
+
+
+def clips_alone(folder: Path, searcher: Searcher) -> tuple[float, float, int]:
+    """Percent of captions whose own clip is first, and among the first five, of all clips."""
+    windows = _rows(folder / "val.jsonl")
+    shown: dict[str, list[Array]] = {}
+    for row in windows:
+        rows = _opened(folder / "videos" / f"{row['vid']}.mp4", searcher).opened[0].rows
+        length = searcher.clip_length
+        middles = (np.arange(len(rows)) + 0.5) * length
+        start, end = row["relevant_windows"][0]
+        if (inside := (middles > start) & (middles < end)).any():
+            shown.setdefault(row["query"], []).append(normalise_rows(rows[inside]))
+    captions = sorted(shown)
+    queries = [encode_query(searcher, [Term(caption)]).sentence for caption in captions]
+    found = np.array(
+        [
+            [np.median([np.sort(rows @ query)[-2:].mean() for rows in shown[c]]) for c in captions]
+            for query in queries
+        ]
+    )
+    above = (found > np.diag(found)[:, None]).sum(axis=1)
+    return 100 * float((above < 1).mean()), 100 * float((above < 5).mean()), len(captions)
+
+
+def error(pairs: Pairs, value: Array, measure: Callable[[Pairs, Array], float]) -> float:
+    """Standard deviation of a measure over draws of the captions with replacement."""
+    draw = np.random.default_rng(0)
+    found = []
+    for _ in range(DRAWS):
+        drawn = draw.integers(0, len(value), len(value))
+        found.append(measure(pairs._replace(shown=pairs.shown[drawn]), value[drawn]))
+    return float(np.std(found))
 
 
 def auroc(pairs: Pairs, value: Array) -> float:
@@ -122,7 +162,11 @@ def report(name: str, pairs: Pairs) -> Table:
     )
     numbers = {"score": pairs.score, "presence": pairs.presence, "match": pairs.match}
     for which, value in {**numbers, "relevance": pairs.relevance}.items():
-        cells = [f"{first(pairs, value):.1f}", f"{auroc(pairs, value):.3f}", "", ""]
+        cells = [
+            f"{first(pairs, value):.1f} +- {error(pairs, value, first):.1f}",
+            f"{auroc(pairs, value):.3f} +- {error(pairs, value, auroc):.3f}",
+            *("", ""),
+        ]
         if which in ("presence", "relevance"):
             cells[2] = f"{100 * (value[pairs.shown] < 0).mean():.1f}"
             cells[3] = f"{100 * (value[~pairs.shown] >= 0).mean():.1f}"
@@ -143,6 +187,9 @@ def main() -> None:
     console.print(report("chooses", chosen))
     if args.report:
         console.print(report("reports", asked(args.report, searcher)))
+    for folder in filter(None, (args.choose, args.report)):
+        best, five, count = clips_alone(folder, searcher)
+        console.print(f"{folder.name}: own clip first {best:.1f} %, of {count}; R@5 {five:.1f} %")
     used = ranking.OF_MATCH, ranking.OF_PRESENCE, ranking.OFFSET
     console.print(f"weights in use (match, presence, offset): {used}")
     console.print(f"fitted on what chooses: {tuple(fitted(chosen).round(3).tolist())}")
