@@ -13,8 +13,8 @@ like they are is shown: over as many clips as FEATURES have, the cosines of a qu
     question  candidates, their features, the head, spans; the query is encoded already
 
 The queries are asked in a process of their own, whose peak memory is given (memory-mapped pages
-that it touched count). The rows are removed afterwards, unless `--folder` names a place for them; a second
-run there, with the same options, asks the queries alone.
+that it touched count). The rows are removed afterwards, unless `--folder` names a place for them;
+a second run there, with the same options, asks the queries alone.
 """
 
 from __future__ import annotations
