@@ -45,9 +45,11 @@ def search(
     candidates: Annotated[
         int,
         typer.Option(
-            "--candidates", min=0, help="Videos to read closely, the nearest first; 0 for all."
+            "--candidates",
+            min=0,
+            help="Least videos to read closely, the nearest first; 0 for all.",
         ),
-    ] = 64,
+    ] = 24,
     fail_if_none: Annotated[
         bool, typer.Option("--fail-if-none", help="Exit with 4 where nothing convinces.")
     ] = False,

@@ -55,27 +55,36 @@ class ExactIndex:
 
     def __init__(self, videos: Iterable[tuple[int, Array]] = ()):
         self._features = dict(videos)
+        self._named: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
 
     def add(self, video: int, features: Array) -> None:
         """Add the unit features (L, D) of a video, in place of those it had."""
-        self._features[video] = features
+        self._features[video], self._named = features, None
 
     def remove(self, video: int) -> None:
         """Remove the features of a video; nothing happens where there are none."""
         self._features.pop(video, None)
+        self._named = None
 
     def nearest(self, query: Array, count: int) -> Nearest:
         """Find the clips with the highest cosine to a unit query (D,); at most `count`.
 
         Clips of equal cosine have the order of video and clip.
         """
-        features = [self._features[video] for video in sorted(self._features)]
-        lengths = [len(rows) for rows in features]
-        video = np.repeat(np.array(sorted(self._features), np.int64), lengths)
-        clip = np.concatenate([np.zeros(0, np.int64), *map(np.arange, lengths)])
+        video, clip = self._names()
+        features = (self._features[video] for video in sorted(self._features))
         cosine = np.concatenate([np.zeros(0, np.float32), *(rows @ query for rows in features)])
         best = _best(cosine, count)
-        return Nearest(video[best], clip[best].astype(np.int64), cosine[best])
+        return Nearest(video[best], clip[best], cosine[best])
+
+    def _names(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return the video and the position of each clip, in the order of videos and clips."""
+        if self._named is None:
+            lengths = [len(self._features[video]) for video in sorted(self._features)]
+            video = np.repeat(np.array(sorted(self._features), np.int64), lengths)
+            clip = np.concatenate([np.zeros(0, np.int64), *map(np.arange, lengths)])
+            self._named = video, clip.astype(np.int64)
+        return self._named
 
     def __len__(self) -> int:
         """Count the clips."""

@@ -30,8 +30,9 @@ from rdmf_cli.library.stretches import STRETCH, WHOLE, stretches, strongest_by_g
 from rdmf_cli.moments.nms import span_iou
 from rdmf_cli.moments.types import Quote
 
-CANDIDATES: Final = 64
-"""The number of videos, or stretches of long ones, that the head reads for one query."""
+CANDIDATES: Final = 24
+"""The number of videos, or stretches of long ones, that the head reads for one query. More do not
+change the first ten (docs/results.md, one query over many videos)."""
 
 CLIPS_PER_CANDIDATE: Final = 64
 """The number of most similar clips per candidate from which candidates are chosen."""
@@ -143,13 +144,19 @@ class Limits:
         top_k: The most moments.
         per_video: The most moments per video.
         min_presence: Leave out moments with a lower presence.
-        candidates: Number of videos, or stretches of long ones, that the head reads; None: all.
+        candidates: Number of videos, or stretches of long ones, that the head reads, or `top_k`
+            where that is more; None: all.
     """
 
     top_k: int = 10
     per_video: int = 1
     min_presence: float = 0.0
     candidates: int | None = CANDIDATES
+
+    @property
+    def read(self) -> int | None:
+        """The number of candidates that are read; None: all."""
+        return None if self.candidates is None else max(self.candidates, self.top_k)
 
 
 USUAL = Limits()
@@ -172,7 +179,7 @@ def search(
         encode: Returns the features of lines; None: what is said is not searched.
     """
     by_video: dict[int, list[slice]] = defaultdict(list)
-    for candidate in choose_candidates(collection, query, limits.candidates):
+    for candidate in choose_candidates(collection, query, limits.read):
         by_video[candidate.video].append(candidate.stretch)
     if encode is not None and limits.candidates is not None:
         for video in collection.saying(content_words(query.text), limits.candidates):
