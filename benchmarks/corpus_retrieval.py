@@ -8,7 +8,8 @@ one list. A query is answered at rank r if the r-th moment is of its video, with
 holds QVHighlights in the field's layout (`video/`, `text/` with `background.npz`, `val.jsonl`),
 clips and sentences in one space. Four ways to make the list, on the same features and queries:
 
-    two stages    nearest clips choose the candidates, the head reads them (`rdmf search`)
+    two stages    nearest clips choose the candidates, the head reads them (`rdmf search`): 24, and
+                  100 for R@100
     exhaustive    the head reads every video (for `--exhaustive` of the queries: each takes seconds)
     shots         a row for each shot and one every 10 s of long shots, ranked by cosine
     chunks        the mean of every 30 s, overlapping by 5 s, ranked by cosine

@@ -64,8 +64,8 @@ def search(
         top_k: Hits at most.
         per_video: Hits in one video at most.
         min_presence: Leave out hits with a lower presence, 0 to 1.
-        candidates: Videos that the head reads, those with the nearest clips, or `top_k` where that is
-            more; None: all.
+        candidates: Videos that the head reads, those with the nearest clips (`top_k`, where that
+            is more); None: all.
         exclude: Patterns of files and folders to leave out, see `library.listing.list_videos`.
         clip_length: Seconds per clip; None: 2, or that of the library.
         encoder: As for `query`; "auto" is that of the library where there is one.

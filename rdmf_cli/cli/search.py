@@ -47,7 +47,7 @@ def search(
         typer.Option(
             "--candidates",
             min=0,
-            help="Least videos to read closely, the nearest first; 0 for all.",
+            help="Videos to read closely, at least as many as -k; 0 for all.",
         ),
     ] = 24,
     fail_if_none: Annotated[
