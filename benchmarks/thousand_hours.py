@@ -40,7 +40,7 @@ from rdmf_cli.features import VideoFeatures, normalise_rows
 from rdmf_cli.features.said import Said
 from rdmf_cli.heads.registry import load_head
 from rdmf_cli.library.coded import CodedIndex
-from rdmf_cli.library.search import search
+from rdmf_cli.library.search import Limits, search
 from rdmf_cli.library.segments import Clips, Entry, clips_of
 
 SHARE = 0.01  # by which the library grows
@@ -145,12 +145,12 @@ def asked(
         recall.append(float(np.mean(found.cosine >= bound - 1e-6)))
     yield f"nearest {COUNT} clips (ms): median, 99 %", quantiles(times)
     yield f"recall@{COUNT} of clips", f"{np.mean(recall):.4f}"
-    for candidates in (64, 32, 16, 10):
+    for candidates in (64, 24, 16, 10):
         times = []
-        search(opened, queries[0], head, candidates=candidates)
+        search(opened, queries[0], head, Limits(candidates=candidates))
         for query in queries[:40]:
             begun = time.perf_counter()
-            search(opened, query, head, candidates=candidates)
+            search(opened, query, head, Limits(candidates=candidates))
             times.append(time.perf_counter() - begun)
         yield f"question, {candidates} videos read (ms): median, 99 %", quantiles(times)
     yield "peak memory (MB)", f"{peak_megabytes():.0f}"
