@@ -176,7 +176,7 @@ class Watch:
             self.listeners.hook_error(error)
 
     def _is_new(self, hit: Hit, video: Video) -> bool:
-        """Tell whether a hit was not told yet, and keep that it is told now.
+        """Return whether a hit is new, and record that it was reported.
 
         A hit is the same where it is of the same query and content, or of the same file, and
         overlaps: a file that grows is searched again, and one that was renamed, too.

@@ -1,10 +1,10 @@
-"""What is said joins what a head reads of the pictures.
+"""Speech added to the reading of a head.
 
-The head answers from the pictures alone. Beside it the fusion runs with speech as its third field
-(`fusion.speech`), once on this video and once on one that shows nothing: by how much more v a line
-leaves here than there tells how far the pictures support it. A line that answers the query becomes
-a moment with the line's own times, or strengthens the moment that is shown meanwhile. Without
-speech the reading of the head stays as it is.
+The head answers from the pictures alone. The fusion then runs with speech as its third field
+(`fusion.speech`), once on this video and once on a video that shows nothing. If a line leaves more
+activator v on this video, the pictures support the line. A line that answers the query becomes a
+moment with the line's own times; if it is said during the best shown moment, it raises that
+moment's score instead. Without speech the reading of the head stays as it is.
 """
 
 from __future__ import annotations
