@@ -93,8 +93,8 @@ def main() -> None:
         environments = [environment_of(tree, folder, i) for i, tree in enumerate(trees)]
         chosen = [name for name in commands("", 0) if args.only in name]
         for environment in environments:  # fills the caches, converts a model, compiles
-            for command in commands(args.encoder, -1).values():
-                measured(command, environment, folder)
+            for name in ["query, warm, asked before", *chosen]:
+                measured(commands(args.encoder, -1)[name], environment, folder)
         rounds = [
             {
                 (name, tree): measured(commands(args.encoder, i)[name], environment, folder)
