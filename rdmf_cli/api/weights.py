@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from rdmf_cli.encoders.recommended import RECOMMENDED, Recommended
 from rdmf_cli.outputs.payloads.upkeep import EncoderEntry
 
 if TYPE_CHECKING:
     from rdmf_cli.encoders.index import Fetched
+
+__all__ = ["RECOMMENDED", "Recommended", "fetch", "how_verified", "list_encoders"]
 
 
 def list_encoders(everything: bool = False) -> list[EncoderEntry]:
@@ -33,7 +36,8 @@ def fetch(
     """Download the weights of an encoder, check and remember them.
 
     Args:
-        name: An open_clip name ("ViT-B-32/openai") or "hf-hub:ORG/NAME".
+        name: The choice of a recommended one ("better"), an open_clip name ("ViT-B-32/openai") or
+            "hf-hub:ORG/NAME".
         progress: Is called with a file's name, the bytes done, and the bytes in all if known.
         unverified: Accept a file for which the server gives neither hash nor size.
     """

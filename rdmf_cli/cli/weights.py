@@ -19,7 +19,11 @@ app = typer.Typer(
 @app.command("fetch")
 def fetch_command(
     name: Annotated[
-        str, typer.Argument(help="An open_clip name (ViT-B-32/openai) or hf-hub:ORG/NAME.")
+        str,
+        typer.Argument(
+            help="small, better, best, multilingual, an open_clip name (ViT-B-32/openai) or "
+            "hf-hub:ORG/NAME."
+        ),
     ],
     unverified: Annotated[
         bool,
@@ -45,8 +49,8 @@ def list_command(
     ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """List the encoders on this machine."""
-    from rdmf_cli.api.weights import list_encoders
+    """List the encoders on this machine, and those that are recommended."""
+    from rdmf_cli.api.weights import RECOMMENDED, list_encoders
     from rdmf_cli.cli.output import print_json
     from rdmf_cli.outputs.upkeep import encoder_lines
 
@@ -56,6 +60,9 @@ def list_command(
         return
     for line in encoder_lines(encoders):
         typer.echo(line)
+    typer.echo("\nrdmf weights fetch NAME (*: recommended; recall: image search in English)")
+    for choice in RECOMMENDED:
+        typer.echo(choice.line())
 
 
 def _progress() -> Progress:

@@ -20,6 +20,7 @@ from rdmf_cli.encoders.base import (
     unknown_encoder,
 )
 from rdmf_cli.encoders.index import Fetched
+from rdmf_cli.encoders.recommended import named
 from rdmf_cli.errors import UsageError
 from rdmf_cli.registry import Entry, Registry
 
@@ -123,7 +124,7 @@ def fetch(name: str, progress: FileProgress = _no_progress, unverified: bool = F
     """Download the weights of an encoder and add them to the index.
 
     Args:
-        name: A name as for `load_encoder`, except "auto".
+        name: A name as for `load_encoder`, except "auto"; or a choice of `RECOMMENDED`: "better".
         progress: Called with the name of a file, the bytes received and the bytes in total.
         unverified: Accept files for which the server states neither hash nor length.
 
@@ -133,6 +134,7 @@ def fetch(name: str, progress: FileProgress = _no_progress, unverified: bool = F
     """
     if name == AUTO:
         raise UsageError("is not the name of one encoder", name, "name the encoder to fetch")
+    name = named(name)
     return family_of(name).fetch(name, progress, unverified)
 
 

@@ -21,7 +21,9 @@ from rdmf_cli.cli.app import app as rdmf
 from rdmf_cli.cli.weights import app
 from rdmf_cli.encoders import choose_encoder, fetch, index, load_encoder
 from rdmf_cli.encoders.open_clip import local_files
+from rdmf_cli.encoders.open_clip.catalog import load_catalog
 from rdmf_cli.encoders.open_clip.names import find_blueprint
+from rdmf_cli.encoders.recommended import RECOMMENDED
 from rdmf_cli.errors import MissingExtra, RdmfError, UsageError
 
 pytestmark = pytest.mark.needs("open_clip")
@@ -145,6 +147,23 @@ class TestNamedWeights:
         hub.add(weights, "tokenizer.json", b"{}")
         folder = Path(fetch("ViT-B-16-SigLIP/webli").path).parent
         assert (folder / "tokenizer.json").read_bytes() == b"{}"
+
+
+class TestRecommended:
+    def test_choices_are_names_that_open_clip_knows(self) -> None:
+        known = load_catalog()
+        assert all(known.tagged(*one.name.split("/")) for one in RECOMMENDED)
+        assert [one.choice for one in RECOMMENDED if one.is_first] == ["better"]
+
+    def test_a_choice_fetches_the_weights_of_its_name(self, hub: Hub) -> None:
+        hub.add("laion/CLIP-ViT-B-32-laion2B-s34B-b79K", SAFE, CONTENT)
+        entry = fetch("better")
+        assert entry.name == "ViT-B-32/laion2b_s34b_b79k"
+        assert find_blueprint(entry.name).weights.read_bytes() == CONTENT
+
+    def test_choices_are_listed(self) -> None:
+        said = CliRunner().invoke(app, ["list"]).stdout
+        assert all(one.choice in said and one.name in said for one in RECOMMENDED)
 
 
 class TestHubModels:

@@ -1,0 +1,53 @@
+"""The encoders to choose from, by what matters to a user; `rdmf weights fetch better` takes one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recommended:
+    """A model of open_clip and what is published about it.
+
+    Attributes:
+        choice: What a user types.
+        name: Its name for `--encoder`.
+        gigabytes: Its size in float32, computed from its configuration.
+        languages: The languages of its captions.
+        licence: The licence of its weights.
+        recall: Recall of English image search in per cent, as the table of CLIP models in the
+            documentation of immich (Searching) gives it; None: not known to us.
+        is_first: The one to take where nothing speaks for another.
+    """
+
+    choice: str
+    name: str
+    gigabytes: float
+    languages: str
+    licence: str
+    recall: float | None = None
+    is_first: bool = False
+
+    def line(self) -> str:
+        """Return the choice as one line of `rdmf weights list`."""
+        star = "*" if self.is_first else " "
+        recall = "recall not known" if self.recall is None else f"recall {self.recall:g} %"
+        facts = f"{self.gigabytes:g} GB  {recall:<16}  {self.languages:<7}  {self.licence}"
+        return f"{star} {self.choice:<12}  {self.name:<26}  {facts}"
+
+
+RECOMMENDED = (
+    Recommended("small", "MobileCLIP2-S0/dfndr2b", 0.3, "English", "Apple's, for research"),
+    Recommended("better", "ViT-B-32/laion2b_s34b_b79k", 0.6, "English", "MIT", 68.8, True),
+    Recommended("best", "ViT-B-16-SigLIP2/webli", 1.5, "many", "Apache-2.0", 75.2),
+    Recommended("multilingual", "ViT-B-32-SigLIP2-256/webli", 1.5, "many", "Apache-2.0", 73.2),
+)
+
+
+def named(choice: str) -> str:
+    """Return the name of a recommended encoder, or the text itself where it is no such choice.
+
+    >>> named("better")
+    'ViT-B-32/laion2b_s34b_b79k'
+    """
+    return next((one.name for one in RECOMMENDED if one.choice == choice), choice)
