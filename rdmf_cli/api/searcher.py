@@ -27,6 +27,7 @@ from rdmf_cli.api.arguments import (
     queries_of,
 )
 from rdmf_cli.channels.background import Background
+from rdmf_cli.channels.explaining import WordShare, contrast, without_each, word_shares
 from rdmf_cli.channels.query import (
     Backgrounds,
     Term,
@@ -212,6 +213,43 @@ class Searcher:
             answer=answer_of(asked, features, reading, head.name, {"text": took}),
             head=head,
         )
+
+    @checked
+    def explain(
+        self, video: FilePath, query: str, span: tuple[float, float]
+    ) -> tuple[WordShare, ...]:
+        """Tell which words of a query make a moment stand out from its video.
+
+        >>> search.explain("tour.mp4", "the face of a cat", (19.0, 32.0))  # doctest: +SKIP
+
+        Each word is left out in turn; its share is what the moment's contrast loses: by how much
+        more its clips match the query than all clips do.
+
+        Args:
+            video: the file.
+            query: what was looked for, in words.
+            span: start and end of the moment, in seconds.
+
+        Returns:
+            The words, that of the largest share first; none where the query is one word, or where
+            the moment does not stand out.
+
+        Raises:
+            UsageError: the query is empty.
+            RdmfError: as for `extract`.
+        """
+        (query,) = queries_of([query])
+        words = query.split()
+        if len(words) < 2:
+            return ()
+        features = self._extract(video, Part(None, None))
+        first, last = (int((time - features.offset) / features.clip_length + 0.5) for time in span)
+        first = min(max(first, 0), len(features.rows) - 1)
+        clips = slice(first, max(last, first + 1))
+        rows = normalise_rows(features.rows)
+        texts = self._sentences([query, *without_each(words)])
+        whole, *without = (contrast(rows, text.row, clips) for text in texts)
+        return word_shares(words, whole, without)
 
     def spoken(self, video: Path) -> SpokenFeatures:
         """Read what is said in a video, and encode every line.

@@ -94,3 +94,18 @@ def writer_of(form: str, output: str | None, force: bool) -> Writer | AnswerFile
     if sys.stdout is None:
         raise RdmfError("the output is closed", "stdout", "open it, or write to a file")
     return open_writer(form, sys.stdout)
+
+
+def say_words(searcher: Searcher, path: Path, answers: Iterable[Answer]) -> None:
+    """Say on stderr which words make the best moment of each answer stand out."""
+    from rdmf_cli.cli.report import say
+    from rdmf_cli.text import clock
+
+    for answer in answers:
+        if not answer.moments:
+            continue
+        best = answer.moments[0]
+        span = f"{clock(best.start)} - {clock(best.end)}"
+        shares = searcher.explain(path, answer.query, (best.start, best.end))
+        words = ", ".join(f"{one.word} {one.share:+.0%}" for one in shares)
+        say("note", f"{span} stands out by: {words or 'no word alone'}")

@@ -65,6 +65,7 @@ def query(
             help="Write to a file; '{folder}/{stem}.srt' writes one per video, beside it.",
         ),
     ] = None,
+    explain: query_options.Explain = False,
     html: output_options.Html = None,
     embed: output_options.Embed = False,
     force: options.Force = False,
@@ -77,7 +78,7 @@ def query(
     with each sentence, or are the query where there is no sentence.
     """
     from rdmf_cli.cli import inputs
-    from rdmf_cli.cli.answering import ask, check_form, form_of, writer_of
+    from rdmf_cli.cli.answering import ask, check_form, form_of, say_words, writer_of
     from rdmf_cli.cli.batch import for_each_video, open_searcher
     from rdmf_cli.cli.paging import beside_page
     from rdmf_cli.cli.stdin_video import stdin_spooled
@@ -107,6 +108,8 @@ def query(
         def work(path: Path) -> list[Answer]:
             chosen = {"top_k": top_k, "min_score": min_score, "start": start, "end": end}
             answers = ask(searcher, path, asked, refine=refine, **chosen)
+            if explain:
+                say_words(searcher, path, answers)
             return [a.model_copy(update={"video": spooled.name(a.video)}) for a in answers]
 
         json_on_stdout = form == "json" and output is None

@@ -33,6 +33,10 @@ Transcribe = Annotated[
         help="Transcribe videos without subtitles: a model of faster-whisper, by folder or name.",
     ),
 ]
+Explain = Annotated[
+    bool,
+    typer.Option("--explain", help="Print to stderr which words make the best moment stand out."),
+]
 Example = Annotated[
     bool, typer.Option("--example", help="Search the example video that comes with rdmf.")
 ]

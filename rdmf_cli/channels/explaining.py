@@ -1,0 +1,68 @@
+"""Which words of a query make a moment stand out: each is left out in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float32]
+
+LEAST_CONTRAST: Final = 1e-3
+"""A moment that stands out less than that (cosine) is not made by any word."""
+
+
+class WordShare(NamedTuple):
+    """One word of a query.
+
+    Attributes:
+        word: The word.
+        share: The share of the moment's contrast that is lost without it; below 0: it stands out
+            more without.
+    """
+
+    word: str
+    share: float
+
+
+def without_each(words: Sequence[str]) -> list[str]:
+    """Return the query without each of its words in turn.
+
+    >>> without_each(["a", "red", "car"])
+    ['red car', 'a car', 'a red']
+    """
+    return [" ".join((*words[:n], *words[n + 1 :])) for n in range(len(words))]
+
+
+def contrast(rows: Array, sentence: Array, clips: slice) -> float:
+    """Return by how much more some clips match a sentence than all do, as a difference of cosines.
+
+    Args:
+        rows: (L, D) features of the clips, unit length.
+        sentence: (D,) feature of the sentence, unit length.
+        clips: The clips of the moment, at least one.
+    """
+    similarity = rows @ sentence
+    return float(similarity[clips].mean() - similarity.mean())
+
+
+def word_shares(
+    words: Sequence[str], whole: float, without: Sequence[float]
+) -> tuple[WordShare, ...]:
+    """Return the share of each word, the largest first; none where the moment does not stand out.
+
+    The shares need not add up to 1: words that say the same can each be left out.
+
+    Args:
+        words: The words of the query.
+        whole: The moment's contrast with the whole query.
+        without: Its contrast without each word.
+    """
+    if whole < LEAST_CONTRAST:
+        return ()
+    shares = (
+        WordShare(word, 1.0 - less / whole) for word, less in zip(words, without, strict=True)
+    )
+    return tuple(sorted(shares, key=lambda one: -one.share))
