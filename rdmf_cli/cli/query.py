@@ -90,6 +90,7 @@ def query(
     videos, sentences = inputs.split_arguments(*given, example, pictured)
     asked = mixtures_of(sentences, image or (), like or (), add or (), subtract or (), decoder)
     check_form(form, videos, output, html)
+    query_options.check_explain(explain, pictured or bool(subtract))
     searcher = open_searcher(
         encoder=encoder,
         head=head,

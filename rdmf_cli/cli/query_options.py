@@ -66,3 +66,12 @@ def subtitles_of(videos: Sequence[str], subtitles: str) -> str:
         todo = "ask about one video, or let auto find the file beside each"
         raise UsageError("is a file for a single video", f"--subtitles {subtitles}", todo)
     return subtitles
+
+
+def check_explain(explain: bool, mixed: bool) -> None:
+    """Refuse --explain where the query is not words alone."""
+    from rdmf_cli.errors import UsageError
+
+    if explain and mixed:
+        todo = "leave out --image, --like, --add and --subtract"
+        raise UsageError("is for queries of words alone", "--explain", todo)

@@ -42,3 +42,10 @@ def test_the_command_says_it_on_stderr():
     assert "stands out by: " in done.stderr
     assert "coins +" in done.stderr
     assert "stands out" not in done.stdout
+
+
+def test_a_query_of_words_and_pictures_is_not_explained():
+    words = ["query", "--example", "old coins", "--subtract", "a dog", "--explain"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2
+    assert "--explain is for queries of words alone" in " ".join(done.stderr.split())
