@@ -99,6 +99,7 @@ EXTRAS = {
     "train": ("torch", "tensorboard", "onnx", "onnxscript", "matplotlib", "tomlkit"),
     "plot": ("matplotlib",),
     "speech": ("faster-whisper",),
+    "features": ("h5py", "lmdb"),
     "library": ("watchfiles", "faiss-cpu"),
 }
 """The packages of each optional part (extra). rdmf is not on a package index, so messages name

@@ -97,7 +97,7 @@ TORCH = (
 )
 TORCH_LAZILY = (
     *("encoders/open_clip/blueprint.py", "encoders/open_clip/foreign_code.py"),
-    *("api/doctor.py", "api/training.py"),
+    *("api/doctor.py", "api/training.py", "features/tensors.py"),
 )
 """Where torch is imported: at the top of files that a light command never reaches, and within
 functions."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
@@ -32,6 +32,8 @@ def evaluate(
     *,
     dataset: str | None = None,
     features: FilePath | None = None,
+    streams: Sequence[str] | None = None,
+    text: str | None = None,
     videos: FilePath | None = None,
     split: str = "val",
     encoder: str = "auto",
@@ -62,6 +64,8 @@ def evaluate(
             `videos` by default FOLDER/SPLIT.jsonl.
         dataset: A benchmark, or your own annotations (JSON Lines); by default QVHighlights.
         features: Predict from features first: a folder with video/ and text/.
+        streams: Names of the streams in `features` to read; None: all that are recognised.
+        text: Name of the queries' features in `features`; None: the first that is recognised.
         videos: Predict from videos first: their folder.
         split: The part whose annotations are looked for.
         encoder: Of `videos`, as for `query`.
@@ -132,7 +136,13 @@ def evaluate(
     rows = _Rows.of(csv, force, [*wanted.inputs, opened[1].path])
     rows.check(submission)
     samples = open_samples(
-        *opened, features=features, videos=videos, encoder=encoder, device=device
+        *opened,
+        features=features,
+        streams=streams,
+        text=text,
+        videos=videos,
+        encoder=encoder,
+        device=device,
     )
     samples.prepare(progress)
     return _predicted(samples, load_head(head, own), wanted, how, rows)

@@ -44,6 +44,7 @@ Notify = Callable[[str], None]
 PATHS = {
     **{name: f"data.{name}" for name in ("dataset", "split", "val", "encoder", "clip_length")},
     **{name: f"data.{name}" for name in ("features", "videos", "annotations", "skip_bad")},
+    **{name: f"data.{name}" for name in ("streams", "text")},
     **{name: f"model.{name}" for name in ("head", "fusion", "slots")},
     **{name: f"training.{name}" for name in ("epochs", "batch_size", "rate", "seed", "device")},
     **{name: f"training.{name}" for name in ("precision", "hold_out", "patience")},
@@ -80,6 +81,8 @@ def train(
     config: FilePath | None = None,
     dataset: str | None = None,
     features: FilePath | None = None,
+    streams: Sequence[str] | None = None,
+    text: str | None = None,
     videos: FilePath | None = None,
     annotations: FilePath | None = None,
     split: str | None = None,
@@ -117,6 +120,8 @@ def train(
         config: A TOML file with choices of data, model, losses, augmentation and training.
         dataset: A benchmark (default: qvhighlights), or your own annotations (JSON Lines).
         features: Learn from features: a folder with video/ and text/.
+        streams: Names of the streams in `features` to read; None: all that are recognised.
+        text: Name of the queries' features in `features`; None: the first that is recognised.
         videos: Learn from videos: their folder. Features are cached.
         annotations: The annotations; by default FEATURES/SPLIT.jsonl.
         split: The part to learn from; by default train.
@@ -366,7 +371,9 @@ def open_data(run: RunConfig, progress: Progress | None, notify: Notify | None) 
         skip_bad=data.skip_bad,
     )
     if data.features:
-        samples = open_samples(dataset, annotations, features=data.features)
+        samples = open_samples(
+            dataset, annotations, features=data.features, streams=data.streams, text=data.text
+        )
         unrelated = background.in_folder(folder, samples.space.sentence)
     else:
         encoder = load_encoder(data.encoder, run.training.device)
@@ -426,10 +433,12 @@ def _about(run: RunConfig) -> dict[str, Any]:
 
     Choices that are the defaults are absent, as in runs from before there were these choices.
     """
-    data = run.data.model_dump(exclude={"val", "skip_bad"})
+    data = run.data.model_dump(exclude={"val", "skip_bad", "streams", "text"})
     model = {name: run.model.get(name, usual) for name, usual in FLAT.items()}
     more: dict[str, Any] = {"skip_bad": True} if run.data.skip_bad else {}
-    more |= {"val": run.data.val} if run.data.val else {}
+    for name in ("val", "streams", "text"):
+        value = getattr(run.data, name)
+        more |= {name: list(value) if isinstance(value, tuple) else value} if value else {}
     more |= {"init": run.init} if run.init else {}
     flat = {f"model.{name}" for name in FLAT}
     changes = {name: value for name, value in run.changes.items() if name not in flat}

@@ -77,6 +77,7 @@ def _register() -> None:
         cache,
         compare,
         cut,
+        data,
         doctor,
         eval,
         export,
@@ -98,6 +99,7 @@ def _register() -> None:
     app.command("eval", rich_help_panel=RESEARCH)(eval.eval_)
     app.command("compare", rich_help_panel=RESEARCH)(compare.compare)
     app.command("analyze", rich_help_panel=RESEARCH)(analyze.analyze)
+    app.add_typer(data.app, name="data", rich_help_panel=RESEARCH)
     app.command("fuse", rich_help_panel=RESEARCH)(fuse.fuse)
     app.command("extract", rich_help_panel=UPKEEP)(extract.extract)
     app.add_typer(cache.app, name="cache", rich_help_panel=UPKEEP)

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from rdmf_cli.cli import options, scoring_options
+from rdmf_cli.cli import feature_options, options, scoring_options
 from rdmf_cli.errors import UsageError
 
 
@@ -46,6 +46,8 @@ def eval_(
         Optional[Path],  # noqa: UP045
         typer.Option("--features", help="Predict from features: a folder with video/ and text/."),
     ] = None,
+    streams: feature_options.Streams = None,
+    text: feature_options.Text = None,
     videos: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--videos", help="Predict from videos: their folder. Features are cached."),
@@ -118,6 +120,8 @@ def eval_(
             ground_truth,
             dataset=dataset,
             features=features,
+            streams=feature_options.names(streams),
+            text=text,
             videos=videos,
             split=split,
             encoder=encoder,

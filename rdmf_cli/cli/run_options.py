@@ -8,6 +8,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from rdmf_cli.cli import feature_options as options
 from rdmf_cli.errors import UsageError
 
 Config = Annotated[
@@ -92,6 +93,8 @@ def given(context: typer.Context, values: dict[str, Any]) -> dict[str, Any]:
         for name, value in values.items()
         if getattr(context.get_parameter_source(name), "name", "") not in ("DEFAULT", "")
     }
+    if "streams" in typed:
+        typed["streams"] = options.names(typed["streams"])
     if "seeds" in typed:
         typed["seeds"] = _seeds(typed["seeds"])
     return typed

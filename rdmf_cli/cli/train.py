@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rdmf_cli.cli import feature_options as of
 from rdmf_cli.cli import options
 from rdmf_cli.cli import run_options as which
 from rdmf_cli.cli import training_options as how
@@ -23,6 +24,8 @@ def train(
     config: which.Config = None,
     dataset: Annotated[str, options.DATASET] = "qvhighlights",
     features: which.Features = None,
+    streams: of.Streams = None,
+    text: of.Text = None,
     videos: which.Videos = None,
     annotations: which.TrainAnnotations = None,
     split: which.Split = "train",

@@ -12,12 +12,14 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from rdmf_cli.datasets import published_json
 from rdmf_cli.datasets.lines import (
     MOST_JSON,
     NESTED,
@@ -382,14 +384,17 @@ def _charades_fields(text: str, path: Path, line: int) -> tuple[str, float, floa
 
 
 def read_json(annotations: Annotations, clip_length: float) -> None:
-    """Read a JSON object with one entry per video: ActivityNet Captions or YouTube Highlights.
+    """Read the JSON of a benchmark; the keys of its entries say which.
+
+    ActivityNet Captions, TACoS (2D-TAN, VSLNet), YouTube Highlights and HiREST are objects with an
+    entry per video; DiDeMo is a list of descriptions; Ego4D-NLQ has the key `videos`.
 
     Args:
         annotations: The entries are added here.
         clip_length: Not used.
     """
     path = annotations.path
-    for place, (vid, video) in enumerate(_videos(path).items(), start=1):
+    for place, (vid, video) in enumerate(_entries(path), start=1):
         with annotations.entry(vid):
             kind = next((k for k in VIDEO_ENTRIES if isinstance(video, dict) and k in video), "")
             if not kind:
@@ -398,17 +403,30 @@ def read_json(annotations: Annotations, clip_length: float) -> None:
             VIDEO_ENTRIES[kind](annotations, VideoEntry(path, place, vid, video))
 
 
-def _videos(path: Path) -> dict[str, Any]:
+def _entries(path: Path) -> Iterator[tuple[str, Any]]:
+    """Yield (video, entry), whatever holds them."""
     try:
-        videos = json.loads(read_text(path, MOST_JSON))
+        found = json.loads(read_text(path, MOST_JSON))
     except json.JSONDecodeError as error:
         raise LineError(path, error.lineno, f"not JSON ({error.msg})") from None
     except (ValueError, RecursionError):
         raise RdmfError(f"not JSON ({NESTED})", path, "copy it again") from None
-    if not isinstance(videos, dict):
+    if isinstance(found, list):
+        return published_json.didemo_entries(found)
+    if not isinstance(found, dict):
         todo = "name the benchmark's own file, or JSON Lines (.jsonl)"
         raise RdmfError("must be a JSON object with one entry per video", path, todo)
-    return videos
+    if isinstance(found.get("videos"), list):
+        return published_json.ego4d_entries(found["videos"])
+    if any(_is_prompt(entry) for entry in islice(found.values(), 1)):
+        return published_json.hirest_entries(found)
+    return iter(found.items())
+
+
+def _is_prompt(entry: Any) -> bool:
+    """Return whether an entry is one of HiREST: an object of videos, each with `v_duration`."""
+    videos = entry.values() if isinstance(entry, dict) else ()
+    return any(isinstance(video, dict) and "v_duration" in video for video in videos)
 
 
 class VideoEntry(NamedTuple):
@@ -443,6 +461,10 @@ class VideoEntry(NamedTuple):
             raise self.fault(f"{key} must be a number {limits}, not {_short(self.video[key])}")
         return value
 
+    def times(self, what: str, pair: Any) -> tuple[float, float]:
+        """Return two finite numbers of seconds; `what` names them in the error."""
+        return _start_and_end(self, what, pair)
+
     def rows(self, key: str) -> list[Any]:
         """Return the list under a key."""
         if not isinstance(rows := self.video.get(key), list):
@@ -454,17 +476,19 @@ def _activitynet(annotations: Annotations, of: VideoEntry) -> None:
     """Read `duration, timestamps [[start, end], …], sentences […]`; the qids are VID_0, VID_1, ….
 
     As in 2D-TAN's reader, ends past the duration (by 0.01 s) are moved to it, and windows that are
-    empty or inverted (four in train) are left out.
+    empty or inverted (four in train) are left out. TACoS counts frames: `num_frames, fps`.
     """
-    duration = of.number("duration")
+    rate = published_json.frames_per_second(of)
+    duration = of.number("num_frames") / rate if rate else of.number("duration")
+    vid = of.vid.removesuffix(".avi") if rate else of.vid
     spans, sentences = of.rows("timestamps"), of.rows("sentences")
     if len(spans) != len(sentences):
         raise of.fault(f"{len(spans)} timestamps for {len(sentences)} sentences")
     for number, (span, query) in enumerate(zip(spans, sentences, strict=True)):
-        qid = f"{of.vid}_{number}"
+        qid = f"{vid}_{number}"
         with annotations.entry(qid):
             where = f"sentence {number + 1}"
-            first, last = _start_and_end(of, where, span)
+            first, last = (time / (rate or 1.0) for time in _start_and_end(of, where, span))
             start, end = max(first, 0.0), min(last, duration)
             if not isinstance(query, str) or not query.strip():
                 raise of.fault(f"{where} must be a text")
@@ -473,7 +497,7 @@ def _activitynet(annotations: Annotations, of: VideoEntry) -> None:
                 annotations.leave_out(f"entry {of.place} ({of.vid}), {where}", what)
                 continue
             windows = np.array([[start, end]])
-            made = Annotation(qid, query.strip(), of.vid, duration, windows, line=of.place)
+            made = Annotation(qid, query.strip(), vid, duration, windows, line=of.place)
             annotations.entries.append(made)
 
 
@@ -520,6 +544,10 @@ def _short(value: object) -> str:
 VIDEO_ENTRIES: dict[str, Callable[[Annotations, VideoEntry], None]] = {
     "timestamps": _activitynet,
     "match": _youtube,
+    "times": published_json.read_didemo,
+    "prompt": published_json.read_hirest,
+    "clip_start_sec": published_json.read_ego4d,
+    "query": published_json.read_ego4d,
 }
 
 FORMATS: dict[str, Callable[[Annotations, float], None]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from itertools import count
+from itertools import count, takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,25 +15,34 @@ from rdmf_cli.datasets.annotations import Annotation, Annotations
 from rdmf_cli.datasets.array_cache import ArrayCache
 from rdmf_cli.datasets.sample import MOST_CLIPS_OFF, Text
 from rdmf_cli.datasets.source import Video, Widths, as_text, columns
-from rdmf_cli.errors import MissingFileError, RdmfError
-from rdmf_cli.features.files import join_streams, read_query, read_rows
+from rdmf_cli.errors import MissingFileError, RdmfError, UsageError
+from rdmf_cli.features.containers import KINDS, LMDB_FILE, Container, open_container
+from rdmf_cli.features.files import join_streams, query_of, read_query, read_rows, rows_of
 
 OWN_STREAMS = "video"
 KNOWN_STREAM = re.compile(
-    r"(vid_)?(clip|slowfast|vgg|resnet|c3d|i3d|blip|internvideo2?|video)(_features)?"
+    r"(vid_)?(clip|slowfast|vgg|resnet|c3d|i3d|blip|internvideo2?|video|panns?|clap|audio)"
+    r"(_features)?"
 )
-TEXT_FOLDERS = ("text", "clip_text_features", "clip_text", "txt_clip", "query_features")
-VIDEO_FILES = (("{}.npz",), ("{}.npy",), ("{}_rgb.npy", "{}_opt.npy"))  # the last in TVSum
-TEXT_FILES = ("qid{}.npz", "{}.npz")
+TEXT_FOLDERS = (
+    *("text", "clip_text_features", "clip_text", "txt_clip", "query_features"),
+    *("clap_text_features", "llama_text_features", "glove_text_features", "text_features"),
+)
+ONE_FILE = (".npz", ".npy", ".pt", ".pth", ".h5", ".hdf5")  # suffixes of a file per video or query
+VIDEO_FILES = (*((f"{{}}{end}",) for end in ONE_FILE), ("{}_rgb.npy", "{}_opt.npy"))  # last: TVSum
+TEXT_FILES = tuple(f"{start}{{}}{end}" for end in ONE_FILE for start in ("qid", ""))
+TEXT_NAMES = ("qid{}", "{}")  # within a file of many queries
 
 
 class FeatureFolder:
     """A folder of features, of any encoder.
 
-    Videos: `video/<vid>.npz` (key `features`) or `.npy`. Several streams are folders inside
-    `video/`, or have the names of published features (`clip_features/`, `slowfast_features/`,
-    `vid_clip/` …); they are joined in the order of their names. Queries: `text/qid<qid>.npz` or
-    `<qid>.npz`; the folder may have any name in TEXT_FOLDERS.
+    Videos: `video/<vid>.npz` (key `features`), `.npy`, `.pt` or `.h5`, or one file of all videos
+    (`video.h5`, `video.pt`, `video.tar`, `video.lmdb/`, or tar archives in `video/`). Several
+    streams are folders inside `video/`, or have the names of published features (`clip_features/`,
+    `slowfast_features/`, `vid_clip/` …); they are joined in the order of their names. Queries:
+    `text/qid<qid>.npz` or `<qid>.npz`, with the same suffixes, or one file of all; its name may be
+    any of TEXT_FOLDERS.
 
     Args:
         folder: The folder.
@@ -61,10 +70,11 @@ class FeatureFolder:
         self._check_is_there(folder)
         self.folder = folder
         self.notes: list[str] = []
-        self._streams = _streams(folder) if streams is None else list(streams)
-        self._text = _text_folder(folder) if text is None else text
+        self._streams = _streams(folder) if streams is None else _named(folder, streams)
+        self._text = _text_folder(folder) if text is None else _named(folder, [text])[0]
         self._memory = memory or ArrayCache()
         self._widths = Widths()
+        self._containers: dict[str, Container | None] = {}
         self._check_folders()
         self.notes += _unread(folder, {*self._streams, self._text})
 
@@ -73,7 +83,32 @@ class FeatureFolder:
             what = "holds no folders video/ and text/ with features"
             raise MissingFileError(what, self.folder, self._todo)
         for name in (*self._streams, self._text):
-            self._check_is_there(self.folder / name)
+            if not (self.folder / name).is_file():
+                self._check_is_there(self.folder / name)
+
+    def _container(self, name: str) -> Container | None:
+        """Return the file of all videos or queries of this name; None: it is a folder of files."""
+        if name not in self._containers:
+            self._containers[name] = open_container(self.folder / name)
+        return self._containers[name]
+
+    @property
+    def streams(self) -> list[str]:
+        """The names of the streams that are read, in order."""
+        return list(self._streams)
+
+    def stored(self, stream: str, vid: str) -> tuple[np.ndarray, Path]:
+        """Read one stream of a video as it is stored, (L, D), and its file, without the cache.
+
+        Raises:
+            RdmfError: It is missing or cannot be read.
+        """
+        return tuple(self._read_stream(stream, vid))  # type: ignore[return-value]
+
+    def has_video(self, stream: str, vid: str) -> bool:
+        """Return whether there are features of a video in a stream."""
+        container = self._container(stream)
+        return bool(_files(self.folder / stream, vid)) if container is None else vid in container
 
     def _check_is_there(self, folder: Path) -> None:
         if not folder.is_dir():
@@ -92,9 +127,9 @@ class FeatureFolder:
                 what = f"the {kind} {outside[0]!r} leads out of the folder of features"
                 raise RdmfError(what, annotations.path, "use names without .. and without a root")
         for stream in self._streams:
-            lost = [vid for vid in vids if not _files(self.folder / stream, vid)]
+            lost = [vid for vid in vids if not self.has_video(stream, vid)]
             self._require(lost, len(vids), stream, annotations)
-        unread = [qid for qid in qids if self._text_file(qid) is None]
+        unread = [qid for qid in qids if not self.has_text(qid)]
         self._require(unread, len(qids), self._text, annotations)
 
     def _require(
@@ -105,15 +140,23 @@ class FeatureFolder:
         is_text = folder == self._text
         kind, pattern = ("queries", TEXT_FILES[0]) if is_text else ("videos", VIDEO_FILES[0][0])
         count = f"{len(lost)} of the {of} {kind} in {annotations.path.name} have none"
-        path = self.folder / folder / pattern.format(lost[0])
+        path = self.folder / folder
+        if self._container(folder) is None:
+            path /= pattern.format(lost[0])
+        else:
+            count += f", such as {lost[0]}"
         raise MissingFileError(f"no such feature file ({count})", path, self._todo)
 
     def files(self, annotations: Annotations) -> Iterator[Path]:
         """Yield the feature files of the annotated videos and queries, each once."""
+        for name in (*self._streams, self._text):
+            if (container := self._container(name)) is not None:
+                yield container.path / LMDB_FILE if container.path.is_dir() else container.path
         for vid in dict.fromkeys(annotation.vid for annotation in annotations):
             for stream in self._streams:
-                yield from _files(self.folder / stream, vid)
-        for annotation in annotations:
+                if self._container(stream) is None:
+                    yield from _files(self.folder / stream, vid)
+        for annotation in annotations if self._container(self._text) is None else ():
             if path := self._text_file(annotation.qid):
                 yield path
 
@@ -130,13 +173,20 @@ class FeatureFolder:
         return Video(rows, columns(widths), None, found[0].path)
 
     def _stream(self, name: str, vid: str) -> _Stream:
+        stream = self._memory.get((name, vid), lambda: self._read_stream(name, vid))
+        self._widths.check(name, stream.rows, stream.path)
+        return stream
+
+    def _read_stream(self, name: str, vid: str) -> _Stream:
+        if (container := self._container(name)) is not None:
+            if vid not in container:
+                raise MissingFileError(f"holds no features of {vid}", container.path, self._todo)
+            return _Stream(rows_of(container.read(vid)), container.path)
         files = _files(self.folder / name, vid)
         if not files:
             path = self.folder / name / VIDEO_FILES[0][0].format(vid)
             raise MissingFileError("no such feature file", path, self._todo)
-        stream = self._memory.get((name, vid), lambda: _read_stream(files))
-        self._widths.check(name, stream.rows, stream.path)
-        return stream
+        return _read_stream(files)
 
     def text(self, annotation: Annotation) -> Text:
         """Read the query of an annotation.
@@ -144,6 +194,13 @@ class FeatureFolder:
         Raises:
             RdmfError: The file is missing or cannot be read.
         """
+        container = self._container(self._text)
+        if container is not None:
+            name = self._text_name(container, annotation.qid)
+            if name is None:
+                what = f"holds no features of the query {annotation.qid}"
+                raise MissingFileError(what, container.path, self._todo)
+            return self._read_entry(container, name)
         path = self._text_file(annotation.qid)
         if path is None:
             path = self.folder / self._text / TEXT_FILES[0].format(annotation.qid)
@@ -152,23 +209,43 @@ class FeatureFolder:
 
     def paraphrases(self, annotation: Annotation) -> list[Text]:
         """Read `qid<qid>_p0.npz`, `qid<qid>_p1.npz`, … up to the first that does not exist."""
+        container = self._container(self._text)
+        if container is not None:
+            own = self._text_name(container, annotation.qid)
+            names = () if own is None else (f"{own}_p{number}" for number in count())
+            there = takewhile(lambda name: name in container, names)
+            return [self._read_entry(container, name) for name in there]
         path = self._text_file(annotation.qid)
         if path is None:
             return []
-        texts: list[Text] = []
-        for number in count():
-            other = path.with_name(f"{path.name.removesuffix('.npz')}_p{number}.npz")
-            if not other.is_file():
-                return texts
-            texts.append(self._read_text(other))
-        return texts
+        stem = path.name.removesuffix(path.suffix)
+        others = (path.with_name(f"{stem}_p{number}{path.suffix}") for number in count())
+        return [self._read_text(other) for other in takewhile(Path.is_file, others)]
+
+    def has_text(self, qid: int | str) -> bool:
+        """Return whether there are features of a query."""
+        container = self._container(self._text)
+        if container is None:
+            return self._text_file(qid) is not None
+        return self._text_name(container, qid) is not None
 
     def _text_file(self, qid: int | str) -> Path | None:
         paths = (self.folder / self._text / name.format(qid) for name in TEXT_FILES)
         return next(filter(_is_file, paths), None)
 
+    @staticmethod
+    def _text_name(container: Container, qid: int | str) -> str | None:
+        names = (name.format(qid) for name in TEXT_NAMES)
+        return next((name for name in names if name in container), None)
+
+    def _read_entry(self, container: Container, name: str) -> Text:
+        read = self._memory.get((self._text, name), lambda: query_of(container.read(name)))
+        return self._checked_text(*read, container.path)
+
     def _read_text(self, path: Path) -> Text:
-        sentence, words = self._memory.get(path, lambda: read_query(path))
+        return self._checked_text(*self._memory.get(path, lambda: read_query(path)), path)
+
+    def _checked_text(self, sentence: np.ndarray | None, words: np.ndarray, path: Path) -> Text:
         self._widths.check("words", words, path)
         self._widths.check("sentence", words[:0, 0] if sentence is None else sentence, path)
         return as_text(sentence, words)
@@ -225,13 +302,48 @@ def _files(folder: Path, vid: str) -> list[Path]:
 
 def _streams(folder: Path) -> list[str]:
     """Return the folders of the streams, relative to `folder`, sorted by name."""
-    below = _folders(folder)
-    tops = [OWN_STREAMS] if OWN_STREAMS in below else filter(KNOWN_STREAM.fullmatch, below)
+    below = _places(folder)
+    own = [name for name in below if _stem(name) == OWN_STREAMS]
+    tops = own[:1] or [name for name in below if KNOWN_STREAM.fullmatch(_stem(name))]
     return [name for top in tops for name in _leaves(folder, top)]
+
+
+def _named(folder: Path, names: Sequence[str]) -> list[str]:
+    """Check the names that a user gives for streams and text.
+
+    Raises:
+        UsageError: There is no such folder or file; the error lists those that there are.
+    """
+    there = _places(folder)
+    there += [f"{top}/{name}" for top in _folders(folder) for name in _folders(folder / top)]
+    for name in names:
+        if name not in there:
+            what = f"there is no {name!r} in {folder}"
+            raise UsageError(
+                what, "--streams, --text", f"choose from: {', '.join(there) or 'none'}"
+            )
+    return list(names)
+
+
+def _places(folder: Path) -> list[str]:
+    """Return the folders and the files of many videos or queries in a folder, by name."""
+    return sorted({*_folders(folder), *_container_files(folder)})
+
+
+def _container_files(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.suffix.lower() in KINDS]
+
+
+def _stem(name: str) -> str:
+    """Return a name without the suffix of a file of many videos or queries."""
+    stem, dot, suffix = name.rpartition(".")
+    return stem if dot and f".{suffix.lower()}" in KINDS else name
 
 
 def _leaves(folder: Path, top: str) -> list[str]:
     """Return the folders inside a folder (`vgg_features/rgb_features`), or else the folder."""
+    if not (folder / top).is_dir():
+        return [top]
     return [f"{top}/{name}" for name in _folders(folder / top)] or [top]
 
 
@@ -246,18 +358,24 @@ def _folders(folder: Path) -> list[str]:
 def _unread(folder: Path, read: set[str]) -> list[str]:
     """Return a note on folders of features that are not read: a missed stream costs accuracy."""
     parts = {name.partition("/")[0] for name in read}
-    left = [name for name in _folders(folder) if name not in parts and _holds_rows(folder / name)]
+    left = [name for name in _places(folder) if name not in parts and _holds_rows(folder / name)]
     if not left:
         return []
-    names, used = ", ".join(f"{name}/" for name in left), ", ".join(f"{n}/" for n in sorted(read))
+    names, used = (
+        ", ".join(f"{name}/" if (folder / name).is_dir() else name for name in names)
+        for names in (left, sorted(read))
+    )
     return [f"{folder}: not read: {names} (features are read from {used})"]
 
 
 def _holds_rows(folder: Path) -> bool:
     """Return whether a folder, or a folder inside it, holds feature files."""
+    if folder.suffix.lower() in KINDS:
+        return True
     places = (folder, *(folder / name for name in _folders(folder)))
-    return any(path.suffix in (".npz", ".npy") for place in places for path in place.iterdir())
+    return any(path.suffix in ONE_FILE for place in places for path in place.iterdir())
 
 
 def _text_folder(folder: Path) -> str:
-    return next((name for name in TEXT_FOLDERS if (folder / name).is_dir()), "")
+    there = {_stem(name): name for name in reversed(_places(folder))}
+    return next((there[name] for name in TEXT_FOLDERS if name in there), "")

@@ -86,6 +86,8 @@ LIGHTHOUSE = "github.com/line/lighthouse"
 CG_DETR = "github.com/wjun0830/CGDETR"
 QV_M2 = "github.com/Zhuo-Cao/QV-M2"
 SOCCER_GMR = "github.com/dymm9977/generalized-moment-retrieval"
+DIDEMO_AT = "github.com/LisaAnne/TemporalLanguageRelease"
+HIREST_AT = "github.com/j-min/HiREST"
 EGO4D = "ego4d-data.org, or github.com/wjun0830/CGDETR"
 
 QVHIGHLIGHTS = (
@@ -98,14 +100,19 @@ CHARADES = (
     "charades_sta_{split}.txt",
     "charades_{split}_release.jsonl",
 )
-TACOS = ("tacos/{split}.jsonl", "tacos_{split}.jsonl", "tacos_{split}_release.jsonl")
+TACOS = (
+    *("tacos/{split}.jsonl", "tacos_{split}.jsonl", "tacos_{split}_release.jsonl"),
+    *("tacos_{split}.json", "{split}.json"),
+)
 ACTIVITYNET = (
     "activitynet_{split}.json",
     "{split}.json",
     "{split}_1.json",
     "activitynet_{split}_release.jsonl",
 )
-NLQ = ("nlq_{split}.jsonl",)
+NLQ = ("nlq_{split}.jsonl", "nlq_{split}.json")
+DIDEMO = ("didemo_{split}.json", "{split}_data.json")
+HIREST = ("hirest_{split}.json", "all_data_{split}.json")
 MULTI_MOMENT = ("QV-M2/{split}.jsonl", "qv_m2_{split}.jsonl")
 SOCCER = ("Standard/{split}.jsonl", "soccer_gmr_{split}.jsonl")
 CASTELLA = ("castella_{split}_release.jsonl",)
@@ -124,6 +131,8 @@ DATASETS: Registry[Dataset] = Registry(
     Dataset("activitynet", 2.0, "grounding", ACTIVITYNET, legacy_nms=0.5, where=LIGHTHOUSE),
     Dataset("nlq", 2.0, "grounding", NLQ, where=CG_DETR),
     Dataset("ego4d-nlq", 2.0, "ego4d-nlq", NLQ, rounded=False, where=EGO4D),
+    Dataset("didemo", 1.0, "grounding", DIDEMO, 30.0, where=DIDEMO_AT),
+    Dataset("hirest", 1.0, "grounding", HIREST, where=HIREST_AT),
     Dataset("qv-m2", 2.0, "qv-m2", MULTI_MOMENT, clamp=150.0, where=QV_M2),
     Dataset("soccer-gmr", 2.0, "soccer-gmr", SOCCER, where=SOCCER_GMR),
     Dataset("castella", 1.0, "qvhighlights", CASTELLA, 300.0, where=LIGHTHOUSE, overrun=2.0),

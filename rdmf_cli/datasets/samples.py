@@ -12,7 +12,7 @@ from rdmf_cli.datasets.annotations import Annotation, Annotations
 from rdmf_cli.datasets.feature_folder import FeatureFolder
 from rdmf_cli.datasets.registry import Dataset
 from rdmf_cli.datasets.sample import MOST_CLIPS_OFF, SHARE_OFF, Sample, Text, fits
-from rdmf_cli.datasets.source import Source, Video
+from rdmf_cli.datasets.source import Source
 from rdmf_cli.datasets.video_folder import VideoFolder
 from rdmf_cli.encoders import Encoder, load_encoder
 from rdmf_cli.errors import RdmfError, UsageError
@@ -50,7 +50,8 @@ class Samples:
         annotation = self.annotations.entries[index]
         video = self._source.video(annotation.vid)
         text = self._source.text(annotation)
-        clip_length = _clip_length(annotation, video, self.dataset.clip_length)
+        clips, path, usual = len(video.rows), video.path, self.dataset.clip_length
+        clip_length = clip_length_of(annotation, clips, video.duration, usual, path)
         return Sample(
             annotation=annotation,
             rows=video.rows,
@@ -187,15 +188,31 @@ def _loaded(encoder: Encoder | str, device: str) -> Encoder:
     return load_encoder(encoder, device) if isinstance(encoder, str) else encoder
 
 
-def _clip_length(annotation: Annotation, video: Video, clip_length: float) -> float:
-    """Return the length of a clip in seconds; RdmfError where features and duration do not fit.
+def clip_length_of(
+    annotation: Annotation,
+    clips: int,
+    duration: float | None,
+    clip_length: float,
+    path: Path,
+) -> float:
+    """Return the length of a clip in seconds.
 
     In YouTube Highlights' published features, one row covers one label, whatever its length.
+
+    Args:
+        annotation: Of the video.
+        clips: Rows of its features.
+        duration: Length of the video in seconds, where the features state it.
+        clip_length: Clip length of the dataset, in seconds.
+        path: File of the features, for errors.
+
+    Raises:
+        RdmfError: Features and duration do not fit.
     """
     if annotation.duration is None:
-        _check_windows(annotation, video, clip_length)
+        _check_windows(annotation, clips, duration, clip_length, path)
         return clip_length
-    clips, expected = len(video.rows), annotation.duration / clip_length
+    expected = annotation.duration / clip_length
     if fits(clips, expected):
         return clip_length
     if annotation.labels is not None and fits(clips, len(annotation.labels)):
@@ -204,24 +221,26 @@ def _clip_length(annotation: Annotation, video: Video, clip_length: float) -> fl
         f"has {clips} rows, but the video of {annotation.duration:g} s has {expected:.1f} clips "
         f"of {clip_length:g} s"
     )
-    raise RdmfError(what, video.path, CHECK)
+    raise RdmfError(what, path, CHECK)
 
 
 CHECK = "check the clip length, and that this is the right video"
 
 
-def _check_windows(annotation: Annotation, video: Video, clip_length: float) -> None:
+def _check_windows(
+    annotation: Annotation, clips: int, duration: float | None, clip_length: float, path: Path
+) -> None:
     """Check that no moment ends after the features, for annotations without durations."""
     if annotation.windows is None or not len(annotation.windows):
         return
-    ends = video.duration or len(video.rows) * clip_length
+    ends = duration or clips * clip_length
     latest = float(annotation.windows.max())
     if latest > (1 + SHARE_OFF) * ends + MOST_CLIPS_OFF * clip_length + WINDOW_PAST_END:
         what = (
-            f"has {len(video.rows)} clips of {clip_length:g} s and ends at {ends:g} s, but qid "
+            f"has {clips} clips of {clip_length:g} s and ends at {ends:g} s, but qid "
             f"{annotation.qid} has a moment that ends at {latest:g} s"
         )
-        raise RdmfError(what, video.path, CHECK)
+        raise RdmfError(what, path, CHECK)
 
 
 def _matching(streams: Mapping[str, slice], text: Text) -> slice | None:

@@ -27,6 +27,10 @@ MOST_BYTES = 256 * MIB  # limit for a file, and for all of its arrays together
 MOST_NUMBERS = 64 << 20  # limit for an array: 36 hours of 2 s clips with 1,024 columns
 NPY_MAGIC = b"\x93NUMPY"
 NUMBERS = "fiu"
+HDF5_MAGIC = b"\x89HDF"
+ZIP_MAGIC = b"PK\x03\x04"
+TORCH_MEMBER = b"/data.pkl"  # the first member of a file of torch.save
+MOST_HEADER = 512  # bytes in which its name stands
 
 
 def normalise_rows(rows: np.ndarray) -> np.ndarray:
@@ -160,14 +164,25 @@ def read_rows(path: Path) -> np.ndarray:
     Raises:
         RdmfError: The file cannot be read, or holds something else.
     """
-    return _checked(_read_arrays(path).get(VIDEO_KEYS), "rows", path)
+    return rows_of(_read_arrays(path))
+
+
+def rows_of(arrays: Arrays) -> np.ndarray:
+    """Return the features of a video as they are stored; (1, L, D) becomes (L, D).
+
+    Raises:
+        RdmfError: They are something else.
+    """
+    rows = arrays.get(VIDEO_KEYS)
+    return _checked(rows[0] if rows.ndim == 3 and len(rows) == 1 else rows, "rows", arrays.path)
 
 
 def read_query(path: Path) -> tuple[np.ndarray | None, np.ndarray]:
     """Read the features of a query as they are stored.
 
     Args:
-        path: A `.npz` file (keys `pooler_output` and `last_hidden_state`).
+        path: A `.npz` file (keys `pooler_output` and `last_hidden_state`, or one of them), `.npy`
+            or `.pt`.
 
     Returns:
         The sentence (D,) or None, and the word states (T, W), T ≥ 1.
@@ -175,17 +190,34 @@ def read_query(path: Path) -> tuple[np.ndarray | None, np.ndarray]:
     Raises:
         RdmfError: The file cannot be read, or holds something else.
     """
-    file = _read_arrays(path)
-    if file.has(SENTENCE_KEYS) and not file.has(WORD_KEYS):
-        what = f"holds a sentence ({SENTENCE_KEYS[0]}) but no word states ({WORD_KEYS[0]})"
-        raise RdmfError(what, path, f"add {WORD_KEYS[0]}, one row per token")
-    words = _checked(file.get(WORD_KEYS), "word states", path)
+    return query_of(_read_arrays(path))
+
+
+def query_of(file: Arrays) -> tuple[np.ndarray | None, np.ndarray]:
+    """Return the features of a query as they are stored.
+
+    A file with a sentence alone, (S,) or (1, S), gives that sentence as its only word. A file with
+    words alone, (T, W) or (1, T, W), gives no sentence.
+
+    Raises:
+        RdmfError: They are something else.
+    """
+    path, alone = file.path, file.by_key.get("")
+    if alone is not None and alone.ndim == 1:
+        file = Arrays({SENTENCE_KEYS[0]: alone}, path)
     if not file.has(SENTENCE_KEYS):
-        return None, words
+        return None, _words(file.get(WORD_KEYS), path)
     rows = np.atleast_2d(file.get(SENTENCE_KEYS))
     if len(rows) != 1:
         raise RdmfError(f"holds {len(rows)} sentence rows, not one", path, AGAIN)
-    return _checked(rows, "the sentence", path)[0], words
+    sentence = _checked(rows, "the sentence", path)
+    words = _words(file.get(WORD_KEYS), path) if file.has(WORD_KEYS) else sentence
+    return sentence[0], words
+
+
+def _words(words: np.ndarray, path: Path) -> np.ndarray:
+    one = words.ndim == 3 and len(words) == 1
+    return _checked(words[0] if one else words, "word states", path)
 
 
 def _checked(rows: np.ndarray, what: str, path: Path) -> np.ndarray:
@@ -202,33 +234,63 @@ def _checked(rows: np.ndarray, what: str, path: Path) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class _Arrays:
-    """The arrays of a file by key; the array of a `.npy` file has the key ""."""
+class Arrays:
+    """The arrays of a file, or of an entry of a file.
+
+    Attributes:
+        by_key: The arrays by key; an array without a key, as in a `.npy` file, has the key "".
+        path: The file, for errors.
+    """
 
     by_key: dict[str, np.ndarray]
     path: Path
 
     def has(self, keys: tuple[str, ...]) -> bool:
+        """Return whether there is an array under one of some keys."""
         return any(key in self.by_key for key in keys)
 
     def get(self, keys: tuple[str, ...]) -> np.ndarray:
+        """Return the array under the first of some keys, or the one without a key."""
         for key in (*keys, ""):
             if key in self.by_key:
                 return self.by_key[key]
         raise RdmfError(f"this feature file has no array named `{keys[0]}`", self.path, AGAIN)
 
 
-def _read_arrays(path: Path) -> _Arrays:
-    """Read the arrays of a `.npz` or `.npy` file, whatever its suffix, within the size limits."""
-
-    def fault(reason: str) -> RdmfError:
-        return RdmfError(f"this feature file cannot be read ({reason})", path, AGAIN)
-
+def _read_arrays(path: Path) -> Arrays:
+    """Read the arrays of a `.npz`, `.npy` or `.pt` file, whatever its suffix."""
     if not path.exists():
         raise MissingFileError("no such feature file", path, "extract it")
     content = content_of(path, "this feature file", AGAIN, most=MOST_BYTES)
+    return arrays_in(content, path)
+
+
+def arrays_in(content: bytes, path: Path, name: str = "") -> Arrays:
+    """Return the arrays in the bytes of a `.npz`, `.npy` or `.pt` file, within the size limits.
+
+    Args:
+        content: The bytes.
+        path: The file that they are from, for errors.
+        name: The entry of that file, for errors.
+
+    Raises:
+        RdmfError: They are something else, damaged or too large.
+    """
+
+    def fault(reason: str) -> RdmfError:
+        where = f"this feature file, {name}," if name else "this feature file"
+        return RdmfError(f"{where} cannot be read ({reason})", path, AGAIN)
+
     if content.startswith(NPY_MAGIC):
-        return _Arrays({"": _array_in(content, fault)}, path)
+        return Arrays({"": _array_in(content, fault)}, path)
+    if content.startswith(HDF5_MAGIC):
+        from rdmf_cli.features.containers import Hdf5
+
+        return Hdf5(path).whole()
+    if content.startswith(ZIP_MAGIC) and TORCH_MEMBER in content[:MOST_HEADER]:
+        from rdmf_cli.features.tensors import as_arrays, loaded_from
+
+        return as_arrays(loaded_from(content, path), path, name)
     archive, arrays, left = Archive(content, fault), {}, MOST_BYTES
     for name in archive.names:
         key = name.removesuffix(".npy")
@@ -236,7 +298,7 @@ def _read_arrays(path: Path) -> _Arrays:
             data = archive.read(name, left)
             left -= len(data)
             arrays[key] = _array_in(data, fault)
-    return _Arrays(arrays, path)
+    return Arrays(arrays, path)
 
 
 def _array_in(content: bytes, fault: MakeError) -> np.ndarray:

@@ -64,6 +64,10 @@ class DataConfig(Record):
 
     dataset: str = Field(default="qvhighlights", description="a benchmark, or own annotations")
     features: str | None = Field(default=None, description="folder of features to learn from")
+    streams: tuple[str, ...] | None = Field(
+        default=None, description="streams of video features to read; missing: all"
+    )
+    text: str | None = Field(default=None, description="features of queries to read")
     videos: str | None = Field(default=None, description="folder of videos to learn from")
     annotations: str | None = Field(default=None, description="annotation file of the train split")
     split: str = Field(default="train", description="split to train on")

@@ -139,7 +139,6 @@ FAULTS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     ),
     "another key": (VIDEO, lambda p: save(p, data=ROWS), "no array named `features`"),
     "cut off": (VIDEO, lambda p: p.write_bytes(p.read_bytes()[:300]), "cannot be read"),
-    "no words": (TEXT, lambda p: save(p, pooler_output=WORDS[0]), "no word states"),
     "NaN in words": (
         TEXT,
         lambda p: save(p, last_hidden_state=WORDS * np.nan),

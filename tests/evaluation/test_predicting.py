@@ -290,10 +290,9 @@ def test_messages_name_the_cause(features: Path, tmp_path: Path):
     missing = tmp_path / "runs" / "none"
     done = rdmf("--features", features, "--checkpoint", missing)
     assert f"{missing}: there is no such file or folder; give a file of rates" in done.stderr
-    np.savez(features / "text" / "qid2.npz", pooler_output=np.ones(16, np.float16))
+    np.savez(features / "text" / "qid2.npz", pooler_output=np.ones((2, 16), np.float16))
     done = rdmf("--features", features, *FREE)
-    said = "qid2.npz holds a sentence (pooler_output) but no word states (last_hidden_state); add"
-    assert said in done.stderr
+    assert "qid2.npz holds 2 sentence rows, not one; extract it again" in done.stderr
 
 
 def test_a_submission_replaces_no_feature_file_and_no_link_to_one(features: Path, tmp_path: Path):

@@ -1,0 +1,97 @@
+"""`rdmf data`: the numbers of a data set, and what in it does not fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from rdmf_cli.cli import feature_options, options
+from rdmf_cli.errors import ExitCode
+
+if TYPE_CHECKING:
+    from rdmf_cli.outputs.payloads.data import DataReport
+
+app = typer.Typer(
+    help="Show the numbers of a data set, and what in it does not fit.", no_args_is_help=True
+)
+
+Files = Annotated[
+    Optional[list[Path]],  # noqa: UP045  (typer reads this at run time on Python 3.10)
+    typer.Option("--annotations", help="Annotation file; give it once per split."),
+]
+Features = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--features", help="Folder of features; all of them are read once."),
+]
+Splits = Annotated[
+    str, typer.Option("--splits", metavar="A,B", help="Splits whose annotations are looked for.")
+]
+Name = Annotated[str, options.DATASET]
+
+
+@app.command("stats")
+def stats(
+    dataset: Name = "qvhighlights",
+    annotations: Files = None,
+    features: Features = None,
+    splits: Splits = "train,val",
+    streams: feature_options.Streams = None,
+    text: feature_options.Text = None,
+    clip_length: options.OwnClipLength = None,
+    as_json: options.Json = False,
+) -> None:
+    """Count queries, videos and moments, their lengths and positions, and describe features."""
+    from rdmf_cli.cli.output import print_result
+    from rdmf_cli.outputs.data_table import DataTables
+
+    report = _report(dataset, annotations, features, splits, streams, text, clip_length)
+    print_result(report, as_json, DataTables)
+
+
+@app.command("check")
+def check(
+    dataset: Name = "qvhighlights",
+    annotations: Files = None,
+    features: Features = None,
+    splits: Splits = "train,val",
+    streams: feature_options.Streams = None,
+    text: feature_options.Text = None,
+    clip_length: options.OwnClipLength = None,
+    as_json: options.Json = False,
+) -> None:
+    """List what does not fit: exit code 1 if training or evaluation would fail or be wrong."""
+    from rdmf_cli.cli.output import print_result
+    from rdmf_cli.outputs.data_table import DataFindings
+
+    report = _report(dataset, annotations, features, splits, streams, text, clip_length)
+    print_result(report, as_json, DataFindings)
+    if any(finding.serious for finding in report.findings):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _report(
+    dataset: str,
+    annotations: list[Path] | None,
+    features: Path | None,
+    splits: str,
+    streams: str | None,
+    text: str | None,
+    clip_length: float | None,
+) -> DataReport:
+    from rdmf_cli.api.datastats import data_report
+    from rdmf_cli.cli.report import say
+
+    report = data_report(
+        dataset=dataset,
+        annotations=annotations or [],
+        features=features,
+        splits=feature_options.names(splits) or [],
+        streams=feature_options.names(streams),
+        text=text,
+        clip_length=clip_length,
+    )
+    for note in report.notes:
+        say("note", note)
+    return report

@@ -1,0 +1,270 @@
+"""Statistics of a data set, and what in it does not fit: annotations, splits, features."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from rdmf_cli.datasets.annotations import Annotation, Annotations
+from rdmf_cli.datasets.feature_folder import FeatureFolder
+from rdmf_cli.datasets.registry import Dataset
+from rdmf_cli.datasets.samples import clip_length_of
+from rdmf_cli.datasets.split import video_of
+from rdmf_cli.errors import RdmfError
+
+SHORT, LONG = 10.0, 30.0  # seconds: QVHighlights' ranges of moments
+EXAMPLES: Final = 3  # that a finding names
+SMALL: Final = frozenset(["a", "an", "the", "is", "are", "in", "on", "of", "to", "and", "at"])
+WORD: Final = re.compile(r"\w+")
+ZERO_NORM: Final = 1e-6
+
+
+@dataclass(frozen=True)
+class Range:
+    """Lowest, median and highest value."""
+
+    low: float
+    median: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Range | None:
+        """Summarise values; None where there are none."""
+        if not len(values):
+            return None
+        return cls(float(min(values)), float(np.median(values)), float(max(values)))
+
+
+@dataclass(frozen=True)
+class SplitStatistics:
+    """The numbers of one split.
+
+    Attributes:
+        queries, videos, moments: how many there are; parts of one YouTube video count once each.
+        absent: queries that are nowhere in their video.
+        blind: queries without ground truth.
+        duration: of videos, in seconds; None: not stated.
+        length: of moments, in seconds.
+        by_length: moments of at most 10 s, of at most 30 s, and longer.
+        by_position: moments whose centre lies in each third of the video.
+        moments_per_query: of queries that are in their video.
+        words: per query.
+    """
+
+    queries: int
+    videos: int
+    moments: int
+    absent: int
+    blind: int
+    duration: Range | None
+    length: Range | None
+    by_length: tuple[int, int, int]
+    by_position: tuple[int, int, int]
+    moments_per_query: Range | None
+    words: Range | None
+
+
+@dataclass(frozen=True)
+class StreamStatistics:
+    """The features of one stream over all videos that were read.
+
+    Attributes:
+        videos: how many were read.
+        width: columns; None: they differ, or none was read.
+        kind: type of the numbers.
+        clips: per video.
+        norm: of rows.
+    """
+
+    videos: int
+    width: int | None
+    kind: str
+    clips: Range | None
+    norm: Range | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that does not fit.
+
+    Attributes:
+        what: What it is, with its number.
+        examples: Some of the names that it concerns.
+        serious: Training or evaluation would fail, or be wrong.
+    """
+
+    what: str
+    examples: tuple[str, ...]
+    serious: bool
+
+
+def split_statistics(annotations: Sequence[Annotation]) -> SplitStatistics:
+    """Compute the numbers of one split."""
+    durations = {a.vid: a.duration for a in annotations if a.duration is not None}
+    pairs = [(a, w) for a in annotations if a.windows is not None for w in a.windows]
+    lengths = [float(w[1] - w[0]) for _, w in pairs]
+    centres = [float(w.sum() / 2 / a.duration) for a, w in pairs if a.duration]
+    thirds = np.clip((3 * np.asarray(centres)).astype(int), 0, 2)
+    kinds = [0 if x <= SHORT else 1 if x <= LONG else 2 for x in lengths]
+    counts = [len(a.windows) for a in annotations if a.windows is not None and len(a.windows)]
+    return SplitStatistics(
+        queries=len(annotations),
+        videos=len({a.vid for a in annotations}),
+        moments=len(pairs),
+        absent=sum(a.absent for a in annotations),
+        blind=sum(a.blind for a in annotations),
+        duration=Range.of([*durations.values()]),
+        length=Range.of(lengths),
+        by_length=_three(kinds),
+        by_position=_three(thirds.tolist()),
+        moments_per_query=Range.of(counts),
+        words=Range.of([len(WORD.findall(a.query)) for a in annotations]),
+    )
+
+
+def _three(kinds: Sequence[int]) -> tuple[int, int, int]:
+    return kinds.count(0), kinds.count(1), kinds.count(2)
+
+
+def across_splits(splits: Mapping[str, Annotations]) -> Iterator[Finding]:
+    """Find videos, qids and nearly the same queries that are in two splits."""
+    names = list(splits)
+    for number, one in enumerate(names):
+        for other in names[number + 1 :]:
+            yield from _between(one, splits[one], other, splits[other])
+
+
+def _between(one: str, first: Annotations, other: str, second: Annotations) -> Iterator[Finding]:
+    videos = sorted({video_of(a.vid) for a in first} & {video_of(a.vid) for a in second})
+    if videos:
+        yield _finding(f"{len(videos)} videos are both in {one} and in {other}", videos, True)
+    known: dict[tuple[str, ...], Annotation] = {}
+    for a in first:
+        known.setdefault(_content(a.query), a)
+    alike = [(known[key], b) for b in second if (key := _content(b.query)) and key in known]
+    if alike:
+        what = f"{len(alike)} queries of {other} are nearly the same as one of {one}"
+        yield _finding(what, [f"{a.query!r} ~ {b.query!r}" for a, b in alike], False)
+
+
+def _content(query: str) -> tuple[str, ...]:
+    """Return the words of a query in a fixed order, without articles and the like.
+
+    >>> _content("The dog is in a car."), _content("A car, in the dog")
+    (('car', 'dog'), ('car', 'dog'))
+    """
+    return tuple(sorted(set(WORD.findall(query.lower())) - SMALL))
+
+
+def _finding(what: str, names: Sequence[object], serious: bool) -> Finding:
+    return Finding(what, tuple(str(name) for name in names[:EXAMPLES]), serious)
+
+
+def within_split(name: str, annotations: Annotations) -> Iterator[Finding]:
+    """Find entries that were skipped, repeated queries on one video, and moments without length."""
+    if annotations.faults:
+        what = f"{name}: {len(annotations.faults)} entries have errors"
+        yield _finding(what, annotations.faults, True)
+    seen: set[tuple[str, str]] = set()
+    repeated = []
+    for a in annotations:
+        key = a.vid, a.query.casefold()
+        if key in seen:
+            repeated.append(a.qid)
+        seen.add(key)
+    if repeated:
+        what = f"{name}: {len(repeated)} queries repeat another one on the same video"
+        yield _finding(what, repeated, False)
+    flat = [
+        a.qid for a in annotations if a.windows is not None and (np.ptp(a.windows, 1) == 0).any()
+    ]
+    if flat:
+        yield _finding(f"{name}: {len(flat)} queries have a moment of length 0", flat, False)
+
+
+def check_features(
+    folder: FeatureFolder, annotations: Annotations, dataset: Dataset
+) -> tuple[dict[str, StreamStatistics], list[Finding]]:
+    """Read the features of all annotated videos and queries once.
+
+    Args:
+        folder: The features.
+        annotations: All annotations.
+        dataset: States the clip length.
+
+    Returns:
+        Statistics per stream, and what does not fit.
+    """
+    by_vid: dict[str, Annotation] = {}
+    for a in annotations:
+        by_vid.setdefault(a.vid, a)
+    findings: list[Finding] = []
+    statistics = {
+        stream: _stream(folder, stream, by_vid, dataset, findings) for stream in folder.streams
+    }
+    _texts(folder, annotations, findings)
+    return statistics, findings
+
+
+def _stream(
+    folder: FeatureFolder,
+    stream: str,
+    by_vid: Mapping[str, Annotation],
+    dataset: Dataset,
+    findings: list[Finding],
+) -> StreamStatistics:
+    clips, norms, widths, kinds = [], [], set(), set()
+    missing, unread, zeros, misfit = [], [], [], []
+    for vid, annotation in by_vid.items():
+        if not folder.has_video(stream, vid):
+            missing.append(vid)
+            continue
+        try:
+            rows, path = folder.stored(stream, vid)
+        except RdmfError as error:
+            unread.append(str(error))
+            continue
+        norm = np.linalg.norm(rows.astype(np.float32), axis=1)
+        clips.append(len(rows))
+        widths.add(rows.shape[1])
+        kinds.add(str(rows.dtype))
+        norms += [float(norm.min()), float(np.median(norm)), float(norm.max())]
+        if (norm < ZERO_NORM).any():
+            zeros.append(vid)
+        try:
+            clip_length_of(annotation, len(rows), None, dataset.clip_length, path)
+        except RdmfError as error:
+            misfit.append(error.what + f" ({vid})")
+    for names, what, serious in (
+        (missing, f"{stream}: {len(missing)} of {len(by_vid)} videos have no features", True),
+        (unread, f"{stream}: {len(unread)} videos cannot be read", True),
+        (misfit, f"{stream}: {len(misfit)} videos do not fit the clip length", True),
+        (zeros, f"{stream}: {len(zeros)} videos have rows of zeros", False),
+        (sorted(widths) if len(widths) > 1 else [], f"{stream}: columns differ", True),
+    ):
+        if names:
+            findings.append(_finding(what, names, serious))
+    width = widths.pop() if len(widths) == 1 else None
+    kind = ", ".join(sorted(kinds))
+    return StreamStatistics(len(clips), width, kind, Range.of(clips), Range.of(norms))
+
+
+def _texts(folder: FeatureFolder, annotations: Annotations, findings: list[Finding]) -> None:
+    missing, unread = [], []
+    for a in annotations:
+        if not folder.has_text(a.qid):
+            missing.append(a.qid)
+            continue
+        try:
+            folder.text(a)
+        except RdmfError as error:
+            unread.append(str(error))
+    if missing:
+        what = f"{len(missing)} of {len(annotations)} queries have no features"
+        findings.append(_finding(what, missing, True))
+    if unread:
+        findings.append(_finding(f"features of {len(unread)} queries do not fit", unread, True))
