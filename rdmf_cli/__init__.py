@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         analyze,
         compare,
         cut,
+        data_report,
         evaluate,
         export,
         extract,
@@ -71,6 +72,7 @@ __all__ = [
     "analyze",
     "compare",
     "cut",
+    "data_report",
     "evaluate",
     "export",
     "extract",
@@ -84,7 +86,9 @@ __all__ = [
 
 # Imported on first use, so that `rdmf --help` does not wait for numpy.
 _HOMES = {
-    **dict.fromkeys(("Fused", "Searcher", "cut", "evaluate", "extract", "fuse"), "rdmf_cli.api"),
+    **dict.fromkeys(
+        ("Fused", "Searcher", "cut", "data_report", "evaluate", "extract", "fuse"), "rdmf_cli.api"
+    ),
     **dict.fromkeys(("export", "index", "query", "search", "sweep", "train"), "rdmf_cli.api"),
     **dict.fromkeys(("analyze", "compare"), "rdmf_cli.api"),
     "Hit": "rdmf_cli.library.types",

@@ -6,7 +6,7 @@
     sweeping.py     the runs of a sweep
     searching.py    search          indexing.py   index
     comparing.py    compare, analyze
-    cutting.py      cut
+    cutting.py      cut             datastats.py  data_report
     watching.py     a library that follows its folders; hook.py: the command run for a new hit
     cache.py, weights.py, doctor.py    for the commands of these names
     answers.py      the public `Answer`, from a reading
@@ -24,6 +24,7 @@ from rdmf_cli.lazy import lazily
 if TYPE_CHECKING:
     from rdmf_cli.api.comparing import analyze, compare
     from rdmf_cli.api.cutting import cut
+    from rdmf_cli.api.datastats import data_report
     from rdmf_cli.api.evaluation import evaluate
     from rdmf_cli.api.fused import Fused
     from rdmf_cli.api.indexing import index
@@ -38,6 +39,7 @@ __all__ = [
     "analyze",
     "compare",
     "cut",
+    "data_report",
     "evaluate",
     "export",
     "extract",
@@ -53,6 +55,7 @@ _HERE = "rdmf_cli.api"
 _HOMES = {
     **dict.fromkeys(("analyze", "compare"), f"{_HERE}.comparing"),
     "cut": f"{_HERE}.cutting",
+    "data_report": f"{_HERE}.datastats",
     "evaluate": f"{_HERE}.evaluation",
     "Fused": f"{_HERE}.fused",
     "index": f"{_HERE}.indexing",

@@ -95,6 +95,7 @@ def evaluate(
     """
     from rdmf_cli.datasets import open_annotations, open_samples
     from rdmf_cli.datasets.qids import read_qids
+    from rdmf_cli.datasets.samples import samples_of_features
     from rdmf_cli.evaluation import GroundTruth, Options
     from rdmf_cli.evaluation.truth import is_own
     from rdmf_cli.heads.registry import load_head
@@ -135,15 +136,10 @@ def evaluate(
     wanted.check(opened[1])  # before the long work
     rows = _Rows.of(csv, force, [*wanted.inputs, opened[1].path])
     rows.check(submission)
-    samples = open_samples(
-        *opened,
-        features=features,
-        streams=streams,
-        text=text,
-        videos=videos,
-        encoder=encoder,
-        device=device,
-    )
+    if features is not None:
+        samples = samples_of_features(*opened, features, streams, text)
+    else:
+        samples = open_samples(*opened, videos=videos, encoder=encoder, device=device)
     samples.prepare(progress)
     return _predicted(samples, load_head(head, own), wanted, how, rows)
 

@@ -356,6 +356,7 @@ def _model(run: RunConfig, init: Network | None) -> dict[str, Any]:
 def open_data(run: RunConfig, progress: Progress | None, notify: Notify | None) -> Opened:
     """Open the data of a run, and read all of it once, so that errors come first."""
     from rdmf_cli.datasets import open_annotations, open_samples
+    from rdmf_cli.datasets.samples import samples_of_features
     from rdmf_cli.encoders import load_encoder
     from rdmf_cli.training import background
     from rdmf_cli.training.record import data_hash
@@ -371,9 +372,7 @@ def open_data(run: RunConfig, progress: Progress | None, notify: Notify | None) 
         skip_bad=data.skip_bad,
     )
     if data.features:
-        samples = open_samples(
-            dataset, annotations, features=data.features, streams=data.streams, text=data.text
-        )
+        samples = samples_of_features(dataset, annotations, data.features, data.streams, data.text)
         unrelated = background.in_folder(folder, samples.space.sentence)
     else:
         encoder = load_encoder(data.encoder, run.training.device)

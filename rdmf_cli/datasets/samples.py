@@ -158,7 +158,8 @@ def open_samples(
 ) -> Samples:
     """Open the samples of an annotation file, with a folder of features or a folder of videos.
 
-    To choose streams, a decoder or a cache, make `Samples` of a `FeatureFolder` or `VideoFolder`.
+    To choose streams, use `samples_of_features`; a decoder or a cache, make `Samples` of a
+    `VideoFolder`.
 
     Args:
         dataset: The dataset, which states the clip length.
@@ -177,10 +178,34 @@ def open_samples(
     if not isinstance(annotations, Annotations):
         annotations = dataset.read(annotations)
     if features is not None:
-        return Samples(annotations, dataset, FeatureFolder(Path(features), where=dataset.where))
+        return samples_of_features(dataset, annotations, features)
     assert videos is not None
     read_by = _loaded(encoder, device)
     folder = VideoFolder(Path(videos), read_by, dataset.clip_length, store=FeatureStore())
+    return Samples(annotations, dataset, folder)
+
+
+def samples_of_features(
+    dataset: Dataset,
+    annotations: Annotations,
+    features: str | PathLike[str],
+    streams: Sequence[str] | None = None,
+    text: str | None = None,
+) -> Samples:
+    """Open the samples of annotations with a folder of features.
+
+    Args:
+        dataset: The dataset, which states the clip length.
+        annotations: The annotations.
+        features: The folder, see `FeatureFolder`.
+        streams: Names of the video streams in it; None: all that are recognised.
+        text: Name of the queries' features in it; None: the first that is recognised.
+
+    Raises:
+        UsageError: There is no stream or text of this name.
+        RdmfError: Files are missing.
+    """
+    folder = FeatureFolder(Path(features), streams=streams, text=text, where=dataset.where)
     return Samples(annotations, dataset, folder)
 
 
