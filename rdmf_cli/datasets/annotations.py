@@ -411,7 +411,7 @@ def _entries(path: Path) -> Iterator[tuple[str, Any]]:
         raise LineError(path, error.lineno, f"not JSON ({error.msg})") from None
     except (ValueError, RecursionError):
         raise RdmfError(f"not JSON ({NESTED})", path, "copy it again") from None
-    if isinstance(found, list):
+    if isinstance(found, list) and any("times" in row for row in found if isinstance(row, dict)):
         return published_json.didemo_entries(found)
     if not isinstance(found, dict):
         todo = "name the benchmark's own file, or JSON Lines (.jsonl)"
