@@ -51,7 +51,7 @@ from rdmf_cli.heads.learned.torch import checkpoint
 from rdmf_cli.heads.learned.torch.export import TorchGraphs
 from rdmf_cli.heads.learned.torch.network import Network
 from rdmf_cli.heads.learned.torch.torch_head import TorchHead
-from rdmf_cli.heads.learned.windows import READ_WINDOW
+from rdmf_cli.heads.learned.windows import read_window
 from rdmf_cli.moments.reading import Reading
 from rdmf_cli.training.hyperparameters import Hyperparameters
 from rdmf_cli.training.loop import train
@@ -169,8 +169,8 @@ class AnyLength:
     def read_many(
         self, questions: Sequence[Question], *, top_k: int = 10, distinct: bool = False
     ) -> list[Reading]:
-        longest = max(map(len, questions))
-        head = self.short if longest <= READ_WINDOW else self.long
+        most = read_window(self.short.config, questions[0].clip_length)
+        head = self.short if max(map(len, questions)) <= most else self.long
         return head.read_many(questions, top_k=top_k, distinct=distinct)
 
 

@@ -15,7 +15,6 @@ from rdmf_cli.channels.change import (
     LEAST_CHANGE,
     change_between,
     steps_that_change,
-    visual_change,
 )
 from rdmf_cli.channels.similarity import standardise
 from rdmf_cli.features.files import normalise_rows
@@ -52,19 +51,21 @@ MOST_EXCESS = 10.0
 """Evidence is clipped to ±10 standard deviations of the background: beyond, it is no surer."""
 
 
-def channels(rows: Array, sentence: Array) -> Array:
+def channels(rows: Array, sentence: Array, stretch: float = 1.0) -> Array:
     """Compute the similarity channels of one query on one video.
 
     Args:
         rows: (L, D) features of the clips, rows of unit length.
         sentence: (D,) feature of the query, of unit length.
+        stretch: clips that count as one: the lags of visual change are so many times longer, each
+            at least a clip.
 
     Returns:
         float32 (L, C), with the columns named by `CHANNELS`.
     """
     similarity = _in_deviations(rows @ sentence)
     echoes = [_echo(rows, similarity, temperature) for temperature in TEMPERATURES]
-    columns = [similarity, *echoes, _in_deviations(rows @ rows.mean(0)), *_changes(rows)]
+    columns = [similarity, *echoes, _in_deviations(rows @ rows.mean(0)), *_changes(rows, stretch)]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
@@ -92,16 +93,17 @@ def _echo(rows: Array, z: npt.NDArray[np.float64], temperature: float) -> npt.ND
     return _in_deviations(rows @ normalise_rows(weight / weight.sum() @ rows))
 
 
-def _changes(rows: Array) -> list[npt.NDArray[np.float64]]:
+def _changes(rows: Array, stretch: float) -> list[npt.NDArray[np.float64]]:
     """Return (L,) each: visual change to the clip before, to the one after, to the third before."""
-    steps = visual_change(rows)
+    next_, third = (max(round(lag * stretch), 1) for lag in (1, LAG))
+    steps = change_between(rows[:-next_], rows[next_:])
     unit = _unit(steps)
-    over_some = change_between(rows[:-LAG], rows[LAG:])
+    over_some = change_between(rows[:-third], rows[third:])
     return [
         _in_units(change, unit)
         for change in (
-            np.pad(steps, (1, 0)),
-            np.pad(steps, (0, 1)),
+            np.pad(steps, (len(rows) - len(steps), 0)),
+            np.pad(steps, (0, len(rows) - len(steps))),
             np.pad(over_some, (len(rows) - len(over_some), 0)),
         )
     ]

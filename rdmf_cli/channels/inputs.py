@@ -55,30 +55,6 @@ class Inputs:
         return len(self.channels)
 
 
-def match_of(question: Question, cut: float) -> Match:
-    """Compute the costly part of a head's inputs.
-
-    Args:
-        question: one query on one video of L clips.
-        cut: visual change, in units of the video, at which half of the diffusion passes.
-
-    Returns:
-        The channels (L, C), edge weights (L - 1,) and evidence (2,).
-    """
-    edges = edges_of(question.change, cut)
-    if not question.has_similarity:
-        unknown = np.zeros((len(question), len(CHANNELS)), np.float32)
-        return Match(unknown, edges, np.zeros(2, np.float32))
-    assert question.sentence is not None
-    assert question.matching is not None
-    rows = question.video[:, question.matching]
-    return Match(
-        channels(rows, question.sentence),
-        edges,
-        evidence(question.similarity, question.background),
-    )
-
-
 class Form(Protocol):
     """The part of a head's configuration that decides its inputs; `ModelConfig` has it."""
 
@@ -91,6 +67,34 @@ class Form(Protocol):
     def full(self) -> bool:
         """Whether the head also reads the features of clips, sentence and words."""
         ...
+
+    def stretch(self, clip_length: float) -> float:
+        """Return how many clips of a length in seconds count as one clip of training."""
+        ...
+
+
+def match_of(question: Question, form: Form) -> Match:
+    """Compute the costly part of a head's inputs.
+
+    Args:
+        question: one query on one video of L clips.
+        form: the head's configuration.
+
+    Returns:
+        The channels (L, C), edge weights (L - 1,) and evidence (2,).
+    """
+    edges = edges_of(question.change, form.cut)
+    if not question.has_similarity:
+        unknown = np.zeros((len(question), len(CHANNELS)), np.float32)
+        return Match(unknown, edges, np.zeros(2, np.float32))
+    assert question.sentence is not None
+    assert question.matching is not None
+    rows = question.video[:, question.matching]
+    return Match(
+        channels(rows, question.sentence, form.stretch(question.clip_length)),
+        edges,
+        evidence(question.similarity, question.background),
+    )
 
 
 def inputs_of(question: Question, form: Form, match: Match | None = None) -> Inputs:
@@ -109,7 +113,7 @@ def inputs_of(question: Question, form: Form, match: Match | None = None) -> Inp
     """
     if not form.full and not question.has_similarity:
         _ = question.similarity  # raises the error that names what is missing
-    match = match or match_of(question, form.cut)
+    match = match or match_of(question, form)
     return Inputs(
         *match,
         clip_length=question.clip_length,

@@ -5,6 +5,7 @@ Importing this module imports torch.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from rdmf_cli.fusion.operators import Chain
 from rdmf_cli.fusion.reaction import MAX_DIFFUSION, Drive, Fields, Rates, StepRates
 
 TURING_RATIO = 16.0  # initial D_u / D_v of Turing channels: 59 % of (F, k) then form patterns
+ROUNDING = 1e-6  # clips: a distance that exceeds a whole number by less is this number
 PLAIN_RATIO = 2.0  # initial D_u / D_v of the other channels: the usual one of Gray-Scott
 
 
@@ -133,6 +135,7 @@ class ReactionDiffusion(nn.Module):
         mask: Tensor | None = None,
         edges: Tensor | None = None,
         steps: int | None = None,
+        stretch: float = 1.0,
     ) -> Fields:
         """Run N steps.
 
@@ -147,6 +150,8 @@ class ReactionDiffusion(nn.Module):
             edges: (B, L - 1) weights in [0, 1] between neighbouring clips; an edge between clips
                 further apart takes the smallest weight on its way (`span_edges`).
             steps: N of this call; None: `self.steps`.
+            stretch: clips per clip of the length that the rates belong to: 2 where clips are half
+                as long. Distances in seconds and diffusion in seconds² stay what they are.
 
         Returns:
             u and v after N steps, (B, C, L) each.
@@ -158,17 +163,35 @@ class ReactionDiffusion(nn.Module):
             mask = mask.bool()[:, None]
             inputs = [x.masked_fill(~mask, 0.0) for x in inputs]
         edges = None if edges is None else edges.to(work)[:, None]
-        rates = StepRates(*(rate[:, None].to(work) for rate in self.learned()))
-        groups = [
-            kernels.Group(
-                channels, Chain.of(inputs[0], mask=mask, edges=edges, dilations=(dilation,))
-            )
-            for channels, dilation in self.groups
-        ]
+        rates = StepRates(*(rate[:, None].to(work) for rate in self._stretched(stretch)))
+        groups = []
+        for channels, dilation in self.groups:
+            distances = (self._distance(dilation, stretch),)
+            chain = Chain.of(inputs[0], mask=mask, edges=edges, dilations=distances)
+            groups.append(kernels.Group(channels, chain))
         u, v, u0, r = inputs
         steps = self.steps if steps is None else steps
         after = kernels.run(self.backend, Fields(u, v), Drive(u0, r), rates, groups, steps)
         return Fields(*(x.to(dtype) for x in after))
+
+    @staticmethod
+    def _distance(dilation: int, stretch: float) -> int:
+        """Return the clips between neighbours where a clip is `stretch` times shorter."""
+        return max(math.ceil(dilation * stretch - ROUNDING), 1)
+
+    def _stretched(self, stretch: float) -> StepRates:
+        """Return the rates per step of clips that are `stretch` times shorter.
+
+        a = D dt / d² for neighbours at a distance d in seconds. Distances are rounded up to whole
+        clips, so a never rises and the scheme stays positive without shorter steps.
+        """
+        rates: StepRates = self.learned()
+        if stretch == 1.0:
+            return rates
+        nearer = [d * stretch / self._distance(d, stretch) for _, d in self.groups]
+        widths = [_width(group) for group in self.groups]
+        share = rates.a_u.new_tensor(np.repeat(np.square(nearer), widths))
+        return rates._replace(a_u=rates.a_u * share, a_v=rates.a_v * share)
 
     def analyze(self, **settings: Any) -> list[stability.Regime]:
         """Determine the regime of every channel at the present rates.

@@ -183,7 +183,7 @@ class RetrievalTask:
         return self._cache.get(key, lambda: self._computed(sample))
 
     def _computed(self, sample: Sample) -> Match:
-        return match_of(self._with_background(sample), self.config.cut)
+        return match_of(self._with_background(sample), self.config)
 
     def _unrelated(self, draw: _Draw) -> Inputs:
         assert draw.negative is not None

@@ -75,6 +75,11 @@ class ModelConfig(Record):
     steps: Annotated[int, Field(ge=0, le=10_000)] = 12
     dilations: Annotated[tuple[Count, ...], Field(min_length=1, max_length=64)] = (1, 2, 4, 8)
     turing_share: Annotated[float, Field(ge=0, le=1)] = 0.25
+    time: Literal["clips", "seconds"] = Field(
+        default="clips",
+        description="unit of the fusion's distances, the lags of visual change and the reach of "
+        "ends: clips, or seconds, so that clips of another length give the same answers",
+    )
     cut: Positive = Field(
         default=CUT,
         description="visual change, in units of the video, at which half of the diffusion passes",
@@ -145,6 +150,13 @@ class ModelConfig(Record):
     def reach(self) -> int:
         """Return how many clips to each side of a clip its fusion reads, through all blocks."""
         return self.blocks * FUSIONS[self.fusion].reach(self)
+
+    def stretch(self, clip_length: float) -> float:
+        """Return how many clips of a length in seconds count as one clip of training.
+
+        It is 1 where distances are counted in clips.
+        """
+        return self.clip_length / clip_length if self.time == "seconds" else 1.0
 
     @property
     def halo(self) -> int:

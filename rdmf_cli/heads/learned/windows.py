@@ -15,6 +15,7 @@ whole at once.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
@@ -130,9 +131,18 @@ def fuse(graphs: Graphs, inputs: Inputs, window: int = FUSION_WINDOW) -> ClipOut
         _fused(graphs, inputs, match, seen).part(
             slice(own.start - seen.start, own.stop - seen.start)
         )
-        for own, seen in _with_halo(len(inputs), window, graphs.config.reach)
+        for own, seen in _with_halo(len(inputs), window, _reach(graphs.config, inputs.clip_length))
     ]
     return _concatenated(parts)
+
+
+def _reach(config: ModelConfig, clip_length: float) -> int:
+    return config.reach * math.ceil(config.stretch(clip_length))
+
+
+def read_window(config: ModelConfig, clip_length: float) -> int:
+    """Return the clips of a window that is read as a video of its own."""
+    return round(READ_WINDOW * max(config.stretch(clip_length), 1.0))
 
 
 def _concatenated(parts: Sequence[ClipOutputs]) -> ClipOutputs:
@@ -166,6 +176,7 @@ def _fused(graphs: Graphs, inputs: Inputs, match: Array | None, seen: slice) -> 
         "channels": inputs.channels[seen],
         "edges": inputs.edges[seen.start : seen.stop - 1],
         "evidence": inputs.evidence,
+        "clip_length": np.asarray(inputs.clip_length),
     }
     if match is not None:
         given |= {"match": match[seen], **_of_full(inputs, seen)}
@@ -200,9 +211,10 @@ def read(graphs: Graphs, question: Question) -> tuple[ClipOutputs, Found]:
         return inputs_of(question.part(part), graphs.config)
 
     clips = slice(0, len(question))
-    if clips.stop <= READ_WINDOW:
+    window = read_window(graphs.config, question.clip_length)
+    if clips.stop <= window:
         return _read_window(graphs, inputs(clips), clips, clips)
-    parts = list(_overlapping(clips.stop, READ_WINDOW))
+    parts = list(_overlapping(clips.stop, window))
     windows = [_read_window(graphs, inputs(part), part, clips) for part in parts]
     known = question.similarity if question.has_similarity else np.zeros(len(question))
     similarity = np.asarray(known, np.float64)
@@ -213,7 +225,7 @@ def read(graphs: Graphs, question: Question) -> tuple[ClipOutputs, Found]:
         Found(one.spans, one.scores - x + STANDING * standing(similarity, one.spans))
         for (_, one), x in zip(windows, less, strict=True)
     ]
-    found.append(find_long(fuse(graphs, inputs(clips)), READ_WINDOW, graphs.config))
+    found.append(find_long(fuse(graphs, inputs(clips)), window, graphs.config))
     return replace(field, presence=best.presence), _all(found)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -19,12 +20,24 @@ class Context(NamedTuple):
         edges: (B, L - 1) edge weights between neighbouring clips.
         words: (B, T, W) the query's words, for a fusion that reads them; else None.
         word_mask: (B, T) True at real words.
+        stretch: (B,) clips that count as one clip of training; None: one each.
     """
 
     mask: Tensor
     edges: Tensor
     words: Tensor | None = None
     word_mask: Tensor | None = None
+    stretch: Tensor | None = None
+
+    def of(self, rows: Tensor) -> Context:
+        """Return the context of some videos of the batch."""
+        chosen = {name: x[rows] for name, x in self._asdict().items() if x is not None}
+        return Context(**chosen)
+
+    @property
+    def one_stretch(self) -> float:
+        """The stretch of all videos, which is one (`FusionBlock` sees to it)."""
+        return 1.0 if self.stretch is None else float(self.stretch[0])
 
 
 class Attention(nn.Module):
@@ -94,9 +107,22 @@ class FusionBlock(nn.Module):
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
         """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
-        x = x + self.drop(self.fusion(self.fusion_norm(x), context))
+        x = x + self.drop(self._fused(self.fusion_norm(x), context))
         fused: Tensor = x + self.drop(self.feed_forward(self.norm(x)))
         return fused
+
+    def _fused(self, x: Tensor, context: Context) -> Tensor:
+        """Fuse the videos of each clip length together, as each has distances of its own."""
+        together: Tensor
+        stretch = context.stretch
+        if stretch is None or torch.jit.is_tracing() or bool((stretch == stretch[0]).all()):
+            together = self.fusion(x, context)
+            return together
+        together = torch.empty_like(x)
+        for one in stretch.unique():
+            rows = (stretch == one).nonzero()[:, 0]
+            together = together.index_copy(0, rows, self.fusion(x[rows], context.of(rows)))
+        return together
 
 
 class SlotLayer(nn.Module):

@@ -79,26 +79,35 @@ class SlotDecoder(nn.Module):
             Spans (B, K, 2) in clips and scores (B, K).
         """
         seen = torch.cat([self.project(features).float(), curves.float()], -1)
-        pooled, shown = pool(seen, mask, slots, self.config.bins)
+        stretch = self._stretch(clip_length)
+        pooled, shown = pool(seen, mask, slots, self.config.bins, stretch)
         end = last_clip(mask)[:, None]
         known = [pooled.flatten(2), shown, geometry(slots, end, clip_length[:, None])]
         x = functional.gelu(self.embed(torch.cat(known, -1)))
         for layer in self.layers:
             x = layer(x, slot_mask)
         score, left, right = self.out(x).float().unbind(-1)
-        return Decoded(self._refined(slots, left, right, end), score)
+        return Decoded(self._refined(slots, left, right, end, stretch), score)
 
-    def _refined(self, slots: Tensor, left: Tensor, right: Tensor, end: Tensor) -> Tensor:
+    def _stretch(self, clip_length: Tensor) -> Tensor | float:
+        """Return `ModelConfig.stretch` of each video, (B, 1)."""
+        if self.config.time == "clips":
+            return 1.0
+        return (self.config.clip_length / clip_length)[:, None]
+
+    def _refined(
+        self, slots: Tensor, left: Tensor, right: Tensor, end: Tensor, stretch: Tensor | float
+    ) -> Tensor:
         """Move both ends by at most the slots' reach, within the video of `end` (B, 1) clips."""
         first, last = slots.unbind(-1)
-        reach = self._reach(last - first)
+        reach = self._reach(last - first, stretch)
         first = torch.minimum((first + reach * left.tanh()).clamp_min(0.0), end - 2 * LEAST_SPAN)
         last = torch.minimum(last + reach * right.tanh(), end)
         return torch.stack([first, torch.maximum(last, first + LEAST_SPAN)], -1)
 
-    def _reach(self, width: Tensor) -> Tensor:
+    def _reach(self, width: Tensor, stretch: Tensor | float) -> Tensor:
         if self.config.slots == "pattern":  # these already lie where the pattern is
-            return torch.full_like(width, self.config.reach_clips)
+            return torch.full_like(width, self.config.reach_clips) * stretch
         return self.config.reach_widths * width
 
 

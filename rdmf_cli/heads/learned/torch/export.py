@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.onnx import symbolic_helper
 
+from rdmf_cli.errors import RdmfError
 from rdmf_cli.files import check_target, write_whole
 from rdmf_cli.heads.learned.archive import CONFIG, SCHEMA, graph_file
 from rdmf_cli.heads.learned.config import SCALES, ModelConfig
@@ -49,6 +50,9 @@ AXES = {
     "scores": {1: SLOTS},
 }
 """Axes of the graphs' inputs and outputs that have any length, by name."""
+
+EXAMPLES = {"clip_length": 2.0}
+"""Values of the example's inputs that are not 0."""
 
 EXAMPLE = {CLIPS: 20, PAIRS: 19, WORDS: 5, SLOTS: 3}
 """Lengths of the example that the network is traced with; these axes stay dynamic."""
@@ -82,6 +86,7 @@ def export(
 
 def exported(network: Network, about: Mapping[str, Any] | None = None) -> bytes:
     """Return the bytes of an exported head: the same bytes for the same weights."""
+    _check_exportable(network.config)
     network = _prepared(network)
     config = {
         "schema": SCHEMA,
@@ -92,6 +97,12 @@ def exported(network: Network, about: Mapping[str, Any] | None = None) -> bytes:
     graphs = graphs_of(network)
     files |= {graph_file(name): _onnx(graph, network.config) for name, graph in graphs.items()}
     return _packed(files)
+
+
+def _check_exportable(config: ModelConfig) -> None:
+    if config.time == "seconds" and config.fusion in ("gaussian", "convolution"):
+        what = f"the fusion {config.fusion} with distances in seconds cannot be exported"
+        raise RdmfError(what, todo="train it with distances in clips, or another fusion")
 
 
 class TorchGraphs:
@@ -169,7 +180,11 @@ class FuseGraph(Graph):
     def __init__(self, network: Network):
         super().__init__()
         self.network = network
-        self.inputs = ("channels", "edges", "evidence", *_inputs_of_full(network))
+        self.inputs = (
+            *("channels", "edges", "evidence"),
+            *(("clip_length",) if network.config.time == "seconds" else ()),
+            *_inputs_of_full(network),
+        )
 
     def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
         """Run the fusion on tensors (1, ...) in the order of `inputs`; returns `outputs`."""
@@ -183,7 +198,7 @@ class FuseGraph(Graph):
                 _all_of(channels[..., 0]),
                 named["edges"],
                 named["evidence"],
-                clip_length=channels.new_zeros(1),  # the fusion does not read it
+                clip_length=named.get("clip_length", channels.new_zeros(1)),
                 **_of_full(named),
             )
         )
@@ -274,7 +289,7 @@ def _onnx(graph: Graph, config: ModelConfig) -> bytes:
     with _quiet(), _more_symbols():
         torch.onnx.export(
             graph.eval(),
-            tuple(torch.zeros(shapes[name]) for name in graph.inputs),
+            tuple(torch.full(shapes[name], EXAMPLES.get(name, 0.0)) for name in graph.inputs),
             content,  # type: ignore[arg-type, unused-ignore]
             dynamo=False,
             opset_version=OPSET,

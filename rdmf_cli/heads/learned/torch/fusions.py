@@ -6,6 +6,7 @@ Every fusion has about as many parameters as reaction-diffusion of the same conf
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -96,9 +97,17 @@ class ReactionDiffusionFusion(Fusion):
     def forward(self, x: Tensor, context: Context) -> Tensor:
         """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
         u0, r, seed = self.drive(x)
-        u, v = self.evolve(u0, seed, u0=u0, r=r, mask=context.mask, edges=context.edges)
+        u, v = self.evolve(
+            *(u0, seed), u0=u0, r=r, mask=context.mask, edges=context.edges, **self._scale(context)
+        )
         fused: Tensor = self.out(torch.cat([u, v], 1).transpose(1, 2))
         return fused
+
+    def _scale(self, context: Context) -> dict[str, Any]:
+        if context.stretch is None:
+            return {}
+        looped = not isinstance(self.evolve, ReactionDiffusion)
+        return {"stretch": context.stretch if looped else context.one_stretch}
 
 
 class JointAttention(Fusion):
@@ -117,7 +126,7 @@ class JointAttention(Fusion):
     def forward(self, x: Tensor, context: Context) -> Tensor:
         """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
         fused: Tensor
-        placed = x + positions(x)
+        placed = x + positions(x, context.stretch)
         if context.words is None or context.word_mask is None:
             fused = self.attention(placed, placed, x, context.mask)
             return fused
@@ -145,14 +154,14 @@ class CrossAttention(Fusion):
     def forward(self, x: Tensor, context: Context) -> Tensor:
         """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
         if self.to_words is None or context.words is None or context.word_mask is None:
-            return self._among_clips(x, context.mask)
+            return self._among_clips(x, context)
         read = self.to_words(x, context.words, context.words, context.word_mask)
-        fused: Tensor = read + self._among_clips(x + read, context.mask)
+        fused: Tensor = read + self._among_clips(x + read, context)
         return fused
 
-    def _among_clips(self, x: Tensor, mask: Tensor) -> Tensor:
-        placed = x + positions(x)
-        fused: Tensor = self.attention(placed, placed, x, mask)
+    def _among_clips(self, x: Tensor, context: Context) -> Tensor:
+        placed = x + positions(x, context.stretch)
+        fused: Tensor = self.attention(placed, placed, x, context.mask)
         return fused
 
 
@@ -185,14 +194,18 @@ class GaussianFusion(Fusion):
     def forward(self, x: Tensor, context: Context) -> Tensor:
         """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
         real = context.mask[:, None].to(x.dtype)
-        smooth = self._convolved(functional.gelu(self.project(x)).transpose(1, 2) * real)
-        share = self._convolved(real.expand(-1, len(self.kernel), -1))
+        kernel = self._kernel(context.one_stretch)
+        smooth = _convolved(functional.gelu(self.project(x)).transpose(1, 2) * real, kernel)
+        share = _convolved(real.expand(-1, len(kernel), -1), kernel)
         fused: Tensor = self.out((smooth / share.clamp_min(1e-3)).transpose(1, 2))
         return fused
 
-    def _convolved(self, x: Tensor) -> Tensor:
-        padding, columns = self.kernel.shape[-1] // 2, len(self.kernel)
-        return functional.conv1d(x, self.kernel.to(x.dtype), padding=padding, groups=columns)
+    def _kernel(self, stretch: float) -> Tensor:
+        """Return the kernel of clips that are `stretch` times shorter, as wide in seconds."""
+        if stretch == 1.0:
+            return self.kernel
+        columns, _, taps = self.kernel.shape
+        return gaussians(columns, 2 * round(taps // 2 * stretch) + 1, stretch).to(self.kernel)
 
 
 class ConvolutionFusion(Fusion):
@@ -213,15 +226,30 @@ class ConvolutionFusion(Fusion):
     def forward(self, x: Tensor, context: Context) -> Tensor:
         """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
         projected = functional.gelu(self.project(x)) * context.mask[..., None]
-        fused: Tensor = self.out(self.kernels(projected.transpose(1, 2)).transpose(1, 2))
+        apart = max(round(context.one_stretch), 1)  # clips between taps
+        spread = functional.conv1d(
+            projected.transpose(1, 2),
+            self.kernels.weight,
+            self.kernels.bias,
+            padding=apart * (self.kernels.kernel_size[0] // 2),
+            dilation=apart,
+            groups=self.kernels.groups,
+        )
+        fused: Tensor = self.out(spread.transpose(1, 2))
         return fused
 
 
-def positions(x: Tensor) -> Tensor:
+def _convolved(x: Tensor, kernel: Tensor) -> Tensor:
+    padding, columns = kernel.shape[-1] // 2, len(kernel)
+    return functional.conv1d(x, kernel.to(x.dtype), padding=padding, groups=columns)
+
+
+def positions(x: Tensor, stretch: Tensor | None = None) -> Tensor:
     """Compute sinusoids of each clip's position.
 
     Args:
         x: (B, L, W) with W even.
+        stretch: (B,) clips that count as one, the same for all videos; None: one.
 
     Returns:
         (L, W), wavelengths from 2 pi clips to 2 pi `LONGEST_WAVE`.
@@ -229,13 +257,20 @@ def positions(x: Tensor) -> Tensor:
     L, W = x.shape[1:]
     order = torch.arange(W // 2, device=x.device) / max(W // 2 - 1, 1)
     waves = LONGEST_WAVE**order
-    angle = torch.arange(L, device=x.device)[:, None] / waves
+    place = torch.arange(L, device=x.device)[:, None]
+    angle = (place if stretch is None else place / stretch[0]) / waves
     return torch.cat([angle.sin(), angle.cos()], -1)
 
 
-def gaussians(columns: int, taps: int) -> Tensor:
-    """Make Gaussian kernels of sum 1, from narrow to wide: (columns, 1, taps)."""
-    sigma = torch.logspace(math.log10(NARROW), math.log10(WIDE), columns)[:, None, None]
+def gaussians(columns: int, taps: int, stretch: float = 1.0) -> Tensor:
+    """Make Gaussian kernels of sum 1, from narrow to wide: (columns, 1, taps).
+
+    Args:
+        columns: number of kernels.
+        taps: clips under each, odd.
+        stretch: factor of all widths.
+    """
+    sigma = torch.logspace(math.log10(NARROW), math.log10(WIDE), columns)[:, None, None] * stretch
     distance = torch.arange(taps) - taps // 2
     kernels = torch.exp(-0.5 * (distance / sigma) ** 2)
     return kernels / kernels.sum(-1, keepdim=True)

@@ -10,8 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rdmf_cli.fusion.module import ReactionDiffusion
+from rdmf_cli.fusion.module import ROUNDING, ReactionDiffusion
 from rdmf_cli.fusion.reaction import Fields
+
+MOST_DOUBLINGS = 10
+"""Distances of less than 2^11 clips are exact; of longer ones, edges in the middle are not seen."""
 
 
 class LoopedReactionDiffusion(nn.Module):
@@ -31,7 +34,15 @@ class LoopedReactionDiffusion(nn.Module):
         self.register_buffer("distance", distance[:, None], persistent=False)
 
     def forward(
-        self, u: Tensor, v: Tensor, *, u0: Tensor, r: Tensor, mask: Tensor, edges: Tensor
+        self,
+        u: Tensor,
+        v: Tensor,
+        *,
+        u0: Tensor,
+        r: Tensor,
+        mask: Tensor,
+        edges: Tensor,
+        stretch: Tensor | None = None,
     ) -> Fields:
         """Run all steps on clips without padding.
 
@@ -42,16 +53,24 @@ class LoopedReactionDiffusion(nn.Module):
             r: (1, C, L).
             mask: not read; all clips are real.
             edges: (1, L - 1) edge weights between neighbouring clips.
+            stretch: (1,) as in `ReactionDiffusion.forward`, for clips of any length; None: 1.
 
         Returns:
             u and v after all steps, (1, C, L) each.
         """
         a_u, a_v, f, kappa, dt = (rate[:, None] for rate in self.learned())
         clip = torch.ones_like(u[0, :1], dtype=torch.long).cumsum(-1) - 1  # (1, L)
-        right = torch.minimum(clip + self.distance, clip[:, -1:])[None]
-        before = (clip - self.distance)[None]
+        if stretch is None:
+            distance, to_right = self.distance, self._links(edges, u)
+        else:
+            wanted = self.distance.to(u.dtype) * stretch
+            distance = (wanted - ROUNDING).ceil().clamp_min(1.0).long()
+            nearer = (wanted / distance.to(u.dtype)).square()
+            a_u, a_v = a_u * nearer, a_v * nearer
+            to_right = _weakest(edges, distance, clip)
+        right = torch.minimum(clip + distance, clip[:, -1:])[None]
+        before = (clip - distance)[None]
         left = before.clamp_min(0)
-        to_right = self._links(edges, u)
         to_left = to_right.gather(2, left) * (before >= 0).to(u.dtype)
         return Fields(
             *_steps()(
@@ -80,6 +99,33 @@ class LoopedReactionDiffusion(nn.Module):
         clips = u.shape[-1]
         links = zip(weakest, self.widths, strict=True)
         return torch.cat([link[..., :clips].expand(-1, width, -1) for link, width in links], 1)
+
+
+def _weakest(edges: Tensor, distance: Tensor, clip: Tensor) -> Tensor:
+    """Return (1, C, L): as `_links`, for distances that are known only when the graph runs.
+
+    The smallest of n numbers is that of the first and the last 2^k of them, where 2^k <= n < 2^k+1;
+    so it takes the smallest of every 2^k.
+
+    Args:
+        edges: (1, L - 1).
+        distance: (C, 1) clips.
+        clip: (1, L) numbers of the clips.
+    """
+    smallest = functional.pad(edges, (0, 1))  # (1, L): no edge behind the last clip
+    powers = [smallest]
+    last = clip[:, -1:]
+    for doubling in range(MOST_DOUBLINGS):
+        behind = powers[-1].gather(1, (clip + 2**doubling).minimum(last))
+        powers.append(torch.minimum(powers[-1], behind))
+    every = torch.cat(powers)  # (K, L)
+    sizes = 2 ** torch.arange(1, MOST_DOUBLINGS + 1, device=edges.device)
+    k = (distance >= sizes).sum(1)  # (C,)
+    size = (2**k)[:, None]
+    own = every.index_select(0, k)
+    first = own.gather(1, clip.expand_as(own))
+    other = own.gather(1, (clip + distance - size).minimum(last))
+    return torch.minimum(first, other)[None]
 
 
 def _steps() -> Callable[..., tuple[Tensor, Tensor]]:

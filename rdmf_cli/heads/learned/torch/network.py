@@ -97,7 +97,9 @@ class Network(nn.Module):
         metric = self.metric(batch, self.input_dropout) if self.config.full else None
         x = self.embed(self._inputs(batch, metric))
         words = None if self.words is None else self.words(batch.words)
-        context = Context(batch.mask, batch.edges, words, batch.word_mask)
+        context = Context(
+            batch.mask, batch.edges, words, batch.word_mask, self._stretch(batch.clip_length)
+        )
         for block in self.blocks:
             x = block(x, context)
         features = self.norm(x)
@@ -111,6 +113,12 @@ class Network(nn.Module):
             batch.clip_length,
             metric,
         )
+
+    def _stretch(self, clip_length: Tensor) -> Tensor | None:
+        """Return `ModelConfig.stretch` of each video, (B,); None where it is 1 by configuration."""
+        if self.config.time == "clips":
+            return None
+        return self.config.clip_length / clip_length
 
     def _inputs(self, batch: Batch, metric: Metrics | None) -> Tensor:
         """Return (B, L, …): the channels; for a full head also learned match, clips and query."""

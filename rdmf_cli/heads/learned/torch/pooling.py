@@ -13,19 +13,20 @@ SOFTENING = 0.05  # clips of zeros in every mean, so that small parts of a clip 
 SEEN = 0.01  # clips: bins that hold less of the video are marked as empty
 
 
-def bin_edges(spans: Tensor, bins: int) -> Tensor:
+def bin_edges(spans: Tensor, bins: int, stretch: Tensor | float = 1.0) -> Tensor:
     """Compute the edges of the bins, from before the spans to after them.
 
     Args:
         spans: (B, K, 2) [start, end] in clips.
         bins: number of bins inside a span.
+        stretch: clips that count as one in the least margin; (B, 1), or one number.
 
     Returns:
         (B, K, bins + BINS_AROUND + 1) in clips.
     """
     start, end = spans.unbind(-1)
     width = (end - start).clamp_min(LEAST_WIDTH)
-    margin = (width * MARGIN).clamp_min(LEAST_MARGIN)
+    margin = torch.maximum(width * MARGIN, torch.ones_like(width) * LEAST_MARGIN * stretch)
     inside = start[..., None] + width[..., None] * torch.linspace(0, 1, bins + 1).to(spans)
     before = start[..., None] - margin[..., None] * torch.tensor([1.0, 0.5]).to(spans)
     behind = end[..., None] + margin[..., None] * torch.tensor([0.5, 1.0]).to(spans)
@@ -38,7 +39,9 @@ def last_clip(mask: Tensor) -> Tensor:
     return (places * mask).amax(1).to(torch.float32)
 
 
-def pool(features: Tensor, mask: Tensor, spans: Tensor, bins: int) -> tuple[Tensor, Tensor]:
+def pool(
+    features: Tensor, mask: Tensor, spans: Tensor, bins: int, stretch: Tensor | float = 1.0
+) -> tuple[Tensor, Tensor]:
     """Average features over the bins of every span.
 
     The integral over a bin is exact (differences of cumulative sums). Masked clips and what lies
@@ -49,6 +52,7 @@ def pool(features: Tensor, mask: Tensor, spans: Tensor, bins: int) -> tuple[Tens
         mask: (B, L) True at real clips.
         spans: (B, K, 2) [start, end] in clips.
         bins: number of bins inside a span.
+        stretch: as in `bin_edges`.
 
     Returns:
         Means (B, K, bins + BINS_AROUND, D), and 1 for bins that hold some video, (B, K, bins +
@@ -57,7 +61,7 @@ def pool(features: Tensor, mask: Tensor, spans: Tensor, bins: int) -> tuple[Tens
     features = features.float()  # cumulative sums need the precision
     real = mask.to(features.dtype)[..., None]
     sums = _running(torch.cat([features * real, real], -1))
-    edges = bin_edges(spans.float(), bins).clamp_min(0.0)
+    edges = bin_edges(spans.float(), bins, stretch).clamp_min(0.0)
     edges = torch.minimum(edges, last_clip(mask)[:, None, None])
     upto = _at(sums, edges)
     parts = upto[:, :, 1:] - upto[:, :, :-1]
