@@ -97,17 +97,15 @@ class ReactionDiffusionFusion(Fusion):
     def forward(self, x: Tensor, context: Context) -> Tensor:
         """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
         u0, r, seed = self.drive(x)
-        u, v = self.evolve(
-            *(u0, seed), u0=u0, r=r, mask=context.mask, edges=context.edges, **self._scale(context)
-        )
+        u, v = self.evolve(u0, seed, u0=u0, r=r, edges=context.edges, **self._video(context))
         fused: Tensor = self.out(torch.cat([u, v], 1).transpose(1, 2))
         return fused
 
-    def _scale(self, context: Context) -> dict[str, Any]:
-        if context.stretch is None:
-            return {}
-        looped = not isinstance(self.evolve, ReactionDiffusion)
-        return {"stretch": context.stretch if looped else context.one_stretch}
+    def _video(self, context: Context) -> dict[str, Any]:
+        """Return mask and stretch; the loop of exports has no mask, as all its clips are real."""
+        if isinstance(self.evolve, ReactionDiffusion):
+            return {"mask": context.mask, "stretch": context.one_stretch}
+        return {"stretch": context.stretch}
 
 
 class JointAttention(Fusion):

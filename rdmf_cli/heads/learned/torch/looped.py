@@ -40,7 +40,6 @@ class LoopedReactionDiffusion(nn.Module):
         *,
         u0: Tensor,
         r: Tensor,
-        mask: Tensor,
         edges: Tensor,
         stretch: Tensor | None = None,
     ) -> Fields:
@@ -51,7 +50,6 @@ class LoopedReactionDiffusion(nn.Module):
             v: (1, C, L).
             u0: (1, C, L).
             r: (1, C, L).
-            mask: not read; all clips are real.
             edges: (1, L - 1) edge weights between neighbouring clips.
             stretch: (1,) as in `ReactionDiffusion.forward`, for clips of any length; None: 1.
 
