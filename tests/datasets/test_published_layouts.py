@@ -179,7 +179,9 @@ def test_one_stream_can_be_chosen_and_named(tmp_path):
         np.testing.assert_array_equal(one.similarity[: len(other.video)], other.similarity)
         np.testing.assert_array_equal(one.similarity, third.similarity)
     shutil.rmtree(features / "slowfast_features")
-    with pytest.raises(RdmfError, match=r"slowfast_features: no such folder"):
+    with pytest.raises(
+        RdmfError, match=r"no 'slowfast_features' in .*; choose from: clip_features"
+    ):
         chosen("slowfast_features")
 
 
