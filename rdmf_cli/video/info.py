@@ -124,6 +124,7 @@ class Claims(NamedTuple):
 # Up to here header and packets agree: headers round, and some count a frame more or less.
 TOLERANCE_SECONDS, TOLERANCE_SHARE = 0.25, 0.02
 ABSURDLY_LONGER = 3
+STANDS_STILL = 16  # frames at one time
 
 
 def header_warnings(claims: Claims, timeline: Timeline) -> tuple[str, ...]:
@@ -132,6 +133,11 @@ def header_warnings(claims: Claims, timeline: Timeline) -> tuple[str, ...]:
     if timeline.broken:
         found.append(
             f"{timeline.broken}, after {seconds:.1f} s of video (the file may be cut short)"
+        )
+    if timeline.most_at_once >= STANDS_STILL:
+        found.append(
+            f"{timeline.most_at_once} of its frames have the same time, and one of them is used; "
+            "in MXF, this happens in recordings joined end to end"
         )
     if timeline.joins:
         found.append(_joined(len(timeline.joins)))

@@ -87,6 +87,8 @@ def shifts_of(joins: np.ndarray, pts: np.ndarray, dts: np.ndarray, step: int) ->
 BEGINNINGS = {
     "flv": re.compile(rb"FLV\x01[\x00-\x05]\x00\x00\x00\x09"),
     "asf": re.compile(re.escape(UUID("75b22630-668e-11cf-a6d9-00aa0062ce6c").bytes_le)),
+    "wtv": re.compile(re.escape(UUID("2000d8b7-4937-11da-a64e-0007e95ead8d").bytes_le)),
+    "nut": re.compile(rb"nut/multimedia container\0"),
     "mov,mp4,m4a,3gp,3g2,mj2": re.compile(rb"\x00\x00\x00[\x08-\xff]ftyp"),
 }
 SEARCHED_BYTES = 16 << 20  # after the last packet: an index may lie there
@@ -98,14 +100,16 @@ def second_recording(path: Path, container: str, read_to: int) -> tuple[str, ...
     Args:
         path: The file.
         container: FFmpeg's name of its container.
-        read_to: Where the last packet ends, in bytes.
+        read_to: Where the last packet but one ends, in bytes. (In NUT, FFmpeg reads one packet
+            of the second recording.)
     """
-    if container not in BEGINNINGS or not read_to:
+    if container not in BEGINNINGS:
         return ()
+    start = max(1, read_to)
     with path.open("rb") as file:
-        file.seek(read_to)
+        file.seek(start)
         found = BEGINNINGS[container].search(file.read(SEARCHED_BYTES))
     if found is None:
         return ()
-    at = read_to + found.start()
+    at = start + found.start()
     return (f"a second recording begins at byte {at:,} and is not read; cut the file there",)

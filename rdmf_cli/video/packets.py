@@ -62,7 +62,7 @@ class Timeline:
             end to end; else None.
         joins: Numbers of the packets that begin another recording.
         sounds: Start and end of each sound track, in seconds of the file's own time.
-        read_to: Where the last packet ends in the file, in bytes; 0 where unknown.
+        read_to: Where the last packet but one ends in the file, in bytes; 0 where unknown.
     """
 
     pts: np.ndarray
@@ -86,6 +86,11 @@ class Timeline:
         visible = (self.pts != MISSING) & (self.flags & HIDDEN == 0)
         times: np.ndarray = np.unique(self.pts[visible])
         return times
+
+    @cached_property
+    def most_at_once(self) -> int:
+        """The number of packets at the presentation time that most packets share."""
+        return int(np.unique(self.pts, return_counts=True)[1].max(initial=0))
 
     @cached_property
     def keys(self) -> np.ndarray:
@@ -275,12 +280,13 @@ def read_timeline(container: Any, stream: Any, path: Path) -> Timeline:
         LargePictureError: A packet is too large.
     """
     pts, dts, durations, flags = array("q"), array("q"), array("q"), array("B")
-    broken, packet, sounds, read_to = _odd_end(container), None, _Sounds(), 0
+    broken, packet, sounds, read_to, end = _odd_end(container), None, _Sounds(), 0, 0
     try:
         for any_packet in packets(container, stream, *container.streams.audio):
             if any_packet.size > MOST_BYTES_OF_A_PACKET:
                 raise large_packet(path, any_packet.size)
-            read_to = max(read_to, (any_packet.pos or 0) + any_packet.size)
+            read_to = max(read_to, end)
+            end = (any_packet.pos or 0) + any_packet.size
             if any_packet.stream.index != stream.index:
                 sounds.add(any_packet)
                 continue
@@ -423,7 +429,7 @@ def timeline_of(
         overflows: The container counts time in 33 bits (see `find_joins`).
     """
     pts, dts, flags, durations = table
-    if _lacking(pts):
+    if _lacking(pts) or (ordered and not _lacking(dts)):  # where FFmpeg guesses them, they may lie
         ordered, pts = True, dts
     if _lacking(pts):
         step = float(1 / (rate or USUAL_RATE) / time_base)

@@ -7,10 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from cli_shell import run_here
 
 from rdmf_cli import search
-from rdmf_cli.cli.app import app
 from rdmf_cli.resources import example_video
 
 LINES = """1
@@ -32,8 +31,8 @@ def tour(tmp_path: Path) -> Path:
 
 
 def ask(*words: str) -> tuple[int, str, str]:
-    done = CliRunner().invoke(app, ["query", "--encoder", "embedded", *words])
-    return done.exit_code, done.stdout, done.stderr
+    done = run_here("query", "--encoder", "embedded", *words)
+    return done.returncode, done.stdout, done.stderr
 
 
 def answer(*words: str) -> dict:
@@ -106,13 +105,12 @@ def test_a_search_over_videos_and_over_a_library_finds_what_is_said(tour, tmp_pa
     assert best.video.endswith("copy.mp4")
     assert (best.start, best.end, best.convinces) == (40.0, 43.5, True)
     assert best.said[0].text.startswith("first fry the onions")
-    runner = CliRunner()
     library = str(tmp_path / "library")
     made = ["index", str(tour), str(tmp_path / "copy.mp4"), "--library", library]
-    assert runner.invoke(app, [*made, "--encoder", "embedded"]).exit_code == 0
+    assert run_here(*made, "--encoder", "embedded").returncode == 0
     assert search([], QUERY, library=library, top_k=1)[0].said == best.said
     (tmp_path / "copy.srt").write_text(LINES.replace("onions", "carrots"))
-    assert runner.invoke(app, ["index", "--library", library]).exit_code == 0
+    assert run_here("index", "--library", library).returncode == 0
     assert "carrots" in search([], "soup with carrots", library=library, top_k=1)[0].said[0].text
     silent = search([], QUERY, library=library, top_k=1, subtitles="none")
     assert silent[0].said == ()

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny_clip
+from cli_shell import run_here
 from hub_server import COMMIT, Hub, serving
 from tiny_clip import TinyClip, frames
 from typer.testing import CliRunner
 
-from rdmf_cli.cli.app import app as rdmf
 from rdmf_cli.cli.weights import app
 from rdmf_cli.encoders import choose_encoder, fetch, index, load_encoder
 from rdmf_cli.encoders.open_clip import local_files
@@ -106,10 +106,10 @@ class TestNamedWeights:
     def test_that_nothing_verifies_are_refused(self, hub: Hub) -> None:
         hub.add(REPOSITORY, SAFE, CONTENT)
         hub.says_length = hub.names_hash = False
-        told = CliRunner().invoke(rdmf, ["weights", "fetch", NAME])
-        assert told.exit_code == 1
+        told = run_here("weights", "fetch", NAME)
+        assert told.returncode == 1
         assert "--unverified" in told.stderr
-        told = CliRunner().invoke(rdmf, ["weights", "fetch", NAME, "--unverified"])
+        told = run_here("weights", "fetch", NAME, "--unverified")
         assert "verified by nothing" in told.stderr
         assert index.fetched()[NAME].verified == "nothing"
 
@@ -240,8 +240,8 @@ class TestFailures:
 class TestCommands:
     def test_fetch_says_where_and_shows_its_bars_on_stderr(self, hub: Hub) -> None:
         hub.add(REPOSITORY, SAFE, CONTENT)
-        told = CliRunner().invoke(app, ["fetch", NAME])
-        assert told.exit_code == 0
+        told = run_here("weights", "fetch", NAME)
+        assert told.returncode == 0
         assert told.stdout == f"{NAME}: {index.fetched()[NAME].path}\n"
         assert SAFE in told.stderr
         assert f"from {hub.url}/{REPOSITORY}/resolve/main/{SAFE}, verified by" in told.stderr

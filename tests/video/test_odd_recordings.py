@@ -56,7 +56,15 @@ class TestJoinedRecordings:
 
     @OURS
     @pytest.mark.parametrize(
-        ("suffix", "codec"), [("flv", "flv"), ("mp4", "libx264"), ("mov", "mpeg4"), ("wmv", "wmv2")]
+        ("suffix", "codec"),
+        [
+            ("flv", "flv"),
+            ("mp4", "libx264"),
+            ("mov", "mpeg4"),
+            ("wmv", "wmv2"),
+            ("nut", "mpeg4"),
+            ("wtv", "mpeg2video"),
+        ],
     )
     def test_a_second_recording_that_is_not_read_is_said(
         self,
@@ -76,6 +84,29 @@ class TestJoinedRecordings:
             assert len(list(reader)) == 4
             assert [w for w in reader.info.warnings if said in w]
         assert not [w for w in probe(piece).warnings if "second recording" in w]
+
+    @OURS
+    def test_frames_of_one_time_are_said(
+        self, decoder: str, made: Callable[[Recipe], Path], tmp_path: Path, ffmpeg_program: str
+    ) -> None:
+        """Of joined MXF, FFmpeg gives all frames after the first recording the same time."""
+        piece = made(Recipe("first_mxf", "mpeg2video", "mxf", frames=100))
+        with open_clips(joined([piece, piece], tmp_path / "both.mxf"), 1.0, decoder) as reader:
+            assert len(list(reader)) == 4
+            assert "frames have the same time" in reader.info.warnings[0]
+        assert probe(piece).warnings == ()
+
+    @OURS
+    def test_an_avi_without_a_beginning_holds_its_first_frame(
+        self, decoder: str, tmp_path: Path, ffmpeg_program: str
+    ) -> None:
+        """FFmpeg's muxer fills the time before with empty chunks, which repeat a frame."""
+        ticks = (0, *range(500, 550))
+        recipe = Recipe("late", "mpeg4", "avi", times=ticks, frames=len(ticks))
+        with open_clips(recipe.make(tmp_path), 2.0, decoder) as reader:
+            got = [read_barcode(frame.image) for _, frame in reader]
+            assert reader.info.duration == pytest.approx(22.0)
+        assert got == [0] * 10 + [25]
 
     def test_from_a_high_time_to_a_low_one(self, tmp_path: Path) -> None:
         """FFmpeg takes the fall for a counter that ran over: 26 hours."""
