@@ -90,7 +90,8 @@ class Timeline:
     @cached_property
     def most_at_once(self) -> int:
         """The number of packets at the presentation time that most packets share."""
-        return int(np.unique(self.pts, return_counts=True)[1].max(initial=0))
+        known = self.pts[self.pts != MISSING]
+        return int(np.unique(known, return_counts=True)[1].max(initial=0))
 
     @cached_property
     def keys(self) -> np.ndarray:
