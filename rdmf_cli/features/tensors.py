@@ -69,4 +69,5 @@ def _array(tensor: Any, path: Path, name: str) -> np.ndarray:
         what = f"{name or 'it'} holds a tensor of shape {tuple(tensor.shape)}, not features"
         raise RdmfError(what, path, AGAIN)
     plain = tensor.detach()
-    return (plain.float() if plain.dtype == torch.bfloat16 else plain).numpy()
+    array: np.ndarray = (plain.float() if plain.dtype == torch.bfloat16 else plain).numpy()
+    return array
