@@ -14,7 +14,7 @@ from rdmf_cli.outputs.page import document, element, table
 from rdmf_cli.outputs.payloads.comparison import AgainstRecord, Comparison, QueryRecord, Windows
 from rdmf_cli.text import clock
 
-WIDTH, LANE, LABEL = 800, 14, 90  # of the drawing, in its own units
+WIDTH, LANE = 800, 14  # of the drawing, in its own units; its width follows that of the page
 GREEN, BLUE, ORANGE = "#009E73", "#0072B2", "#D55E00"  # also differ for colour-blind readers
 FADING = 0.65  # each window is drawn this much fainter than the one ranked before it
 
@@ -64,27 +64,29 @@ def _timeline(query: QueryRecord) -> Element:
     ends = [window[1] for _, windows, _, _ in lanes for window in windows]
     length = max(query.duration or 0.0, *ends, 1e-3)
     drawn: list[Element] = []
+    names: list[Element] = []
     for place, (name, windows, colour, fading) in enumerate(lanes):
-        drawn.append(element("text", name, x=0, y=(place + 0.75) * LANE, font_size=10, fill=colour))
+        names.append(element("span", name, style=f"color: {colour}"))
         drawn += _bars(windows, colour, fading, place * LANE, length)
     described = f"moments and windows in {clock(length)}"
     size = f"0 0 {WIDTH} {len(lanes) * LANE}"
-    drawing = Element("svg", {"viewBox": size, "role": "img", "aria-label": described})
+    shape = {"viewBox": size, "preserveAspectRatio": "none"}
+    drawing = Element("svg", {**shape, "role": "img", "aria-label": described})
     drawing.extend(drawn)
-    return drawing
+    return element("div", element("div", *names), drawing, class_="lanes")
 
 
 def _bars(windows: Windows, colour: str, fading: float, top: float, length: float) -> list[Element]:
     """Draw one bar per window with its times as a tooltip; the best window is on top."""
     bars = []
     for rank, window in reversed(list(enumerate(windows))):
-        start, end = (max(time, 0.0) / length * (WIDTH - LABEL) for time in window[:2])
+        start, end = (max(time, 0.0) / length * WIDTH for time in window[:2])
         times = f"{clock(max(window[0], 0.0))} – {clock(max(window[1], 0.0))}"
         bars.append(
             element(
                 "rect",
                 element("title", times),
-                x=f"{LABEL + start:.1f}",
+                x=f"{start:.1f}",
                 y=top + 2,
                 width=f"{max(end - start, 1):.1f}",
                 height=LANE - 4,

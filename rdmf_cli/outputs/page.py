@@ -15,14 +15,19 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 STYLE = """
 :root { color-scheme: light dark; }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; margin: 1rem 0; }
-th, td { padding: .15rem .8rem .15rem 0; text-align: left; font-variant-numeric: tabular-nums; }
+h1, h2, h3, p { overflow-wrap: anywhere; }
+table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
+th, td { padding: .15rem .8rem .15rem 0; text-align: left; font-variant-numeric: tabular-nums;
+  white-space: nowrap; }
 td.number, th.number { text-align: right; }
 thead th { border-bottom: 1px solid; }
 section.query { border-top: 1px solid #8888; padding: .6rem 0; }
 section.query h3 { margin: 0; font-weight: 600; }
 .about { opacity: .75; margin: 0; }
 svg { width: 100%; height: auto; }
+.lanes { display: flex; gap: .6rem; font: 11px/14px system-ui, sans-serif; }
+.lanes div { flex: none; width: 4rem; display: flex; flex-direction: column; }
+.lanes svg { flex: 1; min-width: 0; height: 42px; }
 """
 
 
