@@ -7,11 +7,11 @@
 The metrics alone, on arrays: `qvhighlights`, `grounding`, `domains`.
 """
 
+from typing import TYPE_CHECKING
+
 from rdmf_cli.datasets.annotations import Annotation, Annotations, read_annotations
 from rdmf_cli.datasets.benchmarks import own_dataset
 from rdmf_cli.datasets.registry import DATASETS, Dataset
-from rdmf_cli.evaluation.analyze import Analysis, analyze_files
-from rdmf_cli.evaluation.compare import Comparison, How, compare_files
 from rdmf_cli.evaluation.pairs import Options
 from rdmf_cli.evaluation.predictions import (
     Prediction,
@@ -27,6 +27,11 @@ from rdmf_cli.evaluation.scoring import (
     rounded,
 )
 from rdmf_cli.evaluation.truth import GroundTruth
+from rdmf_cli.lazy import lazily
+
+if TYPE_CHECKING:
+    from rdmf_cli.evaluation.analyze import Analysis, analyze_files
+    from rdmf_cli.evaluation.compare import Comparison, How, compare_files
 
 __all__ = [
     "DATASETS",
@@ -52,3 +57,11 @@ __all__ = [
     "rounded",
     "write_submission",
 ]
+
+_HERE = "rdmf_cli.evaluation"
+_HOMES = {  # what `rdmf eval` does not need
+    **dict.fromkeys(("Analysis", "analyze_files"), f"{_HERE}.analyze"),
+    **dict.fromkeys(("Comparison", "How", "compare_files"), f"{_HERE}.compare"),
+}
+
+__getattr__ = lazily(__name__, _HOMES)
