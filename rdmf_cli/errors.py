@@ -101,6 +101,7 @@ EXTRAS = {
     "speech": ("faster-whisper",),
     "features": ("h5py", "lmdb"),
     "library": ("watchfiles", "faiss-cpu"),
+    "web": ("starlette", "uvicorn"),
 }
 """The packages of each optional part (extra). rdmf is not on a package index, so messages name
 these packages and not `rdmf[clip]`. A test checks that the lists equal those in pyproject.toml."""

@@ -37,6 +37,9 @@ FLOW = {
         "handover",
         "training",
     },  # of training: the events that its view shows
+    "web": {
+        *("api", "channels", "features", "handover", "library", "moments", "outputs"),
+    },
     "api": {
         *("video", "encoders", "features", "channels", "fusion", "moments", "heads"),
         *("datasets", "training", "evaluation", "library", "handover", "outputs"),

@@ -251,6 +251,17 @@ class Searcher:
         whole, *without = (contrast(rows, text.row, clips) for text in texts)
         return word_shares(words, whole, without)
 
+    def saliency(self, features: VideoFeatures, terms: Sequence[Term]) -> tuple[float, ...]:
+        """Return the saliency of each clip of a video for a query.
+
+        Args:
+            features: the features of the video.
+            terms: the query: words, or the parts of a mixture of words and pictures.
+        """
+        (text,), _ = self._texts([terms])
+        reading = self.loaded_head.read(_question(text, self._about(features)), top_k=1)
+        return tuple(map(float, reading.saliency))
+
     def spoken(self, video: Path) -> SpokenFeatures:
         """Read what is said in a video, and encode every line.
 

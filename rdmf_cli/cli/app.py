@@ -86,12 +86,14 @@ def _register() -> None:
         index,
         query,
         search,
+        serve,
         train,
         weights,
     )
 
     app.command("query", rich_help_panel=FIND)(query.query)
     app.command("search", rich_help_panel=FIND)(search.search)
+    app.command("serve", rich_help_panel=FIND)(serve.serve)
     app.command("cut", rich_help_panel=FIND)(cut.cut)
     app.command("index", rich_help_panel=LIBRARY)(index.index)
     app.command("train", rich_help_panel=RESEARCH)(train.train)

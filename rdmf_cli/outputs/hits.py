@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rdmf_cli.library.types import Hit
+from rdmf_cli.moments.types import Answer, Features, Moment
 from rdmf_cli.outputs.bars import bar
 from rdmf_cli.outputs.curve import BEST, LISTED
 from rdmf_cli.outputs.table import said
@@ -66,6 +67,28 @@ class HitTable:
     def _name(self, hit: Hit, root: str, encoding: str) -> Text:
         name = printable(os.path.relpath(hit.video, root) if root else hit.video, encoding)
         return name.append("  (this file is gone)", style="yellow") if hit.missing else name
+
+
+def answer_of_hit(hit: Hit) -> Answer:
+    """Return a hit as an answer of one moment, for formats of answers; it has no curve."""
+    moment = Moment(
+        rank=hit.rank, start=hit.start, end=hit.end, score=hit.score, raw_score=hit.score
+    )
+    features = Features(
+        encoder=hit.encoder, decoder="", clips=0, cached=True, frames_decoded=0, frames_failed=0
+    )
+    return Answer(
+        video=hit.video,
+        query=hit.query,
+        duration=hit.duration,
+        clip_length=hit.clip_length,
+        head=hit.head,
+        presence=hit.presence,
+        moments=(moment,),
+        saliency=(),
+        saliency_raw=(),
+        features=features,
+    )
 
 
 def common_folder(videos: Sequence[str]) -> str:

@@ -35,6 +35,7 @@ def whole_page(title: str, *body: Element, media: str, more: str = "") -> bytes:
         Element("meta", {"http-equiv": "Content-Security-Policy", "content": policy}),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="referrer", content="no-referrer"),
+        element("link", rel="icon", href="data:,"),
         element("title", title),
         _verbatim("style", style),
     )

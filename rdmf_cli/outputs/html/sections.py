@@ -25,11 +25,12 @@ def section(view: View, number: int) -> Element:
         view: What it shows.
         number: Its number on the page, from 1.
     """
+    name = element("span", view.video, class_="name")
     children = [
         element("h2", view.heading),
         element(
             "p",
-            element("span", view.video, class_="name"),
+            *([] if view.video == view.heading else [name]),
             element("span", view.about, class_="unsure" if view.unsure else "sure"),
             class_="about",
         ),
@@ -157,13 +158,5 @@ def _moment(moment: ShownMoment) -> Element:
         **facts,
     )
     links = [element("a", label, href=address) for label, address in moment.links]
-    return element(
-        "li", button, *([element("p", *_spaced(links), class_="links")] if links else [])
-    )
-
-
-def _spaced(links: list[Element]) -> Iterator[Element | str]:
-    for place, link in enumerate(links):
-        if place:
-            yield " · "
-        yield link
+    row = [element("p", *links, class_="links spread")] if links else []
+    return element("li", button, *row)

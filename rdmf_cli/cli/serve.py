@@ -1,0 +1,117 @@
+"""rdmf serve: search and look at moments in a browser."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from rdmf_cli.cli import options, output_options
+
+if TYPE_CHECKING:
+    from rdmf_cli.web.sources import Source
+
+PORT = 8765
+
+
+def serve(
+    paths: Annotated[
+        Optional[list[str]],  # noqa: UP045  (typer reads this at run time on Python 3.10)
+        typer.Argument(metavar="PATH...", help="Videos and folders; none with --library."),
+    ] = None,
+    library: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--library", help="Serve a library of rdmf index: its name, or its folder."),
+    ] = None,
+    host: Annotated[
+        str,
+        typer.Option("--host", help="Address to listen on; all but this machine need the token."),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port; 0 for any free one.")
+    ] = PORT,
+    exclude: options.Exclude = None,
+    clip_length: options.OwnClipLength = None,
+    encoder: options.EncoderName = "auto",
+    head: options.HeadName = "auto",
+    checkpoint: options.Checkpoint = None,
+    device: options.Device = "auto",
+    decoder: options.Decoder = "auto",
+    quiet: output_options.Quiet = False,
+) -> None:
+    """Search PATH or a library in a browser, and play, cut and export what is found.
+
+    Only this machine is answered. With --host, other machines are, too: the address that is printed
+    then holds a token, and without it nothing is shown.
+    """
+    import secrets
+
+    from rdmf_cli.api.searching import Chosen
+    from rdmf_cli.errors import MissingExtra
+
+    try:
+        import uvicorn
+
+        from rdmf_cli.web.app import make_app
+        from rdmf_cli.web.guard import LOCAL, is_local
+    except ImportError as error:
+        raise MissingExtra("rdmf serve", "web") from error
+    loaded = {"head": head, "checkpoint": checkpoint, "device": device}
+    source = _source(
+        paths or [], library, exclude or [], Chosen(encoder, clip_length, decoder), loaded
+    )
+    token = "" if is_local(host) else secrets.token_urlsafe(24)
+    app = make_app(source, frozenset() if token else LOCAL | {host}, token)
+    with _listening(host, port) as listening:
+        name = f"[{host}]" if ":" in host else host
+        address = f"http://{name}:{listening.getsockname()[1]}/"
+        typer.echo(address + (f"?token={token}" if token else ""))
+        uvicorn.Server(uvicorn.Config(app, log_level="error", server_header=False)).run([listening])
+
+
+def _source(
+    paths: list[str], library: str | None, exclude: list[str], chosen: Any, loaded: dict[str, Any]
+) -> Source:
+    from rdmf_cli.cli.batch import open_searcher
+    from rdmf_cli.cli.report import report
+    from rdmf_cli.cli.work_bar import work_progress
+    from rdmf_cli.errors import RdmfError, UsageError
+    from rdmf_cli.library.library import Library, library_folder
+    from rdmf_cli.library.listing import list_videos
+    from rdmf_cli.web.sources import Files, Kept
+
+    if (library is None) == (not paths):
+        raise UsageError("give either paths or --library", todo="rdmf serve FOLDER")
+    if library is not None:
+        folder = library_folder(library)
+        with Library.open(folder) as opened:
+            return Kept(open_searcher(**chosen.in_library(opened), **loaded), folder)
+    listed = list(list_videos(paths, exclude))
+    videos = [Path(video).absolute() for video in listed if not isinstance(video, RdmfError)]
+    source = Files(open_searcher(**chosen.alone(), **loaded), videos)
+    source.failed += [error for error in listed if isinstance(error, RdmfError)]
+    with work_progress() as show:
+        source.prepare(show)
+    for error in source.failed:
+        report(error)
+    return source
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    from rdmf_cli.errors import RdmfError
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        what = f"cannot listen there ({error.strerror or error})"
+        raise RdmfError(
+            what, f"{host}:{port}", "choose another --port; 0 is any free one"
+        ) from error
+    return listening
