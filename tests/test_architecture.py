@@ -76,6 +76,9 @@ COMMAND_LINE = {
     "library.library": "a library that stays open between indexing and its report",
     "library.status": "that report",
     "library.work": "the progress that the bar shows",
+    "web.app": "the server of rdmf serve",
+    "web.guard": "who is answered",
+    "web.sources": "what is served",
 }
 """What `cli/` may import, and why. Imports of types alone are free."""
 

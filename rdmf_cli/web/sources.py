@@ -16,7 +16,7 @@ from rdmf_cli.errors import RdmfError
 from rdmf_cli.features import VideoFeatures
 from rdmf_cli.library.library import Library
 from rdmf_cli.library.types import Hit
-from rdmf_cli.library.work import ShowWork
+from rdmf_cli.library.work import ShowWork, WorkCallbacks
 
 SCANS_KEPT = 64
 
@@ -77,13 +77,13 @@ class Files(Source):
     def prepare(self, show: ShowWork | None = None) -> None:
         """Extract the features of all videos that are not in the cache."""
         terms, limits = [Term("a video")], Limits(top_k=1)
-        search_videos(
-            self.searcher, self._videos, terms, limits, on_error=self.failed.append, show=show
-        )
+        callbacks = WorkCallbacks(self.failed.append, show=show)
+        search_videos(self.searcher, self._videos, terms, limits, callbacks)
 
     def _search(self, terms: Sequence[Term], limits: Limits) -> list[Hit]:
         failed: list[RdmfError] = []
-        return search_videos(self.searcher, self._videos, terms, limits, on_error=failed.append)
+        callbacks = WorkCallbacks(failed.append)
+        return search_videos(self.searcher, self._videos, terms, limits, callbacks)
 
     def _features(self, video: str) -> VideoFeatures:
         return self.searcher.extract(video)
