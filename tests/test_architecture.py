@@ -72,6 +72,7 @@ COMMAND_LINE = {
     "handover.cutter": "files of moments, video by video",
     "handover.ends": "exact ends of the answers on one video",
     "handover.naming": "whether a name of files has fields",
+    "handover.players": "the commands of video players",
     "handover.written": "names of files by default",
     "library.library": "a library that stays open between indexing and its report",
     "library.status": "that report",

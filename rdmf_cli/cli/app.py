@@ -84,6 +84,7 @@ def _register() -> None:
         extract,
         fuse,
         index,
+        play,
         query,
         search,
         serve,
@@ -93,6 +94,7 @@ def _register() -> None:
 
     app.command("query", rich_help_panel=FIND)(query.query)
     app.command("search", rich_help_panel=FIND)(search.search)
+    app.command("play", rich_help_panel=FIND)(play.play)
     app.command("serve", rich_help_panel=FIND)(serve.serve)
     app.command("cut", rich_help_panel=FIND)(cut.cut)
     app.command("index", rich_help_panel=LIBRARY)(index.index)
