@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -12,7 +10,6 @@ import typer
 from rdmf_cli.cli import options, output_options, query_options
 
 if TYPE_CHECKING:
-    from rdmf_cli.handover.cutter import Cutter
     from rdmf_cli.handover.written import Cut
 
 ANSWERS = "-"  # in place of videos: JSON Lines of answers on stdin
@@ -71,12 +68,14 @@ def cut(
     decoder: options.Decoder = "auto",
     no_cache: options.NoCache = False,
     subtitles: query_options.Subtitles = "auto",
+    as_json: options.Json = False,
     quiet: output_options.Quiet = False,
 ) -> None:
     """Cut the best moments out of VIDEO, exact to the frame, and print the path of each file."""
     from rdmf_cli.cli import inputs
     from rdmf_cli.cli.answers import answers_on_stdin
     from rdmf_cli.cli.batch import for_each_video, open_searcher
+    from rdmf_cli.cli.cut_files import Written, ending
     from rdmf_cli.handover.cutter import NAME_OF_SEVERAL, Cutter
     from rdmf_cli.handover.written import NAME
 
@@ -115,35 +114,6 @@ def cut(
             found = [refined(answer) for answer in found]
         return cutter.cut(found, top_k, min_score)
 
-    with _ending(cutter):
-        for_each_video(videos, False, work, _print, recursive)
-
-
-def _print(cut: Cut) -> None:
-    """Print the path of a file on stdout, and its notes on stderr."""
-    from rdmf_cli.cli.report import say
-
-    print(cut.path, flush=True)
-    for note in cut.notes:
-        say("note", f"{cut.path}: {note}")
-
-
-@contextmanager
-def _ending(cutter: Cutter) -> Iterator[None]:
-    """Join the moments where that is asked for, and say what was refused."""
-    try:
-        yield
-    except SystemExit:  # some videos failed, the others were cut
-        _finish(cutter)
-        raise
-    _finish(cutter)
-    cutter.require_something()
-
-
-def _finish(cutter: Cutter) -> None:
-    from rdmf_cli.cli.report import say
-
-    for refusal in cutter.refused:
-        say("note", refusal)
-    for cut in cutter.join():
-        _print(cut)
+    written = Written(as_json)
+    with ending(cutter, written):
+        for_each_video(videos, as_json, work, written.show, recursive)

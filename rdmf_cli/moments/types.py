@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from rdmf_cli.errors import RdmfError
+from rdmf_cli.text import clock, counted
 
 SCHEMA: Literal["rdmf.answer/1"] = "rdmf.answer/1"
 
@@ -81,3 +84,36 @@ class Answer(Record):
         populate_by_name=True,
         defer_build=True,
     )
+
+    @property
+    def times(self) -> tuple[float, ...]:
+        """The start of each clip, in seconds as a player shows them: the x axis of `saliency`."""
+        return tuple(self.offset + n * self.clip_length for n in range(len(self.saliency)))
+
+    def to_frame(self) -> Any:
+        """Return the moments as a pandas DataFrame, one row per moment, best first.
+
+        Raises:
+            RdmfError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise RdmfError("a table needs pandas", todo="pip install pandas") from error
+        rows = [moment.model_dump(exclude={"said"}) for moment in self.moments]
+        columns = [name for name in Moment.model_fields if name != "said"]
+        table = pandas.DataFrame(rows, columns=columns)
+        table.insert(0, "video", self.video)
+        table.insert(1, "query", self.query)
+        return table
+
+    def __repr__(self) -> str:
+        """Describe the answer in a line: video, query, presence and the best moment."""
+        best = "no moments"
+        if self.moments:
+            first = self.moments[0]
+            span = f"{clock(first.start)} - {clock(first.end)}"
+            best = f"{counted(len(self.moments), 'moment')}, best {span} ({first.score:.2f})"
+        return f"<Answer {self.video!r} {self.query!r}: presence {self.presence:.2f}, {best}>"
+
+    __str__ = __repr__

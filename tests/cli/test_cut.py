@@ -141,6 +141,17 @@ def test_what_is_no_answer_on_stdin_is_said(run, text):
     assert "rdmf query" in result.stderr
 
 
+def test_json_tells_where_each_file_comes_from(run, answers, tmp_path):
+    options = ("--json", "--copy", "--montage", "all.mp4", "-o", "{rank}.mp4")
+    told = run("cut", "-", *options, stdin=answers(), cwd=tmp_path)
+    lines = [json.loads(line) for line in told.stdout.splitlines()]
+    assert [line["file"] for line in lines] == ["1.mp4", "2.mp4", "all.mp4"]
+    assert [(line["start"], line["end"]) for line in lines] == [*SPANS, (0.0, 1.6)]
+    assert "starts 1.00 s earlier" in lines[0]["notes"][0]
+    missing = run("cut", tmp_path / "none.mp4", *ASKED, "--json", cwd=tmp_path)
+    assert json.loads(missing.stdout.splitlines()[0])["schema"] == "rdmf.error/1"
+
+
 def test_a_montage_alone_or_beside_its_parts(run, answers, tmp_path):
     result = run("cut", "-", "--montage", "all.mp4", stdin=answers(), cwd=tmp_path)
     assert (result.returncode, result.stdout) == (0, "all.mp4\n")

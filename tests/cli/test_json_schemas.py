@@ -13,6 +13,7 @@ def test_every_command_names_its_schema(run, video, tmp_path):
     for arguments, name in (
         (("query", video, "a red square"), "rdmf.answer/1"),
         (("extract", video, "--out", tmp_path / "features"), "rdmf.extract/1"),
+        (("cut", video, "a red square", "--anyway", "-o", tmp_path / "{rank}.mp4"), "rdmf.cut/1"),
         (("fuse", video, "a red square"), "rdmf.fuse/1"),
         (("eval", "--predictions", guess, "--ground-truth", truth), "rdmf.eval/1"),
         (("cache", "list"), "rdmf.cache/1"),

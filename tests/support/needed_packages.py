@@ -27,7 +27,7 @@ FOLDERS_ON_THE_PATH = (
 )
 _EXTRAS = (
     "torch torchvision open_clip huggingface_hub onnx onnxscript tensorboard matplotlib triton",
-    "watchfiles faiss faster_whisper ctranslate2 starlette uvicorn",
+    "watchfiles faiss faster_whisper ctranslate2 starlette uvicorn pandas",
 )
 NO_WHEELS = frozenset({"opentimelineio"}) if sys.version_info >= (3, 14) else frozenset()
 """Import names of packages that are not to be had on this Python."""
