@@ -189,9 +189,12 @@ def run_in_shell_of_web():
 def test_the_command_prints_its_address_and_ends_with_ctrl_c(folder):
     words = command("serve", folder / "blue.mp4", "--port", 0, "--encoder", "embedded")
     with subprocess.Popen(words, stdout=subprocess.PIPE, env=environment(), text=True) as process:
-        address = process.stdout.readline().strip()
-        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", address)
-        with urllib.request.urlopen(address, timeout=30) as page:
-            assert page.status == 200
-        process.terminate()
-        assert process.wait(20) in (0, 143)
+        try:
+            address = process.stdout.readline().strip()
+            assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", address)
+            with urllib.request.urlopen(address, timeout=30) as page:
+                assert page.status == 200
+            process.terminate()
+            assert process.wait(20) == 143
+        finally:
+            process.kill()
