@@ -64,7 +64,7 @@ def serve(
     )
     token = "" if is_local(host) else secrets.token_urlsafe(24)
     app = make_app(source, frozenset() if token else LOCAL | {host}, token)
-    with _listening(host, port) as listening:
+    with listening_on(host, port) as listening:
         name = f"[{host}]" if ":" in host else host
         address = f"http://{name}:{listening.getsockname()[1]}/"
         typer.echo(address + (f"?token={token}" if token else ""))
@@ -99,7 +99,12 @@ def _source(
     return source
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening_on(host: str, port: int) -> socket.socket:
+    """Open a socket that listens, so that the address is known before it is printed.
+
+    Raises:
+        RdmfError: The port is taken, or the address is not of this machine.
+    """
     from rdmf_cli.errors import RdmfError
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import uvicorn
 
 from rdmf_cli import Searcher
-from rdmf_cli.cli.serve import _listening
+from rdmf_cli.cli.serve import listening_on
 from rdmf_cli.web.app import make_app
 from rdmf_cli.web.guard import LOCAL
 from rdmf_cli.web.sources import Files, Source
@@ -52,7 +52,7 @@ def files(*videos: Path) -> Files:
 def serving(source: Source, token: str = "") -> Iterator[Server]:
     app = make_app(source, frozenset() if token else LOCAL, token)
     server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
-    with _listening("127.0.0.1", 0) as listening:
+    with listening_on("127.0.0.1", 0) as listening:
         running = threading.Thread(target=server.run, args=([listening],), daemon=True)
         running.start()
         try:
