@@ -15,9 +15,8 @@ from rdmf_cli.library.types import Hit
 from rdmf_cli.moments.types import Answer
 from rdmf_cli.outputs.payloads.analysis import Analysis
 from rdmf_cli.outputs.payloads.comparison import Comparison
-from rdmf_cli.outputs.payloads.data import DataReport
-
 from rdmf_cli.outputs.payloads.cutting import CutFile
+from rdmf_cli.outputs.payloads.data import DataReport
 from rdmf_cli.outputs.payloads.error import ErrorLine
 from rdmf_cli.outputs.payloads.evaluation import Evaluation
 from rdmf_cli.outputs.payloads.extraction import Extraction
@@ -33,7 +32,6 @@ PUBLISHED: dict[str, type[BaseModel]] = {
     "cache.schema.json": CacheEntry,
     "cache-size.schema.json": CacheSize,
     "data.schema.json": DataReport,
-
     "cut.schema.json": CutFile,
     "doctor.schema.json": Diagnosis,
     "error.schema.json": ErrorLine,
