@@ -11,6 +11,8 @@ from in_browser import HELD, PLAIN, frame_shown, sized
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support import expected_conditions
+from selenium.webdriver.support.ui import WebDriverWait
 from web_server import files, serving
 
 
@@ -26,7 +28,8 @@ def server(made, tmp_path):
 def test_a_search_by_keyboard_alone_plays_in_place(wide, server):
     wide.get(server.address)
     ActionChains(wide).send_keys("bright stripes <i>x</i>", Keys.ENTER).perform()
-    moments = wide.find_elements(By.CSS_SELECTOR, "button.moment")
+    found = expected_conditions.presence_of_all_elements_located((By.CSS_SELECTOR, "button.moment"))
+    moments = WebDriverWait(wide, 60).until(found)  # the search loads an encoder first
     assert len(moments) >= 2
     assert wide.find_element(By.NAME, "q").get_attribute("value") == "bright stripes <i>x</i>"
     wide.execute_script(HELD)
