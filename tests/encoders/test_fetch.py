@@ -271,7 +271,8 @@ class TestCommands:
         path = str(index.fetched()[NAME].path)
         lines = CliRunner().invoke(app, ["list"]).stdout.splitlines()
         told = [line.split(maxsplit=2) for line in lines]
-        assert told == [["embedded", "shipped"], [NAME, "fetched", path]]
+        assert told[:3] == [["embedded", "shipped"], [NAME, "fetched", path], []]
+        assert [words[0] for words in told[4:]] == ["small", "*", "best", "multilingual"]
         lines = CliRunner().invoke(app, ["list", "--json"]).stdout.splitlines()
         assert [json.loads(line)["name"] for line in lines] == ["embedded", NAME]
         assert json.loads(lines[1])["source"] == "fetched"
