@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from rdmf_cli.datasets import open_annotations, open_samples
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.heads.learned.config import require_space
+from rdmf_cli.heads.learned.head import LearnedHead
 from rdmf_cli.heads.learned.torch import checkpoint
 from rdmf_cli.heads.learned.torch.batch import collate
 from rdmf_cli.heads.learned.torch.torch_head import TorchHead
@@ -169,3 +170,10 @@ def test_the_file_holds_the_networks_own_names(saved):
     state = saved[1].state_dict()
     assert weights.keys() == state.keys()
     assert all(torch.equal(weights[name], x) for name, x in state.items())
+
+
+def test_weights_of_torch_alone_are_told_from_a_damaged_head(tmp_path):
+    """`rdmf train` writes best.pt beside the folder of the head."""
+    torch.save({"model": {"x": torch.ones(3)}}, tmp_path / "best.pt")
+    with pytest.raises(RdmfError, match=r"torch weights alone.*or the folder model"):
+        LearnedHead.load(tmp_path / "best.pt")

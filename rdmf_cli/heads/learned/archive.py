@@ -31,7 +31,8 @@ EXPORT = "export it again with this version of rdmf"
 
 MOST_PART: Final = 64 * MIB  # bytes of a graph after decompression
 
-TORCH_MEMBER = "/data.pkl"
+TORCH_MEMBER = b"/data.pkl"  # the first member of a file of torch.save
+HEADER_BYTES = 1024  # where the name of the first member is
 
 OUTPUTS = {
     "fuse": ("features", "pattern", "saliency", "presence", "curves"),
@@ -70,11 +71,11 @@ class OnnxGraphs:
         self._sessions: dict[str, InferenceSession] = {}
 
     def _unpacked(self, content: bytes) -> dict[str, bytes]:
+        if TORCH_MEMBER in content[:HEADER_BYTES]:
+            what = "this file holds torch weights alone, without the configuration of a head"
+            raise RdmfError(what, self._path, CHECKPOINTS)
         archive = Archive(content, self._damaged)
         if CONFIG not in archive.names:
-            if any(name.endswith(TORCH_MEMBER) for name in archive.names):
-                what = "this file holds torch weights alone, without the configuration of a head"
-                raise RdmfError(what, self._path, CHECKPOINTS)
             what = f"this archive is not a head: it holds no {CONFIG}"
             raise RdmfError(what, self._path, CHECKPOINTS)
         if foreign := {*archive.names} - {CONFIG, *map(graph_file, OUTPUTS)}:
