@@ -15,7 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from rdmf_cli.evaluation.detection import AP_THRESHOLDS, average_precision
-from rdmf_cli.evaluation.overlap import Array, Windows, iou_over_hull, lengths, stack
+from rdmf_cli.evaluation.overlap import (
+    Array,
+    Windows,
+    iou_over_hull,
+    iou_over_lengths,
+    lengths,
+    stack,
+)
 
 PREDICTIONS_SCORED = 10
 """mAP uses the first ten predictions of a query."""
@@ -68,12 +75,26 @@ def best_iou(predicted: Sequence[Windows], truths: Sequence[Windows], within: in
         (Q,) in [0, 1].
     """
     best = [
-        iou_over_hull(stack(predicted[part], 3, at_most=within), stack(truths[part], 2)).max(
-            axis=(1, 2), initial=0
-        )
+        _best_of_pairs(stack(predicted[part], 3, at_most=within), stack(truths[part], 2))
         for part in together(truths, within)
     ]
     return np.concatenate(best)
+
+
+def _best_of_pairs(predicted: Array, truths: Array) -> Array:
+    """Return the IoU (Q,) of the best pair of each query: 0 where there is no pair.
+
+    As in the original evaluators, the first pair of the highest IoU over lengths is chosen, and its
+    IoU over the hull counts: where several pairs are equal on paper, their last bits differ, and
+    with them decisions on a threshold.
+    """
+    hull = iou_over_hull(predicted, truths)
+    if not hull.size:
+        return np.zeros(len(predicted))
+    over_lengths = iou_over_lengths(predicted, truths).reshape(len(predicted), -1)
+    best = over_lengths.argmax(axis=1)
+    chosen: Array = hull.reshape(len(predicted), -1)[np.arange(len(predicted)), best]
+    return chosen
 
 
 def recall(

@@ -37,6 +37,16 @@ def test_four_queries_worked_out_by_hand():
     assert metrics["MR-mAP"]["0.5"] == pytest.approx(100 * (1 + 1 + 1 / 6) / 4)
 
 
+def test_of_pairs_that_are_equal_on_paper_the_one_of_the_originals_decides():
+    """Two pairs with an IoU of 0.95; UniVTG, lighthouse and CG-DETR count a miss at 0.95."""
+    predicted = [[[20.0, 58.0, 0.9], [0.0, 0.95 * 18, 0.8]]]
+    truths = [[[0.0, 18.0], [20.0, 60.0]]]
+    recall = grounding.moment_metrics(predicted, truths)["full"]["MR-R5"]
+    assert (recall["0.9"], recall["0.95"]) == (100, 0)
+    alone = grounding.moment_metrics([predicted[0][:1]], truths)["full"]["MR-R5"]
+    assert alone["0.95"] == 100
+
+
 def test_2d_tan_wants_more_than_the_threshold():
     predicted, truths = [[[0, 5, 0.9]]], [[[0, 10]]]
     assert grounding.moment_metrics(predicted, truths)["full"]["MR-R1"]["0.5"] == 100
