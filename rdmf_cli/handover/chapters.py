@@ -20,7 +20,7 @@ def youtube_chapters(answers: Sequence[Answer]) -> str:
     """Write one chapter per moment, one per line, for the description of a video on YouTube.
 
     YouTube's rules: the first chapter begins at 0:00, and each lasts ten seconds or more. So a
-    moment gets no chapter if it overlaps a better one, or begins too soon after a chapter or too
+    moment gets no chapter if it overlaps a better moment, begins too soon after a chapter, or too
     close to the end. (YouTube shows chapters only if there are at least three.)
 
     Args:
@@ -64,8 +64,8 @@ def _is_free(start: int, titles: dict[int, str]) -> bool:
 def ffmetadata(answers: Sequence[Answer]) -> str:
     """Write the moments of one video as chapters for `ffmpeg -i VIDEO -i FILE -map_chapters 1`.
 
-    Chapters have no gaps before or between them, as in MP4, and do not overlap. Each has an end, as
-    FFmpeg drops the title of a chapter without one.
+    Chapters do not overlap, and there are no gaps before or between them, as in MP4. Each chapter
+    has an end, because FFmpeg drops the title of a chapter without an end.
 
     Args:
         answers: The answers on one video.

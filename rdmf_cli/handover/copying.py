@@ -1,4 +1,4 @@
-"""Cutting of a span out of a video by copying its packets, from the key frame before it."""
+"""Cut a span out of a video by copying its packets, from the key frame before the span."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rdmf_cli.handover.film import Kind
 from rdmf_cli.video.packets import opened, packets, reason
 
 EXACTLY = "leave out --copy"
-LATE_SECONDS = 1  # in a file, sound may follow its pictures by so much
+LATE_SECONDS = 1  # in a file, sound may come so much later than its pictures
 
 
 def copy_span(file: BinaryIO, kind: Kind, span: Span) -> Fraction:
@@ -84,7 +84,7 @@ def _wanted(
         if packet.stream.index == stream.index:
             begun = begun or packet.pts == key
             left -= begun
-            # Frames shown before the key frame need pictures before it.
+            # Frames that are shown before the key frame need pictures from before the key frame.
             wanted = begun and left >= 0 and (packet.pts is None or packet.pts >= key)
         else:
             wanted = packet.pts is not None and origin <= _time(packet) < span.ends
@@ -95,7 +95,7 @@ def _wanted(
 
 
 def _time(packet: Any) -> Fraction:
-    """Return the time of a packet in the file, in seconds; 0 if it has none."""
+    """Return the time of a packet in the file, in seconds; 0 if the packet has no time."""
     return (packet.pts or 0) * Fraction(packet.time_base)
 
 

@@ -28,25 +28,25 @@ from rdmf_cli.video.info import checked_file
 
 NAME_OF_SEVERAL = "{stem}_{query}_{rank}.mp4"  # for several queries
 FIELDS = {**VIDEO_FIELDS, **MOMENT_FIELDS}
-LEAST_PRESENCE = 0.2  # below it, an answer says "probably not in this video"
+LEAST_PRESENCE = 0.2  # below this, an answer says "probably not in this video"
 WHAT = "the cut"
 MONTAGE = "the montage"
 
 
 class Cutter:
-    """Cuts moments out of videos; it remembers all file names, so that no two are the same.
+    """Cuts moments out of videos; it remembers all file names, so that each name is used once.
 
     Args:
         output: Name template of the files, with `FIELDS` in braces; None: no file per moment.
         montage: File for all moments joined together (see `join`); None: none.
         pad: Seconds to add on both sides.
-        copy: Copy packets from the key frame before a moment, instead of encoding it again.
+        copy: Copy packets from the key frame before a moment; do not encode the moment again.
         force: Replace files that rdmf did not write.
         anyway: Cut even if the query is probably not in the video.
 
     Attributes:
         spans: All spans that were cut, in order.
-        refused: Why queries were not cut, one sentence each.
+        refused: The reason for each query that was not cut, one sentence per query.
 
     Raises:
         UsageError: The name has an unknown field, or a suffix that is not supported.
@@ -90,8 +90,8 @@ class Cutter:
             min_score: Leave out moments with a lower score.
 
         Raises:
-            UsageError: Two moments have the same name, or rdmf did not write a file of this name;
-                then nothing is written.
+            UsageError: Two moments have the same file name, or a file of this name exists that
+                rdmf did not write. Then nothing is written.
             RdmfError: The video cannot be read, or a file cannot be written.
         """
         chosen = [
@@ -127,7 +127,7 @@ class Cutter:
         return False
 
     def join(self) -> list[Cut]:
-        """Write the montage, if there is to be one and there are moments."""
+        """Write the montage, if the user asked for it and there are moments."""
         if self.montage is None or not self.spans:
             return []
         write = partial(write_montage, kind=kind_of(self.montage), spans=self.spans)

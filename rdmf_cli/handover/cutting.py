@@ -1,4 +1,4 @@
-"""Cutting of a span out of a video by encoding it again, exact to the frame."""
+"""Cut a span out of a video by encoding the span again, exact to the frame."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rdmf_cli.video.timeline import exact
 
 MONTAGE_TRACK = Track(48000, "stereo")
 PREVIEW_SIDE = 480  # pixels of the longer side, at most
-EARLIER_SUBTITLES = 60  # seconds before a span in which its first subtitle is searched for
+EARLIER_SUBTITLES = 60  # seconds before a span in which to look for its first subtitle
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Span:
     Attributes:
         scan: The video.
         first: The first frame.
-        stop: The first frame after it.
+        stop: The first frame after the span.
     """
 
     scan: Scan
@@ -89,7 +89,7 @@ def _edges(scan: Scan) -> np.ndarray:
 
 
 def _nearest(scan: Scan, time: Fraction) -> int:
-    """Find the edge nearest to a time in seconds; the later one of two equally near."""
+    """Find the frame start nearest to a time in seconds; of two equally near, the later one."""
     edges = _edges(scan)
     ticks = time / scan.timeline.time_base
     after = int(np.searchsorted(edges, float(ticks)))
@@ -109,10 +109,10 @@ def write_span(file: BinaryIO, kind: Kind, span: Span) -> tuple[str, ...]:
         span: The frames.
 
     Returns:
-        What could not be kept, one sentence each.
+        One sentence for each thing that could not be kept.
 
     Raises:
-        RdmfError: None of its frames can be decoded.
+        RdmfError: None of the frames can be decoded.
     """
     path = span.scan.info.path
     with opened(path) as (container, _):
@@ -138,7 +138,7 @@ def write_preview(file: BinaryIO, span: Span) -> None:
         span: The frames.
 
     Raises:
-        RdmfError: None of its frames can be decoded.
+        RdmfError: None of the frames can be decoded.
     """
     info = span.scan.info
     scale = min(1.0, PREVIEW_SIDE / max(info.width, info.height))
@@ -208,7 +208,7 @@ def _sound_until(film: Film, sounds: Sequence[Iterator[np.ndarray]], time: Fract
 
 
 def _fill_silence(film: Film, time: Fraction) -> None:
-    """Fill up every sound track with silence, to the length of the film."""
+    """Add silence to every sound track, up to a time of the film."""
     for number, stream in enumerate(film.sounds):
         lacking = round((time - film.sounded(number)) * stream.rate)
         if lacking > 0:
@@ -226,7 +226,7 @@ def _pictures(span: Span) -> Iterator[tuple[Fraction, np.ndarray]]:
 
 
 def _fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Fit a picture (H, W, 3) into (width, height), on black; cut off an odd row or column."""
+    """Fit a picture (H, W, 3) into (width, height), on black; crop an odd row or column."""
     width, height = size
     if image.shape[0] - height in (0, 1) and image.shape[1] - width in (0, 1):
         return image
@@ -246,7 +246,7 @@ def codec_of(stream: Any) -> str:
 
 
 def _subtitles(container: Any, kind: Kind) -> tuple[list[int], list[str]]:
-    """Return the numbers of the subtitle tracks that the container supports; note the others."""
+    """Return the numbers of subtitle tracks that the container supports; describe other tracks."""
     kept, notes = [], []
     for number, stream in enumerate(container.streams.subtitles):
         codec = codec_of(stream)

@@ -1,7 +1,7 @@
 """CMX3600 edit decision lists (EDL), which every editing program can open.
 
 An EDL has one frame rate and one line per event: in and out of the source, in and out of the
-record, as time codes. Out-points are exclusive. Everything else is a comment.
+record, as time codes. Out-points are exclusive. All other information is in comments.
 """
 
 from __future__ import annotations

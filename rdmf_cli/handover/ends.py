@@ -1,4 +1,4 @@
-"""Exact ends applied to answers: moments begin and end at the cuts beside their ends."""
+"""Exact ends of moments: starts and ends of moments move to cuts near them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from rdmf_cli.video.decoders import scan
 from rdmf_cli.video.info import checked_file
 from rdmf_cli.video.refine import moved_to_cuts
 
-AT_THE_EDGE = 0.1  # seconds; what begins or ends with the searched part stays there
+AT_THE_EDGE = 0.1  # seconds; an end of a moment this near to an end of the searched part stays
 
 
 def refined(answer: Answer) -> Answer:
     """Move the ends of the moments to cuts that are at most a second away.
 
     Args:
-        answer: What was found; its video must still be there.
+        answer: The answer; its video must still exist.
 
     Returns:
-        The same moments, scores and ranks, with new times. A moment of which nothing would be left
-        stays as it is.
+        The same moments, scores and ranks, with new times. A moment that would become empty keeps
+        its times.
 
     Raises:
         RdmfError: The video cannot be read.

@@ -1,8 +1,8 @@
-"""FCPXML 1.8, the format of Final Cut Pro, which DaVinci Resolve reads, too.
+"""FCPXML 1.8, the format of Final Cut Pro. DaVinci Resolve also reads it.
 
-Times are fractions of a second. Times on the timeline are whole frames of it, as Final Cut Pro
-requires; times in a video are whole frames of the video, counted by its time code. Version 1.8 is
-the last one in which an asset itself names its file, as OpenTimelineIO's reader expects.
+Times are fractions of a second. Times on the timeline are whole frames of the timeline, as Final
+Cut Pro requires; times in a video are whole frames of the video, counted by its time code. Version
+1.8 is the last version in which an asset itself names its file, as OpenTimelineIO's reader expects.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _add_clip(spine: Element, event: Event, counting: Counting, asset: str) -> N
     )
     SubElement(clip, "note").text = event.query
     if source.rate != counting.rate:
-        # Play it at its own speed, not one of its frames per frame of the timeline.
+        # Play the video at its own speed, not one video frame per frame of the timeline.
         rate = f"{float(source.rate):.2f}".removesuffix(".00")
         SubElement(clip, "conform-rate", scaleEnabled="0", srcFrameRate=rate)
 

@@ -1,4 +1,4 @@
-"""The encoding of pictures and sound to a video file."""
+"""Encode pictures and sound to a video file."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Kind:
     subtitles: frozenset[str]
 
 
-# Without B-frames, the first picture of a file is its first packet, so that programs which ignore
-# edit lists show it at the right time, too.
+# Without B-frames, the first picture of a file is its first packet. So a program that ignores edit
+# lists also shows this picture at the right time.
 _H264 = ("libx264", {"crf": "18", "preset": "veryfast", "bf": "0"})
 _VP9 = ("libvpx-vp9", {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "5"})
 _AAC = ("aac", (16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000))
@@ -67,7 +67,7 @@ PREVIEW = Kind(
     *_AAC,
     frozenset(),
 )
-"""Small videos inside pages: a key frame per second, so that a player seeks quickly."""
+"""Small videos inside pages: one key frame per second, so that a player seeks quickly."""
 
 
 def kind_of(path: Path) -> Kind:
@@ -100,7 +100,7 @@ class Track:
 
 
 class Film:
-    """A video file in the process of writing.
+    """A video file that is being written.
 
     Args:
         file: A seekable binary file.
@@ -151,7 +151,7 @@ class Film:
 
         Args:
             image: RGB, uint8 (height, width, 3).
-            at: The time at which it is shown, in seconds from the start of the film.
+            at: The time at which the picture is shown, in seconds from the start of the film.
         """
         width, height = self.size
         image = np.ascontiguousarray(image[:height, :width])

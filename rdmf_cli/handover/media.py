@@ -17,7 +17,7 @@ from rdmf_cli.video.timeline import exact
 
 
 class _Stated(NamedTuple):
-    """What the headers of a file state.
+    """Properties that the headers of a file state.
 
     Attributes:
         rates: Frames per second, according to the pictures and to the container.
@@ -36,14 +36,14 @@ def source_of(path: str | Path) -> Source:
     """Read the properties of a video file that editors need.
 
     Raises:
-        RdmfError: It cannot be read, or holds no video.
+        RdmfError: The file cannot be read, or contains no video.
     """
     path = checked_file(path)
     return source_of_scan(scan(path))
 
 
 def source_of_scan(found: Scan) -> Source:
-    """Return the properties, for editors, of a video that was scanned before."""
+    """Return the properties that editors need, from the scan of a video."""
     path, timeline, info = found.info.path, found.timeline, found.info
     stated = _stated(path)
     rate = frame_rate_of(timeline.shown, timeline.time_base, stated.rates)
@@ -77,7 +77,7 @@ def _stated(path: Path) -> _Stated:
 
 
 def _time_code(container: Any, stream: Any) -> str:
-    """Find the time code of the first frame: of the pictures, of a `tmcd` track, or of the file."""
+    """Find the time code of the first frame, in the pictures, a `tmcd` track, or the file."""
     others = (other for other in container.streams if other.type == "data")
     for holder in (stream, *others, container):
         tags = {name.lower(): value for name, value in holder.metadata.items()}
@@ -87,12 +87,12 @@ def _time_code(container: Any, stream: Any) -> str:
 
 
 def _drops(code: str) -> bool:
-    """Return whether a time code has the form of a drop-frame one: 01:00:00;00."""
+    """Return whether a time code has the form of a drop-frame time code: 01:00:00;00."""
     return any(mark in code for mark in ";.")
 
 
 def _start(code: str, counting: Counting) -> int:
-    """Return the number of the first frame by its time code; 0 if there is no valid one."""
+    """Return the number of the first frame by its time code; 0 if the code is not valid."""
     try:
         return counting.frame_of(code)
     except ValueError:

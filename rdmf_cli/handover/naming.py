@@ -33,7 +33,7 @@ def fields_of(template: str, known: Mapping[str, str]) -> set[str]:
         known: The allowed fields, with a description of each.
 
     Raises:
-        UsageError: It contains another field, or a single brace.
+        UsageError: The template contains another field, or a single brace.
     """
     try:
         fields = {field for _, field, _, _ in Formatter().parse(template) if field is not None}

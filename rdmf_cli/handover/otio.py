@@ -15,8 +15,8 @@ Json = dict[str, Any]
 def otio_text(timeline: Timeline) -> str:
     """Write a timeline for OpenTimelineIO: a video track and, if there is sound, an audio track.
 
-    Each clip has the frame rate and the time code of its video. Query and score are in its metadata
-    under `rdmf`.
+    Each clip of OpenTimelineIO has the frame rate and the time code of its video. The metadata of a
+    clip contains query and score under `rdmf`.
     """
     tracks = [_track("V1", "Video", [_clip(event) for event in timeline.events])]
     if any(source.sound_channels for source in timeline.sources):

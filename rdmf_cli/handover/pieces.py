@@ -12,12 +12,12 @@ Found = tuple[Moment, Answer]
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of a video that lies in the same moments from start to end.
+    """A part of a video that lies in the same moments from start to end.
 
     Attributes:
         start: Start in milliseconds, as a player shows it.
         end: End in milliseconds, after `start`.
-        found: The moments that it lies in, best first; empty between moments.
+        found: The moments that contain the piece, best first; empty between moments.
     """
 
     start: int

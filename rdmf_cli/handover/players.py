@@ -1,4 +1,4 @@
-"""The command lines with which players open a video at a moment."""
+"""The command lines that open a video at a moment in a player."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def play_command(
     """Return the command that plays a moment; each part is one argument, no shell is needed.
 
     Args:
-        video: The video; an absolute path is made of it, so that no name is taken for an option.
+        video: The video; its path is made absolute, so that no file name looks like an option.
         start: Start in seconds.
         end: End in seconds.
         player: A key of `PLAYERS`.
-        program: Path of the player; "": its name.
+        program: Path of the player; "": use the name of the player.
     """
     return [program or player, *PLAYERS[player](Path(video).absolute(), start, end)]

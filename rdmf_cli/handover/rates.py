@@ -26,7 +26,7 @@ def frame_rate_of(
     Args:
         times: Presentation times of the frames, ascending, int64 (F,), in ticks of `time_base`.
         time_base: Seconds per tick.
-        declared: Rates that the file states, tried first; None: states none.
+        declared: Rates that the file states; they are tried first. None: not stated.
 
     Returns:
         Frames per second; None: the rate varies.
@@ -70,9 +70,9 @@ def _usual_rate(times: np.ndarray, time_base: Fraction) -> Fraction:
 
 
 def _on_grid(times: np.ndarray, time_base: Fraction, rate: Fraction) -> bool:
-    """Return whether all times are multiples of the frame duration, up to rounding.
+    """Return whether all times are multiples of the frame duration, except for rounding.
 
-    It counts in integers, as floating point numbers would be a frame off after hours.
+    The function counts in integers: floating-point numbers would be wrong by a frame after hours.
     """
     top, bottom = (1 / (time_base * rate)).as_integer_ratio()  # ticks per frame
     ticks = (times - times[0]) * bottom
@@ -82,7 +82,7 @@ def _on_grid(times: np.ndarray, time_base: Fraction, rate: Fraction) -> bool:
 
 
 def _steps_by_one(times: np.ndarray, time_base: Fraction, rate: Fraction) -> bool:
-    """Return whether most frames follow at one step of the rate (it is not a multiple)."""
+    """Return whether most frames follow each other after one frame duration, not after several."""
     if len(times) < 2:
         return True
     return round(float(np.median(np.diff(times))) * float(time_base * rate)) == 1

@@ -1,4 +1,4 @@
-"""Cutting of the sound of a video, exact to the sample."""
+"""Cut the sound of a video, exact to the sample."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from av.error import FFmpegError
 from rdmf_cli.handover.film import Kind, Track
 from rdmf_cli.video.packets import opened, packets
 
-LEAD_SECONDS = 1  # a decoder of sound needs a lead before its samples are right
+LEAD_SECONDS = 1  # a sound decoder has to start so much earlier to give correct samples
 MICROSECONDS = 1_000_000
-JITTER_SECONDS = Fraction(1, 20)  # containers round times; a larger step is a hole
+JITTER_SECONDS = Fraction(1, 20)  # containers round times; a larger gap is a hole
 SILENCE_SAMPLES = 4096  # samples per block
 MOST_CHANNELS = 8
 USUAL_RATE = 48_000  # samples per second, supported by every encoder
 
 
 def tracks_of(container: Any, kind: Kind) -> list[tuple[int, Track]]:
-    """Return the sound tracks of an open video that can be decoded: number, and track to write."""
+    """Return number and properties of each sound track of an open video that can be decoded."""
     found = []
     for number, stream in enumerate(container.streams.audio):
         context = stream.codec_context
@@ -41,7 +41,7 @@ def sound_between(
 ) -> Iterator[np.ndarray]:
     """Decode a stretch of a sound track, exact to the sample.
 
-    Where the track has holes or ends early, the samples are zero.
+    The samples are zero in holes of the track and after its end.
 
     Args:
         path: The video.

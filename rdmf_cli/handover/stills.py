@@ -20,7 +20,7 @@ from rdmf_cli.video.refine import player_times
 WIDTH = 320  # pixels
 QUALITY = 72  # of JPEG, 1 to 95
 PLACES = (1 / 6, 1 / 2, 5 / 6)
-"""Where in a moment its pictures are taken, as shares of its length."""
+"""The times of a moment's pictures, as shares of its length."""
 
 
 def times_in(moment: Moment, places: Sequence[float] = PLACES) -> list[float]:
@@ -33,13 +33,13 @@ def stills(
 ) -> list[np.ndarray]:
     """Decode the frames that a player shows at given times, scaled down.
 
-    The file is read once for all times. A time before the first frame gives the first one, a time
-    after the last frame the last one. In place of a damaged frame stands the one before it.
+    The file is read once for all times. A time before the first frame gives the first frame; a time
+    after the last frame gives the last frame. A damaged frame is replaced by the frame before it.
 
     Args:
         video: The file, or its scan.
         times: Seconds as a player shows them, in any order.
-        width: The most columns of a picture.
+        width: Maximum width of a picture, in pixels.
 
     Returns:
         For each time an upright RGB picture, uint8 (H, W, 3).
@@ -58,10 +58,10 @@ def stills(
 
 
 def scanned(video: str | PathLike[str]) -> Scan:
-    """Read a file once, for all that is taken of it.
+    """Read a file once; several functions can then use the result.
 
     Raises:
-        RdmfError: It cannot be read, or holds no video.
+        RdmfError: The file cannot be read, or contains no video.
     """
     return scan(checked_file(video))
 

@@ -59,7 +59,7 @@ class Counting:
         A skipped time code counts as the next one that is not skipped.
 
         Raises:
-            ValueError: It is not a time code of this rate.
+            ValueError: The text is not a time code of this rate.
         """
         match = WRITTEN.fullmatch(code.strip())
         if match is None:
@@ -87,7 +87,7 @@ class Counting:
         ten_minutes = 600 * self.base - 9 * self._dropped
         minute = 60 * self.base - self._dropped
         tens, rest = divmod(frame, ten_minutes)
-        # The first of ten minutes skips no numbers; each of the others does.
+        # The first of ten minutes skips no numbers; each of the nine other minutes does.
         later = max(0, rest - self._dropped) // minute
         return self._dropped * (9 * tens + later)
 

@@ -28,7 +28,7 @@ class Source:
     Attributes:
         path: The file.
         counting: The numbering of its frames, at a rate that editors support.
-        start: Number of its first frame by the file's time code; 0: it has none.
+        start: Number of its first frame by the file's time code; 0: the file has no time code.
         frames: Number of frames, at that rate.
         begins: Time of the first frame in seconds, as a player shows it.
         width: Width of the picture as shown, in pixels.
@@ -72,7 +72,7 @@ class Event:
     Attributes:
         source: Its video.
         first: Its first frame in the video.
-        stop: The first frame after it.
+        stop: The first frame after the moment.
         at: Its start on the timeline, in frames of the timeline, from 0.
         length: Its length on the timeline, in frames of the timeline.
         moment: The moment.
@@ -107,7 +107,7 @@ class Timeline:
 
     Attributes:
         title: Its title.
-        counting: The numbering of its frames: that of the first video.
+        counting: The numbering of its frames, as in the first video.
         events: The moments, by video, and by time within a video.
     """
 
@@ -117,17 +117,17 @@ class Timeline:
 
     @property
     def start(self) -> int:
-        """The number of its first frame: 01:00:00:00."""
+        """The number of the first frame of the timeline: 01:00:00:00."""
         return self.counting.frame_of(FIRST_CODE)
 
     @property
     def length(self) -> int:
-        """Its length in its own frames."""
+        """The length of the timeline, in frames of the timeline."""
         return sum(event.length for event in self.events)
 
     @cached_property
     def sources(self) -> tuple[Source, ...]:
-        """Its videos, each once, in order of appearance."""
+        """The videos of the timeline, each once, in order of appearance."""
         return tuple(dict.fromkeys(event.source for event in self.events))
 
 
@@ -165,7 +165,7 @@ def label_of(moment: Moment, query: str) -> str:
 
 
 def _length(frames: int, rate: Fraction, timeline_rate: Fraction) -> int:
-    """Convert a number of a video's frames to frames of the timeline; at least one."""
+    """Convert a number of video frames to a number of timeline frames; at least one."""
     return max(1, _rounded(frames / rate * timeline_rate))
 
 

@@ -1,4 +1,4 @@
-"""The record of a video that was cut out of another; this module imports no codecs."""
+"""The record of a video that was cut out of another video. This module imports no codecs."""
 
 from __future__ import annotations
 

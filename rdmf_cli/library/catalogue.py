@@ -1,7 +1,7 @@
 """The catalogue of a library: its videos and their states, in one SQLite file.
 
-A change is stored completely or not at all, however the program ends; each video is a change of its
-own. Paths are stored as bytes, as the system has them.
+A change is stored completely or not at all, even if the program is killed. Each video is one
+change. Paths are stored as bytes, in the form that the system uses.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ CREATE VIRTUAL TABLE IF NOT EXISTS said USING fts5 (
     text, video UNINDEXED, start UNINDEXED, stop UNINDEXED, tokenize = 'porter unicode61'
 )
 """
-"""What is said, by the number of the video; the index finds words in any of their forms."""
+"""Lines that are said, with the number of their video. A search for a word finds all its forms."""
 
 
 class State(str, Enum):
@@ -67,14 +67,14 @@ class Video:
     Attributes:
         path: Its absolute path.
         state: See `State`.
-        reason: Why it failed; else empty.
+        reason: Why the video failed; empty for other states.
         bytes: Size of the file when it was last checked; None: unknown.
         modified: Modification time of the file when it was last checked, in nanoseconds.
-        content: Fingerprint of the file from which the features were made.
+        content: Fingerprint of the file that the features were made from.
         duration: Length in seconds.
-        clips: Number of clips; 0: it has no features.
+        clips: Number of clips; 0: the video has no features.
         key: Key of the features in the store.
-        number: Its number in the index; 0: not in the catalogue yet.
+        number: Its number in the index; 0: the video is not in the catalogue yet.
     """
 
     path: str
@@ -104,7 +104,7 @@ class Catalogue:
         """Open a catalogue, or make a new one.
 
         Raises:
-            RdmfError: It cannot be opened, is damaged, or was made by another release.
+            RdmfError: The file cannot be opened, is damaged, or was made by another release.
         """
         self.path = path
         with self._errors():
@@ -129,14 +129,14 @@ class Catalogue:
 
     @contextmanager
     def change(self) -> Iterator[None]:
-        """Make everything written in the block one change, stored completely or not at all."""
+        """Store everything that the block writes as one change: completely or not at all."""
         with self._errors():
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield
                 self._database.execute("COMMIT")
             except BaseException:
-                if self._database.in_transaction:  # a full disk has ended it already
+                if self._database.in_transaction:  # a full disk has ended the change
                     self._database.execute("ROLLBACK")
                 raise
 
@@ -152,7 +152,7 @@ class Catalogue:
             raise RdmfError(f"the catalogue cannot be used ({error})", self.path, todo) from error
 
     def fact(self, name: str) -> str | None:
-        """Return the value stored under a name; None: there is none."""
+        """Return the value that is stored under a name; None: no value."""
         rows = self._rows("SELECT value FROM facts WHERE name = ?", name)
         return None if not rows else str(rows[0][0])
 
@@ -176,13 +176,13 @@ class Catalogue:
         return [_video(row) for row in self._rows(query)]
 
     def find(self, path: str) -> Video | None:
-        """Return the video of a path; None: it is not in the catalogue."""
+        """Return the video at a path; None: the catalogue does not have this video."""
         query = f"SELECT {COLUMNS} FROM videos WHERE path = ?"  # noqa: S608
         rows = self._rows(query, os.fsencode(path))
         return None if not rows else _video(rows[0])
 
     def keep(self, video: Video) -> None:
-        """Add a video, or update the one of the same path, which keeps its number."""
+        """Add a video, or update the video at the same path and keep its number."""
         values = [getattr(video, name) for name in NAMES]
         values[0], values[1] = os.fsencode(video.path), video.state.value
         values[-1] = json.dumps(video.key, sort_keys=True) if video.key else ""
@@ -202,7 +202,7 @@ class Catalogue:
         self._write("DELETE FROM videos WHERE path = ?", os.fsencode(path))
 
     def keep_lines(self, video: int, lines: Sequence[Line]) -> None:
-        """Store what is said in a video, in place of what was; call it inside `change`."""
+        """Store the lines of a video, in place of its earlier lines; call this inside `change`."""
         self._write(SPEECH)
         self._write("DELETE FROM said WHERE video = ?", video)
         for line in lines:
@@ -210,18 +210,18 @@ class Catalogue:
             self._write("INSERT INTO said (text, video, start, stop) VALUES (?, ?, ?, ?)", *values)
 
     def lines(self, video: int) -> tuple[Line, ...]:
-        """Return what is said in a video, by time."""
+        """Return the lines of a video, sorted by time."""
         if not self._has_speech():
             return ()
         query = "SELECT start, stop, text FROM said WHERE video = ? ORDER BY start, stop, rowid"
         return tuple(Line(*row) for row in self._rows(query, video))
 
     def videos_saying(self, words: Iterable[str], count: int) -> list[int]:
-        """Return the numbers of the videos in which any of the words is said, the best first.
+        """Return the numbers of the videos that say any of the words, the best match first.
 
         Args:
             words: Words without punctuation.
-            count: The most lines to look at.
+            count: Maximum number of lines to look at.
         """
         wanted = " OR ".join(f'"{word}"' for word in sorted(words) if '"' not in word)
         if not wanted or not self._has_speech():

@@ -15,11 +15,11 @@ from rdmf_cli.library.index import Array, Nearest
 Codes = npt.NDArray[np.uint8]
 
 CANDIDATES: Final = 4000
-"""The least number of clips that are ranked exactly. Of 1.8 million clips, the ten nearest are
-among so many for 99.9 % (benchmarks/thousand_hours.py)."""
+"""The least number of clips that are ranked exactly. With this number, the ten nearest of 1.8
+million clips contain 99.9 % of the exact ten (benchmarks/thousand_hours.py)."""
 
 PER_WANTED: Final = 2
-"""Candidates for each clip that is asked for, where many are."""
+"""Candidates per requested clip, if many clips are requested."""
 
 BLOCK: Final = 1 << 14  # clips whose codes are made at once
 SEED: Final = 0
@@ -66,14 +66,14 @@ def _rotation(width: int) -> Array:
 
 
 class CodedIndex:
-    """An index that compares codes of 1 bit per coordinate, then ranks the nearest clips exactly.
+    """An index that compares codes (1 bit per coordinate), then ranks the nearest clips exactly.
 
-    The codes of a clip are 1/32 of its features in size and lie in memory; the features may be
-    memory-mapped: only those of candidates are read.
+    The codes of a clip have 1/32 of the size of its features and stay in memory. The features may
+    be memory-mapped: only the features of candidates are read.
 
     Args:
-        videos: The number, the unit features (L, D) and the codes of each video; None: they are
-            made.
+        videos: The number, the unit features (L, D) and the codes of each video. If the codes are
+            None, they are computed.
     """
 
     def __init__(self, videos: Iterable[tuple[int, Array, Codes | None]] = ()):
@@ -90,12 +90,12 @@ class CodedIndex:
         self._made: tuple[Any, npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
 
     def add(self, video: int, features: Array) -> None:
-        """Add the unit features (L, D) of a video, in place of those it had."""
+        """Add the unit features (L, D) of a video, in place of its earlier features."""
         self._features[video], self._codes[video] = features, sign_codes(features)
         self._made = None
 
     def remove(self, video: int) -> None:
-        """Remove the features of a video; nothing happens where there are none."""
+        """Remove the features of a video, if there are any."""
         self._features.pop(video, None)
         self._codes.pop(video, None)
         self._made = None
@@ -103,7 +103,7 @@ class CodedIndex:
     def nearest(self, query: Array, count: int) -> Nearest:
         """Find the clips with the highest cosine to a unit query (D,); at most `count`.
 
-        Up to `CANDIDATES` clips in all, the result is exact.
+        The result is exact if the index has at most `CANDIDATES` clips.
         """
         codes, starts, numbers = self._compared()
         most = min(max(CANDIDATES, PER_WANTED * count), int(starts[-1]))
@@ -124,7 +124,7 @@ class CodedIndex:
     def _cosines(
         self, query: Array, videos: npt.NDArray[np.int64], clips: npt.NDArray[np.int64]
     ) -> Array:
-        """Compute the cosines of the query and some clips, ordered by video, exactly."""
+        """Compute the exact cosines of the query and some clips; the clips are ordered by video."""
         edges = np.flatnonzero(np.diff(videos, prepend=-1, append=-1)).tolist()
         parts = [
             self._features[int(videos[start])][clips[start:stop]] @ query
@@ -134,7 +134,7 @@ class CodedIndex:
         return cosines
 
     def _compared(self) -> tuple[Any, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Return the codes as faiss compares them, where each video starts, and the videos."""
+        """Return the faiss index of all codes, the first row of each video, the video numbers."""
         if self._made is None:
             numbers = sorted(self._features)
             codes = [self._codes[number] for number in numbers]

@@ -34,11 +34,11 @@ class Index(Protocol):
     """
 
     def add(self, video: int, features: Array) -> None:
-        """Add the unit features (L, D) of a video, in place of those it had."""
+        """Add the unit features (L, D) of a video, in place of its earlier features."""
         ...
 
     def remove(self, video: int) -> None:
-        """Remove the features of a video; nothing happens where there are none."""
+        """Remove the features of a video, if there are any."""
         ...
 
     def nearest(self, query: Array, count: int) -> Nearest:
@@ -51,25 +51,25 @@ class Index(Protocol):
 
 
 class ExactIndex:
-    """An index in numpy that compares the query with every clip: exact, a reference for others."""
+    """An exact index in numpy: it compares the query with every clip. A reference for engines."""
 
     def __init__(self, videos: Iterable[tuple[int, Array]] = ()):
         self._features = dict(videos)
         self._named: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
 
     def add(self, video: int, features: Array) -> None:
-        """Add the unit features (L, D) of a video, in place of those it had."""
+        """Add the unit features (L, D) of a video, in place of its earlier features."""
         self._features[video], self._named = features, None
 
     def remove(self, video: int) -> None:
-        """Remove the features of a video; nothing happens where there are none."""
+        """Remove the features of a video, if there are any."""
         self._features.pop(video, None)
         self._named = None
 
     def nearest(self, query: Array, count: int) -> Nearest:
         """Find the clips with the highest cosine to a unit query (D,); at most `count`.
 
-        Clips of equal cosine have the order of video and clip.
+        Clips of equal cosine are ordered by video, then by clip.
         """
         video, clip = self._names()
         features = (self._features[video] for video in sorted(self._features))
@@ -92,7 +92,7 @@ class ExactIndex:
 
 
 def _best(cosine: Array, count: int) -> npt.NDArray[np.int64]:
-    """Return the positions of the `count` highest values, in order; of equal ones the first."""
+    """Return the positions of the `count` highest values, in order; equal values by position."""
     if count < len(cosine):
         least = np.partition(cosine, len(cosine) - count)[len(cosine) - count]
         above, equal = np.flatnonzero(cosine > least), np.flatnonzero(cosine == least)

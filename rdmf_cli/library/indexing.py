@@ -48,7 +48,7 @@ class Extraction:
         jobs: Number of videos to extract at the same time.
         show: Called with the progress of the work.
         on_warning: Called with the path and the warnings of a video.
-        hear: Function that returns what is said in a video; None: nothing of it is kept.
+        hear: Function that returns what is said in a video; None: do not store what is said.
     """
 
     extract: Extract
@@ -60,7 +60,7 @@ class Extraction:
 
 
 def refresh(library: Library, roots: Sequence[Root], how: Extraction) -> Refreshed:
-    """Update a library from the files on disk; call it inside `Library.writing`.
+    """Update a library from the files on disk; call this inside `Library.writing`.
 
     Args:
         library: The library.
@@ -82,10 +82,10 @@ def refresh_files(
     """Index files that are new or have changed, and mark missing ones.
 
     Args:
-        library: The library, inside of `Library.writing`.
+        library: The library, locked by `Library.writing`.
         files: Absolute paths.
         how: How features are extracted.
-        done: The result is added to it.
+        done: The function adds its result to this record.
     """
     wanted: list[Path] = []
     for path in files:
@@ -127,7 +127,7 @@ def absolute_root(path: str | os.PathLike[str], exclude: Iterable[str]) -> Root:
 
 
 def _listed(roots: Sequence[Root], failed: list[RdmfError]) -> list[Path]:
-    """Return the absolute paths of all videos of all roots, each once."""
+    """Return the absolute path of every video of all roots, without duplicates."""
     found: dict[str, Path] = {}
     for root in roots:
         if not os.path.lexists(root.path):
@@ -143,7 +143,7 @@ def _listed(roots: Sequence[Root], failed: list[RdmfError]) -> list[Path]:
 
 
 def _looked_at(path: Path) -> tuple[int | None, int | None]:
-    """Return size and time of a file before it is read: if it grows meanwhile, it is stale."""
+    """Return size and time of a file before it is read: a file that grows later is then stale."""
     try:
         found = path.stat()
     except OSError:
@@ -152,7 +152,7 @@ def _looked_at(path: Path) -> tuple[int | None, int | None]:
 
 
 def _is_current(store: FeatureStore, known: Video) -> bool:
-    """Return whether file and features are unchanged; reads the features to detect damage."""
+    """Return whether file and features are unchanged; read the features to detect damage."""
     if known.state is not State.indexed or not known.clips:
         return False
     same = (known.bytes, known.modified) == _looked_at(Path(known.path))
@@ -160,7 +160,7 @@ def _is_current(store: FeatureStore, known: Video) -> bool:
 
 
 def _unstored(warnings: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """Take out of the warnings that the features could not be written, which is an error here."""
+    """Split off the warning that features could not be written: in a library it is an error."""
     lost = [warning for warning in warnings if warning.startswith(NOT_CACHED)]
     what = lost[0].replace("be cached", "be stored") if lost else ""
     return what, tuple(warning for warning in warnings if warning not in lost)
@@ -176,7 +176,7 @@ def _indexed(
     """Return the catalogue entry of a video whose features are on disk.
 
     Raises:
-        RdmfError: They are not: the disk is full, or the file changed meanwhile.
+        RdmfError: The features are not on disk: it is full, or the file changed meanwhile.
     """
     if not store.path(key).is_file():
         what = "the file has changed while it was read"
@@ -198,7 +198,7 @@ def _indexed(
 def _keep_failure(
     library: Library, path: Path, looked_at: tuple[int | None, int | None], error: RdmfError
 ) -> None:
-    """Mark a video as failed, without features, as earlier ones do not fit the file any more."""
+    """Mark a video as failed, without features: earlier features no longer fit the file."""
     with library.catalogue.change():
         size, modified = looked_at
         failed = Video(str(path), State.failed, f"{error.what}", size, modified)
@@ -206,7 +206,7 @@ def _keep_failure(
 
 
 def _keep_all_speech(library: Library, how: Extraction, done: Refreshed) -> None:
-    """Store what is said in the videos that are current."""
+    """Store what is said in all videos that were indexed or are unchanged."""
     if how.hear is None:
         return
     for name in (*done.indexed, *done.unchanged):
@@ -222,7 +222,7 @@ def _keep_all_speech(library: Library, how: Extraction, done: Refreshed) -> None
 
 
 def _keep_speech(library: Library, name: str, said: Said) -> None:
-    """Store what is said in a video, where that has changed."""
+    """Store what is said in a video, if this has changed."""
     video = library.catalogue.find(name)
     if video is not None and library.catalogue.lines(video.number) != said.lines:
         with library.catalogue.change():
@@ -230,7 +230,7 @@ def _keep_speech(library: Library, name: str, said: Said) -> None:
 
 
 def _mark_missing(library: Library, done: Refreshed) -> None:
-    """Mark missing videos; forget those whose content is now at another path."""
+    """Mark missing videos; forget a video if its content is now at another path."""
     videos = library.videos()
     here = {v.content for v in videos if v.state is State.indexed and os.path.exists(v.path)}
     with library.catalogue.change():

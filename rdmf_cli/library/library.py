@@ -1,8 +1,8 @@
 """A library: a folder with a catalogue of videos, their features, and an index of all clips.
 
 Features are stored as in the cache, one entry per content, so a video that was moved or copied is
-not decoded again. The catalogue lists a video as indexed only when its features are on disk, so
-that it is consistent however the program ends, and the next run continues from there.
+not decoded again. The catalogue lists a video as indexed only when its features are on disk. So
+the catalogue is consistent even if the program is killed, and the next run continues from there.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def library_folder(name: str = DEFAULT) -> Path:
         name: A path, or the name of a library.
 
     Raises:
-        UsageError: It can be neither.
+        UsageError: The text can be neither a path nor a name.
     """
     if not NAME.fullmatch(name) and (os.sep in name or "/" in name or name in (".", "..")):
         return Path(name)
@@ -72,8 +72,8 @@ class Library:
         """Open an existing library.
 
         Raises:
-            UsageError: There is none in this folder.
-            RdmfError: Its catalogue cannot be used.
+            UsageError: The folder contains no library.
+            RdmfError: The catalogue cannot be used.
         """
         if not (folder / CATALOGUE).is_file():
             raise UsageError("holds no library", folder, "make one: rdmf index FOLDER")
@@ -85,7 +85,7 @@ class Library:
 
         Raises:
             UsageError: The folder holds other files.
-            RdmfError: It cannot be made.
+            RdmfError: The library cannot be made.
         """
         if not (folder / CATALOGUE).is_file():
             try:
@@ -132,7 +132,7 @@ class Library:
             lock.release()
 
     def settings(self) -> dict[str, Any]:
-        """Return the encoder, clip length and decoder of the features; empty: none yet."""
+        """Return the encoder, clip length and decoder of the features; empty: not set yet."""
         kept = self.catalogue.fact("settings")
         return {} if kept is None else dict(json.loads(kept))
 
@@ -150,7 +150,8 @@ class Library:
         """Check that the features were made with the given settings.
 
         Raises:
-            UsageError: They were made with others; the error names both.
+            UsageError: The features were made with other settings. The error names the stored
+                setting and the given setting.
         """
         kept = self.settings()
         for name in SETTINGS if kept else ():
@@ -171,14 +172,14 @@ class Library:
         return self.catalogue.videos()
 
     def checked_videos(self) -> list[Video]:
-        """Return all videos with their present states: checks for changed and missing files."""
+        """Check for changed and missing files; return all videos with their present states."""
         return [_checked(video) for video in self.videos()]
 
     def prune(self) -> tuple[int, int]:
         """Remove missing and failed videos, and features that belong to no video.
 
         Returns:
-            The number of videos removed, and of features removed.
+            The number of removed videos, and the number of removed features.
         """
         gone = [v for v in self.checked_videos() if v.state in (State.missing, State.failed)]
         with self.catalogue.change():
@@ -196,7 +197,7 @@ class Library:
 
 
 class LibraryVideos:
-    """A `Collection` of the videos of a library with features; of several copies, only one."""
+    """A `Collection` of the library's videos that have features, without copies of a video."""
 
     def __init__(self, library: Library):
         self._library = library
@@ -223,7 +224,7 @@ class LibraryVideos:
         """Return the features of a video.
 
         Raises:
-            RdmfError: They are missing or damaged.
+            RdmfError: The features are missing or damaged.
         """
         known = self.videos[video]
         features = stored_features(self._library.store, known.key)
@@ -237,14 +238,14 @@ class LibraryVideos:
         return Said(self._library.catalogue.lines(self.videos[video].number))
 
     def saying(self, words: Iterable[str], count: int) -> list[int]:
-        """Return the videos in which any of the words is said, the best first."""
+        """Return the videos that say any of the words, the best match first."""
         numbers = self._library.catalogue.videos_saying(words, count)
         places = {video.number: place for place, video in enumerate(self.videos)}
         return [places[number] for number in numbers if number in places]
 
     @cached_property
     def index(self) -> Index:
-        """The index of all clips, over memory-mapped files: exact, or for many clips of codes."""
+        """The index of all clips, in memory-mapped files: exact, or with codes for many clips."""
         coded = sum(self.clips) > MOST_EXACT and has_engine()
         clips = clips_of(self._library.folder, [*map(self._entry, range(len(self.videos)))], coded)
         if coded:

@@ -1,4 +1,4 @@
-"""The videos of files and folders (with all folders inside), without excluded ones."""
+"""Lists of videos: from files and folders (with all folders inside), without excluded paths."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def list_videos(
     """List the videos of files and folders, each once, in the given order; folders are sorted.
 
     Args:
-        paths: Files, and folders, which stand for all videos below them.
+        paths: Files and folders. A folder stands for all videos below it.
         exclude: Patterns as in a shell (`*`, `?`, `[...]`). A pattern without a slash excludes
             files and folders of this name; a pattern with a slash is compared with the path below
             the folder. A file in `paths` is never excluded.
 
     Yields:
-        A path, or the error of a folder that cannot be listed or holds no video.
+        A path, or an error if a folder cannot be listed or contains no video.
     """
     seen: set[str] = set()
     for path in map(Path, paths):

@@ -36,7 +36,7 @@ class OpenVideos:
         return self.said[video]
 
     def saying(self, words: Iterable[str], count: int) -> list[int]:
-        """Return the videos in which any of the words is said, those with most words first."""
+        """Return the videos that say any of the words; videos that say more of them come first."""
         wanted = frozenset(words)
         best = {
             video: max((len(wanted & words_of(line.text)) for line in said.lines), default=0)
@@ -73,7 +73,7 @@ def open_videos(
     """Open videos one by one; an error in one video does not stop the others.
 
     Args:
-        videos: The paths; an error in the place of a path is reported, too.
+        videos: The paths. If there is an error in place of a path, it is reported.
         extract: Function that returns the features of a video.
         callbacks: Functions that are called with errors, warnings and progress.
         hear: Function that returns what is said in a video; None: what is said is not searched.
@@ -92,7 +92,7 @@ def open_videos(
 
 
 def _heard(path: Path, hear: Hear | None, callbacks: WorkCallbacks) -> Said | None:
-    """Read what is said in a video; if this fails, its pictures are searched all the same."""
+    """Read what is said in a video; if this fails, only the pictures are searched."""
     if hear is None:
         return None
     try:

@@ -1,15 +1,16 @@
 """Relevance: the number by which moments of different videos are ranked.
 
-It is the probability that a moment shows the query, a logistic function of two values:
+Relevance is the probability that a moment shows the query. It is a logistic function of two values:
 
-- the match of the moment: how far its most similar clips are above the similarity of unrelated
-  queries and unrelated pictures. This scale depends on the encoder and the kind of query only, so
-  that moments of all videos can be compared;
-- the presence of the query in the video of the moment, which compares the same similarity with that
-  of unrelated queries in this video.
+- the match of the moment: how far the similarity of its best clips exceeds the similarity of
+  unrelated queries and pictures. This scale depends only on the encoder and the kind of query. So
+  moments of all videos can be compared;
+- the presence of the query in the video of the moment. It compares the same similarity with the
+  similarity of unrelated queries in this video.
 
-The score of a moment is not used: it is the expected IoU if the query is there, and on real videos
-it does not show whether the query is there (docs/library.md, benchmarks/library_ranking.py).
+The score of a moment is not used. The score is the expected IoU if the video shows the query; on
+real videos the score does not tell whether the video shows the query (docs/library.md,
+benchmarks/library_ranking.py).
 """
 
 from __future__ import annotations
@@ -29,17 +30,17 @@ OF_MATCH: Final = 1.05
 OF_PRESENCE: Final = 0.18
 OFFSET: Final = -1.59
 """Weights of the match and of the log-odds of presence, and the offset. Fitted on joined clips of
-real videos with the shipped encoder (even lines of the list; benchmarks/library_ranking.py --fit).
+real videos with the embedded encoder (even lines of the list; benchmarks/library_ranking.py --fit).
 """
 
 BEST_CLIPS: Final = 2
-"""The number of clips whose mean similarity stands for a moment: one alone is unreliable."""
+"""The match of a moment is the mean similarity of this many clips; one clip is unreliable."""
 
 LEAST_CHANCE: Final = 1e-6
 
 
 def match(similarity: npt.NDArray[np.floating], scale: Background) -> float:
-    """Return how far the best clips of a moment are above unrelated ones, in standard deviations.
+    """Return how far the best clips of a moment exceed unrelated clips, in standard deviations.
 
     Args:
         similarity: Cosines of the clips of the moment and the query, (L,), at least one.

@@ -31,14 +31,14 @@ from rdmf_cli.moments.nms import span_iou
 from rdmf_cli.moments.types import Quote
 
 CANDIDATES: Final = 24
-"""The number of videos, or stretches of long ones, that the head reads for one query. More do not
-change the first ten (docs/results.md, one query over many videos)."""
+"""The number of candidates (videos, or stretches of long videos) that the head reads for a query.
+A larger number does not change the first ten hits (docs/results.md, one query over many videos)."""
 
 CLIPS_PER_CANDIDATE: Final = 64
-"""The number of most similar clips per candidate from which candidates are chosen."""
+"""Candidates are chosen from the most similar clips: this many clips per candidate."""
 
 DISTINCT: Final = 0.5
-"""The IoU from which two moments of one video count as the same."""
+"""Two moments of one video count as the same from this IoU on."""
 
 Encode = Callable[[Sequence[Line]], npt.NDArray[np.float16]]
 """A function that returns the features (N, D) of lines of speech."""
@@ -70,7 +70,7 @@ class Collection(Protocol):
         """Return the features of a video.
 
         Raises:
-            RdmfError: They are missing or damaged.
+            RdmfError: The features are missing or damaged.
         """
         ...
 
@@ -79,7 +79,7 @@ class Collection(Protocol):
         ...
 
     def saying(self, words: Iterable[str], count: int) -> Sequence[int]:
-        """Return the videos in which any of the words is said, the best of `count` lines first."""
+        """Return the videos that say any of the words; look at the best `count` lines."""
         ...
 
 
@@ -91,7 +91,7 @@ class Found:
         video: Path of the video.
         start: Start in seconds, as a player shows it.
         end: End in seconds, as a player shows it.
-        relevance: Probability that it shows the query, in [0, 1]; moments are ranked by it.
+        relevance: Probability that the moment shows the query, in [0, 1]. It ranks the moments.
         presence: Probability that the query is anywhere in the video (or this stretch), in [0, 1].
         score: Expected IoU of the span, if the query is there, in [0, 1].
         duration: Length of the video in seconds.
@@ -109,7 +109,7 @@ class Found:
 
     @property
     def convinces(self) -> bool:
-        """Whether it probably shows the query: relevance is at least CONVINCES."""
+        """Whether the moment probably shows the query: relevance is at least CONVINCES."""
         return self.relevance >= CONVINCES
 
 
@@ -121,7 +121,7 @@ class Candidate(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """The question on a whole video; `end`: of its pictures, seconds as a player shows them."""
+    """The question on a whole video, and the end of its pictures (seconds, as a player shows)."""
 
     path: str
     features: VideoFeatures
@@ -141,11 +141,11 @@ class Limits:
     """How much a search reads and lists.
 
     Attributes:
-        top_k: The most moments.
-        per_video: The most moments per video.
+        top_k: Maximum number of moments.
+        per_video: Maximum number of moments per video.
         min_presence: Leave out moments with a lower presence.
-        candidates: Number of videos, or stretches of long ones, that the head reads, or `top_k`
-            where that is more; None: all.
+        candidates: Number of videos, or stretches of long videos, that the head reads; if `top_k`
+            is larger, `top_k`. None: all.
     """
 
     top_k: int = 10
@@ -155,7 +155,7 @@ class Limits:
 
     @property
     def read(self) -> int | None:
-        """The number of candidates that are read; None: all."""
+        """The number of candidates that the head reads; None: all."""
         return None if self.candidates is None else max(self.candidates, self.top_k)
 
 
@@ -202,7 +202,7 @@ def choose_candidates(
     Args:
         collection: The videos.
         query: The query.
-        count: The most candidates; None: all videos and stretches.
+        count: Maximum number of candidates; None: all videos and stretches.
     """
     every = sum(len(stretches(clips)) for clips in collection.clips)
     if count is None or every <= count:
@@ -215,7 +215,7 @@ def choose_candidates(
 def _of_nearest(nearest: Nearest, clips: Sequence[int], count: int) -> list[Candidate]:
     """Choose the stretches with the most similar clips.
 
-    A clip of a long video is in two stretches; it counts for the one whose middle is nearer.
+    A clip of a long video is in two stretches; it counts for the stretch with the nearer middle.
     """
     lengths = np.array([clips[video] for video in nearest.video.tolist()], np.int64)
     hop = STRETCH // 2
@@ -251,7 +251,7 @@ def _asked(
 def _speech(
     said: Said, query: QueryFeatures, encode: Encode | None, part: tuple[float, float]
 ) -> Speech | None:
-    """Match what is said with a query of words alone; None where nothing is."""
+    """Match what is said with a query in words; None: nothing is said, or nothing to match."""
     if encode is None or not query.text or not said.lines:
         return None
     spoken = SpokenFeatures(said, encode(said.lines))
@@ -294,7 +294,7 @@ def _read(
 
 
 def _clips(span: npt.NDArray[np.floating], clip_length: float, clips: int) -> slice:
-    """Return the clips whose middle is in a span of seconds; if none is, the clip around it."""
+    """Return the clips with their middle in a span (seconds); at least the clip at its start."""
     first = min(math.floor(span[0] / clip_length + 0.5), clips - 1)
     return slice(first, max(math.floor(span[1] / clip_length + 0.5), first + 1))
 
@@ -320,7 +320,7 @@ def _distinct(read: Iterable[_Read]) -> list[Found]:
 
 
 def _share(one: Found, other: Found) -> float:
-    """Return the share of one moment that another covers."""
+    """Return the share of one moment that the other moment covers."""
     both = min(one.end, other.end) - max(one.start, other.start)
     return max(both, 0.0) / (one.end - one.start) if one.end > one.start else 1.0
 

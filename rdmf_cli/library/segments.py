@@ -1,8 +1,8 @@
 """The clips of a library on disk: files of unit features and of their codes, memory-mapped.
 
-The clips of all videos lie in a few files (segments), so that a search opens those and not a file
-per video. New videos become a segment of their own; what was written before is not touched. From
-time to time all are written into one. A segment is listed once it is complete.
+The clips of all videos are in a few files (segments), so that a search opens few files, not one
+per video. New videos become a new segment; earlier segments are not changed. From time to time all
+segments are merged into one. A segment is listed only when it is complete.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ FILE: Final = re.compile(r"(clips|codes)-[0-9a-f]{32}\.(npy|json)")
 LISTED: Final = re.compile(r"clips-([0-9a-f]{32})\.json")
 
 MOST_SEGMENTS: Final = 8
-"""More segments are written into one."""
+"""If there are more segments, all are merged into one."""
 
 MOST_UNUSED: Final = 0.25
-"""A larger share of clips that belong to no video any more: all segments are written into one."""
+"""If a larger share of the clips belongs to no video any more, all segments are merged into one."""
 
 
 class Entry(NamedTuple):
@@ -53,10 +53,10 @@ class Segment:
     """Memory-mapped features and codes of some videos.
 
     Attributes:
-        digest: What its files are named after.
+        digest: Fingerprint of its entries; its files have this name.
         places: The clips of each entry, by name.
         features: Unit features (N, D).
-        codes: Their codes; None: there are none.
+        codes: Codes of the features; None: no codes.
     """
 
     digest: str
@@ -73,7 +73,7 @@ class Clips(NamedTuple):
 
 
 def clips_of(folder: Path, entries: Sequence[Entry], with_codes: bool) -> list[Clips]:
-    """Map the clips of videos, in order; write those that no segment has.
+    """Map the clips of videos, in order; write the clips that no segment has.
 
     Args:
         folder: The folder of the library. It may be read-only: then new clips are kept in memory.
@@ -104,7 +104,7 @@ def _is_scattered(segments: Sequence[Segment], entries: Sequence[Entry]) -> bool
 
 
 def _with_rows(entries: Sequence[Entry], have: dict[str, Segment]) -> list[Entry]:
-    """Let entries that a segment has be read from there, not from the store."""
+    """Change entries that a segment has: read them from the segment, not from the store."""
 
     def read(entry: Entry) -> Entry:
         segment = have.get(entry.name)
@@ -122,7 +122,7 @@ def _clips(segment: Segment, name: str) -> Clips:
 
 
 def _segments(folder: Path, with_codes: bool) -> Iterator[Segment]:
-    """Map every complete segment; a damaged one counts as none."""
+    """Map every complete segment; skip damaged segments."""
     for name in sorted(os.listdir(folder)):
         if listed := LISTED.fullmatch(name):
             with suppress(OSError, ValueError, TypeError, EOFError):
@@ -143,7 +143,7 @@ def _mapped(folder: Path, digest: str, with_codes: bool) -> Segment:
 
 
 def _write(folder: Path, entries: Sequence[Entry], with_codes: bool) -> Segment:
-    """Write a segment: features, codes, and last the list that makes it count."""
+    """Write a segment: features, codes, and last the list, which makes the segment complete."""
     listed = [[entry.name, entry.clips] for entry in entries]
     digest, kept = _digest(listed), _Kept(entries, with_codes)
 
@@ -157,7 +157,7 @@ def _write(folder: Path, entries: Sequence[Entry], with_codes: bool) -> Segment:
             put(f"codes-{digest}.npy", lambda file: np.save(file, codes))
         put(f"clips-{digest}.json", lambda file: file.write(json.dumps(listed).encode()))
         return _mapped(folder, digest, with_codes)
-    except (RdmfError, OSError, ValueError):  # read-only, or no room: it is searched all the same
+    except (RdmfError, OSError, ValueError):  # read-only, or disk full: search it in memory
         return kept.in_memory(digest)
 
 
@@ -169,7 +169,7 @@ class _Kept:
         self.codes: list[Codes] = []
 
     def write_features(self, file: BinaryIO) -> None:
-        """Write a file of numpy; of all features, only those of one video are in memory."""
+        """Write a numpy file; only the features of one video are in memory at a time."""
         shape: tuple[int, ...] | None = None
         self.codes = []
         for entry in self._entries:

@@ -1,7 +1,7 @@
 """Stretches of long videos.
 
-A video of ordinary length is read as a whole, as by `rdmf query`. Of a longer one, only the
-stretches with the most similar clips are read, so that an hour costs no more than a minute.
+A video of ordinary length is read as a whole, as `rdmf query` does. In a longer video, only the
+stretches with the most similar clips are read, so that an hour takes no longer than a minute.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 WHOLE: Final = 512
-"""The most clips of a video that is read as a whole (17 minutes at 2 s)."""
+"""A video with at most this many clips is read as a whole (17 minutes at 2 s)."""
 
 STRETCH: Final = 128
 """The number of clips in a stretch; stretches overlap by half."""
 
 STRONGEST: Final = 3
-"""The number of clips whose mean similarity stands for a stretch (see `channels.background`)."""
+"""The similarity of a stretch is the mean over this many clips (see `channels.background`)."""
 
 
 def stretches(clips: int) -> list[slice]:

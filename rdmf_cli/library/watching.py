@@ -1,4 +1,4 @@
-"""Watching of folders: which videos are new or have changed, and may be read now."""
+"""Watch folders: find the videos that are new or have changed, and that may be read now."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from rdmf_cli.library.listing import is_excluded, list_videos
 from rdmf_cli.video.folder import VIDEO_SUFFIXES
 
 QUIET_SECONDS: Final = 2.0
-"""A file that has not changed for so long counts as complete."""
+"""A file that has not changed for this time counts as complete."""
 
 LONGEST_QUIET_SECONDS: Final = 60.0
-"""A file that turns out not to be complete must be quiet for twice as long then, at most this."""
+"""If a file was not complete after all, its quiet time is doubled, up to this limit."""
 
 GROWTH: Final = 1.25
-"""A file that is still written (a recording) is read each time it is longer by this factor, so that
-all its readings together cost no more than a few readings of the whole."""
+"""A file that is still written (a recording) is read again when its size has grown by this factor.
+All readings together then cost no more than a few readings of the whole file."""
 
 GROWING_SECONDS: Final = 10.0
 """The shortest time between two readings of a file that is still written."""
@@ -37,7 +37,7 @@ class Ready:
 
     Attributes:
         path: The file.
-        growing: Whether it is still written. Such a file may be unreadable without an error.
+        growing: Whether the file is still written. It is no error if such a file cannot be read.
     """
 
     path: Path
@@ -74,7 +74,7 @@ class Pending:
         self._files.setdefault(path, _File(None, now, now))
 
     def ready(self) -> list[Ready]:
-        """Look at the files; return those that may be read now, complete ones for the last time."""
+        """Return the files that may be read now; a complete file is returned for the last time."""
         found = []
         for path, file in list(self._files.items()):
             looks, now = _looks(path), self.clock()
@@ -97,7 +97,7 @@ class Pending:
 
 
 def is_still_written(path: Path) -> bool:
-    """Return whether a file has changed within the last seconds, by its own time."""
+    """Return whether a file has changed in the last seconds, by its modification time."""
     looks = _looks(path)
     return looks is not None and abs(time.time() - 1e-9 * looks[1]) < GROWING_SECONDS
 
@@ -124,10 +124,10 @@ class Changes:
 
 
 def changes(roots: Sequence[Root], look: float = LOOK_SECONDS) -> Iterator[Changes]:
-    """Watch files and folders; yield what has changed, every `look` seconds, without an end.
+    """Watch files and folders; yield the changes every `look` seconds, forever.
 
     Args:
-        roots: Files, and folders with all that is below them.
+        roots: Files, and folders with everything below them.
         look: Seconds between two looks.
 
     Raises:
@@ -161,7 +161,7 @@ def changes(roots: Sequence[Root], look: float = LOOK_SECONDS) -> Iterator[Chang
 
 
 def _places(roots: Sequence[Root]) -> list[str]:
-    """Return what to watch: the folder of a file, as programs put a new file in place of it."""
+    """Return what to watch: for a file its folder, because programs replace files by new files."""
     there = [root.path for root in roots if os.path.lexists(root.path)]
     if not there:
         raise UsageError("there is nothing to watch", todo="name a folder that exists")
@@ -175,7 +175,7 @@ def _videos(changed: Iterable[Path], roots: Sequence[Root]) -> Iterator[Path]:
 
 
 def _videos_at(path: Path, root: Path, exclude: Sequence[str]) -> Iterator[Path]:
-    """Yield the videos at a path that has changed: itself, or those of a folder moved here."""
+    """Yield the videos at a changed path: the path itself, or the videos of a folder moved here."""
     if root != path and (root not in path.parents or _is_left_out(path, root, exclude)):
         return
     if path.is_dir():

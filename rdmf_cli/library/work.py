@@ -26,7 +26,7 @@ class Extract(Protocol):
         """Return the features of one video.
 
         Raises:
-            RdmfError: They cannot be extracted.
+            RdmfError: The features cannot be extracted.
         """
         ...
 
@@ -61,7 +61,7 @@ class WorkCallbacks:
     """Functions that are called while many videos are read.
 
     Attributes:
-        on_error: Called with the error of a video, while the others are read.
+        on_error: Called with the error of a video; the other videos are still read.
         on_warning: Called with the path and the warnings of a video.
         show: Called with the progress of the work.
     """
@@ -106,7 +106,7 @@ def extract_all(
 def _several(
     one: Callable[[Path], Outcome], videos: list[Path], jobs: int, tally: _Tally
 ) -> Iterator[Outcome]:
-    """Run in threads; at most twice as many outcomes as there are jobs are kept waiting."""
+    """Run in threads; keep at most two outcomes per job waiting."""
     waiting: deque[Future[Outcome]] = deque()
     with ThreadPoolExecutor(jobs) as threads:
         try:

@@ -1,4 +1,4 @@
-"""Video files: their properties, how they are cut into clips, and one frame per clip.
+"""Video files: their properties, their division into clips, and one frame per clip.
 
 >>> from rdmf_cli.video import open_clips, probe
 >>> probe("talk.mp4").duration                                    # doctest: +SKIP

@@ -1,8 +1,8 @@
 """A limit on the memory that FFmpeg takes at a time, inside PyAV.
 
-A packet may claim to hold 2 GB, and FFmpeg reads it whole before rdmf learns its size. FFmpeg's own
-limit on allocations ends that; PyAV does not give access to it, so the function is called in the
-library that PyAV has loaded.
+A packet may claim to hold 2 GB, and FFmpeg reads the whole packet before rdmf learns its size.
+FFmpeg's own limit on allocations prevents this. PyAV does not give access to the limit, so rdmf calls
+FFmpeg's function in the library that PyAV has loaded.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _users = 0
 
 @contextmanager
 def limited_allocations() -> Iterator[None]:
-    """Let FFmpeg take no more than MOST_BYTES_AT_ONCE at a time, in this process, in the block.
+    """Limit each of FFmpeg's allocations in this process to MOST_BYTES_AT_ONCE, during the block.
 
-    Blocks may overlap, also in several threads. Where FFmpeg's library cannot be found, nothing is
-    limited.
+    Blocks may overlap, also in several threads. If FFmpeg's library cannot be found, there is no
+    limit.
     """
     _count(1)
     try:
@@ -61,9 +61,9 @@ def _limit_setter() -> Callable[[int], None] | None:
 
 
 def _libraries() -> list[Path]:
-    """Return the files among which one gives access to the libavutil that PyAV has loaded.
+    """Return files; one of them gives access to the libavutil that PyAV has loaded.
 
-    On Linux and macOS a module of PyAV gives access to all that it is linked to.
+    On Linux and macOS, a module of PyAV gives access to all libraries that it is linked to.
     """
     module = Path(av.error.__file__)
     if sys.platform != "win32":

@@ -27,9 +27,9 @@ class Frame:
 
     Attributes:
         image: uint8 (H, W, 3), RGB, upright.
-        time: When it is shown, counted from the video's first frame.
-        exact: Whether it is the frame that stands for the clip, not a neighbouring frame.
-        failed: Whether no frame of the clip could be decoded, so that this frame is of another.
+        time: When the frame is shown, counted from the video's first frame.
+        exact: Whether the frame is the one that stands for the clip, not a neighbour of that frame.
+        failed: Whether no frame of the clip could be decoded: this frame is from another clip.
     """
 
     image: np.ndarray
@@ -40,11 +40,11 @@ class Frame:
 
 @dataclass
 class Failures:
-    """What could not be decoded.
+    """The clips and packets that could not be decoded.
 
     Attributes:
-        count: Number of clips that a frame of another clip stands for, as none of their own frames
-            could be decoded.
+        count: Number of clips without a frame that could be decoded; a frame of another clip stands
+            for each of them.
         errors: Number of packets that the decoder refused.
         messages: One sentence per kind of problem, not per packet.
     """
@@ -60,7 +60,7 @@ class Failures:
 class ClipReader:
     """An iterator over `(clip number, Frame)` for the clips of a grid, in order; see `open_clips`.
 
-    Frames are decoded one by one. Clips with the same frame share it.
+    Frames are decoded one by one. Clips with the same frame share the decoded picture.
 
     Args:
         scanned: The scanned video.
@@ -82,12 +82,12 @@ class ClipReader:
 
     @property
     def frames_decoded(self) -> int:
-        """The number of frames decoded so far (of another process: those that it returned)."""
+        """The number of frames decoded so far (if another process decodes: returned so far)."""
         return self._tally.frames_decoded
 
     @property
     def failures(self) -> Failures:
-        """What could not be decoded so far."""
+        """The clips and packets that could not be decoded so far."""
         return Failures(self._failed, self._tally.errors, list(self._tally.messages))
 
     def __enter__(self) -> ClipReader:
@@ -124,7 +124,7 @@ class ClipReader:
             (clip number, Frame).
 
         Raises:
-            RdmfError: At the end, where not one clip of the whole grid could be decoded.
+            RdmfError: At the end, if no clip of the whole grid could be decoded.
         """
         wanted, clips = self._wanted[position:], self.grid.indices[position:]
         failed = self._failed
@@ -141,7 +141,7 @@ class ClipReader:
             raise self._nothing()
 
     def _frame(self, clip: int, wanted: int, shown: Picture) -> Frame:
-        """Another frame of the same clip may stand for it; a frame of another clip is a failure."""
+        """Another frame of the same clip may stand for a clip; a frame of another clip may not."""
         timeline = self._scan.timeline
         time = Timestamp(shown.pts - timeline.start, timeline.time_base)
         if shown.pts == wanted:
@@ -172,13 +172,13 @@ def open_clips(
     ...     for clip, frame in reader:
     ...         print(clip, frame.time.seconds, frame.image.shape)
 
-    The frame of a clip is the last one shown strictly before the clip's middle (counted from the
-    video's first frame). Where there is none, it is the video's first or last frame.
+    The frame of a clip is the last frame shown strictly before the clip's middle (counted from the
+    video's first frame). If there is no such frame, it is the video's first or last frame.
 
     Args:
         path: The video file.
         clip_length: Length of a clip in seconds.
-        decoder: "pyav", "decord", "ffmpeg" or "auto"; `reader.decoder` is the one in use.
+        decoder: "pyav", "decord", "ffmpeg" or "auto"; `reader.decoder` is the decoder in use.
         start: Start of the part to read, in seconds as a player shows them.
         end: End of the part to read, in seconds. Clips that overlap [start, end) are read.
 

@@ -13,7 +13,7 @@ from av.video.reformatter import VideoReformatter
 UNSPECIFIED, BT709, BT601, BT2020 = 2, 1, 6, 9
 PQ, HLG = 16, 18
 MATRIX_NAMES = {UNSPECIFIED: "unknown", BT709: "bt709", BT601: "smpte170m", BT2020: "bt2020nc"}
-# Colour matrices that FFmpeg's swscale cannot convert, each with the nearest one that it can.
+# Colour matrices that FFmpeg's swscale cannot convert, each with the nearest matrix that it can.
 NEAREST = {
     3: ("reserved", UNSPECIFIED),
     8: ("ycgco", BT709),
@@ -27,13 +27,13 @@ NEAREST = {
     17: ("ycgco-ro", BT709),
 }
 LAST_KNOWN = 17
-# A "chroma-derived" matrix is that of the standard with the same primaries.
+# A "chroma-derived" matrix is the matrix of the standard with the same primaries.
 OF_PRIMARIES = {1: BT709, 5: BT601, 6: BT601, 7: BT601, 9: BT2020}
 CHROMA_DERIVED = {12, 13}
 
 
 def matrix_taken(matrix: int, primaries: int = UNSPECIFIED) -> int:
-    """Return the colour matrix to convert with: the file's own, or the nearest that swscale has.
+    """Return the colour matrix to convert with: the file's own, or the nearest in swscale.
 
     Args:
         matrix: The file's colour matrix, a number of ITU-T H.273.
@@ -47,7 +47,7 @@ def matrix_taken(matrix: int, primaries: int = UNSPECIFIED) -> int:
 
 
 def matrix_warnings(matrix: int, primaries: int = UNSPECIFIED) -> tuple[str, ...]:
-    """Return a warning where colours are converted with another matrix than the file's.
+    """Return a warning if colours are not converted with the matrix of the file.
 
     Args:
         matrix: The file's colour matrix, a number of ITU-T H.273.
@@ -64,7 +64,7 @@ def matrix_warnings(matrix: int, primaries: int = UNSPECIFIED) -> tuple[str, ...
 
 
 class ToRGB:
-    """A converter of frames to RGB, which reuses the scaler and filters that it has set up."""
+    """A converter of frames to RGB. It makes its scaler and filters once and uses them again."""
 
     def __init__(self) -> None:
         self._scaler = VideoReformatter()
@@ -88,22 +88,22 @@ class ToRGB:
         if frame.color_trc in (PQ, HLG):
             picture: np.ndarray = self._from_hdr(frame, width, height).to_ndarray()
             return picture
-        # PyAV 17 passes these to swscale, which refuses the reserved numbers.
+        # PyAV 17 passes these numbers to swscale, which refuses the reserved ones.
         frame.color_trc = frame.color_primaries = UNSPECIFIED
         rgb = self._scaler.reformat(frame, width, height, "rgb24", interpolation="BICUBIC")
         return rgb.to_ndarray()
 
     def _from_hdr(self, frame: Any, width: int, height: int) -> Any:
-        """Map HDR to the brightness and colours of an ordinary screen, as encoders expect them.
+        """Map HDR to the brightness and colours of an ordinary screen, which encoders expect.
 
-        A filter does it, as `reformat` of PyAV 17 does not map HDR.
+        A filter maps HDR, because `reformat` of PyAV 17 does not.
         """
         stored = _Stored(
             frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range
         )
         key = (*stored, frame.color_trc, frame.color_primaries, width, height)
         if key not in self._graphs:
-            self._graphs = {key: _hdr_graph(stored, width, height)}  # only the latest is kept
+            self._graphs = {key: _hdr_graph(stored, width, height)}  # only the latest graph is kept
         _, source, sink = self._graphs[key]
         source.push(frame)
         return sink.pull()
@@ -122,7 +122,7 @@ class _Stored(NamedTuple):
 def _hdr_graph(stored: _Stored, width: int, height: int) -> tuple[Any, Any, Any]:
     """Build the filter from stored HDR frames to RGB; return (graph, source, sink).
 
-    The caller must keep the graph: source and sink hold no reference to it.
+    The caller must keep the graph, because source and sink hold no reference to the graph.
     """
     graph = Graph()
     shape = f"video_size={stored.width}x{stored.height}:pix_fmt={stored.pixels}:time_base=1/1"

@@ -12,7 +12,7 @@ from rdmf_cli.errors import RdmfError
 
 
 class EncryptedVideoError(RdmfError):
-    """The video is encrypted: no decoder can read it, and an answer would be about noise."""
+    """The video is encrypted: no decoder can read it, and an answer would describe noise."""
 
     def __init__(self, path: Path):
         super().__init__(
@@ -20,8 +20,8 @@ class EncryptedVideoError(RdmfError):
         )
 
 
-# Sample entries of MP4: Common Encryption and FairPlay. Where FFmpeg knows the codec inside, it
-# reports that instead.
+# Sample entries of MP4: Common Encryption and FairPlay. If FFmpeg knows the codec inside, FFmpeg
+# reports this codec instead.
 PROTECTED_TAGS = {"encv", "drmi"}
 # Objects in the header of ASF (WMV): content encryption, extended and advanced.
 ASF_OBJECTS = [
@@ -34,7 +34,7 @@ ASF_OBJECTS = [
 ]
 HEAD_BYTES = 4 << 20
 TRANSPORT_PACKET, SYNC_BYTE = 188, 0x47  # ISO/IEC 13818-1
-# More than this share of the packets must be marked, as a damaged file marks a few by chance.
+# More than this share of the packets must be marked; a damaged file marks a few by chance.
 MOST = 0.5
 
 
@@ -50,7 +50,7 @@ def require_clear(container: Any, stream: Any, path: Path) -> None:
         EncryptedVideoError: The video is encrypted.
     """
     tag = _tag(stream.codec_context)
-    # Of Matroska and WebM, FFmpeg reports the identifier of the key as metadata.
+    # For Matroska and WebM, FFmpeg reports the identifier of the key as metadata.
     if tag in PROTECTED_TAGS or "enc_key_id" in stream.metadata:
         raise EncryptedVideoError(path)
     if stream.codec_context is None:
@@ -64,10 +64,10 @@ def require_clear(container: Any, stream: Any, path: Path) -> None:
 
 
 def _tag(context: Any) -> str:
-    """Return the four characters that a container marks a codec with; empty where they are none.
+    """Return the four characters by which a container marks a codec; empty: not characters.
 
-    For a transport stream PyAV reads the number of the stream's type as characters. Numbers from
-    0x80 on (VC-1 on Blu-ray, AVS, Dirac) are not characters, and raise an error.
+    In a transport stream, PyAV reads the number of the stream's type as characters. Numbers from
+    0x80 on (VC-1 on Blu-ray, AVS, Dirac) are not characters; PyAV raises an error for them.
     """
     try:
         return context.codec_tag if context is not None else ""
@@ -75,18 +75,18 @@ def _tag(context: Any) -> str:
         return ""
 
 
-# The first sample entry of a track in MP4, as it stands in the file.
+# The first sample entry of a track in MP4, as bytes of the file.
 PROTECTED_ENTRY = re.compile(rb"stsd.{12}(?:encv|drmi)", re.DOTALL)
 
 
 def require_clear_header(path: Path) -> None:
-    """Check a file that FFmpeg cannot open, or whose codec it does not know: some are encrypted.
+    """Check a file that FFmpeg cannot open, or has no codec for: such files may be encrypted.
 
     Args:
         path: The file.
 
     Raises:
-        EncryptedVideoError: It is an MP4 file with an encrypted track.
+        EncryptedVideoError: The file is an MP4 file with an encrypted track.
     """
     with path.open("rb") as file:
         if PROTECTED_ENTRY.search(_mp4_header(file)):
@@ -94,7 +94,7 @@ def require_clear_header(path: Path) -> None:
 
 
 def _mp4_header(file: BinaryIO) -> bytes:
-    """Return the box `moov` of an MP4 file, up to HEAD_BYTES of it; empty if there is none."""
+    """Return at most HEAD_BYTES of the box `moov` of an MP4 file; empty if there is no box."""
     at, end = 0, file.seek(0, SEEK_END)
     file.seek(0)
     while len(start := file.read(16)) >= 8:
@@ -103,7 +103,7 @@ def _mp4_header(file: BinaryIO) -> bytes:
             size = int.from_bytes(start[8:], "big")
         if kind == b"moov":
             return start + file.read(min(size or HEAD_BYTES, HEAD_BYTES))
-        if size < 8:  # to the end of the file, or no box
+        if size < 8:  # the box reaches to the end of the file, or it is no box
             break
         at += size
         if at >= end:  # a damaged size may be larger than any file
@@ -113,7 +113,7 @@ def _mp4_header(file: BinaryIO) -> bytes:
 
 
 def packet_is_encrypted(packet: Any) -> bool:
-    """Return whether a packet carries the data needed to decrypt it (MP4)."""
+    """Return whether a packet carries data that are needed to decrypt the packet (MP4)."""
     return bool(packet.has_sidedata("encryption_info"))
 
 
@@ -143,7 +143,7 @@ PROGRAM_MAP = 2  # the table that lists the streams
 
 
 def _lists_sample_aes(packet: bytes, stream: int) -> bool:
-    """Return whether a packet begins a table that lists the stream as encrypted by samples."""
+    """Return whether a packet begins a table that lists the stream as sample-encrypted."""
     begins = packet[0] == SYNC_BYTE and packet[1] & 0x40 and packet[3] & 0x30 == 0x10
     if not (begins and packet[4] == 0 and packet[5] == PROGRAM_MAP):
         return False

@@ -1,7 +1,7 @@
 """Holes: stretches of a video without frames, such as a pause of the recorder.
 
 A hole counts as time, so that every moment has the time that a player shows. The last frame before
-a hole stands for the clips inside it.
+a hole stands for the clips inside the hole.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rdmf_cli.video.packets import Timeline
 
 SAID_ABOVE = 60.0  # seconds; rdmf warns of longer holes
-REFUSED_ABOVE = 30 * 86_400.0  # seconds; no pause is so long: the time stamps are wrong
+REFUSED_ABOVE = 30 * 86_400.0  # seconds; no pause is so long, so the time stamps are wrong
 
 
 class Hole(NamedTuple):
@@ -28,7 +28,7 @@ class Hole(NamedTuple):
 
 
 def find_holes(timeline: Timeline) -> list[Hole]:
-    """Return the holes longer than SAID_ABOVE, in order."""
+    """Return all holes longer than SAID_ABOVE, in order."""
     base, shown = float(timeline.time_base), timeline.shown
     steps = np.diff(shown) * base
     starts = (shown - timeline.start) * base
@@ -49,7 +49,7 @@ def hole_warnings(timeline: Timeline) -> tuple[str, ...]:
 
 
 def refuse_absurd_holes(path: Path, timeline: Timeline) -> None:
-    """Check that no hole is longer than any pause could be.
+    """Check that no hole is longer than a real pause can be.
 
     Raises:
         RdmfError: A hole is longer than REFUSED_ABOVE.

@@ -22,7 +22,7 @@ class Clock:
 
     Attributes:
         begins: When the first picture is shown, in seconds.
-        duration: Length of the file with its sound, in seconds; None: that of its pictures.
+        duration: Length of the file with its sound, in seconds; None: the length of its pictures.
     """
 
     begins: float = 0.0
@@ -42,12 +42,12 @@ class VideoInfo:
         frame_rate: Frames per second, on average.
         codec: FFmpeg's name of the codec.
         container: FFmpeg's name of the file format.
-        start: Time stamp of the first frame in the file. Frame times are counted from it.
+        start: Time stamp of the first frame in the file. Frame times are counted from this time.
         n_packets: Number of packets of the video stream.
         n_frames: Number of frames that are shown.
         has_audio: Whether the file has a sound track.
-        warnings: What is unusual about the file, one sentence each.
-        clock: The time that a player shows. If sound comes before the picture, it starts there.
+        warnings: One sentence for each unusual property of the file.
+        clock: The time that a player shows. If sound starts before the pictures, so does this time.
     """
 
     path: Path
@@ -73,7 +73,7 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
     139.4
 
     Raises:
-        RdmfError: The file cannot be read, holds no video, or its codec is unknown.
+        RdmfError: The file cannot be read, contains no video, or has an unknown codec.
     """
     from rdmf_cli.video.decoders import scan
 
@@ -81,10 +81,10 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
 
 
 def checked_file(path: str | os.PathLike[str]) -> Path:
-    """Return the path if it is a file that can be read and is not empty.
+    """Return the path of a file, after a check that the file is readable and not empty.
 
     Raises:
-        RdmfError: It is not.
+        RdmfError: The file does not exist, cannot be read, or is empty.
     """
     path = Path(path)
     try:
@@ -111,8 +111,8 @@ class Claims(NamedTuple):
     """The durations that a file's header states.
 
     Attributes:
-        whole: Of the whole file, in seconds; None where it states none.
-        stream: Of the video stream, in seconds; None where it states none.
+        whole: Duration of the whole file in seconds; None: not stated.
+        stream: Duration of the video stream in seconds; None: not stated.
         alone: Whether the file holds only the video stream.
     """
 
@@ -121,14 +121,14 @@ class Claims(NamedTuple):
     alone: bool
 
 
-# Up to here header and packets agree: headers round, and some count a frame more or less.
+# Header and packets agree up to this difference: headers round, and some are a frame off.
 TOLERANCE_SECONDS, TOLERANCE_SHARE = 0.25, 0.02
 ABSURDLY_LONGER = 3
 STANDS_STILL = 16  # frames at one time
 
 
 def header_warnings(claims: Claims, timeline: Timeline) -> tuple[str, ...]:
-    """Return warnings where header and packets disagree, or frames or the end are missing."""
+    """Return warnings if header and packets disagree, or if frames or the end are missing."""
     found, seconds = [], timeline.seconds
     if timeline.broken:
         found.append(
@@ -141,7 +141,7 @@ def header_warnings(claims: Claims, timeline: Timeline) -> tuple[str, ...]:
         )
     if timeline.joins:
         found.append(_joined(len(timeline.joins)))
-    else:  # the header of joined recordings describes the first one only
+    else:  # the header of joined recordings describes only the first recording
         found += [_odd_claim(claim, seconds) for claim in _odd_claims(claims, timeline)]
     return (*list(dict.fromkeys(found))[:2], *hole_warnings(timeline))
 
@@ -163,7 +163,7 @@ def _odd_claim(claim: float, seconds: float) -> str:
 
 
 def _odd_claims(claims: Claims, timeline: Timeline) -> Iterator[float]:
-    """Return the stated durations that differ from the packets', the stream's own first."""
+    """Return stated durations that differ from the packets; the stream's duration comes first."""
     if claims.stream is not None and not _agrees(claims.stream, timeline):
         yield claims.stream
     if claims.whole is None or _agrees(claims.whole, timeline):
@@ -173,20 +173,20 @@ def _odd_claims(claims: Claims, timeline: Timeline) -> Iterator[float]:
 
 
 def _agrees(claim: float, timeline: Timeline) -> bool:
-    """Return whether the packets last as long; some containers count from zero, not frame 0."""
+    """Return whether the packets last as long; some containers count from time 0, not frame 0."""
     from_zero = float(timeline.end * timeline.time_base)
     tolerance = TOLERANCE_SECONDS + TOLERANCE_SHARE * timeline.seconds
     return min(abs(claim - timeline.seconds), abs(claim - from_zero)) <= tolerance
 
 
 def remedy(timeline: Timeline) -> str:
-    """Return what to do about a file that cannot be decoded; a new copy helps if it is cut."""
+    """Return advice for a file that cannot be decoded; a new copy helps if its end is missing."""
     if timeline.broken:
         return "copy or download it again"
     return "check that it plays elsewhere, and convert it: ffmpeg -i INPUT -c:v libx264 OUTPUT.mp4"
 
 
-# A start time further ahead of all sound and pictures than this is a damaged number.
+# A start time that is earlier than all sound and pictures by more than this is damaged.
 EARLIEST_SECONDS = 3600
 
 
@@ -194,8 +194,8 @@ def clock_of(start: float | None, claimed: float | None, timeline: Timeline) -> 
     """Work out the time that a player shows.
 
     Args:
-        start: Start time of the container by its header, in seconds; None where it states none.
-        claimed: Duration of the container by its header, in seconds; None where it states none.
+        start: Start time of the container by its header, in seconds; None: not stated.
+        claimed: Duration of the container by its header, in seconds; None: not stated.
         timeline: The packets.
     """
     first = float(timeline.begin * timeline.time_base)
@@ -207,7 +207,7 @@ def clock_of(start: float | None, claimed: float | None, timeline: Timeline) -> 
     duration = end - start
     if timeline.sounds and not timeline.joins:
         sounding = max(end, *(float(stop) for _, stop in timeline.sounds)) - start
-        # A damaged time stamp may make the sound last for days: the header decides.
+        # By a damaged time stamp, the sound may last for days; so the header decides.
         believed = duration if claimed is None else claimed
         tolerance = 0 if claimed is not None else ABSURDLY_LONGER * duration + 60
         if abs(sounding - believed) <= max(tolerance, abs(duration - believed)):

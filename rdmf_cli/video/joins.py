@@ -1,4 +1,4 @@
-"""Recordings joined end to end: where a file's time stamps restart, time continues."""
+"""Recordings joined end to end: time continues when a file's time stamps restart."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from uuid import UUID
 import numpy as np
 
 MISSING = np.iinfo(np.int64).min
-# MPEG counts time in 33 bits. Where it falls back, FFmpeg assumes that the counter overflowed.
+# MPEG counts time in 33 bits. If the time falls back, FFmpeg assumes an overflow of the counter.
 OVERFLOW_TICKS = 1 << 32
 OVERFLOWING = {"mpegts", "mpeg"}
-# A fall by more frames than this is not just disorder among neighbouring packets.
+# A fall of the time by more frames than this is no mere disorder among neighbouring packets.
 FALL_STEPS = 2
-# A step forward by more seconds than this is a leap; it belongs to a fall if one is near.
+# An increase by more seconds than this is a leap; a leap near a fall belongs to the fall.
 LEAP_SECONDS = 1
 NEAR_PACKETS = 32
-# A recording's first picture is among this many first packets.
+# The first picture of a recording is among its first packets: among this many.
 LEAD_PACKETS = 16
 
 
@@ -27,7 +27,7 @@ def find_joins(dts: np.ndarray, time_base: Fraction, overflows: bool) -> np.ndar
     """Find the packets that begin another recording.
 
     A recording begins where decoding times fall back, and where they leap forward near such a fall.
-    Other leaps are holes in a recording, and stay.
+    Other leaps are holes in a recording and stay in the timeline.
 
     Args:
         dts: Decoding times, int64 (N,), in ticks of `time_base`; MISSING where unknown.
@@ -35,7 +35,7 @@ def find_joins(dts: np.ndarray, time_base: Fraction, overflows: bool) -> np.ndar
         overflows: The container counts time in 33 bits, and FFmpeg corrects supposed overflows.
 
     Returns:
-        Numbers of these packets, ascending, without the file's first packet, int64 (J,).
+        Numbers of the packets, ascending, without the file's first packet, int64 (J,).
     """
     known = np.flatnonzero(dts != MISSING)
     steps = np.diff(dts[known])
@@ -56,7 +56,7 @@ def _distance(places: np.ndarray, place: int) -> float:
 
 
 def shifts_of(joins: np.ndarray, pts: np.ndarray, dts: np.ndarray, step: int) -> np.ndarray:
-    """Compute the shifts with which time continues from one recording to the next.
+    """Compute the shifts that make time continue from one recording to the next.
 
     Args:
         joins: Numbers of the packets that begin another recording, int64 (J,).
@@ -83,7 +83,7 @@ def shifts_of(joins: np.ndarray, pts: np.ndarray, dts: np.ndarray, step: int) ->
     return shifts
 
 
-# How a file begins in the containers of which FFmpeg reads the first recording only.
+# The first bytes of files, for the containers in which FFmpeg reads only the first recording.
 BEGINNINGS = {
     "flv": re.compile(rb"FLV\x01[\x00-\x05]\x00\x00\x00\x09"),
     "asf": re.compile(re.escape(UUID("75b22630-668e-11cf-a6d9-00aa0062ce6c").bytes_le)),
@@ -91,11 +91,11 @@ BEGINNINGS = {
     "nut": re.compile(rb"nut/multimedia container\0"),
     "mov,mp4,m4a,3gp,3g2,mj2": re.compile(rb"\x00\x00\x00[\x08-\xff]ftyp"),
 }
-SEARCHED_BYTES = 16 << 20  # after the last packet: an index may lie there
+SEARCHED_BYTES = 16 << 20  # after the last packet, which an index may follow
 
 
 def second_recording(path: Path, container: str, read_to: int) -> tuple[str, ...]:
-    """Return a warning where another recording follows the one that was read.
+    """Return a warning if a second recording follows the recording that was read.
 
     Args:
         path: The file.

@@ -1,4 +1,4 @@
-"""How a stored picture is turned and mirrored to be upright."""
+"""The turn and the mirroring that make a stored picture upright."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Orientation:
 
     @property
     def mirrored(self) -> bool:
-        """Whether the picture is mirrored, so that a turn alone does not make it right."""
+        """Whether the picture is mirrored, so that a turn alone does not make it upright."""
         return (self.transpose + self.mirror_rows + self.mirror_columns) % 2 == 1
 
     def upright(self, image: np.ndarray) -> np.ndarray:

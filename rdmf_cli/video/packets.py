@@ -33,11 +33,11 @@ from rdmf_cli.video.sizes import (
     probed_pixels,
 )
 
-LOCAL = "file:"  # without it FFmpeg takes a colon in a file name for a protocol
+LOCAL = "file:"  # without this, FFmpeg reads a file name with a colon as a protocol
 MISSING = np.iinfo(np.int64).min
 KEY, HIDDEN = 1, 2
 
-# AVI stores no presentation times: FFmpeg guesses them, wrongly for H.264 with B-frames.
+# AVI stores no presentation times. FFmpeg guesses them; for H.264 with B-frames it guesses wrong.
 UNTIMED_CONTAINERS = {"avi"}
 # No codec reorders more frames than this.
 REORDERED_PACKETS = 16
@@ -51,18 +51,18 @@ class Timeline:
     Attributes:
         pts: Presentation times, int64 (N,), in ticks of `time_base`; MISSING where unknown.
         dts: Decoding times, int64 (N,), in ticks of `time_base`; MISSING where unknown.
-        flags: uint8 (N,). KEY: decoding can begin here; HIDDEN: decoded but never shown (edit
-            lists).
+        flags: uint8 (N,). KEY: decoding can begin here; HIDDEN: the frame is decoded but never shown
+            (edit lists).
         time_base: Seconds per tick.
-        ordered: The file has no presentation times; frames come in display order, and the k-th
-            frame is shown at the k-th time of `shown`.
-        last_duration: Ticks for which the last frame is shown; 0 where unknown.
-        broken: The sign that the file ends too early, in words; empty if there is none.
-        shifts: Ticks added to the times in the file, int64 (N,), where it holds several recordings
-            end to end; else None.
+        ordered: Whether the file has no presentation times. Then frames come in display order, and
+            the k-th frame is shown at the k-th time of `shown`.
+        last_duration: Ticks for which the last frame is shown; 0: unknown.
+        broken: The sign that the file ends too early, in words; empty: no sign.
+        shifts: Ticks added to the times in the file, int64 (N,), if the file holds several
+            recordings end to end; else None.
         joins: Numbers of the packets that begin another recording.
         sounds: Start and end of each sound track, in seconds of the file's own time.
-        read_to: Where the last packet but one ends in the file, in bytes; 0 where unknown.
+        read_to: Where the last packet but one ends in the file, in bytes; 0: unknown.
     """
 
     pts: np.ndarray
@@ -89,7 +89,7 @@ class Timeline:
 
     @cached_property
     def most_at_once(self) -> int:
-        """The number of packets at the presentation time that most packets share."""
+        """The largest number of packets with the same presentation time."""
         known = self.pts[self.pts != MISSING]
         return int(np.unique(known, return_counts=True)[1].max(initial=0))
 
@@ -100,7 +100,7 @@ class Timeline:
 
     @cached_property
     def has_open_gops(self) -> bool:
-        """Whether some frame is decoded after a key frame but shown before it."""
+        """Whether some frame is decoded after a key frame but shown before this key frame."""
         later = np.lib.stride_tricks.sliding_window_view(
             np.pad(self.pts, (1, REORDERED_PACKETS), constant_values=np.iinfo(np.int64).max),
             REORDERED_PACKETS,
@@ -115,7 +115,7 @@ class Timeline:
 
     @property
     def begin(self) -> int:
-        """The start, in ticks; where presentation times are guessed, the first decoding time."""
+        """The start, in ticks; if presentation times are guessed, the first decoding time."""
         if self.ordered and len(self.dts) and self.dts[0] != MISSING:
             return min(self.start, int(self.dts[0]))
         return self.start
@@ -147,7 +147,7 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
         The `av.container.InputContainer` and its video stream.
 
     Raises:
-        RdmfError: The file cannot be read as a video, holds none, or is encrypted.
+        RdmfError: The file cannot be read, contains no video, or is encrypted.
     """
     with limited_allocations(), closing(_open(path)) as container:
         stream = _video_stream(container, path)
@@ -172,12 +172,12 @@ def _open(path: Path) -> Any:
 
 
 def _lacks_size(stream: Any) -> bool:
-    """Return whether FFmpeg could not learn the size of pictures: it is damaged, or too large."""
+    """Return whether FFmpeg did not learn the size of pictures: they are damaged or too large."""
     return stream.codec_context is not None and not stream.codec_context.width
 
 
 def _open_up_to(path: Path, pixels: int) -> Any:
-    """Open a file; while that is done, FFmpeg decodes no picture of more pixels."""
+    """Open a file; during the opening, FFmpeg decodes no picture with more pixels."""
     held: dict[str, Any] = {"options": {**options(path), "max_pixels": str(pixels)}}
     if is_list(path):
         held["io_open"] = opener(path)
@@ -205,7 +205,7 @@ def _refused_list(path: Path, error: Exception) -> RdmfError:
 
 
 def reason(error: Exception) -> str:
-    """Return FFmpeg's message, beginning with a small letter."""
+    """Return FFmpeg's message, with a small first letter."""
     text = getattr(error, "strerror", None) or str(error)
     return text[0].lower() + text[1:]
 
@@ -228,8 +228,8 @@ def video_streams(container: Any) -> list[Any]:
 def _rank(stream: Any) -> tuple[bool, bool, int, int]:
     """Return the rank of a stream; all decoders take the first stream of the highest rank.
 
-    The stream that is marked as default ranks first, then the one with the most frames (where the
-    file states their number), then the one with the largest picture. Unknown codecs come last.
+    The stream that is marked as default ranks first, then the stream with the most frames (if the
+    file states their number), then the stream with the largest picture. Unknown codecs come last.
     """
     known = stream.codec_context is not None
     area = stream.width * stream.height if known else 0
@@ -237,7 +237,7 @@ def _rank(stream: Any) -> tuple[bool, bool, int, int]:
 
 
 def stream_notes(container: Any, stream: Any) -> tuple[str, ...]:
-    """Return a note on which of several video streams is used."""
+    """Return a note that tells which of several video streams is used."""
     streams = video_streams(container)
     if len(streams) < 2:
         return ()
@@ -246,14 +246,14 @@ def stream_notes(container: Any, stream: Any) -> tuple[str, ...]:
 
 
 def _is_cover(stream: Any) -> bool:
-    """Cover art of a music file is a video stream of one picture."""
+    """Return whether a stream is cover art: the one-picture video stream of a music file."""
     return bool(stream.disposition & Disposition.attached_pic)
 
 
 def packets(container: Any, *streams: Any) -> Iterator[Any]:
     """Iterate over the packets of some streams, in file order.
 
-    Empty packets are left out, as they would end the decoding. Where another stream appears in the
+    Empty packets are left out, because they would end the decoding. If a new stream appears in the
     middle of the file, PyAV raises IndexError there or at the end; reading continues.
 
     Args:
@@ -269,7 +269,7 @@ def packets(container: Any, *streams: Any) -> Iterator[Any]:
 
 
 def read_timeline(container: Any, stream: Any, path: Path) -> Timeline:
-    """Demux a newly opened file to its end; damage ends the reading and is noted in `broken`.
+    """Demux a newly opened file to its end; damage ends the reading, and `broken` notes it.
 
     Args:
         container: The open file.
@@ -307,7 +307,7 @@ def read_timeline(container: Any, stream: Any, path: Path) -> Timeline:
     name = container.format.name
     timeline = timeline_of(
         PacketTable(*(np.asarray(column) for column in (pts, dts, flags, durations))),
-        Fraction(stream.time_base),  # PyAV 19 has a type of its own that rounds products
+        Fraction(stream.time_base),  # PyAV 19 has its own type, which rounds products
         ordered=name in UNTIMED_CONTAINERS,
         broken=broken,
         rate=frame_rate(container, stream),
@@ -342,9 +342,9 @@ class _Sounds:
 
 
 def frame_rate(container: Any, stream: Any) -> Fraction | None:
-    """Return the frames per second of a file whose packets carry no times; None where unknown.
+    """Return the frames per second of a file without times in its packets; None: unknown.
 
-    A raw stream states its rate inside its pictures only; FFmpeg's average is a default there.
+    A raw stream states its rate only inside its pictures; FFmpeg's average is then a default.
     """
     raw = container.format.flags & NO_TIMESTAMPS
     rate = (stream.guessed_rate if raw else None) or stream.average_rate
@@ -357,9 +357,9 @@ NO_TIMESTAMPS = 0x80  # FFmpeg's AVFMT_NOTIMESTAMPS
 
 
 def late_streams(container: Any) -> bool:
-    """Return whether streams appeared after the file was opened; PyAV does not list these.
+    """Return whether streams appeared after the file was opened; PyAV does not list them.
 
-    FFmpeg's description of the file does, so its streams are counted.
+    FFmpeg's description of the file lists them, so the function counts streams in the description.
     """
     if container.format.name not in GROWING:
         return False
@@ -377,7 +377,7 @@ TRANSPORT_PACKET, SYNC_BYTE = 188, 0x47  # ISO/IEC 13818-1; discs and broadcasts
 
 
 def _odd_end(container: Any) -> str:
-    """Return the sign that a transport stream is cut short: it should end with a whole packet."""
+    """Return the sign that a transport stream is cut off: it does not end with a whole packet."""
     if container.format.name != "mpegts":
         return ""
     with open(container.name.removeprefix(LOCAL), "rb") as file:
@@ -395,10 +395,10 @@ class PacketTable(NamedTuple):
     """The packets of a stream of N frames, in the order of the file; times in ticks.
 
     Attributes:
-        pts: Presentation times, int64 (N,); MISSING where the file has none.
-        dts: Decoding times, int64 (N,); MISSING where the file has none.
+        pts: Presentation times, int64 (N,); MISSING if the file has no such time.
+        dts: Decoding times, int64 (N,); MISSING if the file has no such time.
         flags: KEY and HIDDEN, uint8 (N,).
-        durations: How long each frame is shown, int64 (N,); 0 where unknown.
+        durations: How long each frame is shown, int64 (N,); 0: unknown.
     """
 
     pts: np.ndarray
@@ -418,19 +418,20 @@ def timeline_of(
 ) -> Timeline:
     """Build a timeline from a packet table.
 
-    Where presentation times are missing, frames are taken in order, at the decoding times or, where
-    these are missing too, at `rate` frames per second. Where time stamps restart, time continues.
+    If presentation times are missing, frames are taken in order, at the decoding times. If decoding
+    times are also missing, frames are taken at `rate` frames per second. If time stamps restart, time
+    continues.
 
     Args:
         table: The packets.
         time_base: Seconds per tick.
         ordered: See `Timeline`.
         broken: See `Timeline`.
-        rate: Frames per second, where the file states it.
+        rate: Frames per second, if the file states this rate.
         overflows: The container counts time in 33 bits (see `find_joins`).
     """
     pts, dts, flags, durations = table
-    if _lacking(pts) or (ordered and not _lacking(dts)):  # where FFmpeg guesses them, they may lie
+    if _lacking(pts) or (ordered and not _lacking(dts)):  # times that FFmpeg guesses may be wrong
         ordered, pts = True, dts
     if _lacking(pts):
         step = float(1 / (rate or USUAL_RATE) / time_base)
@@ -455,7 +456,7 @@ def timeline_of(
     )
 
 
-# Up to this share of packets may lack a time, as in a recording that begins in mid-stream.
+# At most this share of packets may lack a time, as in a recording that begins in mid-stream.
 MAX_MISSING_PTS = 0.05
 
 

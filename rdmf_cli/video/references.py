@@ -1,4 +1,4 @@
-"""How many pictures a decoder keeps to predict others from, by the headers of the video."""
+"""The number of pictures that a decoder keeps for prediction, by the headers of the video."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import av.logging
 from av.bitstream import BitStreamFilterContext
 from av.error import FFmpegError
 
-# The most that each codec allows, by FFmpeg's names of its decoders; others keep MOST_OF_OTHERS.
+# The maximum of each codec, by FFmpeg's names of decoders; other codecs keep MOST_OF_OTHERS.
 MOST_KEPT = {
     "h264": 16,
     "hevc": 16,
@@ -23,12 +23,12 @@ MOST_KEPT = {
 }
 MOST_OF_OTHERS = 3
 PACKETS_READ = 32
-# H.264, HEVC, VVC, as FFmpeg's filter `trace_headers` names them.
+# The fields of H.264, HEVC and VVC, by their names in FFmpeg's filter `trace_headers`.
 STATED = re.compile(r"(max_num_ref_frames|max_dec_pic_buffering_minus1\[\d+\]).*= (\d+)\s*$")
 
 
 def most_kept(codec: str) -> int:
-    """Return the most pictures that any video of a codec may make its decoder keep.
+    """Return the maximum number of pictures that a decoder of a codec may have to keep.
 
     Args:
         codec: FFmpeg's name of the decoder.
@@ -37,10 +37,10 @@ def most_kept(codec: str) -> int:
 
 
 def stated_kept(container: Any, stream: Any) -> int | None:
-    """Return how many pictures the headers of a video make its decoder keep; None if unknown.
+    """Return how many pictures a decoder has to keep by a video's headers; None: unknown.
 
     Args:
-        container: A freshly opened file of PyAV's; some of its packets are read.
+        container: A file newly opened with PyAV; some of its packets are read.
         stream: Its video stream.
     """
     level = av.logging.get_level()

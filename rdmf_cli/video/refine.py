@@ -1,4 +1,4 @@
-"""Exact ends: move a time to the cut beside it, to the frame."""
+"""Exact ends: move a time to the nearest cut, exact to the frame."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from rdmf_cli.video.timeline import exact
 
 WITHIN_SECONDS = 1.0  # half a clip of the usual length
 SEEN_SIZE = (64, 36)  # pixels; a cut shows in pictures of this size
-LEAST_DIFFERENCE = 12.0  # of 255, mean over the picture; movement differs by less
-LEAST_RATIO = 4.0  # to the median difference around it; in fast movement all frames differ
+LEAST_DIFFERENCE = 12.0  # of 255, mean over the picture; movement causes smaller differences
+LEAST_RATIO = 4.0  # to the median difference nearby; in fast movement all frames differ
 
 
 def moved_to_cuts(
     scan: Scan, times: Sequence[float], within: float = WITHIN_SECONDS
 ) -> list[float]:
-    """Move each time to the nearest cut, where there is one close to it.
+    """Move each time to the nearest cut, if a cut is close to the time.
 
-    A cut is a frame that differs from the frame before it by far more than the frames around it
-    differ from one another. A cross-fade has none, and its times stay.
+    A cut is a frame that differs far more from the frame before it than neighbouring frames differ
+    from one another. A cross-fade has no such frame, so times in a cross-fade stay the same.
 
     Args:
         scan: The video.
@@ -31,12 +31,12 @@ def moved_to_cuts(
         within: Seconds to look at on each side of a time.
 
     Returns:
-        A time for each: that of the first frame after the cut, or the time as it was.
+        For each time: the time of the first frame after the cut, or the time itself.
     """
     edges = player_times(scan)
     windows = [np.flatnonzero(np.abs(edges - time) <= within) for time in times]
     numbers = np.concatenate([*windows, np.empty(0, np.int64)]).astype(np.int64)
-    wanted = np.union1d(numbers, np.maximum(numbers - 1, 0))  # each, and the one before it
+    wanted = np.union1d(numbers, np.maximum(numbers - 1, 0))  # each frame, and the frame before it
     seen = _small_pictures(scan, wanted)
     return [
         _nearest_cut(edges, window, seen, time) for time, window in zip(times, windows, strict=True)

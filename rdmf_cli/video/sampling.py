@@ -15,9 +15,9 @@ from rdmf_cli.video.timeline import ClipGrid
 def wanted_frames(shown: np.ndarray, time_base: Fraction, grid: ClipGrid) -> np.ndarray:
     """Return the presentation time of each clip's frame.
 
-    It is the last frame strictly before the clip's middle, counted from the first frame; the first
-    frame where there is none. FFmpeg's filter `fps=1/clip_length` emits the same frames; the
-    published features were made with it.
+    The frame of a clip is the last frame strictly before the clip's middle, counted from the first
+    frame; if there is no such frame, the first frame. FFmpeg's filter `fps=1/clip_length` emits the
+    same frames; the published features were made with this filter.
 
     Args:
         shown: Presentation times of the frames, ascending, int64 (F,), in ticks.
@@ -36,7 +36,7 @@ def wanted_frames(shown: np.ndarray, time_base: Fraction, grid: ClipGrid) -> np.
 
 @dataclass(frozen=True)
 class Run:
-    """A stretch of packets to decode in one go.
+    """A run of packets to decode without a seek.
 
     Attributes:
         start: Number of its first packet.
@@ -49,14 +49,14 @@ class Run:
     wanted: tuple[int, ...]
 
 
-# The second field of an interlaced frame may be a packet of its own, after the one with the time.
+# The second field of an interlaced frame may be its own packet, after the packet with the time.
 TRAILING_PACKETS = 2
-# A restart of the decoder drains its threads: up to so many packets, decoding on is cheaper.
+# A restart of the decoder drains its threads: for at most this many packets, going on is cheaper.
 WORTH_SKIPPING = 12
 
 
 def plan_runs(timeline: Timeline, wanted: np.ndarray) -> list[Run]:
-    """Return the runs of packets that hold the wanted frames; each starts at a key frame.
+    """Return the runs of packets that hold the wanted frames; each run starts at a key frame.
 
     Args:
         timeline: The packets.
@@ -92,7 +92,7 @@ def _packets_of(timeline: Timeline, wanted: np.ndarray) -> list[int]:
 def _entry(timeline: Timeline, packet: int, pts: int) -> int:
     """Return the key packet from which the frame shown at `pts` can be decoded.
 
-    A frame decoded after a key frame but shown before it (open GOP) needs the previous GOP.
+    A frame that is decoded after a key frame but shown before it (open GOP) needs the previous GOP.
     """
     at = int(np.searchsorted(timeline.keys, packet, side="right")) - 1
     while at > 0 and timeline.pts[timeline.keys[at]] > pts:

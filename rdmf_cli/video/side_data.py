@@ -11,8 +11,8 @@ from av.sidedata import sidedata
 def side_data(frame: Any) -> Mapping[Any, Any]:
     """Return the side data of a frame by the name of its type, such as "DISPLAYMATRIX".
 
-    FFmpeg has more types than PyAV has names for (EXIF, for example). PyAV 17 and 18 then raise
-    ValueError instead of listing any side data; so unnamed types get a name first.
+    FFmpeg has types for which PyAV has no names (EXIF, for example). PyAV 17 and 18 then raise
+    ValueError and list no side data; so this function first names the unnamed types.
     """
     found: Mapping[Any, Any]
     try:

@@ -1,4 +1,4 @@
-"""Limits on the size of pictures: in memory while decoding, and after it."""
+"""Limits on the size of pictures in memory, during decoding and after it."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from rdmf_cli.errors import RdmfError
 from rdmf_cli.video.orientation import MOST_OBLONG
 from rdmf_cli.video.references import most_kept
 
-# A larger picture is scaled down to this size by the decoder, so that it never exists at full size
-# in RGB. (8K has 33.2 million pixels.)
+# The decoder scales a larger picture down to this size, so that the picture never exists at full
+# size in RGB. (8K has 33.2 million pixels.)
 MOST_PIXELS = 36_000_000
 MOST_SIDE = 16_384  # pixels
 
-# The memory that one decoded picture may take. A decoder holds two pictures, and several in a codec
-# that predicts pictures from earlier ones.
+# The memory that one decoded picture may take. A decoder holds two pictures; for a codec that
+# predicts pictures from earlier pictures, it holds several.
 MOST_BYTES_ALONE = 400_000_000
 MOST_BYTES_OF_SEVERAL = 200_000_000
-BYTES_OF_THREADS = 300_000_000  # for all threads; each holds a picture of its own
+BYTES_OF_THREADS = 300_000_000  # for all threads; each thread holds one picture
 FFMPEG_THREADS = 16  # the most threads that FFmpeg starts by itself
-# What FFmpeg may take at a time: a picture, or a packet with FFmpeg's reserve of a sixteenth. Up to
-# three packets are in memory together, so they may be no larger than MOST_BYTES_OF_A_PACKET.
+# FFmpeg's largest allocation: a picture, or a packet with FFmpeg's reserve of a sixteenth. Up to
+# three packets are in memory together, so each may have at most MOST_BYTES_OF_A_PACKET.
 MOST_BYTES_AT_ONCE = 430_000_000
 MOST_BYTES_OF_A_PACKET = 280_000_000
 BYTES_KEPT = 1_000_000_000  # for all pictures that a decoder keeps, with those of its threads
-# Bits per pixel, where the pixel format is unknown before decoding: the most that is usual.
+# Bits per pixel, if the pixel format is unknown before decoding: the largest usual number.
 UNKNOWN_BITS_ALONE, UNKNOWN_BITS_OF_SEVERAL = 64, 48
 UNKNOWN_BITS = {"mjpeg": 32}
 
-# While FFmpeg opens a file, before rdmf can check it, it decodes a picture to learn the format.
+# FFmpeg decodes a picture while it opens a file, to learn the format; rdmf can check only later.
 PROBED_PIXELS = 50_000_000  # 400 MB, at 64 bits per pixel
-# Where a picture has more pixels, the file is opened again with a limit that fits its codec.
+# If a picture has more pixels, the file is opened again with a limit that fits its codec.
 PROBED_PIXELS_OF_SEVERAL = 100_000_000
 PROBED_PIXELS_OF = {"mjpeg": 1 << 28}
 
@@ -43,7 +43,7 @@ SMALLER = "scale it down first, for example: ffmpeg -i INPUT -vf scale=1920:-2 O
 
 
 class LargePictureError(RdmfError):
-    """The pictures of a video would take too much memory, whatever decodes them."""
+    """The pictures of a video would take too much memory with any decoder."""
 
 
 def large_packet(path: Path, size: int | None = None) -> LargePictureError:
@@ -51,7 +51,7 @@ def large_packet(path: Path, size: int | None = None) -> LargePictureError:
 
     Args:
         path: The video.
-        size: Bytes of the packet; None where it is so large that FFmpeg did not read it.
+        size: Bytes of the packet; None: it is so large that FFmpeg did not read it.
     """
     taken = f"takes {size / 1e6:.0f} MB of" if size else "would take too much"
     limit = f"limit: {MOST_BYTES_OF_A_PACKET / 1e6:.0f} MB"
@@ -59,7 +59,7 @@ def large_packet(path: Path, size: int | None = None) -> LargePictureError:
 
 
 def probed_pixels(codec: str) -> int:
-    """Return the most pixels of a picture that FFmpeg may decode while it opens a file.
+    """Return the maximum pixels of a picture that FFmpeg may decode while it opens a file.
 
     Args:
         codec: FFmpeg's name of the decoder.
@@ -72,8 +72,8 @@ def displayed_size(width: int, height: int, pixel_shape: Any) -> tuple[int, int]
     """Return the (width, height) that a stored picture is scaled to, with square pixels.
 
     The short side of a pixel is stretched, so that no detail is lost. A picture that is then too
-    large is scaled down as a whole. Pixels more oblong than `MOST_OBLONG` mean a damaged header and
-    count as square.
+    large is scaled down as a whole. If pixels are more oblong than `MOST_OBLONG`, the header is
+    damaged and pixels count as square.
 
     Args:
         width: Stored width in pixels.
@@ -99,7 +99,7 @@ def is_huge(width: int, height: int) -> bool:
 
 
 def size_note(stored: tuple[int, int], pixel_shape: Any, shown: tuple[int, int]) -> tuple[str, ...]:
-    """Return a note where pictures are scaled down.
+    """Return a note if pictures are scaled down.
 
     Args:
         stored: Stored (width, height) in pixels.
@@ -116,7 +116,7 @@ class DecodeLimits(NamedTuple):
     """Limits for the decoder of one video.
 
     Attributes:
-        most_pixels: The most pixels of any picture; those may be larger than the header states.
+        most_pixels: Maximum pixels of a picture; a picture may be larger than the header states.
         threads: Number of decoding threads; 0: FFmpeg chooses.
     """
 
@@ -132,10 +132,10 @@ def decode_limits(
     Args:
         path: The video, for the error.
         codec: FFmpeg's name of its decoder.
-        bits: Bits of memory per decoded pixel; 0 where unknown.
+        bits: Bits of memory per decoded pixel; 0: unknown.
         width: Stored width in pixels.
         height: Stored height in pixels.
-        kept: Pictures that the decoder keeps to predict others from; None: the codec's most.
+        kept: Number of pictures that the decoder keeps for prediction; None: the codec's maximum.
 
     Raises:
         LargePictureError: The pictures of the video would take too much memory.
@@ -152,7 +152,7 @@ def decode_limits(
             SMALLER,
         )
     others = 0 if alone else most_kept(codec) if kept is None else kept
-    together = size * (others + 2)  # with the one that is decoded, and the one that is handed on
+    together = size * (others + 2)  # with the picture that is decoded, and the picture that is handed on
     if not alone and together > BYTES_KEPT:
         raise LargePictureError(
             f"its pictures, {width} x {height} pixels, are predicted from up to {others} others; "
@@ -168,13 +168,13 @@ def decode_limits(
 
 
 def needs_kept(codec: str, bits: int, width: int, height: int) -> bool:
-    """Return whether it matters how many pictures the headers of a video make its decoder keep."""
+    """Return whether the number of pictures that a video's decoder keeps is important."""
     size = width * height * bits // 8
     return not _stand_alone(codec) and size * (most_kept(codec) + 2) > BYTES_KEPT
 
 
 def _stand_alone(codec: str) -> bool:
-    """Return whether a codec decodes each picture by itself; for PNG, FFmpeg does not say so."""
+    """Return whether a codec decodes each picture alone; for PNG, FFmpeg does not state this."""
     try:
         return codec == "png" or Codec(codec, "r").intra_only
     except ValueError:  # a decoder that only the ffmpeg program has

@@ -1,4 +1,4 @@
-"""Exact timestamps, and the grid of clips that a video is cut into."""
+"""Exact timestamps, and the grid of clips of a video."""
 
 from __future__ import annotations
 

@@ -42,8 +42,8 @@ def make_app(source: Source, hosts: frozenset[str], token: str = "") -> Starlett
 
     Args:
         source: The videos.
-        hosts: Host names that are answered; empty: any, where there is a token.
-        token: What a visitor has to know; "": nothing.
+        hosts: Host names that get answers; empty: any host name, if there is a token.
+        token: Secret text that a visitor has to send; "": none.
     """
     site = _Site(source)
     routes = [
@@ -57,7 +57,7 @@ def make_app(source: Source, hosts: frozenset[str], token: str = "") -> Starlett
 
 
 class _Site:
-    """The routes. Each is a plain function, which Starlette runs on a thread."""
+    """The routes. Each route is a plain function, which Starlette runs in a thread."""
 
     def __init__(self, source: Source):
         self.source = source
@@ -79,7 +79,7 @@ class _Site:
     def video(self, request: Request) -> Response:
         path = self._path(request.path_params["key"])
         kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        return FileResponse(path, media_type=kind)  # it answers Range requests
+        return FileResponse(path, media_type=kind)  # FileResponse answers Range requests
 
     def frame(self, request: Request) -> Response:
         path, time = self._path(request.path_params["key"]), _seconds(request, "t")
@@ -135,7 +135,7 @@ class _Site:
         try:
             features, saliency = self.source.curve(hit.video, terms)
         except RdmfError:
-            return Curve()  # the hit is shown without one
+            return Curve()  # the hit is shown without a curve
         return Curve(saliency, features.offset, features.clip_length)
 
     def _decoded(self, path: Path, time: float) -> bytes:

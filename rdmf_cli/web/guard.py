@@ -1,4 +1,4 @@
-"""Who is answered: only this machine, or who has the token; and the headers of every answer."""
+"""Access control: only this machine, or visitors with the token. Headers of every answer."""
 
 from __future__ import annotations
 
@@ -37,15 +37,16 @@ def is_local(host: str) -> bool:
 
 
 class Guard:
-    """Refuses strangers before any route is looked up.
+    """Refuses requests of strangers before any route is looked up.
 
     A page of another site can make a browser send requests to this machine. Such a request has the
-    name of that site as its host (DNS rebinding), or says that it is cross-site; both are refused.
+    name of the other site as its host (DNS rebinding), or says that it is cross-site. Requests of
+    both kinds are refused.
 
     Args:
-        app: What is guarded.
-        hosts: Host names that are answered; empty: any, where there is a token.
-        token: What a visitor has to know; "": nothing.
+        app: The application that is guarded.
+        hosts: Host names that get answers; empty: any host name, if there is a token.
+        token: Secret text that a visitor has to send; "": none.
     """
 
     def __init__(self, app: ASGIApp, hosts: frozenset[str], token: str = ""):
@@ -81,7 +82,7 @@ class Guard:
         given = QueryParams(scope["query_string"]).get("token", "")
         if scope["path"] != "/" or not self._knows(given):
             return PlainTextResponse("open the address that rdmf serve printed", 403)
-        welcome = RedirectResponse("/", 303)  # the token leaves the address
+        welcome = RedirectResponse("/", 303)  # removes the token from the address
         welcome.set_cookie(COOKIE, given, httponly=True, samesite="strict")
         return welcome
 
@@ -90,7 +91,7 @@ class Guard:
 
 
 def _name(host: str) -> str:
-    """Return the name of a Host header, without its port."""
+    """Return the host name of a Host header, without the port."""
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     return host.partition(":")[0].lower()

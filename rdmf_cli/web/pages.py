@@ -18,7 +18,7 @@ from rdmf_cli.text import counted
 from rdmf_cli.web.sources import key_of
 
 EXPORTS = ("edl", "otio", "fcpxml", "markers", "csv")
-PLACES = (1 / 6, 1 / 2, 5 / 6)  # of a moment, where its pictures are taken
+PLACES = (1 / 6, 1 / 2, 5 / 6)  # shares of a moment's length at which its pictures are taken
 
 
 class Curve(NamedTuple):
@@ -30,11 +30,11 @@ class Curve(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What a visitor typed or followed.
+    """What a visitor asks for: text that they typed, or a link that they followed.
 
     Attributes:
         words: The query.
-        like: Key and seconds of a moment to find more of, "KEY@12.5"; "": none.
+        like: Key and seconds of a moment to find similar moments of, "KEY@12.5"; "": none.
     """
 
     words: str = ""
@@ -42,7 +42,7 @@ class Asked(NamedTuple):
 
     @property
     def fields(self) -> dict[str, str]:
-        """The fields of an address that asks the same."""
+        """The fields of an address that asks for the same."""
         return {name: value for name, value in (("q", self.words), ("like", self.like)) if value}
 
 
@@ -57,10 +57,10 @@ def search_page(
 
     Args:
         asked: What was asked; empty on the first page.
-        hits: What was found.
+        hits: The moments that were found.
         curves: The curve of each hit.
         videos: Number of videos that are searched.
-        problem: What went wrong; "": nothing.
+        problem: The error to show; "": none.
     """
     shown = zip(hits, curves, strict=True)
     sections = [section(_view(hit, curve), n) for n, (hit, curve) in enumerate(shown, 1)]

@@ -1,4 +1,4 @@
-"""What a server searches: files, or a library. Only videos that it lists are ever read."""
+"""What a server searches: files, or a library. The server reads only videos that it lists."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Source(ABC):
             return features, self.searcher.saliency(features, terms)
 
     def path_of(self, key: str) -> Path | None:
-        """Return the video of a key; None where no video that is listed has it."""
+        """Return the video of a key; None: no listed video has this key."""
         return next((Path(video) for video in self.videos() if key_of(video) == key), None)
 
 
@@ -115,5 +115,5 @@ class Kept(Source):
 
 @lru_cache(maxsize=1 << 16)
 def key_of(video: str) -> str:
-    """Return the key that stands for a video in addresses: no path is ever in one."""
+    """Return the key that stands for a video in addresses: an address never contains a path."""
     return hashlib.sha256(video.encode("utf-8", "surrogateescape")).hexdigest()[:20]

@@ -1,8 +1,9 @@
 """The decoders by name; "auto" chooses among them.
 
-To add one: a module beside this file with the functions of `base.Decoder`, an entry here, a line in
-`docs/dependencies.md`. `--decoder`, its help, `rdmf doctor` and the conformance tests of
-`tests/video/test_decoders.py` follow. Importing this imports neither numpy nor a decoder.
+To add a decoder, write a module beside this file with the functions of `base.Decoder`, an entry
+here, and a line in `docs/dependencies.md`. `--decoder`, its help, `rdmf doctor` and the conformance
+tests of `tests/video/test_decoders.py` follow by themselves. This package imports neither numpy nor
+a decoder.
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ class DecoderEntry:
     """A decoder of the registry.
 
     Attributes:
-        name: What a user types, and its module in this folder.
-        about: What it is, a clause for help texts.
-        needs: What has to be installed: the name of the line in `rdmf doctor`.
-        optional: It is no fault where that is missing.
-        in_auto: "auto" may take it. One that holds an old FFmpeg is taken on request alone.
+        name: The name that a user types, and the name of the decoder's module in this folder.
+        about: A description of the decoder, a clause for help texts.
+        needs: The package or program that has to be installed: the name of the line in `rdmf doctor`.
+        optional: Whether `needs` may be missing without a fault.
+        in_auto: Whether "auto" may take the decoder. A decoder with an old FFmpeg is taken only on
+            request.
     """
 
     name: str
@@ -63,7 +65,7 @@ def scan(path: Path, decoder: str = AUTO) -> Scan:
         decoder: A name in `DECODERS`, or "auto".
 
     Raises:
-        RdmfError: The file cannot be read as a video; of "auto" it says what the first decoder did.
+        RdmfError: The file cannot be read as a video; for "auto", the error of the first decoder.
         UsageError: There is no such decoder.
     """
     if decoder != AUTO:
@@ -84,7 +86,7 @@ def scan(path: Path, decoder: str = AUTO) -> Scan:
 
 
 def choose(decoder: str, scan: Scan) -> tuple[str, Decoder]:
-    """Return the name and the decoder for a scanned file; "auto" takes the one that scanned it.
+    """Return the name and the decoder for a scanned file; "auto": the decoder that scanned it.
 
     Args:
         decoder: A name in `DECODERS`, or "auto".

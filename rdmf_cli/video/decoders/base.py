@@ -1,4 +1,4 @@
-"""What every decoder gets and gives: a scanned file, and pictures of it."""
+"""The input and output of every decoder: a scanned file, and pictures of the file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Colours(NamedTuple):
-    """How colours are coded, as numbers of ITU-T H.273; 2: the file does not state it."""
+    """The coding of colours, as numbers of ITU-T H.273; 2: the file does not state a number."""
 
     matrix: int = 2
     primaries: int = 2
@@ -33,14 +33,14 @@ class Scan:
     """The result of one pass over a file: its properties, its packets, and how to show a picture.
 
     Attributes:
-        by: The decoder that scanned it.
+        by: The decoder that scanned the file.
         info: Its properties.
         timeline: The packets of its video stream.
         orientation: How a stored picture is turned upright.
-        picture_size: (width, height) that a stored picture is scaled to before it is turned, so
-            that its pixels are square.
+        picture_size: (width, height) that a stored picture is scaled to before it is turned, for
+            square pixels.
         stored_size: (width, height) of a stored picture.
-        limits: Limits for its decoder.
+        limits: Limits for the decoder of the file.
         stream: Number of the video stream that is used, in the file.
         n_streams: Number of video streams.
         colours: How colours are coded, according to the first frame.
@@ -62,7 +62,7 @@ class Picture(NamedTuple):
     """A decoded frame.
 
     Attributes:
-        wanted: Presentation time of the frame that was asked for, in ticks.
+        wanted: Presentation time of the requested frame, in ticks.
         pts: Presentation time of this frame, in ticks.
         image: RGB, uint8 (H, W, 3), upright.
     """
@@ -79,7 +79,7 @@ class Tally:
     Attributes:
         frames_decoded: Number of frames decoded so far.
         errors: Number of errors so far.
-        messages: Their messages, and notes, each once; at most MESSAGES_KEPT.
+        messages: The messages of errors, and notes, each once; at most MESSAGES_KEPT.
     """
 
     frames_decoded: int = 0
@@ -97,7 +97,7 @@ class Tally:
         self.messages.clear()
 
     def note(self, message: str) -> None:
-        """Keep a message that is no error."""
+        """Keep a message that does not count as an error."""
         if message not in self.messages and len(self.messages) < MESSAGES_KEPT:
             self.messages.append(message)
 
@@ -112,7 +112,7 @@ class Decoder(Protocol):
         """Look through a file.
 
         Raises:
-            RdmfError: It cannot be read as a video by this decoder, which may be missing.
+            RdmfError: The decoder cannot read the file as a video, or the decoder is missing.
         """
         ...
 
@@ -125,15 +125,15 @@ class Decoder(Protocol):
             tally: Counts frames and errors.
 
         Yields:
-            A Picture per wanted frame, in order. Where a wanted frame is damaged, the nearest
-            earlier frame (see its `pts`) or nothing. Closing the generator frees everything.
+            One Picture per wanted frame, in order. For a damaged frame: the nearest earlier frame
+            (see its `pts`) or nothing. Closing the generator frees everything.
         """
         ...
 
     def installed(self) -> str:
-        """Return its version, or where it lies.
+        """Return the version of the decoder, or its path.
 
         Raises:
-            RdmfError: It is not installed.
+            RdmfError: The decoder is not installed.
         """
         ...

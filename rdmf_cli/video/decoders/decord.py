@@ -1,8 +1,8 @@
-"""The decoder decord, in a guarded child process: it may be wrong, hang or crash.
+"""The decoder decord, in a guarded child process: decord may be wrong, hang or crash.
 
 decord is unmaintained since 2022 and contains an FFmpeg of 2020 (4.1.6), which should not read
-videos of unknown origin; so it runs only on request (`--decoder decord`). The child process is
-killed if it makes no progress. It gets the numbers of the frames to decode.
+videos of unknown origin. So decord runs only on request (`--decoder decord`). The child process
+gets the numbers of the frames to decode, and is killed if it makes no progress.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Fault(NamedTuple):
 
     Attributes:
         name: The kind, in two or three words.
-        what: What decord does; the sentence begins "decord …".
-        afflicts: Tells from a scan whether a file is of this kind.
+        what: What decord does wrong; the sentence begins "decord …".
+        afflicts: Returns, for a scan, whether the file is of this kind.
     """
 
     name: str
@@ -116,7 +116,7 @@ def installed() -> str:
     """Return the version of decord.
 
     Raises:
-        RdmfError: It is not installed.
+        RdmfError: decord is not installed.
     """
     if not available():
         what = "decord is not installed (some systems have no package)"
@@ -125,12 +125,12 @@ def installed() -> str:
 
 
 def scan(path: Path) -> Scan:
-    """Look through a file: PyAV does, as decord tells less; see `base.Decoder`."""
+    """Scan a file with PyAV, because decord reports less; see `base.Decoder`."""
     return pyav.scan(path)
 
 
 def _require_one_stream(scan: Scan) -> None:
-    """RdmfError for several streams: decord may choose another one than the other decoders."""
+    """Raise RdmfError for several streams: decord may choose another stream than other decoders."""
     if scan.n_streams > 1:
         what = f"decord cannot choose one of its {scan.n_streams} video streams as asked"
         raise RdmfError(what, scan.info.path, "use --decoder pyav")
@@ -176,11 +176,11 @@ def _failed(what: str, path: Path) -> RdmfError:
 
 @contextmanager
 def _child(path: Path, count: int, numbers: list[int]) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a process that decodes these frames; kill it when the block is left."""
+    """Start a process that decodes some frames; kill the process at the end of the block."""
     command = [sys.executable, "-I", CHILD, str(path.absolute()), str(count), *_module_folders()]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with child(command, **pipes) as process:
-        # If it ended early, the reading of its answer reports that.
+        # If the process ended early, the reading of its answer reports this.
         with suppress(BrokenPipeError), process.stdin as questions:  # type: ignore[union-attr]
             questions.write("".join(f"{n}\n" for n in numbers).encode())
         yield process
@@ -189,8 +189,8 @@ def _child(path: Path, count: int, numbers: list[int]) -> Iterator[subprocess.Po
 def _module_folders() -> list[str]:
     """Return the folders of decord and numpy, for a child that imports from no other folders.
 
-    The working directory is left out, though `python -m` imports from it: anyone's files may lie
-    there.
+    `python -m` also imports from the working directory; the child does not, because the working
+    directory may contain files of unknown origin.
     """
     here = Path.cwd()
     path = [entry for entry in sys.path if entry and Path(entry).absolute() != here]
@@ -199,7 +199,7 @@ def _module_folders() -> list[str]:
 
 
 def _folder_of(module: Path) -> str:
-    """Return the folder in which Python finds a module: PACKAGE/__init__.py or MODULE.py."""
+    """Return the folder where Python finds a module: PACKAGE/__init__.py or MODULE.py."""
     return str(module.parents[1] if module.stem == "__init__" else module.parent)
 
 
@@ -210,7 +210,7 @@ class _Answer(NamedTuple):
 
 
 def _next_answer(process: subprocess.Popen[bytes], watch: Watchdog, path: Path) -> _Answer:
-    """Read the child's next answer; kill it and raise RdmfError where none comes."""
+    """Read the child's next answer; without one, kill the child and raise RdmfError."""
     with watch.waiting():
         answer = _read_answer(process.stdout)  # type: ignore[arg-type]
     if answer is None and watch.has_killed:
@@ -221,7 +221,7 @@ def _next_answer(process: subprocess.Popen[bytes], watch: Watchdog, path: Path) 
 
 
 def _read_answer(pipe: IO[bytes]) -> _Answer | None:
-    """Read one answer (the format is that of `decord_child`); None where the child ended."""
+    """Read one answer in the format of `decord_child`; None: the child ended."""
     header = pipe.read(HEADER.size)
     if len(header) < HEADER.size:
         return None

@@ -2,10 +2,11 @@
 
     python -I decord_child.py PATH COUNT FOLDER...        (frame numbers on standard input)
 
-PATH is absolute. COUNT is the number of frames that the file must have; otherwise the frame numbers
-mean other frames. Modules are imported from each FOLDER and from Python's own folders only. Each
-answer is HEADER (frame number, height, width) and height * width * 3 bytes of RGB; for a frame that
-failed, height is 0, width is the length of a message, and the message follows in UTF-8.
+PATH is absolute. COUNT is the number of frames that the file must have; with another number of
+frames, the frame numbers would mean other frames. Modules are imported only from each FOLDER and from
+Python's own folders. Each answer is HEADER (frame number, height, width) and height * width * 3 bytes
+of RGB. For a frame that failed, height is 0, width is the length of a message, and the message
+follows in UTF-8.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ THREADS = 2
 
 
 def main(path: str, count: int) -> None:
-    """Decode the frames whose numbers are on standard input."""
+    """Read frame numbers from standard input and decode these frames."""
     # FFmpeg and decord may print to standard output, which is for frames only.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -1,4 +1,4 @@
-"""The decoder ffmpeg: the ffmpeg program, for files that PyAV cannot open, read over pipes."""
+"""The decoder ffmpeg runs the ffmpeg program over pipes, for files that PyAV cannot open."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def find_program() -> Program:
     """Find the program: RDMF_FFMPEG if it is set, else `ffmpeg` on the PATH.
 
     Raises:
-        RdmfError: There is none.
+        RdmfError: The program is not installed.
     """
     named = os.environ.get("RDMF_FFMPEG")
     path = find_executable(named or "ffmpeg")
@@ -105,7 +105,7 @@ def installed() -> str:
     """Return the path of the program.
 
     Raises:
-        RdmfError: There is none.
+        RdmfError: The program is not installed.
     """
     return str(find_program().path)
 
@@ -115,7 +115,7 @@ VERSION_SECONDS = 30.0
 
 @cache
 def _version(path: str) -> tuple[int, int]:
-    """(major, minor); (99, 0) for a build from the development branch."""
+    """Return (major, minor); (99, 0) for a build from the development branch."""
     try:
         args = [path, "-version"]
         done = subprocess.run(  # noqa: S603  (no shell; an absolute path, chosen by the user)
@@ -129,7 +129,7 @@ def _version(path: str) -> tuple[int, int]:
 
 
 def scan(path: Path) -> Scan:
-    """Scan a file with PyAV (as for the other decoders), or where that fails, with the program.
+    """Scan a file with PyAV (as for other decoders); if PyAV fails, scan it with the program.
 
     Raises:
         RdmfError: The file cannot be read as a video, or the program is not installed.
@@ -189,7 +189,7 @@ TRANSFERS = {"smpte2084": PQ, "arib-std-b67": HLG}
 
 
 def list_streams(log: str) -> list[_Stream]:
-    """Read the video streams from the program's log, without cover art."""
+    """Return the video streams in the program's log, without cover art."""
     head = log.partition("Output #0")[0]
     found = [(int(m[1]), m[2]) for m in STREAM_LINE.finditer(head) if "(attached pic)" not in m[2]]
     return [
@@ -204,7 +204,7 @@ def _area(text: str) -> int:
 
 
 def _colours(text: str) -> Colours:
-    """Return the colours named in the log, as far as their conversion differs from the default."""
+    """Return the colours that the log names, if their conversion differs from the default."""
     found = COLOURS.search(text)
     if found is None:
         return Colours()
@@ -284,7 +284,7 @@ SIZE = f"w='max(1,round({WIDE}*{SHRINK}))':h='max(1,round({HIGH}*{SHRINK}))'"
 
 
 def _to_rgb(colours: Colours, program: Program) -> str:
-    """Return the filter to square pixels and the colours of an ordinary screen."""
+    """Return the filter that gives square pixels and the colours of an ordinary screen."""
     chain = f"scale={SIZE}:flags=bicubic{_hdr_options(colours, program)},setsar=1"
     matrix = matrix_taken(colours.matrix, colours.primaries)
     if matrix != colours.matrix:
@@ -301,7 +301,11 @@ VIDEO_LINE = re.compile(r"Video: (?P<codec>\w+).*?(?:, (?P<format>\w+).*?)?, (?P
 
 
 def _limits(path: Path, log: str) -> DecodeLimits:
-    """Return the decoder's limits, from the log's line on the video; RdmfError if too large."""
+    """Return the decoder's limits, from the log's line on the video.
+
+    Raises:
+        LargePictureError: The pictures are too large.
+    """
     found = VIDEO_LINE.search(log)
     if found is None:
         return decode_limits(path, "", 0, 0, 0)
@@ -339,7 +343,7 @@ Found = TypeVar("Found")
 def _run(
     job: Any, program: Program, path: Path, read: Callable[[IO[bytes]], Found]
 ) -> tuple[Found, str]:
-    """Run a job; return what `read` makes of its output, and its log, even if it fails."""
+    """Run a job; return the result of `read` on its output, and its log, even after a failure."""
     args = job.global_args(*QUIET).compile(cmd=program.path)
     log = _Text()
     with _started(args, path, log.follow) as output:
@@ -370,7 +374,7 @@ def _last_error(log: str) -> str:
 
 
 class PacketListing:
-    """The packets of a stream, read line by line; each takes 25 bytes of memory."""
+    """The packets of a stream, read line by line; each packet takes 25 bytes of memory."""
 
     def __init__(self) -> None:
         self.time_base = Fraction(1)
@@ -380,8 +384,8 @@ class PacketListing:
     def add(self, line: bytes) -> None:
         """Add the packet of one line of FFmpeg's `framecrc` muxer.
 
-        Its columns: stream, dts, pts, duration, size, checksum, flags. The flags are AV_PKT_FLAG_*
-        in hexadecimal; the muxer leaves them out for plain key frames.
+        The columns are stream, dts, pts, duration, size, checksum, flags. The flags are
+        AV_PKT_FLAG_* in hexadecimal; the muxer leaves the flags out for plain key frames.
         """
         if line.startswith(b"#tb 0:"):
             self.time_base = Fraction(line.split()[-1].decode())
@@ -413,7 +417,7 @@ def read_packet_listing(lines: Iterable[bytes]) -> PacketListing:
 
 
 def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
-    """Decode frames; see `Decoder`. One run of the program selects them by their times.
+    """Decode frames; see `Decoder`. One run of the program selects the frames by their times.
 
     Args:
         scan: The scanned file.
@@ -444,7 +448,7 @@ def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
 def _graph(scan: Scan, wanted: np.ndarray, program: Program) -> str:
     """Return the filter that selects the wanted frames, logs their times and makes pixels square.
 
-    Every tenth frame, wanted or not, BEAT writes a line to the log: a sign of progress.
+    At every tenth frame, wanted or not, BEAT writes a line to the log as a sign of progress.
     """
     timeline = scan.timeline
     if _by_number(timeline):
@@ -458,7 +462,7 @@ def _graph(scan: Scan, wanted: np.ndarray, program: Program) -> str:
 
 
 def _by_number(timeline: Timeline) -> bool:
-    """Return whether frames are selected by number, as the file has no times or they restart."""
+    """Return whether frames are selected by number: the file has no times, or times restart."""
     return timeline.ordered or bool(timeline.joins)
 
 
@@ -466,7 +470,7 @@ BEAT = "split[frames],select='not(mod(n,10))',showinfo@beat=checksum=0,nullsink;
 
 
 def is_one_of(name: str, values: list[int]) -> str:
-    """Return an FFmpeg expression that is true where `name` is one of `values`: a search tree.
+    """Return an FFmpeg expression (a search tree) that is true if `name` is one of `values`.
 
     Args:
         name: A variable of FFmpeg's expressions.
@@ -486,10 +490,10 @@ SILENCE_SECONDS = 120.0
 def _started(
     args: list[str], path: Path, follow_log: Callable[[bytes], None]
 ) -> Iterator[IO[bytes]]:
-    """Start the program and yield its standard output; kill it when the block is left.
+    """Start the program and yield its standard output; kill the program at the block's end.
 
-    Reading raises RdmfError, which names the video `path`, where the program writes nothing, not
-    even to its log, for SILENCE_SECONDS.
+    If the program writes nothing for SILENCE_SECONDS, not even to its log, reading raises an
+    RdmfError that names the video `path`.
     """
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with child(args, **pipes) as process, Watchdog(process, SILENCE_SECONDS) as watch:
@@ -549,7 +553,7 @@ class _Log:
 
 
 def _selected(scan: Scan, wanted: np.ndarray, output: IO[bytes], log: _Log) -> Iterator[Picture]:
-    """Pictures from the program's output, their times from its log."""
+    """Yield pictures: the image from the program's output, its time from the log."""
     in_order = iter(wanted.tolist())
     while (image := _read_ppm(output)) is not None:
         try:

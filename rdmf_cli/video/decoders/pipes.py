@@ -18,9 +18,9 @@ def read_image(pipe: IO[bytes], height: int, width: int) -> np.ndarray | None:
         width: Width in pixels.
 
     Returns:
-        uint8 (H, W, 3), writable. None where the pipe ends early or the picture is too large.
+        uint8 (H, W, 3), writable. None: the pipe ends early, or the picture is too large.
     """
-    if is_huge(width - 1, height - 1):  # minus 1, as both were rounded
+    if is_huge(width - 1, height - 1):  # minus 1, because width and height were rounded
         return None
     image = np.empty((height, width, 3), np.uint8)
     read = pipe.readinto(image.data.cast("B"))  # type: ignore[attr-defined]

@@ -48,10 +48,11 @@ from rdmf_cli.video.sizes import (
 )
 from rdmf_cli.video.timeline import Timestamp
 
-# Codecs in which no picture needs a non-reference picture. (In HEVC, higher temporal layers may.)
+# Codecs in which no picture needs a non-reference picture. (In HEVC, pictures of higher temporal
+# layers may need one.)
 SKIPS_NONREFERENCE = {"h264", "mpeg4", "mpeg2video", "mpeg1video"}
 MICROSECONDS = 1_000_000  # FFmpeg's unit for the duration of a whole file
-# Over more packets than this between two runs, a seek is faster than reading.
+# If more packets than this lie between two runs, a seek is faster than reading.
 WORTH_SEEKING = 250
 
 
@@ -161,10 +162,10 @@ def _orientation(frame: Any) -> Orientation:
 
 
 def _bound(stream: Any, path: Path) -> DecodeLimits:
-    """Set the decoder's limits; RdmfError for pictures that are too large.
+    """Set the decoder's limits; raise RdmfError for pictures that are too large.
 
-    Threads work on several frames at a time, where memory allows: PyAV's default, one frame in
-    slices, is several times slower.
+    If memory allows, threads work on several frames at a time. PyAV's default is several times
+    slower: all threads work on slices of one frame.
     """
     context = stream.codec_context
     bits = context.format.padded_bits_per_pixel if context.format else 0
@@ -183,9 +184,9 @@ def _kept_pictures(path: Path) -> int | None:
 
 
 def _decoded(stream: Any, source: Iterator[Any], tally: Tally) -> Iterator[Any]:
-    """Decode packets; at their end, also return the frames that the decoder still holds.
+    """Decode packets; after the last packet, also yield the frames that the decoder still holds.
 
-    None among the packets means that another recording begins: the decoder is reset there.
+    None in place of a packet means that another recording begins: the decoder is then reset.
     """
     for packet in chain(source, (None,)):
         yield from _fed(stream, packet, tally)
@@ -201,7 +202,7 @@ def _fed(stream: Any, packet: Any, tally: Tally) -> Iterator[Any]:
     except FFmpegError as error:
         tally.error(f"a packet could not be decoded: {error.strerror}")
         return
-    except ValueError as error:  # PyAV 19, of a codec that it does not know
+    except ValueError as error:  # PyAV 19 raises this for a codec that it does not know
         tally.error(f"a packet could not be decoded: {error}")
         return
     tally.frames_decoded += len(frames)
@@ -211,8 +212,8 @@ def _fed(stream: Any, packet: Any, tally: Tally) -> Iterator[Any]:
 def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
     """Decode frames; see `Decoder`. Only groups of pictures with a wanted frame are decoded.
 
-    If a wanted frame is missing from its group, the file is damaged, or decoding cannot begin at
-    its key frames. The remaining frames are then decoded in a second pass, from the file's start.
+    If a wanted frame is missing from its group, either the file is damaged, or decoding cannot begin
+    at its key frames. The remaining frames are then decoded in a second pass, from the file's start.
 
     Args:
         scan: The scanned file.
@@ -250,7 +251,7 @@ class _Reader:
         self._file.__exit__(None, None, None)
 
     def follow(self, runs: list[Run]) -> Generator[Picture, None, list[int]]:
-        """Yield the pictures of the runs; where one is missing, return all that are left."""
+        """Yield the pictures of the runs; if a picture is missing, return all remaining times."""
         for at, run in enumerate(runs):
             missed = yield from self._pictures(run)
             if missed:
@@ -277,7 +278,7 @@ class _Reader:
         return []
 
     def _instead(self, wanted: int, last: tuple[int, Any] | None) -> Iterator[Picture]:
-        """Return the nearest earlier frame in place of one that did not decode."""
+        """Yield the nearest earlier frame in place of a frame that did not decode."""
         if last is not None:
             yield Picture(wanted, last[0], self._image(last[1]))
 
@@ -293,7 +294,7 @@ class _Reader:
         return self.scan.orientation.upright(image)
 
     def _frames(self, run: Run) -> Iterator[tuple[int, Any]]:
-        """(pts, frame) of a run, in display order."""
+        """Yield the (pts, frame) of a run, in display order."""
         self.stream.codec_context.flush_buffers()
         self._go_to(run.start)
         stamp = self._by_order if self.timeline.ordered else self._by_pts
@@ -310,7 +311,7 @@ class _Reader:
             yield packet
 
     def _next(self) -> Any:
-        """Read the next packet; None at the end of the file or where it cannot be read further."""
+        """Read the next packet; None: the file ends or cannot be read further."""
         try:
             packet = next(self.source, None)
         except FFmpegError as error:
@@ -321,7 +322,7 @@ class _Reader:
         return packet
 
     def _set_on(self, packet: Any) -> None:
-        """Shift a packet's times to those of the timeline, where the file's own ones restart."""
+        """Shift a packet's times to the times of the timeline, if the file's own times restart."""
         shifts = self.timeline.shifts
         if packet is None or shifts is None or self.position >= len(shifts):
             return
@@ -340,7 +341,7 @@ class _Reader:
         return zip(self.timeline.shown.tolist(), frames, strict=False)
 
     def _go_to(self, target: int) -> None:
-        """Make packet `target` the next to be read, by a seek if it is far."""
+        """Make `target` the next packet to read, by a seek if it is far away."""
         if self.seekable and target - self.position > WORTH_SEEKING:
             self.seekable = self._seek(target)
             if not self.seekable:
@@ -350,10 +351,11 @@ class _Reader:
             pass
 
     def _seek(self, target: int) -> bool:
-        """Seek to packet `target` or a little before it; return False where that fails.
+        """Seek to packet `target` or a little before it; return False if this fails.
 
-        Containers index by presentation time or by decoding time, so both are tried. The first
-        packet after the seek shows where it ended: it must be in the timeline, not after `target`.
+        Containers index by presentation time or by decoding time, so both times are tried. The first
+        packet after the seek shows where the seek ended: this packet must be in the timeline, and not
+        after `target`.
         """
         for time in (self.timeline.pts[target], self.timeline.dts[target]):
             if time == MISSING:
@@ -371,7 +373,7 @@ class _Reader:
         return False
 
     def _number(self, packet: Any) -> int | None:
-        """Return the number of this packet in the timeline; None where its time is not unique."""
+        """Return the number of a packet in the timeline; None: its time is not unique."""
         if packet is None or packet.pts is None:
             return None
         found = np.flatnonzero(self.timeline.pts == packet.pts)
