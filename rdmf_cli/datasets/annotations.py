@@ -1,8 +1,8 @@
-"""Annotations: the moments of a video that a query describes, and how salient its clips are.
+"""Annotations: the moments of a video that a query describes, and the saliency of its clips.
 
-One reader per published format, for training and evaluation. A file may be gzipped. `.txt` is
-Charades-STA's format, `.json` that of ActivityNet Captions or YouTube Highlights; every other
-suffix means JSON Lines.
+Each published format has one reader, for training and evaluation. A file may be gzipped. `.txt` is
+the format of Charades-STA. `.json` is the format of ActivityNet Captions, YouTube Highlights and
+others. Every other suffix means JSON Lines.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ Array = npt.NDArray[np.float64]
 MAX_RATING = 4
 MOST_SECONDS = 10_000_000.0  # four months; a longer video means a mistake of units
 MOST_WINDOWS = 1000  # limit per query
-LONGEST_NAME = 60  # the most characters of a value that an error shows
-SKIPPED_NAMED = 20  # the most skipped entries that notes name one by one
+LONGEST_NAME = 60  # characters; an error shows a longer value in part
+SKIPPED_NAMED = 20  # notes name at most this many skipped entries
 SKIP = "correct the entry, or skip such entries with --skip-bad"
 
 
@@ -51,18 +51,18 @@ class Annotation:
 
     Attributes:
         qid: Identifier of the query.
-        query: Its text.
+        query: Text of the query.
         vid: Name of the video.
-        duration: Length of the video in seconds; None where the format does not state it
+        duration: Length of the video in seconds; None: the format does not state the length
             (Charades-STA's text).
         windows: [start, end] of each moment, (G, 2), in seconds. No rows: the query is nowhere in
             the video (absent). None: moments are not annotated.
-        clip_ids: Clips that show something of the query, (R,); None: not annotated.
+        clip_ids: Clips that show all or part of the query, (R,); None: not annotated.
         ratings: Ratings of these clips by three annotators, 0 to 4, (R, 3).
         labels: Ratings of every clip of the video, (T, A): TVSum has 20 annotators, 1 to 5; in
             YouTube Highlights 1 is a highlight. None in other datasets.
         domain: Category of the video (TVSum, YouTube Highlights).
-        line: Line, or number of the entry, in the file.
+        line: Number of the line or of the entry in the file.
     """
 
     qid: int | str
@@ -83,22 +83,22 @@ class Annotation:
 
     @property
     def blind(self) -> bool:
-        """Whether there is no ground truth (test splits that are published without it)."""
+        """Whether there is no ground truth, as in some published test splits."""
         return self.windows is None and self.ratings is None and self.labels is None
 
 
 @dataclass
 class Annotations:
-    """The annotations of one file, in its order.
+    """The annotations of one file, in the order of the file.
 
     Attributes:
         path: The file.
         entries: The annotations.
         notes: Notes for the user, one sentence each.
-        skip_bad: Skip entries with errors instead of rejecting the file.
+        skip_bad: Whether to skip entries with errors. If not, one error rejects the file.
         skipped: The qids of skipped entries, as texts; entries without a qid are not listed.
-        faults: What is wrong with each skipped entry.
-        overrun: Seconds by which a window may reach past its video, where that is more than a clip.
+        faults: The error of each skipped entry.
+        overrun: Seconds by which a window may end after its video; at least one clip is allowed.
     """
 
     path: Path
@@ -111,13 +111,14 @@ class Annotations:
 
     @contextmanager
     def entry(self, qid: object = None) -> Iterator[None]:
-        """Read one entry in the block; an error in it skips the entry, if `skip_bad` is set.
+        """Read one entry in the block; if `skip_bad` is set, an error in the block skips the entry.
 
         Args:
             qid: The entry's qid; None: unknown.
 
         Raises:
-            RdmfError: The entry has an error, and `skip_bad` is not set; it names --skip-bad.
+            RdmfError: The entry has an error, and `skip_bad` is not set; the message names
+                --skip-bad.
         """
         try:
             yield
@@ -129,7 +130,7 @@ class Annotations:
                 self.skipped.append(str(qid))
 
     def tell_skipped(self) -> None:
-        """Add notes on how many entries were skipped, and which (the first SKIPPED_NAMED)."""
+        """Add notes: the number of skipped entries, and the names of the first SKIPPED_NAMED."""
         if not self.faults:
             return
         total, name = len(self.faults) + len(self.entries), self.path.name
@@ -139,17 +140,17 @@ class Annotations:
             self.notes.append(f"{name}: skipped: {more} more")
 
     def leave_out(self, where: str, what: str) -> None:
-        """Add a note on an annotation that is left out, as in every published evaluation."""
+        """Add a note on an annotation that every published evaluation leaves out."""
         self.notes.append(f"{self.path.name}: {where}: {what}; left out")
 
     def select(self, qids: Collection[str], source: Path) -> Annotations:
-        """Return the annotations of some queries alone, with a note.
+        """Return only the annotations of some queries, with a note.
 
-        Predictions of the others are passed over, as those of skipped entries are.
+        Predictions for other queries are ignored, like predictions for skipped entries.
 
         Args:
-            qids: As texts.
-            source: The file that lists them.
+            qids: The qids of the queries, as texts.
+            source: The file that lists the qids.
 
         Raises:
             RdmfError: A qid has no annotation.
@@ -175,7 +176,7 @@ class Annotations:
 
 
 def _with_way_out(error: RdmfError) -> RdmfError:
-    """Return the same error, with --skip-bad added to what the user can do."""
+    """Return the same error, and add --skip-bad to the advice for the user."""
     if "--skip-bad" in error.todo:
         return error
     todo = f"{error.todo}, or skip such entries with --skip-bad" if error.todo else SKIP
@@ -192,14 +193,14 @@ def read_annotations(
 
     Args:
         path: The file; its suffix selects the format.
-        clip_length: Length of a clip in seconds. It converts clip ids and clip counts to seconds,
-            and a window may reach past the end of its video by as much.
-        skip_bad: Skip entries with errors, with a note; False: the first one is an error.
-        overrun: Seconds by which a window may reach past the end of its video, where that is more.
+        clip_length: Length of a clip in seconds. The function uses it to convert clip ids and clip
+            counts to seconds. A window may end after its video by one clip.
+        skip_bad: Skip entries with errors, with a note; False: raise the first error.
+        overrun: Seconds by which a window may end after its video, if this is more than one clip.
 
     Raises:
-        RdmfError: An entry has an error (it names the file, the line and the error), or the file
-            holds no annotation.
+        RdmfError: An entry has an error (the message names the file, the line and the error), or
+            the file contains no annotation.
     """
     path = Path(path)
     name = path.name.removesuffix(".gz")
@@ -273,7 +274,7 @@ def _text(record: dict[str, Any], key: str, path: Path, line: int) -> str:
 def _duration(
     record: dict[str, Any], labels: Array | None, clip_length: float, path: Path, line: int
 ) -> float:
-    """Return the duration in seconds; files of TVSum count clips: 66 for a video of 132 s."""
+    """Return the duration in seconds. TVSum's files count clips: 66 for a video of 132 s."""
     value = record.get("duration")
     if value is None:
         raise LineError(path, line, "no duration", "give the video's length in seconds")
@@ -287,7 +288,7 @@ def _duration(
 
 
 def _windows(record: dict[str, Any], limit: float, path: Path, line: int) -> Array | None:
-    """Return the moments: None if not annotated (null, no key), no rows if the query is absent."""
+    """Return the windows: None if not annotated (null, no key), no rows if the query is absent."""
     name = "relevant_windows"
     if record.get(name) is None:
         return None
@@ -311,7 +312,7 @@ def _ratings(
     raw = numbers(record["relevant_clip_ids"], "relevant_clip_ids", path, line)
     with np.errstate(invalid="ignore"):  # numbers that are too large are rejected below
         ids = raw.astype(np.int_)
-    last = int(np.ceil(duration / clip_length))  # published files have ids one past the last clip
+    last = int(np.ceil(duration / clip_length))  # published files have ids one after the last
     wrong = np.flatnonzero((ids != raw) | (ids < 0) | (ids > last)) if raw.ndim == 1 else [0]
     if len(wrong):
         what = f"relevant_clip_ids[{wrong[0]}] is not a clip of a video of {duration:g} s"
@@ -347,9 +348,10 @@ CHARADES_LINE = re.compile(r"\s*(\S+)\s+(\S+)\s+(\S+?)\s*##(.*)")
 def read_charades_text(annotations: Annotations, clip_length: float) -> None:
     """Read Charades-STA's text format: `VID start end##sentence.`, in seconds, without durations.
 
-    Four moments of the train file end before they start; they are left out, as in every published
-    evaluation. The qid is the number of annotations before, as in the JSON Lines format of train;
-    the qids of charades_sta_test continue those of train, as in the names of the text features.
+    Four moments of the train file end before they start; this function leaves them out, as every
+    published evaluation does. The qid of an annotation is the number of annotations before it, as
+    in the JSON Lines format of train. The qids of charades_sta_test continue the qids of train, as
+    in the names of the text features.
 
     Args:
         annotations: The entries are added here.
@@ -384,10 +386,10 @@ def _charades_fields(text: str, path: Path, line: int) -> tuple[str, float, floa
 
 
 def read_json(annotations: Annotations, clip_length: float) -> None:
-    """Read the JSON of a benchmark; the keys of its entries say which.
+    """Read the JSON of a benchmark; the keys of the entries show which benchmark.
 
-    ActivityNet Captions, TACoS (2D-TAN, VSLNet), YouTube Highlights and HiREST are objects with an
-    entry per video; DiDeMo is a list of descriptions; Ego4D-NLQ has the key `videos`.
+    ActivityNet Captions, TACoS (2D-TAN, VSLNet), YouTube Highlights and HiREST are objects with one
+    entry per video. DiDeMo is a list of descriptions. Ego4D-NLQ has the key `videos`.
 
     Args:
         annotations: The entries are added here.
@@ -404,7 +406,7 @@ def read_json(annotations: Annotations, clip_length: float) -> None:
 
 
 def _entries(path: Path) -> Iterator[tuple[str, Any]]:
-    """Yield (video, entry), whatever holds them."""
+    """Yield (video, entry) from any of the forms."""
     try:
         found = json.loads(read_text(path, MOST_JSON))
     except json.JSONDecodeError as error:
@@ -424,7 +426,7 @@ def _entries(path: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _is_prompt(entry: Any) -> bool:
-    """Return whether an entry is one of HiREST: an object of videos, each with `v_duration`."""
+    """Return whether an entry is from HiREST: an object of videos, each with `v_duration`."""
     videos = entry.values() if isinstance(entry, dict) else ()
     return any(isinstance(video, dict) and "v_duration" in video for video in videos)
 
@@ -449,7 +451,7 @@ class VideoEntry(NamedTuple):
         return RdmfError(f"entry {self.place} ({_short(self.vid)}): {what}", self.path)
 
     def number(self, key: str) -> float:
-        """Return the number above 0 under a key; some files write it as text."""
+        """Return the number above 0 under a key; in some files the number is a text."""
         if key not in self.video:
             raise self.fault(f"no {key}")
         try:
@@ -475,8 +477,8 @@ class VideoEntry(NamedTuple):
 def _activitynet(annotations: Annotations, of: VideoEntry) -> None:
     """Read `duration, timestamps [[start, end], …], sentences […]`; the qids are VID_0, VID_1, ….
 
-    As in 2D-TAN's reader, ends past the duration (by 0.01 s) are moved to it, and windows that are
-    empty or inverted (four in train) are left out. TACoS counts frames: `num_frames, fps`.
+    As in 2D-TAN's reader, an end after the duration (by 0.01 s) is moved to the duration, and empty
+    or inverted windows (four in train) are left out. TACoS counts frames: `num_frames, fps`.
     """
     rate = published_json.frames_per_second(of)
     duration = of.number("num_frames") / rate if rate else of.number("duration")
@@ -536,7 +538,7 @@ def _youtube(annotations: Annotations, of: VideoEntry) -> None:
 
 
 def _short(value: object) -> str:
-    """Return a value as an error shows it, cut to LONGEST_NAME characters."""
+    """Return a value for an error message, cut to LONGEST_NAME characters."""
     text = str(value) if isinstance(value, str) else repr(value)
     return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}…"
 

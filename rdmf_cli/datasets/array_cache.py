@@ -1,4 +1,4 @@
-"""In-memory cache of features, as training reads every video in every epoch."""
+"""In-memory cache of features, because training reads every video in every epoch."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ Value = TypeVar("Value", bound=tuple[Any, ...])
 class ArrayCache:
     """In-memory cache of tuples of arrays, which never evicts an entry.
 
-    Where a dataset does not fit and is read in rounds, evicting the oldest entry would remove each
-    one just before it is read again. So a full cache keeps what it has.
+    A dataset may be too large for the cache, and training reads it in rounds. If the cache evicted
+    its oldest entry, it would lose each entry just before the next use. So a full cache keeps its
+    entries.
 
     Args:
         limit: Size limit in bytes.
@@ -28,7 +29,7 @@ class ArrayCache:
         self._kept: dict[Hashable, tuple[Any, ...]] = {}
 
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """Return the cached value of a key; call `make` (and cache its result) if there is none."""
+        """Return the cached value of a key; if there is none, call `make` and cache its result."""
         if key in self._kept:
             return self._kept[key]  # type: ignore[return-value]
         made = make()

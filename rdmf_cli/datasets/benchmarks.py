@@ -1,4 +1,4 @@
-"""Opening a dataset: a benchmark of the registry, or the user's own annotations."""
+"""Open a dataset: a benchmark of the registry, or the user's own annotations."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ SPELLINGS = {"val": ("val", "valid")}  # YouTube Highlights' authors write "vali
 
 
 def find_annotations(split: str, folder: Path, dataset: Dataset | None = None) -> Path:
-    """Find the annotation file of a split: `<split>.jsonl`, or a name that the benchmark uses.
+    """Find the annotation file of a split: `<split>.jsonl`, or a name from the benchmark.
 
-    The file is looked for in the folder, then in the folder above; plain files come before gzipped
-    ones.
+    The function looks in the folder, then in the folder above; it prefers plain files to gzipped
+    files.
 
     Args:
         split: Name of the split: train, val, test.
@@ -27,7 +27,7 @@ def find_annotations(split: str, folder: Path, dataset: Dataset | None = None) -
         dataset: The benchmark; None: own annotations.
 
     Raises:
-        RdmfError: There is no such file; the error lists the names.
+        RdmfError: There is no such file; the message lists the names.
     """
     names = list(_names(split, dataset))
     for place in (folder, folder.absolute().parent):
@@ -50,10 +50,10 @@ def _names(split: str, dataset: Dataset | None) -> Iterator[str]:
 
 
 def own_dataset(annotations: Annotations, clip_length: float = OWN_CLIP_LENGTH) -> Dataset:
-    """Return a dataset for the user's own annotations; its metrics are those of QVHighlights.
+    """Return a dataset for the user's own annotations, with the metrics of QVHighlights.
 
-    If no video is longer than QVHighlights' 150 s, predictions are clamped to 150 s, as published
-    ones are.
+    If no video is longer than QVHighlights' 150 s, predictions are clamped to 150 s, like published
+    predictions.
 
     Args:
         annotations: The annotations.
@@ -79,8 +79,8 @@ def open_annotations(
 
     Args:
         dataset: Name of a benchmark, or path of the user's own annotations.
-        annotations: The annotation file; None: that of the split, or `dataset` itself.
-        folder: The folder of the features or videos, where the split's file is looked for.
+        annotations: The annotation file; None: the file of the split, or `dataset` itself.
+        folder: The folder of the features or videos; the split's file is there.
         split: Name of the split: train, val, test.
         clip_length: Length of a clip in seconds, for own annotations; None: OWN_CLIP_LENGTH.
         skip_bad: Skip entries with errors.
@@ -89,7 +89,7 @@ def open_annotations(
         The dataset and its annotations.
 
     Raises:
-        UsageError: There is no such benchmark, or its clip length is another.
+        UsageError: There is no such benchmark, or it has another clip length.
         RdmfError: The annotations cannot be found or read.
     """
     if dataset in DATASETS or not Path(dataset).suffix:

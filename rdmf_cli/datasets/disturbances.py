@@ -1,7 +1,7 @@
 """Disturbances of a video: foreign clips, repeats, noise, other clip lengths, longer footage.
 
-Each is a pure function of a `Footage` (rows and moments) and of what is drawn. Training shows some
-of them (`training/footage.py`), and `benchmarks/robustness.py` measures what they cost.
+Each disturbance is a pure function of a `Footage` (rows and moments) and of random numbers.
+Training uses some of them (`training/footage.py`); `benchmarks/robustness.py` measures their effect.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Windows = npt.NDArray[np.float64]
 Clips = npt.NDArray[np.int_]
 
 FOREIGN = -1
-"""Source of a clip that comes from another video."""
+"""The value of `Footage.source` for a clip of another video."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class Footage:
         rows: (L, R, D) features of the clips, rows of unit length.
         windows: (G, 2) [start, end] of the moments in seconds.
         clip_length: seconds.
-        source: (L,) for each clip, the clip of the undisturbed video that it shows, or FOREIGN.
+        source: (L,) for each clip, the number of the clip in the undisturbed video, or FOREIGN.
     """
 
     rows: Rows
@@ -48,12 +48,12 @@ class Footage:
         return len(self) * self.clip_length
 
     def with_clips(self, clips: Clips) -> Footage:
-        """Show these clips (n,) in place of the L clips; moments stay where they are."""
+        """Replace the L clips by n of them: clip numbers (n,). Moments stay at their times."""
         return replace(self, rows=self.rows[clips], source=self.source[clips])
 
 
 def footage_of(sample: Sample) -> Footage:
-    """Take the footage of a sample, undisturbed; moments end with the last clip at the latest."""
+    """Return the undisturbed footage of a sample; no moment ends after the last clip."""
     clips, windows = len(sample.rows), sample.annotation.windows
     windows = np.zeros((0, 2)) if windows is None else np.asarray(windows, np.float64)
     within = np.minimum(windows.reshape(-1, 2), clips * sample.clip_length)
@@ -61,10 +61,10 @@ def footage_of(sample: Sample) -> Footage:
 
 
 def sample_in(sample: Sample, footage: Footage) -> Sample:
-    """Return the sample as it is in disturbed footage.
+    """Return the sample of disturbed footage.
 
-    Ratings follow the clips that they were given to, and foreign clips have none. Labels of every
-    clip of the video cannot follow, so samples that have them are not for this.
+    Each clip keeps its ratings; foreign clips have no ratings. The function does not support
+    samples with labels of every clip, because labels cannot move with the clips.
     """
     annotation = sample.annotation
     windows = None if annotation.windows is None else footage.windows
@@ -89,7 +89,7 @@ def sample_in(sample: Sample, footage: Footage) -> Sample:
 
 
 def with_noise(footage: Footage, level: float, rng: np.random.Generator) -> Footage:
-    """Add noise of a random direction, `level` times as long as a row, to every row."""
+    """Add noise to every row: a random direction, with `level` times the length of the row."""
     noise = normalise_rows(rng.standard_normal(footage.rows.shape).astype(np.float32))
     return replace(footage, rows=normalise_rows(footage.rows + np.float32(level) * noise))
 
@@ -101,9 +101,9 @@ def with_foreign_clips(
 
     Args:
         footage: the footage.
-        share: of the clips, in [0, 1].
+        share: share of the clips, in [0, 1].
         others: rows of other videos, (N, R, D) each.
-        rng: draws which clips are replaced, and by which.
+        rng: draws the clips to replace, and the foreign clips.
     """
     places = rng.permutation(len(footage))[: round(share * len(footage))]
     rows, source = footage.rows.copy(), footage.source.copy()
@@ -117,20 +117,20 @@ def with_foreign_clips(
 def with_insertions(
     footage: Footage, every: int, length: int, others: Sequence[Rows], rng: np.random.Generator
 ) -> Footage:
-    """Insert parts of other videos, as advertisements are: so many clips after every so many.
+    """Insert parts of other videos, like advertisements: `length` clips after every `every` clips.
 
-    A moment that is interrupted goes on behind the insertion.
+    An interrupted moment continues after the insertion.
 
     Args:
         footage: the footage.
         every: clips of the video between two insertions.
         length: clips of an insertion.
         others: rows of other videos, (N, R, D) each.
-        rng: draws which parts are inserted.
+        rng: draws the parts to insert.
     """
     rows: list[np.ndarray] = []
     source: list[np.ndarray] = []
-    place: list[np.ndarray] = []  # where each clip of the footage stands
+    place: list[np.ndarray] = []  # the new position of each clip of the footage
     for start in range(0, len(footage), every):
         if start:
             other = others[int(rng.integers(len(others)))]
@@ -150,7 +150,7 @@ def with_insertions(
 
 
 def _moved(footage: Footage, place: Clips) -> Windows:
-    """Return the windows where clip i stands at `place[i]`; an end stays with the clip before."""
+    """Return the windows after clip i moved to `place[i]`; an end moves with the clip before it."""
     start, end = (footage.windows / footage.clip_length).T
     first = np.clip(np.floor(start).astype(int), 0, len(place) - 1)
     last = np.clip(np.ceil(end).astype(int) - 1, 0, len(place) - 1)
@@ -159,7 +159,7 @@ def _moved(footage: Footage, place: Clips) -> Windows:
 
 
 def with_repeats(footage: Footage, share: float, rng: np.random.Generator) -> Footage:
-    """Let a share of the clips show what the clip before them shows, as static footage does."""
+    """Replace a share of the clips by the clip before each of them, as in static footage."""
     shown = np.arange(len(footage))
     drawn = rng.permutation(np.arange(1, len(shown)))[: round(share * len(shown))]
     for clip in np.sort(drawn):
@@ -168,13 +168,13 @@ def with_repeats(footage: Footage, share: float, rng: np.random.Generator) -> Fo
 
 
 def with_short_clips(footage: Footage, parts: int = 2) -> Footage:
-    """Cut every clip into parts that all show the same."""
+    """Cut every clip into equal parts, each with the features of the clip."""
     finer = footage.with_clips(np.repeat(np.arange(len(footage)), parts))
     return replace(finer, clip_length=footage.clip_length / parts)
 
 
 def with_long_clips(footage: Footage, together: int = 2) -> Footage:
-    """Join neighbouring clips into one that shows their mean; the last one may join fewer."""
+    """Join neighbouring clips into one clip with their mean; the last one may join fewer clips."""
     starts = np.arange(0, len(footage), together)
     sums = np.add.reduceat(footage.rows, starts, axis=0)
     return replace(
@@ -186,12 +186,12 @@ def with_long_clips(footage: Footage, together: int = 2) -> Footage:
 
 
 def among(footage: Footage, others: Sequence[Rows], place: int) -> Footage:
-    """Put the video among other videos, as number `place` of them all.
+    """Join the video and other videos; the video comes after the first `place` other videos.
 
     Args:
         footage: the footage.
         others: rows of other videos, (N, R, D) each.
-        place: number of others that stand before it.
+        place: number of other videos before the video.
     """
     before = sum(len(rows) for rows in others[:place])
     behind = sum(len(rows) for rows in others[place:])

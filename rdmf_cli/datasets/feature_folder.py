@@ -31,7 +31,7 @@ TEXT_FOLDERS = (
 ONE_FILE = (".npz", ".npy", ".pt", ".pth", ".h5", ".hdf5")  # suffixes of a file per video or query
 VIDEO_FILES = (*((f"{{}}{end}",) for end in ONE_FILE), ("{}_rgb.npy", "{}_opt.npy"))  # last: TVSum
 TEXT_FILES = tuple(f"{start}{{}}{end}" for end in ONE_FILE for start in ("qid", ""))
-TEXT_NAMES = ("qid{}", "{}")  # within a file of many queries
+TEXT_NAMES = ("qid{}", "{}")  # names of a query in a file of many queries
 
 
 class FeatureFolder:
@@ -39,20 +39,20 @@ class FeatureFolder:
 
     Videos: `video/<vid>.npz` (key `features`), `.npy`, `.pt` or `.h5`, or one file of all videos
     (`video.h5`, `video.pt`, `video.tar`, `video.lmdb/`, or tar archives in `video/`). Several
-    streams are folders inside `video/`, or have the names of published features (`clip_features/`,
-    `slowfast_features/`, `vid_clip/` …); they are joined in the order of their names. Queries:
-    `text/qid<qid>.npz` or `<qid>.npz`, with the same suffixes, or one file of all; its name may be
-    any of TEXT_FOLDERS.
+    streams are folders inside `video/`, or folders with the names of published features
+    (`clip_features/`, `slowfast_features/`, `vid_clip/` …); streams are joined in the order of
+    their names. Queries: `text/qid<qid>.npz` or `<qid>.npz`, with the same suffixes, or one file of
+    all queries. The folder or file of the queries may have any name in TEXT_FOLDERS.
 
     Args:
         folder: The folder.
-        streams: Folders of the streams inside it, in order; None: all that are recognised.
-        text: Folder of the queries inside it; None: the first in TEXT_FOLDERS that exists.
-        where: Where such features are published, for errors.
+        streams: Inner folders of the streams, in order; None: all folders that are recognised.
+        text: Inner folder of the queries; None: the first in TEXT_FOLDERS that exists.
+        where: The place where such features are published, for errors.
         memory: In-memory cache; None: a new one.
 
     Raises:
-        RdmfError: There are no such folders.
+        RdmfError: The folders do not exist.
     """
 
     encoder_name: str | None = None
@@ -87,7 +87,7 @@ class FeatureFolder:
                 self._check_is_there(self.folder / name)
 
     def _container(self, name: str) -> Container | None:
-        """Return the file of all videos or queries of this name; None: it is a folder of files."""
+        """Return the file of this name with all videos or queries; None: a folder of files."""
         if name not in self._containers:
             self._containers[name] = open_container(self.folder / name)
         return self._containers[name]
@@ -98,10 +98,10 @@ class FeatureFolder:
         return list(self._streams)
 
     def stored(self, stream: str, vid: str) -> tuple[np.ndarray, Path]:
-        """Read one stream of a video as it is stored, (L, D), and its file, without the cache.
+        """Read one stored stream of a video, (L, D), without the cache; return it and its file.
 
         Raises:
-            RdmfError: It is missing or cannot be read.
+            RdmfError: The stream is missing or cannot be read.
         """
         return tuple(self._read_stream(stream, vid))  # type: ignore[return-value]
 
@@ -115,10 +115,10 @@ class FeatureFolder:
             raise MissingFileError("no such folder of features", folder, self._todo)
 
     def require(self, annotations: Annotations) -> None:
-        """Check that every annotated video (in every stream) and query has a file.
+        """Check that every annotated query, and every annotated video in every stream, has a file.
 
         Raises:
-            RdmfError: Files are missing; the error gives their number.
+            RdmfError: Files are missing; the message gives their number.
         """
         vids = list(dict.fromkeys(annotation.vid for annotation in annotations))
         qids = [annotation.qid for annotation in annotations]
@@ -161,7 +161,7 @@ class FeatureFolder:
                 yield path
 
     def video(self, vid: str) -> Video:
-        """Read a video: its streams, each normalised, cut to the shortest, concatenated.
+        """Read a video: normalise its streams, cut them to the shortest, and concatenate them.
 
         Raises:
             RdmfError: A file is missing or cannot be read, or the lengths differ too much.
@@ -208,7 +208,7 @@ class FeatureFolder:
         return self._read_text(path)
 
     def paraphrases(self, annotation: Annotation) -> list[Text]:
-        """Read `qid<qid>_p0.npz`, `qid<qid>_p1.npz`, … up to the first that does not exist."""
+        """Read `qid<qid>_p0.npz`, `qid<qid>_p1.npz`, …; stop at the first file that is missing."""
         container = self._container(self._text)
         if container is not None:
             own = self._text_name(container, annotation.qid)
@@ -252,7 +252,7 @@ class FeatureFolder:
 
 
 class _Stream(NamedTuple):
-    """Rows as they are stored, and their (first) file."""
+    """The stored rows of a stream, and the (first) file of the stream."""
 
     rows: np.ndarray
     path: Path
@@ -268,7 +268,7 @@ def _read_stream(files: Sequence[Path]) -> _Stream:
 
 
 def _check_lengths(streams: Sequence[_Stream]) -> None:
-    """Check that streams of one video differ by at most one clip, as published ones do."""
+    """Check that streams of one video differ by at most one clip, like published streams."""
     by_length = sorted(streams, key=lambda stream: len(stream.rows))
     short, long = by_length[0], by_length[-1]
     if len(long.rows) - len(short.rows) > MOST_CLIPS_OFF:
@@ -277,14 +277,14 @@ def _check_lengths(streams: Sequence[_Stream]) -> None:
 
 
 def _stays_inside(name: object) -> bool:
-    """Return whether a file of this name stays inside the folder that it is joined to."""
+    """Return whether a file of this name stays inside the folder that the name is joined to."""
     text = str(name)
     rooted = os.path.isabs(text) or os.path.splitdrive(text)[0]
     return not rooted and ".." not in re.split(r"[/\\]", text)
 
 
 def _is_file(path: Path) -> bool:
-    """Return whether a path is a file; False, too, for a name that no file can have."""
+    """Return whether a path is a file; return False also for a name that no file can have."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -309,10 +309,10 @@ def _streams(folder: Path) -> list[str]:
 
 
 def _named(folder: Path, names: Sequence[str]) -> list[str]:
-    """Check the names that a user gives for streams and text.
+    """Check the names of streams and text that a user gives.
 
     Raises:
-        UsageError: There is no such folder or file; the error lists those that there are.
+        UsageError: There is no such folder or file; the message lists the existing names.
     """
     there = _places(folder)
     there += [f"{top}/{name}" for top in _folders(folder) for name in _folders(folder / top)]
@@ -326,7 +326,7 @@ def _named(folder: Path, names: Sequence[str]) -> list[str]:
 
 
 def _places(folder: Path) -> list[str]:
-    """Return the folders and the files of many videos or queries in a folder, by name."""
+    """Return the names of inner folders and of files with many videos or queries."""
     return sorted({*_folders(folder), *_container_files(folder)})
 
 
@@ -335,13 +335,13 @@ def _container_files(folder: Path) -> list[str]:
 
 
 def _stem(name: str) -> str:
-    """Return a name without the suffix of a file of many videos or queries."""
+    """Return a name without its suffix, if the suffix is one of files with many entries."""
     stem, dot, suffix = name.rpartition(".")
     return stem if dot and f".{suffix.lower()}" in KINDS else name
 
 
 def _leaves(folder: Path, top: str) -> list[str]:
-    """Return the folders inside a folder (`vgg_features/rgb_features`), or else the folder."""
+    """Return the folders inside a folder (`vgg_features/rgb_features`); if none, the folder."""
     if not (folder / top).is_dir():
         return [top]
     return [f"{top}/{name}" for name in _folders(folder / top)] or [top]

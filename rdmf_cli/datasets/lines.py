@@ -21,7 +21,7 @@ from rdmf_cli.files import MIB, content_of, too_large
 GZIP_MAGIC = b"\x1f\x8b"
 
 MOST_TEXT = 128 * MIB  # limit for annotations or predictions in bytes, unpacked
-MOST_JSON = 32 * MIB  # limit for a single JSON object in bytes, as it is parsed as a whole
+MOST_JSON = 32 * MIB  # limit for a single JSON object in bytes; it is parsed as a whole
 MOST_LINE = 16 * MIB  # limit for a line in characters
 MOST_LINES = 250_000  # limit for a file
 
@@ -35,8 +35,8 @@ class LineError(RdmfError):
     Args:
         path: The file.
         line: Number of the line, from 1.
-        what: What is wrong in this line.
-        todo: What to do about it; may be empty.
+        what: The error in this line.
+        todo: Advice for the user; may be empty.
     """
 
     def __init__(self, path: Path, line: int, what: str, todo: str = ""):
@@ -49,10 +49,10 @@ def read_text(path: Path, most: int = MOST_TEXT) -> str:
 
     Args:
         path: The file.
-        most: Limit for its size in bytes, unpacked.
+        most: Limit for the unpacked size in bytes.
 
     Raises:
-        RdmfError: It cannot be read, is damaged, empty, too large, or not UTF-8.
+        RdmfError: The file cannot be read, is damaged, empty, too large, or not UTF-8.
     """
     return "".join(text for _, text in _decoded(_content(path, most), path))
 
@@ -73,7 +73,7 @@ def records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """(line number, line with its end), for every line that is not blank."""
+    """Yield (line number, line with its end) for every line that is not blank."""
     data = _content(path, MOST_TEXT)
     if data.count(b"\n") > MOST_LINES:
         raise RdmfError(f"has more than {MOST_LINES} lines, the limit", path, "split it")
@@ -122,7 +122,7 @@ def _unzipped(data: bytes, path: Path, most: int) -> bytes:
 
 
 def _decoded(data: bytes, path: Path) -> Iterator[tuple[int, str]]:
-    """(line number, line with its end), decoded one by one to save memory."""
+    """Yield (line number, line with its end); decode lines one by one to save memory."""
     for number, line in enumerate(BytesIO(data), start=1):
         try:
             yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
@@ -150,7 +150,7 @@ def identifier(record: dict[str, Any], path: Path, line: int) -> int | str:
         line: Number of the line, for errors.
 
     Raises:
-        LineError: There is no qid, or it is something else.
+        LineError: There is no qid, or the qid has another type.
     """
     if "qid" not in record:
         raise LineError(path, line, "no qid")
@@ -161,13 +161,13 @@ def identifier(record: dict[str, Any], path: Path, line: int) -> int | str:
 
 
 def numbers(value: Any, name: str, path: Path, line: int) -> npt.NDArray[np.float64]:
-    """Convert a list of finite numbers, or a list of such lists of one length, to an array.
+    """Convert a list of finite numbers, or a list of such lists (of equal length), to an array.
 
-    Types are checked first, as numpy would convert texts.
+    Types are checked first, because numpy would convert texts.
 
     Args:
         value: The value of a record.
-        name: Its key, for errors.
+        name: The value's key, for errors.
         path: The file, for errors.
         line: Number of the line, for errors.
 
@@ -175,7 +175,7 @@ def numbers(value: Any, name: str, path: Path, line: int) -> npt.NDArray[np.floa
         (N,) or (N, M).
 
     Raises:
-        LineError: The value is something else.
+        LineError: The value has another form.
     """
     if not isinstance(value, list) or not _holds_numbers(value):
         raise LineError(path, line, f"{name} must be a list of numbers")
@@ -213,7 +213,7 @@ def table(value: Any, columns: str, name: str, path: Path, line: int) -> npt.NDA
         (N, number of columns); finite numbers.
 
     Raises:
-        LineError: The value is something else.
+        LineError: The value has another form.
     """
     width = columns.count(",") + 1
     array = numbers(value, name, path, line)
@@ -238,7 +238,7 @@ def windows(value: Any, columns: str, name: str, path: Path, line: int) -> npt.N
         (N, number of columns); finite numbers.
 
     Raises:
-        LineError: The value is something else, or a window ends before it starts.
+        LineError: The value has another form, or a window ends before it starts.
     """
     array = table(value, columns, name, path, line)
     inverted = np.flatnonzero(array[:, 1] < array[:, 0])
@@ -248,6 +248,6 @@ def windows(value: Any, columns: str, name: str, path: Path, line: int) -> npt.N
 
 
 def entry(name: str, rows: npt.NDArray[np.float64], index: int) -> str:
-    """Return a row as errors show it: "relevant_windows[0] = [12, 4]"."""
+    """Return a row in the form for errors: "relevant_windows[0] = [12, 4]"."""
     row = ", ".join(f"{number:.10g}" for number in rows[index])
     return f"{name}[{index}] = [{row}]"

@@ -1,7 +1,7 @@
 """Annotations in the JSON of their benchmarks: TACoS, DiDeMo, HiREST, Ego4D-NLQ.
 
-Each reader takes the entry of one video and adds its annotations; `annotations.read_json` finds the
-format by the keys of an entry.
+Each reader takes the entry of one video and adds the video's annotations. `annotations.read_json`
+finds the format by the keys of an entry.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SEGMENTS: Final = 6  # of a video of 30 s
 
 
 def frames_per_second(of: VideoEntry) -> float | None:
-    """Return the rate of an entry that counts frames, as TACoS does; None: it counts seconds."""
+    """Return the frame rate of an entry that counts frames (TACoS); None: it counts seconds."""
     counts = "num_frames" in of.video and "fps" in of.video and "duration" not in of.video
     return of.number("fps") if counts else None
 
@@ -33,9 +33,10 @@ def didemo_entries(entries: list[Any]) -> Iterator[tuple[str, Any]]:
 
 
 def read_didemo(annotations: Annotations, of: VideoEntry) -> None:
-    """Read one description of DiDeMo; the moment is the one that most annotators chose.
+    """Read one description of DiDeMo; its moment is the choice of most annotators.
 
-    `times` holds [first, last] segment of 5 s per annotator; of equally many the first counts.
+    `times` contains the [first, last] segment (of 5 s) per annotator. In a tie the first choice
+    counts.
     """
     chosen = Counter(_segments(of))
     (first, last), _ = chosen.most_common(1)[0]
@@ -77,9 +78,9 @@ def hirest_entries(prompts: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any
 
 
 def read_hirest(annotations: Annotations, of: VideoEntry) -> None:
-    """Read the moment of one prompt in one video: `bounds` in seconds, where `clip` is true.
+    """Read the moment of one prompt in one video: `bounds` in seconds, if `clip` is true.
 
-    Videos that are only relevant, without a moment, are left out, as in its moment retrieval.
+    Videos that are only relevant, without a moment, are left out, as in HiREST's moment retrieval.
     """
     from rdmf_cli.datasets.annotations import Annotation
 
@@ -98,7 +99,7 @@ def read_hirest(annotations: Annotations, of: VideoEntry) -> None:
 
 
 def ego4d_entries(videos: list[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (clip, query) for Ego4D's `videos`: clips with annotations with language queries."""
+    """Yield (clip, query) from Ego4D's `videos`: they hold clips, annotations, language queries."""
     for video in videos:
         for clip in _list(video, "clips"):
             start, end = (clip.get(f"video_{edge}_sec") for edge in ("start", "end"))
@@ -119,8 +120,8 @@ def _list(record: Any, key: str) -> list[dict[str, Any]]:
 def read_ego4d(annotations: Annotations, of: VideoEntry) -> None:
     """Read one language query: `query, clip_start_sec, clip_end_sec` in seconds of its clip.
 
-    Queries without a text or a response are left out, as in Ego4D's own baselines; the challenge's
-    test file has no responses at all.
+    Queries without a text or a response are left out, as in Ego4D's own baselines. The test file of
+    the challenge contains no responses.
     """
     from rdmf_cli.datasets.annotations import Annotation
 

@@ -1,4 +1,4 @@
-"""Lists of qids: which queries of a split are meant."""
+"""Lists of qids: a selection of the queries of a split."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rdmf_cli.errors import RdmfError
 def read_qids(path: str | PathLike[str]) -> frozenset[str]:
     """Read a list of qids, as texts.
 
-    A file of one qid per line, of one JSON list, or of JSON Lines with a `qid` each (annotations
-    or predictions); plain or gzipped.
+    The file contains one qid per line, or one JSON list, or JSON Lines with a `qid` in each line
+    (annotations or predictions). It may be gzipped.
 
     Raises:
-        RdmfError: It cannot be read, or holds something else.
+        RdmfError: The file cannot be read, or has another form.
     """
     path = Path(path)
     start = read_text(path).lstrip()[:1]

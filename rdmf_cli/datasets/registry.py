@@ -1,8 +1,8 @@
 """The benchmarks by name: their files, clip lengths, rounding and metrics.
 
-To add one: an entry here; a line in `docs/evaluation.md`; its layout in
-`tests/support/made_up_sets.py`, from which the tests of data sets are made. New metrics are a
-protocol: `rdmf_cli/evaluation/protocols.py`. Importing this imports no numpy.
+To add a benchmark, add an entry here, a line in `docs/evaluation.md`, and the benchmark's layout in
+`tests/support/made_up_sets.py` (the tests of data sets are made from the layouts). New metrics are a
+protocol: `rdmf_cli/evaluation/protocols.py`. This module does not import numpy.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ class Dataset:
         clip_length: Length of a clip of the published features, in seconds.
         protocol: Name of its metrics, a key of `evaluation.protocols.PROTOCOLS`.
         files: Names of its annotation files; {split} is train, val or test.
-        clamp: Published predictions are clamped to [0, clamp] seconds, whatever the length of the
-            video; None: they are not.
+        clamp: Published predictions are clamped to [0, clamp] seconds, for videos of any length;
+            None: predictions are not clamped.
         rounded: Whether published predictions are rounded to multiples of the clip length.
-        legacy_nms: IoU above which 2D-TAN's evaluation suppresses a window (of its pooling model).
-        where: Where annotations and features are published.
-        overrun: Seconds by which windows of its published annotations reach past their video,
-            where that is more than a clip.
+        legacy_nms: 2D-TAN's evaluation (of its pooling model) suppresses a window above this IoU.
+        where: The place where annotations and features are published.
+        overrun: Seconds by which windows of the published annotations end after their video, if
+            this is more than one clip.
     """
 
     name: str
@@ -48,17 +48,17 @@ class Dataset:
 
     @property
     def about(self) -> str:
-        """What it is, a clause for help texts."""
+        """The description of the benchmark, a clause for help texts."""
         return f"clips of {self.clip_length:.3g} s, scored by the rules of {self.protocol}"
 
     def require_clip_length(self, seconds: float | None) -> Dataset:
-        """Check a clip length against the benchmark's; return the benchmark.
+        """Check that a clip length is the benchmark's clip length; return the benchmark.
 
         Args:
             seconds: Clip length; None: not given.
 
         Raises:
-            UsageError: It is not the benchmark's.
+            UsageError: The benchmark has another clip length.
         """
         if seconds not in (None, self.clip_length):
             what = f"must be {self.clip_length:g} s for {self.name}"

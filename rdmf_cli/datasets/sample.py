@@ -15,7 +15,8 @@ from rdmf_cli.errors import RdmfError
 
 Array = npt.NDArray[np.float32]
 
-# Published features may have this many clips more or less than the duration says, plus this share.
+# Published features may have more or fewer clips than the duration gives: by this number, plus a
+# share.
 MOST_CLIPS_OFF = 1
 SHARE_OFF = 0.02
 
@@ -24,7 +25,7 @@ class Text(NamedTuple):
     """The features of a query; rows have unit length.
 
     Attributes:
-        sentence: float32 (S,); None where the features have none.
+        sentence: float32 (S,); None: the features have no sentence.
         words: One row per token, float32 (T, W), T ≤ 32.
     """
 
@@ -55,12 +56,12 @@ class Sample(Question):
 
     @property
     def labels(self) -> npt.NDArray[np.float64] | None:
-        """The annotation's labels at the L clips of the video, (L, A); None where it has none."""
+        """The annotation's labels at the L clips of the video, (L, A); None: no labels."""
         labels = self.annotation.labels
         return None if labels is None else labels[same_time(len(self.video), len(labels))]
 
     def at_labels(self, values: np.ndarray) -> np.ndarray:
-        """Return values at the T labelled clips; all of them where no clips are labelled.
+        """Return the values at the T labelled clips; if no clips are labelled, return all values.
 
         Args:
             values: One value per clip, (L,).
@@ -83,11 +84,11 @@ def same_time(clips: int, others: int) -> npt.NDArray[np.int_]:
     >>> same_time(6, 3).tolist(), same_time(3, 4).tolist()
     ([0, 0, 1, 1, 2, 2], [0, 1, 2])
 
-    Numbers that differ only as those of published features do (see `fits`) mean the same clips;
-    otherwise one grid is finer.
+    If the two numbers differ as little as in published features (see `fits`), both grids have the
+    same clips; otherwise one grid is finer.
 
     Args:
-        clips: Number of clips.
+        clips: Number of clips of the first grid.
         others: Number of clips of the other grid.
 
     Returns:

@@ -21,18 +21,18 @@ from rdmf_cli.features.store import FeatureStore
 WINDOW_PAST_END = 2.0  # seconds; windows of Charades-STA end up to 1.5 s after their video
 
 VideoProgress = Callable[[int, int, str], None]
-"""Called with the number of videos done, of all videos, and the name of the current one."""
+"""Called with the number of videos done, the number of all videos, and the current video's name."""
 
 
 class Samples:
-    """The samples of some annotations, in their order; `samples[i]` reads the i-th one.
+    """The samples of some annotations, in the same order; `samples[i]` reads the i-th sample.
 
     >>> samples = open_samples(DATASETS["charades"], "val.jsonl", features="charades")
     >>> samples[0].video.shape, samples[0].annotation.windows
 
     Attributes:
         annotations: The annotations.
-        dataset: The dataset that they belong to.
+        dataset: The dataset that the annotations belong to.
         encoder_name: Name of the encoder of the features; None: unknown.
     """
 
@@ -67,13 +67,13 @@ class Samples:
         return (self[i] for i in range(len(self)))
 
     def part(self, indices: Sequence[int]) -> Samples:
-        """Return some of the samples, in the given order; they share the in-memory cache."""
+        """Return some of the samples, in the given order, with the same in-memory cache."""
         chosen = [self.annotations.entries[i] for i in indices]
         kept = Annotations(self.annotations.path, chosen, self.annotations.notes)
         return Samples(kept, self.dataset, self._source)
 
     def of(self, annotations: Annotations) -> Samples:
-        """Return the samples of other annotations from the same features and in-memory cache.
+        """Return the samples of other annotations, with the same features and in-memory cache.
 
         Raises:
             RdmfError: Features are missing.
@@ -89,12 +89,13 @@ class Samples:
         return self._source.paraphrases(annotation)
 
     def prepare(self, progress: VideoProgress | None = None) -> None:
-        """Read all samples once, so that errors in files come first, before any long work.
+        """Read all samples once, so that errors in files are found before any long work.
 
         Features that are not in the cache are extracted.
 
         Args:
-            progress: Called with the number of videos done, of all videos, and the current video.
+            progress: Called with the number of videos done, the number of all videos, and the
+                current video.
 
         Raises:
             RdmfError: A file is missing or has an error.
@@ -134,7 +135,7 @@ class Samples:
 
     @property
     def space(self) -> FeatureSpace:
-        """The widths of these features and of their joint space."""
+        """The widths of the features and of the joint space."""
         first = self._first
         matching = first.matching
         sentence = None if first.sentence is None or matching is None else len(first.sentence)
@@ -158,14 +159,14 @@ def open_samples(
 ) -> Samples:
     """Open the samples of an annotation file, with a folder of features or a folder of videos.
 
-    To choose streams, use `samples_of_features`; a decoder or a cache, make `Samples` of a
-    `VideoFolder`.
+    To choose streams, use `samples_of_features`. To choose a decoder or a cache, make `Samples` of
+    a `VideoFolder`.
 
     Args:
         dataset: The dataset, which states the clip length.
         annotations: The annotations, or their file.
         features: Folder of features, see `FeatureFolder`.
-        videos: Folder of videos named by the annotations' vid, read by `encoder`.
+        videos: Folder of videos, for `encoder`; the file names are the vids of the annotations.
         encoder: The encoder, or its name as for --encoder.
         device: Device of the encoder.
 
@@ -198,8 +199,8 @@ def samples_of_features(
         dataset: The dataset, which states the clip length.
         annotations: The annotations.
         features: The folder, see `FeatureFolder`.
-        streams: Names of the video streams in it; None: all that are recognised.
-        text: Name of the queries' features in it; None: the first that is recognised.
+        streams: Names of the video streams in the folder; None: all that are recognised.
+        text: Name of the queries' features in the folder; None: the first that is recognised.
 
     Raises:
         UsageError: There is no stream or text of this name.
@@ -222,12 +223,12 @@ def clip_length_of(
 ) -> float:
     """Return the length of a clip in seconds.
 
-    In YouTube Highlights' published features, one row covers one label, whatever its length.
+    In YouTube Highlights' published features, one row covers one label of any length.
 
     Args:
-        annotation: Of the video.
-        clips: Rows of its features.
-        duration: Length of the video in seconds, where the features state it.
+        annotation: An annotation of the video.
+        clips: Number of rows of the video's features.
+        duration: Length of the video in seconds; None: the features do not state the length.
         clip_length: Clip length of the dataset, in seconds.
         path: File of the features, for errors.
 
@@ -269,7 +270,7 @@ def _check_windows(
 
 
 def _matching(streams: Mapping[str, slice], text: Text) -> slice | None:
-    """Return the columns of the first stream that is as wide as the sentence; None if none is."""
+    """Return the columns of the first stream with the sentence's width; None: no such stream."""
     if text.sentence is None:
         return None
     wide = len(text.sentence)

@@ -1,4 +1,4 @@
-"""The source of samples: the protocol of folders of features and folders of videos."""
+"""The source of samples: a protocol for folders of features and folders of videos."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Video(NamedTuple):
     """The features of one video.
 
     Attributes:
-        rows: float32 (L, D): its streams side by side, the rows of each of unit length.
+        rows: float32 (L, D): its streams side by side; the rows of each stream have unit length.
         streams: The columns of each stream, by name.
-        duration: Length of the video in seconds; None where unknown.
+        duration: Length of the video in seconds; None: unknown.
         path: The file, for errors.
     """
 
@@ -47,7 +47,7 @@ class Source(Protocol):
         """Check that no file is missing.
 
         Raises:
-            RdmfError: Files are missing; the error gives their number.
+            RdmfError: Files are missing; the message gives their number.
         """
         ...
 
@@ -70,20 +70,20 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Widths:
-    """The width of each kind of features, as in the first file that was read."""
+    """The width of each kind of features, taken from the first file that was read."""
 
     first: dict[str, tuple[int, Path]] = field(default_factory=dict)
 
     def check(self, kind: str, rows: np.ndarray, path: Path) -> None:
-        """Check that features are as wide as the first ones of their kind.
+        """Check that features are as wide as the first features of their kind.
 
         Args:
             kind: Name of the stream, "words" or "sentence".
             rows: The features, (..., width).
-            path: Their file.
+            path: The file of the features.
 
         Raises:
-            RdmfError: They are not.
+            RdmfError: The features have another width.
         """
         width = rows.shape[-1]
         known, first = self.first.setdefault(kind, (width, path))
@@ -104,7 +104,7 @@ def as_text(sentence: np.ndarray | None, words: np.ndarray) -> Text:
 
 
 def columns(widths: Mapping[str, int]) -> dict[str, slice]:
-    """Return the columns of each stream when all are concatenated.
+    """Return the columns of each stream after all streams are concatenated.
 
     >>> columns({"clip": 512, "slowfast": 2304})
     {'clip': slice(0, 512, None), 'slowfast': slice(512, 2816, None)}

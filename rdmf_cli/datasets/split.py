@@ -1,4 +1,4 @@
-"""Split of annotations into training and held-out ones, with no video in both."""
+"""Split annotations into a training part and a held-out part; no video is in both parts."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ def hold_out(
     """Choose the videos to hold out.
 
     The choice depends on the videos' names and the seed, not on the order of the annotations. All
-    parts of one YouTube video (QVHighlights) are on the same side. A single video is for training.
+    pieces of one YouTube video (QVHighlights) are in the same part. A single video is for training.
 
     Args:
         annotations: The annotations.
-        share: Share of the videos to hold out; above 0, at least one video is.
+        share: Share of the videos to hold out; if above 0, at least one video is held out.
         seed: Random seed.
 
     Returns:
-        Indices of the annotations to train on, and of those held out.
+        Indices of the annotations for training, and indices of the held-out annotations.
     """
     groups = [video_of(annotation.vid) for annotation in annotations]
     drawn = sorted(set(groups), key=lambda group: _draw(group, seed))
@@ -36,7 +36,7 @@ def hold_out(
 
 
 def video_of(vid: str) -> str:
-    """Return the YouTube video that a vid is a part of, or the vid itself.
+    """Return the YouTube video that contains the video of a vid, or the vid itself.
 
     >>> video_of("NUsG9BgSes0_210.0_360.0"), video_of("AO8RW")
     ('NUsG9BgSes0', 'AO8RW')

@@ -1,4 +1,4 @@
-"""Statistics of a data set, and what in it does not fit: annotations, splits, features."""
+"""Statistics of a data set, and faults in it: in annotations, splits and features."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rdmf_cli.datasets.split import video_of
 from rdmf_cli.errors import RdmfError
 
 SHORT, LONG = 10.0, 30.0  # seconds: QVHighlights' ranges of moments
-EXAMPLES: Final = 3  # that a finding names
+EXAMPLES: Final = 3  # examples that a finding names
 SMALL: Final = frozenset(["a", "an", "the", "is", "are", "in", "on", "of", "to", "and", "at"])
 WORD: Final = re.compile(r"\w+")
 ZERO_NORM: Final = 1e-6
@@ -33,7 +33,7 @@ class Range:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Range | None:
-        """Summarise values; None where there are none."""
+        """Summarise values; None: there are no values."""
         if not len(values):
             return None
         return cls(float(min(values)), float(np.median(values)), float(max(values)))
@@ -44,15 +44,15 @@ class SplitStatistics:
     """The numbers of one split.
 
     Attributes:
-        queries, videos, moments: how many there are; parts of one YouTube video count once each.
+        queries, videos, moments: their numbers; each part of a YouTube video counts as one video.
         absent: queries that are nowhere in their video.
         blind: queries without ground truth.
-        duration: of videos, in seconds; None: not stated.
-        length: of moments, in seconds.
+        duration: duration of videos, in seconds; None: not stated.
+        length: length of moments, in seconds.
         by_length: moments of at most 10 s, of at most 30 s, and longer.
         by_position: moments whose centre lies in each third of the video.
-        moments_per_query: of queries that are in their video.
-        words: per query.
+        moments_per_query: moments per query that is in its video.
+        words: words per query.
     """
 
     queries: int
@@ -73,11 +73,11 @@ class StreamStatistics:
     """The features of one stream over all videos that were read.
 
     Attributes:
-        videos: how many were read.
-        width: columns; None: they differ, or none was read.
+        videos: number of videos that were read.
+        width: number of columns; None: the files differ, or no file was read.
         kind: type of the numbers.
-        clips: per video.
-        norm: of rows.
+        clips: clips per video.
+        norm: norm of rows.
     """
 
     videos: int
@@ -89,12 +89,12 @@ class StreamStatistics:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that does not fit.
+    """A fault in a data set.
 
     Attributes:
-        what: What it is, with its number.
-        examples: Some of the names that it concerns.
-        serious: Training or evaluation would fail, or be wrong.
+        what: The fault in words, with the number of cases.
+        examples: Some of the names that have the fault.
+        serious: Whether training or evaluation would fail, or be wrong.
     """
 
     what: str
@@ -131,7 +131,7 @@ def _three(kinds: Sequence[int]) -> tuple[int, int, int]:
 
 
 def across_splits(splits: Mapping[str, Annotations]) -> Iterator[Finding]:
-    """Find videos, qids and nearly the same queries that are in two splits."""
+    """Find videos, qids and almost equal queries that are in two splits."""
     names = list(splits)
     for number, one in enumerate(names):
         for other in names[number + 1 :]:
@@ -152,7 +152,7 @@ def _between(one: str, first: Annotations, other: str, second: Annotations) -> I
 
 
 def _content(query: str) -> tuple[str, ...]:
-    """Return the words of a query in a fixed order, without articles and the like.
+    """Return the words of a query in a fixed order, without articles and similar small words.
 
     >>> _content("The dog is in a car."), _content("A car, in the dog")
     (('car', 'dog'), ('car', 'dog'))
@@ -197,7 +197,7 @@ def check_features(
         dataset: States the clip length.
 
     Returns:
-        Statistics per stream, and what does not fit.
+        Statistics per stream, and the faults.
     """
     by_vid: dict[str, Annotation] = {}
     for a in annotations:

@@ -1,4 +1,4 @@
-"""Folders of the user's own videos: features are extracted once and cached."""
+"""Folders of the user's own videos: features are extracted once, and then cached."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ class VideoFolder:
         self._files = _by_name(find_videos(folder))
 
     def require(self, annotations: Annotations) -> None:
-        """Check that every annotated video is in the folder, and only once.
+        """Check that the folder contains every annotated video, and each only once.
 
         Raises:
-            RdmfError: A video is missing, or there are two of its name.
+            RdmfError: A video is missing, or two files have its name.
         """
         vids = list(dict.fromkeys(annotation.vid for annotation in annotations))
         lost = [vid for vid in vids if vid not in self._files]
@@ -86,7 +86,7 @@ class VideoFolder:
         yield from map(self._file, dict.fromkeys(annotation.vid for annotation in annotations))
 
     def video(self, vid: str) -> Video:
-        """Return the features of a video, extracted if they are not cached.
+        """Return the features of a video; extract them if they are not cached.
 
         Raises:
             RdmfError: The video is missing or cannot be read.
@@ -114,12 +114,12 @@ class VideoFolder:
         return as_text(*self._memory.get(("text", query), lambda: self._encode(query)))
 
     def _encode(self, query: str) -> Text:
-        """Return the query's features as the encoder returns them, not normalised."""
+        """Return the query's features from the encoder, not normalised."""
         texts = self._encoder.encode_texts([query])
         return Text(texts.rows[0], texts.words[0])
 
     def paraphrases(self, annotation: Annotation) -> list[Text]:
-        """Return no paraphrases, as these datasets have none."""
+        """Return no paraphrases: these datasets have none."""
         return []
 
 
@@ -129,7 +129,7 @@ class _Extracted(NamedTuple):
 
 
 def _by_name(paths: list[Path]) -> dict[str, list[Path]]:
-    """All files by name, and by name without suffix."""
+    """Return all files by name, and by name without suffix."""
     files: dict[str, list[Path]] = {}
     for path in paths:
         files.setdefault(path.stem, []).append(path)

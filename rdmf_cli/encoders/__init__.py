@@ -1,6 +1,7 @@
 """Encoders: they map images and texts to features in a joint space.
 
-`base.py` has the protocols of an encoder and of a family of encoders, `registry.py` the families.
+`base.py` contains the protocols of an encoder and of a family of encoders; `registry.py` contains
+the families.
 """
 
 from rdmf_cli.encoders.base import Encoder, EncoderFamily, TextFeatures

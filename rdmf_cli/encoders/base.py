@@ -28,7 +28,7 @@ class TextFeatures:
     Attributes:
         rows: One row per text, float32 (N, D), in the same space as the features of images.
         words: The word states of each text, with start and end tokens: N arrays float32 (T_n, W).
-        cut: For each text, whether its end was cut off because it is too long for the encoder.
+        cut: For each text, whether the text was too long for the encoder and its end was cut off.
     """
 
     rows: np.ndarray
@@ -77,7 +77,7 @@ class Encoder(Protocol):
         ...
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
-        """Encode texts of any length and script; the end of a text that is too long is cut off."""
+        """Encode texts of any length and script; a text that is too long loses its end."""
         ...
 
 
@@ -100,8 +100,9 @@ class Listed:
 
     Attributes:
         name: The name for `--encoder`.
-        path: Path of its weights; None: not on this machine, or shipped with rdmf.
-        source: "shipped", "fetched" or "cache" (of another program); "": not on this machine.
+        path: Path of its weights; None: not on this machine, or part of rdmf.
+        source: "shipped" (part of rdmf), "fetched" or "cache" (of another program); "": not on this
+            machine.
     """
 
     name: str
@@ -110,7 +111,7 @@ class Listed:
 
     @property
     def is_here(self) -> bool:
-        """Whether its weights are on this machine."""
+        """Whether the weights of the encoder are on this machine."""
         return bool(self.source)
 
 
@@ -118,16 +119,16 @@ class EncoderFamily(Protocol):
     """A group of encoders that share one way of naming, fetching and loading.
 
     Each family has its own folder, `encoders/NAME/`. Its `family.py` imports neither numpy nor
-    torch, and only `load` may need them; an encoder imports its libraries when it gets the first
-    frame or text.
+    torch; only `load` may need these packages. An encoder imports its libraries when it gets the
+    first frame or text.
     """
 
     def claims(self, name: str) -> bool:
         """Return whether a name that a user typed belongs to this family.
 
-        The first family in the registry that claims a name gets it. A family may claim the name of
-        an encoder that is not on this machine, so that its error explains what to do. It must not
-        claim every name.
+        If several families claim a name, the first one in the registry gets the name. A family may
+        claim the name of an encoder that is not on this machine, so that the family's error
+        explains what to do. A family must not claim every name.
         """
         ...
 
@@ -141,7 +142,7 @@ class EncoderFamily(Protocol):
         Args:
             name: The name that the user typed.
             device: "auto", "cpu", "cuda", "cuda:1", "mps"; a family with only one device ignores
-                it.
+                this argument.
             precision: "float32" or "bfloat16".
 
         Raises:
@@ -160,8 +161,8 @@ class EncoderFamily(Protocol):
             unverified: Accept files for which the server states neither hash nor length.
 
         Raises:
-            UsageError: There is nothing to fetch under this name.
-            RdmfError: The download failed; the next call resumes it.
+            UsageError: The family has no weights to fetch under this name.
+            RdmfError: The download failed; the next call resumes the download.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Download of a file over HTTP: resumed after an interruption, verified, then put in place."""
+"""Download a file over HTTP: resume after an interruption, verify, then put the file in place."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ByteProgress = Callable[[int, int | None], None]
 """Called with the bytes received and the bytes in total (None: unknown)."""
 
 _TIMEOUT_SECONDS = 15.0
-_TRIES = 6  # attempts in a row without progress
+_TRIES = 6  # attempts without progress, one after another
 _FIRST_PAUSE_SECONDS = 0.1
 _BLOCK_BYTES = 1 << 18
 _TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
@@ -40,8 +40,8 @@ class Remote:
     Attributes:
         url: An http or https address; its user and password are sent as a header.
         sha256: The expected hash in hexadecimal, or its first digits; "": unknown.
-        headers: Headers for the host of `url`, not for hosts that it redirects to; secret ones are
-            sent only over https.
+        headers: Headers for the host of `url`, not for hosts that it redirects to. Secret headers
+            are sent only over https.
         repository: The hub repository of the file; "": none.
     """
 
@@ -57,7 +57,7 @@ class Remote:
 
     @property
     def shown(self) -> str:
-        """The address without its possibly secret parts: user, password, query."""
+        """The address without parts that may be secret: user, password, query."""
         parts = urlsplit(self.url)
         return urlunsplit((parts.scheme, self.host, parts.path, "", ""))
 
@@ -99,7 +99,8 @@ class Downloaded:
         path: The file.
         sha256: Its hash in hexadecimal.
         size_bytes: Its size.
-        verified: How it was verified: "sha256", "size", or "nothing" if the server states neither.
+        verified: How the file was verified: "sha256", "size", or "nothing" if the server states
+            neither hash nor size.
         revision: The commit that the hub stated in its response; "": none.
     """
 
@@ -124,11 +125,11 @@ def download(
     progress: ByteProgress = lambda done, total: None,
     unverified: bool = False,
 ) -> Downloaded:
-    """Download a file; an interrupted download leaves a ".part" file, which the next call resumes.
+    """Download a file; after an interruption, a ".part" file stays, and the next call resumes it.
 
     A part is resumed only if the hash of the whole file is known, so that two versions of a file
-    are never mixed. A broken connection is retried as long as there is progress; a server that does
-    not respond at all is an error at once.
+    are never mixed. A broken connection is retried as long as there is progress. If a server does
+    not respond at all, there is an error at once.
 
     Args:
         remote: The file on the server.
@@ -139,8 +140,8 @@ def download(
     Raises:
         NotOnServerError: The server has no such file.
         UnreachableError: The server does not respond.
-        RdmfError: The hash is wrong, the disk is full, the server refuses the file, or nothing
-            verifies it.
+        RdmfError: The hash is wrong, the disk is full, the server refuses the file, or the file
+            cannot be verified.
     """
     with _writing(target):
         transfer = _Transfer(remote, target, progress, unverified)
@@ -182,7 +183,7 @@ def _no_room(target: Path, missing_bytes: int = 0) -> RdmfError:
 
 
 class _Transfer:
-    """A download in progress: the part file, and what the server stated about the whole file."""
+    """A download in progress: the part file, and the server's statements about the whole file."""
 
     def __init__(self, remote: Remote, target: Path, progress: ByteProgress, unverified: bool):
         self.remote = remote
@@ -267,7 +268,7 @@ class _Transfer:
         return hash_stream(self.part).hexdigest()
 
     def finish(self) -> Downloaded:
-        """Verify the part and put it in place."""
+        """Verify the part and put the file in place."""
         sha256, size = self._hash(), self.done_bytes
         if not sha256.startswith(self.sha256):
             self.start_over()
@@ -343,7 +344,8 @@ def _open(remote: Remote, start: int) -> Iterator[_Response]:
 class _Redirects(HTTPRedirectHandler):
     """A handler of redirects: it keeps what the first host states, and hides headers from others.
 
-    It raises RdmfError for a redirect from https to http, as anyone on the network could respond.
+    It raises RdmfError for a redirect from https to http, because anyone on the network could
+    respond.
     """
 
     def __init__(self, remote: Remote):
@@ -351,7 +353,7 @@ class _Redirects(HTTPRedirectHandler):
         self.sha256 = self.revision = ""
 
     def learn(self, headers: Message) -> None:
-        """Keep the hash and the commit that a response states, unless an earlier one did."""
+        """Keep the hash and the commit that a response states, unless an earlier response did."""
         self.sha256 = self.sha256 or _linked_sha256(headers)
         self.revision = self.revision or _commit(headers)
 
@@ -383,7 +385,7 @@ def _commit(headers: Message) -> str:
 
 
 def _linked_sha256(headers: Message) -> str:
-    """Return the sha256 that a hub states in its response: the tag of a large file is its hash."""
+    """Return the sha256 that a hub states in its response: the tag of a large file is the hash."""
     tag = (headers.get("X-Linked-Etag") or "").removeprefix("W/").strip('"')
     return tag if len(tag) == 64 and all(digit in "0123456789abcdef" for digit in tag) else ""
 

@@ -24,9 +24,9 @@ class Fetched:
         path: Path of the weights file.
         sha256: Its hash, in hexadecimal.
         size_bytes: Its size.
-        source: The address it came from, without user, password and query.
-        verified: How it was verified: "sha256", "size" or "nothing"; "": unknown.
-        revisions: The commit of each hub repository that it came from, by repository.
+        source: The address of the download, without user, password and query.
+        verified: How the file was verified: "sha256", "size" or "nothing"; "": unknown.
+        revisions: The commit of each hub repository that the files came from, by repository.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Fetched:
 
 
 def encoder_folder(name: str) -> Path:
-    """Return the folder of an encoder: for its weights, configuration and tokenizer."""
+    """Return the folder for an encoder's weights, configuration and tokenizer."""
     parts = name.replace(":", "/").split("/")
     return data_folder().joinpath("encoders", *parts)
 
@@ -115,7 +115,7 @@ def _hashes() -> Path:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """Read a JSON object; empty if the file is missing or damaged, as it can be made again."""
+    """Read a JSON object; return an empty one if the file is missing or damaged."""
     try:
         content = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError):

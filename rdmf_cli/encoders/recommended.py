@@ -1,4 +1,4 @@
-"""The encoders to choose from, by what matters to a user; `rdmf weights fetch better` takes one."""
+"""Recommended encoders, by the needs of users: `rdmf weights fetch better` downloads one."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ class Recommended:
     """A model of open_clip and what is published about it.
 
     Attributes:
-        choice: What a user types.
+        choice: The word that a user types.
         name: Its name for `--encoder`.
         gigabytes: Its size in float32, computed from its configuration.
         languages: The languages of its captions.
         licence: The licence of its weights, as its model card states it.
         recall: Recall of image search with English sentences in per cent: the mean of recall@1, @5
             and @10 on Crossmodal-3600, from the table in the documentation of immich
-            (docs/features/searching); None: not in that table.
-        is_first: The one to take where nothing speaks for another.
+            (docs/features/searching); None: the table does not have the model.
+        is_first: Whether this is the model for users without special needs.
     """
 
     choice: str
@@ -46,7 +46,7 @@ RECOMMENDED = (
 
 
 def named(choice: str) -> str:
-    """Return the name of a recommended encoder, or the text itself where it is no such choice.
+    """Return the name of a recommended encoder; return any other text unchanged.
 
     >>> named("better")
     'ViT-B-32/laion2b_s34b_b79k'

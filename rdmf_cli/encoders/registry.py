@@ -1,7 +1,7 @@
 """The families of encoders, and the choice of an encoder by the name that a user types.
 
-To add a family: make a folder beside this file with a `family.py` that holds a `FAMILY` (the
-protocol `EncoderFamily` is in `base.py`), an entry here, its tests, and a line in the README. The
+To add a family, make a folder beside this file with a `family.py` that holds a `FAMILY` (the
+protocol `EncoderFamily` is in `base.py`). Add an entry here, tests, and a line in the README. The
 help of `--encoder`, `rdmf weights` and messages are made from the entries. This module imports
 neither numpy nor torch.
 """
@@ -35,11 +35,11 @@ FAMILIES: Registry[Entry[EncoderFamily]] = Registry(
         f"{HERE}.open_clip.family:FAMILY",
     ),
 )
-"""The first family that claims a name gets it."""
+"""The first family that claims a name gets the name."""
 
 AUTO = "auto"
 PREFERRED = ("ViT-B-32/openai", "embedded")
-"""The candidates of "auto": the first one that can be used is taken. The last one always can."""
+"""The candidates of "auto": it takes the first usable encoder. The last is always usable."""
 
 logger = logging.getLogger("rdmf")
 
@@ -50,7 +50,7 @@ class ChosenEncoder:
 
     Attributes:
         name: Its name, for `load_encoder`.
-        reason: Why it was chosen, a clause; empty if the user named it.
+        reason: Why the encoder was chosen, a clause; empty if the user named the encoder.
         better: Commands that install a better encoder, in order.
     """
 
@@ -59,7 +59,7 @@ class ChosenEncoder:
     better: tuple[str, ...] = ()
 
     def line(self) -> str:
-        """Return the choice as one line for stderr.
+        """Return the choice, as one line for stderr.
 
         >>> ChosenEncoder("embedded", "no other here", ("rdmf weights fetch X",)).line()
         'encoder: embedded (no other here); for better answers: rdmf weights fetch X'
@@ -84,7 +84,7 @@ def family_of(name: str) -> EncoderFamily:
 
 
 def choose_encoder(name: str = AUTO) -> ChosenEncoder:
-    """Resolve "auto" to the first of `PREFERRED` that can be used; keep other names."""
+    """Resolve "auto" to the first usable encoder of `PREFERRED`; keep other names."""
     if name != AUTO:
         return ChosenEncoder(name)
     lacks: list[Lack] = []
@@ -129,8 +129,8 @@ def fetch(name: str, progress: FileProgress = _no_progress, unverified: bool = F
         unverified: Accept files for which the server states neither hash nor length.
 
     Raises:
-        UsageError: There is no such encoder, or it has nothing to fetch.
-        RdmfError: The download failed; the next call resumes it.
+        UsageError: There is no such encoder, or it has no weights to fetch.
+        RdmfError: The download failed; the next call resumes the download.
     """
     if name == AUTO:
         raise UsageError("is not the name of one encoder", name, "name the encoder to fetch")
@@ -139,7 +139,7 @@ def fetch(name: str, progress: FileProgress = _no_progress, unverified: bool = F
 
 
 def list_encoders() -> list[Listed]:
-    """Return every encoder with a name, those on this machine first."""
+    """Return every encoder with a name; encoders on this machine come first."""
     listed: dict[str, Listed] = {}
     for entry in FAMILIES.values():
         for encoder in entry.load().listed():

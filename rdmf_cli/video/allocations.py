@@ -1,8 +1,8 @@
 """A limit on the memory that FFmpeg takes at a time, inside PyAV.
 
 A packet may claim to hold 2 GB, and FFmpeg reads the whole packet before rdmf learns its size.
-FFmpeg's own limit on allocations prevents this. PyAV does not give access to the limit, so rdmf calls
-FFmpeg's function in the library that PyAV has loaded.
+FFmpeg's own limit on allocations prevents this. PyAV does not give access to the limit, so rdmf
+calls FFmpeg's function in the library that PyAV has loaded.
 """
 
 from __future__ import annotations

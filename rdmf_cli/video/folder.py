@@ -37,8 +37,8 @@ class FolderListing:
         path: The folder.
         videos: Files with a video's suffix, sorted by path.
         others: Other files.
-        folders: Folders inside that were not searched.
-        unreadable: One error per folder inside that cannot be listed.
+        folders: Inner folders that were not searched.
+        unreadable: One error per inner folder that cannot be listed.
     """
 
     path: Path
@@ -65,7 +65,7 @@ def find_videos(path: str | os.PathLike[str], recursive: bool = False) -> list[P
 
     Args:
         path: The folder.
-        recursive: Search the folders inside it, too.
+        recursive: Also search the folders inside the folder.
 
     Returns:
         The files, sorted by path.
@@ -82,7 +82,7 @@ def find_videos(path: str | os.PathLike[str], recursive: bool = False) -> list[P
 
 
 def no_videos(listing: FolderListing) -> NoVideosError:
-    """Return the error for a folder without videos; it states what is there instead."""
+    """Return the error for a folder without videos; the error states what the folder contains."""
     left = f" (left out: {listing.passed_over})" if listing.passed_over else ""
     return NoVideosError(
         f"no videos in this folder{left}", listing.path, "name video files, or their folder"
@@ -94,7 +94,7 @@ def list_folder(path: str | os.PathLike[str], recursive: bool = False) -> Folder
 
     Args:
         path: The folder.
-        recursive: Search the folders inside it, too.
+        recursive: Also search the folders inside the folder.
 
     Raises:
         RdmfError: The folder cannot be listed.
@@ -106,7 +106,7 @@ def list_folder(path: str | os.PathLike[str], recursive: bool = False) -> Folder
 
 
 def _add(listing: FolderListing, folder: Path, recursive: bool, seen: set[tuple[int, int]]) -> None:
-    """Add the content of one folder; `seen` holds the folders done, as links may form a circle."""
+    """Add the content of one folder; `seen` holds all folders done: links may form a circle."""
     entries = _visible(folder)
     stat = folder.stat()
     if (known := (stat.st_dev, stat.st_ino)) in seen:

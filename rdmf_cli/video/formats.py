@@ -1,8 +1,8 @@
-"""The kinds of files that are read as videos: single files, and lists named as such.
+"""The kinds of files that are read as videos: single files, and lists by their suffix.
 
-A list (HLS, ffconcat) names other files, which are read in its place. A video from someone else
-must not choose which files of this machine are read: a file counts as a list only by its suffix,
-and only files in its own folder are opened. Nothing is ever opened over a network.
+A list (HLS, ffconcat) names other files, which are read in place of the list. A video from someone
+else must not choose which files of this machine are read. So a file counts as a list only by its
+suffix, and only files in its own folder are opened. Nothing is ever opened over a network.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def is_list(path: Path) -> bool:
 
 
 def options(path: Path) -> dict[str, str]:
-    """Return the FFmpeg options that allow only the demuxers that fit a file's name."""
+    """Return the FFmpeg options that allow only demuxers for a file's name."""
     kinds = SINGLE_FILES.split()
     if is_list(path):
         kinds.append(LISTS[path.suffix.lower()])
@@ -60,9 +60,9 @@ def options(path: Path) -> dict[str, str]:
 
 
 def opener(path: Path) -> Callable[[str, int, Any], IO[bytes]] | None:
-    """Return the function that opens the files of a list; None if the file is no list.
+    """Return the function that opens the files of a list; None: the file is no list.
 
-    The function takes the place of FFmpeg's own and raises PermissionError for a file outside the
+    The function replaces FFmpeg's own function. It raises PermissionError for a file outside the
     list's folder.
     """
     if not is_list(path):
@@ -78,7 +78,7 @@ def opener(path: Path) -> Callable[[str, int, Any], IO[bytes]] | None:
     return open_inside
 
 
-# How lists begin, whatever their name: HLS, ffconcat, DASH and similar, SDP, music playlists.
+# The first bytes of lists (with any name): HLS, ffconcat, DASH and similar, SDP, music playlists.
 LIST_BEGINNINGS = re.compile(
     rb"#EXTM3U|ffconcat version|<(MPD|SmoothStreaming|ASX)\b|^v=0\s|^\[playlist\]|^c=IN\b",
     re.IGNORECASE | re.MULTILINE,

@@ -51,8 +51,8 @@ class Timeline:
     Attributes:
         pts: Presentation times, int64 (N,), in ticks of `time_base`; MISSING where unknown.
         dts: Decoding times, int64 (N,), in ticks of `time_base`; MISSING where unknown.
-        flags: uint8 (N,). KEY: decoding can begin here; HIDDEN: the frame is decoded but never shown
-            (edit lists).
+        flags: uint8 (N,). KEY: decoding can begin here; HIDDEN: the frame is decoded but never
+            shown (edit lists).
         time_base: Seconds per tick.
         ordered: Whether the file has no presentation times. Then frames come in display order, and
             the k-th frame is shown at the k-th time of `shown`.
@@ -419,8 +419,8 @@ def timeline_of(
     """Build a timeline from a packet table.
 
     If presentation times are missing, frames are taken in order, at the decoding times. If decoding
-    times are also missing, frames are taken at `rate` frames per second. If time stamps restart, time
-    continues.
+    times are also missing, frames are taken at `rate` frames per second. If time stamps restart,
+    time continues.
 
     Args:
         table: The packets.

@@ -152,7 +152,7 @@ def decode_limits(
             SMALLER,
         )
     others = 0 if alone else most_kept(codec) if kept is None else kept
-    together = size * (others + 2)  # with the picture that is decoded, and the picture that is handed on
+    together = size * (others + 2)  # with the picture in the decoder, and the picture handed on
     if not alone and together > BYTES_KEPT:
         raise LargePictureError(
             f"its pictures, {width} x {height} pixels, are predicted from up to {others} others; "

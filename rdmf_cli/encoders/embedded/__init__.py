@@ -1,1 +1,1 @@
-"""The encoder that rdmf carries: two ONNX towers, run by ONNX Runtime."""
+"""The encoder that is part of rdmf: two ONNX towers, run by ONNX Runtime."""

@@ -36,10 +36,10 @@ class EmbeddedEncoder:
     (1, 384)
 
     Args:
-        folder: Folder of the weights; None: the shipped ones.
+        folder: Folder of the weights; None: the weights that are part of rdmf.
 
     Raises:
-        RdmfError: Weights are missing, or their hash is not that of the manifest.
+        RdmfError: Weights are missing, or their hash differs from the manifest.
     """
 
     name = "embedded"
@@ -54,8 +54,8 @@ class EmbeddedEncoder:
     def prepare(self, frame: np.ndarray) -> np.ndarray:
         """Resize a frame to a square, without cropping.
 
-        A centre crop would lose the sides of a wide picture, and the tower was trained on
-        photographs that were resized in the same way.
+        A centre crop would lose the sides of a wide picture. The tower was trained on photographs
+        that were resized in the same way.
 
         Args:
             frame: RGB, uint8 (H, W, 3).
@@ -83,7 +83,7 @@ class EmbeddedEncoder:
         return np.concatenate([np.zeros((0, self.size), np.float32), *rows])
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
-        """Encode texts; a text is cut off after its 46th word piece."""
+        """Encode texts; only the first 46 word pieces of a text are used."""
         pieces = [self._pieces(text) for text in texts]
         rows = np.zeros((len(texts), self.size), np.float32)
         words = [rows[:0]] * len(texts)
@@ -109,7 +109,7 @@ class EmbeddedEncoder:
 
 
 def _of_one_length(pieces: list[list[int]]) -> Iterator[list[int]]:
-    """Yield batches of texts of equal length: without padding, texts do not affect each other."""
+    """Yield batches of texts of equal length: then no padding lets one text affect another."""
     order = sorted(range(len(pieces)), key=lambda i: len(pieces[i]))
     for _, group in groupby(order, key=lambda i: len(pieces[i])):
         alike = list(group)

@@ -16,14 +16,14 @@ EMBEDDED = "embedded"
 
 
 class EmbeddedFamily:
-    """The family of the one encoder shipped with rdmf; it runs on the CPU in float32."""
+    """The family of the one encoder that is part of rdmf; it runs on the CPU in float32."""
 
     def claims(self, name: str) -> bool:
         """Return whether the name is "embedded"."""
         return name == EMBEDDED
 
     def lacks(self, name: str) -> None:
-        """Return None: the encoder is shipped with rdmf."""
+        """Return None: the encoder is part of rdmf."""
 
     def load(self, name: str, device: str, precision: str) -> Encoder:
         """Make the encoder; device and precision are ignored."""
@@ -36,11 +36,11 @@ class EmbeddedFamily:
         raise UsageError("is part of rdmf, nothing to fetch", name, "name another encoder")
 
     def listed(self) -> Iterable[Listed]:
-        """Return the one encoder."""
+        """Return the embedded encoder."""
         return [Listed(EMBEDDED, None, "shipped")]
 
     def names(self) -> Iterable[str]:
-        """Return the one name."""
+        """Return the name of the embedded encoder."""
         return [EMBEDDED]
 
 

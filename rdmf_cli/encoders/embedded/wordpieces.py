@@ -1,8 +1,8 @@
 """The tokenizer of the embedded encoder: texts to numbers of word pieces, in plain Python.
 
-It is WordPiece of uncased BERT (Devlin et al. 2019): text in lower case without accents is split at
-spaces and around punctuation, then each word from the left into the longest pieces in the
-vocabulary. A piece that continues a word begins with "##".
+The tokenizer is WordPiece of uncased BERT (Devlin et al. 2019). Text in lower case without accents
+is split at spaces and around punctuation. Then each word is split, from the left, into the longest
+pieces in the vocabulary. A piece that continues a word begins with "##".
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PAD, UNKNOWN, START, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 SPECIAL = (PAD, UNKNOWN, START, END)
 LONGEST_WORD = 100  # characters; a longer word becomes [UNK]
 
-# Characters of scripts without spaces are words of their own, as in BERT.
+# In scripts without spaces, each character is one word, as in BERT.
 _ALONE = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x2FA1F))
 
 
@@ -51,7 +51,7 @@ class WordPieces:
 
     Args:
         pieces: The word pieces, in the order of their numbers.
-        longest: The most numbers per text, with [CLS] and [SEP].
+        longest: Maximum number of pieces per text, with [CLS] and [SEP].
     """
 
     def __init__(self, pieces: Sequence[str], longest: int = 48):
@@ -66,11 +66,11 @@ class WordPieces:
 
         Args:
             text: The text.
-            without: Numbers of pieces not to use (training draws some at random, to learn shorter
-                pieces, too).
+            without: Numbers of pieces not to use (training draws some at random, so that it also
+                learns shorter pieces).
 
         Returns:
-            The numbers of its pieces, with [CLS] before and [SEP] after; at most `longest`.
+            The numbers of the text's pieces, between [CLS] and [SEP]; at most `longest` numbers.
         """
         room = self.longest - 2
         numbers: list[int] = []

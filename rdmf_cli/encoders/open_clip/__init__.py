@@ -1,1 +1,1 @@
-"""The models of open_clip: their names, files and weights without torch, their networks with it."""
+"""The models of open_clip. Their names, files and weights need no torch; their networks do."""

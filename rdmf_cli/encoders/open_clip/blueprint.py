@@ -32,9 +32,9 @@ class Blueprint:
         config: open_clip's `model_cfg`.
         preprocessing: open_clip's `preprocess_cfg`.
         weights: The checkpoint file.
-        folder: Folder of the tokenizer's files, for models with a tokenizer of their own.
-        published: The sha256 of the files that open_clip itself publishes; only these may hold
-            code.
+        folder: Folder of the tokenizer's files, for a model with its own tokenizer.
+        published: The sha256 of the files that open_clip itself publishes; only these files may
+            contain code.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Blueprint:
 
 
 def from_tag(weights: Pretrained, catalog: Catalog) -> Blueprint:
-    """Return the model of weights that open_clip has a name for.
+    """Return the model for weights that open_clip has a name for.
 
     Raises:
         RdmfError: The weights are not on this machine.
@@ -72,7 +72,7 @@ def from_repository(repository: str) -> Blueprint:
     """Return a model of the hub, such as "ORG/NAME".
 
     Raises:
-        UsageError: This cannot be the name of a repository.
+        UsageError: The text cannot be the name of a repository.
         RdmfError: Its files are not on this machine.
     """
     check_repository(repository)
@@ -83,10 +83,10 @@ def from_repository(repository: str) -> Blueprint:
 
 
 def check_repository(repository: str) -> None:
-    """Check that a text can be the name of a hub repository, as a folder is named after it.
+    """Check that a text can be the name of a hub repository: a folder will have this name.
 
     Raises:
-        UsageError: It cannot.
+        UsageError: The text cannot be such a name.
     """
     if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", repository, re.ASCII) or len(repository) > 200:
         name = HUB_PREFIX + repository
@@ -104,7 +104,7 @@ def from_folder(name: str, folder: Path) -> Blueprint:
     """Return the model in a folder saved by open_clip: open_clip_config.json and one weights file.
 
     Raises:
-        UsageError: The folder holds no configuration, or not exactly one weights file.
+        UsageError: The folder contains no configuration, or no single weights file.
         RdmfError: The configuration cannot be read.
     """
     if not (folder / HUB_CONFIG).is_file():
@@ -144,8 +144,9 @@ def from_file(name: str, path: Path, catalog: Catalog) -> Blueprint:
 def from_architecture(name: str, architecture: str, path: Path, catalog: Catalog) -> Blueprint:
     """Return the model of a checkpoint whose architecture the user named.
 
-    If open_clip has a name for these weights, or a configuration is beside the file, that must be
-    of the same architecture; it then also gives the activation and the preprocessing.
+    If open_clip has a name for these weights, or if a configuration is beside the file, the known
+    architecture must be the same. The known model then also gives the activation and the
+    preprocessing.
 
     Raises:
         UsageError: The weights are of another architecture.
@@ -181,7 +182,7 @@ def _misfit(path: Path, of: str, architecture: str) -> UsageError:
 
 
 def _same_model(config: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Return whether two configurations agree in the activation and in all keys that both have."""
+    """Return whether two configurations agree in the activation and in all common keys."""
     if bool(config.get("quick_gelu")) != bool(other.get("quick_gelu")):
         return False
     towers = [(config, other)] + [(config[key], other[key]) for key in ("vision_cfg", "text_cfg")]
@@ -201,8 +202,8 @@ def _known_weights(name: str, weights: Pretrained, path: Path, catalog: Catalog)
 def described(weights: Pretrained, catalog: Catalog) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the configuration and the preprocessing of weights that open_clip has a name for.
 
-    The activation is the one that they were trained with, not the architecture's default: OpenAI's
-    weights need QuickGELU; with another activation they load, too, but their features are worse.
+    The activation is the one from training, not the architecture's default. OpenAI's weights need
+    QuickGELU; they also load with another activation, but then their features are worse.
     """
     config = catalog.config(weights.architecture)
     config["quick_gelu"] = bool(config.get("quick_gelu") or weights.settings.get("quick_gelu"))
@@ -220,7 +221,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """Read open_clip_config.json of a folder, and check the keys that every model has.
 
     Raises:
-        RdmfError: It cannot be read, or lacks such a key.
+        RdmfError: The file cannot be read, or a key is missing.
     """
     file = folder / HUB_CONFIG
     try:

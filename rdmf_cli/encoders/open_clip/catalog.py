@@ -1,4 +1,4 @@
-"""The architectures and weights of open_clip, read from its files without importing it.
+"""The architectures and weights of open_clip, read from its files without an import of open_clip.
 
 An import of open_clip would import torch, which takes seconds.
 """
@@ -44,9 +44,9 @@ class Pretrained:
 
     @property
     def url_hash(self) -> str:
-        """The sha256 in its address, or the first digits of it; "" if there is none.
+        """The sha256 in the address of the weights, or its first digits; "": no hash.
 
-        OpenAI's addresses end in HASH/FILE, those of open_clip's releases in NAME-HASH.pt
+        OpenAI's addresses end in HASH/FILE; addresses of open_clip's releases end in NAME-HASH.pt
         (open_clip's own downloader uses the same rule).
         """
         folder, _, file = self.settings.get("url", "").rpartition("/")
@@ -102,13 +102,13 @@ class Catalog:
         return name if name in self.architectures else next(same, None)
 
     def tagged(self, architecture: str, tag: str) -> Pretrained | None:
-        """Return the weights of a tag, or None; case and hyphens do not matter, as in open_clip."""
+        """Return the weights of a tag, or None; ignore case and hyphens, as open_clip does."""
         tag = tag.lower().replace("-", "_")
         settings = self.pretrained.get(architecture, {}).get(tag)
         return None if settings is None else Pretrained(architecture, tag, settings)
 
     def with_hash(self, sha256: str) -> list[Pretrained]:
-        """Return all weights with this hash; one file may serve several architectures."""
+        """Return all weights with this hash; several architectures may use one file."""
         return [known for known in self if known.url_hash and sha256.startswith(known.url_hash)]
 
     def whole_hashes(self) -> frozenset[str]:
@@ -186,7 +186,7 @@ def _table_of_source(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
     source = ast.parse((folder / "pretrained.py").read_text("utf-8"))
     source.body = [statement for statement in source.body if _builds_table(statement)]
     scope = {**runpy.run_path(str(folder / "constants.py")), "copy": copy}
-    # This file is part of the installed open_clip; an import would run all of it.
+    # This file is part of the installed open_clip; an import would run the whole file.
     exec(compile(source, "pretrained.py", "exec"), scope)  # noqa: S102
     table: dict[str, dict[str, dict[str, Any]]] = scope["_PRETRAINED"]
     return table

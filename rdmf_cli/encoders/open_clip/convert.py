@@ -1,7 +1,7 @@
 """The conversion of an open_clip model into towers that need no torch; see `towers.py`.
 
-The conversion is checked on pictures and sentences: what does not agree with torch is not used, and
-the reason is recorded, so that the same model is not tried again.
+The conversion is checked on pictures and sentences. If the towers do not agree with torch, they are
+not used, and the reason is recorded, so that the same model is not tried again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from rdmf_cli.errors import RdmfError
 from rdmf_cli.files import ELSEWHERE, write_own
 
 NEEDED = ("onnx", *towers.NEEDED)
-"""What a conversion needs beside open_clip."""
+"""Packages that a conversion needs, in addition to open_clip."""
 
 LEAST_COSINE = 0.9999
 OPSET = 17
@@ -62,12 +62,12 @@ class Model(Protocol):
 
     @property
     def tokenizer(self) -> Any:
-        """Its tokenizer."""
+        """The tokenizer of the model."""
         ...
 
     @property
     def context(self) -> int:
-        """The most tokens that the text tower reads."""
+        """The maximum number of tokens that the text tower reads."""
         ...
 
     def prepare(self, picture: Image.Image) -> np.ndarray:
@@ -88,7 +88,7 @@ class Model(Protocol):
 
 
 class _RefusedError(Exception):
-    """The model cannot be converted; the text says why."""
+    """The model cannot be converted; the text gives the reason."""
 
 
 def missing() -> list[str]:
@@ -97,15 +97,15 @@ def missing() -> list[str]:
 
 
 def convert(model: Model, folder: Path, size: int) -> Towers | None:
-    """Write the towers of a model, and check them against torch.
+    """Write the towers of a model, and compare them with torch.
 
     Args:
-        model: On the CPU, in float32.
-        folder: Where the files go; made new.
+        model: The model, on the CPU, in float32.
+        folder: The folder for the files; it is made new.
         size: D, the width of the features.
 
     Returns:
-        The towers; None if this model cannot be converted, which is recorded.
+        The towers; None if this model cannot be converted. The record then contains the reason.
 
     Raises:
         RdmfError: The files cannot be written.
@@ -122,7 +122,7 @@ def convert(model: Model, folder: Path, size: int) -> Towers | None:
         except _RefusedError as error:
             _refuse(folder, size, str(error))
             return None
-        except Exception as error:  # whatever the exporter says of a model that it does not know
+        except Exception as error:  # any error of the exporter for a model that it does not know
             lines = str(error).strip().splitlines() or [type(error).__name__]
             _refuse(folder, size, lines[0][:200])
             return None
@@ -147,7 +147,7 @@ def _refuse(folder: Path, size: int, why: str) -> None:
 
 
 def _described(model: Model, size: int) -> Record:
-    """Return the record of a model, or refuse one with parts that `towers.py` does not have."""
+    """Return the record of a model; refuse a model with parts that `towers.py` does not have."""
     from open_clip import tokenizer as tokenizers_of_open_clip
     from open_clip.tokenizer import SimpleTokenizer
 

@@ -1,7 +1,7 @@
 """Any model of open_clip as an encoder.
 
-torch builds the model with the first frame or text, and its towers are converted (`convert.py`).
-From then on ONNX Runtime runs them on the CPU, and torch is not imported.
+With the first frame or text, torch builds the model, and its towers are converted (`convert.py`).
+From then on, ONNX Runtime runs the towers on the CPU, and torch is not imported.
 """
 
 from __future__ import annotations
@@ -38,21 +38,23 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("rdmf")
 
-PRECISIONS = {"float32": "fp32", "bfloat16": "pure_bf16"}  # by name, open_clip's own names
-_MAX_CHARACTERS = 4096  # more than any tower reads; a long word takes quadratic time to tokenize
+PRECISIONS = {"float32": "fp32", "bfloat16": "pure_bf16"}  # our names to open_clip's names
+_MAX_CHARACTERS = 4096  # more than any tower reads; to tokenize a long word takes quadratic time
 _JIT_SCALARS = {"input_resolution", "context_length", "vocab_size"}
 
 
 class OpenClipEncoder:
     """A model of open_clip with the `Encoder` protocol.
 
-    Making one reads no weights and does not import torch, but both must be on this machine.
+    The constructor reads no weights and does not import torch, but weights and torch must be on
+    this machine.
 
     Args:
         blueprint: The model.
         device: "auto" (cuda, else mps, else cpu) or a device name of torch.
         precision: "float32" or "bfloat16". On processors with AMX, bfloat16 is two to four times
-            faster; features differ in the third digit. On others it is slower and refused.
+            faster; features differ in the third digit. On other processors bfloat16 is slower and
+            refused.
 
     Raises:
         MissingExtra: open_clip is not installed.
@@ -105,7 +107,7 @@ class OpenClipEncoder:
         return np.concatenate(rows)
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
-        """Encode texts; word states are those of the last layer, before the projection."""
+        """Encode texts; word states come from the last layer, before the projection."""
         short = [_shortened(text) for text in texts]
         rows: list[np.ndarray] = [self._no_rows()]
         words: list[np.ndarray] = []
@@ -122,7 +124,7 @@ class OpenClipEncoder:
 
     @property
     def _model(self) -> _Model | Towers:
-        with self._loading:  # one thread prepares frames, another encodes them
+        with self._loading:  # one thread prepares frames, another thread encodes them
             return self._loaded
 
     @cached_property
@@ -150,7 +152,7 @@ class OpenClipEncoder:
         return _load(self._blueprint, device, self._precision)
 
     def _converted(self, model: _Model, folder: Path) -> Towers | None:
-        """Convert a model for later questions, which then need no torch; None if that fails."""
+        """Convert a model, so that later questions need no torch; None: the conversion failed."""
         from rdmf_cli.encoders.open_clip import convert
 
         if missing := convert.missing():
@@ -159,7 +161,7 @@ class OpenClipEncoder:
             return None
         try:
             return convert.convert(model, folder, self.size)
-        except RdmfError as error:  # no room for the files: torch answers as before
+        except RdmfError as error:  # disk full: torch answers as before
             logger.info("%s: the converted model cannot be kept (%s)", self.name, error.what)
             return None
 
@@ -168,7 +170,7 @@ MOST_RATIO = 64  # limit for the long side divided by the short side
 
 
 def _within_ratio(frame: np.ndarray) -> np.ndarray:
-    """Crop a very long and thin frame: scaled by its short side it would be huge.
+    """Crop a very long and thin frame: it would be huge after scaling by its short side.
 
     Args:
         frame: RGB, uint8 (H, W, 3).
@@ -180,7 +182,7 @@ def _within_ratio(frame: np.ndarray) -> np.ndarray:
 
 
 def _check_imports(name: str) -> None:
-    """Check that open_clip can be imported; torch and torchvision may not fit together."""
+    """Check that open_clip can be imported: torch and torchvision may be of unfit versions."""
     try:
         import open_clip  # noqa: F401
     except Exception as error:
@@ -277,8 +279,8 @@ def _to_numpy(values: torch.Tensor) -> np.ndarray:
 def _token_counts(tokens: torch.Tensor, tokenizer: Any) -> list[int]:
     """Count the tokens of each text, with start and end tokens, without padding.
 
-    A text ends with its first end token. The padding token does not show the end: CLIP pads with 0,
-    which is also the exclamation mark, and SigLIP pads with the end token.
+    A text ends with its first end token. The padding token does not show the end: CLIP pads with
+    token 0, which is also the exclamation mark, and SigLIP pads with the end token.
     """
     end = _end_token(tokenizer)
     ends = (tokens == end).int()
@@ -296,7 +298,7 @@ def _end_token(tokenizer: Any) -> int:
 
 
 def _check_bfloat16_pays() -> None:
-    """Refuse bfloat16 where a matrix product takes longer in it than in float32."""
+    """Refuse bfloat16 if a matrix product takes longer in bfloat16 than in float32."""
     from rdmf_cli.devices import bfloat16_speed
 
     speed = bfloat16_speed()
@@ -318,8 +320,8 @@ def _load(blueprint: Blueprint, device: torch.device, precision: str) -> _Model:
 def _build(blueprint: Blueprint, precision: str) -> tuple[Any, Callable[[Any], Any], Any]:
     """Build the model with random weights, its preprocessing and its tokenizer.
 
-    open_clip reads a temporary folder with the blueprint's configuration, so that the model is
-    always the one of the fingerprint, wherever the configuration came from.
+    open_clip reads a temporary folder with the blueprint's configuration. So the model always
+    belongs to the fingerprint, no matter where the configuration came from.
     """
     import open_clip
 
@@ -399,10 +401,10 @@ TORCHSCRIPT_MEMBER = b"constants.pkl"
 
 
 def _is_torchscript(path: Path) -> bool:
-    """Return whether a file is a TorchScript archive, which holds code, as OpenAI's files do.
+    """Return whether a file is a TorchScript archive, which contains code (as OpenAI's files do).
 
-    torch recognises these by the name of a member. The name is searched for in the bytes, as two
-    readers may find different members in the same archive.
+    torch recognises such archives by the name of a member. This function looks for the name in the
+    bytes, because two readers may find different members in the same archive.
     """
     with path.open("rb") as file:
         if file.read(2) != b"PK":
@@ -412,7 +414,7 @@ def _is_torchscript(path: Path) -> bool:
 
 
 def _require_published(blueprint: Blueprint) -> None:
-    """Raise RdmfError for an archive with code that open_clip does not publish itself."""
+    """Raise RdmfError for an archive with code, unless open_clip itself publishes the archive."""
     if hash_stream(blueprint.weights).hexdigest() not in blueprint.published:
         raise RdmfError(
             "is a TorchScript archive, which holds code, and is not published by open_clip",
@@ -422,7 +424,7 @@ def _require_published(blueprint: Blueprint) -> None:
 
 
 def _torchscript_state(path: Path, net: Any) -> dict[str, Any]:
-    """Return the weights of an archive, without the other numbers and masks in it."""
+    """Return the weights of an archive, without its other numbers and masks."""
     import torch
 
     state = torch.jit.load(str(path), map_location="cpu").state_dict()
@@ -436,7 +438,7 @@ def _first_line(error: BaseException) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence open_clip's warning that the weights are random: they are loaded next."""
+    """Silence open_clip's warning about random weights: the real weights are loaded next."""
     root = logging.getLogger()
     silent = logging.NullHandler()
 
@@ -456,7 +458,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _offline() -> Iterator[None]:
-    """Make the client of the hub fail at once instead of retrying for almost a minute."""
+    """Make the client of the hub fail at once; by default it retries for almost a minute."""
     from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE

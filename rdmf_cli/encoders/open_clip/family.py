@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 
 class OpenClipFamily:
-    """The family of models that open_clip has a name for, of the hub, and of the user's files."""
+    """The family of models that open_clip has a name for, that are on the hub, or in files."""
 
     def claims(self, name: str) -> bool:
         """Return whether a name is ARCHITECTURE/WEIGHTS, hf-hub:ORG/NAME, a file or a folder.
 
-        If open_clip is not installed, its names are unknown; then every name with a slash is
-        claimed.
+        If open_clip is not installed, its names are unknown; then the family claims every name with
+        a slash.
         """
         if name.startswith(HUB_PREFIX) or os.path.exists(os.path.expanduser(name)):
             return True
         return load_catalog().split(name) is not None if is_installed() else "/" in name
 
     def lacks(self, name: str) -> Lack | None:
-        """Return what is missing: open_clip or the weights; None: neither."""
+        """Return what is missing: open_clip or the weights; None: nothing is missing."""
         fetch = f"rdmf weights fetch {name}"
         if not is_installed():
             return Lack("open_clip is not installed", (how_to_install("clip"), fetch))
@@ -42,7 +42,7 @@ class OpenClipFamily:
         return Lack(f"the weights of {name} are not on this machine", (fetch,))
 
     def load(self, name: str, device: str, precision: str) -> Encoder:
-        """Make the encoder of a name; its network is built with the first frame or text.
+        """Make the encoder of a name; the network is built when the first frame or text arrives.
 
         Raises:
             UsageError: There is no such model (the error lists similar names), device or precision.
@@ -62,7 +62,7 @@ class OpenClipFamily:
         return fetch(name, progress, unverified)
 
     def listed(self) -> Iterator[Listed]:
-        """Yield the fetched models, then all that the installed open_clip has a name for."""
+        """Yield the fetched models, then all models that the installed open_clip has a name for."""
         for name, entry in fetched().items():
             yield Listed(name, Path(entry.path), "fetched")
         yield from map(_listed, load_catalog() if is_installed() else ())
@@ -73,7 +73,7 @@ class OpenClipFamily:
 
 
 BEST_KNOWN = "ViT-B-32/openai"
-"""The model of most published features; it is suggested if open_clip is not installed."""
+"""The model of most published features: the suggestion if open_clip is not installed."""
 
 
 def _listed(weights: Pretrained) -> Listed:

@@ -48,9 +48,9 @@ _TOKENIZER_FILES = (
 def fetch(name: str, progress: FileProgress, unverified: bool = False) -> Fetched:
     """Download the weights of an encoder and add them to the index.
 
-    Files that are on this machine are not downloaded again. The hub is the one of its own client
-    (HF_ENDPOINT, HF_TOKEN). All files of a repository come from one commit, which is recorded, so
-    that a later download gives the same files.
+    Files that are on this machine are not downloaded again. The environment variables of the hub's
+    client choose the hub (HF_ENDPOINT, HF_TOKEN). All files of a repository come from one commit.
+    The commit is recorded, so that a later download gives the same files.
 
     Args:
         name: "ViT-B-32/openai" or another name of open_clip, or "hf-hub:ORG/NAME".
@@ -60,7 +60,7 @@ def fetch(name: str, progress: FileProgress, unverified: bool = False) -> Fetche
     Raises:
         UsageError: There is no such model.
         MissingExtra: open_clip is not installed.
-        RdmfError: The download failed; the next call resumes it.
+        RdmfError: The download failed; the next call resumes the download.
     """
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         raise RdmfError("downloads are switched off", "HF_HUB_OFFLINE", "unset it and try again")
@@ -156,7 +156,7 @@ class _Fetching:
     def _first_of(self, remotes: Iterable[Remote]) -> tuple[Downloaded, Remote]:
         """Download from the first source that has the file; try an unreachable host only once.
 
-        If HF_ENDPOINT is set and that hub cannot be reached, no other host is tried.
+        If HF_ENDPOINT is set and this hub cannot be reached, no other host is tried.
         """
         failures: dict[str, RdmfError] = {}
         for remote in remotes:
@@ -192,7 +192,7 @@ class _Fetching:
 
 
 def _hub_headers() -> dict[str, str]:
-    """Return the headers for the hub; its client's own function may send a request first."""
+    """Return the headers for the hub, without the client's function, which may send a request."""
     from huggingface_hub import constants, get_token
 
     token = None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
@@ -201,10 +201,10 @@ def _hub_headers() -> dict[str, str]:
 
 
 def _hub_parts(config: dict[str, Any]) -> list[tuple[str, tuple[str, ...]]]:
-    """Return the repositories, and their files, that a model needs besides its weights.
+    """Return the repositories and files that a model needs in addition to its weights.
 
-    A tokenizer has only some of the files. The text tower comes last, so that config.json, which
-    describes the network, is its own.
+    A tokenizer has only some of the files. The text tower comes last, so that its config.json
+    (which describes the network) replaces any earlier config.json.
     """
     text = config.get("text_cfg", {})
     tokenizer, tower = text.get("hf_tokenizer_name"), text.get("hf_model_name")

@@ -1,4 +1,4 @@
-"""Checks that no code of a model folder is run: it may only describe a network and a tokenizer."""
+"""Check that no code of a model folder is run: it may only describe a network and tokenizer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any
 from rdmf_cli.encoders.open_clip.blueprint import Blueprint
 from rdmf_cli.errors import RdmfError
 
-# Settings of a tokenizer that only change how it splits texts. Others may name files or code.
+# Settings of a tokenizer that only change how it splits texts. Other settings may name files or
+# code.
 TOKENIZER_SETTINGS = {
     "additional_special_tokens",
     "add_prefix_space",
@@ -26,7 +27,7 @@ TOKENIZER_SETTINGS = {
     "use_fast",
 }
 DESCRIPTIONS = ("config.json", "tokenizer_config.json", "tokenizer.json")
-CODE_KEY = "auto_map"  # names Python classes in the folder, for transformers
+CODE_KEY = "auto_map"  # the key that names Python classes in the folder, for transformers
 MOST_DESCRIPTION_BYTES = 200_000_000
 
 _NETWORK = re.compile(r"\w[\w.-]*", re.ASCII)

@@ -29,13 +29,13 @@ def find_tagged(weights: Pretrained) -> Path | None:
 
 
 def find_repository(repository: str) -> Path | None:
-    """Find a folder with the configuration and weights of a hub repository; None: there is none."""
+    """Find a folder with the configuration and weights of a hub repository; None: no folder."""
     places = [encoder_folder(HUB_PREFIX + repository), *_snapshots(repository)]
     return next((place for place in places if _is_complete(place)), None)
 
 
 def weights_in(folder: Path) -> list[Path]:
-    """Return the weights files of a folder; if one has open_clip's own name, only this one."""
+    """Return the weights files of a folder; if one has open_clip's own name, only this file."""
     named = [folder / name for name in HUB_WEIGHTS if (folder / name).is_file()]
     found = sorted(path for path in folder.iterdir() if path.suffix in WEIGHTS_SUFFIXES)
     return named[:1] or found
@@ -48,7 +48,7 @@ def _is_complete(folder: Path) -> bool:
 def _is_whole(path: Path, weights: Pretrained) -> bool:
     """Return whether a file exists and, if its address contains a hash, has this hash.
 
-    open_clip's own downloader, when interrupted, leaves an incomplete file under the full name.
+    After an interruption, open_clip's own downloader leaves an incomplete file under the full name.
     """
     if not path.is_file():
         return False
@@ -68,7 +68,7 @@ def _cached_places(weights: Pretrained) -> Iterator[Path]:
 def hub_files(file: str) -> tuple[str, ...]:
     """Return the names that weights may have in a hub repository, the preferred one first.
 
-    As in open_clip: the usual names if none is given, and safetensors before a pickle.
+    The order is as in open_clip: the usual names if none is given, and safetensors before pickle.
 
     Args:
         file: The name in open_clip's settings; may be empty.
@@ -83,8 +83,8 @@ def hub_files(file: str) -> tuple[str, ...]:
 def _snapshots(repository: str) -> Iterator[Path]:
     """Yield the folder in the hub client's cache with the repository's newest known commit.
 
-    Layout: models--ORG--NAME/refs/main holds a commit, snapshots/COMMIT its files (documentation of
-    huggingface_hub, "Understand caching").
+    Layout: models--ORG--NAME/refs/main contains a commit; snapshots/COMMIT contains the files of
+    the commit (documentation of huggingface_hub, "Understand caching").
     """
     root = hub_cache() / f"models--{repository.replace('/', '--')}"
     with suppress(OSError):

@@ -19,7 +19,7 @@ def find_blueprint(name: str, catalog: Catalog | None = None) -> Blueprint:
     Args:
         name: "ViT-B-32/openai", "hf-hub:ORG/NAME", "ARCHITECTURE/path/to/checkpoint", or the path
             of a folder with open_clip_config.json and weights, or of a file in such a folder.
-        catalog: The known architectures and weights; None: those of the installed open_clip.
+        catalog: The known architectures and weights; None: the catalog of the installed open_clip.
 
     Raises:
         UsageError: There is no such model; the error lists similar names.
@@ -37,7 +37,7 @@ def find_blueprint(name: str, catalog: Catalog | None = None) -> Blueprint:
 
 
 def named_weights(name: str, catalog: Catalog) -> Pretrained | None:
-    """Find weights by open_clip's name, ARCHITECTURE/TAG; None for any other name."""
+    """Find weights by open_clip's name, ARCHITECTURE/TAG; return None for any other name."""
     split = catalog.split(name)
     return catalog.tagged(*split) if split else None
 

@@ -1,7 +1,7 @@
-"""Checks that a model's configuration describes no network larger than its weights.
+"""Check that a model's configuration describes no network larger than its weights.
 
 open_clip makes the network before it reads the weights, so a small file could ask for any amount of
-memory. A parameter takes at least a byte in the file and at most four in memory.
+memory. A parameter takes at least one byte in the file and at most four bytes in memory.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rdmf_cli.errors import RdmfError
 
 MOST_LAYERS = 512
 MOST_CONTEXT = 8192  # tokens; a mask of float32 (tokens, tokens) is not part of the weights
-MOST_NUMBER = 1 << 20  # of any setting; the largest is the size of a vocabulary
+MOST_NUMBER = 1 << 20  # of any setting; the largest setting is the size of a vocabulary
 
 TOWERS = ("vision_cfg", "text_cfg", "multimodal_cfg")
 ATTENTION, MLP_RATIO = 4, 4.0  # parameters of a layer: (4 + 2 x ratio) x width²
@@ -32,7 +32,7 @@ def check_size(blueprint: Blueprint) -> None:
         blueprint: The model.
 
     Raises:
-        RdmfError: It is larger, or a number of its configuration is beyond all models.
+        RdmfError: The network is larger, or a number of the configuration exceeds all real models.
     """
     where = blueprint.folder or blueprint.weights
     towers = [blueprint.config.get(name) or {} for name in TOWERS]
@@ -50,13 +50,13 @@ def check_size(blueprint: Blueprint) -> None:
 
 
 def _text_network(blueprint: Blueprint) -> dict[str, Any]:
-    """Return the description of a text tower of transformers; empty where there is none."""
+    """Return the description of a text tower of transformers; empty: no such tower."""
     file = blueprint.folder and blueprint.folder / "config.json"
     if file is None or not file.is_file() or "hf_model_name" not in blueprint.config["text_cfg"]:
         return {}
     try:
         content = json.loads(file.read_bytes())
-    except (OSError, ValueError):  # transformers says what is wrong
+    except (OSError, ValueError):  # transformers will report the error
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -69,7 +69,7 @@ def _too_large(tower: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _numbers(settings: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    """Return every number of a configuration with its name; of layers by stage, their sum."""
+    """Return every number of a configuration with its name; for layers by stage, the sum."""
     for name, value in settings.items():
         if isinstance(value, Mapping):
             yield from _numbers(value)
@@ -84,18 +84,18 @@ def _is_number(value: Any) -> bool:
 
 
 def _least_parameters(tower: Mapping[str, Any]) -> float:
-    """Return the parameters that a network has at least, by what its configuration says."""
+    """Return the least number of parameters of a network with this configuration."""
     numbers = dict(_numbers(tower))
     width = next((numbers[name] for name in WIDTHS if name in numbers), 0)
     layers = next((numbers[name] for name in sorted(LAYERS) if name in numbers), 0)
     words = next((numbers[name] for name in VOCABULARIES if name in numbers), 0)
-    in_stages = isinstance(tower.get("layers"), list)  # a ResNet: no layer is smaller than this
+    in_stages = isinstance(tower.get("layers"), list)  # a ResNet: each layer is at least so large
     each = 1.0 if in_stages else ATTENTION + 2 * numbers.get("mlp_ratio", MLP_RATIO)
     places = 0.0 if in_stages else _patches(numbers) + numbers.get("context_length", 0)
     return width * (layers * each * width + words + places)
 
 
 def _patches(numbers: Mapping[str, float]) -> float:
-    """Return the number of patches of a picture, each with an embedding of its place."""
+    """Return the number of patches of a picture; each patch has an embedding of its position."""
     patch = numbers.get("patch_size", 0)
     return (numbers.get("image_size", 0) // patch) ** 2 if patch >= 1 else 0.0

@@ -1,8 +1,8 @@
-"""A converted open_clip model: both towers as ONNX, with its tokenizer; no torch is needed.
+"""A converted open_clip model: image tower and text tower as ONNX, and the tokenizer; no torch.
 
 `convert.py` writes these files once, into the user's data folder:
 
-    record.json      what follows, and the hash of each file
+    record.json      a `Record`, with the hash of each file
     image.onnx       images (N, 3, S, S) to features (N, D); its weights are in image.weights
     text.onnx        tokens (N, T) to features (N, D) and word states (N, T, W); text.weights
     tokenizer.json   the byte-pair encoding, for the library tokenizers
@@ -34,10 +34,10 @@ SCHEMA = "rdmf.towers/1"
 RECORD = "record.json"
 IMAGE_TOWER, TEXT_TOWER, TOKENIZER = "image.onnx", "text.onnx", "tokenizer.json"
 NEEDED = ("tokenizers", "ftfy")
-"""What the towers need beside ONNX Runtime, to read a text."""
+"""The packages that the towers need to read a text, in addition to ONNX Runtime."""
 
 SHORTEST, SQUASH = "shortest", "squash"
-"""How a picture is resized: the short side to S, then the centre is cropped; or both sides to S."""
+"""How a picture is resized: its short side to S, then a centre crop; or width and height to S."""
 
 logger = logging.getLogger("rdmf")
 
@@ -48,14 +48,14 @@ class Record:
 
     Attributes:
         size: D, the width of the features.
-        context: T, the tokens that the text tower reads.
+        context: T, the number of tokens that the text tower reads.
         side: S, the width and height of its pictures in pixels.
         resize: `SHORTEST` or `SQUASH`.
         interpolation: A name of `PIL.Image.Resampling`, in lower case.
         mean, std: The mean and the standard deviation of each colour, within [0, 1].
         start, end: The first and the last token of each text.
         files: The sha256 of each file.
-        refused: Why this model cannot be converted; empty if it was.
+        refused: Why this model cannot be converted; empty if it was converted.
     """
 
     size: int
@@ -72,11 +72,11 @@ class Record:
 
 
 class Towers:
-    """The towers of one model, run by ONNX Runtime; each is loaded when it is first needed.
+    """The towers of one model, run by ONNX Runtime; each tower is loaded on its first use.
 
     Args:
-        folder: Where the files are.
-        record: What they are.
+        folder: The folder of the files.
+        record: The description of the towers.
     """
 
     def __init__(self, folder: Path, record: Record):
@@ -85,7 +85,7 @@ class Towers:
 
     @property
     def context(self) -> int:
-        """The most tokens that the text tower reads."""
+        """The maximum number of tokens that the text tower reads."""
         return self._record.context
 
     def prepare(self, picture: Image.Image) -> np.ndarray:
@@ -142,7 +142,7 @@ class Towers:
 
     @cached_property
     def _text_tower(self) -> InferenceSession:
-        # For one sentence, arranging the weights for the processor costs more than it saves.
+        # For one sentence, a rearrangement of weights for the processor takes longer than it saves.
         return onnx_session(str(self._folder / TEXT_TOWER), mapped=True)
 
 
@@ -152,7 +152,7 @@ def towers_folder(fingerprint: str) -> Path:
 
 
 def find_record(folder: Path) -> Record | None:
-    """Read the record of a folder; None if there is none, or a file is missing or was changed."""
+    """Read the record of a folder; None: no record, or a file is missing or was changed."""
     try:
         content: dict[str, Any] = json.loads((folder / RECORD).read_text("utf-8"))
         if content.pop("schema") != SCHEMA:
@@ -174,8 +174,8 @@ def to_json(record: Record) -> bytes:
 def prepared(picture: Image.Image, record: Record) -> np.ndarray:
     """Resize and normalise a picture: float32 (3, S, S); see `Record`.
 
-    The arithmetic is that of torchvision's Resize, CenterCrop, ToTensor and Normalize on pictures
-    of PIL, which open_clip uses; `convert.py` compares them.
+    The arithmetic is the same as in torchvision's Resize, CenterCrop, ToTensor and Normalize on
+    pictures of PIL, which open_clip uses; `convert.py` compares the results.
     """
     from PIL import Image
 
@@ -212,9 +212,9 @@ def cleaned(text: str) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    """Check whether there is nothing to repair, so that ftfy need not be imported: it takes 50 ms.
+    """Check whether a text needs no repair; then ftfy is not imported, which would take 50 ms.
 
-    ftfy changes no printable ASCII but HTML's entities.
+    In printable ASCII, ftfy changes only HTML's entities.
     """
     return text.isascii() and text.isprintable() and "&" not in text
 

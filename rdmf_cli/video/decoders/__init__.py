@@ -30,7 +30,7 @@ class DecoderEntry:
     Attributes:
         name: The name that a user types, and the name of the decoder's module in this folder.
         about: A description of the decoder, a clause for help texts.
-        needs: The package or program that has to be installed: the name of the line in `rdmf doctor`.
+        needs: The package or program to install: the name of the line in `rdmf doctor`.
         optional: Whether `needs` may be missing without a fault.
         in_auto: Whether "auto" may take the decoder. A decoder with an old FFmpeg is taken only on
             request.

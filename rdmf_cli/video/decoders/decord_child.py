@@ -3,10 +3,10 @@
     python -I decord_child.py PATH COUNT FOLDER...        (frame numbers on standard input)
 
 PATH is absolute. COUNT is the number of frames that the file must have; with another number of
-frames, the frame numbers would mean other frames. Modules are imported only from each FOLDER and from
-Python's own folders. Each answer is HEADER (frame number, height, width) and height * width * 3 bytes
-of RGB. For a frame that failed, height is 0, width is the length of a message, and the message
-follows in UTF-8.
+frames, the frame numbers would mean other frames. Modules are imported only from each FOLDER and
+from Python's own folders. Each answer is HEADER (frame number, height, width) and height * width *
+3 bytes of RGB. For a frame that failed, height is 0, width is the length of a message, and the
+message follows in UTF-8.
 """
 
 from __future__ import annotations

@@ -212,8 +212,8 @@ def _fed(stream: Any, packet: Any, tally: Tally) -> Iterator[Any]:
 def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
     """Decode frames; see `Decoder`. Only groups of pictures with a wanted frame are decoded.
 
-    If a wanted frame is missing from its group, either the file is damaged, or decoding cannot begin
-    at its key frames. The remaining frames are then decoded in a second pass, from the file's start.
+    If a wanted frame is missing from its group, either the file is damaged, or decoding cannot
+    begin at its key frames. A second pass then decodes the remaining frames, from the file's start.
 
     Args:
         scan: The scanned file.
@@ -353,9 +353,9 @@ class _Reader:
     def _seek(self, target: int) -> bool:
         """Seek to packet `target` or a little before it; return False if this fails.
 
-        Containers index by presentation time or by decoding time, so both times are tried. The first
-        packet after the seek shows where the seek ended: this packet must be in the timeline, and not
-        after `target`.
+        Containers index by presentation time or by decoding time, so both times are tried. The
+        first packet after the seek shows where the seek ended: this packet must be in the timeline,
+        and not after `target`.
         """
         for time in (self.timeline.pts[target], self.timeline.dts[target]):
             if time == MISSING:
