@@ -1,7 +1,7 @@
 """Disturbances of a video: foreign clips, repeats, noise, other clip lengths, longer footage.
 
 Each disturbance is a pure function of a `Footage` (rows and moments) and of random numbers.
-Training uses some of them (`training/footage.py`); `benchmarks/robustness.py` measures their effect.
+Training uses some of them (`training/footage.py`); `benchmarks/robustness.py` measures the effect.
 """
 
 from __future__ import annotations

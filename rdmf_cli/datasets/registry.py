@@ -1,8 +1,8 @@
 """The benchmarks by name: their files, clip lengths, rounding and metrics.
 
 To add a benchmark, add an entry here, a line in `docs/evaluation.md`, and the benchmark's layout in
-`tests/support/made_up_sets.py` (the tests of data sets are made from the layouts). New metrics are a
-protocol: `rdmf_cli/evaluation/protocols.py`. This module does not import numpy.
+`tests/support/made_up_sets.py` (the tests of data sets are made from the layouts). New metrics are
+a protocol: `rdmf_cli/evaluation/protocols.py`. This module does not import numpy.
 """
 
 from __future__ import annotations
