@@ -174,7 +174,7 @@ def with_short_clips(footage: Footage, parts: int = 2) -> Footage:
 
 
 def with_long_clips(footage: Footage, together: int = 2) -> Footage:
-    """Join neighbouring clips into one clip with their mean; the last one may join fewer clips."""
+    """Join neighbouring clips into one clip with their mean; fewer clips may be left at the end."""
     starts = np.arange(0, len(footage), together)
     sums = np.add.reduceat(footage.rows, starts, axis=0)
     return replace(

@@ -171,7 +171,7 @@ def open_samples(
         device: Device of the encoder.
 
     Raises:
-        UsageError: Neither or both of `features` and `videos` are given.
+        UsageError: Not exactly one of `features` and `videos` is given.
         RdmfError: Files are missing.
     """
     if (features is None) == (videos is None):

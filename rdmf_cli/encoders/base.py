@@ -167,7 +167,7 @@ class EncoderFamily(Protocol):
         ...
 
     def listed(self) -> Iterable[Listed]:
-        """Return the encoders of this family, those on this machine and all others."""
+        """Return all encoders of this family, on this machine or not."""
         ...
 
     def names(self) -> Iterable[str]:

@@ -342,7 +342,7 @@ def _open(remote: Remote, start: int) -> Iterator[_Response]:
 
 
 class _Redirects(HTTPRedirectHandler):
-    """A handler of redirects: it keeps what the first host states, and hides headers from others.
+    """A handler of redirects: keeps what the first host states; hides headers from other hosts.
 
     It raises RdmfError for a redirect from https to http, because anyone on the network could
     respond.

@@ -115,7 +115,7 @@ def _hashes() -> Path:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """Read a JSON object; return an empty one if the file is missing or damaged."""
+    """Read a JSON object; return an empty object if the file is missing or damaged."""
     try:
         content = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError):

@@ -52,7 +52,7 @@ def _titles(answers: Sequence[Answer]) -> dict[int, str]:
 
 
 def _start_of(moment: Moment) -> int:
-    """Return the start of a moment's chapter in seconds; an early one begins with the video."""
+    """Return the start of a moment's chapter in seconds; an early chapter begins with the video."""
     start = round(moment.start)
     return start if start >= SHORTEST else 0
 

@@ -51,7 +51,7 @@ class Span:
 
     @property
     def player_times(self) -> tuple[float, float]:
-        """The start and end in seconds, as a player shows them."""
+        """The start and end of the span in seconds, as a player shows these times."""
         shift = exact(self.scan.info.clock.begins) - _first_time(self.scan)
         return float(self.begins + shift), float(self.ends + shift)
 
@@ -84,12 +84,12 @@ def _first_time(scan: Scan) -> Fraction:
 
 
 def _edges(scan: Scan) -> np.ndarray:
-    """Return the start of each frame and the end of the last one, in ticks, int64 (F + 1,)."""
+    """Return the start of each frame and the end of the last frame, in ticks, int64 (F + 1,)."""
     return np.append(scan.timeline.shown, scan.timeline.end)
 
 
 def _nearest(scan: Scan, time: Fraction) -> int:
-    """Find the frame start nearest to a time in seconds; of two equally near, the later one."""
+    """Find the frame start nearest to a time in seconds; of two equally near, the later start."""
     edges = _edges(scan)
     ticks = time / scan.timeline.time_base
     after = int(np.searchsorted(edges, float(ticks)))

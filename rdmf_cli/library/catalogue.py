@@ -48,7 +48,7 @@ class State(str, Enum):
     """The state of a video in a library.
 
     Attributes:
-        indexed: Its features are those of the file.
+        indexed: Its features belong to the present content of the file.
         stale: The file has changed since it was indexed.
         missing: The file does not exist any more; its features are still searched.
         failed: Its features could not be extracted.

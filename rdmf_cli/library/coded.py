@@ -35,7 +35,7 @@ def has_engine() -> bool:
 
 
 def sign_codes(features: Array) -> Codes:
-    """Make the codes of features: a random rotation, then one bit per coordinate, its sign.
+    """Make the codes of features: a random rotation, then one bit per coordinate (its sign).
 
     The share of bits in which two codes differ estimates the angle of the features over pi
     (Charikar, "Similarity estimation techniques from rounding algorithms", STOC 2002).

@@ -51,7 +51,7 @@ class Index(Protocol):
 
 
 class ExactIndex:
-    """An exact index in numpy: it compares the query with every clip. A reference for engines."""
+    """An exact index in numpy: it compares the query with every clip. Tests of engines use it."""
 
     def __init__(self, videos: Iterable[tuple[int, Array]] = ()):
         self._features = dict(videos)

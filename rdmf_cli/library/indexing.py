@@ -1,4 +1,4 @@
-"""Indexing of a library: new and changed videos are extracted, missing ones are marked."""
+"""Index a library: extract the features of new and changed videos, and mark missing videos."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ class Library:
         return {} if kept is None else dict(json.loads(kept))
 
     def settle(self, settings: dict[str, Any]) -> None:
-        """Store the settings of a new library, or check those of an existing one.
+        """Store the settings of a new library, or check the settings of an existing library.
 
         Raises:
             UsageError: The library was made with another encoder, clip length or decoder.

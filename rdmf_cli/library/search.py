@@ -85,7 +85,7 @@ class Collection(Protocol):
 
 @dataclass(frozen=True)
 class Found:
-    """A moment in one of many videos.
+    """A moment in one of the videos that were searched.
 
     Attributes:
         video: Path of the video.
@@ -121,7 +121,7 @@ class Candidate(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """The question on a whole video, and the end of its pictures (seconds, as a player shows)."""
+    """The question on a whole video; `end`: the end of its pictures, in a player's seconds."""
 
     path: str
     features: VideoFeatures
@@ -309,7 +309,7 @@ def _distinct(read: Iterable[_Read]) -> list[Found]:
     """Return the moments of one video, the best first, without duplicates.
 
     A moment cut by a border is a duplicate of any moment that covers half of it; such moments are
-    considered after all others.
+    considered after all other moments.
     """
     kept: list[Found] = []
     for one, cut in sorted(read, key=lambda one: (one.cut, *_rank(one.found))):

@@ -28,7 +28,7 @@ class Frame:
     Attributes:
         image: uint8 (H, W, 3), RGB, upright.
         time: When the frame is shown, counted from the video's first frame.
-        exact: Whether the frame is the one that stands for the clip, not a neighbour of that frame.
+        exact: Whether this frame stands for the clip, not only a neighbour of the right frame.
         failed: Whether no frame of the clip could be decoded: this frame is from another clip.
     """
 
@@ -141,7 +141,7 @@ class ClipReader:
             raise self._nothing()
 
     def _frame(self, clip: int, wanted: int, shown: Picture) -> Frame:
-        """Another frame of the same clip may stand for a clip; a frame of another clip may not."""
+        """Return the frame of a clip; if it comes from another clip, count a failure."""
         timeline = self._scan.timeline
         time = Timestamp(shown.pts - timeline.start, timeline.time_base)
         if shown.pts == wanted:

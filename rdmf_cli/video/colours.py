@@ -88,7 +88,7 @@ class ToRGB:
         if frame.color_trc in (PQ, HLG):
             picture: np.ndarray = self._from_hdr(frame, width, height).to_ndarray()
             return picture
-        # PyAV 17 passes these numbers to swscale, which refuses the reserved ones.
+        # PyAV 17 passes these numbers to swscale, which refuses reserved numbers.
         frame.color_trc = frame.color_primaries = UNSPECIFIED
         rgb = self._scaler.reformat(frame, width, height, "rgb24", interpolation="BICUBIC")
         return rgb.to_ndarray()

@@ -113,7 +113,7 @@ class Claims(NamedTuple):
     Attributes:
         whole: Duration of the whole file in seconds; None: not stated.
         stream: Duration of the video stream in seconds; None: not stated.
-        alone: Whether the file holds only the video stream.
+        alone: Whether the file contains only the video stream.
     """
 
     whole: float | None

@@ -30,7 +30,7 @@ def find_joins(dts: np.ndarray, time_base: Fraction, overflows: bool) -> np.ndar
     Other leaps are holes in a recording and stay in the timeline.
 
     Args:
-        dts: Decoding times, int64 (N,), in ticks of `time_base`; MISSING where unknown.
+        dts: Decoding times, int64 (N,), in ticks of `time_base`; MISSING if unknown.
         time_base: Seconds per tick.
         overflows: The container counts time in 33 bits, and FFmpeg corrects supposed overflows.
 
@@ -60,8 +60,8 @@ def shifts_of(joins: np.ndarray, pts: np.ndarray, dts: np.ndarray, step: int) ->
 
     Args:
         joins: Numbers of the packets that begin another recording, int64 (J,).
-        pts: Presentation times, int64 (N,), in ticks; MISSING where unknown.
-        dts: Decoding times, int64 (N,), in ticks; MISSING where unknown.
+        pts: Presentation times, int64 (N,), in ticks; MISSING if unknown.
+        dts: Decoding times, int64 (N,), in ticks; MISSING if unknown.
         step: Ticks for which the last frame of a recording is shown.
 
     Returns:
@@ -100,7 +100,7 @@ def second_recording(path: Path, container: str, read_to: int) -> tuple[str, ...
     Args:
         path: The file.
         container: FFmpeg's name of its container.
-        read_to: Where the last packet but one ends, in bytes. (In NUT, FFmpeg reads one packet
+        read_to: The end of the second-to-last packet, in bytes. (In NUT, FFmpeg reads one packet
             of the second recording.)
     """
     if container not in BEGINNINGS:

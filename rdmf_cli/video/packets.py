@@ -49,8 +49,8 @@ class Timeline:
     """The packets of one video stream, in file order (which is decoding order).
 
     Attributes:
-        pts: Presentation times, int64 (N,), in ticks of `time_base`; MISSING where unknown.
-        dts: Decoding times, int64 (N,), in ticks of `time_base`; MISSING where unknown.
+        pts: Presentation times, int64 (N,), in ticks of `time_base`; MISSING if unknown.
+        dts: Decoding times, int64 (N,), in ticks of `time_base`; MISSING if unknown.
         flags: uint8 (N,). KEY: decoding can begin here; HIDDEN: the frame is decoded but never
             shown (edit lists).
         time_base: Seconds per tick.
@@ -62,7 +62,7 @@ class Timeline:
             recordings end to end; else None.
         joins: Numbers of the packets that begin another recording.
         sounds: Start and end of each sound track, in seconds of the file's own time.
-        read_to: Where the last packet but one ends in the file, in bytes; 0: unknown.
+        read_to: The end of the second-to-last packet in the file, in bytes; 0: unknown.
     """
 
     pts: np.ndarray

@@ -51,7 +51,7 @@ def stated_kept(container: Any, stream: Any) -> int | None:
             for packet in islice(container.demux(stream), PACKETS_READ):
                 if packet.size:
                     headers.filter(packet)
-    except (FFmpegError, ValueError):  # a codec whose headers the filter does not know
+    except (FFmpegError, ValueError):  # the filter does not know this codec
         pass
     finally:
         av.logging.set_level(level)

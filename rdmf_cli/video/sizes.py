@@ -27,7 +27,7 @@ FFMPEG_THREADS = 16  # the most threads that FFmpeg starts by itself
 # three packets are in memory together, so each may have at most MOST_BYTES_OF_A_PACKET.
 MOST_BYTES_AT_ONCE = 430_000_000
 MOST_BYTES_OF_A_PACKET = 280_000_000
-BYTES_KEPT = 1_000_000_000  # for all pictures that a decoder keeps, with those of its threads
+BYTES_KEPT = 1_000_000_000  # for all pictures that a decoder and its threads keep
 # Bits per pixel, if the pixel format is unknown before decoding: the largest usual number.
 UNKNOWN_BITS_ALONE, UNKNOWN_BITS_OF_SEVERAL = 64, 48
 UNKNOWN_BITS = {"mjpeg": 32}

@@ -142,14 +142,14 @@ def from_file(name: str, path: Path, catalog: Catalog) -> Blueprint:
 
 
 def from_architecture(name: str, architecture: str, path: Path, catalog: Catalog) -> Blueprint:
-    """Return the model of a checkpoint whose architecture the user named.
+    """Return the model of a checkpoint; the user named the architecture.
 
     If open_clip has a name for these weights, or if a configuration is beside the file, the known
     architecture must be the same. The known model then also gives the activation and the
     preprocessing.
 
     Raises:
-        UsageError: The weights are of another architecture.
+        UsageError: The weights belong to another architecture.
         RdmfError: The configuration cannot be read.
     """
     known = catalog.with_hash(file_sha256(path))
@@ -202,8 +202,8 @@ def _known_weights(name: str, weights: Pretrained, path: Path, catalog: Catalog)
 def described(weights: Pretrained, catalog: Catalog) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the configuration and the preprocessing of weights that open_clip has a name for.
 
-    The activation is the one from training, not the architecture's default. OpenAI's weights need
-    QuickGELU; they also load with another activation, but then their features are worse.
+    The activation is the activation of the training, not the architecture's default. OpenAI's
+    weights need QuickGELU; they also load with another activation, but then the features are worse.
     """
     config = catalog.config(weights.architecture)
     config["quick_gelu"] = bool(config.get("quick_gelu") or weights.settings.get("quick_gelu"))

@@ -112,7 +112,7 @@ class Catalog:
         return [known for known in self if known.url_hash and sha256.startswith(known.url_hash)]
 
     def whole_hashes(self) -> frozenset[str]:
-        """Return the sha256 of every file whose address contains its whole sha256."""
+        """Return the sha256 of every file, if the address of the file contains the whole sha256."""
         return frozenset(known.url_hash for known in self if len(known.url_hash) == SHA256_DIGITS)
 
     def unknown(self, name: str) -> UsageError:

@@ -210,7 +210,7 @@ class _Answer(NamedTuple):
 
 
 def _next_answer(process: subprocess.Popen[bytes], watch: Watchdog, path: Path) -> _Answer:
-    """Read the child's next answer; without one, kill the child and raise RdmfError."""
+    """Read the child's next answer; if there is none, kill the child and raise RdmfError."""
     with watch.waiting():
         answer = _read_answer(process.stdout)  # type: ignore[arg-type]
     if answer is None and watch.has_killed:

@@ -144,7 +144,7 @@ def scan(path: Path) -> Scan:
 
 
 def scan_alone(path: Path) -> Scan:
-    """Scan a file with the program alone, without PyAV.
+    """Scan a file only with the program, without PyAV.
 
     Raises:
         RdmfError: The file cannot be read as a video, or the program is not installed.
@@ -173,7 +173,7 @@ def scan_alone(path: Path) -> Scan:
 
 
 class _Stream(NamedTuple):
-    """A video stream as the program's log describes it."""
+    """A video stream, from the description in the program's log."""
 
     number: int
     text: str = ""
@@ -352,7 +352,7 @@ def _run(
 
 
 class _Text:
-    """The first and the last lines of a log; the middle of a long one is dropped."""
+    """The first and the last lines of a log; the middle of a long log is dropped."""
 
     KEPT_LINES = 500
 
