@@ -98,7 +98,8 @@ class Annotations:
         skip_bad: Whether to skip entries with errors. If not, one error rejects the file.
         skipped: The qids of skipped entries, as texts; entries without a qid are not listed.
         faults: The error of each skipped entry.
-        overrun: Seconds by which a window may end after its video; at least one clip is allowed.
+        overrun: Most seconds between the end of a video and a later end of a window; at least one
+            clip is allowed.
     """
 
     path: Path
@@ -196,7 +197,8 @@ def read_annotations(
         clip_length: Length of a clip in seconds. The function uses it to convert clip ids and clip
             counts to seconds. A window may end after its video by one clip.
         skip_bad: Skip entries with errors, with a note; False: raise the first error.
-        overrun: Seconds by which a window may end after its video, if this is more than one clip.
+        overrun: Most seconds between the end of a video and a later end of a window, if this is
+            more than one clip.
 
     Raises:
         RdmfError: An entry has an error (the message names the file, the line and the error), or
@@ -229,7 +231,7 @@ def _no_duplicates(annotations: Annotations) -> None:
 
 
 def read_jsonl(annotations: Annotations, clip_length: float) -> None:
-    """Read QVHighlights' format, which moment_detr and its descendants use for every benchmark.
+    """Read QVHighlights' format; moment_detr and its descendants use it for every benchmark.
 
     Each line is a JSON object with `qid, query, vid, duration`, and any of: `relevant_windows`;
     `relevant_clip_ids` with `saliency_scores`; `label` (one row per clip) with `domain`.

@@ -13,7 +13,7 @@ Value = TypeVar("Value", bound=tuple[Any, ...])
 
 
 class ArrayCache:
-    """In-memory cache of tuples of arrays, which never evicts an entry.
+    """In-memory cache of tuples of arrays. The cache never evicts an entry.
 
     A dataset may be too large for the cache, and training reads it in rounds. If the cache evicted
     its oldest entry, it would lose each entry just before the next use. So a full cache keeps its

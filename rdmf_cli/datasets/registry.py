@@ -32,7 +32,7 @@ class Dataset:
         rounded: Whether published predictions are rounded to multiples of the clip length.
         legacy_nms: 2D-TAN's evaluation (of its pooling model) suppresses a window above this IoU.
         where: The place where annotations and features are published.
-        overrun: Seconds by which windows of the published annotations end after their video, if
+        overrun: Most seconds between the end of a video and a later end of a published window, if
             this is more than one clip.
     """
 

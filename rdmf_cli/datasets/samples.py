@@ -163,7 +163,7 @@ def open_samples(
     a `VideoFolder`.
 
     Args:
-        dataset: The dataset, which states the clip length.
+        dataset: The dataset; it states the clip length.
         annotations: The annotations, or their file.
         features: Folder of features, see `FeatureFolder`.
         videos: Folder of videos, for `encoder`; the file names are the vids of the annotations.
@@ -196,7 +196,7 @@ def samples_of_features(
     """Open the samples of annotations with a folder of features.
 
     Args:
-        dataset: The dataset, which states the clip length.
+        dataset: The dataset; it states the clip length.
         annotations: The annotations.
         features: The folder, see `FeatureFolder`.
         streams: Names of the video streams in the folder; None: all that are recognised.

@@ -50,7 +50,7 @@ class SplitStatistics:
         duration: duration of videos, in seconds; None: not stated.
         length: length of moments, in seconds.
         by_length: moments of at most 10 s, of at most 30 s, and longer.
-        by_position: moments whose centre lies in each third of the video.
+        by_position: moments with their centre in the first, second and last third of the video.
         moments_per_query: moments per query that is in its video.
         words: words per query.
     """

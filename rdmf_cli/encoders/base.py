@@ -158,7 +158,7 @@ class EncoderFamily(Protocol):
         Args:
             name: The name that the user typed.
             progress: Called during the download.
-            unverified: Accept files for which the server states neither hash nor length.
+            unverified: Accept files if the server states neither hash nor length.
 
         Raises:
             UsageError: The family has no weights to fetch under this name.

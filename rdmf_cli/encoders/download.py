@@ -135,7 +135,7 @@ def download(
         remote: The file on the server.
         target: Where to save it.
         progress: Called with the bytes received and the bytes in total.
-        unverified: Accept a file whose hash and length are both unknown.
+        unverified: Accept a file of unknown hash and unknown length.
 
     Raises:
         NotOnServerError: The server has no such file.

@@ -51,7 +51,7 @@ def encoder_folder(name: str) -> Path:
 
 
 def fetched() -> dict[str, Fetched]:
-    """Return the entries whose files are still complete, by name."""
+    """Return the entries that still have complete files, by name."""
     known = map(_entry, _read(_index()).values())
     return {entry.name: entry for entry in known if entry is not None and entry.is_whole}
 

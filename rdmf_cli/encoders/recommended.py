@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Recommended:
-    """A model of open_clip and what is published about it.
+    """A model of open_clip, with published facts about the model.
 
     Attributes:
         choice: The word that a user types.

@@ -126,7 +126,7 @@ def fetch(name: str, progress: FileProgress = _no_progress, unverified: bool = F
     Args:
         name: A name as for `load_encoder`, except "auto"; or a choice of `RECOMMENDED`: "better".
         progress: Called with the name of a file, the bytes received and the bytes in total.
-        unverified: Accept files for which the server states neither hash nor length.
+        unverified: Accept files if the server states neither hash nor length.
 
     Raises:
         UsageError: There is no such encoder, or it has no weights to fetch.

@@ -13,7 +13,7 @@ from rdmf_cli.text import clock, one_line
 SHORTEST = 10  # seconds; YouTube shows no shorter chapters
 FIRST, BETWEEN = "Start", "Other"  # titles of chapters without a moment
 NO_ANGLES = str.maketrans("<>", "\uff1c\uff1e")
-"""Full-width forms of angle brackets, which a description on YouTube must not contain."""
+"""Full-width forms of angle brackets; YouTube forbids the ordinary forms in a description."""
 
 
 def youtube_chapters(answers: Sequence[Answer]) -> str:
@@ -33,7 +33,7 @@ def youtube_chapters(answers: Sequence[Answer]) -> str:
 
 
 def _titles(answers: Sequence[Answer]) -> dict[int, str]:
-    """Return the titles of the chapters, by the second at which they begin."""
+    """Return the titles of the chapters; the key of a title is its chapter's start in seconds."""
     last = int(max(answer.duration for answer in answers)) - SHORTEST
     kept: list[Found] = []
     titles: dict[int, str] = {}

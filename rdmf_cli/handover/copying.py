@@ -28,7 +28,7 @@ def copy_span(file: BinaryIO, kind: Kind, span: Span) -> Fraction:
         span: The frames.
 
     Returns:
-        The seconds by which the copy starts before the span.
+        The time from the start of the copy to the start of the span, in seconds.
 
     Raises:
         RdmfError: The packets have no times, or the container does not support the codec.

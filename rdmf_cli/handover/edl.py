@@ -1,4 +1,4 @@
-"""CMX3600 edit decision lists (EDL), which every editing program can open.
+"""CMX3600 edit decision lists (EDL). Every editing program can open an EDL.
 
 An EDL has one frame rate and one line per event: in and out of the source, in and out of the
 record, as time codes. Out-points are exclusive. All other information is in comments.

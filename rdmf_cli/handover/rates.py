@@ -21,7 +21,7 @@ FASTEST = 300  # frames per second; a higher stated rate is really a time base
 def frame_rate_of(
     times: np.ndarray, time_base: Fraction, declared: Iterable[Fraction | None] = ()
 ) -> Fraction | None:
-    """Find the constant rate at which all frames are shown; single frames may be missing.
+    """Find the constant rate of all frames; single frames may be missing.
 
     Args:
         times: Presentation times of the frames, ascending, int64 (F,), in ticks of `time_base`.

@@ -20,7 +20,7 @@ from rdmf_cli.errors import RdmfError
 from rdmf_cli.features.said import Line
 
 LAYOUT: Final = 1
-"""Raise it when the meaning of the tables changes."""
+"""The version of the tables; increase this number when the meaning of the tables changes."""
 
 BUSY_SECONDS: Final = 60.0  # the longest wait for another process that writes
 NO_ROOM: Final = ("database or disk is full", "disk I/O error")

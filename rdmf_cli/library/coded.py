@@ -15,8 +15,8 @@ from rdmf_cli.library.index import Array, Nearest
 Codes = npt.NDArray[np.uint8]
 
 CANDIDATES: Final = 4000
-"""The least number of clips that are ranked exactly. With this number, the ten nearest of 1.8
-million clips contain 99.9 % of the exact ten (benchmarks/thousand_hours.py)."""
+"""At least this many clips are ranked exactly. With this number, the search in 1.8 million clips
+finds 99.9 % of the ten nearest clips (benchmarks/thousand_hours.py)."""
 
 PER_WANTED: Final = 2
 """Candidates per requested clip, if many clips are requested."""
@@ -26,7 +26,7 @@ SEED: Final = 0
 
 
 def has_engine() -> bool:
-    """Return whether faiss, which compares the codes, is installed."""
+    """Return whether faiss is installed: faiss compares the codes."""
     try:
         import faiss  # noqa: F401
     except ImportError:
@@ -37,7 +37,7 @@ def has_engine() -> bool:
 def sign_codes(features: Array) -> Codes:
     """Make the codes of features: a random rotation, then one bit per coordinate (its sign).
 
-    The share of bits in which two codes differ estimates the angle of the features over pi
+    The share of bits that differ between two codes estimates the angle of the features over pi
     (Charikar, "Similarity estimation techniques from rounding algorithms", STOC 2002).
 
     Args:

@@ -25,7 +25,7 @@ class Refreshed:
     Attributes:
         indexed: Videos with new features.
         unchanged: Videos that did not need new features.
-        missing: Videos whose file does not exist any more.
+        missing: Videos without a file: it does not exist any more.
         failed: One error per video that cannot be indexed.
     """
 
@@ -173,7 +173,7 @@ def _indexed(
     key: dict[str, object],
     features: VideoFeatures,
 ) -> Video:
-    """Return the catalogue entry of a video whose features are on disk.
+    """Return the catalogue entry of a video, after a check that its features are on disk.
 
     Raises:
         RdmfError: The features are not on disk: it is full, or the file changed meanwhile.

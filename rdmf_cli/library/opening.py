@@ -26,7 +26,7 @@ class OpenVideos:
     said: list[Said] = field(default_factory=list)
 
     def add(self, path: str, features: VideoFeatures, said: Said | None = None) -> None:
-        """Add a video, and what is said in it."""
+        """Add a video, with what is said in the video."""
         self.paths.append(path)
         self.opened.append(features)
         self.said.append(said or Said())

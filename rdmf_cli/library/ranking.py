@@ -1,4 +1,4 @@
-"""Relevance: the number by which moments of different videos are ranked.
+"""Relevance: the number that ranks moments of different videos.
 
 Relevance is the probability that a moment shows the query. It is a logistic function of two values:
 
@@ -24,7 +24,7 @@ import numpy.typing as npt
 from rdmf_cli.channels.background import Background
 
 CONVINCES: Final = 0.5
-"""The relevance below which a hit is listed as not convincing."""
+"""A hit with a lower relevance is listed as not convincing."""
 
 OF_MATCH: Final = 1.05
 OF_PRESENCE: Final = 0.18

@@ -35,7 +35,7 @@ CANDIDATES: Final = 24
 A larger number does not change the first ten hits (docs/results.md, one query over many videos)."""
 
 CLIPS_PER_CANDIDATE: Final = 64
-"""Candidates are chosen from the most similar clips: this many clips per candidate."""
+"""The number of most similar clips per candidate; candidates are chosen from these clips."""
 
 DISTINCT: Final = 0.5
 """Two moments of one video count as the same from this IoU on."""
@@ -48,7 +48,7 @@ class Collection(Protocol):
     """Videos that can be searched, numbered from 0.
 
     Attributes:
-        index: The index of all clips, by number of their video.
+        index: The index of all clips; it names a video by its number.
         clips: Number of clips of each video.
     """
 
@@ -197,7 +197,7 @@ def search(
 def choose_candidates(
     collection: Collection, query: QueryFeatures, count: int | None
 ) -> list[Candidate]:
-    """Choose the videos or stretches with the clips that are most similar to the query.
+    """Choose the videos or stretches that contain the clips most similar to the query.
 
     Args:
         collection: The videos.

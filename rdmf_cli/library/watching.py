@@ -47,8 +47,8 @@ class Ready:
 @dataclass
 class _File:
     looks: tuple[int, int] | None  # size in bytes and modification time
-    changed: float  # when it was last seen to change
-    read: float  # when it was last read
+    changed: float  # when the last change of the file was seen
+    read: float  # when the file was last read
     read_bytes: int = 0
 
 
@@ -57,7 +57,7 @@ class Pending:
     """The files that have changed since they were last read.
 
     Attributes:
-        quiet: Seconds without a change after which a file is complete.
+        quiet: A file counts as complete after this many seconds without a change.
         growing: Least seconds between two readings of a file that is still written.
         clock: The present time in seconds.
     """

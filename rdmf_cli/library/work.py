@@ -123,7 +123,7 @@ def _several(
 
 
 class _Stopped(BaseException):
-    """Ends a thread whose result is not needed any more."""
+    """Ends a thread, because its result is not needed any more."""
 
 
 class _Tally:

@@ -108,7 +108,7 @@ class ClipReader:
 
     @property
     def wanted(self) -> np.ndarray:
-        """The time at which the frame of each clip is shown: int64 (L,), ticks since frame 0."""
+        """The presentation time of each clip's frame: int64 (L,), ticks since frame 0."""
         return self._wanted - self._scan.timeline.start
 
     def __iter__(self) -> Iterator[tuple[int, Frame]]:

@@ -47,7 +47,7 @@ def matrix_taken(matrix: int, primaries: int = UNSPECIFIED) -> int:
 
 
 def matrix_warnings(matrix: int, primaries: int = UNSPECIFIED) -> tuple[str, ...]:
-    """Return a warning if colours are not converted with the matrix of the file.
+    """Return a warning if the file's colour matrix is not the matrix of the conversion.
 
     Args:
         matrix: The file's colour matrix, a number of ITU-T H.273.

@@ -47,7 +47,7 @@ JOIN = "if the list is yours, join its parts into one video: ffmpeg -i LIST -c c
 
 
 def is_list(path: Path) -> bool:
-    """Return whether a file's suffix is the suffix of a list of other files."""
+    """Return whether a file is a list of other files, by its suffix."""
     return path.suffix.lower() in LISTS
 
 

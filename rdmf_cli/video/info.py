@@ -1,4 +1,4 @@
-"""The properties of a video file, and warnings about what is unusual in it."""
+"""The properties of a video file, and warnings about unusual properties."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class VideoInfo:
         n_packets: Number of packets of the video stream.
         n_frames: Number of frames that are shown.
         has_audio: Whether the file has a sound track.
-        warnings: One sentence for each unusual property of the file.
+        warnings: Sentences on the unusual properties of the file, one per property.
         clock: The time that a player shows. If sound starts before the pictures, so does this time.
     """
 

@@ -62,7 +62,7 @@ def shifts_of(joins: np.ndarray, pts: np.ndarray, dts: np.ndarray, step: int) ->
         joins: Numbers of the packets that begin another recording, int64 (J,).
         pts: Presentation times, int64 (N,), in ticks; MISSING if unknown.
         dts: Decoding times, int64 (N,), in ticks; MISSING if unknown.
-        step: Ticks for which the last frame of a recording is shown.
+        step: Duration of the last frame of a recording, in ticks.
 
     Returns:
         The ticks to add to the times of each packet, int64 (N,).

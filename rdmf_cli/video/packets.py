@@ -56,7 +56,7 @@ class Timeline:
         time_base: Seconds per tick.
         ordered: Whether the file has no presentation times. Then frames come in display order, and
             the k-th frame is shown at the k-th time of `shown`.
-        last_duration: Ticks for which the last frame is shown; 0: unknown.
+        last_duration: Duration of the last frame, in ticks; 0: unknown.
         broken: The sign that the file ends too early, in words; empty: no sign.
         shifts: Ticks added to the times in the file, int64 (N,), if the file holds several
             recordings end to end; else None.

@@ -28,7 +28,7 @@ STATED = re.compile(r"(max_num_ref_frames|max_dec_pic_buffering_minus1\[\d+\]).*
 
 
 def most_kept(codec: str) -> int:
-    """Return the maximum number of pictures that a decoder of a codec may have to keep.
+    """Return the maximum number of pictures that a decoder keeps for any video of a codec.
 
     Args:
         codec: FFmpeg's name of the decoder.
@@ -37,7 +37,7 @@ def most_kept(codec: str) -> int:
 
 
 def stated_kept(container: Any, stream: Any) -> int | None:
-    """Return how many pictures a decoder has to keep by a video's headers; None: unknown.
+    """Return the number of pictures that a decoder keeps, by a video's headers; None: unknown.
 
     Args:
         container: A file newly opened with PyAV; some of its packets are read.

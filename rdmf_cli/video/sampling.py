@@ -78,7 +78,7 @@ def plan_runs(timeline: Timeline, wanted: np.ndarray) -> list[Run]:
 
 
 def whole_run(timeline: Timeline, wanted: list[int]) -> list[Run]:
-    """Return one run of all packets, for files whose key frames cannot be trusted."""
+    """Return one run of all packets, for files with key frames that cannot be trusted."""
     return [Run(0, len(timeline), tuple(wanted))]
 
 
@@ -90,7 +90,7 @@ def _packets_of(timeline: Timeline, wanted: np.ndarray) -> list[int]:
 
 
 def _entry(timeline: Timeline, packet: int, pts: int) -> int:
-    """Return the key packet from which the frame shown at `pts` can be decoded.
+    """Return the key packet where decoding must start, to decode the frame shown at `pts`.
 
     A frame that is decoded after a key frame but shown before it (open GOP) needs the previous GOP.
     """

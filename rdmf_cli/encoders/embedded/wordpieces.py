@@ -81,7 +81,7 @@ class WordPieces:
         return [self._start, *numbers[:room], self._end]
 
     def overflows(self, text: str) -> bool:
-        """Return whether a text has more than `longest` pieces, so that its end is cut off."""
+        """Return whether a text has more than `longest` pieces; then its end is cut off."""
         room = self.longest - 2
         for word in words(text):
             room -= len(self._of_word(word))

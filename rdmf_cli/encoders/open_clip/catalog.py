@@ -1,6 +1,6 @@
 """The architectures and weights of open_clip, read from its files without an import of open_clip.
 
-An import of open_clip would import torch, which takes seconds.
+An import of open_clip would import torch; that takes seconds.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def is_installed() -> bool:
 
 
 def load_catalog() -> Catalog:
-    """Read the tables of the installed open_clip, which takes milliseconds.
+    """Read the tables of the installed open_clip; this takes milliseconds.
 
     Raises:
         MissingExtra: open_clip is not installed.

@@ -33,7 +33,7 @@ NEEDED = ("onnx", *towers.NEEDED)
 LEAST_COSINE = 0.9999
 OPSET = 17
 SIZES = ((64, 64), (97, 61), (50, 200), (480, 270), (33, 640))
-"""Widths and heights of the pictures of the check."""
+"""Widths and heights of the pictures that test a conversion."""
 
 SENTENCES = (
     "a man opens the door",

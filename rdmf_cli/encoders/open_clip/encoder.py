@@ -321,7 +321,7 @@ def _build(blueprint: Blueprint, precision: str) -> tuple[Any, Callable[[Any], A
     """Build the model with random weights, its preprocessing and its tokenizer.
 
     open_clip reads a temporary folder with the blueprint's configuration. So the model always
-    belongs to the fingerprint, no matter where the configuration came from.
+    has the configuration of the fingerprint, from any source.
     """
     import open_clip
 

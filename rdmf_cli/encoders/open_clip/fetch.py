@@ -55,7 +55,7 @@ def fetch(name: str, progress: FileProgress, unverified: bool = False) -> Fetche
     Args:
         name: "ViT-B-32/openai" or another name of open_clip, or "hf-hub:ORG/NAME".
         progress: Called with the name of a file, the bytes received and the bytes in total.
-        unverified: Accept files for which the server states neither hash nor length.
+        unverified: Accept files if the server states neither hash nor length.
 
     Raises:
         UsageError: There is no such model.

@@ -470,7 +470,7 @@ BEAT = "split[frames],select='not(mod(n,10))',showinfo@beat=checksum=0,nullsink;
 
 
 def is_one_of(name: str, values: list[int]) -> str:
-    """Return an FFmpeg expression (a search tree) that is true if `name` is one of `values`.
+    """Return an FFmpeg expression that is true if `name` is one of `values` (a search tree).
 
     Args:
         name: A variable of FFmpeg's expressions.
