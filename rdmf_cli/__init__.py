@@ -53,8 +53,9 @@ if TYPE_CHECKING:
     from rdmf_cli.library.types import Hit
     from rdmf_cli.moments.types import Answer, Moment
 
-# ONNX Runtime 1.32 for Linux collects telemetry: on import it writes a file `.ses` into the
-# temporary folder, and it can send reports to its maker. It reads this variable on import.
+# ONNX Runtime 1.32 for Linux collects telemetry: on import, ONNX Runtime writes a file `.ses` into
+# the temporary folder, and it can send reports to its maker. This variable turns the telemetry off;
+# ONNX Runtime reads the variable on import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
@@ -84,7 +85,7 @@ __all__ = [
     "train",
 ]
 
-# Imported on first use, so that `rdmf --help` does not wait for numpy.
+# These names are imported on first use, so that `rdmf --help` does not wait for numpy.
 _HOMES = {
     **dict.fromkeys(
         ("Fused", "Searcher", "cut", "data_report", "evaluate", "extract", "fuse"), "rdmf_cli.api"

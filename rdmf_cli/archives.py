@@ -1,7 +1,7 @@
 """Zip archives from untrusted sources (feature files, heads), read within limits.
 
-An archive of a few kilobytes can unpack to any number of bytes. Here the directory and each member
-have a size limit, and members are read by name only; nothing is unpacked to disk.
+An archive of a few kilobytes can unpack to any number of bytes. So the directory and each member
+have a size limit here. Members are read by name only; nothing is unpacked to disk.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Final
 
 from rdmf_cli.errors import RdmfError
 
-MOST_DIRECTORY: Final = 1 << 20  # bytes; a member takes about 50 of them, and 600 in memory
+MOST_DIRECTORY: Final = 1 << 20  # bytes; a member takes about 50, and 600 in memory
 END, END_BYTES, LONGEST_COMMENT = b"PK\x05\x06", 22, 1 << 16
 DIRECTORY_SIZE = slice(12, 16)
-ZIP64, ZIP64_BYTES = b"PK\x06\x07", 20  # precedes the end record of archives of 4 GiB and more
+ZIP64, ZIP64_BYTES = b"PK\x06\x07", 20  # comes before the end record of archives of 4 GiB and more
 PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # other methods may allocate much memory
 ENCRYPTED = 1
 
@@ -29,10 +29,11 @@ class Archive:
 
     Args:
         content: The bytes of the archive; the caller limits their number.
-        fault: Takes a reason and returns the error that names the file.
+        fault: A function that takes a reason and returns the error that names the file.
 
     Raises:
-        RdmfError: Not a zip archive, damaged, or with more members than any file of rdmf has.
+        RdmfError: The content is not a zip archive, is damaged, or has more members than any file
+            of rdmf.
     """
 
     def __init__(self, content: bytes, fault: MakeError):
@@ -47,13 +48,14 @@ class Archive:
 
         Args:
             name: Name of the member.
-            most: The most bytes that it may hold.
+            most: The largest number of bytes that the member may hold.
 
         Returns:
-            Its content.
+            The content of the member.
 
         Raises:
-            RdmfError: It holds more bytes, is damaged, encrypted, or not packed by deflate.
+            RdmfError: The member holds more bytes, is damaged, is encrypted, or is packed by
+                another method than deflate.
         """
         with self._errors_as_faults():
             member = self._zip.getinfo(name)
@@ -65,7 +67,7 @@ class Archive:
                 return file.read(most + 1)  # never more than the size checked above
 
     def _check_directory(self, content: bytes) -> None:
-        """Check the directory's size before zipfile reads all of it."""
+        """Check the size of the directory before zipfile reads the whole directory."""
         end = content.rfind(END, max(len(content) - END_BYTES - LONGEST_COMMENT, 0))
         if end < 0:
             raise self._fault("not a zip file")
@@ -79,5 +81,5 @@ class Archive:
             yield
         except (RdmfError, MemoryError):
             raise
-        except Exception as error:  # zipfile raises another type for each kind of damage
+        except Exception as error:  # zipfile raises a different type for each kind of damage
             raise self._fault(str(error) or type(error).__name__) from error

@@ -1,7 +1,7 @@
-"""Programs that rdmf starts and its temporary folders: none outlives the rdmf process.
+"""Programs and temporary folders of rdmf: none of them stays when the rdmf process ends.
 
-Each belongs to a `with` block, which ends the program or removes the folder. Where the process
-exits in the middle of such a block (in a daemon thread), `end_all` does so; it runs at every exit.
+Each program or folder belongs to a `with` block, which ends the program or removes the folder. If
+the process exits inside such a block (in a daemon thread), `end_all` does the same at exit.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ _folders: set[Path] = set()
 
 
 def find_executable(name: str) -> str | None:
-    """Return the absolute path of a program, or None where it is not found.
+    """Return the absolute path of a program, or None if there is no such program.
 
-    A bare name is looked up in the absolute folders of PATH, never in the working directory, though
-    Windows (and a PATH with an empty or relative entry) would do so: anyone's files may lie there.
+    A bare name is looked up in the absolute folders of PATH, never in the working directory.
+    Windows (and a PATH with an empty or relative entry) would also look in the working directory,
+    but anyone's files may lie there.
 
     Args:
         name: A path, or a bare name such as "ffmpeg".
@@ -52,7 +53,7 @@ EXECUTABLE_SUFFIXES = ("", ".exe") if sys.platform == "win32" else ("",)
 def child(
     args: Sequence[str | os.PathLike[str]], **options: Any
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a program, and kill it when the block is left.
+    """Start a program, and kill the program at the end of the block.
 
     Args:
         args: Absolute path of the program, then its arguments. No shell is involved.
@@ -75,7 +76,7 @@ def child(
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Make a temporary folder that only its owner can read; remove it when the block is left."""
+    """Make a temporary folder that only its owner can read; remove it at the end of the block."""
     folder = Path(tempfile.mkdtemp(prefix="rdmf-"))
     _folders.add(folder)
     try:
@@ -86,7 +87,7 @@ def scratch_folder() -> Iterator[Path]:
 
 
 class Watchdog:
-    """A timer that kills a program which makes no progress while rdmf waits for it.
+    """Kill a program that makes no progress while rdmf waits for the program.
 
     >>> with child([program], stdout=PIPE) as process, Watchdog(process, 30.0) as watch:
     ...     with watch.waiting():
@@ -94,7 +95,7 @@ class Watchdog:
 
     Args:
         process: The program.
-        seconds: The longest wait without progress. Time outside of `waiting` does not count.
+        seconds: The longest wait without progress. Time outside `waiting` does not count.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], seconds: float):
@@ -122,7 +123,7 @@ class Watchdog:
             self._deadline = math.inf
 
     def progress(self) -> None:
-        """Restart the timer: the program is at work, though its result has not come yet."""
+        """Restart the timer: the program is at work, although it has not sent a result yet."""
         if self._deadline < math.inf:
             self._deadline = time.monotonic() + self._seconds
 
@@ -138,7 +139,7 @@ LONGEST_NAP_SECONDS = 1.0
 
 
 def end_all() -> None:
-    """Kill every program that still runs, then remove every temporary folder that is left."""
+    """Kill every program that still runs, then remove every temporary folder that still exists."""
     for process in list(_running):
         with suppress(OSError):
             process.kill()

@@ -1,4 +1,4 @@
-"""The device that torch computes on, and whether bfloat16 is faster there than float32."""
+"""The device that torch computes on, and a comparison of its bfloat16 and float32 speeds."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from rdmf_cli.errors import UsageError
 
 
 def device_named(name: str = "auto") -> torch.device:
-    """Return the torch device of a name.
+    """Return the torch device for a name.
 
     Args:
-        name: "cpu", "cuda", "cuda:1", "mps", or "auto": the fastest kind that is available.
+        name: "cpu", "cuda", "cuda:1", "mps" or "auto"; "auto" is the fastest available kind.
 
     Raises:
-        UsageError: This device cannot be used here.
+        UsageError: rdmf cannot use this device on this machine.
     """
     found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
@@ -38,13 +38,13 @@ def bfloat16_speed() -> float:
     The measurement takes milliseconds.
 
     Returns:
-        The ratio of the speeds: about 4 with AMX, 1/7 where bfloat16 is emulated.
+        The ratio of the speeds: about 4 with AMX, 1/7 if the processor emulates bfloat16.
     """
     return _product_seconds(torch.float32) / _product_seconds(torch.bfloat16)
 
 
 def _product_seconds(dtype: torch.dtype) -> float:
-    square = torch.ones(256, 256, dtype=dtype)  # larger ones take seconds where emulated
+    square = torch.ones(256, 256, dtype=dtype)  # larger ones take seconds if emulated
     times = []
     for _ in range(4):
         start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The error type of rdmf: what happened, to which file or option, and what to do."""
+"""The error type of rdmf: it tells what happened, to which file or option, and what to do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-# A `what` that begins with one of these is a clause whose subject is the file or option.
+# If `what` begins with one of these verbs, the file or option is the subject of that verb.
 VERBS = ("is", "are", "was", "has", "cannot", "must", "does", "holds", "names", "lists", "needs")
 
 
@@ -37,10 +37,10 @@ class RdmfError(Exception):
     '--end must be after --start (5 s)'
 
     Args:
-        what: What happened, without a full stop. Where it begins with a verb (one of `VERBS`),
-            `subject` is its grammatical subject.
-        subject: The file, option or name that it happened to; may be None.
-        todo: What to do about it, an imperative without a full stop; may be empty.
+        what: What happened, without a full stop. If `what` begins with a verb (one of `VERBS`),
+            `subject` is the grammatical subject of the verb.
+        subject: The file, option or name that has the problem; may be None.
+        todo: What the user should do, as an imperative without a full stop; may be empty.
     """
 
     exit_code = ExitCode.FAILED
@@ -64,13 +64,13 @@ class RdmfError(Exception):
 
 
 class UsageError(RdmfError):
-    """A wrong option, argument or value: rdmf was asked for something impossible."""
+    """Report a wrong option, argument or value: rdmf cannot do what the caller asked for."""
 
     exit_code = ExitCode.USAGE
 
 
 class MissingFileError(RdmfError, FileNotFoundError):
-    """A file or folder that is not there; also a FileNotFoundError, as Python's own is."""
+    """Report a missing file or folder; also a FileNotFoundError, as in Python itself."""
 
     def __init__(self, what: str, subject: str | PathLike[str], todo: str = ""):
         super().__init__(what, subject, todo)
@@ -82,14 +82,14 @@ def first_problem(error: Any, whole: str) -> str:
 
     Args:
         error: A `pydantic.ValidationError`.
-        whole: What to write in place of the field where the problem is in the record as a whole.
+        whole: What to write in place of the field if the problem concerns the whole record.
     """
     first = error.errors()[0]
     return f"{'.'.join(map(str, first['loc'])) or whole}: {first['msg']}"
 
 
 class NothingFoundError(RdmfError):
-    """Nothing in the videos is likely to be what the query describes."""
+    """Report that probably nothing in the videos matches the query."""
 
     exit_code = ExitCode.NOTHING_FOUND
 
@@ -104,7 +104,7 @@ EXTRAS = {
     "web": ("starlette", "uvicorn"),
 }
 """The packages of each optional part (extra). rdmf is not on a package index, so messages name
-these packages and not `rdmf[clip]`. A test checks that the lists equal those in pyproject.toml."""
+these packages and not `rdmf[clip]`. A test checks that pyproject.toml has the same lists."""
 
 
 def how_to_install(extra: str) -> str:
@@ -117,10 +117,10 @@ def how_to_install(extra: str) -> str:
 
 
 class MissingExtra(RdmfError):  # noqa: N818  (it is the extra that is missing)
-    """The error where packages of an optional part (extra) are not installed.
+    """Report that the packages of an optional part (extra) are not installed.
 
     Args:
-        feature: What needs them, the subject of the message: "training".
+        feature: What needs the packages, for example "training"; the subject of the message.
         extra: Name of the optional part, a key of `EXTRAS`.
     """
 
@@ -132,7 +132,7 @@ class MissingExtra(RdmfError):  # noqa: N818  (it is the extra that is missing)
         )
 
 
-# Error numbers of the system where a file cannot grow: the disk is full or read-only.
+# Error numbers of the system when a file cannot grow: the disk is full or read-only.
 NO_ROOM = {errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 DEFECT = "this is a bug in rdmf; run again with RDMF_DEBUG=1 and report the output"
@@ -147,7 +147,7 @@ def errors_of(subject: str | PathLike[str]) -> Iterator[None]:
 
     Raises:
         RdmfError: The block raised an exception.
-        KeyboardInterrupt: The cause of that exception was Ctrl-C.
+        KeyboardInterrupt: The block raised an exception because of Ctrl-C.
     """
     try:
         yield
@@ -159,17 +159,17 @@ def errors_of(subject: str | PathLike[str]) -> Iterator[None]:
 
 
 def as_rdmf_error(error: Exception, subject: str | PathLike[str] | None = None) -> RdmfError:
-    """Return an RdmfError for any exception: what happened, to which file, what to do.
+    """Return an RdmfError for any exception: what happened, to which file, and what to do.
 
-    An exception that neither the file nor the machine explains is called a bug in rdmf.
+    If neither the file nor the machine explains the exception, the message calls it a bug in rdmf.
 
     Args:
-        error: Any exception; an RdmfError is returned as it is.
-        subject: The file that was worked on.
+        error: Any exception; an RdmfError is returned unchanged.
+        subject: The file that rdmf was working on.
     """
     if isinstance(error, RdmfError):
         return error
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # of torch
         todo = "close other programs, or try a longer --clip-length or --device cpu"
         return RdmfError("not enough memory", subject, todo)
     if _is_of_ffmpeg(error):
@@ -180,8 +180,8 @@ def as_rdmf_error(error: Exception, subject: str | PathLike[str] | None = None) 
 
 
 def _is_of_ffmpeg(error: Exception) -> bool:
-    """Return whether PyAV raised it. Some of its errors are OSErrors too, but about decoding."""
-    decoding = sys.modules.get("av.error")  # if PyAV is not imported, it raised nothing
+    """Return whether PyAV raised the error. Some PyAV errors are OSErrors, but concern decoding."""
+    decoding = sys.modules.get("av.error")  # if PyAV is not imported, PyAV did not raise the error
     return decoding is not None and isinstance(error, decoding.FFmpegError)
 
 

@@ -1,8 +1,8 @@
-"""Reading and writing of whole files: a file is replaced by a complete one, or stays as it is.
+"""Read and write whole files: a complete new file replaces a file, or the old file stays.
 
-rdmf recognises the files that it wrote by a record in the user's data folder, which holds the hash
-of each file's path and of its content. A file that is not in the record, or was edited since,
-belongs to the user; it is replaced only on request (`force`).
+rdmf recognises the files that it wrote by a record in the user's data folder. The record holds a
+hash of the path and a hash of the content of each file. A file that is not in the record, or that
+was edited since, belongs to the user; rdmf replaces it only on request (`force`).
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ CHECK = "check its name and your permission to read it"
 ELSEWHERE = "free some disk space, or write to another folder"
 PART = re.compile(r"\.rdmf-[0-9a-f]{16}\.part")  # names of unfinished files
 MIB = 1 << 20
-BLOCK = MIB  # bytes read at a time
+BLOCK = MIB  # bytes per read
 RECORD = "written.log"
-RECORD_LIMIT = 16 << 20  # bytes; beyond it the older half is dropped
+RECORD_LIMIT = 16 << 20  # bytes; a longer record loses its older half
 
 Content = bytes | Callable[[BinaryIO], object]
 
@@ -39,9 +39,9 @@ def content_of(
     Args:
         path: The file.
         what: The file in words, for errors: "the annotations".
-        todo: What a user can do where it cannot be read, for errors.
-        most: The most bytes that it may hold; None: any number. Never reads more than these,
-            whatever size the system states.
+        todo: What a user can do if the file cannot be read, for errors.
+        most: The largest number of bytes that the file may hold; None: any number. rdmf never reads
+            more bytes than `most`, whatever size the system reports.
 
     Raises:
         RdmfError: The file cannot be read, or holds more than `most` bytes.
@@ -66,13 +66,13 @@ def too_large(
 def unreadable(
     path: str | PathLike[str], error: OSError, what: str = "the file", todo: str = CHECK
 ) -> RdmfError:
-    """Return the error for a file that the system does not let rdmf read."""
+    """Return the error for a file that the system does not allow rdmf to read."""
     kind = MissingFileError if isinstance(error, FileNotFoundError) else RdmfError
     return kind(f"{what} cannot be read ({error.strerror})", path, todo)
 
 
 class _NotOursError(Exception):
-    """The file to replace belongs to the user."""
+    """Report that the file to replace belongs to the user."""
 
 
 def write_whole(
@@ -84,24 +84,24 @@ def write_whole(
     what: str = "the file",
     todo: str = ELSEWHERE,
 ) -> Path:
-    """Write a file completely or not at all: on any failure the earlier file stays.
+    """Write a file completely or not at all: after any failure, the earlier file is still there.
 
-    The content goes to a new file in the same folder, is flushed to disk, and is renamed to `path`.
-    A device or a pipe (/dev/stdout) is written to directly.
+    The content goes to a new file in the same folder. The new file is flushed to disk and renamed
+    to `path`. If `path` is a device or a pipe (/dev/stdout), rdmf writes to `path` directly.
 
     Args:
         path: The file. Its folder must exist. A symbolic link stays; its target is replaced.
-        content: The bytes, or a function that writes them to the binary file it is given.
-        inputs: Files that the same command reads: they are never replaced, not even by `force`.
-        force: Replace a file that rdmf did not write.
+        content: The bytes, or a function that writes the bytes to the binary file that it is given.
+        inputs: Files that the same command reads. They are never replaced, not even with `force`.
+        force: Also replace a file that rdmf did not write.
         what: The file in words, for errors: "the figure".
-        todo: What a user can do where the file cannot be written, for errors.
+        todo: What a user can do if the file cannot be written, for errors.
 
     Returns:
         `path`.
 
     Raises:
-        UsageError: The file is an input, or was not written by rdmf.
+        UsageError: The file is an input, or rdmf did not write the file.
         RdmfError: The file cannot be written: no such folder, no permission, or a full disk.
     """
     path = Path(path)
@@ -112,7 +112,7 @@ def write_whole(
                 _write_through(path, content)
             else:
                 _replace_with_care(Path(os.path.realpath(path)), content, force)
-        except _NotOursError:  # another program made it after the check above
+        except _NotOursError:  # another program made the file after the check above
             raise _foreign(path, what) from None
     return path
 
@@ -125,16 +125,16 @@ def write_own(
     what: str = "the file",
     todo: str = ELSEWHERE,
 ) -> Path:
-    """Write a file in a folder of rdmf's own (cache, training state), as `write_whole` does.
+    """Write a file in a folder of rdmf (cache, training state) as safely as `write_whole`.
 
     An existing file or symbolic link is replaced without a check, and nothing is recorded.
 
     Args:
         path: The file. Its folder must exist.
-        content: The bytes, or a function that writes them to the binary file it is given.
+        content: The bytes, or a function that writes the bytes to the binary file that it is given.
         mode: Permissions of the file, before the umask.
         what: The file in words, for errors: "the features".
-        todo: What a user can do where the file cannot be written, for errors.
+        todo: What a user can do if the file cannot be written, for errors.
 
     Returns:
         `path`.
@@ -166,17 +166,17 @@ def check_target(
     force: bool = False,
     what: str = "the file",
 ) -> None:
-    """Raise the errors that `write_whole` raises before it writes; call it before long work.
+    """Raise the errors that `write_whole` would raise; call this function before long work.
 
     Args:
         path: The file to be written.
         inputs: Files that the same command reads.
-        force: Files that rdmf did not write may be replaced.
+        force: Allow to replace files that rdmf did not write.
         what: The file in words, for errors: "the figure".
 
     Raises:
-        UsageError: The file is an input of the same command, a folder or a disk, or a file that
-            rdmf did not write and `force` is not given.
+        UsageError: The file is an input of the same command, a folder or a disk. Or rdmf did not
+            write the file, and `force` is not given.
     """
     path = Path(path)
     for given in inputs:
@@ -194,7 +194,7 @@ def check_target(
 
 
 def is_own(path: str | PathLike[str]) -> bool:
-    """Return whether a file is unchanged since rdmf wrote it, or is empty."""
+    """Return whether a file is empty, or unchanged since rdmf wrote it."""
     path = Path(path)
     try:
         if path.stat().st_size == 0:
@@ -206,15 +206,15 @@ def is_own(path: str | PathLike[str]) -> bool:
 
 
 def is_part(path: Path) -> bool:
-    """Return whether a path is named like an unfinished file of `write_whole`."""
+    """Return whether a path has the name of an unfinished file of `write_whole`."""
     return PART.fullmatch(path.name) is not None
 
 
 @contextmanager
 def new_part(folder: Path, mode: int = 0o666) -> Iterator[tuple[Path, BinaryIO]]:
-    """Create a new file of a random name in `folder` and open it for reading and writing.
+    """Create a new file with a random name in `folder`, and open it for reading and writing.
 
-    An existing file or link is never opened. The file is removed when the block is left, unless it
+    An existing file or link is never opened. At the end of the block the file is removed, unless it
     was renamed.
 
     Args:
@@ -222,7 +222,7 @@ def new_part(folder: Path, mode: int = 0o666) -> Iterator[tuple[Path, BinaryIO]]
         mode: Permissions, before the umask.
 
     Yields:
-        The file's path, and the open binary file.
+        The path of the file, and the open binary file.
     """
     part = folder / f".rdmf-{_random_digits()}.part"
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
@@ -232,7 +232,7 @@ def new_part(folder: Path, mode: int = 0o666) -> Iterator[tuple[Path, BinaryIO]]
     try:
         yield part, file
     finally:
-        with suppress(OSError):  # the disk is still full: the first error matters, or Ctrl-C
+        with suppress(OSError):  # the disk is still full: report the first error, or Ctrl-C
             file.close()
         with suppress(OSError):
             part.unlink()
@@ -249,7 +249,7 @@ def bring_to_disk(file: BinaryIO) -> None:
 
 
 def bring_folder_to_disk(folder: Path) -> None:
-    """Flush a folder's list of names to the disk, where the system can do that."""
+    """Flush a folder's list of names to the disk, if the system can do so."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
         try:
@@ -260,7 +260,7 @@ def bring_folder_to_disk(folder: Path) -> None:
 
 @contextmanager
 def _filled_part(folder: Path, content: Content, mode: int = 0o666) -> Iterator[Path]:
-    """Write the content to a new file, bring it to the disk, and yield its path."""
+    """Write the content to a new file, flush the file to the disk, and yield its path."""
     with new_part(folder, mode) as (part, file):
         _fill(file, content)
         bring_to_disk(file)
@@ -280,7 +280,7 @@ def _replace_with_care(target: Path, content: Content, force: bool) -> None:
 
 
 def _rename_over(part: Path, target: Path, force: bool) -> None:
-    """Replace a file and keep its permissions; _NotOursError if it now belongs to the user."""
+    """Replace a file, keep its permissions; _NotOursError if it now belongs to the user."""
     if not (force or is_own(target)):
         raise _NotOursError
     with suppress(OSError):  # some file systems have no permissions
@@ -289,7 +289,7 @@ def _rename_over(part: Path, target: Path, force: bool) -> None:
 
 
 def _rename_new(part: Path, target: Path) -> None:
-    """Rename, but never replace a file: _NotOursError where one appeared meanwhile."""
+    """Rename, but never replace a file: _NotOursError if a file appeared meanwhile."""
     try:
         os.link(part, target)
     except FileExistsError:
@@ -315,7 +315,7 @@ def _fill(file: BinaryIO, content: Content) -> None:
 def _same(path: Path, other: Path) -> bool:
     try:
         return os.path.samefile(path, other)
-    except OSError:  # one of them does not exist
+    except OSError:  # one of the two files does not exist
         return os.path.realpath(path) == os.path.realpath(other)
 
 
@@ -333,19 +333,19 @@ def _hash_of(path: Path) -> str:
 
 
 def _name_of(path: Path) -> str:
-    """Return the path as the record holds it: a hash, since names of videos are private."""
+    """Return a hash of the path for the record: names of videos are private."""
     return hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:32]
 
 
 def _recorded(path: Path) -> str | None:
-    """Return the hash of what rdmf last wrote to a path; None where it never wrote there."""
+    """Return the hash of what rdmf last wrote to a path; None if rdmf never wrote there."""
     record = (data_folder() / RECORD).read_bytes()
     at = record.rfind(f"{_name_of(path)} ".encode())
     return None if at < 0 else record[at + 33 : at + 97].decode("ascii", "replace")
 
 
 def _record(path: Path, digest: str) -> None:
-    """Record what was written. Where that fails, the next run will ask for --force."""
+    """Record what was written. If the record cannot be written, the next run asks for --force."""
     record = data_folder() / RECORD
     with suppress(OSError, UsageError):
         record.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The folders of rdmf: the cache, and data that rdmf cannot make again (downloads, records)."""
+"""The folders of rdmf: the cache, and the data that rdmf cannot make again (downloads, records)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from rdmf_cli.errors import UsageError
 
 
 def cache_folder() -> Path:
-    """Return RDMF_CACHE_DIR if it is set, else the system's folder for a user's caches.
+    """Return RDMF_CACHE_DIR if it is set, otherwise the system's folder for a user's caches.
 
     Raises:
-        UsageError: RDMF_CACHE_DIR begins with a `~` that cannot be resolved to a home folder.
+        UsageError: RDMF_CACHE_DIR begins with a `~`, and rdmf finds no home folder for the `~`.
     """
     from platformdirs import user_cache_path
 
@@ -20,10 +20,10 @@ def cache_folder() -> Path:
 
 
 def data_folder() -> Path:
-    """Return RDMF_DATA_DIR if it is set, else the system's folder for a user's data.
+    """Return RDMF_DATA_DIR if it is set, otherwise the system's folder for a user's data.
 
     Raises:
-        UsageError: RDMF_DATA_DIR begins with a `~` that cannot be resolved to a home folder.
+        UsageError: RDMF_DATA_DIR begins with a `~`, and rdmf finds no home folder for the `~`.
     """
     from platformdirs import user_data_path
 
@@ -31,7 +31,7 @@ def data_folder() -> Path:
 
 
 def _chosen(variable: str) -> Path | None:
-    """Return the folder that an environment variable names; None where it is not set."""
+    """Return the folder that an environment variable names; None if the variable is not set."""
     if not (path := os.environ.get(variable)):
         return None
     try:

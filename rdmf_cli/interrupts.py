@@ -1,8 +1,8 @@
-"""Handling of Ctrl-C and SIGTERM: no interrupt gets lost, and the process exits without delay.
+"""Handle Ctrl-C and SIGTERM: no interrupt is lost, and the process exits without delay.
 
-Where Python raises a KeyboardInterrupt in a place that nothing can catch (in a `__del__`, in a
-callback of the garbage collector), it prints the exception and continues. So the signal is recorded
-as well, and long work calls `check_interrupted` from time to time.
+Python can raise a KeyboardInterrupt where no code can catch it (in a `__del__`, in a callback of
+the garbage collector). Then Python prints the exception and continues. So rdmf also records the
+signal, and long work calls `check_interrupted` from time to time.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from contextlib import suppress
 from typing import Any, NoReturn
 
-_SIGNALLED = 128  # what shells add to the number of the signal that ended a program
+_SIGNALLED = 128  # shells add this to the number of a signal that ended a program
 
 _seen: list[int] = []
 
@@ -21,8 +21,9 @@ _seen: list[int] = []
 def remember_interrupts() -> None:
     """Install handlers that record SIGINT and SIGTERM and raise a KeyboardInterrupt.
 
-    Two cases keep the handler they have: a signal that is ignored (Ctrl-C for background jobs), and
-    SIGTERM under torchrun, which sends it to processes that wait for one another in native code.
+    In two cases the handler stays as it was: for a signal that is ignored (Ctrl-C in background
+    jobs), and for SIGTERM under torchrun. torchrun sends SIGTERM to processes that wait in native
+    code.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
@@ -38,7 +39,7 @@ def check_interrupted() -> None:
 
 
 def was_interrupted(error: BaseException | None) -> bool:
-    """Return whether an exception, or one that caused it, is a KeyboardInterrupt.
+    """Return whether an exception, or a cause of the exception, is a KeyboardInterrupt.
 
     Ctrl-C during the import of a native module arrives as the cause of an ImportError.
     """
@@ -57,8 +58,9 @@ def interrupted_code() -> int:
 def leave(code: int) -> NoReturn:
     """Exit at once; kill the programs that rdmf started and remove its temporary folders.
 
-    Python's normal exit is not used: sometimes the signal ends the process there, and in about one
-    of twenty trainings on several processes, their threads abort it, though all work is done.
+    Python's normal exit is not used. Sometimes the signal ends the process during a normal exit.
+    And in about one of twenty trainings on several processes, the threads of the processes abort a
+    normal exit, although all work is done.
     """
     if children := sys.modules.get("rdmf_cli.children"):  # not imported: no program was started
         children.end_all()

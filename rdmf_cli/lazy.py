@@ -1,4 +1,4 @@
-"""Names of a package that are imported when they are first used: `rdmf --help` stays fast."""
+"""Import the names of a package when they are first used: `rdmf --help` stays fast."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
     """Make the `__getattr__` of a package (PEP 562).
 
     Args:
-        package: Its `__name__`.
-        homes: The module that each public name lies in, by name.
+        package: The `__name__` of the package.
+        homes: For each public name, the module that defines the name.
     """
 
     def found(name: str) -> object:

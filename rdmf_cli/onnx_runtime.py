@@ -1,4 +1,4 @@
-"""Sessions of ONNX Runtime; the library is imported with the first one."""
+"""Sessions of ONNX Runtime; the first session imports the library."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ def onnx_session(model: bytes | str, *, mapped: bool = False) -> InferenceSessio
     """Load a graph for the CPU.
 
     Args:
-        model: The content of a file, or its path; a path may have weights in a file beside it.
-        mapped: Leave such weights in the mapped file. Loading is faster and takes less memory; long
-            runs are slower, as weights are not arranged for the processor.
+        model: The content of a file, or the path of a file. Beside a file with a path there may be
+            a second file with its weights.
+        mapped: Leave the weights of the second file in the mapped file. Loading is faster and takes
+            less memory; long runs are slower, because the weights are not arranged for the
+            processor.
 
     Raises:
         UsageError: RDMF_THREADS is not a number of threads.
@@ -35,7 +37,7 @@ def onnx_session(model: bytes | str, *, mapped: bool = False) -> InferenceSessio
 
 
 def _threads() -> int:
-    """Return RDMF_THREADS, or 0: ONNX Runtime chooses."""
+    """Return RDMF_THREADS, or 0 if it is not set; with 0, ONNX Runtime chooses."""
     given = os.environ.get("RDMF_THREADS") or "0"
     if not given.isdecimal() or int(given) > MOST_THREADS:
         what = f"must be a whole number up to {MOST_THREADS}, not {given!r}"

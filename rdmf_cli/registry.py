@@ -1,6 +1,6 @@
 """Registries: one list per choice that a user can make.
 
-Options of the command line, their help, messages, documents and tests are made from these lists.
+Options of the command line, help texts, messages, documents and tests are made from these lists.
 The code of an entry is imported only when the entry is used, so `rdmf --help` stays fast.
 
 >>> from rdmf_cli.outputs.formats import FORMATS
@@ -27,11 +27,11 @@ Part = TypeVar("Part")
 
 
 class Choice(Protocol):
-    """The protocol of the entries of a registry."""
+    """Describe the entries of a registry as a protocol."""
 
     @property
     def name(self) -> str:
-        """The name that a user types."""
+        """The name that a user types for this choice."""
 
     @property
     def about(self) -> str:
@@ -40,12 +40,12 @@ class Choice(Protocol):
 
 @dataclass(frozen=True)
 class Entry(Generic[Part]):
-    """A choice whose code is imported when it is used.
+    """Describe a choice; the code of the choice is imported on first use.
 
     Attributes:
         name: The name that a user types.
         about: A description for help texts, without a full stop.
-        home: Module and name of its code: "rdmf_cli.outputs.table:TableWriter".
+        home: Module and name of the code: "rdmf_cli.outputs.table:TableWriter".
     """
 
     name: str
@@ -58,7 +58,7 @@ class Entry(Generic[Part]):
 
 
 def loaded(home: str) -> Any:
-    """Import what a "module:name" names."""
+    """Import the object that a "module:name" names."""
     module, _, attribute = home.partition(":")
     return getattr(import_module(module), attribute)
 
@@ -67,10 +67,10 @@ ChoiceT = TypeVar("ChoiceT", bound=Choice)
 
 
 class Registry(Mapping[str, ChoiceT]):
-    """The choices of one kind by name, in the order of help texts.
+    """Hold the choices of one kind by name, in the order of help texts.
 
     Args:
-        kind: The kind, in the singular: "output format".
+        kind: The kind, as a singular noun: "output format".
         *choices: The entries. The first one is not always the default.
     """
 
@@ -93,18 +93,18 @@ class Registry(Mapping[str, ChoiceT]):
         """Look up a name that a user typed.
 
         Raises:
-            UsageError: No entry has this name; the message lists those that there are.
+            UsageError: No entry has this name; the message lists the names of all entries.
         """
         if name not in self._choices:
             raise self.unknown(name)
         return self._choices[name]
 
     def unknown(self, name: str, *also: str) -> UsageError:
-        """Say that there is no entry of this name, and which there are.
+        """Return the error for an unknown name; its message lists the known names.
 
         Args:
             name: What the user typed.
-            *also: Names that stand for no entry, such as "auto".
+            *also: Further valid names without an entry, such as "auto".
         """
         known = ", ".join((*also, *self))
         return UsageError(f"no such {self.kind}", name, f"choose one of: {known}")
@@ -119,7 +119,7 @@ class Registry(Mapping[str, ChoiceT]):
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """Return the names that a mistyped one may have meant, the nearest first, three at most.
+    """Return the known names nearest to a mistyped name: the nearest first, three at most.
 
     >>> nearest("vit-b-32/opnai", ["embedded", "ViT-B-32/openai"])
     ['ViT-B-32/openai']

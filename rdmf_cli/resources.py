@@ -1,6 +1,6 @@
-"""The files that rdmf ships: where they are, and the check of the weights' hashes.
+"""The files that are part of rdmf: where they lie, and the check of the hashes of the weights.
 
-In an installation they are inside the package, in a checkout beside it.
+In an installation the files are inside the package; in a checkout they are beside the package.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ REINSTALL = "install rdmf again, or put the file of this release in its place"
 
 
 def example_video() -> Path:
-    """Return the path of the example video (photographs) of the README and `rdmf doctor`."""
+    """Return the path of the example video (photographs), for the README and `rdmf doctor`."""
     return _shipped("_examples/tour.mp4", "examples/tour.mp4")
 
 
 def weights_folder() -> Path:
-    """Return the folder of the shipped weights."""
+    """Return the folder of the weights that are part of rdmf."""
     return _shipped("_weights", "weights")
 
 
@@ -32,7 +32,7 @@ def read_manifest(folder: Path | None = None) -> dict[str, Any]:
     """Read the manifest of a weights folder: sha256, size, role and origin of each file.
 
     Args:
-        folder: The weights folder; None: the shipped one.
+        folder: The weights folder; None: the folder of rdmf itself.
 
     Raises:
         RdmfError: The manifest is missing or cannot be read.
@@ -60,7 +60,7 @@ def sha256_of(name: str, folder: Path | None = None) -> str:
 
     Args:
         name: Name of the file.
-        folder: The weights folder; None: the shipped one.
+        folder: The weights folder; None: the folder of rdmf itself.
 
     Raises:
         RdmfError: The manifest does not list this file.
@@ -77,10 +77,10 @@ def load_weights(name: str, folder: Path | None = None) -> bytes:
 
     Args:
         name: Name of the file.
-        folder: The weights folder; None: the shipped one.
+        folder: The weights folder; None: the folder of rdmf itself.
 
     Raises:
-        RdmfError: The file is missing, cannot be read, or its hash is not that of the manifest.
+        RdmfError: The file is missing, cannot be read, or has another hash than the manifest.
     """
     folder = folder or weights_folder()
     promised, path = sha256_of(name, folder), folder / name

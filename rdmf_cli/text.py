@@ -1,4 +1,4 @@
-"""Text from outside, made safe to print; and times as people read and write them."""
+"""Make text from outside safe to print, and write times in the form that people read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STEERING = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029{''.join(sorted(TURNING))
 
 
 def clock(seconds: float, decimals: int = 1) -> str:
-    """Write a time as `m:ss.s`, past an hour as `h:mm:ss.s`; rounded once, so never `0:60.0`.
+    """Write a time as `m:ss.s`, from one hour as `h:mm:ss.s`; rounded once, so never `0:60.0`.
 
     >>> clock(83.25), clock(59.96), clock(3600), clock(83, decimals=0)
     ('1:23.2', '1:00.0', '1:00:00.0', '1:23')
@@ -61,22 +61,22 @@ def queries(number: int) -> str:
 def one_line(text: str) -> str:
     """Put text on one line and replace control characters.
 
-    Names of files and queries come from outside; a file name may hold an escape sequence of the
-    terminal.
+    Names of files and queries come from outside; a file name may contain an escape sequence that
+    controls the terminal.
     """
     return without_controls(" ".join(text.split()))
 
 
 def without_controls(text: str) -> str:
-    """Replace characters that control a terminal or a player; line feeds stay."""
+    """Replace characters that control a terminal or a player; keep line feeds."""
     marked = ("\N{REPLACEMENT CHARACTER}" if _steers(sign) else sign for sign in text)
     return "".join(marked)
 
 
 def valid_text(text: str) -> str:
-    """Replace invalid Unicode, for example bytes of a file name that are not UTF-8.
+    """Replace invalid Unicode, for example bytes of a file name that are not valid UTF-8.
 
-    Python represents these as lone surrogates, which JSON does not allow.
+    Python represents such bytes as lone surrogates, and JSON does not allow lone surrogates.
     """
     return LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
 
