@@ -1,18 +1,18 @@
-"""The commands as Python functions of the same names.
+"""The commands as Python functions with the same names.
 
-    searcher.py     `Searcher`: encoder, head and cache are loaded once, then asked often
+    searcher.py     `Searcher`: loads encoder, head and cache once, then answers many queries
     verbs.py        query, extract, fuse: one searcher, one question
     evaluation.py   evaluate        training.py   train, sweep, export
     sweeping.py     the runs of a sweep
     searching.py    search          indexing.py   index
     comparing.py    compare, analyze
     cutting.py      cut             datastats.py  data_report
-    watching.py     a library that follows its folders; hook.py: the command run for a new hit
-    cache.py, weights.py, doctor.py    for the commands of these names
-    answers.py      the public `Answer`, from a reading
-    arguments.py    what callers give: checked by their types, times read
+    watching.py     a library that follows its folders; hook.py: a command to run for each new hit
+    cache.py, weights.py, doctor.py    for the commands with these names answers.py      the public
+    `Answer`, made from a reading arguments.py    arguments of callers: check their types, read
+    times
 
-`cli/` calls this package and `outputs/`; `tests/test_architecture.py` lists what else it imports.
+`cli/` calls this package and `outputs/`; `tests/test_architecture.py` lists all allowed imports.
 """
 
 from __future__ import annotations

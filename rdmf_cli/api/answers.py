@@ -1,4 +1,4 @@
-"""The public `Answer`, from the reading of a head and the features it read."""
+"""Make the public `Answer` from the reading of a head and the features that the head read."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ class Asked(NamedTuple):
     """What was asked of a video.
 
     Attributes:
-        video: the file as it was given.
+        video: the file, as the caller gave it.
         query: the words.
-        start, end: seconds of the part that moments are cut to; None: of the whole video.
-        min_score: moments below it are left out.
-        was_cut: whether the encoder did not read the end of the query.
-        speech: what is said, of which the answer quotes what answers the query.
+        start, end: the part of the video that moments are cut to, in seconds; None: the whole
+            video.
+        min_score: moments with a lower score are left out.
+        was_cut: whether the encoder left the end of the query unread.
+        speech: what is said; the answer quotes the lines that answer the query.
         warnings: what is unusual about the subtitles.
     """
 
@@ -49,9 +50,9 @@ def answer_of(
     Args:
         asked: What was asked.
         features: The video's features.
-        reading: What the head read of them.
+        reading: What the head found in the features.
         head: The name of the head.
-        timings: Seconds by stage, besides those of the features.
+        timings: Seconds per stage, without the stages of the features.
     """
     return Answer(
         video=valid_text(str(asked.video)),
@@ -82,7 +83,7 @@ def answer_of(
 
 
 def _moments(asked: Asked, features: VideoFeatures, reading: Reading) -> tuple[Moment, ...]:
-    """Keep moments that reach the minimum score, and cut them to the part that was asked for."""
+    """Keep moments that reach the minimum score, and cut them to the requested part."""
     offset, pictures_end = features.offset, max(features.picture_end, features.offset)
     low = asked.start or 0.0
     high = features.duration if asked.end is None else min(asked.end, features.duration)
@@ -108,6 +109,6 @@ def _moments(asked: Asked, features: VideoFeatures, reading: Reading) -> tuple[M
 def _quotes(speech: Speech | None, start: float, end: float, offset: float) -> tuple[Quote, ...]:
     if speech is None:
         return ()
-    from rdmf_cli.heads.speech import quotes  # loaded where something is said
+    from rdmf_cli.heads.speech import quotes  # loaded only if something is said
 
     return quotes(speech, (start - offset, end - offset), offset)

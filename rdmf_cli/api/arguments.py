@@ -1,4 +1,4 @@
-"""What callers give: checked by the types that the functions declare, and times read."""
+"""Check the arguments of callers by the types that the functions declare, and read times."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _device(name: str) -> str:
 
 Device = Annotated[str, AfterValidator(_device)]
 
-LONGEST_TIME = 1e7  # seconds, in one part of a time
+LONGEST_TIME = 1e7  # seconds; the most in one part of a time
 
 AnyCallable = TypeVar("AnyCallable", bound=Callable[..., Any])
 AnyClass = TypeVar("AnyClass", bound=type)
@@ -43,10 +43,10 @@ AnyClass = TypeVar("AnyClass", bound=type)
 def checked(function: AnyCallable) -> AnyCallable:
     """Check the arguments of a function by its annotations, each time it is called.
 
-    Nothing is converted: "5" is no number.
+    Nothing is converted: "5" is not a number.
 
     Raises:
-        UsageError: An argument is of a wrong type or value, or there is no such argument.
+        UsageError: An argument has a wrong type or value, or the function has no such argument.
     """
     config = ConfigDict(strict=True, arbitrary_types_allowed=True)
     validated = validate_call(config=config)(_without_result(function))
@@ -57,14 +57,14 @@ def checked(function: AnyCallable) -> AnyCallable:
             return validated(*given, **named)
         except ValidationError as error:
             if error.title not in (function.__name__, function.__qualname__):
-                raise  # it comes from within, not from the arguments
+                raise  # the error comes from the function body, not from the arguments
             raise _wrong_argument(error, function) from None
 
     return call  # type: ignore[return-value]
 
 
 def _without_result(function: AnyCallable) -> FunctionType:
-    """Copy a function without the type of its result, which need not be imported for a check."""
+    """Copy a function without its result type: a check need not import the result type."""
     given = cast("FunctionType", function)
     copy = FunctionType(
         given.__code__, given.__globals__, given.__name__, given.__defaults__, given.__closure__
@@ -76,7 +76,7 @@ def _without_result(function: AnyCallable) -> FunctionType:
 
 
 def checked_fields(made: AnyClass) -> AnyClass:
-    """Check the arguments of a dataclass as `checked` does."""
+    """Check the arguments of a dataclass in the way that `checked` does."""
     made.__init__ = checked(made.__init__)  # type: ignore[misc]
     return made
 
@@ -103,10 +103,10 @@ def seconds(time: Time, option: str) -> float | None:
 
     Args:
         time: The time; None stays None.
-        option: What the time is given to, for the message.
+        option: The option of this time, for the message.
 
     Raises:
-        UsageError: It is no time, or below 0.
+        UsageError: The text is not a time, or the time is below 0.
     """
     if time is None:
         return None
@@ -124,17 +124,17 @@ def seconds(time: Time, option: str) -> float | None:
 
 
 class Part(NamedTuple):
-    """The part of a video that is looked at, in seconds; None: from its start, to its end."""
+    """Hold the part of a video that is used, in seconds; None: from its start, to its end."""
 
     start: float | None
     end: float | None
 
     @classmethod
     def of(cls, start: Time, end: Time) -> Part:
-        """Read both times.
+        """Read the start and the end.
 
         Raises:
-            UsageError: One is no time, or the end is not after the start.
+            UsageError: A text is not a time, or the end is not after the start.
         """
         first, last = seconds(start, "--start"), seconds(end, "--end")
         if last is not None and last <= (first or 0.0):
@@ -147,7 +147,7 @@ def queries_of(queries: Sequence[str]) -> list[str]:
     """Put every query on one line of valid text.
 
     Raises:
-        UsageError: One is empty.
+        UsageError: A query is empty.
     """
     cleaned = [" ".join(valid_text(query).split()) for query in queries]
     if not all(cleaned):
@@ -156,10 +156,10 @@ def queries_of(queries: Sequence[str]) -> list[str]:
 
 
 def mixtures_of(queries: Sequence[str | Sequence[Term]]) -> list[list[Term]]:
-    """Return the parts of every query, with their words on one line of valid text.
+    """Return the parts of every query, each with its words on one line of valid text.
 
     Raises:
-        UsageError: A query has no words, or a part of it has none.
+        UsageError: A query has no words, or a part of a query has no words.
     """
     return [_parts([Term(query)] if isinstance(query, str) else query) for query in queries]
 

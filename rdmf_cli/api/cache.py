@@ -1,4 +1,4 @@
-"""The feature cache: what is in it, how large it is, and what to remove."""
+"""The feature cache: its entries, its size, and how to remove entries."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def list_cache() -> list[CacheEntry]:
-    """List what is in the cache, the most recently used first."""
+    """List the entries of the cache, the most recently used first."""
     return [
         CacheEntry(
             video=entry.about.get("video"),
@@ -29,7 +29,7 @@ def list_cache() -> list[CacheEntry]:
 
 
 def cache_size() -> CacheSize:
-    """Tell how much room the cache takes, and how much it may take."""
+    """Return the size of the cache and its limit."""
     store = _store()
     return CacheSize(bytes=store.size(), limit_bytes=store.limit)
 
@@ -40,13 +40,13 @@ def cache_folder() -> Path:
 
 
 def prune_cache(megabytes: float | None = None) -> int:
-    """Remove what was not used for longest, until the cache is small enough.
+    """Remove the entries that were unused for longest, until the cache is small enough.
 
     Args:
-        megabytes: What to keep; None: the cache's limit.
+        megabytes: The size that the cache may keep; None: the cache's limit.
 
     Returns:
-        How many entries were removed.
+        The number of entries that were removed.
     """
     from rdmf_cli.features.store import megabytes as in_bytes
 
@@ -55,15 +55,15 @@ def prune_cache(megabytes: float | None = None) -> int:
 
 
 def clear_cache() -> int:
-    """Remove everything from the cache; return how many entries that were."""
+    """Remove all entries of the cache, and return the number of entries."""
     return _store().clear()
 
 
 def forget_video(video: FilePath) -> int:
-    """Remove all that was made of a video, and of copies of it; the file may be gone.
+    """Remove all entries of a video and of copies of this video; the file itself may be gone.
 
     Returns:
-        How many entries were removed.
+        The number of entries that were removed.
     """
     from rdmf_cli.features.fingerprint import content_fingerprint
 

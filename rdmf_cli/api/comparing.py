@@ -1,4 +1,4 @@
-"""compare and analyze: what differs between prediction files, and where one falls short."""
+"""compare and analyze: how prediction files differ, and why predictions miss moments."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def compare(
     html: FilePath | None = None,
     force: bool = False,
 ) -> Comparison:
-    """Compare prediction files query by query, each with the first.
+    """Compare prediction files query by query; each file is compared with the first file.
 
     >>> compare(["a.jsonl", "b.jsonl"], "highlight_val_release.jsonl")  # doctest: +SKIP
 
@@ -47,22 +47,22 @@ def compare(
         dataset: A benchmark, or your own annotations (JSON Lines); by default QVHighlights.
         only: Compare only the moments or only the highlights.
         metric: Metric that decides which queries are won and lost; None: the protocol's first.
-        confidence: Of the intervals.
-        resamples: Of the bootstrap and of the permutation test.
-        seed: Random seed of both.
-        top: How many of the queries that differ most are listed.
-        clip_length: Seconds per clip; None: the benchmark's, or 2.
-        only_qids: A file of the qids to compare; None: all.
-        skip_bad: Leave out annotations with a fault, and note them.
-        html: A file to write the comparison to, as a page.
+        confidence: Confidence level of the intervals.
+        resamples: Number of resamples of the bootstrap and of the permutation test.
+        seed: Random seed of the bootstrap and of the permutation test.
+        top: Number of queries to list, those that differ most.
+        clip_length: Seconds per clip; None: the clip length of the benchmark, or 2.
+        only_qids: A file with the qids to compare; None: all.
+        skip_bad: Leave out annotations that have a fault, and note them.
+        html: A file; the comparison is written there as a page.
         force: Replace a page that rdmf did not write.
 
     Returns:
-        Differences with intervals and p-values, wins and losses, queries that differ most.
+        Differences with intervals and p-values, wins and losses, and the queries that differ most.
 
     Raises:
-        UsageError: Options do not go together, or are of a wrong type or value.
-        RdmfError: A file is not there (a FileNotFoundError, too), or something in it is wrong.
+        UsageError: Options do not fit together, or have a wrong type or value.
+        RdmfError: A file is missing (then also a FileNotFoundError), or a file has an error.
     """
     from rdmf_cli.evaluation import GroundTruth, How, Options, compare_files
     from rdmf_cli.files import check_target, write_whole
@@ -71,7 +71,7 @@ def compare(
     truth = _truth(ground_truth, dataset, COMPARE_USAGE)
     inputs = [*map(Path, predictions), truth]
     if html is not None:
-        check_target(html, inputs=inputs, force=force, what=PAGE)  # before the work
+        check_target(html, inputs=inputs, force=force, what=PAGE)  # check before the long work
     found = compare_files(
         inputs[:-1],
         GroundTruth(truth, dataset, clip_length, skip_bad, only_qids),
@@ -100,7 +100,7 @@ def analyze(
     plot: FilePath | None = None,
     force: bool = False,
 ) -> Analysis:
-    """Tell where the predicted moments of a file fall short.
+    """Find out where and why the predictions of a file miss moments.
 
     >>> analyze("p.jsonl", "highlight_val_release.jsonl").losses  # doctest: +SKIP
 
@@ -109,22 +109,22 @@ def analyze(
         ground_truth: The annotations of all queries.
         dataset: A benchmark, or your own annotations (JSON Lines); by default QVHighlights.
         train: Annotations of the train split, for the blind baseline.
-        threshold: IoU from which a window is right.
-        resamples: Of the intervals above the blind baseline.
-        seed: Random seed of those.
-        clip_length: Seconds per clip; None: the benchmark's, or 2.
-        only_qids: A file of the qids to analyse; None: all.
-        skip_bad: Leave out annotations with a fault, and note them.
-        plot: A file to draw the analysis into.
+        threshold: The least IoU at which a predicted window counts as right.
+        resamples: Number of resamples for the intervals of the gain over the blind baseline.
+        seed: Random seed of the resampling.
+        clip_length: Seconds per clip; None: the clip length of the benchmark, or 2.
+        only_qids: A file with the qids to analyse; None: all.
+        skip_bad: Leave out annotations that have a fault, and note them.
+        plot: A file; the figure of the analysis is written there.
         force: Replace a figure that rdmf did not write.
 
     Returns:
-        Oracles, causes and their cost, groups, bias, calibration, the blind baseline.
+        Oracles, causes with their cost, groups, bias, calibration, and the blind baseline.
 
     Raises:
         MissingExtra: `plot` is given, and matplotlib is not installed.
-        UsageError: Options do not go together, or are of a wrong type or value.
-        RdmfError: A file is not there (a FileNotFoundError, too), or something in it is wrong.
+        UsageError: Options do not fit together, or have a wrong type or value.
+        RdmfError: A file is missing (then also a FileNotFoundError), or a file has an error.
     """
     from rdmf_cli.evaluation import GroundTruth, How, analyze_files
     from rdmf_cli.files import check_target
@@ -133,7 +133,7 @@ def analyze(
     truth = _truth(ground_truth, dataset, ANALYZE_USAGE)
     inputs = [Path(predictions), truth, *([] if train is None else [Path(train)])]
     if plot is not None:
-        check_target(plot, inputs=inputs, force=force, what=WHAT)  # before the work
+        check_target(plot, inputs=inputs, force=force, what=WHAT)  # check before the long work
     found = analyze_files(
         predictions,
         GroundTruth(truth, dataset, clip_length, skip_bad, only_qids),
@@ -148,7 +148,7 @@ def analyze(
 
 
 def _truth(ground_truth: FilePath | None, dataset: str | None, usage: str) -> Path:
-    """Find the annotation file: it may be the data set itself."""
+    """Find the annotation file; the data set itself may be this file."""
     if ground_truth is not None:
         return Path(ground_truth)
     if dataset is None or not Path(dataset).suffix:

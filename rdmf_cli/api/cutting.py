@@ -1,4 +1,4 @@
-"""cut: the best moments of a video as videos of their own."""
+"""cut: write the best moments of a video as separate videos."""
 
 from __future__ import annotations
 
@@ -48,19 +48,19 @@ def cut(
         video: The file.
         sentence: What to look for, in words.
         output: Names of the files. Fields: {stem}, {name} and {folder} of the video, {rank},
-            {query}, {start}, {end} and {score} of the moment. None: "{stem}_{rank}.mp4", or no file
-            per moment where there is a montage.
-        top_k: Moments at most.
+            {query}, {start}, {end} and {score} of the moment. None: "{stem}_{rank}.mp4"; with
+            `montage`, None writes no file per moment.
+        top_k: The largest number of moments.
         min_score: Leave out moments with a lower score, 0 to 1.
         pad: Seconds to add on both sides.
-        copy: Copy without encoding: start at the key frame before a moment.
-        montage: A file that joins all moments.
-        anyway: Cut also where the query is probably not in the video (presence below 0.2).
+        copy: Copy without encoding; then a file starts at the key frame before its moment.
+        montage: One file that joins all moments.
+        anyway: Cut even if the query is probably not in the video (presence below 0.2).
         force: Replace files that rdmf did not write.
-        start: Search from here: seconds, "m:ss" or "h:mm:ss".
-        end: Search up to here.
-        refine: Move the ends of moments to cuts that are at most a second away, to a frame.
-        clip_length: As for `query`, like all that follow.
+        start: Search from this time: seconds, "m:ss" or "h:mm:ss".
+        end: Search up to this time.
+        refine: Move the ends of moments to cuts that are at most a second away, exact to the frame.
+        clip_length: As for `query`, like all arguments below.
         encoder: As for `query`.
         head: As for `query`.
         checkpoint: As for `query`.
@@ -69,14 +69,14 @@ def cut(
         cache: As for `query`.
 
     Returns:
-        What was written, best first, the montage last.
+        The files that were written: the best moment first, the montage last.
 
     Raises:
         NothingFoundError: Nothing was found, or the query is probably not in the video.
-        UsageError: Two moments would have one name, or a file would be replaced.
+        UsageError: Two moments would have the same file name, or a file would be replaced.
         RdmfError: The video cannot be read, or a file cannot be written.
     """
-    from rdmf_cli.handover.cutter import Cutter  # imports the codecs
+    from rdmf_cli.handover.cutter import Cutter  # this import loads the codecs
     from rdmf_cli.handover.ends import refined
 
     name = fspath(output) if output is not None else None if montage else NAME

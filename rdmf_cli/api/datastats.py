@@ -1,4 +1,4 @@
-"""data_report: the numbers of a data set, and what in it does not fit."""
+"""data_report: the numbers of a data set, and its problems."""
 
 from __future__ import annotations
 
@@ -28,25 +28,26 @@ def data_report(
     text: str | None = None,
     clip_length: ClipLength | None = None,
 ) -> DataReport:
-    """Describe a data set, and find what does not fit.
+    """Describe a data set, and find its problems.
 
     >>> data_report(dataset="charades", features="charades", splits=["train", "test"]).findings
     ... # doctest: +SKIP
 
     Args:
         dataset: A benchmark, or your own annotations (JSON Lines).
-        annotations: The annotation files, one per split; by default those of `splits`.
-        features: Folder of features, which are all read once; None: annotations alone.
-        splits: The splits, whose files are looked for in `features` and the folder above.
-        streams: Names of the streams to read; None: all that are recognised.
-        text: Name of the queries' features; None: the first that is recognised.
-        clip_length: Seconds per clip of own data; None: 2.
+        annotations: The annotation files, one per split; by default the files of `splits`.
+        features: Folder of features; every file in the folder is read once. None: annotations
+            alone.
+        splits: The splits. Their files are looked for in `features` and in the folder above.
+        streams: Names of the streams to read; None: all that rdmf recognises.
+        text: Name of the queries' features; None: the first that rdmf recognises.
+        clip_length: Seconds per clip of your own data; None: 2.
 
     Returns:
-        The numbers of splits and streams, and the findings.
+        The numbers of splits and streams, and the problems (`findings`).
 
     Raises:
-        UsageError: Options do not go together.
+        UsageError: Options do not fit together.
         RdmfError: A file is missing, or an annotation file cannot be read at all.
     """
     from rdmf_cli.datasets import statistics
@@ -84,7 +85,7 @@ def _opened(
     splits: Sequence[str],
     clip_length: float | None,
 ) -> tuple[Dataset, Mapping[str, Annotations]]:
-    """Open the annotations of each split, bad entries skipped, so that they are findings."""
+    """Open the annotations of each split; skip bad entries, so that they become findings."""
     from rdmf_cli.datasets import open_annotations
 
     own = bool(Path(dataset).suffix)

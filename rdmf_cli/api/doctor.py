@@ -31,11 +31,11 @@ NEEDED = (
     "ffmpeg-python",
 )
 OPTIONAL = ("torch", "open_clip_torch", "matplotlib")
-SELF_TEST = ("the face of a cat", 19.0, 32.0)  # the query, and where the example shows it, seconds
+SELF_TEST = ("the face of a cat", 19.0, 32.0)  # the query; its moment in the example, in seconds
 
 
 def diagnose() -> Diagnosis:
-    """Check what rdmf needs and may use, and answer a query on the example video."""
+    """Check what rdmf needs and what rdmf can use, and answer a query on the example video."""
     return Diagnosis(checks=tuple(_checks()))
 
 
@@ -74,7 +74,7 @@ def _package(name: str, otherwise: State) -> Check:
 
 
 def _guarded(name: str, check: Callable[[], tuple[State, str]]) -> Check:
-    """Run a check; one that breaks is a finding, not the end of the report."""
+    """Run a check; a check that raises becomes a finding and does not end the report."""
     try:
         return _check(name, *check())
     except Exception as error:
@@ -84,7 +84,7 @@ def _guarded(name: str, check: Callable[[], tuple[State, str]]) -> Check:
 
 
 def _decoder(entry: DecoderEntry) -> tuple[State, str]:
-    """Return a decoder's version or place; that one is missing may be no fault."""
+    """Return the version or the path of a decoder; a missing decoder need not be a fault."""
     try:
         return "ok", entry.load().installed()
     except RdmfError as error:
@@ -109,7 +109,7 @@ def _encoders() -> tuple[State, str]:
 
 
 def _head() -> tuple[State, str]:
-    """Which head answers where none is named."""
+    """Return which head answers if the user names no head."""
     from rdmf_cli.heads.registry import load_head
 
     return "ok", load_head().description
@@ -124,7 +124,7 @@ def _cache() -> tuple[State, str]:
     store = FeatureStore()
     store.make_folder()
     with new_part(store.folder):
-        pass  # it can be written
+        pass  # the folder is writable
     entries = counted(len(store.entries()), "entry", "entries")
     return "ok", f"{store.folder} ({entries}, {decimal(store.size())})"
 

@@ -1,4 +1,4 @@
-"""evaluate: how good predictions are, read from a file or made by a head first."""
+"""evaluate: score predictions, read from a file or made by a head before scoring."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rdmf_cli.evaluation import GroundTruth, Options, Predictions
     from rdmf_cli.heads.base import Head
 
-Progress = Callable[[int, int, str], None]  # videos done, videos in all, the one at hand
+Progress = Callable[[int, int, str], None]  # videos done, videos in all, the present video
 
 USAGE = "rdmf eval --predictions P.jsonl --ground-truth G.jsonl [--dataset NAME]"
 
@@ -53,45 +53,46 @@ def evaluate(
     force: bool = False,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Score predictions by the benchmark's own protocol.
+    """Score predictions by the protocol of the benchmark.
 
     >>> evaluate("predictions.jsonl", "highlight_val_release.jsonl").brief  # doctest: +SKIP
     >>> evaluate(features="charades", dataset="charades", split="test").brief  # doctest: +SKIP
 
     Args:
         predictions: JSON Lines in the field's submission format.
-        ground_truth: The annotations, as the benchmark publishes them; with `features` or
-            `videos` by default FOLDER/SPLIT.jsonl.
+        ground_truth: The annotations, as the benchmark publishes them. With `features` or `videos`,
+            the default is FOLDER/SPLIT.jsonl.
         dataset: A benchmark, or your own annotations (JSON Lines); by default QVHighlights.
-        features: Predict from features first: a folder with video/ and text/.
-        streams: Names of the streams in `features` to read; None: all that are recognised.
-        text: Name of the queries' features in `features`; None: the first that is recognised.
-        videos: Predict from videos first: their folder.
-        split: The part whose annotations are looked for.
-        encoder: Of `videos`, as for `query`.
-        clip_length: Seconds per clip; None: the benchmark's, or 2.
-        device: Of the encoder, as for `query`.
-        head: What predicts, as for `query`.
+        features: First predict from features: a folder with video/ and text/.
+        streams: Names of the streams in `features` to read; None: all that rdmf recognises.
+        text: Name of the queries' features in `features`; None: the first that rdmf recognises.
+        videos: First predict from videos: the folder of the videos.
+        split: The split whose annotations to use.
+        encoder: The encoder for `videos`, as for `query`.
+        clip_length: Seconds per clip; None: the clip length of the benchmark, or 2.
+        device: The device of the encoder, as for `query`.
+        head: The head that predicts, as for `query`.
         checkpoint: As for `query`.
         submission: A file to write the predictions to.
         only: Score only the moments or only the highlights.
-        legacy: 2D-TAN's rules: IoU above the threshold, after suppression.
-        nms: With `legacy`: suppress above this overlap.
-        round_to: Move predicted windows to multiples of these seconds.
-        outside: Windows that reach outside their video: refuse the file, keep or cut them.
-        skip_bad: Leave out annotations with a fault, and note them.
-        only_qids: A file of the qids to score, and to predict; None: all.
-        csv: A file to write a row per query to.
+        legacy: The rules of 2D-TAN: IoU above the threshold (not equal), after suppression.
+        nms: With `legacy`: suppress windows that overlap by more than this IoU.
+        round_to: Move predicted windows to multiples of this number of seconds.
+        outside: What to do with windows that reach outside their video: refuse the file, keep the
+            windows, or cut them.
+        skip_bad: Leave out annotations that have a fault, and note them.
+        only_qids: A file with the qids to predict and score; None: all.
+        csv: A file; one row per query is written there.
         force: Replace a submission or a table that rdmf did not write.
-        progress: Is called with the videos done, the videos in all and the one at hand while
-            features are read.
+        progress: A function that is called while features are read, with the videos done, the
+            videos in all and the present video.
 
     Returns:
         The scores in per cent, not rounded.
 
     Raises:
-        UsageError: Options do not go together, or are of a wrong type or value.
-        RdmfError: A file is not there (a FileNotFoundError, too), or something in it is wrong.
+        UsageError: Options do not fit together, or have a wrong type or value.
+        RdmfError: A file is missing (then also a FileNotFoundError), or a file has an error.
     """
     from rdmf_cli.datasets import open_annotations, open_samples
     from rdmf_cli.datasets.qids import read_qids
@@ -133,7 +134,7 @@ def evaluate(
     own = None if checkpoint is None else Path(checkpoint)
     reads = [Path(folder), opened[1].path, Path(encoder), *filter(None, [own])]
     wanted = _Submission.of(submission, reads, force)
-    wanted.check(opened[1])  # before the long work
+    wanted.check(opened[1])  # check before the long work
     rows = _Rows.of(csv, force, [*wanted.inputs, opened[1].path])
     rows.check(submission)
     if features is not None:
@@ -153,7 +154,7 @@ def _check_sources(sources: Mapping[str, object]) -> None:
 
 
 class _Rows(NamedTuple):
-    """Where a row per query is written, if anywhere, and the files that this must not replace."""
+    """Hold the file for one row per query, if any, and the files that it must not replace."""
 
     path: Path | None
     inputs: list[Path]
@@ -164,7 +165,7 @@ class _Rows(NamedTuple):
         return cls(None if path is None else Path(path), list(reads), force)
 
     def check(self, submission: FilePath | None = None) -> None:
-        """Check that it can be written, beside the submission."""
+        """Check that the table can be written, beside the submission."""
         from rdmf_cli.files import check_target
         from rdmf_cli.outputs.query_rows import WHAT
 
@@ -188,11 +189,11 @@ class _Rows(NamedTuple):
 
 
 def _scored_file(predictions: Path, truth: GroundTruth, how: Options, rows: _Rows) -> Evaluation:
-    """Score a prediction file."""
+    """Score the predictions of a file."""
     from rdmf_cli.evaluation import evaluate as score
     from rdmf_cli.evaluation import read_predictions
 
-    rows.check()  # before the work
+    rows.check()  # check before the long work
     dataset, annotations = truth.read()
     found = read_predictions(predictions)
     scored = score(found, annotations, dataset, how)
@@ -201,7 +202,7 @@ def _scored_file(predictions: Path, truth: GroundTruth, how: Options, rows: _Row
 
 
 class _Submission(NamedTuple):
-    """Where predictions are written, if anywhere, and the files that this must not replace."""
+    """Hold the file for the predictions, if any, and the files that it must not replace."""
 
     path: Path | None
     inputs: list[Path]
@@ -209,19 +210,20 @@ class _Submission(NamedTuple):
 
     @classmethod
     def of(cls, path: FilePath | None, reads: Iterable[Path], force: bool) -> _Submission:
-        """Collect the files that the command reads and the submission could replace.
+        """Collect the files that the command reads and that the submission could replace.
 
-        A folder stands for the files below it. Its JSON Lines are left out: an earlier submission
-        may lie among the features or beside the head, and is replaced by a later one.
+        For a folder, the files below it are collected, except JSON Lines files: an earlier
+        submission may lie among the features or beside the head, and a later submission may
+        replace it.
         """
         if path is None or not Path(path).exists():  # nothing to replace: no folder is searched
             return cls(None if path is None else Path(path), [], force)
         return cls(Path(path), [file for read in reads for file in _files_of(read)], force)
 
     def check(self, annotations: Annotations) -> None:
-        """Check that it can be written, and that otherwise there is something to score.
+        """Check that the submission can be written; without a submission, that there are scores.
 
-        Annotations of a blind test split hold no ground truth: they are for a submission alone.
+        The annotations of a blind test split hold no ground truth: they serve a submission alone.
         """
         from rdmf_cli.evaluation.predictions import SUBMISSION
         from rdmf_cli.files import check_target
@@ -244,7 +246,7 @@ def _files_of(path: Path) -> Iterator[Path]:
 def _predicted(
     samples: Samples, head: Head, submission: _Submission, how: Options, rows: _Rows
 ) -> Evaluation:
-    """Predict every query of the annotations, write the submission if wanted, and score."""
+    """Predict every query of the annotations, write the submission if requested, and score."""
     from rdmf_cli.evaluation import evaluate as score
     from rdmf_cli.evaluation import nothing_scored, write_submission
     from rdmf_cli.evaluation.predict import predict

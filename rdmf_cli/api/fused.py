@@ -1,4 +1,4 @@
-"""`Fused`: the reaction-diffusion pattern of one query on one video, to be looked at."""
+"""`Fused`: the reaction-diffusion pattern of one query on one video, for a closer look."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from rdmf_cli.outputs.payloads.fusion import Channel, Fusion, LevelSet
 if TYPE_CHECKING:
     from rdmf_cli.fusion.stability import Regime
 
-SHARES = (0.75, 0.5, 0.25)  # heights of the level sets shown, of the highest v of the channel
+SHARES = (0.75, 0.5, 0.25)  # heights of the level sets, as shares of the highest v of the channel
 
 
 @dataclass(frozen=True)
 class Fused:
-    """The fusion of one video and one query, with all that led to it.
+    """Hold the fusion of one video and one query, with its inputs and its result.
 
     Attributes:
         features: The video's features, L clips.
-        similarity: (L,) cosine of each clip and the query.
+        similarity: (L,) cosine of the feature of each clip and the query.
         change: (L − 1,) visual change between neighbouring clips.
         r: (C, L) the reaction rates that the query produced.
         trace: u and v over pseudo-time, (steps + 1, C, L) each.
-        reading: The pattern u, v (C, L) and what was read from it.
-        answer: The same as `Searcher.ask` gives.
-        head: The training-free head, whose fusion this is.
+        reading: The pattern u, v (C, L) and the moments that the head read from the pattern.
+        answer: The answer, as `Searcher.ask` gives it.
+        head: The training-free head that ran this fusion.
     """
 
     features: VideoFeatures
@@ -47,13 +47,13 @@ class Fused:
     head: TrainingFree
 
     def level_set(self, channel: int, height: float) -> list[tuple[float, float]]:
-        """List the spans in seconds where v of a channel is at least `height`."""
+        """List the spans, in seconds, in which v of a channel is at least `height`."""
         above = np.diff(self.reading.v[channel] >= height, prepend=False, append=False)
         edges = self.features.offset + np.flatnonzero(above) * self.features.clip_length
         return [(float(a), float(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
     def regimes(self) -> list[Regime]:
-        """Judge each channel at the largest match that the query produced."""
+        """Return the regime of each channel at the largest reaction rate of the query."""
         fusion = self.head.rates.fusion
         return analyze(
             fusion.rates,
@@ -64,7 +64,7 @@ class Fused:
         ).rows()
 
     def record(self) -> Fusion:
-        """Put similarity, rates, pattern and regime of every channel into a record."""
+        """Put the similarity, and the rates, pattern and regime of every channel, into a record."""
         return Fusion(
             video=self.answer.video,
             query=self.answer.query,
@@ -104,13 +104,13 @@ class Fused:
         """Draw how the query became moments, channel by channel.
 
         Args:
-            path: The figure; its suffix is the format: .png, .svg, .pdf.
-            title: What stands above it.
+            path: The file of the figure; its suffix selects the format: .png, .svg, .pdf.
+            title: The text above the figure.
             force: Replace a file that rdmf did not write.
 
         Raises:
             MissingExtra: matplotlib is not installed.
-            RdmfError: There is no such format, or the file cannot be written.
+            RdmfError: The format is unknown, or the file cannot be written.
         """
         from rdmf_cli.outputs.figure import DrawnPattern, save_pattern_figure
 

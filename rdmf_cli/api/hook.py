@@ -1,4 +1,4 @@
-"""A command of the user that is run for each hit."""
+"""Run a command of the user for each hit."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ FIELDS: Final = {
     "relevance": "probability that the moment shows the query",
 }
 LONGEST_SECONDS: Final = 60.0
-"""A command that runs longer is ended: the videos that come meanwhile wait for it."""
+"""A command that runs longer is ended, because new videos wait until the command ends."""
 
 
 @dataclass
 class Hook:
-    """A command that is run for each hit, at most once per `cooldown` seconds for one query.
+    """Run a command for each hit, at most once per `cooldown` seconds for one query.
 
     >>> Hook("notify-send {query} {video}").run(hit)  # doctest: +SKIP
 
     Attributes:
-        command: The program and its arguments, with fields in braces; there is no shell, so what
-            a file is called cannot do harm.
-        cooldown: Least seconds between two runs for one query.
-        clock: The present time in seconds.
+        command: The program and its arguments, with fields in braces. No shell runs the command, so
+            the name of a file cannot do harm.
+        cooldown: The least number of seconds between two runs for one query.
+        clock: A function that returns the present time in seconds.
     """
 
     command: str
@@ -49,7 +49,7 @@ class Hook:
         """Read the command.
 
         Raises:
-            UsageError: It has an unknown field, or there is no such program.
+            UsageError: The command has an unknown field, or there is no such program.
         """
         try:
             self._words = shlex.split(self.command, posix=sys.platform != "win32")
@@ -65,10 +65,10 @@ class Hook:
         self._words[0] = program
 
     def run(self, hit: Hit) -> bool:
-        """Run the command for a hit and wait for its end; tell whether it was run.
+        """Run the command for a hit and wait until it ends; return whether the command was run.
 
         Raises:
-            RdmfError: It failed, or took too long.
+            RdmfError: The command failed, or took too long.
         """
         now = self.clock()
         if now - self._ran.get(hit.query, -self.cooldown) < self.cooldown:
@@ -80,7 +80,7 @@ class Hook:
     def _run(self, fields: Mapping[str, str]) -> None:
         words = [self._words[0], *(word.format_map(fields) for word in self._words[1:])]
         about = {f"RDMF_HIT_{name.upper()}": value for name, value in fields.items()}
-        # What it prints goes to stderr: stdout holds the hits.
+        # The output of the command goes to stderr: stdout holds the hits.
         streams = {"stdin": subprocess.DEVNULL, "stdout": _stderr()}
         try:
             with child(words, env={**os.environ, **about}, **streams) as process:
@@ -108,5 +108,5 @@ def _fields(hit: Hit) -> dict[str, str]:
 def _stderr() -> int:
     try:
         return sys.stderr.fileno()
-    except (AttributeError, OSError, ValueError):  # closed, or no file
+    except (AttributeError, OSError, ValueError):  # stderr is closed, or is not a file
         return subprocess.DEVNULL

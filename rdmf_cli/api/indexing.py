@@ -1,4 +1,4 @@
-"""index: build a library, and bring it up to date."""
+"""index: build a library, and keep it up to date."""
 
 from __future__ import annotations
 
@@ -34,27 +34,28 @@ def index(
     show: ShowWork | None = None,
     notify: Callable[[str], None] | None = None,
 ) -> Refreshed:
-    """Extract videos into a library, which `search` answers from; what is there stays.
+    """Extract videos into a library for `search`; videos that the library holds already stay.
 
     >>> index(["footage/"], library="family films").indexed  # doctest: +SKIP
 
     Args:
-        paths: Videos, and folders with all the videos below them; none: those indexed before.
-        library: The library, by its name or folder; it is made where there is none.
+        paths: Videos, and folders with all the videos below them. No paths: the videos and folders
+            that were indexed before.
+        library: The library, by its name or folder; a new library is made if there is none.
         exclude: Patterns of files and folders to leave out, see `library.listing.list_videos`.
-        jobs: Videos that are extracted at once.
-        clip_length: Seconds per clip; None: that of the library, or 2.
-        encoder: As for `query`; "auto" is that of the library where there is one.
-        device: "auto", "cpu", "cuda", "cuda:1", "mps": where open_clip runs.
+        jobs: Number of videos that are extracted at once.
+        clip_length: Seconds per clip; None: the clip length of the library, or 2.
+        encoder: As for `query`; with "auto", the encoder of the library if there is a library.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps": the device of open_clip.
         decoder: "auto", "pyav", "ffmpeg" or "decord".
-        show: Is called with the progress of the extraction.
-        notify: Is called with a line when another process is waited for.
+        show: A function that is called with the progress of the extraction.
+        notify: A function that is called with a line if rdmf waits for another process.
 
     Returns:
-        What was indexed, what was as before, what is missing, and an error for each that failed.
+        The videos that were indexed, unchanged or missing, and one error per failed video.
 
     Raises:
-        UsageError: The library is of another encoder or clip length, or there is none to refresh.
+        UsageError: The library has another encoder or clip length, or no library exists to refresh.
         RdmfError: The library cannot be written.
     """
     folder = library_folder(library)
@@ -76,7 +77,7 @@ def refresh_library(
     show: ShowWork | None = None,
     on_warning: OnWarning | None = None,
 ) -> Refreshed:
-    """Bring a library up to date; call it while `Library.writing`.
+    """Bring a library up to date; call this function inside `Library.writing`.
 
     Raises:
         UsageError: The library was made with another encoder, clip length or decoder.
@@ -84,12 +85,12 @@ def refresh_library(
     library.settle(settings_of(searcher))
     how = replace(extraction_of(searcher, library), jobs=jobs, show=show, on_warning=on_warning)
     done = refresh(library, roots, how)
-    _ = library.collection().index  # made now, so that the first search need not
+    _ = library.collection().index  # made now, so that the first search need not make it
     return done
 
 
 def extraction_of(searcher: Searcher, library: Library) -> Extraction:
-    """Return how a searcher extracts features into a library."""
+    """Return how the searcher extracts features into a library."""
     encoder, kept = searcher.loaded_encoder, library.store
 
     def key_of(path: Path) -> dict[str, Any]:
@@ -110,14 +111,14 @@ def extraction_of(searcher: Searcher, library: Library) -> Extraction:
 
     def hear(video: Path) -> Said:
         said = said_in(video, searcher.subtitles, kept, searcher.transcribe)
-        encoded(said.lines, encoder, kept)  # made now, so that the first search need not
+        encoded(said.lines, encoder, kept)  # made now, so that the first search need not make it
         return said
 
     return Extraction(extract, key_of, hear=hear)
 
 
 def _copy(cache: FeatureStore, kept: FeatureStore, key: dict[str, Any]) -> None:
-    """Take from the cache what an earlier query extracted."""
+    """Copy from the cache the features that an earlier query extracted."""
     if kept.path(key).is_file() or (entry := cache.load(key)) is None:
         return
     arrays, about = entry

@@ -1,4 +1,4 @@
-"""`Searcher`: what answers queries on videos, with all that is loaded once."""
+"""`Searcher`: answer queries on videos; encoder and head are loaded once."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 @checked_fields
 @dataclass(eq=False)
 class Searcher:
-    """Answers queries on videos; its encoder and head are loaded once.
+    """Answer queries on videos; load the encoder and the head once.
 
     >>> search = Searcher(clip_length=1.0)
     >>> search.ask("tour.mp4", ["a rocket", "old coins"], start="0:30")  # doctest: +SKIP
@@ -66,22 +66,28 @@ class Searcher:
     Attributes:
         encoder: "auto", "embedded", or a model of open_clip: "ARCH/PRETRAINED", "hf-hub:NAME",
             a file.
-        head: "auto", "learned" or "training-free"; auto takes the learned one where it ships.
-        checkpoint: a head of your own: rates, an exported head, or the folder of a trained one.
+        head: "auto", "learned" or "training-free"; auto takes the learned head if rdmf contains one
+            for this encoder.
+        checkpoint: a head of your own: a file of rates, an exported head, or a trained head's
+            folder.
         clip_length: seconds per clip.
-        device: "auto", "cpu", "cuda", "cuda:1", "mps": where open_clip runs.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps": the device of open_clip.
         decoder: "auto", "pyav", "ffmpeg" or "decord".
-        cache: False: features are neither looked up in the cache nor kept there.
-        subtitles: where to read what is said, which is searched, too: "auto" (a file of the same
-            stem beside the video, else a track inside it), "none", or a subtitle file.
-        transcribe: a model of faster-whisper (its folder, or the name of one that was fetched):
-            what is said is transcribed where "auto" finds no subtitles. None: it is not.
-        progress: is called with the clips done and the clips in all while a video is extracted.
-        notify: is called with a line when an extraction that ended early is resumed.
-        note: which encoder "auto" took, and how to get better answers; empty where it was named.
+        cache: False: features are neither read from the cache nor written to the cache.
+        subtitles: where to read what is said, which rdmf also searches: "auto" (a file of the same
+            stem beside the video, else a track inside the video), "none", or a subtitle file.
+        transcribe: a model of faster-whisper (its folder, or the name of a model that was fetched).
+            If "auto" finds no subtitles, the model transcribes what is said. None: no
+            transcription.
+        progress: a function that is called while a video is extracted, with the clips done and the
+            clips in all.
+        notify: a function that is called with a line when rdmf resumes an extraction that ended
+            early.
+        note: which encoder "auto" took, and how to get better answers; empty if an encoder was
+            named.
 
     Raises:
-        UsageError: an argument is of a wrong type or value, or there is no such encoder or head.
+        UsageError: an argument has a wrong type or value, or there is no such encoder or head.
         RdmfError: a model cannot be read, or the head cannot read this encoder's features.
     """
 
@@ -115,19 +121,20 @@ class Searcher:
 
     @checked
     def extract(self, video: FilePath, *, start: Time = None, end: Time = None) -> VideoFeatures:
-        """Take the features of a video from the cache, or decode and encode it.
+        """Take the features of a video from the cache, or decode and encode the video.
 
         Args:
             video: the file.
-            start: look from here: seconds, "m:ss" or "h:mm:ss"; clips that overlap the part count.
-            end: look up to here.
+            start: use the video from this time: seconds, "m:ss" or "h:mm:ss". A clip is used if it
+                overlaps the part.
+            end: use the video up to this time.
 
         Returns:
-            The rows (L, D), one per clip, and how they were made.
+            The features (L, D), one row per clip, and how they were made.
 
         Raises:
-            RdmfError: the file cannot be read or holds no video; a FileNotFoundError, too, where
-                there is no file.
+            RdmfError: the file cannot be read or holds no video. If there is no file, the error is
+                also a FileNotFoundError.
         """
         return self._extract(video, Part.of(start, end))
 
@@ -142,18 +149,18 @@ class Searcher:
         start: Time = None,
         end: Time = None,
     ) -> list[Answer]:
-        """Answer each query, in their order.
+        """Answer each query, in the order of `queries`.
 
         Args:
             video: the file.
             queries: what to look for: words, or the parts of a mixture of words and pictures.
-            top_k: moments at most, per query.
+            top_k: the largest number of moments per query.
             min_score: leave out moments with a lower score, 0 to 1.
-            start: search from here: seconds, "m:ss" or "h:mm:ss".
-            end: search up to here.
+            start: search from this time: seconds, "m:ss" or "h:mm:ss".
+            end: search up to this time.
 
         Raises:
-            UsageError: a query is empty, or its parts cancel each other.
+            UsageError: a query is empty, or the parts of a query cancel each other.
             RdmfError: as for `extract`.
         """
         mixtures, part = mixtures_of(queries), Part.of(start, end)
@@ -187,11 +194,11 @@ class Searcher:
         Args:
             video: the file.
             query: what to look for, in words.
-            start: look from here: seconds, "m:ss" or "h:mm:ss".
-            end: look up to here.
+            start: use the video from this time: seconds, "m:ss" or "h:mm:ss".
+            end: use the video up to this time.
 
         Raises:
-            UsageError: the query is empty, or the checkpoint is of a learned head.
+            UsageError: the query is empty, or the checkpoint belongs to a learned head.
             RdmfError: as for `extract`.
         """
         from rdmf_cli.api.fused import Fused
@@ -218,12 +225,13 @@ class Searcher:
     def explain(
         self, video: FilePath, query: str, span: tuple[float, float]
     ) -> tuple[WordShare, ...]:
-        """Tell which words of a query make a moment stand out from its video.
+        """Find which words of a query make a moment stand out from its video.
 
         >>> search.explain("tour.mp4", "the face of a cat", (19.0, 32.0))  # doctest: +SKIP
 
-        Each word is left out in turn; its share is what the moment's contrast loses: by how much
-        more its clips match the query than all clips do.
+        The contrast of a moment is the similarity of its clips to the query, less the similarity of
+        all clips. Each word is left out in turn; the share of a word is what the contrast loses
+        without it.
 
         Args:
             video: the file.
@@ -231,7 +239,7 @@ class Searcher:
             span: start and end of the moment, in seconds.
 
         Returns:
-            The words, that of the largest share first; none where the query is one word, or where
+            The words, the word with the largest share first. Empty if the query is one word, or if
             the moment does not stand out.
 
         Raises:
@@ -266,7 +274,7 @@ class Searcher:
         """Read what is said in a video, and encode every line.
 
         Raises:
-            RdmfError: the subtitle file that is named cannot be read.
+            RdmfError: the named subtitle file cannot be read.
         """
         return spoken_features(
             video, self.loaded_encoder, self.subtitles, self.store, self.transcribe
@@ -276,7 +284,7 @@ class Searcher:
         reading = self.loaded_head.read(question, top_k=top_k, distinct=True)
         if question.speech is None:
             return reading
-        from rdmf_cli.heads.speech import with_speech  # loaded where something is said
+        from rdmf_cli.heads.speech import with_speech  # loaded only if something is said
 
         return with_speech(reading, question, top_k)
 
@@ -287,7 +295,7 @@ class Searcher:
         text: _Text,
         part: tuple[float, float],
     ) -> Speech | None:
-        """Match what is said with a query; None for a query with a picture, which has no words."""
+        """Match what is said with a query; None if the query has a picture, without words."""
         if not _is_plain(terms):
             return None
         return speech_of(spoken, terms[0].text, text.row, self.backgrounds.sentences(), part)
@@ -306,7 +314,7 @@ class Searcher:
         )
 
     def _texts(self, queries: Sequence[Sequence[Term]]) -> tuple[list[_Text], float]:
-        """Encode every query, plain sentences together, and tell the seconds that took."""
+        """Encode every query, plain sentences together; also return the seconds of this work."""
         begun = time.perf_counter()
         plain = iter(self._sentences([terms[0].text for terms in queries if _is_plain(terms)]))
         found = [next(plain) if _is_plain(terms) else self._mixed(terms) for terms in queries]
@@ -324,7 +332,7 @@ class Searcher:
         return _Text(query.sentence, query.words, query.cut, query.background)
 
     def _about(self, features: VideoFeatures) -> dict[str, Any]:
-        """Collect what every question on a video has in common."""
+        """Collect the arguments that all questions on a video share."""
         rows = normalise_rows(features.rows)
         return {
             "rows": rows,
@@ -336,12 +344,12 @@ class Searcher:
 
     @cached_property
     def backgrounds(self) -> Backgrounds:
-        """What queries are compared with; kept in the cache."""
+        """The sentences that queries are compared with; kept in the cache."""
         return stored_backgrounds(self.loaded_encoder, self.store)
 
 
 def _space(encoder: Encoder) -> FeatureSpace:
-    """Tell what a head is asked to read with this encoder."""
+    """Return the feature space that a head must read with this encoder."""
     return FeatureSpace(encoder.name, encoder.size, None, encoder.size, (0, encoder.size))
 
 
@@ -358,7 +366,7 @@ def _is_plain(terms: Sequence[Term]) -> bool:
 class _Text(NamedTuple):
     row: np.ndarray  # (D,), unit length
     words: np.ndarray  # (T, W), unit rows
-    cut: bool  # its end was not read
+    cut: bool  # the encoder left the end of the query unread
     background: np.ndarray | None = None  # (B, D), unit rows; None: the background sentences
 
 

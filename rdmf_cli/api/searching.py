@@ -1,4 +1,4 @@
-"""search: one query over many videos, or over a library."""
+"""search: one query on many videos, or on a library."""
 
 from __future__ import annotations
 
@@ -58,34 +58,36 @@ def search(
     ...     print(hit.relevance, hit.video, hit.start, hit.end)
 
     Args:
-        paths: Videos, and folders with all the videos below them; none with `library`.
+        paths: Videos, and folders with all the videos below them; no paths if `library` is given.
         sentence: What to look for, in words.
-        library: Search a library that `index` made, by its name or folder.
-        top_k: Hits at most.
-        per_video: Hits in one video at most.
+        library: A library that `index` made, by its name or folder.
+        top_k: The largest number of hits.
+        per_video: The largest number of hits in one video.
         min_presence: Leave out hits with a lower presence, 0 to 1.
-        candidates: Videos that the head reads, those with the nearest clips (`top_k`, where that
-            is more); None: all.
+        candidates: Number of videos that the head reads: the videos with the clips nearest to the
+            query. At least `top_k` videos are read. None: all.
         exclude: Patterns of files and folders to leave out, see `library.listing.list_videos`.
-        clip_length: Seconds per clip; None: 2, or that of the library.
-        encoder: As for `query`; "auto" is that of the library where there is one.
+        clip_length: Seconds per clip; None: 2, or the clip length of the library.
+        encoder: As for `query`; with "auto", the encoder of the library if there is a library.
         head: "auto", "learned" or "training-free".
-        checkpoint: A head of your own: rates, an exported head, or the folder of a trained one.
-        device: "auto", "cpu", "cuda", "cuda:1", "mps": where open_clip runs.
+        checkpoint: A head of your own: a file of rates, an exported head, or a trained head's
+            folder.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps": the device of open_clip.
         decoder: "auto", "pyav", "ffmpeg" or "decord".
-        cache: False: features are neither looked up in the cache nor kept there.
-        subtitles: "auto": what is said is searched, too (a subtitle file of the same stem beside a
-            video, else a track inside it); "none"; or the subtitle file of a single video.
+        cache: False: features are neither read from the cache nor written to the cache.
+        subtitles: "auto": what is said is searched, too (in a subtitle file of the same stem beside
+            a video, else in a track inside the video); "none"; or the subtitle file of a single
+            video.
         transcribe: As for `query`.
-        on_error: Is called with the error of a video, while the others are searched;
-            None: the first error is raised.
-        show: Is called with the progress of the extraction.
+        on_error: A function that is called with the error of a video; the search continues with the
+            remaining videos. None: the first error is raised.
+        show: A function that is called with the progress of the extraction.
 
     Returns:
-        Hits by relevance, also those that do not convince; see `Hit.convinces`.
+        Hits by relevance, including hits that do not convince; see `Hit.convinces`.
 
     Raises:
-        UsageError: The query is empty, there is no such library, or it is of another encoder.
+        UsageError: The query is empty, the library does not exist, or has another encoder.
         RdmfError: A video cannot be read, and there is no `on_error`.
     """
     limits = Limits(top_k, per_video, min_presence, candidates)
@@ -114,7 +116,7 @@ Limits = across.Limits
 
 @dataclass(frozen=True)
 class Chosen:
-    """What a caller says of how features are made; a library has its own where nothing is said."""
+    """Hold how the caller wants features made; a library keeps its own values for open choices."""
 
     encoder: str = "auto"
     clip_length: float | None = None
@@ -139,7 +141,7 @@ def search_videos(
     limits: Limits,
     callbacks: WorkCallbacks,
 ) -> list[Hit]:
-    """Search videos, extracting those that are not in the cache; see `search`."""
+    """Search videos; extract the videos that are not in the cache; see `search`."""
     query = encode_query(searcher, terms)
     extract = partial(
         extract_features,
@@ -166,7 +168,7 @@ def search_library(
 
     Raises:
         UsageError: The library was made with another encoder.
-        RdmfError: Features in it are damaged.
+        RdmfError: Features in the library are damaged.
     """
     library.require(settings_of(searcher))
     query = encode_query(searcher, terms)
@@ -175,7 +177,7 @@ def search_library(
 
 
 def settings_of(searcher: Searcher) -> dict[str, object]:
-    """Return what a library keeps of a searcher: its features are made with it."""
+    """Return the settings of a searcher that a library keeps: the searcher made its features."""
     return {
         "encoder": searcher.loaded_encoder.name,
         "encoder_fingerprint": searcher.loaded_encoder.fingerprint,
@@ -185,7 +187,7 @@ def settings_of(searcher: Searcher) -> dict[str, object]:
 
 
 def encode_query(searcher: Searcher, terms: Sequence[Term]) -> QueryFeatures:
-    """Encode a query with the searcher's encoder. Raises UsageError where a part has no words."""
+    """Encode a query with the searcher's encoder. Raise UsageError if a part has no words."""
     (checked_terms,) = mixtures_of([terms])
     return query_features(checked_terms, searcher.loaded_encoder, searcher.backgrounds)
 
@@ -201,12 +203,12 @@ def hits_of(
     """Search opened videos for an encoded query; see `search`.
 
     Args:
-        searcher: Its head reads the videos.
+        searcher: The searcher; its head reads the videos.
         videos: The videos.
         query: The encoded query.
         described: The query in words.
-        limits: How much is read and listed.
-        store: Where the features of lines are kept; None: the searcher's cache.
+        limits: How many videos are read and how many hits are listed.
+        store: The place that keeps the features of subtitle lines; None: the searcher's cache.
     """
     encode = None
     if searcher.subtitles != NONE:
@@ -235,5 +237,5 @@ def hits_of(
 
 
 def raise_error(error: RdmfError) -> None:
-    """Raise an error; used as `on_error` where the first error ends the search."""
+    """Raise an error; used as `on_error` if the first error must end the search."""
     raise error

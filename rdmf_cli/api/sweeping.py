@@ -1,4 +1,4 @@
-"""Several runs of one configuration: every combination of values, every seed."""
+"""Train several runs of one configuration: every combination of values, every seed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GOAL = "goal"
 
 
 class Planned(NamedTuple):
-    """One run: the values that it tries, its seed, its folder and its configuration."""
+    """Hold one run: the values that the run tries, its seed, its folder and its configuration."""
 
     values: dict[str, Any]
     seed: int
@@ -47,17 +47,17 @@ def train_all(
 
 
 def planned(config: RunConfig, folder: Path) -> Iterator[Planned]:
-    """Yield the runs of a configuration, each checked.
+    """Yield the runs of a configuration; check each run first.
 
     Raises:
-        UsageError: A combination of values does not fit.
+        UsageError: The values of a combination do not fit together.
     """
     combinations = config.sweep.combinations() if config.sweep else iter([{}])
     seeds = config.seeds or (config.training.seed,)
     alone = config.model_copy(update={"seeds": (), "sweep": None})
     known: set[str] = set()
     for values in combinations:
-        if run_name(values) in known:  # a random draw may repeat itself
+        if run_name(values) in known:  # a random draw may give the same values twice
             continue
         known.add(run_name(values))
         for seed in seeds:

@@ -1,4 +1,4 @@
-"""train, sweep and export: heads of your own, on a benchmark or on your own footage."""
+"""train, sweep and export: train your own heads, on a benchmark or on your own videos."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rdmf_cli.training.retrieval import RetrievalTask
 
 DIGITS = 8
-MODEL = "model"  # the folder in `out` that --checkpoint takes
+MODEL = "model"  # the folder in `out` to give to --checkpoint
 
 __all__ = [
     "as_toml",
@@ -39,7 +39,7 @@ __all__ = [
     "train_config",
 ]
 
-Progress = Callable[[int, int, str], None]  # videos done, videos in all, the one at hand
+Progress = Callable[[int, int, str], None]  # videos done, videos in all, the present video
 Notify = Callable[[str], None]
 PATHS = {
     **{name: f"data.{name}" for name in ("dataset", "split", "val", "encoder", "clip_length")},
@@ -50,7 +50,7 @@ PATHS = {
     **{name: f"training.{name}" for name in ("precision", "hold_out", "patience")},
     **{name: name for name in ("init", "seeds", "out")},
 }
-"""Where each argument of `train` stands in a configuration."""
+"""The place in a configuration of each argument of `train`."""
 
 
 def run_config(config: FilePath | None = None, **told: Any) -> RunConfig:
@@ -58,7 +58,7 @@ def run_config(config: FilePath | None = None, **told: Any) -> RunConfig:
 
     Args:
         config: A TOML file; None: the defaults.
-        **told: Arguments of `train`, which win over the file; None: not given.
+        **told: Arguments of `train`, which override the file; None: not given.
 
     Raises:
         RdmfError: The file is missing or has an error.
@@ -109,9 +109,9 @@ def train(
     callback: Callback | None = None,
     wandb: str | None = None,
 ) -> Training:
-    """Train a head. If it is interrupted, the same call resumes it.
+    """Train a head. If the training is interrupted, the same call resumes it.
 
-    An argument that is None has the value of `config`, or else its default; see
+    If an argument is None, the value of `config` holds, otherwise the default; see
     `rdmf_cli.training.config.RunConfig`.
 
     >>> train(dataset="charades", features="charades", epochs=20).scores  # doctest: +SKIP
@@ -120,43 +120,44 @@ def train(
         config: A TOML file with choices of data, model, losses, augmentation and training.
         dataset: A benchmark (default: qvhighlights), or your own annotations (JSON Lines).
         features: Learn from features: a folder with video/ and text/.
-        streams: Names of the streams in `features` to read; None: all that are recognised.
-        text: Name of the queries' features in `features`; None: the first that is recognised.
-        videos: Learn from videos: their folder. Features are cached.
+        streams: Names of the streams in `features` to read; None: all that rdmf recognises.
+        text: Name of the queries' features in `features`; None: the first that rdmf recognises.
+        videos: Learn from videos: the folder of the videos. Their features are cached.
         annotations: The annotations; by default FEATURES/SPLIT.jsonl.
-        split: The part to learn from; by default train.
-        val: An annotation file or a split that chooses the epoch, in place of `hold_out`.
-        encoder: Of `videos`, as for `query`.
-        clip_length: Seconds per clip; None: the benchmark's, or 2.
-        init: Start from these weights: a run's folder, an exported head, or "shipped".
-        out: Run folder; by default one in runs/, named after the settings.
-        head: "universal" serves any encoder (the default); "full" also reads the features of the
-            encoder it was trained with.
+        split: The split to learn from; by default train.
+        val: An annotation file or a split that chooses the best epoch, in place of `hold_out`.
+        encoder: The encoder for `videos`, as for `query`.
+        clip_length: Seconds per clip; None: the clip length of the benchmark, or 2.
+        init: The first weights: a run folder, an exported head, or "shipped" (the head of rdmf).
+        out: Run folder; by default a folder in runs/, named after the settings.
+        head: "universal" works with any encoder (the default); "full" also reads the features of
+            the encoder that the head was trained with.
         fusion: The fusion module.
-        slots: Where the decoder's slots start: "pattern" or "random".
+        slots: The spans that the slot decoder starts from: "pattern" or "random".
         epochs: Passes over the samples.
-        batch_size: Samples per step, over all processes.
+        batch_size: Samples per training step, over all processes.
         rate: The highest learning rate.
         seed: Random seed.
-        device: Device to train on, and of the encoder.
-        precision: "auto": bfloat16 on GPUs that can, float32 elsewhere.
-        hold_out: Share of the videos that chooses the epoch; 0: learn from all, keep the last.
-        patience: Stop after so many epochs without a better score; 0: never.
-        restart: Start again in `out`; what was trained there is kept until the end.
-        skip_bad: Leave out annotations with a fault, and note them.
-        progress: Is called with the videos done, the videos in all and the one at hand while
-            features are read.
-        notify: Is called with each note on the data.
-        callback: Receives epochs and steps: a `training.events.Callback`.
-        wandb: Project of Weights & Biases that also gets the curves.
+        device: The device of the training and of the encoder.
+        precision: "auto": bfloat16 on GPUs that support it, float32 on other devices.
+        hold_out: Share of the videos that is held out to choose the best epoch; 0: learn from all
+            videos and keep the last epoch.
+        patience: Stop after this number of epochs without a better score; 0: never.
+        restart: Start again in `out`; the earlier training is kept until the end of the new one.
+        skip_bad: Leave out annotations that have a fault, and note them.
+        progress: A function that is called while features are read, with the videos done, the
+            videos in all and the present video.
+        notify: A function that is called with each note on the data.
+        callback: Receives epochs and training steps: a `training.events.Callback`.
+        wandb: A Weights & Biases project, which then also gets the curves.
 
     Returns:
-        The held-out scores of the best epoch, and where the head lies.
+        The held-out scores of the best epoch, and the place of the trained head.
 
     Raises:
-        UsageError: Options do not go together, or are of a wrong type or value.
+        UsageError: Options do not fit together, or have a wrong type or value.
         MissingExtra: torch is not installed.
-        RdmfError: A file is not there (a FileNotFoundError, too), or something in it is wrong.
+        RdmfError: A file is missing (then also a FileNotFoundError), or a file has an error.
     """
     told = {name: value for name, value in locals().items() if name in PATHS}
     return train_config(
@@ -196,26 +197,26 @@ def sweep(
     callback: Callback | None = None,
     wandb: str | None = None,
 ) -> Trainings:
-    """Train several heads: one per seed and per combination of values of a configuration.
+    """Train several heads: one per seed and combination of values of a configuration.
 
-    Runs that are complete are not trained again, so the same call resumes a sweep. A run that fails
-    (a loss that is not finite) does not stop the others.
+    Complete runs are not trained again, so the same call resumes a sweep. If a run fails (its loss
+    is not finite), the remaining runs continue.
 
     Args:
-        config: A TOML file with `seeds` or a table `sweep`, or the configuration itself.
+        config: A TOML file with `seeds` or a table `sweep`, or a configuration object.
         restart: Start every run again.
         progress: As for `train`.
-        notify: Is called with each note on the data and with the name of each run.
-        callback: Receives epochs and steps of every run.
-        wandb: Project of Weights & Biases that also gets the curves.
+        notify: A function that is called with each note on the data and with the name of each run.
+        callback: Receives epochs and training steps of every run.
+        wandb: A Weights & Biases project, which then also gets the curves.
 
     Returns:
-        Scores of every run, and their mean and standard deviation per combination of values.
+        The scores of every run, and their mean and standard deviation per combination of values.
 
     Raises:
-        UsageError: There is neither a seed nor a sweep, or a combination does not fit.
+        UsageError: There is neither a seed nor a sweep, or the values of a combination do not fit.
         MissingExtra: torch is not installed.
-        RdmfError: A file is not there, or something in it is wrong.
+        RdmfError: A file is missing, or a file has an error.
     """
     check_torch()
     run = complete(config if isinstance(config, RunConfig) else read_config(config))
@@ -228,22 +229,22 @@ def sweep(
 
 @checked
 def export(run: FilePath, file: FilePath, *, force: bool = False) -> Path:
-    """Export a trained head as one file, which answers without torch.
+    """Export a trained head as one file; the file answers queries without torch.
 
     >>> export("runs/mine", "mine.rdmf")  # doctest: +SKIP
     >>> query("video.mp4", "a dog", checkpoint="mine.rdmf")  # doctest: +SKIP
 
     Args:
-        run: The folder of a run, or its folder `model`.
+        run: A run folder, or its folder `model`.
         file: The file to write.
         force: Replace a file that rdmf did not write.
 
     Returns:
-        The file.
+        The path of the file.
 
     Raises:
         MissingExtra: torch is not installed.
-        UsageError: A file exists there that rdmf did not write.
+        UsageError: The file exists, and rdmf did not write it.
         RdmfError: The run holds no head, or the file cannot be written.
     """
     check_torch()
@@ -256,7 +257,7 @@ def export(run: FilePath, file: FilePath, *, force: bool = False) -> Path:
 
 
 def complete(run: RunConfig) -> RunConfig:
-    """Check that a configuration says what to learn from."""
+    """Check that a configuration says which data to learn from."""
     data = run.data
     if (data.features is None) == (data.videos is None):
         what = "cannot be given together" if data.features is not None else "not given"
@@ -267,7 +268,7 @@ def complete(run: RunConfig) -> RunConfig:
 
 @dataclass
 class Opened:
-    """Opened data: samples, held-out samples, background sentences, and a hash of their files."""
+    """Hold opened data: samples, held-out samples, background sentences, hash of the files."""
 
     samples: Samples
     held_out: Samples | None
@@ -277,14 +278,14 @@ class Opened:
 
 @dataclass
 class Shared:
-    """What several runs share: their data, opened once."""
+    """Hold what several runs share: their data, opened once."""
 
     progress: Progress | None = None
     notify: Notify | None = None
     opened: dict[str, Opened] = field(default_factory=dict)
 
     def open(self, run: RunConfig) -> Opened:
-        """Open the data of a run, if that is not done yet."""
+        """Open the data of a run if they are not open yet."""
         key = run.data.model_dump_json() + run.training.device
         if key not in self.opened:
             self.opened[key] = open_data(run, self.progress, self.notify)
@@ -306,7 +307,7 @@ def train_one(
     from rdmf_cli.training.state import check_own
 
     folder, about = _usual_folder(run), _about(run)
-    check_own(folder)  # before the long work
+    check_own(folder)  # check before the long work
     task, data = open_task(run, shared)
     with with_wandb(callback, wandb, folder) as callbacks:
         result = loop(task, run.training, folder, callback=callbacks, about=about, restart=restart)
@@ -320,7 +321,7 @@ def train_one(
 
 
 def open_task(run: RunConfig, shared: Shared) -> tuple[RetrievalTask, str]:
-    """Open the model and the data of a run; return its task and a hash of the data."""
+    """Open the model and the data of a run; return the task and a hash of the data."""
     from rdmf_cli.training.hyperparameters import Hyperparameters
     from rdmf_cli.training.retrieval import RetrievalTask
 
@@ -348,13 +349,13 @@ def _init(name: str | None) -> Network | None:
 
 
 def _model(run: RunConfig, init: Network | None) -> dict[str, Any]:
-    """Return the choices of the model: those of the run, else of `init`, else the defaults."""
+    """Return the choices of the model: from the run, else from `init`, else the defaults."""
     first = {} if init is None else {name: getattr(init.config, name) for name in CHOICES}
     return {"head": "universal", **first, **run.model}
 
 
 def open_data(run: RunConfig, progress: Progress | None, notify: Notify | None) -> Opened:
-    """Open the data of a run, and read all of it once, so that errors come first."""
+    """Open the data of a run, and read all data once, so that errors come before training."""
     from rdmf_cli.datasets import open_annotations, open_samples
     from rdmf_cli.datasets.samples import samples_of_features
     from rdmf_cli.encoders import load_encoder
@@ -391,7 +392,7 @@ def open_data(run: RunConfig, progress: Progress | None, notify: Notify | None) 
 
 
 def _val(run: RunConfig, dataset: Dataset, folder: Path) -> Annotations:
-    """Read the annotations that choose the epoch: a file, or a split of the data set."""
+    """Read the annotations that choose the best epoch: a file, or a split of the data set."""
     from rdmf_cli.datasets import DATASETS, find_annotations
 
     assert run.data.val is not None
@@ -403,7 +404,7 @@ def _val(run: RunConfig, dataset: Dataset, folder: Path) -> Annotations:
 
 
 def _shared(parts: Sequence[Samples]) -> Iterator[str]:
-    """Yield a note where one video is in two parts."""
+    """Yield a note if the same video is in two parts."""
     from rdmf_cli.datasets.split import video_of
 
     vids = [{video_of(annotation.vid) for annotation in part.annotations} for part in parts]
@@ -419,7 +420,7 @@ def check_torch() -> None:
     """Check that torch is installed.
 
     Raises:
-        MissingExtra: It is not.
+        MissingExtra: torch is not installed.
     """
     try:
         import torch  # noqa: F401
@@ -428,9 +429,9 @@ def check_torch() -> None:
 
 
 def _about(run: RunConfig) -> dict[str, Any]:
-    """Return what must stay the same when a run resumes, besides the options of training.
+    """Return the settings that must stay the same when a run resumes, without the training options.
 
-    Choices that are the defaults are absent, as in runs from before there were these choices.
+    Choices with their default value are left out, as in runs that are older than these choices.
     """
     data = run.data.model_dump(exclude={"val", "skip_bad", "streams", "text"})
     model = {name: run.model.get(name, usual) for name, usual in FLAT.items()}
@@ -449,9 +450,10 @@ FLAT = {"head": "universal", "fusion": "reaction-diffusion", "slots": "pattern"}
 
 
 def _usual_folder(run: RunConfig) -> Path:
-    """Name runs/… by what is trained, so that the same command finds its own folder again.
+    """Return runs/NAME; NAME is made from the settings, so the same command finds the folder again.
 
-    The digits at its end are those of a hash of all settings: no other command has this folder.
+    The digits at the end of the name are the digits of a hash of all settings: no other command has
+    this folder.
     """
     if run.out is not None:
         return Path(run.out)

@@ -1,4 +1,4 @@
-"""query, extract, fuse: one call for one video. `Searcher` is for many: it loads once."""
+"""query, extract, fuse: one call for one video. For many videos, `Searcher` loads once."""
 
 from __future__ import annotations
 
@@ -38,31 +38,32 @@ def query(
     Args:
         video: The file.
         sentence: What to look for, in words.
-        top_k: Moments at most.
+        top_k: The largest number of moments.
         min_score: Leave out moments with a lower score, 0 to 1.
-        start: Search from here: seconds, "m:ss" or "h:mm:ss".
-        end: Search up to here.
-        refine: Move the ends of moments to cuts that are at most a second away, to a frame.
+        start: Search from this time: seconds, "m:ss" or "h:mm:ss".
+        end: Search up to this time.
+        refine: Move the ends of moments to cuts that are at most a second away, exact to the frame.
         clip_length: Seconds per clip; one frame per clip is encoded.
         encoder: "auto", "embedded", or a model of open_clip: "ARCH/PRETRAINED", "hf-hub:NAME", a
             file.
         head: "auto", "learned" or "training-free".
-        checkpoint: A head of your own: rates, an exported head, or the folder of a trained one.
-        device: "auto", "cpu", "cuda", "cuda:1", "mps": where open_clip runs.
+        checkpoint: A head of your own: a file of rates, an exported head, or a trained head's
+            folder.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps": the device of open_clip.
         decoder: "auto", "pyav", "ffmpeg" or "decord".
-        cache: False: features are neither looked up in the cache nor kept there.
+        cache: False: features are neither read from the cache nor written to the cache.
         subtitles: Where to read what is said: "auto" (a file of the same stem beside the video,
-            else a track inside it), "none", or a subtitle file.
-        transcribe: A model of faster-whisper (its folder, or the name of one that was fetched):
-            what is said is transcribed where "auto" finds no subtitles.
+            else a track inside the video), "none", or a subtitle file.
+        transcribe: A model of faster-whisper (its folder, or the name of a model that was fetched).
+            If "auto" finds no subtitles, the model transcribes what is said.
 
     Returns:
         The moments, best first, and the saliency of every clip.
 
     Raises:
-        UsageError: An argument is of a wrong type or value.
-        RdmfError: The video cannot be read. Where there is no such file, the error is a
-            FileNotFoundError, too.
+        UsageError: An argument has a wrong type or value.
+        RdmfError: The video cannot be read. If there is no such file, the error is also a
+            FileNotFoundError.
     """
     searcher = Searcher(
         encoder=encoder,
@@ -100,8 +101,8 @@ def extract(
 
     Args:
         video: The file.
-        start: Extract from here: seconds, "m:ss" or "h:mm:ss".
-        end: Extract up to here.
+        start: Extract from this time: seconds, "m:ss" or "h:mm:ss".
+        end: Extract up to this time.
         clip_length: Seconds per clip; one frame per clip is encoded.
         encoder: As for `query`.
         device: As for `query`.
@@ -109,7 +110,7 @@ def extract(
         cache: As for `query`.
 
     Returns:
-        The rows (L, D), one per clip, not normalised, and how they were made.
+        The features (L, D), one row per clip, not normalised, and how they were made.
 
     Raises:
         UsageError, RdmfError: As for `query`.
@@ -141,11 +142,11 @@ def fuse(
     Args:
         video: The file.
         sentence: What to look for, in words.
-        start: Look from here: seconds, "m:ss" or "h:mm:ss".
-        end: Look up to here.
+        start: Use the video from this time: seconds, "m:ss" or "h:mm:ss".
+        end: Use the video up to this time.
         clip_length: Seconds per clip; one frame per clip is encoded.
         encoder: As for `query`.
-        checkpoint: A file of rates; None: those that ship with rdmf.
+        checkpoint: A file of rates; None: the rates of rdmf itself.
         device: As for `query`.
         decoder: As for `query`.
         cache: As for `query`.

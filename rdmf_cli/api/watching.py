@@ -1,4 +1,4 @@
-"""Watching: a library that follows its folders, and reports each new hit once."""
+"""Watch folders: a library follows its folders and reports each new hit once."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from rdmf_cli.text import valid_text
 from rdmf_cli.video.folder import NoVideosError
 
 TOLD = "told"
-"""The name in the catalogue under which it is kept which hits were told."""
+"""The name in the catalogue that holds which hits were reported."""
 
-MOST_HITS = 10  # of one query in one video
-MOST_TOLD = 10_000  # the latest are kept
+MOST_HITS = 10  # the most hits of one query in one video
+MOST_TOLD = 10_000  # the most reported hits to remember; the latest stay
 
 
 def _ignore(*_: Any) -> None:
@@ -39,15 +39,15 @@ def _ignore(*_: Any) -> None:
 
 @dataclass
 class Listeners:
-    """What is called while a library is watched.
+    """Hold the functions to call while a library is watched.
 
     Attributes:
-        refreshed: With what was indexed, each time something was.
-        hit: With each new hit.
-        error: With the error of a video, or of a command that was run for a hit.
-        warning: With the path and the warnings of a video.
-        show: With the progress of the work.
-        notify: With a line when another process is waited for.
+        refreshed: Is called with the indexed videos, each time that videos were indexed.
+        hit: Is called with each new hit.
+        error: Is called with the error of a video, or of a command that was run for a hit.
+        warning: Is called with the path and the warnings of a video.
+        show: Is called with the progress of the work.
+        notify: Is called with a line if rdmf waits for another process.
     """
 
     refreshed: Callable[[Refreshed], None] = _ignore
@@ -61,18 +61,18 @@ class Listeners:
 
 @dataclass
 class Watch:
-    """A library that follows its folders until it is interrupted.
+    """Keep a library up to date with its folders until it is interrupted.
 
-    Every state that it writes is whole: it may be ended at any point.
+    Every state on disk is complete: the process may end at any point.
 
     Attributes:
         searcher: The searcher that extracts and searches.
         library: The library.
         roots: The files and folders.
-        queries: What is looked for in every video that is new or has changed.
+        queries: The queries to search in every video that is new or has changed.
         hook: The command that is run for each hit.
-        jobs: Videos that are extracted at once.
-        listeners: What is called meanwhile.
+        jobs: Number of videos that are extracted at once.
+        listeners: The functions to call during the work.
     """
 
     searcher: Searcher
@@ -85,7 +85,7 @@ class Watch:
     pending: Pending = field(default_factory=Pending)
 
     def run(self) -> None:
-        """Index what is there, then what changes, until KeyboardInterrupt.
+        """Index the present videos, then each change, until KeyboardInterrupt.
 
         Raises:
             MissingExtra: watchfiles is not installed.
@@ -93,7 +93,7 @@ class Watch:
         """
         asked = [(query, self._encoded(query)) for query in self.queries]
         begun = False
-        for changed in changes(self.roots):  # the first: watching has begun
+        for changed in changes(self.roots):  # the first set of changes: watching has begun
             for path in changed.videos:
                 self.pending.add(path)
             if not begun:
@@ -137,10 +137,10 @@ class Watch:
         asked: Sequence[tuple[str, QueryFeatures]],
         growing: Iterable[str] = (),
     ) -> None:
-        """Tell what was done; what failed because it is still written is read again later."""
+        """Report the work; if a file failed while it is still being written, read it again later."""
         for error in done.failed:
             if isinstance(error, NoVideosError):
-                continue  # they may come
+                continue  # the subtitles may come later
             file = Path(str(error.subject))
             if file.is_file() and (str(file) in growing or is_still_written(file)):
                 self.pending.add(file)
@@ -176,10 +176,11 @@ class Watch:
             self.listeners.hook_error(error)
 
     def _is_new(self, hit: Hit, video: Video) -> bool:
-        """Return whether a hit is new, and record that it was reported.
+        """Return whether a hit is new, and record that the hit was reported.
 
-        A hit is the same where it is of the same query and content, or of the same file, and
-        overlaps: a file that grows is searched again, and one that was renamed, too.
+        Two hits are the same if they overlap, have the same query, and have the same content or
+        the same file. So a hit is reported once, although a file that has grown or was renamed is
+        searched again.
         """
         told = json.loads(self.library.catalogue.fact(TOLD) or "[]")
         for query, content, path, start, end in told:

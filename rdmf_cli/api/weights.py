@@ -1,4 +1,4 @@
-"""Encoders on this machine: which there are, and how to bring more."""
+"""Encoders on this machine: list them, and fetch more."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["RECOMMENDED", "Recommended", "fetch", "how_verified", "list_encoders
 
 
 def list_encoders(everything: bool = False) -> list[EncoderEntry]:
-    """List the encoders on this machine; with `everything`, also those to be fetched."""
+    """List the encoders on this machine; with `everything`, also the encoders to fetch."""
     from rdmf_cli.encoders.registry import list_encoders as listed
 
     return [
@@ -33,13 +33,14 @@ def list_encoders(everything: bool = False) -> list[EncoderEntry]:
 def fetch(
     name: str, progress: Callable[[str, int, int | None], None], unverified: bool = False
 ) -> Fetched:
-    """Download the weights of an encoder, check and remember them.
+    """Download the weights of an encoder, check them, and remember them.
 
     Args:
-        name: The choice of a recommended one ("better"), an open_clip name ("ViT-B-32/openai") or
-            "hf-hub:ORG/NAME".
-        progress: Is called with a file's name, the bytes done, and the bytes in all if known.
-        unverified: Accept a file for which the server gives neither hash nor size.
+        name: The short name of a recommended encoder ("better"), an open_clip name
+            ("ViT-B-32/openai") or "hf-hub:ORG/NAME".
+        progress: A function that is called with the file's name, the bytes done, and the bytes in
+            all (if known).
+        unverified: Accept a file even if the server gives neither its hash nor its size.
     """
     from rdmf_cli.encoders.registry import fetch as fetched
 
@@ -47,7 +48,7 @@ def fetch(
 
 
 def how_verified(entry: Fetched) -> str:
-    """Tell in words where fetched weights came from and what showed that they are whole."""
+    """Return in words where fetched weights came from and how rdmf verified them."""
     if not entry.verified:
         return "found on this machine, as another program left it"
     by = {"sha256": "a known sha256", "size": "its size alone", "nothing": "nothing"}
