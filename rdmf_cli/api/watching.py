@@ -137,7 +137,7 @@ class Watch:
         asked: Sequence[tuple[str, QueryFeatures]],
         growing: Iterable[str] = (),
     ) -> None:
-        """Report the work; if a file failed while it is still being written, read it again later."""
+        """Report the work; a file that failed while still being written is read again later."""
         for error in done.failed:
             if isinstance(error, NoVideosError):
                 continue  # the subtitles may come later

@@ -1,1 +1,1 @@
-"""The command line: one short file per command, over the functions of `rdmf_cli.api`."""
+"""The command line: one short file per command, built on the functions of `rdmf_cli.api`."""

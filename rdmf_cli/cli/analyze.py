@@ -1,4 +1,4 @@
-"""rdmf analyze: where do predictions fall short?"""
+"""rdmf analyze: why do predictions miss moments?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What rdmf query does between its options and its output."""
+"""The work of rdmf query between its options and its output."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Queries = Sequence["str | Sequence[Term]"]
 def ask(
     searcher: Searcher, path: Path, queries: Queries, refine: bool = False, **chosen: Any
 ) -> list[Answer]:
-    """Answer the queries on one video; warnings and hints go to stderr."""
+    """Answer the queries on one video; print warnings and hints on stderr."""
     from rdmf_cli.channels.wording import hint
     from rdmf_cli.cli.progress import extraction_progress
     from rdmf_cli.cli.quiet import first_time
@@ -53,7 +53,7 @@ def _sentences(queries: Queries) -> Iterator[str]:
 
 
 def form_of(form: str | None, output: str | None) -> str:
-    """Return the format of --format, else that of the file's name, else the table."""
+    """Return the format of --format, otherwise of the output file's suffix, otherwise the table."""
     if form or output is None:
         return form or "table"
     from rdmf_cli.outputs.files import format_of
@@ -65,7 +65,8 @@ def check_form(form: str, videos: list[str], output: str | None, html: Path | No
     """Check, before any work, that the format can hold these videos.
 
     Raises:
-        UsageError: It is for one video, or names files and the video comes on stdin.
+        UsageError: The format holds one video only, or the format names its files after the video
+            and the video comes on stdin.
     """
     from rdmf_cli.cli.video_names import STDIN
     from rdmf_cli.errors import UsageError
@@ -83,7 +84,7 @@ def check_form(form: str, videos: list[str], output: str | None, html: Path | No
 
 
 def writer_of(form: str, output: str | None, force: bool) -> Writer | AnswerFiles:
-    """Open the writer on stdout, or that of the files of --output."""
+    """Open the writer for stdout, or the writer for the files of --output."""
     from rdmf_cli.cli.report import say
     from rdmf_cli.errors import RdmfError
 
@@ -97,7 +98,7 @@ def writer_of(form: str, output: str | None, force: bool) -> Writer | AnswerFile
 
 
 def say_words(searcher: Searcher, path: Path, answers: Iterable[Answer]) -> None:
-    """Say on stderr which words make the best moment of each answer stand out."""
+    """Print on stderr which words make the best moment of each answer stand out."""
     from rdmf_cli.cli.report import say
     from rdmf_cli.text import clock
 

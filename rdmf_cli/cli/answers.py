@@ -1,4 +1,4 @@
-"""Answers that come on stdin: the JSON Lines of `rdmf query --json`."""
+"""Read answers from stdin: the JSON Lines of `rdmf query --json`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def answers_on_stdin() -> dict[str, list[Answer]]:
-    """Read the answers of `rdmf query --json`, by their video; errors among them are skipped."""
+    """Read the answers of `rdmf query --json` from stdin, grouped by video; skip errors."""
     from pydantic import ValidationError
 
     from rdmf_cli.errors import RdmfError, UsageError, first_problem

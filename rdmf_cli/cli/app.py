@@ -1,4 +1,4 @@
-"""The root command and its parts."""
+"""The root command and its subcommands."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rdmf_cli.cli.report import debugging, errors_reported
 
 
 class ReportingGroup(TyperGroup):
-    """Turns the failure of any command into a message and an exit code."""
+    """Turn a failure of any command into a message and an exit code."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """Read the command line; `rdmf VIDEO` stands for `rdmf query VIDEO`."""
@@ -23,7 +23,7 @@ class ReportingGroup(TyperGroup):
         return super().parse_args(ctx, with_query(args, self.commands))
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that was typed."""
+        """Run the command that the user typed."""
         begin()
         with errors_reported(as_json=_wants_json(sys.argv)):
             return super().invoke(ctx)
@@ -44,7 +44,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=debugging(),
-    pretty_exceptions_show_locals=False,  # some typers show them, and they may hold a token
+    pretty_exceptions_show_locals=False,  # some versions of typer show them; they may hold a token
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Find the moments of a video that a sentence describes.",
     epilog='Try: rdmf VIDEO "a man opens the door"',

@@ -1,4 +1,4 @@
-"""What query, extract and fuse share: a searcher, and a loop over videos."""
+"""The shared parts of query, extract and fuse: a searcher, and a loop over videos."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def for_each_video(
     write: Callable[[Result], None],
     recursive: bool = False,
 ) -> None:
-    """Do the work on every video, and write what it gives. Ends the command.
+    """Do the work on every video, write the results, and end the command.
 
-    If a video fails, its error is printed, and the others go on. Only a wrong command, or an
-    output that cannot be written, stops them.
+    If a video fails, its error is printed, and the remaining videos follow. The loop stops only if
+    the command is wrong or the output cannot be written.
 
     Args:
-        names: Videos and folders, as they were typed.
-        as_json: Print errors on stdout, too, as JSON.
-        work: Makes the results of one video.
-        write: Writes one result.
+        names: Videos and folders, as the user typed them.
+        as_json: Also print errors on stdout, as JSON.
+        work: A function that makes the results of one video.
+        write: A function that writes one result.
         recursive: Include videos in the folders inside a folder.
     """
     from rdmf_cli.cli.inputs import expand_videos
@@ -70,7 +70,7 @@ def _answer(
     """Answer one video.
 
     Raises:
-        RdmfError: It fails; the error names the video.
+        RdmfError: The video fails; the error names the video.
         OSError: The output cannot be written.
     """
     from rdmf_cli.errors import errors_of

@@ -1,4 +1,4 @@
-"""rdmf compare: are these predictions better than those?"""
+"""rdmf compare: is one file of predictions better than another file?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rdmf_cli.cli import options, scoring_options
 
 
 class Only(str, Enum):
-    """What is compared."""
+    """Name what to compare."""
 
     moments = "moments"
     highlights = "highlights"

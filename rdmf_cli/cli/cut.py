@@ -1,4 +1,4 @@
-"""rdmf cut: moments as videos of their own."""
+"""rdmf cut: write moments as separate videos."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rdmf_cli.cli import options, output_options, query_options
 if TYPE_CHECKING:
     from rdmf_cli.handover.written import Cut
 
-ANSWERS = "-"  # in place of videos: JSON Lines of answers on stdin
+ANSWERS = "-"  # replaces the videos: JSON Lines of answers on stdin
 
 
 def cut(

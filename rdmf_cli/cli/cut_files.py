@@ -1,4 +1,4 @@
-"""What rdmf cut says of the files that it wrote, and how it ends."""
+"""Report the files that rdmf cut wrote, and end the command."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Written:
-    """Shows each file: its path and notes, or a line of JSON.
+    """Show each file: its path and notes, or a line of JSON.
 
     Args:
         as_json: Write JSON Lines.
@@ -22,7 +22,7 @@ class Written:
         self.as_json = as_json
 
     def show(self, cut: Cut) -> None:
-        """Print the path of a file on stdout, and its notes on stderr; or one line of JSON."""
+        """Print the path of a file on stdout and its notes on stderr, or one line of JSON."""
         from rdmf_cli.cli.output import print_json
         from rdmf_cli.cli.report import say
 
@@ -38,10 +38,10 @@ class Written:
 
 @contextmanager
 def ending(cutter: Cutter, written: Written) -> Iterator[None]:
-    """Join the moments where that is asked for, and say what was refused."""
+    """Join the moments if the user asked for a montage, and report refusals."""
     try:
         yield
-    except SystemExit:  # some videos failed, the others were cut
+    except SystemExit:  # some videos failed, the remaining videos were cut
         _finish(cutter, written)
         raise
     _finish(cutter, written)

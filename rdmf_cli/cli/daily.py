@@ -9,7 +9,7 @@ from datetime import date
 
 
 def say_daily(text: str) -> None:
-    """Say a note that was not said today; where that cannot be remembered, it is said each time."""
+    """Print a note once per day; if rdmf cannot remember the note, print it each time."""
     from rdmf_cli.cli.quiet import is_quiet
     from rdmf_cli.cli.report import say
 
@@ -34,7 +34,7 @@ def _first_today(text: str) -> bool:
 
 
 def _read(content: bytes, today: str) -> list[str]:
-    """Return the keys of what was said today; none where the record is of another day or broken."""
+    """Return the keys of today's notes; none if the record is broken or from another day."""
     with suppress(ValueError, TypeError, KeyError):
         record = json.loads(content)
         if record["day"] == today:

@@ -1,4 +1,4 @@
-"""`rdmf data`: the numbers of a data set, and what in it does not fit."""
+"""`rdmf data`: the numbers of a data set, and its problems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""rdmf doctor: what is installed, what is missing, and whether it works."""
+"""rdmf doctor: check what is installed, what is missing, and whether everything works."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""rdmf eval: how good predictions are, by the protocols of the field."""
+"""rdmf eval: score predictions by the protocols of the field."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from rdmf_cli.errors import UsageError
 
 
 class Only(str, Enum):
-    """What is scored."""
+    """Name what to score."""
 
     moments = "moments"
     highlights = "highlights"
 
 
 class Outside(str, Enum):
-    """What is done with windows that reach outside their video."""
+    """Name what to do with windows that reach outside their video."""
 
     refuse = "refuse"
     keep = "keep"
@@ -143,5 +143,5 @@ def eval_(
         )
     for note in scored.notes:
         say("note", note)
-    if as_json or scored.brief:  # of a blind split there are no scores to show
+    if as_json or scored.brief:  # a blind split has no scores to show
         print_result(scored, as_json, ScoreTables)

@@ -1,4 +1,4 @@
-"""rdmf export: a trained head as one file."""
+"""rdmf export: write a trained head as one file."""
 
 from __future__ import annotations
 

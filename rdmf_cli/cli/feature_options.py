@@ -1,4 +1,4 @@
-"""The options that choose among the features in a folder."""
+"""The options that choose features from a folder."""
 
 from __future__ import annotations
 

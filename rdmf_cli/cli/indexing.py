@@ -1,4 +1,4 @@
-"""What rdmf index does between its options and its output."""
+"""The work of rdmf index between its options and its output."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def check_options(
     command: str | None,
     cooldown: float,
 ) -> None:
-    """Raise UsageError where options do not go together."""
+    """Raise UsageError if options do not fit together."""
     from rdmf_cli.errors import UsageError
 
     given = {"--status": status, "--prune": prune, "--watch": watch}
@@ -45,7 +45,7 @@ def check_options(
 def roots_of(
     paths: Sequence[str], files_from: str | None, null: bool, exclude: Sequence[str]
 ) -> list[Root]:
-    """Make the roots to index from what was typed."""
+    """Make the roots to index from the arguments that the user typed."""
     from rdmf_cli.cli.listed import names_from
     from rdmf_cli.library.indexing import absolute_root
 
@@ -56,7 +56,7 @@ def roots_of(
 def refresh(
     library: Library, searcher: Searcher, roots: Sequence[Root], jobs: int, as_json: bool
 ) -> Refreshed:
-    """Bring the library up to date, with a progress bar; report what failed."""
+    """Bring the library up to date, with a progress bar, and report failures."""
     from rdmf_cli.api.indexing import refresh_library
     from rdmf_cli.cli.report import report, say_warnings
     from rdmf_cli.cli.work_bar import work_progress
@@ -97,13 +97,13 @@ def show_status(library: Library, as_json: bool, done: Refreshed | None = None) 
 
 
 def prune_library(library: Library) -> None:
-    """Forget missing and failed videos; print how many."""
+    """Remove missing and failed videos from the library, and print how many were removed."""
     videos, entries = library.prune()
     typer.echo(f"{counted(videos, 'video')} forgotten, features of {entries} removed")
 
 
 def end(done: Refreshed) -> None:
-    """End the command with the exit code of what failed."""
+    """End the command with the exit code for the videos that failed."""
     from rdmf_cli.cli.report import end_command
 
     end_command(len(done.failed), len(done.failed) + len(done.indexed) + len(done.unchanged))

@@ -1,4 +1,4 @@
-"""Which arguments of a command line are videos, which are queries."""
+"""Decide which arguments of a command line are videos and which are queries."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ def split_arguments(
     example: bool = False,
     pictured: bool = False,
 ) -> tuple[list[str], list[str]]:
-    """Tell videos and queries apart.
+    """Separate videos and queries.
 
-    With --query or --queries all arguments are videos. Otherwise an argument is a video if such a
-    file or folder is there, or if it looks like one or like an address (so that a mistyped name is
-    an error, and not a question about nothing); the others are queries.
+    With --query or --queries, all arguments are videos. Otherwise an argument is a video in three
+    cases: a file or folder of this name exists, the argument looks like a video, or it looks like
+    an address. So a mistyped name of a video is an error, not a query. All remaining arguments are
+    queries.
 
     Args:
         words: The arguments of the command, in order.
         queries: The values of --query.
         queries_file: The value of --queries.
-        example: Put the shipped example video before the others.
-        pictured: There may be no sentence, as a picture is asked for.
+        example: Put the example video of rdmf before all videos.
+        pictured: No sentence is needed, because the query has a picture.
     """
     asked = [*queries, *([] if queries_file is None else read_queries(queries_file))]
     if queries or queries_file is not None:
@@ -50,14 +51,14 @@ def split_arguments(
 
 
 def _how_to_ask(videos: Sequence[str]) -> str:
-    """Tell what to type; point out a word that may have been meant as the query."""
+    """Return what the user should type; name a word that the user may have meant as the query."""
     if meant := [word for word in videos if _might_be_a_query(word)]:
         return f"{meant[-1]!r} names a file or folder here; to ask it: --query {meant[-1]!r}"
     return 'type: rdmf query VIDEO "a sentence"'
 
 
 def _point_out_folders(videos: Sequence[str]) -> None:
-    """Print a note on each file or folder whose name may have been meant as a query."""
+    """Print a note on each file or folder with a name that may have been meant as a query."""
     from rdmf_cli.cli.report import say
 
     for word in filter(_might_be_a_query, videos):
@@ -73,12 +74,12 @@ def _might_be_a_query(word: str) -> bool:
 
 
 def expand_videos(names: Iterable[str], recursive: bool = False) -> Iterator[Path | RdmfError]:
-    """List files as they are, and for a folder the videos in it, or the error that there are none.
+    """List files unchanged; for a folder, list its videos, or an error if it has no videos.
 
-    How many other files a folder holds is printed on stderr.
+    The number of skipped files in a folder is printed on stderr.
 
     Args:
-        names: Files and folders, as they were typed.
+        names: Files and folders, as the user typed them.
         recursive: Include videos in the folders inside a folder.
     """
     for name in names:
@@ -118,8 +119,8 @@ def one_video(name: str) -> Path:
     """Return the video that a name stands for: a file, or a folder with one video.
 
     Raises:
-        UsageError: The folder holds several.
-        RdmfError: It holds none.
+        UsageError: The folder holds several videos.
+        RdmfError: The folder holds no video.
     """
     found = list(expand_videos([name]))
     if len(found) > 1:
@@ -139,5 +140,5 @@ def _is_there(path: Path) -> bool:
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except (OSError, ValueError):  # what is wrong with the name is said when it is opened
+    except (OSError, ValueError):  # opening the video reports what is wrong with its name
         return False

@@ -1,4 +1,4 @@
-"""Names of files that are read from a file or from stdin (--files-from, -0)."""
+"""Read names of files from a file or from stdin (--files-from, -0)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def names_from(source: str, null: bool = False) -> list[str]:
 
     Args:
         source: A file, or "-" for stdin.
-        null: The names end with a zero byte, as `find -print0` writes them, not with a line's end.
+        null: Each name ends with a zero byte, as `find -print0` writes names, not with a line end.
 
     Raises:
         UsageError: There is no name.

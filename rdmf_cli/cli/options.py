@@ -1,4 +1,4 @@
-"""The options that several commands share: one wording, one meaning."""
+"""The options that several commands share: same wording, same meaning in all commands."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from rdmf_cli.video.decoders import DECODERS
 def choice(
     registry: Registry[Choice], option: str, help: str, *also: str
 ) -> typer.models.OptionInfo:
-    """Make the option that takes one of the names in a registry; its help lists them.
+    """Make an option that takes a name from a registry; the help text lists the names.
 
     Args:
         registry: The choices.
-        option: Its name: "--format".
-        help: What it chooses; what each name means is added.
-        *also: Names that stand for no entry, such as "auto".
+        option: The name of the option: "--format".
+        help: What the option chooses; the meaning of each name is added.
+        *also: Further valid names without an entry, such as "auto".
     """
 
     def known(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What goes to stdout: results as one line of JSON, or as tables for people."""
+"""Write to stdout: results as one line of JSON, or as tables for people."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Result = TypeVar("Result", bound="Record")
 
 
 def print_result(result: Result, as_json: bool, shown: Callable[[Result], RenderableType]) -> None:
-    """Write a result to stdout: as JSON, or as what `shown` makes of it for people."""
+    """Write a result to stdout: as JSON, or as the table that `shown` makes for people."""
     if as_json:
         print_json([result])
     else:
@@ -30,14 +30,14 @@ def print_json(results: Iterable[Record]) -> None:
 
 
 def json_writer() -> Callable[[Record], None]:
-    """Return what writes a result as a line of JSON."""
+    """Return a function that writes a result as a line of JSON."""
     from rdmf_cli.outputs.json_lines import JsonWriter
 
     return JsonWriter(sys.stdout).write
 
 
 def print_rich(*parts: RenderableType) -> None:
-    """Write tables and text for people; plain text where stdout is no terminal."""
+    """Write tables and text for people; plain text if stdout is not a terminal."""
     from rich.console import Console
 
     console = Console(file=sys.stdout, highlight=False)

@@ -1,4 +1,4 @@
-"""The options about what is shown and where it goes."""
+"""The options that set what is shown and where the output goes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of --html, written beside the other output."""
+"""Write the page of --html together with the normal output."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Writes(Protocol):
-    """What takes answers."""
+    """Describe an object that takes answers."""
 
     def write(self, answer: Answer) -> None:
         """Write one answer."""
@@ -24,12 +24,12 @@ class Writes(Protocol):
 def beside_page(
     writing: AbstractContextManager[Writes], html: Path | None, embed: bool, force: bool
 ) -> Iterator[Writes]:
-    """Write each answer to the page, too; the page is made where the command ends well.
+    """Write each answer to the page, too; the page is made if the command ends without an error.
 
     Args:
-        writing: The writer of the other output.
-        html: The page; None: there is none.
-        embed: Put small clips inside.
+        writing: The writer of the normal output.
+        html: The file of the page; None: no page.
+        embed: Put small video clips into the page.
         force: Replace a file that rdmf did not write.
     """
     page = open_page(html, embed, force)
@@ -39,7 +39,7 @@ def beside_page(
             return
         try:
             yield _Both(writer, page)
-        except SystemExit:  # some videos failed, the others were answered
+        except SystemExit:  # some videos failed, the remaining videos were answered
             _close(page)
             raise
         _close(page)
@@ -55,7 +55,7 @@ class _Both:
 
 
 def page_of_hits(html: Path | None, embed: bool, force: bool, hits: Sequence[Hit]) -> None:
-    """Write the page of a search, if there is to be one."""
+    """Write the page of a search, if the user asked for a page."""
     page = open_page(html, embed, force)
     if page is not None:
         page.write_hits(hit for hit in hits if not hit.missing)
@@ -63,10 +63,10 @@ def page_of_hits(html: Path | None, embed: bool, force: bool, hits: Sequence[Hit
 
 
 def open_page(html: Path | None, embed: bool, force: bool) -> MomentsPage | None:
-    """Begin the page, and check that it may be written.
+    """Begin the page, and check that the page can be written.
 
     Raises:
-        UsageError: --embed without --html, or the file is the user's own.
+        UsageError: --embed without --html, or the file belongs to the user.
     """
     from rdmf_cli.errors import UsageError
 

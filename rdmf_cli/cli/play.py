@@ -1,4 +1,4 @@
-"""rdmf play: the best moment in a video player."""
+"""rdmf play: show the best moment in a video player."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _start(path: Path, moment: Moment, only_print: bool) -> None:
 
 
 def _has_display() -> bool:
-    """Whether a window can be shown; a driver without a display is chosen by SDL_VIDEODRIVER."""
+    """Return whether a window can be shown; SDL_VIDEODRIVER may name a driver without a display."""
     if sys.platform in ("darwin", "win32"):
         return True
     return any(os.environ.get(n) for n in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"))

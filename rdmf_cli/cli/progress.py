@@ -1,4 +1,4 @@
-"""Progress on stderr, where that is a terminal."""
+"""Show progress on stderr if stderr is a terminal."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ def stderr_console() -> Console:
 
 @contextmanager
 def feature_progress(shown: bool = True) -> Iterator[Callable[[int, int, str], None] | None]:
-    """Show a bar on stderr while features are read, where that is a terminal.
+    """Show a bar while features are read, if stderr is a terminal.
 
-    The bar appears at the first call and goes when all are read: another display may follow.
+    The bar appears at the first call and disappears when all features are read: another display may
+    follow.
     """
     console = stderr_console()
     if not (shown and console.is_terminal):
@@ -57,9 +58,9 @@ def feature_progress(shown: bool = True) -> Iterator[Callable[[int, int, str], N
 
 @contextmanager
 def extraction_progress(name: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on stderr with rate and remaining time, where stderr is a terminal.
+    """Show a bar with rate and remaining time, if stderr is a terminal.
 
-    rich is imported with the first clip: an answer from the cache does not wait for it.
+    rich is imported with the first clip: an answer from the cache does not wait for this import.
     """
     with ExitStack() as opened:
         shown: list[Callable[[int, int], None]] = []
@@ -100,7 +101,7 @@ def _extraction_bar(name: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def short_name(name: str) -> str:
-    """Shorten a file name, so that the bar has room, and escape its control characters."""
+    """Shorten a file name to leave room for the bar, and escape its control characters."""
     from rdmf_cli.text import one_line
 
     name = one_line(name)

@@ -1,4 +1,4 @@
-"""Queries from a file or from stdin."""
+"""Read queries from a file or from stdin."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def read_queries(name: str) -> list[str]:
     """
     try:
         text = _stdin() if name == "-" else Path(name).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:  # not there, or not text in UTF-8
+    except (OSError, ValueError) as error:  # the file is missing, or is not text in UTF-8
         todo = "give a text file in UTF-8, or - for stdin"
         raise RdmfError(f"the queries cannot be read ({error})", name, todo) from error
-    lines = enumerate(text.lstrip("\ufeff").split("\n"), 1)  # JSON may hold other line ends
+    lines = enumerate(text.lstrip("\ufeff").split("\n"), 1)  # not splitlines: JSON may hold U+2028
     found = [_line_query(name, number, line) for number, line in lines if line.strip()]
     if not found:
         raise UsageError("there is no query in this file", name, "write one a line")

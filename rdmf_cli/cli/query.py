@@ -1,4 +1,4 @@
-"""rdmf query: from videos and sentences to ranked moments."""
+"""rdmf query: answer sentences on videos with ranked moments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options of commands that ask a video something: query, search, cut."""
+"""The options of commands that answer queries on videos: query, search, cut."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ Subtract = Annotated[
 
 
 def subtitles_of(videos: Sequence[str], subtitles: str) -> str:
-    """Return the value of --subtitles; a file belongs to one video, so several are an error."""
+    """Return the value of --subtitles; a subtitle file for several videos is an error."""
     from rdmf_cli.errors import UsageError
 
     if subtitles not in ("auto", "none") and (len(videos) > 1 or os.path.isdir(videos[0])):
@@ -69,7 +69,7 @@ def subtitles_of(videos: Sequence[str], subtitles: str) -> str:
 
 
 def check_explain(explain: bool, mixed: bool) -> None:
-    """Refuse --explain where the query is not words alone."""
+    """Refuse --explain if the query has parts other than words."""
     from rdmf_cli.errors import UsageError
 
     if explain and mixed:

@@ -1,4 +1,4 @@
-"""What the running command does not print: anything but errors (--quiet), and no hint twice."""
+"""Hold what the running command may print: only errors with --quiet, and each hint once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _hinted: ContextVar[frozenset[str]] = ContextVar("hinted", default=frozenset())
 
 
 def begin(quiet: bool = False) -> None:
-    """Begin a command: no hint was printed so far."""
+    """Begin a command; no hint was printed yet."""
     _quiet.set(quiet)
     _hinted.set(frozenset())
 
@@ -20,7 +20,7 @@ def is_quiet() -> bool:
 
 
 def first_time(hint: str) -> bool:
-    """Return whether this command asks for a hint for the first time."""
+    """Return whether this is the first call with this hint in this command."""
     if hint in _hinted.get():
         return False
     _hinted.set(_hinted.get() | {hint})

@@ -1,4 +1,4 @@
-"""What goes to stderr: errors, warnings, notes; and how a command ends."""
+"""Print errors, warnings and notes on stderr, and end commands."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rdmf_cli.cli.quiet import is_quiet
 from rdmf_cli.errors import ExitCode, RdmfError, as_rdmf_error
 from rdmf_cli.interrupts import interrupted_code, was_interrupted
 
-# click's mistakes of usage, which typer prints; newer typers carry a click of their own.
+# Errors of usage from click, which typer prints; newer versions of typer contain their own click.
 _ClickException: type[Exception] = typer.BadParameter.__mro__[2]
 
 
@@ -27,17 +27,17 @@ def debugging() -> bool:
 
 
 def say(kind: str, text: str) -> None:
-    """Print one line on stderr: "warning: …". It is not wrapped, so that one can grep for it.
+    """Print one line on stderr: "warning: …". The line is not wrapped, so that grep can find it.
 
-    Control characters are escaped. Where stderr is closed or full, nothing is printed: the answer
-    is worth more.
+    Control characters are escaped. If stderr is closed or full, nothing is printed and no error is
+    raised: the answer matters more.
     """
     from rdmf_cli.text import one_line
 
     if is_quiet() and kind not in ("error", "interrupted"):
         return
     with suppress(OSError, ValueError):
-        if sys.stderr is not None:  # print would take stdout then
+        if sys.stderr is not None:  # with file=None, print would write to stdout
             print(f"{kind}: {one_line(text)}", file=sys.stderr, flush=True)
 
 
@@ -53,7 +53,7 @@ def report(error: RdmfError, as_json: bool = False) -> None:
 def _write_error(error: RdmfError) -> None:
     from rdmf_cli.outputs.json_lines import JsonWriter
 
-    with suppress(OSError, ValueError):  # stdout may be what failed
+    with suppress(OSError, ValueError):  # stdout may be the cause of the error
         if sys.stdout is not None:
             JsonWriter(sys.stdout).write_error(error)
 
@@ -74,7 +74,7 @@ def errors_reported(as_json: bool) -> Iterator[None]:
         yield
     except (typer.Exit, typer.Abort):
         raise
-    except _ClickException as error:  # typer says it on stderr
+    except _ClickException as error:  # typer prints the error on stderr
         if as_json:
             _write_error(RdmfError(_message(error), todo="see --help"))
         raise
@@ -98,9 +98,10 @@ def errors_reported(as_json: bool) -> Iterator[None]:
 
 
 def _reader_has_gone() -> bool:
-    """Return whether stdout is a pipe whose reader has ended: `rdmf query ... | head`.
+    """Return whether stdout is a pipe that no program reads any more: `rdmf query ... | head`.
 
-    Otherwise the broken pipe leads to a program that rdmf started, and that is a failure.
+    If stdout still has a reader, the broken pipe belongs to a program that rdmf started; that is a
+    failure.
     """
     try:
         sys.stdout.flush()
@@ -109,7 +110,7 @@ def _reader_has_gone() -> bool:
         return any(event & (select.POLLERR | select.POLLHUP) for _, event in waiting.poll(0))
     except BrokenPipeError:
         return True
-    except (OSError, ValueError, AttributeError):  # it is closed, or the system has no `poll`
+    except (OSError, ValueError, AttributeError):  # stdout is closed, or the system has no `poll`
         return False
 
 
@@ -125,6 +126,6 @@ def say_warnings(path: Path, warnings: Iterable[str]) -> None:
 
 
 def end_command(failed: int, total: int) -> None:
-    """End the command: exit 0 if all inputs were answered, 3 if some were not, 1 if none was."""
+    """End the command: exit 0 if all inputs were answered, 3 if only some were, 1 if none was."""
     if failed:
         sys.exit(ExitCode.FAILED if failed == total else ExitCode.SOME_INPUTS_FAILED)

@@ -1,4 +1,4 @@
-"""The options of rdmf train that say what a run is: its data, its folder, its seeds."""
+"""The options of rdmf train that describe a run: its data, its folder, its seeds."""
 
 from __future__ import annotations
 
@@ -84,9 +84,9 @@ Restart = Annotated[
 
 
 def given(context: typer.Context, values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values that were typed; those of the other options are defaults.
+    """Return the values that the user typed, without the defaults of options.
 
-    So the values of a configuration file stand where nothing was typed.
+    So a value of the configuration file holds if the user did not type the option.
     """
     typed = {
         name: value.value if isinstance(value, Enum) else value

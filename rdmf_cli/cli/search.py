@@ -81,7 +81,7 @@ def search(
     from rdmf_cli.library.listing import list_videos
 
     pictured = bool(image or like or add)
-    open_page(html, embed, force)  # says before any work what is wrong with it
+    open_page(html, embed, force)  # before any work, checks that the page can be written
     paths, sentences = asked(words or [], query, files_from, null, library, pictured)
     terms = terms_of(sentences, image or (), like or (), add or (), subtract or (), decoder)
     chosen = Chosen(encoder, clip_length, decoder)

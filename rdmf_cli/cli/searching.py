@@ -1,4 +1,4 @@
-"""What rdmf search does between its options and its output."""
+"""The work of rdmf search between its options and its output."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def in_videos(
     options: dict[str, Any],
     failed: list[RdmfError],
 ) -> list[Hit]:
-    """Search videos; what goes wrong with one is added to `failed`."""
+    """Search videos; add the error of each failed video to `failed`."""
     from rdmf_cli.api.searching import search_videos
     from rdmf_cli.cli.batch import open_searcher
     from rdmf_cli.cli.report import say_warnings
@@ -36,7 +36,7 @@ def in_videos(
 def in_library(
     name: str, terms: Sequence[Term], limits: Limits, chosen: Chosen, loaded: dict[str, Any]
 ) -> list[Hit]:
-    """Search a library with the encoder that made it."""
+    """Search a library with the encoder of the library."""
     from rdmf_cli.api.searching import search_library
     from rdmf_cli.cli.batch import open_searcher
     from rdmf_cli.cli.report import say
@@ -60,7 +60,7 @@ def asked(
     library: str | None,
     pictured: bool,
 ) -> tuple[list[str], list[str]]:
-    """Tell paths and the sentence apart; `pictured`: there may be no sentence."""
+    """Separate the paths and the sentence; with `pictured`, the sentence may be missing."""
     from rdmf_cli.cli.listed import names_from
     from rdmf_cli.cli.video_names import is_video
     from rdmf_cli.errors import UsageError

@@ -100,10 +100,10 @@ def _source(
 
 
 def listening_on(host: str, port: int) -> socket.socket:
-    """Open a socket that listens, so that the address is known before it is printed.
+    """Open a socket that listens, so that the address is known before rdmf prints it.
 
     Raises:
-        RdmfError: The port is taken, or the address is not of this machine.
+        RdmfError: The port is in use, or the address does not belong to this machine.
     """
     from rdmf_cli.errors import RdmfError
 

@@ -1,4 +1,4 @@
-"""`rdmf VIDEO "…"`: the command query need not be typed."""
+"""`rdmf VIDEO "…"`: the user need not type the command `query`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ ROOT_OPTIONS = ("--version", "--help", "-h", "--install-completion", "--show-com
 
 
 def with_query(arguments: Sequence[str], commands: Collection[str]) -> list[str]:
-    """Put `query` before arguments that begin with no command but name a video.
+    """Put `query` before arguments that name a video and begin with no command.
 
-    A mistyped command stays an error: only a video, an option or a sentence may come first.
+    A mistyped command stays an error, because `query` is put only before a video, an option or a
+    sentence.
 
     Args:
-        arguments: What was typed after `rdmf`.
+        arguments: The words that the user typed after `rdmf`.
         commands: The names of the commands.
     """
     first = arguments[0] if arguments else "--help"

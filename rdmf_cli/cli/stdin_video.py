@@ -1,4 +1,4 @@
-"""A video that comes on stdin: spooled to a temporary file, as decoders need to seek."""
+"""Copy a video from stdin to a temporary file, because decoders must seek."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from rdmf_cli.cli.video_names import STDIN
 from rdmf_cli.errors import RdmfError, UsageError
 
 MOST_BYTES = 64 << 30
-LEFT_FREE = 1 << 30  # bytes that stay free on the disk of the temporary folder
+LEFT_FREE = 1 << 30  # bytes to leave free on the disk of the temporary folder
 BLOCK = 1 << 20
 
 
 class Spooled(NamedTuple):
-    """The paths of all videos, and what was typed for those that are temporary files."""
+    """Hold the paths of all videos, and the typed names of the temporary files among them."""
 
     paths: list[str]
     typed: dict[str, str]
 
     def name(self, path: str) -> str:
-        """Return what was typed for a path."""
+        """Return the name that the user typed for a path."""
         return self.typed.get(path, path)
 
 
 @contextmanager
 def stdin_spooled(videos: Sequence[str]) -> Iterator[Spooled]:
-    """Replace "-" among videos by a temporary file of what comes on stdin.
+    """Replace "-" among videos by a temporary file with the content of stdin.
 
     Args:
-        videos: The videos as typed.
+        videos: The videos, as the user typed them.
 
     Raises:
-        UsageError: stdin is closed, a terminal, or named twice.
-        RdmfError: Nothing comes, or more than fits.
+        UsageError: stdin is closed, is a terminal, or is named twice.
+        RdmfError: stdin is empty, or its content does not fit on the disk.
     """
     if STDIN not in videos:
         yield Spooled(list(videos), {})

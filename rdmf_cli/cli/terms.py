@@ -1,4 +1,4 @@
-"""The parts of a query as they are typed: words, pictures, moments, with weights."""
+"""Read the typed parts of a query: words, pictures, moments, with weights."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def terms_of(
     subtracted: Sequence[str],
     decoder: str = "auto",
 ) -> list[Term]:
-    """Make the parts of a query, in the order: sentence, pictures, moments, added, taken away.
+    """Make the parts of a query, in this order: sentence, pictures, moments, added, subtracted.
 
     Args:
         sentences: Words.
         images: Image files (--image).
         moments: Moments of videos, "VIDEO@m:ss" (--like).
-        added: Words or image files, with a weight before a colon or without (--add).
-        subtracted: The same, that count against a clip (--subtract).
-        decoder: What decodes the moments.
+        added: Words or image files, with or without a weight before a colon (--add).
+        subtracted: Words or image files in the same form that count against a clip (--subtract).
+        decoder: The decoder for the moments.
 
     Raises:
         UsageError: A moment or a weight cannot be read.
@@ -57,11 +57,11 @@ def mixtures_of(
     subtracted: Sequence[str],
     decoder: str = "auto",
 ) -> list[list[Term]]:
-    """Make one query of each sentence, with all the other parts; without a sentence, one query.
+    """Make one query of each sentence and all further parts; without a sentence, make one query.
 
     Args:
         sentences: Words.
-        images: As for `terms_of`, like all that follow.
+        images: As for `terms_of`, like all arguments below.
         moments: As for `terms_of`.
         added: As for `terms_of`.
         subtracted: As for `terms_of`.

@@ -1,4 +1,4 @@
-"""rdmf train: your own head, on a benchmark or on your own footage."""
+"""rdmf train: train your own head, on a benchmark or on your own videos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options of rdmf train that say how a head is trained."""
+"""The options of rdmf train that describe how a head is trained."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from rdmf_cli.heads.learned.fusions import FUSIONS
 
 
 class Head(str, Enum):
-    """What a head reads."""
+    """Name what a head reads."""
 
     universal = "universal"
     full = "full"
 
 
 class Slots(str, Enum):
-    """Where the decoder's slots start."""
+    """Name where the slots of the slot decoder start."""
 
     pattern = "pattern"
     random = "random"
 
 
 class Precision(str, Enum):
-    """Number format of the training."""
+    """Name the number format of the training."""
 
     auto = "auto"
     float32 = "float32"

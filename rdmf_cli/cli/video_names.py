@@ -1,4 +1,4 @@
-"""Which words of a command line name a video."""
+"""Find the words of a command line that name a video."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 STDIN = "-"
-"""In place of a video: the video comes on stdin."""
+"""Typed in place of a video: the video comes on stdin."""
 
 
 def is_address(word: str) -> bool:
-    """Return whether a word is an address, such as "https://..."; a sentence is none."""
+    """Return whether a word is an address, such as "https://..."; a sentence is not an address."""
     return re.match(r"[a-z][a-z0-9+.-]*://\S*$", word, re.IGNORECASE) is not None
 
 
@@ -23,7 +23,7 @@ def is_video(word: str) -> bool:
     try:
         if Path(word).exists():
             return True
-    except (OSError, ValueError):  # too long for a file name: a sentence
+    except (OSError, ValueError):  # too long for a file name, so the word is a sentence
         return False
     named = len(word) < 1000 and Path(word).suffix.lower() in VIDEO_SUFFIXES
     return named or is_address(word)

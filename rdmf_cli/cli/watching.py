@@ -1,4 +1,4 @@
-"""rdmf index --watch: what it prints, and how it ends."""
+"""rdmf index --watch: print what happens, and end on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def watch_library(
     cooldown: float,
     as_json: bool,
 ) -> None:
-    """Follow the folders until Ctrl-C, which is how this command ends well."""
+    """Follow the folders until Ctrl-C; Ctrl-C is the normal end of this command."""
     from rdmf_cli.api.hook import Hook
     from rdmf_cli.api.watching import Listeners, Watch
     from rdmf_cli.cli.indexing import note

@@ -1,4 +1,4 @@
-"""`rdmf weights`: which encoders are here, and how to bring better ones."""
+"""`rdmf weights`: list the encoders on this machine, and fetch better encoders."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _progress() -> Progress:
 
 
 class _Bars:
-    """Shows one bar per file."""
+    """Show one bar per file."""
 
     def __init__(self, progress: Progress):
         self._progress = progress

@@ -1,4 +1,4 @@
-"""One progress bar over many videos."""
+"""Show one progress bar for many videos."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rdmf_cli.library.work import Work
 
 @contextmanager
 def work_progress() -> Iterator[Callable[[Work], None]]:
-    """Show one bar on stderr over many videos: how many are done, clips per second, time left."""
+    """Show one bar on stderr for many videos: videos done, clips per second, time left."""
     console = stderr_console()
     if sys.stderr is None or not console.is_terminal:
         yield lambda work: check_interrupted()
