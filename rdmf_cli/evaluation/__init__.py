@@ -4,7 +4,7 @@
     >>> truth = GroundTruth("highlight_val_release.jsonl", "qvhighlights")
     >>> evaluate_files("preds.jsonl", truth)["brief"]
 
-The metrics alone, on arrays: `qvhighlights`, `grounding`, `domains`.
+The modules `qvhighlights`, `grounding` and `domains` compute the metrics alone, on arrays.
 """
 
 from typing import TYPE_CHECKING
@@ -59,7 +59,7 @@ __all__ = [
 ]
 
 _HERE = "rdmf_cli.evaluation"
-_HOMES = {  # what `rdmf eval` does not need
+_HOMES = {  # names that `rdmf eval` does not need
     **dict.fromkeys(("Analysis", "analyze_files"), f"{_HERE}.analyze"),
     **dict.fromkeys(("Comparison", "How", "compare_files"), f"{_HERE}.compare"),
 }

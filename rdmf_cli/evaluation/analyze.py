@@ -1,4 +1,4 @@
-"""Where do predictions fall short? Oracles, causes, groups, bias, calibration, a blind baseline."""
+"""Why do predictions miss moments? Oracles, causes, groups, bias, calibration, a blind baseline."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ THRESHOLD = 0.5
 
 @dataclass(frozen=True)
 class Oracle:
-    """Metrics in per cent if the best of the first `within` windows were always chosen."""
+    """Hold the metrics, in per cent, if the best of the first `within` windows came first."""
 
     within: int
     mean_iou: float
@@ -50,12 +50,13 @@ class GroupScores:
 
 @dataclass(frozen=True)
 class Blind:
-    """The predictions against the blind baseline.
+    """Hold a comparison of the predictions with the blind baseline.
 
     Attributes:
-        train: The annotations whose windows the baseline knows.
-        windows: (10, 2) its windows as shares of a video, best first.
-        differences: Each metric, of the baseline (`baseline`) and of the predictions (`other`).
+        train: The annotations of the train split; the baseline predicts their typical windows.
+        windows: (10, 2) the windows of the baseline, as shares of a video, best first.
+        differences: For each metric, the score of the baseline (`baseline`), the score of the
+            predictions (`other`), and their difference.
     """
 
     train: str
@@ -65,14 +66,15 @@ class Blind:
 
 @dataclass(frozen=True)
 class Analysis:
-    """Where the predictions of one file fall short.
+    """Hold why and where the predictions of one file miss moments.
 
     Attributes:
-        threshold: IoU from which a window reaches a moment, for causes and calibration.
-        first: Share of queries by what their first window is (`causes.FIRST_CAUSES`), per cent.
-        missed: Share of moments that none of the first ten windows reaches, per cent.
-        calibration: None where predictions have no scores.
-        blind: None where no train split is given.
+        threshold: The least IoU at which a window reaches a moment, for causes and calibration.
+        first: Share of queries by the cause of their first window (`causes.FIRST_CAUSES`), per
+            cent.
+        missed: Share of moments that no window of the first ten reaches, per cent.
+        calibration: None if predictions have no scores.
+        blind: None if no train split is given.
     """
 
     dataset: str
@@ -99,15 +101,15 @@ def analyze(
     threshold: float = THRESHOLD,
     how: How | None = None,
 ) -> Analysis:
-    """Analyse the moments that were predicted.
+    """Analyse predicted moments.
 
     Args:
-        predictions: One for every annotation.
-        annotations: With ground truth.
-        dataset: By whose protocol queries are scored.
+        predictions: One prediction for every annotation.
+        annotations: Annotations with ground truth.
+        dataset: The data set; its protocol scores the queries.
         train: Annotations of the train split, for the blind baseline.
-        threshold: IoU from which a window reaches a moment.
-        how: Confidence, resamples and seed of the intervals above the blind baseline.
+        threshold: The least IoU at which a window reaches a moment.
+        how: Confidence, resamples and seed for the intervals of the gain over the blind baseline.
 
     Raises:
         RdmfError: No query has a moment, or a line is invalid.
@@ -120,7 +122,7 @@ def analyze(
         raise RdmfError("no query has a moment to analyse", annotations.path, todo)
     predicted, truths = scored.windows(), scored.truths()
     queries = diagnose_all(scored.annotations, predicted, truths, threshold)
-    quiet = replace(scored, notes=[])  # what the scores would note was noted above
+    quiet = replace(scored, notes=[])  # the notes on the scores were made above
     return Analysis(
         dataset=dataset.name,
         file=str(predictions.path),
@@ -176,7 +178,7 @@ def _groups(columns: Columns, annotations: Sequence[Annotation]) -> list[GroupSc
 def _calibration(
     pairs: Pairs, predicted: Sequence[Array], truths: Sequence[Array], threshold: float
 ) -> Calibration | None:
-    """Of the queries that have a window; None where windows have no scores."""
+    """Measure calibration over the queries that have a window; None if windows have no scores."""
     found = np.array([len(windows) > 0 for windows in predicted])
     if not found.any() or not all(prediction.scored for prediction in pairs.predictions):
         return None
@@ -186,11 +188,11 @@ def _calibration(
 
 
 def _blind(pairs: Pairs, train: Annotations, dataset: Dataset, options: Options, how: How) -> Blind:
-    """Compare with the train split's typical windows, query by query."""
+    """Compare the predictions with the train split's typical windows, query by query."""
     queries = Annotations(pairs.truth_path, pairs.annotations)
     baseline = blind_predictions(train, pairs.annotations)
     found = Predictions(pairs.path, pairs.predictions)
-    unbound = replace(options, outside="keep", round_to=None)  # both are in place already
+    unbound = replace(options, outside="keep", round_to=None)  # both were applied before
     compared = compare([baseline, found], queries, dataset, unbound, how)
     first = pairs.annotations[0]
     windows = baseline.entries[0].windows

@@ -1,4 +1,4 @@
-"""The bias of predictions: their lengths, positions and ends compared with the true moments."""
+"""The bias of predictions: lengths, positions and ends, compared with the true moments."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ BINS = 10
 
 @dataclass(frozen=True)
 class Spread:
-    """How a quantity is spread among moments and among first windows.
+    """Hold the distribution of a quantity over the moments and over the first windows.
 
     Attributes:
         moments: Shares of the moments in ten bins of equal width over the video, 0 to 1.
-        windows: The same of the first windows.
-        distance: Total variation between the two, 0 (alike) to 1 (nothing in common).
+        windows: Shares of the first windows in the same ten bins.
+        distance: Total variation distance of the two distributions: 0 if they are equal, 1 if they
+            have nothing in common.
     """
 
     moments: list[float]
@@ -31,16 +32,16 @@ class Spread:
 
 @dataclass(frozen=True)
 class Bias:
-    """First windows against true moments.
+    """Compare first windows with true moments.
 
     Attributes:
-        length: Spread of lengths, as shares of the video; None where no duration is known.
-        centre: Spread of centres, as shares of the video; None where no duration is known.
+        length: Spread of lengths, as shares of the video; None if no duration is known.
+        centre: Spread of centres, as shares of the video; None if no duration is known.
         moment_seconds: Median length of the moments.
-        window_seconds: Median length of the first windows; None where there is none.
-        start_late: Median of start − true start in seconds, of first windows that overlap a
-            moment by 0.1 or more; None where none does.
-        end_late: The same of the ends.
+        window_seconds: Median length of the first windows; None if there is no window.
+        start_late: Median of (start − true start) in seconds, over the first windows with an IoU of
+            0.1 or more with a moment; None if there is no such window.
+        end_late: Median of (end − true end) in seconds, over the same windows.
     """
 
     length: Spread | None
@@ -54,7 +55,7 @@ class Bias:
 def bias(
     annotations: Sequence[Annotation], predicted: Sequence[Array], truths: Sequence[Array]
 ) -> Bias:
-    """Measure lengths, places and ends of the first windows.
+    """Measure lengths, positions and ends of the first windows.
 
     Args:
         annotations: Q annotations.
@@ -81,7 +82,7 @@ def bias(
 
 
 def _late(first: Array, truths: Array) -> Array:
-    """(1, 2) start and end less those of the moment overlapped most; (0, 2) where none is."""
+    """Return start and end less those of the best moment, (1, 2); (0, 2) without overlap."""
     if not len(first):
         return np.empty((0, 2))
     iou = iou_over_hull(first[None], truths[None])[0, 0]

@@ -1,8 +1,8 @@
-"""A blind baseline: windows that the train split alone suggests, at the same share of every video.
+"""A blind baseline: windows from the train split, at the same share of every video.
 
-It sees neither the video nor the query. A method that is not far above it has learned where moments
-lie in this data set, and little else: Otani, Nakashima, Rahtu, Heikkilä, "Uncovering Hidden
-Challenges in Query-Based Video Moment Retrieval", BMVC 2020.
+The baseline sees neither the video nor the query. If a method is not far better, the method has
+learned little more than where moments lie in this data set: Otani, Nakashima, Rahtu, Heikkilä,
+"Uncovering Hidden Challenges in Query-Based Video Moment Retrieval", BMVC 2020.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from rdmf_cli.evaluation.predictions import Prediction, Predictions
 
 STEPS = 20  # a window begins and ends at multiples of 1/20 of its video
 WINDOWS = 10
-MOST_MOMENTS = 50_000  # of the train split, which are looked at
+MOST_MOMENTS = 50_000  # the most moments of the train split that are used
 
 
 def shares_of(annotations: Iterable[Annotation]) -> Array:
     """Convert moments to shares of their video's duration.
 
     Returns:
-        (N, 2) [start, end] in [0, 1] of every moment in a video whose duration is known.
+        (N, 2) [start, end] in [0, 1] of every moment in a video with a known duration.
     """
     shares = [
         np.clip(annotation.windows / annotation.duration, 0, 1)
@@ -37,9 +37,10 @@ def shares_of(annotations: Iterable[Annotation]) -> Array:
 
 
 def typical_windows(moments: Array, count: int = WINDOWS) -> Array:
-    """Choose windows that together overlap the moments most, one by one.
+    """Choose, one by one, the windows that together overlap the moments most.
 
-    The first is that of the highest mean IoU; each next one raises the mean of the best IoU most.
+    The first window has the highest mean IoU with the moments. Each further window is the one that
+    most raises the mean over moments of the best IoU.
 
     Args:
         moments: (N, 2) shares of a video, at least one.
@@ -67,7 +68,7 @@ def blind_predictions(train: Annotations, queries: Sequence[Annotation]) -> Pred
     """Predict the train split's typical windows for every query.
 
     Raises:
-        RdmfError: The train split has no moments, or durations are not known.
+        RdmfError: The train split has no moments, or its durations are not known.
     """
     moments = shares_of(train)
     if not len(moments):

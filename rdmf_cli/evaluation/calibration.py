@@ -1,4 +1,4 @@
-"""Does a score mean what it says? Reliability of the first windows' scores."""
+"""Calibration: how often the first windows with a given score are right."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Bin:
-    """First windows whose scores lie in [low, high): how many, their mean score, share right."""
+    """Hold the first windows with scores in [low, high): count, mean score, share right."""
 
     low: float
     high: float
@@ -27,14 +27,14 @@ class Bin:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Scores of first windows against being right.
+    """Compare the scores of first windows with whether the windows are right.
 
     Attributes:
-        auroc: Chance that a right window has a higher score than a wrong one, equal scores
-            counted half; None where all are right or none is.
-        error: Expected calibration error, 0 to 1 (Guo, Pleiss, Sun, Weinberger, ICML 2017); None
-            where scores do not lie in [0, 1].
-        bins: Ten of equal width over [0, 1], those that hold a query; none where `error` is None.
+        auroc: Probability that a right window has a higher score than a wrong window; equal scores
+            count half. None if all windows are right or all are wrong.
+        error: Expected calibration error, 0 to 1 (Guo, Pleiss, Sun, Weinberger, ICML 2017); None if
+            some scores are outside [0, 1].
+        bins: Ten bins of equal width over [0, 1], without empty bins; no bins if `error` is None.
     """
 
     auroc: float | None
@@ -43,7 +43,7 @@ class Calibration:
 
 
 def calibration(scores: Array, right: Flags) -> Calibration:
-    """Measure how scores (Q,) tell which of Q windows are right."""
+    """Measure how well scores (Q,) separate right windows from wrong windows."""
     bins = _bins(scores, right) if ((scores >= 0) & (scores <= 1)).all() else []
     gaps = [entry.queries * abs(entry.score - entry.right) for entry in bins]
     error = sum(gaps) / len(scores) if bins else None
@@ -53,20 +53,20 @@ def calibration(scores: Array, right: Flags) -> Calibration:
 def auroc(scores: Array, positive: Flags) -> float | None:
     """Compute the area under the ROC curve, 0 to 1; equal scores count half.
 
-    This is Mann and Whitney's U over the number of pairs.
+    The result is Mann and Whitney's U divided by the number of pairs.
 
     Args:
         scores: (Q,).
-        positive: (Q,) True for those that should score high.
+        positive: (Q,) True for the entries that should have high scores.
 
     Returns:
-        The area; None where all are positive, or none is.
+        The area; None if all entries are positive, or all are negative.
     """
     positives, negatives = int(positive.sum()), int((~positive).sum())
     if not positives or not negatives:
         return None
     _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = np.cumsum(counts) - (counts - 1) / 2  # mean rank of equal scores, from 1
+    ranks = np.cumsum(counts) - (counts - 1) / 2  # mean rank of equal scores, counted from 1
     total = ranks[place.reshape(-1)][positive].sum() - positives * (positives + 1) / 2
     return float(total / (positives * negatives))
 

@@ -1,8 +1,9 @@
 """Why predictions miss: the cause of each miss, and how much each cause lowers a metric.
 
-In the spirit of Alwassel, Heilbron, Escorcia, Ghanem, "Diagnosing Error in Temporal Action
-Detectors", ECCV 2018, and Bolya, Foley, Hays, Hoffman, "TIDE", ECCV 2020, for one query at a time:
-here the other classes that a window can be confused with are the other queries on the video.
+The method follows Alwassel, Heilbron, Escorcia, Ghanem, "Diagnosing Error in Temporal Action
+Detectors", ECCV 2018, and Bolya, Foley, Hays, Hoffman, "TIDE", ECCV 2020, for one query at a time.
+A window can be confused with the moments of other queries on the same video; these queries take the
+place of the other classes in detection.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ from rdmf_cli.evaluation.overlap import Array, iou_over_hull
 from rdmf_cli.evaluation.retrieval import PREDICTIONS_SCORED, average_precisions, best_iou
 
 TOUCHES = 0.1
-"""IoU from which a window is taken to mean a moment, though it does not reach it."""
+"""The least IoU at which a window is taken to mean a moment, though it may not reach it."""
 
 FIRST_CAUSES = ("right", "ranking", "confusion", "localisation", "elsewhere", "nothing")
-"""What the first window of a query is, in the order that decides where several are true.
+"""The cause of the first window of a query. If several causes hold, the first in this order counts.
 
-right: it reaches a moment; ranking: a later one of the first ten does; confusion: it reaches a
-moment of another query on the video; localisation: it overlaps a moment by 0.1 or more; elsewhere:
-it does not; nothing: there is no window.
+right: the window reaches a moment. ranking: a later window of the first ten reaches a moment.
+confusion: the window reaches a moment of another query on the video. localisation: the window
+overlaps a moment by 0.1 or more. elsewhere: the window overlaps no moment by 0.1. nothing: there is
+no window.
 """
 
 Flags = npt.NDArray[np.bool_]
@@ -35,17 +37,18 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Diagnosis:
-    """The first ten windows of one query, and what each of them is.
+    """Hold the first ten windows of one query, with a cause for each window.
 
     Attributes:
         windows: (P, 3), in the order of the list.
-        truths: (G, 2) the query's moments.
-        iou: (P, G).
-        right: (P,) it reaches a moment that no earlier window has taken.
-        duplicates: (P,) it reaches moments, but earlier windows have taken them.
-        confusion: (P,) it reaches no moment of its query, but one of another on the video.
-        localisation: (P,) it overlaps a moment by 0.1 or more, and is none of the above.
-        elsewhere: (P,) all others.
+        truths: (G, 2) the moments of the query.
+        iou: (P, G) IoU of each window with each moment.
+        right: (P,) the window takes a moment: it reaches a moment that no earlier window took.
+        duplicates: (P,) the window reaches moments, but earlier windows took all of them.
+        confusion: (P,) the window reaches no moment of its query, but a moment of another query on
+            the video.
+        localisation: (P,) the window overlaps a moment by 0.1 or more, and no cause above holds.
+        elsewhere: (P,) all remaining windows.
     """
 
     windows: Array
@@ -59,7 +62,7 @@ class Diagnosis:
 
     @property
     def first(self) -> str:
-        """The cause of `FIRST_CAUSES` that the query has."""
+        """The cause of the query: one of `FIRST_CAUSES`."""
         if not len(self.windows):
             return "nothing"
         if self.right[0]:
@@ -70,13 +73,13 @@ class Diagnosis:
 
 
 def diagnose(windows: Array, truths: Array, others: Array, threshold: float) -> Diagnosis:
-    """Tell what each of the first ten windows of a query is.
+    """Find the cause of each of the first ten windows of a query.
 
     Args:
         windows: (P, 3) [start, end, score], best first.
-        truths: (G, 2) the query's moments, one at least.
-        others: (H, 2) the moments of the other queries on the video.
-        threshold: IoU from which a window reaches a moment.
+        truths: (G, 2) the moments of the query, at least one.
+        others: (H, 2) the moments of all other queries on the same video.
+        threshold: The least IoU at which a window reaches a moment.
     """
     windows = windows[:PREDICTIONS_SCORED]
     iou = iou_over_hull(windows[None], truths[None])[0]
@@ -110,7 +113,7 @@ def diagnose_all(
         annotations: Q annotations.
         predicted: (P, 3) windows [start, end, score] of each query, seconds.
         truths: (G, 2) moments [start, end] of each query, seconds.
-        threshold: IoU from which on a window is right.
+        threshold: The least IoU at which a window is right.
     """
     queries_on: dict[str, list[int]] = {}
     for query, annotation in enumerate(annotations):
@@ -134,14 +137,14 @@ def _moments_of(rows: Sequence[Array]) -> Array:
 
 
 def _ranked(query: Diagnosis) -> Array:
-    """Order the windows by their overlap with a moment, and score them so."""
+    """Order the windows by their overlap with a moment, and set their scores to this order."""
     order = np.argsort(-query.iou.max(axis=1), kind="stable")
     places = np.arange(len(order), 0, -1, dtype=np.float64)
     return np.column_stack([query.windows[order, :2], places])
 
 
 def _localised(query: Diagnosis) -> Array:
-    """Move every window that overlaps a moment by 0.1 or more onto it."""
+    """Move every window that overlaps a moment by 0.1 or more onto this moment."""
     moved = query.windows.copy()
     near = query.iou.max(axis=1) >= TOUCHES
     moved[near, :2] = query.truths[query.iou[near].argmax(axis=1)]
@@ -155,16 +158,16 @@ MENDED: dict[str, Callable[[Diagnosis], Array]] = {
     "duplicates": lambda query: query.windows[~query.duplicates],
     "elsewhere": lambda query: query.windows[~query.elsewhere],
 }
-"""The windows of a query as they would be without one cause: moved, reordered or left out."""
+"""For each cause, the windows of a query without this cause: moved, reordered or left out."""
 
 
 @dataclass(frozen=True)
 class Loss:
-    """One cause: how often, and the gain in per cent were it mended in every query.
+    """Hold one cause: how often it occurs, and the gain in per cent if it were mended everywhere.
 
     Attributes:
-        windows: Share of all first ten windows, per cent; None for ranking, which is none of one
-            window.
+        windows: Share of all first ten windows, per cent; None for ranking, because ranking
+            concerns several windows together.
         recall: Gain in R1 at the threshold.
         average_precision: Gain in mAP at the threshold.
     """
@@ -176,13 +179,13 @@ class Loss:
 
 
 def first_causes(queries: Sequence[Diagnosis]) -> dict[str, float]:
-    """Give the share of queries whose first window has each of `FIRST_CAUSES`, per cent."""
+    """Return, for each of `FIRST_CAUSES`, the share of queries with this cause, per cent."""
     counts = Counter(query.first for query in queries)
     return {cause: 100 * counts[cause] / len(queries) for cause in FIRST_CAUSES}
 
 
 def losses(queries: Sequence[Diagnosis], threshold: float) -> list[Loss]:
-    """Measure how much each cause of errors in `MENDED` lowers the metrics."""
+    """Measure how much each cause in `MENDED` lowers the metrics."""
     truths = [query.truths for query in queries]
     now = _scores([query.windows for query in queries], truths, threshold)
     total = sum(len(query.windows) for query in queries)
@@ -201,7 +204,7 @@ def _share_of_windows(queries: Sequence[Diagnosis], cause: str, total: int) -> f
 
 
 def missed_moments(queries: Sequence[Diagnosis], threshold: float) -> float:
-    """Tell the share of moments that none of the first ten windows reaches, per cent."""
+    """Return the share of moments that no window of the first ten reaches, per cent."""
     reached = [query.iou.max(axis=0, initial=0) >= threshold for query in queries]
     return float(100 * (1 - np.concatenate(reached).mean()))
 
@@ -209,7 +212,7 @@ def missed_moments(queries: Sequence[Diagnosis], threshold: float) -> float:
 def _scores(
     predicted: Sequence[Array], truths: Sequence[Array], threshold: float
 ) -> tuple[float, float]:
-    """R1 and mAP at the threshold, per cent."""
+    """Compute R1 and mAP at the threshold, per cent."""
     recall = (best_iou(predicted, truths) >= threshold).mean()
     precision = average_precisions(predicted, truths, (threshold,)).mean()
     return float(100 * recall), float(100 * precision)

@@ -1,4 +1,4 @@
-"""Are these predictions better than those? Differences, and whether chance explains them."""
+"""Is one prediction file better than another? Differences, and whether chance explains them."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from rdmf_cli.evaluation.resampling import PairedDifferences
 from rdmf_cli.evaluation.truth import GroundTruth
 
 SAME = 1e-9
-"""Per cent by which two scores of a query may differ and still be a tie."""
+"""Two scores of a query that differ by at most this number of per cent are a tie."""
 
 FEW_VIDEOS = 20
 
 
 @dataclass(frozen=True)
 class How:
-    """How predictions are compared.
+    """Hold how predictions are compared.
 
     Attributes:
-        metric: By which queries are won and lost; None: the first that the protocol has.
-        confidence: Of the intervals.
-        resamples: Of the bootstrap and of the permutation test.
-        seed: Random seed of both.
-        top: How many of the queries that differ most are listed.
+        metric: The metric that decides which queries are won and lost; None: the protocol's first.
+        confidence: Confidence level of the intervals.
+        resamples: Number of resamples of the bootstrap and of the permutation test.
+        seed: Random seed of the bootstrap and of the permutation test.
+        top: Number of queries to list, those that differ most.
     """
 
     metric: str | None = None
@@ -48,7 +48,7 @@ class How:
 
 @dataclass(frozen=True)
 class Difference:
-    """One metric of the baseline and of another file, in per cent, and their difference."""
+    """Hold one metric of the baseline and of another file, in per cent, and their difference."""
 
     metric: str
     queries: int
@@ -63,7 +63,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Tally:
-    """Queries won, lost and tied by the other file, in a group of queries."""
+    """Count the queries that the compared file wins, loses and ties, in a group of queries."""
 
     by: str
     group: str
@@ -76,7 +76,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class QueryDifference:
-    """A query on which two files differ: what is true, and the first windows of each."""
+    """Hold a query on which two files differ: its moments, and the first windows of each file."""
 
     qid: int | str
     query: str
@@ -92,7 +92,7 @@ class QueryDifference:
 
 @dataclass(frozen=True)
 class Against:
-    """One file against the baseline."""
+    """Hold the comparison of one file with the baseline."""
 
     file: str
     differences: list[Difference]
@@ -102,7 +102,7 @@ class Against:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A comparison of prediction files for the same queries, each with the first."""
+    """Hold a comparison of prediction files for the same queries, each file with the first file."""
 
     dataset: str
     queries: int
@@ -123,17 +123,17 @@ def compare(
     options: Options | None = None,
     how: How | None = None,
 ) -> Comparison:
-    """Compare predictions query by query, each file with the first.
+    """Compare predictions query by query, each file with the first file.
 
     Args:
         files: two or more; the first is the baseline.
         annotations: annotations of all queries, with ground truth.
-        dataset: queries are scored by its protocol.
+        dataset: the data set; its protocol scores the queries.
         options: how to score.
         how: which metric to compare, and how to resample.
 
     Raises:
-        UsageError: there is nothing to compare, or no metric of that name.
+        UsageError: there is nothing to compare, or no metric has the given name.
         RdmfError: a line of a file has an error.
     """
     options, how = options or Options(), how or How()
@@ -172,7 +172,7 @@ def compare_files(
     options: Options | None = None,
     how: How | None = None,
 ) -> Comparison:
-    """Compare prediction files, as `compare` does."""
+    """Compare prediction files in the way that `compare` compares predictions."""
     dataset, annotations = truth.read()
     predictions = [read_predictions(Path(file)) for file in files]
     return compare(predictions, annotations, dataset, options, how)
@@ -185,7 +185,7 @@ def _metric(columns: Columns, name: str | None) -> str:
 
 
 def _notes(pairs: Sequence[Pairs], videos: int) -> list[str]:
-    """Merge the notes of all files; name the file where only some files have a note."""
+    """Merge the notes of all files; name the file if only some files have a note."""
     by_note: dict[str, list[str]] = {}
     for each in pairs:
         for note in dict.fromkeys(each.notes):
@@ -224,7 +224,7 @@ def _differences(
 
 
 def _tallies(baseline: Array, other: Array, annotations: Sequence[Annotation]) -> list[Tally]:
-    """Wins and losses over all queries that are counted, then by group."""
+    """Count wins and losses, over all counted queries and then by group."""
     everything: dict[str, dict[str, Flags]] = {"all": {"all": np.ones(len(baseline), dtype=bool)}}
     difference, counted = other - baseline, np.isfinite(other - baseline)
     return [
@@ -242,7 +242,7 @@ def _tally(by: str, group: str, difference: Array) -> Tally:
 
 
 SHOWN = 5
-"""Windows of a query that are shown."""
+"""The largest number of windows of a query to show."""
 
 
 def _most_different(

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from rdmf_cli.evaluation.overlap import Array, iou_over_lengths
 
 AP_THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
-"""IoU from which on a window counts as found: 0.50, 0.55, ... 0.95 (COCO's ten)."""
+"""The least IoU for a window that counts as found: 0.50, 0.55, ... 0.95 (COCO's ten values)."""
 
 Flags = npt.NDArray[np.bool_]
 
@@ -27,13 +27,14 @@ def best_scores_first(predicted: Array) -> Array:
 
 
 def true_positives(iou: Array, thresholds: Array) -> Flags:
-    """Decide which predictions, taken in order, find a true window that none before has found.
+    """Decide which predictions, in list order, find a true window that no earlier prediction found.
 
-    At each threshold a prediction takes the free window of highest IoU, among those whose IoU is
-    high enough (the later of two equal ones, as the originals' reversed argsort does).
+    At each threshold, a prediction takes a free true window with a high enough IoU. Of several such
+    windows it takes the one with the highest IoU; of two equal ones the later, because the original
+    code sorts in reverse order.
 
     Args:
-        iou: (Q, P, G) of predictions and true windows.
+        iou: (Q, P, G) IoU of predictions and true windows.
         thresholds: (K,).
 
     Returns:
@@ -52,10 +53,10 @@ def true_positives(iou: Array, thresholds: Array) -> Flags:
 
 
 def area_over_recall(found: Flags, truths: npt.NDArray[np.int_]) -> Array:
-    """Compute the area under precision over recall, with precision made monotone from the right.
+    """Compute the area under precision over recall, with monotone precision (from the right).
 
-    Recall grows by 1 / truths at every true positive and nowhere else, so the area is a sum over
-    those (VOC 2010's all-point AP).
+    Recall grows by 1 / truths at every true positive and at no other prediction. So the area is a
+    sum over the true positives (VOC 2010's all-point AP).
 
     Args:
         found: bool (Q, P, K), best prediction first.

@@ -1,8 +1,8 @@
 """TVSum and YouTube Highlights: highlight AP of each video, averaged by domain.
 
 Song, Vallmitjana, Stent, Jaimes, "TVSum", CVPR 2015, and Sun, Farhadi, Seitz, "Ranking
-Domain-Specific Highlights", ECCV 2014, as UMT (Liu et al., CVPR 2022) and the DETR family score
-them. Results are percentages, not rounded.
+Domain-Specific Highlights", ECCV 2014. The scores are computed as UMT (Liu et al., CVPR 2022) and
+the DETR family compute them. Results are percentages, not rounded.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from rdmf_cli.evaluation.overlap import Array
 from rdmf_cli.evaluation.tie_orders import extremes, trapezoid_ap
 
 TVSUM_TOP = 5
-SAME = 1e-9  # per cent, by which sums in another order may differ
+SAME = 1e-9  # per cent; two sums that add in different orders may differ by this
 
 
 class VideoAP(NamedTuple):
-    """The AP of one video in [0, 1], and its range where clips with equal saliency are reordered.
+    """Hold the AP of one video in [0, 1], and its range over orders of clips with equal saliency.
 
     Attributes:
-        in_list_order: The AP where clips with equal saliency stay in the order of the list.
+        in_list_order: The AP if clips with equal saliency stay in the order of the list.
         least: The lowest AP of all orders of these clips.
-        greatest: The highest one.
+        greatest: The highest AP of all orders of these clips.
     """
 
     in_list_order: float
@@ -40,11 +40,11 @@ ScoreVideo = Callable[[Array, Array], VideoAP]
 def ranking(saliency: Array, clips: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Rank the clips by descending saliency.
 
-    Scores beyond the clips are cut; clips without a score come last, and tie.
+    Scores beyond the last clip are cut. Clips without a score come last; they tie with each other.
 
     Returns:
-        (clips,) clip numbers, those that tie in list order; (clips,) for each rank, where the
-        ranks that tie with it begin.
+        (clips,) clip numbers, with tied clips in list order. And (clips,) for each rank, the first
+        rank of its tie.
     """
     scores = np.full(clips, -np.inf)
     scores[: min(clips, len(saliency))] = saliency[:clips]
@@ -55,10 +55,10 @@ def ranking(saliency: Array, clips: int) -> tuple[npt.NDArray[np.intp], npt.NDAr
 
 
 def tvsum_ap(saliency: Array, labels: Array) -> VideoAP:
-    """Average over annotators the AP of the five clips ranked first.
+    """Compute the AP of the five clips ranked first, averaged over annotators.
 
-    labels: (T, A). A clip is positive to an annotator who rates it above their own lower median.
-    Positives are counted among the five.
+    labels: (T, A). A clip is positive for an annotator if the annotator rates it above their own
+    lower median. Only the positives among the five clips are counted.
     """
     medians = np.sort(labels, axis=0)[(len(labels) - 1) // 2]
     positive = labels > medians
@@ -75,12 +75,12 @@ def tvsum_ap(saliency: Array, labels: Array) -> VideoAP:
 def youtube_ap(saliency: Array, labels: Array) -> VideoAP:
     """Compute the AP over all clips of a video.
 
-    Among clips of equal score, any order is possible. The AP is highest if all highlights come
-    first among them, and lowest if they come last.
+    Clips of equal score may have any order. The AP is highest if all highlights come first among
+    these clips, and lowest if all highlights come last.
 
     Args:
         saliency: (T,) predicted scores.
-        labels: (T, 1) a highlight where above 0.
+        labels: (T, 1) a clip is a highlight if its label is above 0.
     """
     order, ties = ranking(saliency, len(labels))
     positive = (labels[:, 0] > 0)[order]
@@ -90,7 +90,7 @@ def youtube_ap(saliency: Array, labels: Array) -> VideoAP:
 
 
 AP: dict[str, ScoreVideo] = {"tvsum": tvsum_ap, "youtube-highlights": youtube_ap}
-"""How a video is scored, by the name of the protocol."""
+"""The function that scores a video, by the name of the protocol."""
 
 
 def domain_metrics(
@@ -101,12 +101,12 @@ def domain_metrics(
     Args:
         saliency: (T,) of each video.
         labels: (T, A) of each video.
-        domains: name of each video's domain.
+        domains: name of the domain of each video.
         ap: `tvsum_ap` or `youtube_ap`.
 
     Returns:
-        {"HL-mAP": mean over domains, "domains": {name: {"HL-mAP", "videos"}}}; where ties decide,
-        "HL-mAP-ties": {"least", "greatest"} beside each HL-mAP, over all orders of clips that tie.
+        {"HL-mAP": mean over domains, "domains": {name: {"HL-mAP", "videos"}}}. If the order of tied
+        clips changes an HL-mAP, "HL-mAP-ties": {"least", "greatest"} stands beside it.
     """
     of_video = np.array([ap(s, ratings) for s, ratings in zip(saliency, labels, strict=True)])
     members = {name: np.array([d == name for d in domains]) for name in sorted(set(domains))}
@@ -133,7 +133,7 @@ def brief(metrics: dict[str, Any]) -> dict[str, float | None]:
 
 
 def ties(metrics: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Return the least and the greatest score where ties decide, by the names of `brief`."""
+    """Return the least and the greatest score that ties allow, by the names of `brief`."""
     by_domain = {f"HL-mAP-{name}": entry for name, entry in metrics["domains"].items()}
     scored = {**by_domain, "HL-mAP": metrics}
     return {name: m["HL-mAP-ties"] for name, m in scored.items() if "HL-mAP-ties" in m}

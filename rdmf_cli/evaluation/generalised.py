@@ -1,9 +1,9 @@
-"""Generalised moment retrieval (Soccer-GMR): queries with any number of moments, also none.
+"""Generalised moment retrieval (Soccer-GMR): a query may have any number of moments, or none.
 
 Ding et al., "Retrieving Any Relevant Moments: Benchmark and Models for Generalized Moment
-Retrieval", 2026 (arXiv 2605.02623); the rules and names as in its evaluator
-(dymm9977/generalized-moment-retrieval). Arguments and results as in `retrieval`, but a query may
-have no true window.
+Retrieval", 2026 (arXiv 2605.02623). The rules and names are those of its evaluator
+(dymm9977/generalized-moment-retrieval). Arguments and results are as in `retrieval`, except that a
+query may have no true window.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from rdmf_cli.evaluation.retrieval import (
 )
 
 RANKS = (1, 3, 5)
-"""How many predictions are looked at."""
+"""The largest number of predictions that are used."""
 
 GATE = PRESENCE_THRESHOLDS[0]
-"""G-mIoU takes a query to be shown nowhere where its presence is not above."""
+"""G-mIoU takes a query as not shown if its presence is not above this number."""
 
 
 def moment_metrics(
@@ -39,18 +39,17 @@ def moment_metrics(
     Args:
         predicted: (P, 3) windows of each query, best first.
         truths: (G, 2) true windows of each query.
-        presence: (Q,) how sure it is that each query is shown.
+        presence: (Q,) how sure the prediction is that each query is shown.
 
-    Returns:
-        "AUROC", "Rej-F1@0.4", "Acc@0.4", …; "G-mIoU@k" over all queries; "mAP", "mR@k" and
-        "mIoU@k" over the queries with a moment; "mR+@k" and "mIoU+@k" over those with several.
+    "AUROC", "Rej-F1@0.4", "Acc@0.4", …; "G-mIoU@k" over all queries; "mAP", "mR@k" and "mIoU@k"
+    over the queries with a moment; "mR+@k" and "mIoU+@k" over the queries with several moments.
     """
     shown = np.array([len(distinct(row)) > 0 for row in truths])
     columns = query_columns(predicted, truths, presence)
     means = {
         name: percent(column[np.isfinite(column)])
         for name, column in columns.items()
-        if not name.startswith("Acc@")  # which stand beside Rej-F1
+        if not name.startswith("Acc@")  # Acc@ stands beside Rej-F1
     }
     return {**presence_metrics(presence, shown), **means}
 
@@ -58,15 +57,15 @@ def moment_metrics(
 def query_columns(
     predicted: Sequence[Array], truths: Sequence[Array], presence: Array
 ) -> dict[str, Array]:
-    """Return what each query adds to each mean over queries.
+    """Return the value of each query in each mean over queries.
 
     Args:
         predicted: (P, 3) windows of each query, best first.
         truths: (G, 2) true windows of each query.
-        presence: (Q,) how sure it is that each query is shown.
+        presence: (Q,) how sure the prediction is that each query is shown.
 
     Returns:
-        (Q,) in [0, 1] by name; NaN where a query adds nothing.
+        (Q,) in [0, 1] by name; NaN if the query does not count in the mean.
     """
     truths = [distinct(row) for row in truths]
     moments = np.array([len(row) for row in truths])
@@ -89,16 +88,16 @@ def query_columns(
 
 
 def distinct(windows: Array) -> Array:
-    """Keep each true window (G, 2) that has a length once, by start."""
+    """Keep each different true window (G, 2) with a length above 0 once, ordered by start."""
     rows: Array = np.unique(_with_length(windows), axis=0)
     return rows
 
 
 def set_overlap(predicted: Sequence[Array], truths: Sequence[Array], k: int) -> Array:
-    """Compute the IoU of the first k predictions and the moments as sets.
+    """Compute the IoU of two sets: the first k predictions and the moments.
 
-    This is the summed IoU of the matched pairs over the number of windows in either set, with a
-    pair counted once.
+    The IoU of the sets is the sum of the IoUs of the matched pairs, divided by the number of
+    windows in both sets, with each matched pair counted as one window.
 
     Args:
         predicted: (P, 3) windows of each query, best first.
@@ -106,7 +105,7 @@ def set_overlap(predicted: Sequence[Array], truths: Sequence[Array], k: int) -> 
         k: number of predictions that count.
 
     Returns:
-        (Q,) in [0, 1]; 1 where both sets are empty.
+        (Q,) in [0, 1]; 1 if both sets are empty.
     """
     sizes = np.array([min(len(row), k) for row in predicted]) + [len(row) for row in truths]
     pairs = matched_overlaps(predicted, truths, k)
@@ -117,7 +116,7 @@ def set_overlap(predicted: Sequence[Array], truths: Sequence[Array], k: int) -> 
 
 
 def _columns(predicted: Sequence[Array], truths: Sequence[Array]) -> dict[str, Array]:
-    """Of queries with a moment."""
+    """Return the columns of queries that have a moment."""
     moments = np.array([len(row) for row in truths])
     columns: dict[str, Array] = {"mAP": average_precisions(predicted, truths).mean(axis=1)}
     for k in RANKS:
@@ -128,13 +127,13 @@ def _columns(predicted: Sequence[Array], truths: Sequence[Array]) -> dict[str, A
 
 
 def _further_columns(predicted: Sequence[Array], truths: Sequence[Array]) -> dict[str, Array]:
-    """Score queries with several moments: how many are found beyond the first, and the best one."""
+    """Score queries with several moments: how many they find beyond the first, and the best one."""
     moments = np.array([len(row) for row in truths])
     columns: dict[str, Array] = {}
     for k in RANKS:
         found = np.maximum(matches(predicted, truths, k, AP_THRESHOLDS) - 1, 0).mean(axis=1)
         columns[f"mR+@{k}"] = found / (moments - 1)
-        pairs = np.sort(matched_overlaps(predicted, truths, k), axis=1)  # NaN goes last
+        pairs = np.sort(matched_overlaps(predicted, truths, k), axis=1)  # NaN comes last
         last = np.isfinite(pairs).sum(axis=1) - 1
         best = np.arange(pairs.shape[1]) == last[:, None]
         columns[f"mIoU+@{k}"] = _mean_of(np.where(best, np.nan, pairs))
@@ -142,7 +141,7 @@ def _further_columns(predicted: Sequence[Array], truths: Sequence[Array]) -> dic
 
 
 def _mean_of(pairs: Array) -> Array:
-    """(Q,): mean over the pairs that there are; 0 where there are none."""
+    """Return the mean (Q,) over the existing pairs; 0 if there is no pair."""
     counts = np.isfinite(pairs).sum(axis=1)
     mean: Array = np.nansum(pairs, axis=1) / np.maximum(counts, 1)
     return mean

@@ -1,10 +1,10 @@
 """Charades-STA, TACoS, ActivityNet Captions, Ego4D-NLQ: one sentence, one moment.
 
-Gao, Sun, Yang, Nevatia, "TALL: Temporal Activity Localization via Language Query", ICCV 2017, in
-the form that the DETR family scores (IoU >= t, no suppression), and in 2D-TAN's (Zhang, Peng,
-Fu, Luo, "Learning 2D Temporal Adjacent Networks", AAAI 2020: IoU > t after suppression), and in
-Ego4D's (Grauman et al., "Ego4D", CVPR 2022: IoU > t, no suppression).
-Arguments and results as in `retrieval`.
+Gao, Sun, Yang, Nevatia, "TALL: Temporal Activity Localization via Language Query", ICCV 2017. Three
+forms of scores exist: the form of the DETR family (IoU >= t, no suppression), the form of 2D-TAN
+(Zhang, Peng, Fu, Luo, "Learning 2D Temporal Adjacent Networks", AAAI 2020: IoU > t after
+suppression), and the form of Ego4D (Grauman et al., "Ego4D", CVPR 2022: IoU > t, no suppression).
+Arguments and results are as in `retrieval`.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from rdmf_cli.evaluation.retrieval import (
 
 THRESHOLDS = (0.3, 0.5, 0.7)
 LEGACY_THRESHOLDS = (0.1, *THRESHOLDS)
-"""2D-TAN prints 0.1 for TACoS too."""
+"""2D-TAN also prints the score at 0.1 for TACoS."""
 
 
 def moment_metrics(predicted: Sequence[Windows], truths: Sequence[Windows]) -> dict[str, Any]:
-    """Score as the DETR family does: IoU >= t, no suppression.
+    """Score by the rules of the DETR family: IoU >= t, no suppression.
 
     Args:
         predicted: (P, 3) windows [start, end, score] of each query, seconds, best first.
-        truths: (G, 2) moments [start, end] of each query, seconds; at least one each.
+        truths: (G, 2) moments [start, end] of each query, seconds; at least one moment per query.
 
     Returns:
         {"full" | "short" | "middle" | "long": {"MR-R1", "MR-R5", "MR-mIoU", "MR-mAP", "queries"}}
@@ -52,11 +52,11 @@ def _moment_scores(predicted: Sequence[Windows], truths: Sequence[Windows]) -> d
 
 
 def ego4d_metrics(predicted: Sequence[Windows], truths: Sequence[Windows]) -> dict[str, Any]:
-    """Score as Ego4D's script does: IoU > t, no suppression.
+    """Score by the rules of Ego4D's script: IoU > t, no suppression.
 
     Args:
         predicted: (P, 3) windows [start, end, score] of each query, seconds, best first.
-        truths: (G, 2) moments [start, end] of each query, seconds; at least one each.
+        truths: (G, 2) moments [start, end] of each query, seconds; at least one moment per query.
 
     Returns:
         The groups of `moment_metrics`, without mAP.
@@ -71,11 +71,11 @@ def legacy_metrics(
 
     Args:
         predicted: (P, 3) windows [start, end, score] of each query, seconds, best first.
-        truths: (G, 2) moments [start, end] of each query, seconds; at least one each.
-        nms: IoU with a better window above which a window is suppressed.
+        truths: (G, 2) moments [start, end] of each query, seconds; at least one moment per query.
+        nms: A window is suppressed if its IoU with a better window is above this number.
 
     Returns:
-        The groups of `moment_metrics`, without mAP, with recall at IoU 0.1 too.
+        The groups of `moment_metrics`, without mAP, and with recall at IoU 0.1.
     """
     return by_length(suppressed(predicted, nms), truths, _legacy_scores)
 
@@ -90,7 +90,7 @@ def _legacy_scores(predicted: Sequence[Windows], truths: Sequence[Windows]) -> d
 
 
 def suppressed(predicted: Sequence[Windows], nms: float) -> list[Array]:
-    """Give the windows of each query that 2D-TAN's rules look at, (5, 3) padded with NaN."""
+    """Return the windows of each query that 2D-TAN's rules use, (5, 3) padded with NaN."""
     return [greedy_nms(stack([windows], 3), nms, WITHIN)[0] for windows in predicted]
 
 
@@ -99,8 +99,8 @@ def greedy_nms(predicted: Array, threshold: float, keep: int) -> Array:
 
     Args:
         predicted: (Q, P, 3), best first, padded with NaN.
-        threshold: IoU with a better window above which a window is suppressed.
-        keep: number of windows that stay at most.
+        threshold: A window is suppressed if its IoU with a better window is above this number.
+        keep: The largest number of windows that stay.
 
     Returns:
         (Q, keep, 3), padded with NaN.

@@ -1,4 +1,4 @@
-"""Queries grouped by the length, the position and the number of their moments."""
+"""Group queries by the length, the position and the number of their moments."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from rdmf_cli.evaluation.retrieval import LENGTH_GROUPS
 Flags = npt.NDArray[np.bool_]
 Array = npt.NDArray[np.float64]
 Groups = dict[str, dict[str, Flags]]
-"""{"length": {"short": (Q,) which queries are in the group, …}, …}"""
+"""{"length": {"short": (Q,) whether each query is in the group, …}, …}"""
 
 POSITIONS = {"start": (-inf, 1 / 3), "middle": (1 / 3, 2 / 3), "end": (2 / 3, inf)}
-"""By the mean centre of a query's moments as a share of the video: above the first, up to the
-second."""
+"""Groups by the mean centre of a query's moments, as a share of the video: above the first number,
+up to the second number."""
 
 NUMBERS = {"1": (0.0, 1.0), "2": (1.0, 2.0), "3 or more": (2.0, inf)}
-"""By the number of a query's moments: above the first, up to the second."""
+"""Groups by the number of a query's moments: above the first number, up to the second number."""
 
 
 def grouped(annotations: Sequence[Annotation]) -> Groups:
     """Group queries by their moments; a query without a moment is in no group.
 
-    A query on a video whose duration is not known has no position.
+    A query on a video with an unknown duration has no position.
     """
     windows = [_windows(annotation) for annotation in annotations]
     lengths = [_mean(row[:, 1] - row[:, 0]) for row in windows]

@@ -1,7 +1,7 @@
-"""One true window for each prediction: the first predictions of a query, matched in their order.
+"""Match the first predictions of a query, in list order: each takes at most one true window.
 
-As QV-M2's and Soccer-GMR's evaluators match them: a prediction takes the free true window that it
-overlaps most (the first of two it overlaps equally).
+The evaluators of QV-M2 and Soccer-GMR match in this way: a prediction takes the free true window
+that it overlaps most (the first one, if it overlaps two equally).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def matches(
     Args:
         predicted: (P, 3) windows of each query, best first.
         truths: (G, 2) true windows of each query, at least one.
-        within: How many predictions of a query are looked at.
-        thresholds: IoU from which a window is found, above 0.
+        within: The number of first predictions of a query that count.
+        thresholds: The least IoU at which a window is found, above 0.
 
     Returns:
         (Q, number of thresholds).
@@ -43,15 +43,15 @@ def matches(
 
 
 def matched_overlaps(predicted: Sequence[Windows], truths: Sequence[Windows], within: int) -> Array:
-    """Give the IoU of every prediction with the true window it takes, however small.
+    """Return the IoU of every prediction with the true window that it takes, however small.
 
     Args:
         predicted: (P, 3) windows of each query, best first.
         truths: (G, 2) true windows of each query.
-        within: How many predictions of a query are looked at.
+        within: The number of first predictions of a query that count.
 
     Returns:
-        (Q, within); NaN where there is no prediction, or no true window is left.
+        (Q, within); NaN if there is no prediction, or no true window is left.
     """
     parts = [_taken(predicted[part], truths[part], within) for part in together(truths, within)]
     return np.concatenate(parts)
@@ -73,5 +73,5 @@ def _taken(predicted: Sequence[Windows], truths: Sequence[Windows], within: int)
 
 
 def _overlaps(predicted: Sequence[Windows], truths: Sequence[Windows], within: int) -> Array:
-    """(Q, P, G): IoU of the first predictions with the true windows."""
+    """Return the IoU of the first predictions with the true windows, (Q, P, G)."""
     return iou_over_lengths(stack(predicted, 3, at_most=within), stack(truths, 2))

@@ -1,8 +1,8 @@
 """QV-M²: queries with several moments.
 
 Cao, Du, Zhang, Yu, Li, Wang, "When One Moment Isn't Enough: Multi-Moment Retrieval with
-Cross-Moment Interactions", NeurIPS 2025; the rules and names as in its evaluator (Zhuo-Cao/QV-M2,
-standalone_eval). Arguments and results as in `retrieval`.
+Cross-Moment Interactions", NeurIPS 2025. The rules and names are those of its evaluator
+(Zhuo-Cao/QV-M2, standalone_eval). Arguments and results are as in `retrieval`.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from rdmf_cli.evaluation.retrieval import (
 )
 
 RANKS = (1, 2, 3)
-"""Numbers k of predictions that count."""
+"""The numbers k of first predictions that count."""
 
-MANY = 3  # moments: queries with so many or more are averaged by their number of moments
+MANY = 3  # moments; queries with as many or more are averaged by their number
 
 
 def moment_metrics(predicted: Sequence[Windows], truths: Sequence[Windows]) -> dict[str, Any]:
     """Score by the rules of QV-M².
 
-    Recall and mIoU within k predictions are of the queries with k moments or more.
+    Recall and mIoU within k predictions are means over the queries with k moments or more.
 
     Args:
         predicted: (P, 3) windows of each query, best first.
@@ -41,8 +41,8 @@ def moment_metrics(predicted: Sequence[Windows], truths: Sequence[Windows]) -> d
 
     Returns:
         {"full" | "short" | "middle" | "long": {"MR-mAP", "MR-R1", "MR-R2", "MR-R3", "MR-mR1", …,
-        "MR-mIoU@1", …, "queries"}}. MR-mAP holds "Generalized_mAP", the mean over queries, and
-        that of the queries with 1, 2, and 3 or more moments ("1_tgt_mAP", …).
+        "MR-mIoU@1", …, "queries"}}. MR-mAP holds "Generalized_mAP", the mean over all queries, and
+        the mean over the queries with 1, 2, and 3 or more moments ("1_tgt_mAP", …).
     """
     return by_length(predicted, truths, _scores)
 
@@ -67,7 +67,7 @@ def _scores(predicted: Sequence[Windows], truths: Sequence[Windows]) -> dict[str
 
 
 def _mean_of_groups(ap: Array, moments: npt.NDArray[np.int_]) -> Percent:
-    """Average the means of the queries with 3, 4, … moments: each number of moments counts once."""
+    """Average the means over queries with 3, 4, … moments: each number of moments counts once."""
     means = [ap[moments == number].mean() for number in np.unique(moments[moments >= MANY])]
     return percent(np.array(means))
 
@@ -78,13 +78,13 @@ def recall_within(predicted: Sequence[Windows], truths: Sequence[Windows], k: in
 
 
 def overlap_within(predicted: Sequence[Windows], truths: Sequence[Windows], k: int) -> Array:
-    """Compute the mean IoU (Q,) of the first k predictions with the moments they match; else 0."""
+    """Compute the mean IoU (Q,) of the first k predictions with their matched moments; else 0."""
     mean: Array = np.nan_to_num(matched_overlaps(predicted, truths, k)).sum(axis=1) / k
     return mean
 
 
 def brief(metrics: dict[str, Any]) -> dict[str, Percent]:
-    """Give the numbers of the paper's tables, by the evaluator's names."""
+    """Return the numbers of the paper's tables, by the evaluator's names."""
     full = metrics["full"]
     average = full["MR-mAP"]
     return {
@@ -98,14 +98,14 @@ def brief(metrics: dict[str, Any]) -> dict[str, Percent]:
 
 
 def query_columns(predicted: Sequence[Windows], truths: Sequence[Windows]) -> dict[str, Array]:
-    """Return what each query adds to each mean over queries.
+    """Return the value of each query in each mean over queries.
 
     Args:
         predicted: (P, 3) windows of each query, best first.
         truths: (G, 2) true windows of each query, at least one.
 
     Returns:
-        (Q,) in [0, 1] by name; NaN where a query adds nothing.
+        (Q,) in [0, 1] by name; NaN if the query does not count in the mean.
     """
     moments = np.array([len(row) for row in truths])
     ap: Array = average_precisions(predicted, truths).mean(axis=1)

@@ -1,7 +1,7 @@
-"""Windows on the time axis: stacking them, their IoU, moving them to a clip grid.
+"""Windows on the time axis: stack windows, compute their IoU, move them to a clip grid.
 
-Windows are [start, end] in seconds. A query has any number of them, so a list of queries is stacked
-into one array padded with NaN; padding overlaps nothing.
+Windows are [start, end] in seconds. A query has any number of windows, so the windows of a list of
+queries are stacked into one array padded with NaN; padding overlaps nothing.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ def stack(rows: Sequence[Windows], columns: int, at_most: int | None = None) -> 
     """Stack the windows of several queries into one array, padded with NaN.
 
     Args:
-        rows: (K, columns) windows of each of Q queries, K differing.
+        rows: (K, columns) windows of each of Q queries; K differs between queries.
         columns: numbers per window.
-        at_most: take the first so many windows of each query; None: all.
+        at_most: take at most this number of first windows of each query; None: all.
 
     Returns:
-        (Q, K, columns) with K the largest number.
+        (Q, K, columns), with the largest K of all queries.
     """
     cut = [np.asarray(row, dtype=np.float64).reshape(-1, columns)[:at_most] for row in rows]
     stacked = np.full((len(cut), max(map(len, cut), default=0), columns), np.nan)
@@ -40,17 +40,18 @@ def _edges(windows: Array, others: Array) -> tuple[Array, Array, Array, Array]:
 
 
 def _ratio(part: Array, whole: Array) -> Array:
-    """Return part / whole, and 0 where a window is padding or both have no length."""
+    """Return part / whole; 0 if a window is padding or if both windows have no length."""
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
 def iou_over_hull(windows: Array, others: Array) -> Array:
-    """Compute the IoU of every pair, with the union taken as last end - first start.
+    """Compute the IoU of every pair; the union is last end - first start.
 
-    That is the union wherever the windows touch, and where they do not the intersection is 0
-    anyway. The field computes R1 and mIoU so, and AP with `iou_over_lengths`: equal on paper, but
-    not in the last bit, and a window rounded to a grid often lies exactly on a threshold (2
-    decisions in 1,000 differ on Charades-STA).
+    If the windows touch, last end - first start is the union. If they do not touch, the
+    intersection is 0 anyway. The field computes R1 and mIoU in this way, and AP with
+    `iou_over_lengths`. The two functions are equal on paper, but not in the last bit, and a window
+    rounded to a grid often lies exactly on a threshold (2 decisions in 1,000 differ on
+    Charades-STA).
 
     Args:
         windows: (Q, P, 2 or more) [start, end, …], seconds.
@@ -65,10 +66,10 @@ def iou_over_hull(windows: Array, others: Array) -> Array:
 
 
 def iou_over_lengths(windows: Array, others: Array) -> Array:
-    """Compute the IoU of every pair, with the union taken as both lengths less the intersection.
+    """Compute the IoU of every pair; the union is the sum of both lengths less the intersection.
 
-    Arguments and result as in `iou_over_hull`: (Q, P, 2 or more) and (Q, G, 2 or more) to (Q, P,
-    G).
+    Arguments and result are as in `iou_over_hull`: (Q, P, 2 or more) and (Q, G, 2 or more) give (Q,
+    P, G).
     """
     starts, ends, other_starts, other_ends = _edges(windows, others)
     shared = np.maximum(0, np.minimum(ends, other_ends) - np.maximum(starts, other_starts))
@@ -86,7 +87,7 @@ def to_grid(windows: Array, clip_length: float, limit: float | None = None) -> A
     Args:
         windows: (..., 2 or more) [start, end, …], seconds; further columns stay as they are.
         clip_length: seconds.
-        limit: clamp starts and ends to [0, limit] seconds first; None: do not.
+        limit: first clamp starts and ends to [0, limit] seconds; None: no clamp.
 
     Returns:
         An array of the same shape.

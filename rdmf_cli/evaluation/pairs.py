@@ -1,4 +1,4 @@
-"""Predictions matched with annotations: checked, moved where asked for, ready to be scored."""
+"""Match predictions with annotations, check them, and move them if requested, before scoring."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ Only = Literal["moments", "highlights"]
 Outside = Literal["refuse", "keep", "cut"]
 
 MOST_CLIPS = 10_000_000
-"""Most clips that all queries with saliency scores have together (QVHighlights val: 113,000)."""
+"""The most clips of all queries with saliency scores together (QVHighlights val: 113,000)."""
 
 TOLERANCE = 1e-3
-"""Seconds by which float32 and four printed decimals may exceed a bound or miss a grid."""
+"""Tolerance at a bound or a grid in seconds, for float32 and for four printed decimals."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """Options of scoring.
+    """Hold the options of scoring.
 
     Attributes:
-        only: score moments or highlights alone; None: all that is annotated.
+        only: score the moments alone or the highlights alone; None: all that is annotated.
         legacy: use 2D-TAN's rules for Charades-STA, TACoS and ActivityNet.
-        nms: IoU above which the legacy rules suppress; None: that of the data set.
-        round_to: first move predicted windows to multiples of this many seconds; None: do not.
+        nms: the legacy rules suppress a window above this IoU; None: the value of the data set.
+        round_to: first move predicted windows to multiples of this many seconds; None: no move.
         outside: for windows that reach outside the video: refuse the file, keep or cut them.
     """
 
@@ -50,7 +50,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Predictions and annotations in the same order, and notes on them for the reader."""
+    """Hold predictions and annotations in the same order, and notes on them for the reader."""
 
     predictions: list[Prediction]
     annotations: list[Annotation]
@@ -59,7 +59,7 @@ class Pairs:
     notes: list[str]
 
     def where(self, keep: Callable[[Annotation], bool]) -> Pairs:
-        """Return the pairs whose annotation satisfies `keep`."""
+        """Return the pairs with an annotation that satisfies `keep`."""
         kept = [k for k, annotation in enumerate(self.annotations) if keep(annotation)]
         predictions = [self.predictions[k] for k in kept]
         return replace(
@@ -67,7 +67,7 @@ class Pairs:
         )
 
     def with_moments(self) -> Pairs:
-        """Keep the pairs with a true window; note what is left out."""
+        """Keep the pairs with a true window; note how many pairs are left out."""
         absent = sum(annotation.absent for annotation in self.annotations)
         unknown = sum(annotation.windows is None for annotation in self.annotations)
         if absent:
@@ -79,11 +79,11 @@ class Pairs:
         return self.where(lambda a: a.windows is not None and not a.absent)
 
     def truths(self) -> list[Array]:
-        """Return the true windows (G, 2) of each annotation that has been searched for moments."""
+        """Return the true windows (G, 2) of each annotation that was searched for moments."""
         return [a.windows for a in self.annotations if a.windows is not None]
 
     def with_ratings(self) -> Pairs:
-        """Keep the pairs whose clips were rated by annotators."""
+        """Keep the pairs with annotator ratings."""
         return self.where(lambda a: a.ratings is not None and not a.absent)
 
     def highlights(self, clip_length: float) -> tuple[list[Array], list[Array]]:
@@ -120,7 +120,7 @@ class Pairs:
         """Return the saliency (T,) of each prediction.
 
         Raises:
-            RdmfError: a prediction has none, or an empty one.
+            RdmfError: a prediction has no saliency, or an empty one.
         """
         scores = [
             self._given(prediction, prediction.saliency, "pred_saliency_scores", "moments")
@@ -144,7 +144,7 @@ class Pairs:
 def pair(
     predictions: Predictions, annotations: Annotations, dataset: Dataset, options: Options
 ) -> Pairs:
-    """Match predictions with annotations, and check and move them as the options say.
+    """Match predictions with annotations; check and move the windows as the options request.
 
     Raises:
         RdmfError: A line is invalid, or the options do not fit the data set.
@@ -166,7 +166,7 @@ def pair(
 
 
 def _check_fit(pairs: Pairs, dataset: Dataset, options: Options) -> None:
-    """Check that the data set's protocol can score such annotations by such options."""
+    """Check that the data set's protocol can score these annotations with these options."""
     protocol = PROTOCOLS[dataset.protocol]
     for annotation in pairs.annotations:
         if protocol.by_domain and (annotation.labels is None or annotation.domain is None):
@@ -188,7 +188,7 @@ def _check_fit(pairs: Pairs, dataset: Dataset, options: Options) -> None:
 
 
 def _in_place(pairs: Pairs, dataset: Dataset, options: Options) -> Pairs:
-    """Check windows against their video; cut them and move them to the grid where asked for."""
+    """Check windows against their video; cut and move windows to the grid if requested."""
     moved, off_grid, total, unsorted = [], 0, 0, 0
     for prediction, annotation in zip(pairs.predictions, pairs.annotations, strict=True):
         spans = prediction.windows
@@ -220,12 +220,12 @@ def _inside(
     dataset: Dataset,
     outside: Outside,
 ) -> Array:
-    """Return the windows, none of which reaches outside the video unless that is allowed.
+    """Return the windows; check that none reaches outside the video, or cut them, by `outside`.
 
-    Rounding moves an end by up to half a clip; a clamp is the same for videos of any length.
+    Rounding moves an end by up to half a clip. A clamp is the same for videos of any length.
     """
     duration = np.inf if annotation.duration is None else annotation.duration
-    limit = max(duration + dataset.clip_length / 2, dataset.clamp or 0.0)  # as published ones do
+    limit = max(duration + dataset.clip_length / 2, dataset.clamp or 0.0)  # as published windows do
     beyond = (spans[:, 0] < -TOLERANCE) | (spans[:, 1] > limit + TOLERANCE)
     if outside == "keep" or not beyond.any():
         return spans
@@ -242,7 +242,10 @@ def _off_grid(spans: Array, clip_length: float) -> int:
 
 
 def _check_clips(rated: Pairs, clip_length: float) -> None:
-    """Check the number of clips, which durations decide: each clip of each query takes memory."""
+    """Check the number of clips, because each clip of each query takes memory.
+
+    The duration of a video decides its number of clips.
+    """
     clips = sum((a.duration or 0.0) / clip_length for a in rated.annotations)
     if clips > MOST_CLIPS:
         what = f"the queries with saliency_scores have {clips:.0f} clips together, more than "
@@ -262,7 +265,7 @@ def _rating_matrix(annotation: Annotation, clip_length: float) -> Array:
 def tell_lengths(
     notes: list[str], saliency: Sequence[Array], clips: Sequence[int], rule: str
 ) -> None:
-    """Add notes where there are fewer or more scores than clips.
+    """Add a note if a query has fewer or more scores than clips.
 
     Args:
         notes: the notes.
@@ -279,10 +282,10 @@ def tell_lengths(
 
 
 def legacy_overlap(dataset: Dataset, options: Options) -> float:
-    """Find the IoU above which 2D-TAN's rules suppress.
+    """Return the IoU above which 2D-TAN's rules suppress a window.
 
     Raises:
-        UsageError: neither the options nor the data set have one.
+        UsageError: neither the options nor the data set have a value.
     """
     overlap = options.nms if options.nms is not None else dataset.legacy_nms
     if overlap is None:

@@ -1,7 +1,8 @@
-"""What each query gives to each metric: a metric is the mean of its column.
+"""The value of each query in each metric: a metric is the mean of its column.
 
-The names are those of `brief`, and so are the means (for TVSum and YouTube Highlights those of
-each domain; over all videos there is `HL-mAP-videos`, which weighs every video alike).
+The names are the names of `brief`, and the means are the scores of `brief`. For TVSum and YouTube
+Highlights these are the means of each domain; `HL-mAP-videos` is the mean over all videos, each
+with the same weight.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from rdmf_cli.evaluation.retrieval import (
 )
 
 Columns = dict[str, Array]
-"""(Q,) of each metric in per cent; NaN where a query is not counted in it."""
+"""(Q,) of each metric in per cent; NaN if the query does not count in the metric."""
 
 VIDEOS = "HL-mAP-videos"
 
@@ -38,10 +39,10 @@ def query_scores(pairs: Pairs, dataset: Dataset, options: Options) -> Columns:
     """Score every query by every metric of the data set's protocol.
 
     Returns:
-        (Q,) of each metric in per cent; NaN where a query is not counted.
+        (Q,) of each metric in per cent; NaN if the query does not count in the metric.
 
     Raises:
-        RdmfError: no query has what the protocol scores, or a prediction lacks it.
+        RdmfError: no query has what the protocol scores, or a prediction has no such output.
     """
     columns = PROTOCOLS[dataset.protocol].load_per_query()(pairs, dataset, options)
     if not columns:
@@ -51,12 +52,12 @@ def query_scores(pairs: Pairs, dataset: Dataset, options: Options) -> Columns:
 
 
 def has_moment(annotation: Annotation) -> bool:
-    """Check whether the query is known to be shown somewhere."""
+    """Return whether the query is known to be shown in its video."""
     return annotation.windows is not None and not annotation.absent
 
 
 def main_metric(columns: Columns) -> str:
-    """Name the metric, of the columns (Q,) that there are, by which a query is judged first."""
+    """Return the name of the main metric of a query, chosen from the existing columns (Q,)."""
     return next(name for name in MAIN if name in columns)
 
 
@@ -64,7 +65,7 @@ MAIN = ("MR-full-mAP", "MR-full-mIoU", "G-mIoU@5", "HL-min-VeryGood-mAP", VIDEOS
 
 
 def qvhighlights_columns(pairs: Pairs, dataset: Dataset, options: Options) -> Columns:
-    """Score each query as QVHighlights does: (Q,) of each metric, of moments and highlights."""
+    """Score each query by QVHighlights' rules: (Q,) of each metric of moments and highlights."""
     columns: Columns = {}
     if options.only != "highlights":
         columns |= _moment_columns(pairs, _averaged_columns)
@@ -74,7 +75,7 @@ def qvhighlights_columns(pairs: Pairs, dataset: Dataset, options: Options) -> Co
 
 
 def grounding_columns(pairs: Pairs, dataset: Dataset, options: Options) -> Columns:
-    """Score each query as the benchmarks with one moment per query do: (Q,) of each metric."""
+    """Score each query by the rules for one moment per query: (Q,) of each metric."""
 
     def score(predicted: Sequence[Array], truths: Sequence[Array]) -> Columns:
         return _grounding_columns(predicted, truths, dataset, options)
@@ -83,7 +84,7 @@ def grounding_columns(pairs: Pairs, dataset: Dataset, options: Options) -> Colum
 
 
 def multi_moment_columns(pairs: Pairs, dataset: Dataset, options: Options) -> Columns:
-    """Score each query as QV-M2 does: (Q,) of each metric."""
+    """Score each query by the rules of QV-M2: (Q,) of each metric."""
     if options.only == "highlights":
         return {}
     return _moment_columns(pairs, multi_moment.query_columns)
@@ -92,7 +93,7 @@ def multi_moment_columns(pairs: Pairs, dataset: Dataset, options: Options) -> Co
 def _moment_columns(
     pairs: Pairs, score: Callable[[Sequence[Array], Sequence[Array]], Columns]
 ) -> Columns:
-    """Score the queries that have moments; no column where none has."""
+    """Score the queries that have moments; return no column if no query has a moment."""
     counted = np.array([has_moment(annotation) for annotation in pairs.annotations])
     if not counted.any():
         return {}
@@ -102,7 +103,7 @@ def _moment_columns(
 
 
 def generalised_columns(pairs: Pairs, dataset: Dataset, options: Options) -> Columns:
-    """Return (Q,) of each metric that is a mean over queries: all but AUROC and Rej-F1."""
+    """Return (Q,) of each metric that is a mean over queries: all except AUROC and Rej-F1."""
     counted = np.array([a.windows is not None for a in pairs.annotations])
     looked_at = pairs.where(lambda a: a.windows is not None)
     presence = np.array([presence_of(prediction) for prediction in looked_at.predictions])
@@ -148,7 +149,7 @@ def _group_columns(
     predicted: Sequence[Array],
     truths: Sequence[Array],
 ) -> Columns:
-    """Return the metric of each query in each length group in which it has a true window."""
+    """Return the metric of each query in each length group in which the query has a true window."""
     columns: Columns = {}
     for name, bounds in LENGTH_GROUPS.items():
         within = of_length(truths, *bounds)
@@ -208,7 +209,7 @@ def domain_columns(pairs: Pairs, dataset: Dataset, options: Options) -> Columns:
 
 
 def _placed(values: Array, where: npt.NDArray[np.bool_]) -> Array:
-    """(Q,): the values at the queries that are counted, NaN at the others."""
+    """Return (Q,): the values at the counted queries, NaN at all further queries."""
     column = np.full(len(where), np.nan)
     column[where] = values
     return column

@@ -1,4 +1,4 @@
-"""Predictions of a head for annotated samples, ready to be scored."""
+"""Let a head predict annotated samples, ready to score."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from rdmf_cli.evaluation.predictions import Prediction, Predictions
 from rdmf_cli.heads.base import Head
 from rdmf_cli.moments import Reading
 
-TOP_K = 10  # windows per query: mean average precision uses no more
-TOGETHER = 64  # samples that are read at once
+TOP_K = 10  # windows per query; mean average precision uses no more windows
+TOGETHER = 64  # samples per read
 
 
 def predict(samples: Samples, dataset: Dataset, head: Head) -> Predictions:
-    """Predict every sample: windows in seconds, best first, rounded as the data set asks.
+    """Predict every sample: windows in seconds, best first, rounded by the rules of the data set.
 
-    Saliency is that of the labelled clips where there are labels.
+    If a sample has labels, its saliency is the saliency of the labelled clips.
 
     Raises:
         RdmfError: a feature file cannot be read, or does not fit its annotation.
@@ -53,12 +53,12 @@ def _prediction(sample: Sample, reading: Reading, dataset: Dataset) -> Predictio
 
 
 def _rounded(windows: Array, clip_length: float, limit: float | None, duration: float) -> Array:
-    """Round windows to the clip grid, as published predictions are, and to at least one clip."""
+    """Round windows to the clip grid, as in published predictions, and to at least one clip."""
     windows = to_grid(windows, clip_length, limit)
     start, end = windows[:, 0].copy(), windows[:, 1].copy()
     empty = end <= start
     latest = duration + clip_length / 2 if limit is None else limit
     last = empty & (start >= clip_length) & (start + clip_length > latest)
-    windows[last, 0] = start[last] - clip_length  # at the very end there is room before alone
+    windows[last, 0] = start[last] - clip_length  # at the end of the video, extend backwards
     windows[empty & ~last, 1] = start[empty & ~last] + clip_length
     return windows

@@ -24,7 +24,7 @@ from rdmf_cli.files import write_whole
 Array = npt.NDArray[np.float64]
 
 PRESENCE = "pred_exist_score"
-"""The key of a prediction's presence, as the evaluator of Soccer-GMR reads it."""
+"""The key of a prediction's presence, as in the evaluator of Soccer-GMR."""
 
 QIDS_NAMED = 5
 WINDOW_DECIMALS = 4
@@ -33,14 +33,14 @@ PRESENCE_DECIMALS = 6
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """The prediction for one query.
+    """Hold the prediction for one query.
 
     Attributes:
-        qid: of its annotation.
+        qid: the qid of its annotation.
         windows: (P, 3) [start, end, score] in seconds, best first; None: not predicted.
         saliency: (T,) one score per clip; None: not predicted.
         vid: name of the video.
-        line: its line in the file.
+        line: the number of its line in the file.
     """
 
     qid: int | str
@@ -54,7 +54,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Predictions:
-    """The predictions of one file, in its order."""
+    """Hold the predictions of one file, in the order of the file."""
 
     path: Path
     entries: list[Prediction] = field(default_factory=list)
@@ -65,8 +65,8 @@ class Predictions:
         Predictions for annotations that were skipped are left out.
 
         Raises:
-            RdmfError: a prediction has no annotation, an annotation has no prediction, or the two
-                are of different videos.
+            RdmfError: a prediction has no annotation, an annotation has no prediction, or a
+                prediction and its annotation name different videos.
         """
         by_qid = {str(prediction.qid): prediction for prediction in self.entries}
         self._none_unknown(annotations)
@@ -105,7 +105,7 @@ def read_predictions(path: Path | str) -> Predictions:
     """Read a prediction file.
 
     Raises:
-        RdmfError: it cannot be read or has an error; the error names the file and the line.
+        RdmfError: the file cannot be read or has an error; the error names the file and the line.
     """
     path = Path(path)
     predictions = Predictions(path)
@@ -147,7 +147,7 @@ def _vid(record: dict[str, Any], path: Path, line: int) -> str | None:
 
 
 def _without_scores(value: object) -> bool:
-    """Whether windows are [start, end], as language models write them."""
+    """Return whether windows are [start, end] without scores, as language models write windows."""
     return (
         isinstance(value, list)
         and bool(value)
@@ -179,7 +179,7 @@ def write_submission(
     inputs: Iterable[Path | str] = (),
     force: bool = False,
 ) -> None:
-    """Write predictions in the field's submission format, with windows to four decimals.
+    """Write predictions in the field's submission format, with four decimals for windows.
 
     Args:
         path: the file.
@@ -188,7 +188,7 @@ def write_submission(
         force: replace a file that rdmf did not write.
 
     Raises:
-        RdmfError: the file cannot be written; see `files.write_whole`. An older file stays.
+        RdmfError: the file cannot be written; see `files.write_whole`. Then an older file stays.
     """
 
     def write(file: BinaryIO) -> None:

@@ -1,7 +1,7 @@
-"""Metrics of presence: how well it separates queries with moments from queries without.
+"""Metrics of presence: how well presence separates queries with moments from queries without.
 
 Ding et al., "Retrieving Any Relevant Moments: Benchmark and Models for Generalized Moment
-Retrieval", 2026 (arXiv 2605.02623), whose evaluator is dymm9977/generalized-moment-retrieval.
+Retrieval", 2026 (arXiv 2605.02623). Its evaluator is dymm9977/generalized-moment-retrieval.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from rdmf_cli.evaluation.predictions import Prediction
 from rdmf_cli.evaluation.retrieval import Percent
 
 PRESENCE_THRESHOLDS = (0.4, 0.6)
-"""A query is taken to be shown where its presence is above."""
+"""A query is taken as shown if its presence is above this number."""
 
 Flags = npt.NDArray[np.bool_]
 
 
 def presence_of(prediction: Prediction) -> float:
-    """Tell how sure a prediction is that its query is shown.
+    """Return how sure a prediction is that its query is shown.
 
-    Its own presence (`pred_exist_score`) where it has one, else its highest window score; of
-    windows without scores 1. 0 without windows.
+    The result is the presence of the prediction (`pred_exist_score`), if the prediction has one. If
+    not, the result is the highest window score: 1 for windows without scores, 0 without windows.
     """
     if prediction.presence is not None:
         return prediction.presence
@@ -34,15 +34,15 @@ def presence_of(prediction: Prediction) -> float:
 
 
 def presence_metrics(presence: Array, shown: Flags) -> dict[str, Percent]:
-    """Score presence against whether queries have a moment.
+    """Score the presence of queries by whether the queries have a moment.
 
     Args:
         presence: (Q,).
         shown: (Q,).
 
     Returns:
-        "AUROC" (None where all queries are shown, or none is), and at each threshold "Rej-F1@t",
-        the F1 of finding the queries without a moment, and "Acc@t", in per cent.
+        "AUROC" (None if all queries are shown, or none is shown). And at each threshold, in per
+        cent: "Rej-F1@t", the F1 of finding the queries without a moment, and "Acc@t".
     """
     area = auroc(presence, shown)
     found: dict[str, Percent] = {"AUROC": None if area is None else 100 * area}
@@ -54,11 +54,11 @@ def presence_metrics(presence: Array, shown: Flags) -> dict[str, Percent]:
 
 
 def rejection_f1(taken: Flags, shown: Flags) -> float:
-    """Compute the F1 of rejecting queries that are shown nowhere; 0 where none is right.
+    """Compute the F1 of rejecting queries that are not shown; 0 if no rejection is right.
 
     Args:
-        taken: (Q,) True where a query was taken to be shown.
-        shown: (Q,) True where it is.
+        taken: (Q,) True if the query was taken as shown.
+        shown: (Q,) True if the query is shown.
     """
     right = int((~taken & ~shown).sum())
     return 2 * right / max(int((~taken).sum() + (~shown).sum()), 1)

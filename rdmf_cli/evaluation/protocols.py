@@ -1,7 +1,7 @@
-"""The protocols of the benchmarks by name: what each scores, and by which rules.
+"""The protocols of the benchmarks by name: what each protocol scores, and by which rules.
 
-To add one: its metrics in a file beside this one, for all queries together (`Score`) and for each
-query alone (`QueryScores`), an entry here, tests against published numbers, a line in
+To add a protocol, write: its metrics in a file beside this file, for all queries together (`Score`)
+and for each query alone (`QueryScores`); an entry here; tests against published numbers; a line in
 `docs/evaluation.md`.
 """
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
     from rdmf_cli.evaluation.per_query import Columns
 
 Score = Callable[["Pairs", "Dataset", "Options"], dict[str, Any]]
-"""Scores predictions of a dataset: "brief", "queries", and the protocol's own metrics."""
+"""Score predictions of a dataset: "brief", "queries", and the protocol's own metrics."""
 
 QueryScores = Callable[["Pairs", "Dataset", "Options"], "Columns"]
-"""Scores every query by itself: (Q,) of each metric in per cent; NaN where it is not counted."""
+"""Score every query alone: (Q,) of each metric in per cent; NaN if the query does not count."""
 
 
 @dataclass(frozen=True)
 class Protocol(Entry[Score]):
-    """The rules by which a benchmark is scored; `load` gives what applies them.
+    """Hold the rules of a benchmark; `load` imports the function that applies the rules.
 
     Attributes:
-        per_query: Module and name of what scores every query by itself, a `QueryScores`.
-        moments: It scores moments.
-        highlights: It scores highlights.
-        one_moment: Its queries have one moment each.
-        by_domain: It scores every video by its labels, and averages over domains.
-        strict: A window is right where its IoU is above the threshold, not where it reaches it.
-        has_legacy: 2D-TAN's rules exist for its benchmarks.
+        per_query: Module and name of the function that scores every query alone, a `QueryScores`.
+        moments: The protocol scores moments.
+        highlights: The protocol scores highlights.
+        one_moment: The queries have one moment each.
+        by_domain: The protocol scores every video by its labels, and averages over domains.
+        strict: A window is right if its IoU is above the threshold; an equal IoU is not enough.
+        has_legacy: 2D-TAN's rules exist for the benchmarks of this protocol.
     """
 
     per_query: str
@@ -48,7 +48,7 @@ class Protocol(Entry[Score]):
     has_legacy: bool = False
 
     def load_per_query(self) -> QueryScores:
-        """Import what scores every query by itself."""
+        """Import the function that scores every query alone."""
         found: QueryScores = loaded(self.per_query)
         return found
 

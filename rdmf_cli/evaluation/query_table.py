@@ -1,4 +1,4 @@
-"""A row per query: the true moments, the predicted ones, and the metrics of this query alone."""
+"""One row per query: the moments, the predicted windows, and the metrics of this query alone."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Cell = str | int | float | None
 
 @dataclass(frozen=True)
 class QueryTable:
-    """Rows of cells; None where there is nothing to tell.
+    """Hold rows of cells; a cell is None if there is no value.
 
     Attributes:
-        names: `ABOUT` the query (its moments, and how many seconds they last), what was
-            `PREDICTED` (how many windows, and the first of them), then the metrics in per cent.
+        names: `ABOUT` the query (its moments, and their length in seconds), what was `PREDICTED`
+            (the number of windows, and the first window), then the metrics in per cent.
     """
 
     annotations: list[Annotation]

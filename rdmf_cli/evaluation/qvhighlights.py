@@ -1,9 +1,9 @@
 """The QVHighlights protocol: moment retrieval and highlight detection.
 
 Lei, Berg, Bansal, "QVHighlights: Detecting Moments and Highlights in Videos via Natural Language
-Queries", NeurIPS 2021; the rules as its published evaluator applies them, the names of the
-results as its files spell them. All results are percentages, not rounded; None where no query
-is left to average over. `docs/evaluation.md` says where we differ and why.
+Queries", NeurIPS 2021. The rules are the rules of the published evaluator; the names of the results
+are spelled as in its files. All results are percentages, not rounded; None if no query is left to
+average over. `docs/evaluation.md` says where rdmf differs, and why.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SALIENCY_LEVELS = {"Fair": 2, "Good": 3, "VeryGood": 4}
 
 CLIP_LENGTH = 2.0
 ANNOTATORS = 3
-MOST_CLIPS = 1_000_000  # clips of the queries whose highlights are scored at once
+MOST_CLIPS = 1_000_000  # the most clips to score at once, over all queries
 
 Scores = Sequence[float] | npt.NDArray[np.floating[Any]]
 
@@ -42,15 +42,15 @@ def recall_at_one(
     truths: Sequence[Windows],
     thresholds: Sequence[float] = RECALL_THRESHOLDS,
 ) -> dict[str, Percent]:
-    """Compute R1@t: the share of queries whose first prediction has an IoU of t with a true window.
+    """Compute R1@t: the share of queries whose first prediction has an IoU of t or more.
 
     Args:
         predicted: (P, 3) [start, end, score] of each of Q queries, seconds, in list order.
-        truths: (G, 2) [start, end] of each, seconds.
+        truths: (G, 2) [start, end] of each query, seconds.
         thresholds: values of t.
 
     Returns:
-        Per cent by threshold. A query without predictions is missed.
+        Per cent by threshold. A query without predictions counts as missed.
     """
     return recall(predicted, truths, thresholds)
 
@@ -82,13 +82,13 @@ def relevance(
 
     Args:
         duration: seconds.
-        clip_ids: (n,) the clips that were rated. An id past the last clip is left out (annotations
-            may name one such clip).
+        clip_ids: (n,) the clips that were rated. A number past the last clip is left out
+            (annotations may name one such clip).
         ratings: (n, 3) ratings from 0 to 4.
         clip_length: seconds.
 
     Returns:
-        (C, 3) with C = int(duration / clip_length); 0 at clips that were not rated.
+        (C, 3) with C = int(duration / clip_length); 0 for clips that were not rated.
     """
     matrix = np.zeros((int(duration / clip_length), ANNOTATORS))
     ids, rows = np.asarray(clip_ids, dtype=np.int_), np.reshape(ratings, (-1, ANNOTATORS))
@@ -97,7 +97,7 @@ def relevance(
 
 
 def _stack_clips(rows: Sequence[Array], clips: Sequence[int], fill: float) -> Array:
-    """Return (Q, C, ...): rows cut or zero-padded to `clips`; `fill` beyond."""
+    """Return rows (Q, C, ...), each cut or zero-padded to its number of clips; `fill` beyond."""
     stacked = np.full((len(rows), max(clips, default=0), *rows[0].shape[1:]), fill)
     for target, row, count in zip(stacked, rows, clips, strict=True):
         target[:count] = 0
@@ -106,13 +106,13 @@ def _stack_clips(rows: Sequence[Array], clips: Sequence[int], fill: float) -> Ar
 
 
 def interpolated_precision(scores: Array, labels: npt.NDArray[np.bool_]) -> Array:
-    """Average interpolated precision plainly over the distinct steps of recall.
+    """Average interpolated precision over the distinct values of recall, with equal weights.
 
-    Clips of equal score enter together, so they make at most one step.
+    Clips of equal score enter together, so they add at most one value of recall.
 
     Args:
         scores: (Q, C), -inf for clips that do not exist.
-        labels: (Q, C, A) True at an annotator's highlights.
+        labels: (Q, C, A) True at the highlights of an annotator.
 
     Returns:
         (Q, A).
@@ -120,7 +120,7 @@ def interpolated_precision(scores: Array, labels: npt.NDArray[np.bool_]) -> Arra
     order = np.argsort(-scores, axis=1, kind="stable")
     scores = np.take_along_axis(scores, order, axis=1)
     hits = np.cumsum(np.take_along_axis(labels, order[..., None], axis=1), axis=1)
-    last = np.ones(scores.shape, dtype=bool)  # the last of a run of equal scores
+    last = np.ones(scores.shape, dtype=bool)  # the last clip of a run of equal scores
     last[:, :-1] = scores[:, 1:] != scores[:, :-1]
     ranks = np.arange(1, scores.shape[1] + 1)[:, None]
     precision = np.where(last[..., None], hits / ranks, 0)
@@ -135,10 +135,10 @@ def highlight_map(saliency: Sequence[Scores], ratings: Sequence[Array], level: i
     """Compute HL-mAP: the mean AP of the saliency over queries and annotators.
 
     Args:
-        saliency: (T,) of each query, cut or zero-padded to its clips.
+        saliency: (T,) of each query, cut or zero-padded to the clips of the query.
         ratings: (C, 3) ratings of each query (`relevance`).
-        level: lowest rating of a highlight. An annotator without highlights gives 0, one who rates
-            all clips so gives 1.
+        level: lowest rating of a highlight. An annotator without highlights has an AP of 0; an
+            annotator who rates all clips as highlights has an AP of 1.
 
     Returns:
         Per cent; None without queries.
@@ -168,10 +168,10 @@ def _highlight_ap(
 
 
 def hit_at_one(saliency: Sequence[Scores], ratings: Sequence[Array], level: int) -> Percent:
-    """Compute HIT@1: the share of queries whose best clip is a highlight to any annotator.
+    """Compute HIT@1: the share of queries whose best clip is a highlight for any annotator.
 
     Args:
-        saliency: (T,) of each query; of equal scores the first counts.
+        saliency: (T,) of each query; if several clips have the highest score, the first counts.
         ratings: (C, 3) ratings of each query (`relevance`); a clip past the last is a miss.
         level: lowest rating of a highlight.
 
@@ -182,7 +182,7 @@ def hit_at_one(saliency: Sequence[Scores], ratings: Sequence[Array], level: int)
 
 
 def top_hits(saliency: Sequence[Scores], ratings: Sequence[Array], level: int) -> Array:
-    """Return for each query, (Q,), 1 where its clip of highest score is a highlight, else 0."""
+    """Return (Q,): 1 if the clip of highest score of the query is a highlight, else 0."""
     tops = [int(np.argmax(row)) for row in saliency]
     hits = [bool(np.any(m[top : top + 1] >= level)) for top, m in zip(tops, ratings, strict=True)]
     return np.asarray(hits, dtype=np.float64)

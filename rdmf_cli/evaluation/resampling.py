@@ -1,8 +1,8 @@
 """Intervals and p-values of paired differences, by resampling videos.
 
-The queries of one video are not independent of each other, so a video is drawn, or exchanged, with
-all its queries. Davison and Hinkley, "Bootstrap Methods and their Application", 1997; Hesterberg,
-"What Teachers Should Know About the Bootstrap", The American Statistician 69, 2015.
+The queries of one video are not independent of each other. So a resample draws or exchanges a video
+with all its queries. Davison and Hinkley, "Bootstrap Methods and their Application", 1997;
+Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69, 2015.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ Array = npt.NDArray[np.float64]
 
 Draw = Callable[[np.random.Generator, int, int], "Array"]
 
-MOST_NUMBERS = 4_000_000  # random numbers that are held at once
-EQUAL = 1e-9  # share of a difference that sums in another order may miss
+MOST_NUMBERS = 4_000_000  # random numbers in memory at the same time
+EQUAL = 1e-9  # two sums that add in different orders may differ by this share
 
 
 @dataclass(frozen=True)
 class PairedDifferences:
-    """Differences of Q queries in M metrics between two sets of predictions.
+    """Hold the differences of Q queries in M metrics between two sets of predictions.
 
     Attributes:
-        values: (Q, M); NaN where a query is not counted in a metric.
+        values: (Q, M); NaN if the query does not count in the metric.
         videos: (Q,) the name of each query's video.
-        resamples: How many resamples are drawn.
+        resamples: Number of resamples.
         seed: Random seed.
     """
 
@@ -41,18 +41,18 @@ class PairedDifferences:
 
     @cached_property
     def _video(self) -> npt.NDArray[np.intp]:
-        """(Q,) the number of each query's video."""
+        """The number of each query's video, (Q,)."""
         number: npt.NDArray[np.intp] = np.unique(list(self.videos), return_inverse=True)[1]
         return number.reshape(-1)
 
     @cached_property
     def sums(self) -> Array:
-        """(V, M): the sum of the differences of each video's queries."""
+        """The sum of the differences of each video's queries, (V, M)."""
         return self._per_video(np.nan_to_num(self.values))
 
     @cached_property
     def counts(self) -> Array:
-        """(V, M): how many queries of each video are counted."""
+        """The number of counted queries of each video, (V, M)."""
         return self._per_video(np.isfinite(self.values).astype(np.float64))
 
     def _per_video(self, values: Array) -> Array:
@@ -62,15 +62,16 @@ class PairedDifferences:
 
     @property
     def means(self) -> Array:
-        """(M,): the mean difference over queries."""
+        """The mean difference over queries, (M,)."""
         mean: Array = self.sums.sum(axis=0) / self.counts.sum(axis=0)
         return mean
 
     def intervals(self, confidence: float = 0.95) -> Array:
         """Compute bootstrap intervals of the means, (M, 2).
 
-        They are percentiles, widened for few videos as the t distribution is wider than the normal
-        one (Hesterberg 2015, "expanded percentile interval").
+        The intervals are percentile intervals. For few videos the intervals are widened, because
+        the t distribution is wider than the normal distribution (Hesterberg 2015, "expanded
+        percentile interval").
         """
         means = np.concatenate(
             [
@@ -86,9 +87,9 @@ class PairedDifferences:
     def p_values(self) -> Array:
         """Compute two-sided p-values of a permutation test, (M,).
 
-        Where the two sets of predictions are equally good, each video could as well have had the
-        other's difference. The data themselves count as one of the permutations (Phipson and Smyth
-        2010), so no p-value is 0.
+        If the two sets of predictions are equally good, the sign of each video's difference is
+        chance. The data themselves count as one of the permutations (Phipson and Smyth 2010), so no
+        p-value is 0.
         """
         observed = np.abs(self.sums.sum(axis=0)) * (1 - EQUAL) - EQUAL
         extreme = sum(
@@ -98,7 +99,7 @@ class PairedDifferences:
         return np.asarray((1 + extreme) / (1 + self.resamples), dtype=np.float64)
 
     def _draws(self, draw: Draw) -> Iterator[Array]:
-        """Yield (B, V) weights of the videos, a part of the resamples at a time."""
+        """Yield weights (B, V) of the videos, for a part of the resamples at a time."""
         random, videos = np.random.default_rng(self.seed), len(self.sums)
         together = max(MOST_NUMBERS // videos, 1)
         for start in range(0, self.resamples, together):
@@ -117,17 +118,17 @@ class PairedDifferences:
 
 
 def _ratio(sums: Array, counts: Array) -> Array:
-    """Give the mean of each resample; NaN where it holds no query of the metric."""
+    """Return the mean of each resample; NaN if the resample holds no query of the metric."""
     means: Array = np.full(sums.shape, np.nan)
     np.divide(sums, counts, out=means, where=counts > 0)
     return means
 
 
 def _tail(confidence: float, videos: int) -> float:
-    """Tell the share of resamples that lies beyond each end of the interval.
+    """Return the share of resamples beyond each end of the interval.
 
-    The percentile interval is too narrow by sqrt((n - 1) / n), and by z / t; the quantile of t is
-    that of Cornish and Fisher's expansion, exact to three digits from 5 videos on.
+    The percentile interval is too narrow by the factors sqrt((n - 1) / n) and z / t. The quantile
+    of t comes from Cornish and Fisher's expansion, exact to three digits from 5 videos on.
     """
     normal = NormalDist()
     z = normal.inv_cdf((1 + confidence) / 2)

@@ -1,8 +1,8 @@
-"""Recall and mAP of moment retrieval, which the protocols share.
+"""Recall and mAP of moment retrieval, for several protocols.
 
-Everywhere here `predicted` holds for each of Q queries windows (P, 3) [start, end, score], best
-first, and `truths` windows (G, 2) [start, end], in seconds. Results are percentages, not rounded;
-None where there is no query. A query without predictions is missed and has an AP of 0.
+In this module, `predicted` holds for each of Q queries windows (P, 3) [start, end, score], best
+first, and `truths` holds windows (G, 2) [start, end], in seconds. Results are percentages, not
+rounded; None if there is no query. A query without predictions counts as missed and has an AP of 0.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ PREDICTIONS_SCORED = 10
 """mAP uses the first ten predictions of a query."""
 
 MOST_PAIRS = 500_000
-"""Pairs of a predicted and a true window that are compared at once."""
+"""Pairs of a predicted and a true window to compare at once."""
 
 RECALL_THRESHOLDS = tuple(round(0.3 + 0.05 * step, 2) for step in range(14))
-"""IoU at which a prediction counts as right: 0.30, 0.35, ... 0.95."""
+"""The least IoU at which a prediction counts as right: 0.30, 0.35, ... 0.95."""
 
 WITHIN = 5
-"""R5 looks at the first five predictions of a query."""
+"""R5 uses the first five predictions of a query."""
 
 LENGTH_GROUPS = {"short": (0.0, 10.0), "middle": (10.0, 30.0), "long": (30.0, inf)}
-"""Groups by length of the true window in seconds: longer than the first, up to the second."""
+"""Groups by length of the true window in seconds: above the first number, up to the second."""
 
 Percent = float | None
 
 
 def percent(values: npt.NDArray[Any]) -> Percent:
-    """Return the mean of values (n,) as a percentage; None where there are none."""
+    """Return the mean of values (n,) as a percentage; None if there are no values."""
     return 100 * float(np.mean(values)) if values.size else None
 
 
@@ -53,7 +53,7 @@ def by_threshold(columns: npt.NDArray[Any], thresholds: Iterable[float]) -> dict
 
 
 def together(truths: Sequence[Windows], within: int) -> Iterator[slice]:
-    """Yield queries to score at once: their windows (G, 2), padded to one number, stay few."""
+    """Yield queries to score at once, so that their padded windows (G, 2) stay few."""
     start = widest = 0
     for query, windows in enumerate(truths):
         widest = max(widest, len(windows))
@@ -64,7 +64,7 @@ def together(truths: Sequence[Windows], within: int) -> Iterator[slice]:
 
 
 def best_iou(predicted: Sequence[Windows], truths: Sequence[Windows], within: int = 1) -> Array:
-    """Compute the highest IoU of one of the first predictions with a true window.
+    """Compute the highest IoU between the first predictions of a query and its true windows.
 
     Args:
         predicted: (P, 3) windows of each query.
@@ -104,7 +104,7 @@ def recall(
     within: int = 1,
     strict: bool = False,
 ) -> dict[str, Percent]:
-    """Compute recall: the share of queries of which a first prediction, in list order, has IoU t.
+    """Compute recall: the share of queries with an IoU of t or more among the first predictions.
 
     Args:
         predicted: (P, 3) windows of each query.
@@ -176,7 +176,7 @@ def mean_average_precision(
 
 
 def of_length(truths: Sequence[Windows], longer: float, up_to: float) -> list[Array]:
-    """Keep the true windows (G, 2) of each query whose length is in (longer, up_to] seconds."""
+    """Keep the true windows (G, 2) of each query with a length in (longer, up_to] seconds."""
     rows = [np.asarray(row, dtype=np.float64).reshape(-1, 2) for row in truths]
     return [row[(lengths(row) > longer) & (lengths(row) <= up_to)] for row in rows]
 
@@ -187,18 +187,18 @@ Score = Callable[[Sequence[Windows], Sequence[Windows]], dict[str, Any]]
 def by_length(
     predicted: Sequence[Windows], truths: Sequence[Windows], score: Score
 ) -> dict[str, Any]:
-    """Score all true windows ("full"), then those of each of `LENGTH_GROUPS` alone.
+    """Score all true windows ("full"), then the true windows of each of `LENGTH_GROUPS` alone.
 
-    For a group, windows of other lengths are removed, and queries that have no others. All
+    For a group, true windows of other lengths are removed, then queries without true windows. All
     predictions stay.
 
     Args:
         predicted: (P, 3) windows of each query.
         truths: (G, 2) windows of each query.
-        score: scores the queries of a group.
+        score: a function that scores the queries of a group.
 
     Returns:
-        Results by group, each with the number of its "queries".
+        Results by group, each with its number of queries ("queries").
     """
     found = {}
     for name, bounds in {"full": (-inf, inf), **LENGTH_GROUPS}.items():

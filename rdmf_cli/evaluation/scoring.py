@@ -38,7 +38,7 @@ def evaluate_files(
 
     Args:
         predictions: the prediction file.
-        truth: the annotation file, and how it is read.
+        truth: the annotation file, and how to read it.
         options: how to score.
 
     Returns:
@@ -60,9 +60,9 @@ def evaluate(
     """Score predictions.
 
     Returns:
-        A nested dict with the field's own names; percentages, not rounded. "brief" holds what
-        papers print, "queries" what was counted, "notes" what a reader should know; the rest
-        depends on the protocol.
+        A nested dict with the names of the field; percentages, not rounded. "brief" holds the
+        numbers that papers print, "queries" the numbers of counted queries, "notes" the notes for
+        the reader; all further keys depend on the protocol.
 
     Raises:
         RdmfError: an entry has an error, or the options do not fit the data set.
@@ -75,13 +75,13 @@ def evaluate(
 
 
 def nothing_scored(annotations: Annotations, dataset: Dataset) -> Result:
-    """Return the result for annotations without ground truth, which has no metrics."""
+    """Return the result for annotations without ground truth; it has no metrics."""
     about: Result = {"dataset": dataset.name, "protocol": dataset.protocol, "notes": []}
     return {**about, "queries": {"all": len(annotations)}, "brief": {}}
 
 
 def rounded(result: Result, decimals: int = 2) -> Result:
-    """Round every number of a result to two decimals, as the field prints them."""
+    """Round every number of a result; the default of two decimals is usual in the field."""
     return {key: _rounded(value, decimals) for key, value in result.items()}
 
 
@@ -97,7 +97,7 @@ def _nothing(what: str, pairs: Pairs) -> RdmfError:
 
 
 def qvhighlights_scores(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
-    """Score moments and highlights, whichever are annotated and asked for."""
+    """Score moments and highlights, if they are annotated and requested."""
     counted: Result = {"all": len(pairs)}
     metrics: Result = {}
     rated = pairs.with_ratings()
@@ -120,7 +120,7 @@ def qvhighlights_scores(pairs: Pairs, dataset: Dataset, options: Options) -> Res
 
 
 def _presence(pairs: Pairs) -> dict[str, float | None]:
-    """Score presence, where some queries have a moment and others have none."""
+    """Score presence, if some queries have a moment and some have none."""
     shown = np.array([has_moment(annotation) for annotation in pairs.annotations])
     known = shown | np.array([annotation.absent for annotation in pairs.annotations])
     if shown[known].all() or not shown[known].any():
@@ -130,7 +130,7 @@ def _presence(pairs: Pairs) -> dict[str, float | None]:
 
 
 def grounding_scores(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
-    """Score moments by recall and mIoU; with `options.legacy` by 2D-TAN's rules."""
+    """Score moments by recall and mIoU; with `options.legacy`, by 2D-TAN's rules."""
     moments = pairs.with_moments()
     if not len(moments):
         raise _nothing("relevant_windows", pairs)
@@ -184,7 +184,7 @@ def generalised_scores(pairs: Pairs, dataset: Dataset, options: Options) -> Resu
 
 
 def domain_scores(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
-    """Score the highlights of every video, averaged by domain; note what ties decide."""
+    """Score the highlights of every video, averaged by domain; note the effect of ties."""
     labels = [a.labels for a in pairs.annotations if a.labels is not None]
     names = [a.domain for a in pairs.annotations if a.domain is not None]
     saliency = pairs.saliency()

@@ -1,9 +1,9 @@
 """The least and the greatest AP over all orders of clips with equal scores.
 
-A protocol that cuts a ranking after a few clips, and does not define the order of ties, leaves its
-score open: a clip may stand at any rank of its tie, or be cut. All orders are searched by branch
-and bound, so the result is exact: ranks are filled one by one, and a partial order is given up as
-soon as what every annotator could still add does not beat the best order found.
+A protocol may cut a ranking after a few clips and not define the order of ties. Then its score is
+not unique: a clip may stand at any rank of its tie, or be cut. All orders are searched by branch
+and bound, so the result is exact. Ranks are filled one by one. A partial order is given up if the
+most that every annotator can still add does not beat the best order found.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ROUNDING = 1e-12
 def trapezoid_ap(labels: npt.NDArray[Any]) -> float:
     """Compute the area under precision over recall by trapezoids, from recall 0, precision 1.
 
-    labels: (N,) 1 or 0, in the order of the ranking. 0 without positives.
+    labels: (N,) 1 or 0, in the order of the ranking. The area is 0 without positives.
     """
     if not labels.any():
         return 0.0
@@ -41,10 +41,10 @@ def extremes(
     """Find the least and the greatest mean AP of a ranking that is cut after K clips.
 
     Args:
-        candidates: For each of the K ranks, the clips that may stand there: (n, A), True where
+        candidates: For each of the K ranks, the clips that may stand at this rank: (n, A), True if
             clip n is positive for annotator A.
-        groups: (K,) the tie that each rank belongs to. Ranks of one tie have the same candidates,
-            and each clip stands at one of these ranks only.
+        groups: (K,) the tie of each rank. Ranks of one tie have the same candidates, and each clip
+            stands at only one of these ranks.
     """
     ranks = _ranks(candidates, groups)
     areas = _areas(len(ranks))
@@ -54,7 +54,7 @@ def extremes(
 
 @dataclass(frozen=True)
 class _Rank:
-    """What may stand at a rank: (n, A) distinct rows; how many clips each stands for, by tie."""
+    """Hold the candidates of a rank: (n, A) distinct rows; the number of clips per row, by tie."""
 
     rows: npt.NDArray[np.intp]
     group: int
@@ -64,7 +64,7 @@ class _Rank:
 def _ranks(
     candidates: Sequence[Flags], groups: Sequence[int] | npt.NDArray[np.intp]
 ) -> list[_Rank]:
-    """Clips that all annotators judge alike are one candidate, which stands for several."""
+    """Make the ranks; clips with equal labels from all annotators are one candidate."""
     made: dict[int, _Rank] = {}
     for rows, group in zip(candidates, map(int, groups), strict=True):
         if group not in made:
@@ -74,13 +74,13 @@ def _ranks(
 
 
 def _areas(ranks: int) -> Array:
-    """(2 ** ranks,) the AP of every row of labels, the first label as the highest bit."""
+    """Return the AP of every row of labels, (2 ** ranks,); the first label is the highest bit."""
     rows = product((0, 1), repeat=ranks)
     return np.array([trapezoid_ap(np.array(row)) for row in rows])
 
 
 def _bounds(areas: Array) -> list[Array]:
-    """For 0, 1, … labels that are known: (2 ** known,) the most that the others can lead to."""
+    """Return, for 0, 1, … known labels, (2 ** known,) the highest AP that can still follow."""
     bounds = [areas]
     while len(bounds[0]) > 1:
         bounds.insert(0, bounds[0].reshape(-1, 2).max(axis=1))
@@ -88,7 +88,7 @@ def _bounds(areas: Array) -> list[Array]:
 
 
 class _Search:
-    """`best`: the highest mean over annotators that any order reaches."""
+    """Search all orders; `best` is the highest mean over annotators that any order reaches."""
 
     def __init__(self, ranks: Sequence[_Rank], bounds: Sequence[Array]):
         self._ranks, self._bounds = ranks, bounds
@@ -97,7 +97,7 @@ class _Search:
         self._fill(0, np.zeros(ranks[0].rows.shape[1], dtype=np.intp))
 
     def _fill(self, place: int, known: npt.NDArray[np.intp]) -> None:
-        """Try all clips at a rank; known: (A,) the labels of the ranks before, as bits."""
+        """Try all clips at a rank; known: (A,) the labels of the earlier ranks, as bits."""
         rank, left = self._ranks[place], self._left[self._ranks[place].group]
         free = np.flatnonzero(left)
         labels = 2 * known + rank.rows[free]  # (n, A)

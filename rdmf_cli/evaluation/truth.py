@@ -1,4 +1,4 @@
-"""The ground truth of an evaluation: an annotation file, and how it is read."""
+"""The ground truth of an evaluation: an annotation file, and how to read it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from rdmf_cli.datasets.registry import DATASETS, Dataset
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """An annotation file, and how it is read.
+    """Hold an annotation file, and how to read it.
 
     Attributes:
         file: The file.
-        dataset: A benchmark by name or itself; None, or a name with a suffix such as
-            "mine.jsonl": the user's own annotations, which are scored as QVHighlights are (so
-            those of QVHighlights need no name).
-        clip_length: Seconds, for the user's own annotations; None: 2.
+        dataset: A benchmark, by name or as an object. None, or a name with a suffix such as
+            "mine.jsonl", means the user's own annotations. They are scored by the rules of
+            QVHighlights, so the annotations of QVHighlights need no name.
+        clip_length: Seconds per clip, for the user's own annotations; None: 2.
         skip_bad: Leave out annotations with errors, and note which.
-        only_qids: A file of the qids to keep; None: all.
+        only_qids: A file with the qids to keep; None: all.
     """
 
     file: str | PathLike[str]
@@ -33,10 +33,10 @@ class GroundTruth:
     only_qids: str | PathLike[str] | None = None
 
     def read(self) -> tuple[Dataset, Annotations]:
-        """Read the annotations, and find the data set by which they are scored.
+        """Read the annotations, and find the data set that decides how to score them.
 
         Raises:
-            UsageError: There is no such benchmark, or it has another clip length.
+            UsageError: There is no such benchmark, or the benchmark has another clip length.
             RdmfError: The file cannot be read, or has an error.
         """
         found, annotations = self._all()
@@ -58,5 +58,5 @@ class GroundTruth:
 
 
 def is_own(dataset: str) -> bool:
-    """Return whether a data set is a file of the user's own annotations: no benchmark's name."""
+    """Return whether a data set is a file of the user's own annotations, not a benchmark's name."""
     return dataset not in DATASETS and bool(Path(dataset).suffix)
