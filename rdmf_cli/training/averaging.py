@@ -1,4 +1,4 @@
-"""The moving average of the weights (EMA), steadier than the last step's; it is scored and kept."""
+"""The moving average of the weights (EMA): it is steadier than the last weights; rdmf keeps it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def decay_at(update: int, decay: float, lag: int = LAG) -> float:
     Args:
         update: Number of the update.
         decay: The highest decay.
-        lag: After how many updates the decay is one half, if it may be that high.
+        lag: Number of updates after which the decay is one half, if `decay` is not lower.
     """
     return min(decay, (update + 1) / (update + 1 + lag))
 
 
 class Average(Generic[Model]):
-    """The averaged model; with `decay` None it is the model itself.
+    """Hold the averaged model; with `decay` None, hold the model itself.
 
     Attributes:
         model: what to score and to keep.
@@ -41,7 +41,7 @@ class Average(Generic[Model]):
 
     @torch.no_grad()
     def update(self, update: int) -> None:
-        """Average in the weights after step `update` (0, 1, …); buffers are copied."""
+        """Average in the weights after training step `update` (0, 1, …); buffers are copied."""
         if self._decay is None:
             return
         share = 1 - decay_at(update, self._decay, self._lag)

@@ -1,7 +1,7 @@
-"""Features of the background sentences: the reference level of `presence`.
+"""Features of the background sentences; presence is measured against these sentences.
 
-They come from an encoder, which reads `channels.background.BACKGROUND`, or from a folder of
-features.
+The features come from an encoder, which encodes `channels.background.BACKGROUND`, or from a folder
+of features.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def in_folder(features: Path, width: int | None = None) -> Rows | None:
 
     Args:
         features: the folder of features.
-        width: columns of the sentences they are compared with; None: any.
+        width: the number of columns in the features of the queries; None: any number.
 
     Returns:
-        (N, S), rows of unit length; None where there is no such file.
+        (N, S), rows of unit length; None if there is no such file.
 
     Raises:
         RdmfError: the file is damaged, or its shape does not fit.

@@ -1,7 +1,7 @@
 """Augmentation: crop a video around a moment, and drop clips.
 
-So the same moment appears with other surroundings, at another length and at another pace; a small
-data set (1,500 queries, say) shows little of that. Importing this module imports torch.
+So the same moment appears with other surroundings, other lengths and other speeds; a small data set
+(1,500 queries, say) shows little of this variety. Importing this module imports torch.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from rdmf_cli.training.targets import Target
 
 Clips = npt.NDArray[np.int_]
 
-LEAST_PART = 15  # clips: no crop is shorter
-LEAST_LEFT = 8  # clips that dropping leaves at least
+LEAST_PART = 15  # clips; the shortest crop
+LEAST_LEFT = 8  # clips; the fewest that dropping leaves
 
 
 def some_clips(target: Target, hyper: Hyperparameters, generator: torch.Generator) -> Clips | None:
-    """Choose the clips of a video that a sample shows this time.
+    """Choose the clips of a video that a sample shows in this batch.
 
     Args:
         target: the sample's target.
-        hyper: how likely crops and drops are.
+        hyper: the probabilities of crops and drops.
         generator: the sample's generator.
 
     Returns:
-        Indices (n,), ascending, of the clips that are shown; None: all of them. Where the video has
-        moments, at least one stays.
+        Indices (n,), ascending, of the clips that are shown; None: all clips. If the video has
+        moments, at least one moment stays.
     """
     chances = torch.rand(6, generator=generator).tolist()
     cut, thin = chances[0] < hyper.cropped, chances[1] < hyper.thinned

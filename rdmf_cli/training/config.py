@@ -1,7 +1,7 @@
-"""A run's configuration: every choice of data, model, losses, augmentation and training.
+"""The configuration of a run: every choice of data, model, losses, augmentation and training.
 
-One TOML file holds it (`rdmf train --config FILE.toml`); `--print-config` writes one. Its
-tables are the fields of `RunConfig`. Works without torch.
+One TOML file holds the configuration (`rdmf train --config FILE.toml`); `--print-config` writes
+such a file. Its tables are the fields of `RunConfig`. This module works without torch.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ MOST_CONFIG: Final = MIB  # bytes
 BY_FEATURES = frozenset(
     ("channels", "encoder", "clip_length", "video_width", "sentence_width", "words_width")
 ) | {"matching"}
-"""Fields of a ModelConfig that the features determine, so nobody chooses them."""
+"""Fields of a ModelConfig that the features determine, so that no user sets them."""
 
 CHOICES: Final[dict[str, Any]] = {
     name: field for name, field in ModelConfig.model_fields.items() if name not in BY_FEATURES
 }
-"""The fields of a ModelConfig that a run chooses."""
+"""The fields of a ModelConfig that the configuration of a run may set."""
 
 
 HEAD: Final[TypeAdapter[HeadKind]] = TypeAdapter(HeadKind)
 
 
 def _model_choices(given: dict[str, Any]) -> dict[str, Any]:
-    """Check the choices of a model, as far as they do not depend on the features."""
+    """Check the choices of a model that do not depend on the features."""
     for name in given:
         if name not in CHOICES:
             known = ", ".join(CHOICES)
@@ -60,7 +60,7 @@ Choices = Annotated[dict[str, Any], AfterValidator(_model_choices)]
 
 
 class DataConfig(Record):
-    """The data of a run."""
+    """Hold the data of a run."""
 
     dataset: str = Field(default="qvhighlights", description="a benchmark, or own annotations")
     features: str | None = Field(default=None, description="folder of features to learn from")
@@ -82,21 +82,21 @@ class DataConfig(Record):
 
 
 class RunConfig(Record):
-    """All settings of a run of `rdmf train`.
+    """Hold all settings of a run of `rdmf train`.
 
     >>> RunConfig(losses={"iou": 2.0}).changes
     {'losses.iou': 2.0}
 
     Attributes:
-        data: what it learns from.
+        data: the data to learn from.
         model: fields of `ModelConfig` that differ from its defaults.
         losses: weights of the losses.
         augmentation: probabilities of augmentation.
-        training: how long, how fast.
-        init: what the weights start from: a run's folder, an exported head, or "shipped"; None: at
-            random.
+        training: the options of training, such as its length and its learning rate.
+        init: the first weights: a run folder, an exported head, or "shipped" (the head of rdmf);
+            None: random weights.
         seeds: one run per seed; empty: one run with `training.seed`.
-        out: the run's folder.
+        out: the run folder.
         sweep: one run per combination of values; None: no sweep.
     """
 
@@ -114,7 +114,7 @@ class RunConfig(Record):
 
     @property
     def tables(self) -> dict[str, dict[str, Any]]:
-        """Return every choice by table and name, defaults included, as JSON values."""
+        """Return every choice by table and name, including defaults, as JSON values."""
         model = ModelConfig(**{**self.model, "head": "universal"}).model_dump(mode="json")
         return {
             "data": self.data.model_dump(mode="json"),
@@ -126,7 +126,7 @@ class RunConfig(Record):
 
     @property
     def changes(self) -> dict[str, Any]:
-        """Return the choices of model, losses and augmentation that are not the defaults.
+        """Return the choices of model, losses and augmentation that differ from the defaults.
 
         Returns:
             Values by "table.name".
@@ -140,13 +140,13 @@ class RunConfig(Record):
         }
 
     def having(self, values: Mapping[str, Any]) -> RunConfig:
-        """Return the configuration with other values, checked.
+        """Return a checked copy of the configuration with other values.
 
         Args:
             values: by "table.name" ("training.rate"), or by name ("init", "seeds", "out").
 
         Raises:
-            UsageError: there is no such choice, or it cannot have this value.
+            UsageError: there is no such choice, or the choice cannot have this value.
         """
         told = self.as_told()
         for path, value in values.items():
@@ -155,7 +155,7 @@ class RunConfig(Record):
         return _checked(told, None)
 
     def as_told(self) -> dict[str, Any]:
-        """Return what differs from the defaults, as JSON values: what a file would hold."""
+        """Return the choices that differ from the defaults, as JSON values for a file."""
         usual, own = RunConfig().tables, self.tables
         told: dict[str, Any] = {
             table: {k: v for k, v in own[table].items() if v != usual[table][k]} for table in own
@@ -173,7 +173,7 @@ def read_config(path: str | PathLike[str]) -> RunConfig:
 
     Raises:
         RdmfError: the file is missing or not TOML.
-        UsageError: it holds a table, a name or a value that there is not.
+        UsageError: the file holds an unknown table, an unknown name or a wrong value.
         MissingExtra: tomlkit is not installed.
     """
     path = Path(path)
@@ -199,12 +199,12 @@ def _checked(told: Mapping[str, Any], path: Path | None) -> RunConfig:
     except ValidationError as error:
         problem = first_problem(error, "the configuration").replace("Value error, ", "")
         raise UsageError(problem, path or "configuration", todo) from error
-    except UsageError as error:  # of TrainingOptions
+    except UsageError as error:  # from TrainingOptions
         raise UsageError(error.what, path or "configuration", todo) from error
 
 
 def as_toml(config: RunConfig) -> str:
-    """Write a configuration as TOML: every choice, with a comment on what it is.
+    """Write a configuration as TOML: every choice, with a comment on its meaning.
 
     Raises:
         MissingExtra: tomlkit is not installed.
@@ -253,4 +253,4 @@ ABOUT: Final[dict[str, dict[str, str]]] = {
     "augmentation": _descriptions(Augmentation),
     "training": {},
 }
-"""What each choice is, by table and name."""
+"""The meaning of each choice, by table and name."""

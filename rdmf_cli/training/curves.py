@@ -1,4 +1,4 @@
-"""The learning curves of a run as a picture."""
+"""Draw the learning curves of a run as a picture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rdmf_cli.files import write_own
 from rdmf_cli.training.state import LOG
 
 CURVES: Final = "curves.png"
-FEWEST: Final = 2  # epochs; one point is no curve
+FEWEST: Final = 2  # epochs; one point does not make a curve
 GOAL: Final = "goal"
 NO_PICTURE = f"no {CURVES}: matplotlib is not installed (pip install matplotlib)"
 
@@ -21,10 +21,10 @@ def draw(folder: Path, note: Callable[[str], None]) -> Path | None:
 
     Args:
         folder: the run folder; its log is read.
-        note: is called where matplotlib is not installed.
+        note: a function that is called if matplotlib is not installed.
 
     Returns:
-        The picture; None where there are less than two epochs, or no matplotlib.
+        The picture; None if there are fewer than two epochs, or no matplotlib.
     """
     epochs = _epochs(folder / LOG)
     if len(epochs) < FEWEST:
@@ -71,5 +71,5 @@ def _drawn(epochs: list[dict[str, Any]]) -> bytes:
 
 
 def _of(name: str) -> dict[str, Any]:
-    """Return the style of a curve: that of the sum and of the monitored metric is bold."""
+    """Return the style of a curve: the sum and the monitored metric have bold curves."""
     return {"linewidth": 2.5} if name in ("total", GOAL) else {"linewidth": 1, "alpha": 0.8}

@@ -12,9 +12,9 @@ Numbers = dict[str, float]
 
 @dataclass(frozen=True)
 class Best:
-    """The epoch (from 1) with the highest monitored metric, and its held-out scores.
+    """Hold the epoch (from 1) with the highest monitored metric, and its held-out scores.
 
-    Where nothing is held out there are no scores, and it is the last epoch.
+    If nothing is held out, there are no scores, and the best epoch is the last epoch.
     """
 
     epoch: int
@@ -26,25 +26,25 @@ class Best:
         return self.scores.get("goal", math.nan)
 
     def beaten_by(self, scores: Numbers) -> bool:
-        """Check whether an epoch of these scores is better."""
+        """Return whether an epoch with these scores is better."""
         return not scores or scores["goal"] > self.goal
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run is about to do.
+    """Hold what a run is about to do.
 
     Attributes:
-        epochs: planned epochs, of which `done` were trained by an earlier run.
-        steps: steps per epoch.
-        done: epochs trained already.
+        epochs: planned epochs, including the `done` epochs of earlier runs.
+        steps: training steps per epoch.
+        done: epochs that earlier runs trained.
         samples: training samples.
-        parameters: parameters that are trained.
-        processes: processes that train together.
-        device: where they train.
+        parameters: number of parameters that are trained.
+        processes: number of processes that train together.
+        device: the device of the training.
         precision: "float32" or "bfloat16".
         best: the best epoch so far.
-        settings: the options, and what else must stay the same when a run resumes.
+        settings: the options, and all further settings that must stay the same when a run resumes.
     """
 
     epochs: int
@@ -61,12 +61,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class Step:
-    """One step; losses and gradient are means over its batch.
+    """Hold one training step; losses and gradient are means over its batch.
 
     Attributes:
-        epoch: its epoch, from 1.
-        step: its number, from 1, over all epochs.
-        losses: by name.
+        epoch: the epoch of the step, from 1.
+        step: the number of the step, from 1, counted over all epochs.
+        losses: the losses by name.
         rate: learning rate.
         gradient_norm: norm of the gradient before clipping.
         samples: samples in the batch.
@@ -84,7 +84,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch: means over its samples and steps, held-out scores, and the best epoch so far."""
+    """Hold one epoch: means over samples and steps, held-out scores, the best epoch so far."""
 
     epoch: int
     step: int
@@ -97,13 +97,13 @@ class Epoch:
 
 
 class Callback:
-    """Base class of training callbacks; every hook does nothing until it is overridden."""
+    """Receive training events; every hook of this base class does nothing until overridden."""
 
     def begun(self, plan: Plan) -> None:
         """Receive the plan, before the first step of this run."""
 
     def stepped(self, step: Step) -> None:
-        """Receive a step after it was made."""
+        """Receive a training step after it was made."""
 
     def scored(self, epoch: Epoch) -> None:
         """Receive an epoch after it was trained and scored."""
@@ -116,7 +116,7 @@ class Callback:
 
 
 class Callbacks(Callback):
-    """Passes every event to several callbacks."""
+    """Pass every event to several callbacks."""
 
     def __init__(self, callbacks: Sequence[Callback]):
         self._callbacks = callbacks
@@ -127,7 +127,7 @@ class Callbacks(Callback):
             callback.begun(plan)
 
     def stepped(self, step: Step) -> None:
-        """Pass a step on."""
+        """Pass a training step on."""
         for callback in self._callbacks:
             callback.stepped(step)
 

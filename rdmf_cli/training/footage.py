@@ -1,7 +1,7 @@
-"""Augmentation: repeats, foreign clips, insertions, other clip lengths, longer footage.
+"""Augmentation: repeats, foreign clips, insertions, other clip lengths, longer videos.
 
-So a head learns what it meets in use: static footage, advertisements, clips of another length, and
-windows of long videos. Importing this module imports torch.
+So a head learns from the videos that occur in use: static videos, advertisements, clips of another
+length, and windows of long videos. Importing this module imports torch.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from rdmf_cli.datasets import disturbances as disturb
 from rdmf_cli.datasets.disturbances import Footage, Rows, footage_of, sample_in
 from rdmf_cli.training.hyperparameters import Augmentation
 
-MOST_BETWEEN = 15  # clips between two insertions at most
+MOST_BETWEEN = 15  # the most clips between two insertions
 LONGEST_INSERTION = 5  # clips
-LONGEST_JOINED = 128  # clips: longer footage is read in windows of this length
+LONGEST_JOINED = 128  # clips; longer videos are read in windows of this length
 
 Stranger = Callable[[np.random.Generator], Rows]
-"""Draws another video: its rows (N, R, D)."""
+"""A function that draws another video: its rows (N, R, D)."""
 
 
 def numpy_generator(generator: torch.Generator) -> np.random.Generator:
-    """Make a generator of numpy's from the seed of torch's, whose own numbers it leaves alone."""
+    """Make a numpy generator from a torch generator's seed; draw no number of the latter."""
     return np.random.default_rng(generator.initial_seed())
 
 
 class Grain:
-    """What all samples of a batch share, so that they stay about equally long.
+    """Hold what all samples of a batch share, so that their lengths stay similar.
 
     Args:
-        hyper: how likely other clip lengths and longer footage are.
+        hyper: the probabilities of other clip lengths and of longer videos.
         rng: the generator of the batch.
     """
 
@@ -51,17 +51,18 @@ def other_footage(
     rng: np.random.Generator,
     stranger: Stranger,
 ) -> Sample | None:
-    """Show a sample in other footage.
+    """Change the video of a sample.
 
     Args:
-        sample: the sample as it is annotated.
-        hyper: how likely each change is.
-        grain: of the batch.
+        sample: the sample with its original video.
+        hyper: the probability of each change.
+        grain: the shared choices of the batch.
         rng: the generator of the sample.
-        stranger: draws other videos.
+        stranger: a function that draws other videos.
 
     Returns:
-        The sample in other footage; None where nothing is changed, as where every clip has a label.
+        The sample in the changed video; None if nothing changes, for example if every clip has a
+        label.
     """
     if sample.labels is not None:
         return None
@@ -73,7 +74,7 @@ def other_footage(
 def _mixed(
     footage: Footage, hyper: Augmentation, rng: np.random.Generator, stranger: Stranger
 ) -> Footage:
-    """Repeat clips, replace clips, insert clips, each with its probability."""
+    """Repeat clips, replace clips and insert clips, each with its own probability."""
     repeated, foreign, inserted = rng.random(3) < (hyper.repeated, hyper.foreign, hyper.inserted)
     if repeated:
         share = rng.uniform(0.0, hyper.most_repeated)

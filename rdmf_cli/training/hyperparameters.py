@@ -1,4 +1,4 @@
-"""The weights of the losses and the probabilities of augmentation; without torch."""
+"""The weights of the losses and the probabilities of augmentation; works without torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Chance = Annotated[float, Field(ge=0, le=1)]
 
 
 class Losses(Record):
-    """The weight of each loss, and the constants of the losses."""
+    """Hold the weight of each loss, and the constants of the losses."""
 
     foreground: Weight = 1.0
     saliency: Weight = 0.5
@@ -35,7 +35,7 @@ class Losses(Record):
 
 
 class Augmentation(Record):
-    """The probabilities of augmentation."""
+    """Hold the probabilities of augmentation."""
 
     plain_query: Chance = Field(
         default=0.34, description="probability of the query itself in place of a paraphrase"
@@ -79,4 +79,4 @@ class Augmentation(Record):
 
 
 class Hyperparameters(Losses, Augmentation):
-    """How a head is trained: the weight of each loss, and the probabilities of augmentation."""
+    """Hold the hyperparameters: the weight of each loss, and the probabilities of augmentation."""

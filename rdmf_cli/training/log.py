@@ -17,9 +17,10 @@ from rdmf_cli.training.processes import is_main_process
 
 
 class LogFile(Callback):
-    """Writes one JSON line per event: "begun", "step" (every `interval` steps) and "epoch".
+    """Write one JSON line per event: "begun", "step" (every `interval` steps) and "epoch".
 
-    Each line is flushed. Lines of epochs after `done` are removed first: these are trained again.
+    Each line is flushed. Lines of epochs after `done` are removed first: these epochs are trained
+    again.
     """
 
     def __init__(self, path: Path, done: int, interval: int):
@@ -30,13 +31,13 @@ class LogFile(Callback):
             self._file = path.open("a", encoding="utf-8")
 
     def begun(self, plan: Plan) -> None:
-        """Write the plan, at the first run."""
+        """Write the plan, in the first run only."""
         if not plan.done:
             content = {k: v for k, v in asdict(plan).items() if k not in ("done", "best")}
             self._write("begun", {"epoch": 0, **content})
 
     def stepped(self, step: Step) -> None:
-        """Write every `interval`-th step."""
+        """Write every `interval`-th training step."""
         if step.step % self._interval == 0:
             self._write("step", asdict(step))
 
@@ -56,7 +57,7 @@ class LogFile(Callback):
 
 @contextmanager
 def _errors_of(path: Path, what: str) -> Iterator[None]:
-    """Raise an OSError, as of a full disk, as the RdmfError of what cannot be written."""
+    """Turn an OSError, for example of a full disk, into an RdmfError that names `what`."""
     try:
         yield
     except OSError as error:
@@ -64,7 +65,7 @@ def _errors_of(path: Path, what: str) -> Iterator[None]:
 
 
 def _keep_epochs(path: Path, last: int) -> None:
-    """Remove the lines after an epoch, and a line that was cut short when a process died."""
+    """Remove the lines after an epoch, and a last line that a dying process left incomplete."""
     if not path.exists():
         return
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
@@ -80,12 +81,12 @@ def _epoch_of(line: str) -> float:
 
 
 class TensorBoard(Callback):
-    """Writes the scalars loss/NAME, held_out/NAME, rate and gradient_norm over the steps.
+    """Write the scalars loss/NAME, held_out/NAME, rate and gradient_norm over the training steps.
 
     Args:
-        folder: where TensorBoard's files go.
-        step: steps done; what an earlier run wrote of later ones is dropped.
-        interval: steps from one value to the next.
+        folder: the folder for TensorBoard's files.
+        step: training steps done; values that an earlier run wrote for later steps are dropped.
+        interval: number of training steps from one value to the next.
 
     Raises:
         ImportError: tensorboard is not installed.
@@ -101,7 +102,7 @@ class TensorBoard(Callback):
             self._writer = SummaryWriter(str(folder), purge_step=step + 1)
 
     def stepped(self, step: Step) -> None:
-        """Write every `interval`-th step."""
+        """Write every `interval`-th training step."""
         if step.step % self._interval == 0:
             curves = {f"loss/{name}": value for name, value in step.losses.items()}
             self._add(step.step, {**curves, "rate": step.rate, "gradient_norm": step.gradient_norm})
@@ -130,12 +131,12 @@ class TensorBoard(Callback):
 def with_wandb(
     callback: Callback | None, project: str | None, folder: Path
 ) -> Iterator[Callback | None]:
-    """Add a callback that sends the curves to Weights & Biases, where a project is named.
+    """Add a callback that sends the curves to Weights & Biases, if a project is named.
 
     Args:
-        callback: the caller's; None: none.
+        callback: the callback of the caller; None: no callback.
         project: the project; None: nothing is sent.
-        folder: the run folder, which names the run and takes the local files.
+        folder: the run folder; it gives the run its name and holds the local files.
 
     Raises:
         RdmfError: wandb is not installed.
@@ -151,14 +152,14 @@ def with_wandb(
 
 
 class WeightsAndBiases(Callback):
-    """Sends the scalars loss/NAME, held_out/NAME, rate and gradient_norm to Weights & Biases.
+    """Send the scalars loss/NAME, held_out/NAME, rate and gradient_norm to Weights & Biases.
 
-    A run that resumes goes on in the same curve. Where they go is wandb's own setting
+    A resumed run continues the same curve. A setting of wandb decides where the scalars go
     (WANDB_MODE=offline keeps them on this machine).
 
     Args:
         project: name of the project.
-        folder: the run folder, which names the run.
+        folder: the run folder; it gives the run its name.
     """
 
     def __init__(self, project: str, folder: Path):
@@ -185,7 +186,7 @@ class WeightsAndBiases(Callback):
         self._interval = int(plan.settings.get("log_interval", 1))
 
     def stepped(self, step: Step) -> None:
-        """Send every `log_interval`-th step."""
+        """Send every `log_interval`-th training step."""
         if step.step % self._interval == 0:
             curves = {f"loss/{name}": value for name, value in step.losses.items()}
             more = {"rate": step.rate, "gradient_norm": step.gradient_norm}

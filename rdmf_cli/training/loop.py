@@ -1,4 +1,4 @@
-"""The training loop: epochs of steps, each scored and saved, so that a run can resume."""
+"""The training loop: train, score and save epoch by epoch, so that a run can resume."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from rdmf_cli.training.task import Task
 
 @dataclass(frozen=True)
 class Result:
-    """The result of a training run.
+    """Hold the result of a training run.
 
     Attributes:
-        best_epoch: from 1.
+        best_epoch: the number of the best epoch, from 1.
         scores: held-out scores of the best epoch.
-        checkpoint: file of its weights: {"epoch", "scores", "model"} by torch.load.
-        epochs: epochs trained, fewer than planned where training stopped early.
+        checkpoint: file of the best weights: {"epoch", "scores", "model"} by torch.load.
+        epochs: epochs trained, fewer than planned if training stopped early.
         seconds: training time, over all runs.
         report: the task's report of the best model.
     """
@@ -58,27 +58,26 @@ def train(
     about: Mapping[str, Any] | None = None,
     restart: bool = False,
 ) -> Result:
-    """Train a task's model, which then holds the best weights, in evaluation mode.
+    """Train a task's model; in the end the model holds the best weights, in evaluation mode.
 
-    After every epoch the folder `out` holds a state. Called again with this folder, training
-    resumes from there and ends in the same result as without the interruption (on one thread of a
-    CPU bit for bit). Under torchrun the processes train as one. The generators of python, numpy and
-    torch are seeded.
+    After every epoch, the folder `out` holds a state. If `train` is called again with this folder,
+    the training resumes from the state. The result is the same as without the interruption (on one
+    thread of a CPU bit for bit). Under torchrun the processes train together as one. The generators
+    of python, numpy and torch are seeded.
 
     Args:
         task: the model with its samples.
         options: how to train.
         out: run folder.
         callback: a callback that receives the events.
-        about: plain values besides the options that must stay the same (the data, the model's
-            configuration).
-        restart: start again; the files there stay in `out`/before-restart until the new training is
+        about: further plain values that must stay the same (the data, the model's configuration).
+        restart: start again; the old files stay in `out`/before-restart until the new training is
             complete.
 
     Raises:
-        UsageError: `out` was trained with other settings or holds a user's files.
-        RdmfError: the state is damaged or of another model, or a loss is not finite.
-        KeyboardInterrupt: passed on, after a note.
+        UsageError: `out` was trained with other settings, or holds files of the user.
+        RdmfError: the state is damaged or belongs to another model, or a loss is not finite.
+        KeyboardInterrupt: Ctrl-C; it is raised again after a note.
     """
     if not len(task):
         raise UsageError("there are no samples to train on", todo="check the annotations")
@@ -107,7 +106,7 @@ def train(
 
 
 class _Training:
-    """A training run. `state` is that after the last whole epoch."""
+    """Run a training; `state` is the state after the last complete epoch."""
 
     state: State
 
@@ -124,7 +123,7 @@ class _Training:
         self.loss_names: list[str] = []
 
     def begin(self, out: Path, settings: dict[str, Any]) -> None:
-        """Load the state of the folder, or the initial one, in all processes alike."""
+        """Load the state of the folder, or the initial state, in all processes alike."""
         self.state = self.processes.from_first(
             lambda: states.load_state(out, settings) or self._first_state(settings)
         )
@@ -149,7 +148,7 @@ class _Training:
 
     @property
     def finished(self) -> bool:
-        """Whether all epochs are done, or patience has run out."""
+        """Whether all epochs are done, or `patience` epochs brought no better score."""
         state, patience = self.state, self.options.patience
         out_of_patience = 0 < patience <= state.epoch - state.best_epoch
         return state.epoch >= self.options.epochs or out_of_patience
@@ -252,7 +251,7 @@ class _Training:
         return self.options.rate * rate_share(step, self.all_steps, self.warm_up)
 
     def _step(self, epoch: int, step: int, indices: Sequence[int]) -> tuple[Numbers, float]:
-        """Make one step; return the losses and the norm of the gradient before it."""
+        """Make one training step; return the losses and the gradient norm before the step."""
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate(step)
         self.optimizer.zero_grad()
@@ -291,7 +290,7 @@ class _Training:
 
 @contextmanager
 def _deterministic(device: torch.device) -> Iterator[None]:
-    """Use only algorithms that give the same numbers each time, where torch has them."""
+    """Use only algorithms that give the same numbers each time, if torch has such algorithms."""
     before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(before or device.type == "cpu")
     try:
@@ -301,7 +300,7 @@ def _deterministic(device: torch.device) -> Iterator[None]:
 
 
 def _chosen_precision(precision: str, device: torch.device) -> str:
-    """Resolve "auto". The result is kept in the state, as a resumed run may have another GPU."""
+    """Resolve "auto". The state keeps the result, because a resumed run may have another GPU."""
     if precision != "auto":
         return precision
     coarse = device.type == "cuda" and torch.cuda.is_bf16_supported()
@@ -309,7 +308,7 @@ def _chosen_precision(precision: str, device: torch.device) -> str:
 
 
 def _callbacks(out: Path, state: State, interval: int, callback: Callback) -> Callback:
-    """Combine the log, TensorBoard's where it is installed, and the caller's callback."""
+    """Combine the log, TensorBoard (if it is installed) and the caller's callback."""
     callbacks: list[Callback] = [LogFile(out / states.LOG, state.epoch, interval), callback]
     try:
         callbacks.append(TensorBoard(out / states.TENSORBOARD, state.step, interval))
@@ -331,7 +330,7 @@ def _copied(model: nn.Module) -> Weights:
 
 
 def _summary(steps: Sequence[Step], scores: Numbers, best: Best, seconds: float) -> Epoch:
-    """Summarise an epoch: losses are means over samples, the gradient's norm over steps."""
+    """Summarise an epoch: losses are means over samples, the gradient norm is a mean over steps."""
     samples, last = sum(step.samples for step in steps), steps[-1]
     return Epoch(
         epoch=last.epoch,

@@ -13,7 +13,7 @@ from rdmf_cli.heads.learned.torch.network import Network, choose_slots
 from rdmf_cli.training.hyperparameters import Hyperparameters
 from rdmf_cli.training.targets import NOT_RELEVANT, Targets
 
-NEVER = -99.0  # logit of entries that cannot be chosen
+NEVER = -99.0  # logit of entries that must not be chosen
 
 
 def losses(
@@ -28,12 +28,13 @@ def losses(
     Args:
         network: the network.
         batch: B queries on B videos of L clips.
-        targets: their targets.
+        targets: the targets of these queries.
         hyper: weights of the losses.
-        unrelated: negatives: queries on videos that do not show them.
+        unrelated: negatives: queries on videos that do not show the query.
 
     Returns:
-        Scalars by name, and their weighted sum "total"; 0 where the batch has no target for a loss.
+        Scalars by name, and their weighted sum "total". A loss is 0 if the batch has no target for
+        it.
     """
     fused = network.fuse(batch)
     slots, slot_mask = choose_slots(network, fused, batch.mask)
@@ -52,7 +53,7 @@ def losses(
 
 
 def foreground_loss(pattern: Tensor, mask: Tensor, targets: Targets) -> Tensor:
-    """Compute the binary cross entropy of each clip: in a moment or not, per scale.
+    """Compute the binary cross entropy of each clip at each scale: in a moment or not.
 
     Args:
         pattern: (B, 4, L) log-odds.
@@ -78,7 +79,7 @@ def saliency_loss(
         saliency: (B, L) logits.
         mask: (B, L) True at real clips.
         targets: targets of the batch.
-        hyper: holds the temperature.
+        hyper: the hyperparameters with the temperature.
 
     Returns:
         A scalar.
@@ -91,7 +92,7 @@ def saliency_loss(
 def presence_loss(
     network: Network, presence: Tensor, targets: Targets, unrelated: Batch | None
 ) -> Tensor:
-    """Compute the binary cross entropy of presence; its gradient stays in the presence layer.
+    """Compute the binary cross entropy of presence; its gradient reaches only the presence layer.
 
     Args:
         network: the network.
@@ -139,7 +140,7 @@ def span_losses(
     hyper: Hyperparameters,
     kind: str = "pattern",
 ) -> dict[str, Tensor]:
-    """Compute the losses of spans: scores learn the IoU reached, positive slots their ends.
+    """Compute the losses of spans: scores learn the reached IoU, positive slots learn their ends.
 
     Args:
         decoded: spans (B, K, 2) in clips and scores (B, K).
@@ -147,7 +148,7 @@ def span_losses(
         slot_mask: (B, K) True at real slots.
         targets: targets of the batch.
         hyper: temperatures and thresholds.
-        kind: "pattern" or "random"; of random slots the best one of each window is positive too.
+        kind: "pattern" or "random"; with "random", the best slot of each window is positive, too.
 
     Returns:
         Scalars "score", "rank", "iou" and "ends".
@@ -182,11 +183,11 @@ def _score_losses(
 
 
 def target_score(iou: Tensor, hyper: Hyperparameters) -> Tensor:
-    """Compute the target score of a slot: mean of its IoU and of the IoU rescaled over thresholds.
+    """Compute the target score of a slot: the mean of its IoU and of its rescaled IoU.
 
     Args:
-        iou: (...) IoU that the slot's span reaches.
-        hyper: `iou_floor` and `iou_range`, the IoU that are mapped to 0 and to 1.
+        iou: (...) IoU that the span of the slot reaches.
+        hyper: `iou_floor` and `iou_range`; rescaling maps these IoU values to 0 and to 1.
 
     Returns:
         (...) in [0, 1].
@@ -213,7 +214,7 @@ def pairwise_iou(spans: Tensor, windows: Tensor) -> Tensor:
 
 
 def _best_of_some(iou: Tensor, targets: Targets) -> Tensor:
-    """Return (B, K): True at the slot nearest to each window, so every window has a positive."""
+    """Return (B, K): True at the slot nearest to each window; so every window has a positive."""
     best = iou.argmax(1, keepdim=True)  # (B, 1, G)
     chosen = torch.zeros_like(iou, dtype=torch.bool).scatter(1, best, targets.window_mask[:, None])
     return chosen.any(-1)
@@ -226,6 +227,6 @@ def _listwise(logits: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
 
 
 def _mean(each: Tensor, where: Tensor) -> Tensor:
-    """Average where `where` is True; 0 where it never is."""
+    """Average over the entries with `where` True; 0 if there are no such entries."""
     chosen = where.to(each.dtype)
     return (each * chosen).sum() / chosen.sum().clamp_min(1.0)

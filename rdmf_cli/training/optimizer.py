@@ -1,4 +1,4 @@
-"""AdamW with weight decay for matrices and kernels alone."""
+"""AdamW with weight decay for matrices and kernels only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 
 from rdmf_cli.training.options import TrainingOptions
 
-NORMS = (nn.LayerNorm, nn.RMSNorm)  # those whose weights may have more than one dimension
+NORMS = (nn.LayerNorm, nn.RMSNorm)  # norms with weights that may have more than one dimension
 
 
 def adamw(model: nn.Module, options: TrainingOptions) -> torch.optim.AdamW:
@@ -21,7 +21,8 @@ def adamw(model: nn.Module, options: TrainingOptions) -> torch.optim.AdamW:
 def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Divide the trained parameters into two groups, with and without weight decay.
 
-    Biases, the weights of norms and one-dimensional parameters (rates, scales) have none.
+    Biases, the weights of norms and one-dimensional parameters (rates, scales) have no weight
+    decay.
     """
     named = list(_decay_by_parameter(model))
     return [
@@ -31,7 +32,7 @@ def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
 
 
 def _decay_by_parameter(model: nn.Module) -> Iterator[tuple[nn.Parameter, bool]]:
-    """Yield each trained parameter once, in the model's order, and whether it decays."""
+    """Yield each trained parameter once, in the model's order, and whether it has weight decay."""
     seen: set[nn.Parameter] = set()
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):

@@ -15,24 +15,27 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How to train.
+    """Hold the options of training.
 
     Attributes:
-        epochs: planned passes over the samples; the learning rate reaches 0 after the last.
-        batch_size: samples per step, over all processes together.
+        epochs: planned passes over the samples; after the last epoch the learning rate is 0.
+        batch_size: samples per training step, over all processes together.
         rate: the highest learning rate.
-        weight_decay: that of AdamW, for matrices and kernels only.
-        warm_up: share of all steps in which the learning rate rises.
-        clip_norm: largest norm of the gradient, which is scaled down to it; None: no limit.
-        ema: decay per step of the averaged weights, which are scored and kept; None: no average.
+        weight_decay: weight decay of AdamW, for matrices and kernels only.
+        warm_up: share of all training steps in which the learning rate rises.
+        clip_norm: largest norm of the gradient; a larger gradient is scaled down. None: no limit.
+        ema: decay per training step of the averaged weights, which are scored and kept; None: no
+            average.
         precision: "bfloat16" computes the losses under autocast; "auto" does so on GPUs that
-            support it, never on a CPU, where the same command gives the same head on any machine.
-        hold_out: share of the videos that is not trained on but chooses the epoch; 0: train on all,
-            and keep the last epoch.
-        patience: epochs without a better held-out score after which to stop; 0: never stop early.
-        seed: of all random numbers.
+            support bfloat16, never on a CPU: there the same command gives the same head on any
+            machine.
+        hold_out: share of the videos that is held out from training and chooses the best epoch; 0:
+            train on all videos, and keep the last epoch.
+        patience: stop after this number of epochs without a better held-out score; 0: never stop
+            early.
+        seed: seed of all random numbers.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
-        log_interval: steps from one line of the log to the next.
+        log_interval: number of training steps from one line of the log to the next.
 
     Raises:
         UsageError: a value is out of range.

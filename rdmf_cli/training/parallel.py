@@ -1,9 +1,9 @@
-"""Several processes that train as one: each takes its share of every batch.
+"""Several processes that train as one: each process takes its share of every batch.
 
     torchrun --nproc-per-node 4 -m rdmf_cli train ...
 
-Gradients are summed, each weighted by its share of the samples, so the result is that of one
-process up to rounding, even where the shares differ.
+Gradients are summed, each weighted by its share of the samples. So the result equals the result of
+one process up to rounding, even if the shares differ.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from rdmf_cli.training.processes import rank, started
 
 T = TypeVar("T")
 
-WAIT = timedelta(minutes=30)  # longest wait for the first process while it scores and saves
+WAIT = timedelta(minutes=30)  # longest wait while the first process scores and saves
 
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among those that train together."""
+    """Hold this process and the number of processes that train together."""
 
     device: torch.device
     rank: int = 0
@@ -38,16 +38,17 @@ class Processes:
 
     @property
     def first(self) -> bool:
-        """Whether this is the one process (rank 0) that scores, writes and prints."""
+        """Whether this process is the main process (rank 0), which scores, writes and prints."""
         return self.rank == 0
 
     def check_shares(self, smallest: int) -> None:
-        """Check that a batch of `smallest` samples gives each process at least one.
+        """Check that a batch of `smallest` samples gives each process at least one sample.
 
-        (The last batch of an epoch need not: by then each process knows the names of the losses.)
+        (The last batch of an epoch may be smaller: by then each process knows the names of the
+        losses.)
 
         Raises:
-            UsageError: it does not.
+            UsageError: a process would have no sample.
         """
         if smallest < self.count:
             raise UsageError(
@@ -60,7 +61,7 @@ class Processes:
         return indices[self.rank :: self.count]
 
     def from_first(self, make: Callable[[], T]) -> T:
-        """Run `make` in the first process and return its result in all."""
+        """Run `make` in the first process, and return its result in all processes."""
         if self.count == 1:
             return make()
         box = [make() if self.first else None]
@@ -70,11 +71,11 @@ class Processes:
     def sum(self, numbers: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor:
         """Sum the gradients, in place, and some numbers over all processes.
 
-        A parameter without a gradient in any process keeps none.
+        If a parameter has no gradient in any process, it gets none.
 
         Args:
-            numbers: (n,) to be summed too.
-            parameters: whose gradients are summed.
+            numbers: (n,) numbers to sum as well.
+            parameters: the parameters with the gradients to sum.
 
         Returns:
             (n,) sums of the numbers.
@@ -94,13 +95,13 @@ class Processes:
 
 @contextmanager
 def joined(device: str) -> Iterator[Processes]:
-    """Join the processes that torchrun started; without it, there is this one alone.
+    """Join the processes that torchrun started; without torchrun, there is only this process.
 
     Args:
-        device: as in `TrainingOptions`; with several GPUs each process takes its own.
+        device: as in `TrainingOptions`; with several GPUs, each process takes its own GPU.
 
     Yields:
-        This process among the others.
+        This process, with the number of all processes.
     """
     count = started()
     if count == 1:

@@ -1,4 +1,4 @@
-"""How many processes train together, and which one this is, as torchrun sets it; without torch."""
+"""The number of processes and the rank of this process, as torchrun sets them; without torch."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import os
 
 
 def started() -> int:
-    """Return the number of processes that torchrun started; 1 without it."""
+    """Return the number of processes that torchrun started; 1 without torchrun."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def rank() -> int:
-    """Return the number of this process among them, from 0."""
+    """Return the rank of this process: its number among all processes, from 0."""
     return int(os.environ.get("RANK", "0"))
 
 
 def is_main_process() -> bool:
-    """Check whether this is the one process (rank 0) that prints and saves."""
+    """Return whether this process is the main process (rank 0), which prints and saves."""
     return rank() == 0

@@ -1,4 +1,4 @@
-"""What a head is made of: versions, machine, command, and a hash of the data. Imports torch."""
+"""The origin of a head: versions, machine, command, and a hash of the data. Imports torch."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from rdmf_cli.files import unreadable
 
 PACKAGES: Final = ("torch", "numpy", "onnx", "onnxscript")
 WHOLE: Final = frozenset((".npz", ".npy", ".pt", ".pth", ".h5", ".hdf5", ".tar", ".mdb"))
-"""Suffixes of files of features, which are hashed as a whole; of videos the size is."""
-BLOCK: Final = 1 << 20  # bytes that are read at once
+"""Suffixes of feature files. Feature files are hashed as a whole; of a video, only its size."""
+BLOCK: Final = 1 << 20  # bytes per read
 
 
 def record_of(config: dict[str, Any], data: str, device: str) -> dict[str, Any]:
-    """Describe a run, for the head that it leaves.
+    """Describe a run; the head of the run keeps this description.
 
     Args:
         config: every choice of the run, by table and name.
-        data: hash of its data, see `data_hash`.
-        device: where it trained.
+        data: hash of the data of the run, see `data_hash`.
+        device: the device of the training.
 
     Returns:
-        JSON values. There is no date and no name of user or machine in it: the same command on the
-        same machine leaves the same bytes.
+        JSON values without a date, a user name or a machine name: the same command on the same
+        machine gives the same bytes.
     """
     return {
         "command": command(),
@@ -54,7 +54,7 @@ def record_of(config: dict[str, Any], data: str, device: str) -> dict[str, Any]:
 
 
 def command() -> str:
-    """Return the command line of this process, as one would type it."""
+    """Return the command line of this process, as a user would type it."""
     program = Path(sys.argv[0]).name if sys.argv else ""
     program = "rdmf" if program in ("__main__.py", "rdmf", "rdmf.exe") else program
     return shlex.join([program, *sys.argv[1:]])
@@ -65,8 +65,8 @@ def data_hash(annotations: Iterable[Path], features: Iterable[Path]) -> str:
 
     Args:
         annotations: annotation files.
-        features: files of features, hashed with their names and contents, in any order; of videos
-            the names and sizes are hashed.
+        features: feature files in any order, hashed with their names and contents; of a video, the
+            name and the size are hashed.
 
     Returns:
         SHA-256, 64 hexadecimal digits.

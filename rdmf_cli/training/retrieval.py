@@ -47,14 +47,14 @@ METRICS = {
     "HL-min-VeryGood-Hit1": "HIT@1",
     "HL-mAP": "HL-mAP",
 }
-"""The metrics shown during training, by their names in an evaluation's "brief"."""
+"""The metrics to show during training, by their names in "brief" of an evaluation."""
 
 GOAL = ("R1@0.5", "mAP")
-"""The monitored metric is the mean of these; where there are none, the mean of all."""
+"""The monitored metric is the mean of these metrics; if there are none, the mean of all metrics."""
 
 
 class TrainingBatch(NamedTuple):
-    """Samples with their targets; and negatives: samples with queries of other videos."""
+    """Hold samples with their targets, and negatives: the videos of samples with other queries."""
 
     shown: Batch
     targets: Targets
@@ -62,17 +62,17 @@ class TrainingBatch(NamedTuple):
 
 
 class RetrievalTask:
-    """Trains a head on samples and scores it on those held out.
+    """Train a head on samples, and score the head on held-out samples.
 
     Args:
         samples: annotated samples.
-        config: a ModelConfig, or some of its fields; those that depend on the features are added.
+        config: a ModelConfig, or some of its fields; fields that depend on the features are added.
         options: how to train.
-        held_out: samples to score on; None: `options.hold_out` of the videos are taken from
-            `samples`.
-        hyper: weights of the losses, and augmentation.
+        held_out: samples to score on; None: the share `options.hold_out` of the videos is taken
+            from `samples`.
+        hyper: weights of the losses, and probabilities of augmentation.
         background: (N, S) features of the background sentences, unit length, in the space of the
-            clips; with them presence becomes absolute.
+            clips; with these features, presence becomes absolute.
 
     Raises:
         RdmfError: the head is universal, and the features have no joint space.
@@ -106,7 +106,7 @@ class RetrievalTask:
         return len(self.samples)
 
     def start_from(self, init: Network) -> None:
-        """Take the weights of a network as the initial ones, in place of random weights.
+        """Start from the weights of a network, in place of random weights.
 
         Raises:
             UsageError: the weights do not fit the configuration.
@@ -127,7 +127,7 @@ class RetrievalTask:
         )
 
     def _draw(self, index: int, generator: torch.Generator, grain: Grain) -> _Draw:
-        """Draw how this sample appears this time."""
+        """Draw how this sample appears in this batch."""
         rng = numpy_generator(generator)
         changed = other_footage(
             self.samples[index], self.hyper, grain, rng, lambda rng: self._stranger(index, rng)
@@ -150,12 +150,12 @@ class RetrievalTask:
         )
 
     def _negatives(self, index: int) -> npt.NDArray[np.int_]:
-        """Return samples of other videos with another query."""
+        """Return the samples of other videos that have another query."""
         other_video = self._videos != self._videos[index]
         return np.flatnonzero(other_video & (self._queries != self._queries[index]))
 
     def _stranger(self, index: int, rng: np.random.Generator) -> Rows:
-        """Draw another video, (N, R, D); the same one where there is no other."""
+        """Draw another video, (N, R, D); the same video if there is no other video."""
         others = np.flatnonzero(self._videos != self._videos[index])
         return self.samples[int(rng.choice(others)) if len(others) else index].rows
 
@@ -176,7 +176,7 @@ class RetrievalTask:
         return inputs_of(sample, self.config, match)
 
     def _match(self, draw: _Draw, sample: Sample) -> Match:
-        """Return the match, cached per sample, text and direction; crops rarely repeat."""
+        """Return the match, cached per sample, text and direction; a crop rarely occurs twice."""
         if draw.clips is not None or draw.changed is not None:
             return self._computed(sample)
         key = draw.index, draw.text, draw.backwards
@@ -239,7 +239,7 @@ class RetrievalTask:
         return {"config": self.config.model_dump(mode="json"), "rates": rates}
 
     def save(self, folder: Path, about: Mapping[str, Any]) -> Path:
-        """Write the present model, a folder that `heads.learned.torch.checkpoint.load` reads."""
+        """Write the present model as a folder for `heads.learned.torch.checkpoint.load`."""
         return save(folder, self._network(self.model), about, own=True)
 
     def _network(self, model: nn.Module) -> Network:
@@ -248,12 +248,12 @@ class RetrievalTask:
 
 
 def config_for(samples: Samples, *, head: HeadKind = "full", **choices: Any) -> ModelConfig:
-    """Make a configuration for samples: what the features determine, and the caller's choices.
+    """Make a configuration for samples from the features and from the caller's choices.
 
     Args:
-        samples: give encoder, clip length and widths.
+        samples: the samples; they give encoder, clip length and widths.
         head: "universal" or "full".
-        **choices: other fields of `ModelConfig`.
+        **choices: further fields of `ModelConfig`.
     """
     known: dict[str, Any] = {
         "encoder": samples.encoder_name,
@@ -274,7 +274,7 @@ def _widths(space: FeatureSpace) -> dict[str, Any]:
 
 
 def _first_weights(config: ModelConfig, seed: int) -> Network:
-    """Make a network whose initial weights depend on the seed alone."""
+    """Make a network with initial weights that depend on the seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed))
         return Network(config)
@@ -295,14 +295,14 @@ def _check_same_shapes(network: Network, init: Network) -> None:
 
 
 def _check_space(config: ModelConfig, samples: Samples) -> None:
-    """Raise RdmfError where a universal head would have no similarity to read."""
+    """Raise RdmfError if a universal head would have no similarity to read."""
     if not config.full and samples[0].matching is None:
         what = "a universal head reads the similarity of clips and sentence, which share no space"
         raise RdmfError(f"{what} in these features", todo="train a full head (--head full)")
 
 
 class _Texts(NamedTuple):
-    """Several texts: sentences (N, S) if there are any, words (T, W) of all, their ends (N,)."""
+    """Hold several texts: sentences (N, S) if any, words (T, W) of all texts, their ends (N,)."""
 
     sentences: Rows | None
     words: Rows
@@ -330,17 +330,18 @@ class _Texts(NamedTuple):
 
 @dataclass(frozen=True)
 class _Draw:
-    """How one sample appears in one batch.
+    """Hold how one sample appears in one batch.
 
     Attributes:
-        index: of the sample.
+        index: the index of the sample.
         text: 0: the query itself; from 1: one of its paraphrases.
         backwards: the video is reversed.
-        with_background: the evidence is shown.
-        changed: the sample in other footage; None: as it is annotated.
-        target: of what is shown, before clips are left out and the video is reversed.
-        clips: indices (n,) of the clips that are shown; None: all.
-        negative: the sample whose query makes a negative with this video; None: no negative.
+        with_background: the head reads the evidence.
+        changed: the sample in a changed video; None: the original sample.
+        target: the target of the shown video, before clips are left out and the video is reversed.
+        clips: indices (n,) of the clips that are shown; None: all clips.
+        negative: the sample with the query that makes a negative with this video; None: no
+            negative.
     """
 
     index: int
@@ -356,7 +357,7 @@ class _Draw:
 def _parts(
     samples: Samples, held_out: Samples | None, options: TrainingOptions
 ) -> tuple[Samples, Samples]:
-    """Return the samples to train on and those held out; with a single video, the same."""
+    """Return the samples to train on and the held-out samples; with one video, the same samples."""
     if held_out is not None:
         return samples, held_out
     if not options.hold_out:

@@ -1,6 +1,6 @@
-"""The learning rate of each step: a linear rise, and half a cosine down.
+"""The learning rate of each training step: first a linear rise, then half a cosine down.
 
-Both schedules begin with the rise. They differ in where the cosine begins: after the rise
+Both schedules begin with the rise. They differ in the start of the cosine: after the rise
 (`rate_share`, for heads), or at the first step (`rate_share_throughout`, for the encoder's towers).
 """
 
@@ -10,7 +10,7 @@ import math
 
 
 def warm_up_steps(share: float, steps: int) -> int:
-    """Return the number of steps of the rise: a share of all, rounded, but never all."""
+    """Return the number of steps of the rise: a rounded share of all steps, but not all steps."""
     return min(round(share * steps), steps - 1)
 
 
@@ -26,13 +26,13 @@ def rate_share(step: int, steps: int, warm_up: int) -> float:
 
 
 def rate_share_throughout(step: int, steps: int, warm_up: int, least: float = 0.0) -> float:
-    """Return the share in [0, 1] of the highest rate, where the cosine falls from the first step.
+    """Return the share in [0, 1] of the highest rate if the cosine falls from the first step on.
 
     Args:
         step: 0, 1, …
-        steps: All steps.
-        warm_up: Steps of the rise.
-        least: What the cosine falls to.
+        steps: Number of all steps.
+        warm_up: Number of steps of the rise.
+        least: The last value of the cosine.
     """
     return min(1, (step + 1) / warm_up) * _falling(step, steps, least)
 

@@ -1,6 +1,6 @@
 """Random seeds: each (seed, epoch, sample) has its own generator.
 
-So a run that resumes after an epoch needs no saved generator state.
+So a run can resume after an epoch without a saved generator state.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 
 
 def seed_of(*numbers: int) -> int:
-    """Derive one seed from several numbers; other numbers, or fewer, give another seed."""
+    """Derive one seed from several numbers; other numbers, or fewer numbers, give another seed."""
     words = (len(numbers), *numbers)  # numpy treats missing numbers as zeros
     (state,) = np.random.SeedSequence(words).generate_state(1, np.uint64).tolist()
     return int(state >> 1)

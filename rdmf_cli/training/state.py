@@ -1,4 +1,4 @@
-"""The checkpoint that a run resumes from: written whole or not at all, checked when it is read."""
+"""The checkpoint that a run resumes from: written completely or not at all, checked when read."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ TENSORBOARD: Final = "tensorboard"
 LOCK: Final = ".lock"
 MARK: Final = ".rdmf-training"  # marks a folder as a run folder of rdmf
 ASIDE: Final = "before-restart"  # where --restart keeps the old run until the new one is complete
-MOST_STATE: Final = 512 * MIB  # bytes, also unpacked; weights are in it up to five times
-NAMED = 3  # files of a foreign folder that an error names
+MOST_STATE: Final = 512 * MIB  # bytes, also unpacked; it holds the weights up to five times
+NAMED = 3  # the most files of a foreign folder that an error names
 
 STATE_SCHEMA: Final = "rdmf.training/1"
 BEST_SCHEMA: Final = "rdmf.trained/1"
@@ -38,22 +38,22 @@ Weights = dict[str, Tensor]
 
 @dataclass
 class State:
-    """Everything a run needs to resume after `epoch` epochs; its tensors lie on the CPU.
+    """Hold all that a run needs to resume after `epoch` epochs; its tensors lie on the CPU.
 
     Random numbers need no state: they depend on the seed and the epoch (`seeds`).
 
     Attributes:
-        settings: the options, and what else must stay the same, as plain values.
+        settings: the options, and all further settings that must stay the same, as plain values.
         precision: "float32" or "bfloat16".
         model: the weights.
-        average: the averaged weights, which are scored; those of `model` without averaging.
-        optimizer: its state.
+        average: the averaged weights, which are scored; without averaging, the weights of `model`.
+        optimizer: the state of the optimizer.
         epoch: epochs done.
-        step: steps done.
+        step: training steps done.
         seconds: training time so far.
-        best_epoch: from 1; 0: none yet.
-        best_scores: its held-out scores.
-        best_model: its weights.
+        best_epoch: the best epoch, from 1; 0: none yet.
+        best_scores: held-out scores of the best epoch.
+        best_model: weights of the best epoch.
     """
 
     settings: dict[str, Any]
@@ -75,14 +75,14 @@ class State:
 
 
 def save_state(folder: Path, state: State) -> None:
-    """Write the state, then the best weights, which are part of it, as a file for others."""
+    """Write the state; then write the best weights, a part of the state, as a separate file."""
     content = {f.name: getattr(state, f.name) for f in fields(state)}
     _write(folder / STATE, {"schema": STATE_SCHEMA, **content})
     save_best(folder, state)
 
 
 def save_best(folder: Path, state: State) -> None:
-    """Write the best weights so far as a file of their own: {"epoch", "scores", "model"}."""
+    """Write the best weights so far as a separate file: {"epoch", "scores", "model"}."""
     if state.best_epoch:
         about = {"schema": BEST_SCHEMA, "epoch": state.best_epoch, "scores": state.best_scores}
         _write(folder / BEST, {**about, "model": state.best_model})
@@ -96,11 +96,11 @@ def load_state(folder: Path, settings: Mapping[str, Any]) -> State | None:
         settings: the settings of this run.
 
     Returns:
-        The state; None where there is none.
+        The state; None if there is no state.
 
     Raises:
         RdmfError: the file is damaged.
-        UsageError: it was made with other settings.
+        UsageError: the state was made with other settings.
     """
     path = folder / STATE
     if not path.exists():
@@ -119,17 +119,17 @@ def discard(folder: Path) -> None:
 
 
 def _written(folder: Path) -> list[Path]:
-    """Return the files of a run, its state last."""
+    """Return the files of a run, with the state last."""
     events = (folder / TENSORBOARD).glob("events.out.tfevents.*")
     return [folder / BEST, folder / LOG, *events, folder / STATE]
 
 
 def set_aside(folder: Path) -> None:
-    """Move the files of an earlier run to a folder within, until `forget` removes it.
+    """Move the files of an earlier run to a folder inside, until `forget` removes them.
 
-    Files that are there already are of the last complete run; then the run that followed was
-    restarted before it ended, and is discarded. The state is moved last, so that a move that was
-    interrupted is completed by the next call.
+    If this folder has files already, they belong to the last complete run. Then the later run was
+    restarted before it ended, and the later run is discarded. The state is moved last, so that the
+    next call can complete an interrupted move.
     """
     aside = folder / ASIDE
     if (aside / STATE).exists() or not (folder / STATE).exists():
@@ -142,13 +142,13 @@ def set_aside(folder: Path) -> None:
 
 
 def forget(folder: Path) -> None:
-    """Remove the run that was set aside, once a new one is complete."""
+    """Remove the run that was set aside, after a new run is complete."""
     aside = folder / ASIDE
     if not aside.is_dir():
         return
     discard(aside)
     for emptied in (aside / TENSORBOARD, aside):
-        with suppress(OSError):  # a user keeps something there
+        with suppress(OSError):  # the folder also holds files of the user
             emptied.rmdir()
 
 
@@ -157,7 +157,7 @@ def own_folder(folder: Path) -> Iterator[None]:
     """Create a run folder if needed, and lock it against a second run.
 
     Raises:
-        UsageError: it holds files but no run of rdmf, or cannot be written.
+        UsageError: the folder holds files but no run of rdmf, or cannot be written.
         RdmfError: another run is writing there.
     """
     check_own(folder)
@@ -179,10 +179,10 @@ def own_folder(folder: Path) -> Iterator[None]:
 
 
 def check_own(folder: Path) -> None:
-    """Check that a folder is not a user's, whose files a run would replace.
+    """Check that a folder does not belong to the user: a run would replace its files.
 
     Raises:
-        UsageError: it holds files but no run of rdmf.
+        UsageError: the folder holds files but no run of rdmf.
     """
     try:
         names = sorted(path.name for path in folder.iterdir() if not is_part(path))
@@ -198,7 +198,7 @@ def check_own(folder: Path) -> None:
 
 
 def _holds_state(folder: Path) -> bool:
-    """Check whether there is a run from before run folders were marked."""
+    """Return whether the folder holds an old run, from before run folders were marked."""
     try:
         return _read(folder / STATE).get("schema") == STATE_SCHEMA
     except RdmfError:
@@ -211,7 +211,7 @@ def _unwritable(folder: Path, error: OSError) -> UsageError:
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    buffer = BytesIO()  # torch has its own error for a full disk where it writes to a file itself
+    buffer = BytesIO()  # if torch writes to a file, it has its own error for a full disk
     torch.save(content, buffer)
     write_own(path, lambda file: file.write(buffer.getbuffer()), what="the checkpoint")
 
@@ -226,7 +226,7 @@ def _read(path: Path) -> dict[str, Any]:
                 raise ValueError(f"checksum mismatch in {damaged}")
         loaded = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
         return dict(loaded)
-    except Exception as error:  # each damage has its own type
+    except Exception as error:  # each kind of damage raises its own type
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise RdmfError(
             f"this checkpoint is damaged ({reason[0].rstrip('.')})", path, RESTART

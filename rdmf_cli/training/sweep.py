@@ -15,19 +15,19 @@ from pydantic import Field, model_validator
 from rdmf_cli.moments.types import Record
 
 MOST_RUNS = 10_000
-DIGITS = 3  # significant digits of drawn numbers, so that a table shows them whole
-LONGEST_NAME = 60  # characters of the part of a run's name that says its values
+DIGITS = 3  # significant digits of drawn numbers, so that a table shows all digits
+LONGEST_NAME = 60  # characters for the values in the name of a run
 
 Value = bool | int | float | str
 
 
 class Range(Record):
-    """A range that values are drawn from.
+    """Hold a range from which values are drawn.
 
     Attributes:
         low: The lowest value.
         high: The highest value.
-        log: Draw the logarithm evenly, as for learning rates.
+        log: Draw evenly on a logarithmic scale, as is usual for learning rates.
         whole: Draw whole numbers.
     """
 
@@ -55,16 +55,16 @@ class Range(Record):
 
 
 class Sweep(Record):
-    """Which values several runs try.
+    """Hold the values that several runs try.
 
     >>> grid = Sweep(values={"training.rate": [1e-4, 5e-4], "model.width": [32, 64]})
     >>> len(list(grid.combinations()))
     4
 
     Attributes:
-        method: "grid": every combination of the values; "random": `runs` combinations, drawn.
+        method: "grid": every combination of the values; "random": `runs` random combinations.
         runs: Number of combinations to draw; only for "random".
-        seed: Of the draws.
+        seed: Random seed of the draws.
         values: Lists of values by "table.name"; for "random" also ranges.
     """
 
@@ -96,9 +96,9 @@ class Sweep(Record):
         return [tried for tried in self.values.values() if isinstance(tried, list)]
 
     def combinations(self) -> Iterator[dict[str, Any]]:
-        """Yield the values of each run by "table.name"; the same seed gives the same ones.
+        """Yield the values of each run by "table.name"; the same seed gives the same values.
 
-        A larger `runs` continues the list, so a sweep may be made longer.
+        A larger `runs` continues the list, so a user can extend a sweep.
         """
         if self.method == "grid":
             yield from (dict(zip(self.values, row, strict=True)) for row in product(*self._lists))
@@ -113,7 +113,7 @@ class Sweep(Record):
 
 
 def run_name(values: dict[str, Any]) -> str:
-    """Name the folder of a run by its values; the digits at the end tell alike names apart.
+    """Name the folder of a run by its values; a hash at the end separates similar names.
 
     >>> run_name({"training.rate": 0.001, "model.width": 32})[:-8]
     'rate=0.001,width=32-'

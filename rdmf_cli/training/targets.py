@@ -18,22 +18,22 @@ from rdmf_cli.heads.learned.torch.batch import padded
 
 Array = npt.NDArray[np.float32]
 
-LEAST_WINDOW = 0.25  # clips: shortest window; a moment without length becomes one
+LEAST_WINDOW = 0.25  # clips: shortest window; a moment without length gets this length
 NOWHERE = -9.0  # clips: start of the windows that pad a batch
-NOT_RELEVANT = -9.0  # rating of a clip in no window, far below the lowest rating, 0
+NOT_RELEVANT = -9.0  # rating of a clip outside all windows; the lowest real rating is 0
 
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """The annotation of one sample of L clips.
+    """Hold the target of one sample of L clips.
 
     Attributes:
-        windows: (G, 2) [start, end] in clips; no rows: the query is absent, or nobody looked for
-            moments.
-        foreground: (L, 4) 1 where a clip belongs to a moment of each of `config.SCALES`.
+        windows: (G, 2) [start, end] in clips; no rows if the query is absent, or if nobody looked
+            for moments.
+        foreground: (L, 4) 1 if the clip belongs to a moment, at each of `config.SCALES`.
         saliency: (L,) mean annotator rating of each clip, 0 to 4; NOT_RELEVANT outside of moments.
-        absent: the query is shown nowhere.
-        windowed: somebody looked for moments (also where the query is absent).
+        absent: the video does not show the query.
+        windowed: somebody looked for moments (also if the query is absent).
     """
 
     windows: Array
@@ -55,9 +55,9 @@ class Target:
         )
 
     def kept(self, clips: npt.NDArray[np.int_]) -> Target:
-        """Return the target of the video of which only some clips are left.
+        """Return the target of the video with only some of its clips.
 
-        Windows shrink with the clips they lose; those without clips disappear.
+        A window shrinks by the clips that it loses; a window without clips disappears.
 
         Args:
             clips: (n,) indices, ascending.
@@ -90,7 +90,7 @@ def target_of(sample: Sample) -> Target:
 
 
 def _in_clips(annotation: Annotation, clip_length: float, clips: int) -> Array:
-    """Return the windows (G, 2) within the features, each of a length above 0."""
+    """Return the windows (G, 2) within the features, each with a length above 0."""
     if annotation.windows is None:
         return np.zeros((0, 2), np.float32)
     spans = annotation.windows.reshape(-1, 2) / clip_length
@@ -108,7 +108,7 @@ def _foreground(windows: Array, clip_length: float, clips: int) -> Array:
         seconds = (end - start) * clip_length
         scale = 1 if seconds <= SHORT else 2 if seconds <= LONG else 3
         first, last = round(float(start)), round(float(end))
-        if first == last:  # too short for any clip's middle
+        if first == last:  # too short to hold the middle of a clip
             first = min(int((start + end) / 2), clips - 1)
             last = first + 1
         inside[first:last, [0, scale]] = 1.0
@@ -116,7 +116,7 @@ def _foreground(windows: Array, clip_length: float, clips: int) -> Array:
 
 
 def _saliency(sample: Sample, foreground: Array) -> Array:
-    """Take ratings where there are ratings, labels where there are labels, else the moments."""
+    """Return ratings if there are ratings, else labels if there are labels, else the moments."""
     if (labels := sample.labels) is not None:
         return _stretched(labels.mean(axis=1))
     ratings = np.zeros(len(foreground), np.float32)
@@ -128,17 +128,17 @@ def _saliency(sample: Sample, foreground: Array) -> Array:
 
 
 def _stretched(labels: npt.NDArray[np.float64]) -> Array:
-    """Scale labels to ratings, 0 to 4 within the video."""
+    """Scale labels to ratings: 0 to 4 within the video."""
     low, high = labels.min(), labels.max()
     ratings: Array = (MAX_RATING * (labels - low) / max(high - low, 1e-6)).astype(np.float32)
     return ratings
 
 
 class Targets(NamedTuple):
-    """The targets of a batch, padded.
+    """Hold the targets of a batch, padded.
 
     Attributes:
-        windows: (B, G, 2) in clips; NOWHERE where a sample has fewer.
+        windows: (B, G, 2) in clips; NOWHERE in place of missing windows.
         window_mask: (B, G) True at real windows.
         foreground: (B, 4, L).
         saliency: (B, L).
@@ -155,7 +155,7 @@ class Targets(NamedTuple):
 
     @property
     def spanned(self) -> Tensor:
-        """(B,): True for samples with a window to be found."""
+        """(B,): True for samples with a window to find."""
         return self.window_mask.any(1)
 
     def to(self, device: torch.device | str) -> Targets:

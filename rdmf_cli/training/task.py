@@ -1,4 +1,4 @@
-"""`Task`: what the training loop needs of a task. The loop knows neither the model nor the data."""
+"""`Task`: all that the training loop needs from a task. The loop knows neither model nor data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Task(Protocol):
-    """A model with the samples that train it and the held-out samples that it is scored on.
+    """Describe a model with its training samples and its held-out samples.
 
     The loop moves `model` to its device; `losses` and `score` use that device.
     """
@@ -22,11 +22,11 @@ class Task(Protocol):
         ...
 
     def batch(self, indices: Sequence[int], generator: torch.Generator) -> Any:
-        """Collate samples, augmented by nothing but the generator.
+        """Collate samples; use no randomness except the generator for augmentation.
 
-        The generator is the same for every process of a step. So draw from
-        `seeds.of_sample(generator, index)`: then a sample is augmented alike in whichever process
-        it is.
+        The generator is the same in every process of a training step. So draw from
+        `seeds.of_sample(generator, index)`: then the augmentation of a sample does not depend on
+        the process.
         """
         ...
 
@@ -34,8 +34,8 @@ class Task(Protocol):
         """Compute the losses, means over the samples of the batch.
 
         Returns:
-            Scalars by name, always the same names: "total" is minimised, the others are shown and
-            logged.
+            Scalars by name, always the same names. "total" is minimised; all further losses are
+            shown and logged.
         """
         ...
 
@@ -44,8 +44,8 @@ class Task(Protocol):
 
         Returns:
             Metrics by name. "goal", the monitored metric, is maximised: it chooses the best epoch
-            and stops early. Empty where nothing is held out: then each epoch counts as better than
-            the last.
+            and stops the training early. Empty if nothing is held out: then each epoch counts as
+            better than the epoch before.
         """
         ...
 
