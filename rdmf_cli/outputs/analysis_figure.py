@@ -1,4 +1,4 @@
-"""An analysis as a figure (matplotlib, the optional part `plot`)."""
+"""Draw an analysis as a figure (matplotlib, the optional part `plot`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An analysis as tables for the terminal."""
+"""Show an analysis as tables for the terminal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MEANINGS = {
 
 @dataclass(frozen=True)
 class AnalysisTables:
-    """One table per part of an analysis, then sentences."""
+    """Show one table per part of an analysis, then sentences."""
 
     analysis: Analysis
 

@@ -1,4 +1,4 @@
-"""The time axis of a plot in the terminal: columns, ticks, and moments marked under it."""
+"""The time axis of a plot in the terminal: columns, ticks, and moments below the axis."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ GAP = 2  # least number of columns between two tick labels
 
 
 def largest_per_column(values: NDArray[np.floating], columns: int) -> NDArray[np.floating]:
-    """Resample values from clips to columns; each column shows its largest clip.
+    """Resample values from clips to columns; each column shows the largest value of its clips.
 
-    With fewer clips than columns, each column shows the clip at its centre.
+    If there are fewer clips than columns, each column shows the clip at its centre.
 
     Args:
         values: One value per clip, (..., L).
@@ -43,11 +43,11 @@ def largest_per_column(values: NDArray[np.floating], columns: int) -> NDArray[np
 
 
 def tick_step(span: float, most: int) -> float:
-    """Return the distance between ticks: the smallest round one with at most `most` steps.
+    """Return the distance between ticks: the smallest round number with at most `most` ticks.
 
     Args:
         span: Length of the axis in seconds.
-        most: The most steps.
+        most: The largest number of tick distances.
 
     Returns:
         Seconds.
@@ -59,7 +59,7 @@ def tick_step(span: float, most: int) -> float:
 
 
 class Tick(NamedTuple):
-    """A tick of the axis: its column, the first column of its label, and the label."""
+    """Hold a tick of the axis: its column, the first column of its label, and the label."""
 
     column: int
     label_column: int
@@ -68,21 +68,21 @@ class Tick(NamedTuple):
 
 @dataclass(frozen=True)
 class TimeAxis:
-    """The time from `start` to `end` (seconds) on `columns` columns of the terminal."""
+    """Map the time from `start` to `end` (seconds) to `columns` columns of the terminal."""
 
     start: float
     end: float
     columns: int
 
     def columns_of(self, start: float, end: float) -> tuple[int, int]:
-        """Return the columns of a span: those whose centres it covers, at least one.
+        """Return the columns of a span: the columns with a centre in the span, at least one column.
 
         Args:
             start: Seconds.
             end: Seconds.
 
         Returns:
-            The first column, and one past the last.
+            The first column, and the column after the last.
         """
         first, past = (int(self._position(t) + 0.5) for t in (start, end))
         if past <= first:
@@ -90,7 +90,7 @@ class TimeAxis:
         return first, max(past, first + 1)
 
     def ticks(self) -> list[Tick]:
-        """Return ticks at round times, as many as their labels leave room for."""
+        """Return ticks at round times; the width of the labels limits their number."""
         for step in (*TICK_STEPS, tick_step(self.end - self.start, 2)):
             ticks = self._ticks_every(step) if self._roughly(step) <= self.columns else []
             if ticks and all(_apart(*pair) for pair in pairwise(ticks)):
@@ -98,7 +98,7 @@ class TimeAxis:
         return self._ticks_every(self.end - self.start)[:1]
 
     def lines(self, ascii_only: bool) -> tuple[str, str]:
-        """Return the line of the axis, and the line of labels under it."""
+        """Return the line of the axis and the line of labels below the axis."""
         line, labels = list(("-" if ascii_only else "─") * self.columns), [" "] * self.columns
         for tick in self.ticks():
             line[tick.column] = "+" if ascii_only else "┬"
@@ -131,14 +131,14 @@ def _apart(left: Tick, right: Tick) -> bool:
 
 
 class Mark(NamedTuple):
-    """A moment on the columns from `first` to `past` (exclusive) of a lane."""
+    """Hold a moment on the columns from `first` to `past` (exclusive) of a lane."""
 
     first: int
     past: int
     moment: Moment
 
     def draw(self, ascii_only: bool) -> str:
-        """Draw `├─1─┤`, or only the rank where there is no room."""
+        """Draw `├─1─┤`, or only the rank if there is no more room."""
         left, line, right = "|-|" if ascii_only else "├─┤"
         rank, width = str(self.moment.rank), self.past - self.first
         if width < len(rank) + 2:
@@ -147,12 +147,12 @@ class Mark(NamedTuple):
 
 
 def lanes(moments: Iterable[Moment], axis: TimeAxis, most: int) -> list[list[Mark]]:
-    """Place moments on lines so that none overlap; the best ranks come first.
+    """Place moments on lines so that no two overlap on a line; the best ranks come first.
 
     Args:
         moments: The moments.
         axis: The time axis.
-        most: The most lines; moments that need more are left out.
+        most: The largest number of lines; moments without room are left out.
 
     Returns:
         The moments of each line, by column.

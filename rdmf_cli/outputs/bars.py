@@ -1,4 +1,4 @@
-"""Bars and areas of text, drawn in eighths of a character."""
+"""Draw bars and areas as text, in eighths of a character."""
 
 from __future__ import annotations
 

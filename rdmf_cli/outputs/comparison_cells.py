@@ -1,4 +1,4 @@
-"""The cells of a comparison's tables, for the terminal and for pages."""
+"""The cells of the tables of a comparison, for the terminal and for pages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ TALLY_COLUMNS = ["by", "group", "queries", "wins", "losses", "ties", "difference
 
 
 def difference_row(row: DifferenceRecord) -> list[str]:
-    """Return the cells of one metric, as `DIFFERENCE_COLUMNS` names them."""
+    """Return the cells of one metric, in the order of `DIFFERENCE_COLUMNS`."""
     return [
         row.metric,
         f"{row.baseline:.2f}",
@@ -21,6 +21,6 @@ def difference_row(row: DifferenceRecord) -> list[str]:
 
 
 def tally_row(row: TallyRecord) -> list[str]:
-    """Return the cells of one group, as `TALLY_COLUMNS` names them."""
+    """Return the cells of one group, in the order of `TALLY_COLUMNS`."""
     counts = (row.queries, row.wins, row.losses, row.ties)
     return [row.by, row.group, *map(str, counts), f"{row.difference:+.2f}"]

@@ -14,13 +14,13 @@ from rdmf_cli.outputs.page import document, element, table
 from rdmf_cli.outputs.payloads.comparison import AgainstRecord, Comparison, QueryRecord, Windows
 from rdmf_cli.text import clock
 
-WIDTH, LANE = 800, 14  # of the drawing, in its own units; its width follows that of the page
-GREEN, BLUE, ORANGE = "#009E73", "#0072B2", "#D55E00"  # also differ for colour-blind readers
-FADING = 0.65  # each window is drawn this much fainter than the one ranked before it
+WIDTH, LANE = 800, 14  # of the drawing, in its own units; the page scales the width
+GREEN, BLUE, ORANGE = "#009E73", "#0072B2", "#D55E00"  # also distinct for colour-blind readers
+FADING = 0.65  # each window is fainter by this factor than the window ranked before it
 
 
 def comparison_page(record: Comparison) -> bytes:
-    """Write the page, one file of HTML in UTF-8 that loads nothing."""
+    """Write the page: one HTML file in UTF-8 that loads nothing."""
     about = (
         f"{record.dataset}, {record.queries:,} queries on {record.videos:,} videos. "
         f"Baseline: {record.baseline}. Intervals of {record.confidence:.0%}."
@@ -55,7 +55,7 @@ def _query(query: QueryRecord) -> Element:
 
 
 def _timeline(query: QueryRecord) -> Element:
-    """Draw the true moments, and the first windows of both files, over the length of the video."""
+    """Draw the moments, and the first windows of both files, over the length of the video."""
     lanes = [
         ("moments", query.moments, GREEN, 1.0),
         ("baseline", query.baseline_windows, BLUE, FADING),

@@ -1,4 +1,4 @@
-"""A comparison as tables for the terminal."""
+"""Show a comparison as tables for the terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rdmf_cli.text import one_line
 
 @dataclass(frozen=True)
 class ComparisonTables:
-    """The metrics of each file beside the baseline's, then wins and losses by group."""
+    """Show the metrics of each file beside the baseline's, then wins and losses by group."""
 
     comparison: Comparison
 
@@ -40,12 +40,12 @@ class ComparisonTables:
 
 
 def line(text: str) -> Text:
-    """Make a line above a table, not wrapped."""
+    """Make a line above a table; the line is not wrapped."""
     return Text(f"\n  {one_line(text)}", no_wrap=True, overflow="ignore")
 
 
 def table_of(columns: list[str], rows: list[list[str]], words: int = 1) -> Table:
-    """Make a table whose first `words` columns are text and whose others are numbers."""
+    """Make a table: its first `words` columns are text, all further columns are numbers."""
     table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     for place, name in enumerate(columns):
         table.add_column(name, justify="left" if place < words else "right", overflow="fold")

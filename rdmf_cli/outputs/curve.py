@@ -1,4 +1,4 @@
-"""The saliency curve of a video in the terminal, with its moments marked under it."""
+"""Draw the saliency curve of a video in the terminal, with its moments below the curve."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from rdmf_cli.outputs.bars import area
 from rdmf_cli.outputs.terminal import FAINT
 
 MARGIN = 5  # columns for the vertical axis and its labels
-NARROWEST = 20  # columns of the plot; a narrower terminal crops it
+NARROWEST = 20  # columns of the plot; a narrower terminal crops the plot
 LANES = 3
 BEST, LISTED, ELSEWHERE = "yellow", "cyan", "blue"
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A plot of saliency over time, as wide as the console, in blocks or ASCII.
+    """Plot saliency over time, as wide as the console, in blocks or ASCII.
 
-    A column of several clips shows the largest, so a short peak in a long video stays visible.
-    Columns inside a moment are brighter.
+    A column of several clips shows the largest saliency, so a short peak in a long video stays
+    visible. Columns inside a moment are brighter.
 
     Attributes:
         answer: The answer.
@@ -55,7 +55,7 @@ class Curve:
         yield from moment_lines(self.answer.moments, axis, ascii_only)
 
     def _level(self, row: int) -> str:
-        """Return the label of a row: the value at its top edge."""
+        """Return the label of a row: the value at the top edge of the row."""
         return {0: "1", self.rows - self.rows // 2: ".5"}.get(row, "")
 
 
@@ -66,7 +66,7 @@ def time_axis(answer: Answer, columns: int) -> TimeAxis:
 
 
 def column_styles(moments: tuple[Moment, ...], axis: TimeAxis) -> list[str]:
-    """Return the style of each column: inside the best moment, inside another one, or in none."""
+    """Return the style of each column: inside the best moment, another moment, or no moment."""
     styles = [ELSEWHERE] * axis.columns
     for moment in sorted(moments, key=lambda m: -m.rank):
         first, past = axis.columns_of(moment.start, moment.end)
@@ -75,7 +75,7 @@ def column_styles(moments: tuple[Moment, ...], axis: TimeAxis) -> list[str]:
 
 
 def moment_lines(moments: tuple[Moment, ...], axis: TimeAxis, ascii_only: bool) -> Iterator[Text]:
-    """Draw the moments as lines of `├─1─┤`; a last line counts those without room."""
+    """Draw the moments as lines of `├─1─┤`; a last line counts the moments without room."""
     rows = lanes(moments, axis, most=LANES)
     for row in rows:
         yield _lane(row, ascii_only)

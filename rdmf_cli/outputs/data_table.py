@@ -1,4 +1,4 @@
-"""The numbers of a data set as tables, and what does not fit as a list."""
+"""Show the numbers of a data set as tables, and its problems as a list."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rdmf_cli.outputs.payloads.data import DataReport, SplitNumbers, Spread
 
 @dataclass(frozen=True)
 class DataTables:
-    """A table of the splits, a table of the streams, then the findings."""
+    """Show a table of the splits, a table of the streams, then the findings."""
 
     report: DataReport
 
@@ -28,7 +28,7 @@ class DataTables:
 
 @dataclass(frozen=True)
 class DataFindings:
-    """The findings alone."""
+    """Show the findings alone."""
 
     report: DataReport
 
@@ -39,7 +39,7 @@ class DataFindings:
 
 
 def findings(report: DataReport) -> Iterator[RenderableType]:
-    """Write a line per finding, serious ones first."""
+    """Write one line per finding, serious findings first."""
     for one in sorted(report.findings, key=lambda one: not one.serious):
         named = f" ({'; '.join(one.examples)})" if one.examples else ""
         yield Text(f"{'error' if one.serious else 'note'}: {one.what}{named}")
@@ -83,7 +83,7 @@ def _streams(report: DataReport) -> Table:
 
 
 def spread(values: Spread | None) -> str:
-    """Write lowest, median and highest value: "1 – 4 – 9"."""
+    """Write the lowest, median and highest value: "1 – 4 – 9"."""
     if values is None:
         return "–"
     return " – ".join(f"{value:.4g}" for value in (values.low, values.median, values.high))

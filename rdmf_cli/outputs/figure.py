@@ -1,4 +1,4 @@
-"""The pattern as a figure (matplotlib, the optional part `plot`)."""
+"""Draw the pattern as a figure (matplotlib, the optional part `plot`)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 Values = NDArray[np.floating]
 
-# Colours of Okabe and Ito, distinct for colour-blind readers; colour maps of rising brightness.
+# Colours of Okabe and Ito, distinct for colour-blind readers; in colour maps, brightness rises with
+# the value.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
 U_COLOURS, V_COLOURS = "cividis", "inferno"
 WIDTH, CHANNEL_HEIGHT = 13.0, 2.1  # inches
@@ -35,20 +36,20 @@ TICKS = 8
 COLUMNS, LANES, LANE = 100, 6, 0.09  # LANE: height of a lane of moments as a share of the axis
 PAPER: dict[str, object] = {"facecolor": "white", "edgecolor": "none", "boxstyle": "round,pad=0.15"}
 LONGEST_TITLE = 120  # characters
-MANY_CLIPS = 600  # from this number on, lines are thin
+MANY_CLIPS = 600  # with this number of clips or more, lines are thin
 WHAT = "the figure"
 UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}  # no date: reproducible files
 
 
 @dataclass(frozen=True, kw_only=True)
 class DrawnPattern:
-    """What a figure shows: N steps of C channels over L clips.
+    """Hold what a figure shows: N steps of C channels over L clips.
 
     Attributes:
         similarity: Similarity of clip and query, (L,).
         change: Visual change from clip to clip, (L - 1,).
         r: Reaction rates, (C, L).
-        r_star: The rate above which a clip can stay active, (C,).
+        r_star: The threshold: the reaction rate above which a clip can stay active, (C,).
         u_trace: The field u at the start and after each of N steps, (N + 1, C, L).
         v_trace: The field v at the start and after each of N steps, (N + 1, C, L).
         moments: The moments.
@@ -72,7 +73,7 @@ class DrawnPattern:
 
     @property
     def edges(self) -> Values:
-        """Where clips begin and the last ends, in seconds, (L + 1,)."""
+        """The start of every clip and the end of the last clip, in seconds, (L + 1,)."""
         return self.offset + self.clip_length * np.arange(len(self.similarity) + 1)
 
 
@@ -83,13 +84,13 @@ def save_pattern_figure(
 
     Args:
         path: The file; its suffix selects the format.
-        pattern: What to draw.
+        pattern: The pattern to draw.
         force: Replace a file that rdmf did not write.
 
     Raises:
         MissingExtra: matplotlib is not installed.
-        UsageError: The file exists and rdmf did not write it.
-        RdmfError: The file cannot be written, or there is no such format.
+        UsageError: The file exists, and rdmf did not write it.
+        RdmfError: The file cannot be written, or the format is unknown.
     """
     channels, edges = range(len(pattern.names)), pattern.edges
     figure, axes = _figure(len(channels))
@@ -115,7 +116,7 @@ def save_pattern_figure(
 
 
 def _figure(channels: int) -> tuple[Figure, dict[tuple[str, int], Axes]]:
-    """Lay out similarity and change across the top, then one row per channel: r, u and v."""
+    """Lay out similarity and change at the top, then one row per channel: r, u and v."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -143,7 +144,7 @@ def _draw_similarity(
 
 
 def _mark_moment(axis: Axes, moment: Moment, height: float) -> None:
-    """Draw a moment, fainter by rank, with its rank at `height` (a share of the axis)."""
+    """Draw a moment with its rank at `height` (a share of the axis); lower ranks are fainter."""
     axis.axvspan(
         moment.start, moment.end, color=ORANGE, alpha=0.35 / moment.rank, linewidth=0, zorder=0
     )
@@ -162,7 +163,7 @@ def _draw_change(axis: Axes, change: Values, edges: Values) -> None:
 
 
 def _draw_rates(axis: Axes, name: str, r: Values, r_star: float, edges: Values) -> None:
-    """Draw the rate; filled where it is above r*, so that a clip can stay active."""
+    """Draw the rate; fill the curve above r*, as a clip can stay active there."""
     axis.stairs(r, edges, color=BLUE, linewidth=_line_width(edges))
     top = float(np.max(r, initial=0.0))
     if np.isfinite(r_star):
@@ -201,7 +202,7 @@ def _mark_time(axis: Axes, edges: Values, most: int) -> None:
 
 
 def check_format(figure: Figure, path: Path) -> None:
-    """Raise RdmfError where the suffix of a path is none of a figure format."""
+    """Raise RdmfError if the suffix of a path is not a figure format."""
     known = figure.canvas.get_supported_filetypes()
     if path.suffix.lstrip(".").lower() not in known:
         todo = f"choose one of: {', '.join(known)}"

@@ -1,4 +1,4 @@
-"""Answers in files: one file for all videos, or one file per video."""
+"""Write answers to files: one file for all videos, or one file per video."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rdmf_cli.outputs.writer import ClosedAtEnd, Writer
 
 WHAT = "the answer"
 ENDINGS = {"jsonl": "json"}
-"""Suffixes of files that are not the name of their format."""
+"""Suffixes of files that differ from the name of their format."""
 
 
 def format_of(name: str) -> str:
@@ -33,7 +33,7 @@ def format_of(name: str) -> str:
 
 
 class _File(NamedTuple):
-    """A file in progress."""
+    """Hold a file in progress."""
 
     path: Path
     writer: Writer
@@ -41,17 +41,17 @@ class _File(NamedTuple):
 
 
 class AnswerFiles(ClosedAtEnd):
-    """A writer of answers to files in one format; each file is written completely or not at all.
+    """Write answers to files in one format; each file is written completely or not at all.
 
-    A name without fields stands for one file for all videos, which is written at the end of the
-    run. A name with fields ("{stem}.srt") stands for one file per video, which is written when the
-    next video has an answer.
+    A name without fields means one file for all videos; the file is written at the end of the run.
+    A name with fields ("{stem}.srt") means one file per video; the file is written when the next
+    video has an answer.
 
     Args:
-        template: The name.
+        template: The name of the files.
         form: The format, a key of `FORMATS`.
         force: Replace files that rdmf did not write.
-        written: Called with the path of each written file.
+        written: A function that is called with the path of each written file.
     """
 
     def __init__(self, template: str, form: str, force: bool, written: Callable[[Path], object]):
@@ -60,7 +60,7 @@ class AnswerFiles(ClosedAtEnd):
         self.force = force
         self.written = written
         self.per_video = bool(fields_of(template, VIDEO_FIELDS))
-        self._videos: dict[str, None] = {}  # all that were read
+        self._videos: dict[str, None] = {}  # all videos with answers
         self._closed: set[Path] = set()
         self._open: _File | None = None
         if not self.per_video:

@@ -1,8 +1,8 @@
 """The output formats of `rdmf query --format`.
 
-To add a format: write a file beside this one with a `Writer` (its protocol is in `writer.py`), an
-entry here, and a golden file in `tests/outputs`. The option, its help and the table in
-`docs/usage.md` are made from the entries.
+To add a format, write three things: a file beside this file with a `Writer` (`writer.py` describes
+the protocol), an entry here, and a golden file in `tests/outputs`. The option, its help and the
+table in `docs/usage.md` are made from the entries.
 """
 
 from __future__ import annotations

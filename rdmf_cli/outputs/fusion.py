@@ -1,4 +1,4 @@
-"""The pattern of a fusion on the terminal: rates and regimes, then each channel as heat."""
+"""The pattern of a fusion in the terminal: rates and regimes, then a heat map of each channel."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Trace = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class FusionView:
-    """The table of channels and, unless the traces are left out, the pattern of each.
+    """Show the table of channels and, if traces are given, the pattern of each channel.
 
     Attributes:
         fusion: The pattern and its channels.
@@ -51,7 +51,7 @@ class FusionView:
 
 
 def in_words(channel: Channel) -> str:
-    """Tell what the reaction rates of a channel do to its clips."""
+    """Return in words what the reaction rates of a channel do to its clips."""
     r, v, r_star = channel.r, channel.v, channel.r_star
     said = f"channel {channel.channel}: the query gives r = {min(r):.3g} to {max(r):.3g}; "
     if r_star is None:

@@ -1,4 +1,4 @@
-"""Hits of a search as a table for people: the best first, and a line below which none convinces."""
+"""Hits of a search as a table: the best first; below a line, no hit convinces."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ HEADS: tuple[tuple[str, Justify], ...] = (
     *(("#", "right"), ("relevance", "right"), ("", "left")),
     *(("moment", "right"), ("video", "left")),
 )
-BAR = 8  # columns of the bar beside relevance
+BAR = 8  # columns of the bar that shows relevance
 NOTHING = "Nothing convinces; the nearest moments are:"
 BELOW = "below this line nothing convinces"
 
 
 @dataclass(frozen=True)
 class HitTable:
-    """Ranked hits of one query, those that convince above the others."""
+    """Show ranked hits of one query; hits that convince come first."""
 
     hits: Sequence[Hit]
 
@@ -70,7 +70,7 @@ class HitTable:
 
 
 def answer_of_hit(hit: Hit) -> Answer:
-    """Return a hit as an answer of one moment, for formats of answers; it has no curve."""
+    """Return a hit as an answer with one moment, for formats of answers; without a curve."""
     moment = Moment(
         rank=hit.rank, start=hit.start, end=hit.end, score=hit.score, raw_score=hit.score
     )
@@ -92,7 +92,7 @@ def answer_of_hit(hit: Hit) -> Answer:
 
 
 def common_folder(videos: Sequence[str]) -> str:
-    """Find the folder that all videos lie in; "" where there is one video, or no such folder.
+    """Return the folder that holds all videos; "" for one video, or if there is no such folder.
 
     >>> common_folder(["films/a/x.mp4", "films/b.mp4"])
     'films'
@@ -102,6 +102,6 @@ def common_folder(videos: Sequence[str]) -> str:
         return ""
     try:
         common = os.path.commonpath(folders)
-    except ValueError:  # on several drives, or absolute and relative
+    except ValueError:  # the videos are on several drives, or paths are absolute and relative
         return ""
     return "" if common in ("", os.sep) else common

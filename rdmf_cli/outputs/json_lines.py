@@ -1,7 +1,7 @@
 """JSON Lines: one answer or one error per line; `docs/json.md` describes the schemas.
 
-Keys have the order of the record's fields, numbers are rounded, and two runs of one query give
-the same bytes, except for `timings`.
+Keys have the order of the record's fields. Numbers are rounded. Two runs of one query give the same
+bytes, except for `timings`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DECIMALS_OF = {
 
 
 def json_line(record: Record, ascii_only: bool = False) -> str:
-    """Write a record as one line of JSON, without the line's end; `timings` come last, sorted."""
+    """Write a record as one line of JSON, without the line end; `timings` come last, sorted."""
     fields = record.model_dump(mode="json", by_alias=True)
     if "timings" in fields:
         fields["timings"] = dict(sorted(fields.pop("timings").items()))
@@ -32,14 +32,14 @@ def json_line(record: Record, ascii_only: bool = False) -> str:
 
 
 def error_line(error: RdmfError, ascii_only: bool = False) -> str:
-    """Write an error as one line of JSON, without the line's end."""
+    """Write an error as one line of JSON, without the line end."""
     return json_line(ErrorLine.of(error), ascii_only)
 
 
 class JsonWriter(Writer):
-    """A writer of one line per answer, flushed, so that a pipeline gets each answer at once.
+    """Write one line per answer, and flush it, so that a pipeline gets each answer at once.
 
-    A UTF-8 stream gets text as it is; a stream of another encoding gets JSON's escapes.
+    A stream in UTF-8 gets text unchanged; a stream in another encoding gets JSON's escapes.
     """
 
     def __init__(self, stream: TextIO):
@@ -51,7 +51,7 @@ class JsonWriter(Writer):
         self._write(json_line(answer, self.ascii_only))
 
     def write_error(self, error: RdmfError) -> None:
-        """Write an error in the place of its answer."""
+        """Write an error in place of its answer."""
         self._write(error_line(error, self.ascii_only))
 
     def _write(self, line: str) -> None:
@@ -60,11 +60,11 @@ class JsonWriter(Writer):
 
 
 def rounded(value: Any, decimals: int = DECIMALS) -> Any:
-    """Return a JSON value with every float rounded; a key's decimals hold for all inside it.
+    """Return a JSON value with every float rounded; the decimals of a key hold for all inside it.
 
     Args:
         value: A JSON value.
-        decimals: Number of decimals where DECIMALS_OF has no entry for the key.
+        decimals: Number of decimals for keys without an entry in DECIMALS_OF.
     """
     if isinstance(value, float):
         return round(value, decimals) + 0.0  # -0.0 becomes 0.0
@@ -76,11 +76,11 @@ def rounded(value: Any, decimals: int = DECIMALS) -> Any:
 
 
 def _line(fields: dict[str, Any], ascii_only: bool) -> str:
-    """Write JSON on one line, all control characters escaped (`json` escapes up to U+001F)."""
+    """Write JSON on one line; escape all control characters (`json` escapes up to U+001F)."""
     line = json.dumps(fields, ensure_ascii=ascii_only, allow_nan=False)
     return STEERING.sub(lambda sign: f"\\u{ord(sign[0]):04x}", line)
 
 
 def _is_utf8(encoding: str | None) -> bool:
-    """Return whether a stream takes any text: UTF-8, or no encoding (in memory)."""
+    """Return whether a stream takes any text: its encoding is UTF-8, or None (in memory)."""
     return encoding is None or codecs.lookup(encoding).name.startswith("utf-8")

@@ -13,7 +13,7 @@ from rdmf_cli.outputs.writer import Writer
 
 
 class OneVideoWriter(Writer):
-    """A writer that collects the answers on one video and writes them as one document."""
+    """Collect the answers on one video, and write the answers as one document."""
 
     encoding = "utf-8"
     one_video = True
@@ -26,7 +26,7 @@ class OneVideoWriter(Writer):
         """Add an answer.
 
         Raises:
-            UsageError: Its video is not that of the first answer.
+            UsageError: The answer belongs to another video than the first answer.
         """
         if self.answers and answer.video != self.answers[0].video:
             raise several_videos(type(self).__name__.removesuffix("Writer").lower())
@@ -43,13 +43,13 @@ class OneVideoWriter(Writer):
 
 
 class ChaptersWriter(OneVideoWriter):
-    """Chapters as lines for the description of a video on YouTube."""
+    """Write chapters as lines for the description of a video on YouTube."""
 
     text = staticmethod(youtube_chapters)
 
 
 class FfmetadataWriter(OneVideoWriter):
-    """Chapters as a metadata file of FFmpeg."""
+    """Write chapters as a metadata file of FFmpeg."""
 
     text = staticmethod(ffmetadata)
 

@@ -1,6 +1,6 @@
-"""Self-contained HTML pages: no scripts, no fonts, nothing to load.
+"""HTML pages without scripts and fonts: a browser need not load anything else.
 
-A page is built as a tree of elements, so that all text is escaped.
+A page is a tree of elements, so that all text is escaped.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ svg { width: 100%; height: auto; }
 def element(tag: str, *children: Element | str, **attributes: object) -> Element:
     """Make an element.
 
-    Control characters in text are replaced, as HTML does not allow them.
+    Control characters in text are replaced, because HTML does not allow control characters.
 
     Args:
         tag: Name of the element.
@@ -57,7 +57,7 @@ def element(tag: str, *children: Element | str, **attributes: object) -> Element
 
 
 def table(columns: list[str], rows: list[list[str]], words: int = 1) -> Element:
-    """Make a table whose first `words` columns are text and whose others are numbers."""
+    """Make a table: its first `words` columns are text, all further columns are numbers."""
     kinds = ["word" if place < words else "number" for place in range(len(columns))]
     return element(
         "table",
@@ -74,7 +74,7 @@ def _row(tag: str, texts: list[str], kinds: list[str]) -> Element:
 def document(title: str, *body: Element) -> bytes:
     """Write a whole page in UTF-8."""
     style = Element("style")
-    style.text = STYLE  # the one text that is not escaped, and none of it comes from outside
+    style.text = STYLE  # the only text that is not escaped; it never comes from outside
     head = element(
         "head",
         element("meta", charset="utf-8"),

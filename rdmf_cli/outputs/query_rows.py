@@ -1,4 +1,4 @@
-"""A row per query as CSV, quoted as in RFC 4180."""
+"""One row per query as CSV, quoted as in RFC 4180."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def write_query_rows(
     inputs: Iterable[str | PathLike[str]] = (),
     force: bool = False,
 ) -> None:
-    """Write a header and the rows; what is not known is an empty cell.
+    """Write a header and the rows; an unknown value is an empty cell.
 
-    Control characters in text are replaced. A cell may begin like a formula, as programs need the
-    query unchanged.
+    Control characters in text are replaced. A cell may begin like a formula, because programs need
+    the query unchanged.
 
     Args:
         path: The file.
@@ -35,7 +35,7 @@ def write_query_rows(
         force: Replace a file that rdmf did not write.
 
     Raises:
-        RdmfError: As `files.write_whole`; what was there stays.
+        RdmfError: As for `files.write_whole`; then the old file stays.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

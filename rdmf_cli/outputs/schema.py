@@ -47,7 +47,7 @@ PUBLISHED: dict[str, type[BaseModel]] = {
 
 
 def json_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the JSON schema of a record as it is written: every field is always present."""
+    """Return the JSON schema of a record in its written form: every field is always present."""
     schema = model.model_json_schema(mode="serialization")
     for record in (schema, *schema.get("$defs", {}).values()):
         record["required"] = list(record["properties"])

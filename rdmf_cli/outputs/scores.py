@@ -1,4 +1,4 @@
-"""The scores of predictions as tables."""
+"""Show the scores of predictions as tables."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from rich.text import Text
 from rdmf_cli.outputs.payloads.evaluation import Evaluation, Ties
 from rdmf_cli.text import counted, one_line
 
-COLUMNS = 6  # columns of a table besides the thresholds; more do not fit into 80 characters
+COLUMNS = 6  # columns of a table besides the thresholds; 80 characters have no room for more
 
 
 @dataclass(frozen=True)
 class ScoreTables:
-    """Tables of the metrics that papers print, and of the metrics by IoU threshold."""
+    """Show tables of the metrics that papers print, and of the metrics by IoU threshold."""
 
     evaluation: Evaluation
 

@@ -1,4 +1,4 @@
-"""The emerging pattern in the terminal: u and v over time (across) and pseudo-time (down)."""
+"""Draw how the pattern develops, in the terminal: u and v over time and pseudo-time (down)."""
 
 from __future__ import annotations
 
@@ -28,23 +28,24 @@ SHADES, SHADES_ASCII = " ░▒▓█", " .:-=+*#%@"
 RAMPS = {
     "v": ((0, 0, 0), (90, 20, 80), (220, 80, 30), (255, 200, 60), (255, 255, 230)),
     "u": ((0, 0, 0), (15, 50, 100), (40, 130, 160), (150, 210, 190), (245, 255, 250)),
-}  # of rising brightness, readable for colour-blind people, too
+}  # brightness rises with the value; colour-blind people can read the ramps, too
 
 
 @dataclass(frozen=True)
 class PatternStrip:
-    """A heat map of one channel of the fused field, as wide as the console.
+    """Show a heat map of one channel of the fused field, as wide as the console.
 
-    It is drawn with coloured half blocks (two pseudo-times per line), or with shades where the
-    console has no colours.
+    The map is drawn with coloured half blocks (two pseudo-times per line). If the console has no
+    colours, the map is drawn with shades.
 
     Attributes:
         v: The start and N steps, by L clips: (N + 1, L).
         clip_length: Length of a clip in seconds.
-        u: As v; None: not drawn.
+        u: The same shape as v; None: not drawn.
         offset: Start of clip 0 in seconds.
         title: Title.
-        level_sets: By level h, the spans (seconds) where v >= h at the end; marked under the map.
+        level_sets: For each level h, the spans (seconds) with v >= h at the end; they are marked
+            under the map.
         rows: Height of each map in lines.
     """
 
@@ -84,7 +85,7 @@ class PatternStrip:
     def _heat(
         self, name: str, trace: Values, axis: TimeAxis, draw: Draw, ascii_only: bool
     ) -> Iterator[Text]:
-        """Draw a field from the start of pseudo-time (top) to its end, on a scale of its own."""
+        """Draw a field from the start of pseudo-time (top) to the end, on its own scale."""
         values = largest_per_column(trace, axis.columns) / (_top(trace) or 1.0)
         heads = [f"{name}  t=0", *[""] * (self.rows - 2), f"t={len(trace) - 1}"]
         line = "|" if ascii_only else "│"
@@ -94,7 +95,7 @@ class PatternStrip:
     def _level_set(
         self, level: float, spans: Sequence[Span], axis: TimeAxis, ascii_only: bool
     ) -> Text:
-        """Mark the columns where the pattern is at or above a level."""
+        """Mark the columns in which the pattern reaches a level."""
         signs = [" "] * axis.columns
         for start, end in spans:
             first, past = axis.columns_of(start, end)
@@ -167,14 +168,14 @@ def _rgb(values: Values, name: str) -> list[tuple[int, int, int]]:
 
 @dataclass(frozen=True)
 class RegimeTable:
-    """A table of the rates and the regime of each channel, one row per channel.
+    """Show the rates and the regime of each channel, one row per channel.
 
-    Where the console is too narrow, it has one column per channel.
+    If the console is too narrow, the table has one column per channel.
 
     Attributes:
-        rows: One dictionary per channel with the keys of `RegimeTable.HEADS`; `spacing` is in
-            seconds between moments, `r*` is the reaction rate that an active clip needs. A value
-            that is missing or None is shown as a dash.
+        rows: One dictionary per channel with the keys of `RegimeTable.HEADS`. `spacing` is the
+            distance between moments in seconds; `r*` is the threshold, the reaction rate that an
+            active clip needs. A value that is missing or None is shown as a dash.
     """
 
     rows: Sequence[Mapping[str, Any]]
@@ -203,7 +204,7 @@ def _width(*rows: list[str]) -> int:
 
 
 def _justify(cells: Sequence[str]) -> Justify:
-    """Align numbers right and words left."""
+    """Align numbers to the right and words to the left."""
     return "right" if all(cell[-1:].isdigit() or cell in ("-", "–") for cell in cells) else "left"
 
 

@@ -1,4 +1,4 @@
-"""Moments as subtitles that a player shows over the video: SRT and WebVTT."""
+"""Write moments as subtitles that a player shows over the video: SRT and WebVTT."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ SHORTEST = 0.001  # seconds; players skip a cue of length 0
 
 UNMARKED = str.maketrans("<>{}\\", "\uff1c\uff1e\uff5b\uff5d\uff3c")
 """Full-width forms of characters of markup. Players read `<i>`, `{\\an8}` and `\\N` in SubRip as
-markup, and SubRip has no way to escape them."""
+markup, and SubRip has no way to escape markup."""
 
 
 def srt_text(answers: Sequence[Answer]) -> str:
-    """Write SubRip: numbered cues in order of time, of which no two overlap.
+    """Write SubRip: numbered cues in order of time; no two cues overlap.
 
-    Where moments overlap, a cue names all that are on, a line each: players of SubRip show one cue
-    at a time, or stack overlapping ones in any order. Characters that players read as markup are
-    replaced by their full-width forms.
+    If moments overlap, one cue names all moments at that time, one per line. The reason: players of
+    SubRip show one cue at a time, or stack overlapping cues in any order. Characters that players
+    read as markup are replaced by their full-width forms.
     """
     cues = []
     for number, piece in enumerate(pieces(moments_of(answers)), 1):
@@ -36,9 +36,9 @@ def srt_text(answers: Sequence[Answer]) -> str:
 
 
 def vtt_text(answers: Sequence[Answer]) -> str:
-    """Write WebVTT: a cue per moment in order of time; they may overlap.
+    """Write WebVTT: one cue per moment in order of time; cues may overlap.
 
-    Its text is markup, so `&`, `<` and `>` are escaped.
+    The text of a cue is markup, so `&`, `<` and `>` are escaped.
     """
     cues = ["WEBVTT\n\n"]
     for moment, answer in moments_of(answers):
@@ -49,13 +49,13 @@ def vtt_text(answers: Sequence[Answer]) -> str:
 
 
 class SrtWriter(OneVideoWriter):
-    """SubRip."""
+    """Write SubRip."""
 
     text = staticmethod(srt_text)
 
 
 class VttWriter(OneVideoWriter):
-    """WebVTT."""
+    """Write WebVTT."""
 
     text = staticmethod(vtt_text)
 

@@ -1,4 +1,4 @@
-"""Ranked moments as a table in the terminal, with the saliency curve under it."""
+"""Show ranked moments as a table in the terminal, with the saliency curve below the table."""
 
 from __future__ import annotations
 
@@ -20,28 +20,29 @@ from rdmf_cli.text import clock
 
 PERHAPS_NOT, PROBABLY_NOT = 0.5, 0.2
 """Presences below which the table says that the query is perhaps, or probably, not in the video.
-Of the queries of QVHighlights-captions train that are in their video, one in six lies below the
-first and one in twenty below the second: measured by benchmarks/learned_head.py."""
+Measured by benchmarks/learned_head.py on the queries of QVHighlights-captions train that are in
+their video: one query in six has a lower presence than the first number, and one in twenty has a
+lower presence than the second number."""
 
 LOW_SCORE = 0.1
-"""Score below which the table lists no moment but the best: an answer fits 24 lines with its
-curve."""
+"""The table lists a moment with a lower score only if it is the best moment. So an answer with its
+curve fits 24 lines."""
 
 TITLE_LINES = 3
-MARGIN = 16  # columns of these lines that stay empty, as lines break between words
+MARGIN = 16  # columns that stay empty on these lines, because lines break between words
 WIDEST_BAR, NARROWEST_BAR = 40, 4  # columns
 SCORE = len("score")
 
 
 @dataclass(frozen=True)
 class AnswerTable:
-    """The video, the query, its presence, and the moments, each with a bar for its score.
+    """Show the video, the query, its presence, and the moments, each with a bar for its score.
 
     A low presence is put in words: the query is perhaps, or probably, not in the video.
 
     Attributes:
         answer: The answer.
-        left_out: Moments that are not listed, as their scores are low.
+        left_out: Number of moments that are not listed, because their scores are low.
     """
 
     answer: Answer
@@ -85,14 +86,14 @@ class AnswerTable:
         return table
 
     def _quotes(self, options: ConsoleOptions) -> Iterator[Text]:
-        """Quote the likeliest line of each moment, one per row of the terminal."""
+        """Quote the most likely line of each moment, one per row of the terminal."""
         for moment in self.answer.moments:
             if moment.said:
                 text = Text(f"#{moment.rank} ").append(said(moment.said, options.encoding))
                 yield shortened(text, options.max_width - EDGES, options.ascii_only)
 
     def _bar_columns(self, options: ConsoleOptions) -> int:
-        """Return the columns that are left for the bar; 0 where they are too few to read."""
+        """Return the columns that are left for the bar; 0 if a bar would be too short to read."""
         ranks = max(len(str(moment.rank)) for moment in self.answer.moments)
         times = max(len(_times(moment, "-")) for moment in self.answer.moments)
         left = options.max_width - (ranks + times + SCORE + 3 * BETWEEN + EDGES)
@@ -100,10 +101,11 @@ class AnswerTable:
 
 
 class TableWriter(Writer):
-    """A writer of the table and the curve; plain text where the stream is no terminal.
+    """Write the table and the curve; write plain text if the stream is not a terminal.
 
-    An answer fits a terminal of 80 columns and 24 lines: moments with low scores are counted, not
-    listed, but for the best. rich decides on width and colours (NO_COLOR, COLUMNS, FORCE_COLOR).
+    An answer fits a terminal of 80 columns and 24 lines: except for the best moment, moments with
+    low scores are counted, not listed. rich decides on width and colours (NO_COLOR, COLUMNS,
+    FORCE_COLOR).
 
     Args:
         stream: The stream.
@@ -133,14 +135,14 @@ class TableWriter(Writer):
 
 
 def said(quotes: Sequence[Quote], encoding: str) -> Text:
-    """Quote the likeliest of some lines: said at 12:04: "the words"."""
+    """Quote the most likely of some lines: said at 12:04: "the words"."""
     best = max(quotes, key=lambda quote: quote.chance)
     when = clock(best.start, decimals=0)
     return Text(f"said at {when}: ").append(printable(f'"{best.text}"', encoding))
 
 
 def worth_listing(moments: tuple[Moment, ...]) -> tuple[Moment, ...]:
-    """Return the best moment, and the others whose scores are not low."""
+    """Return the best moment, and further moments if their scores are not low."""
     return tuple(m for m in moments if m.rank == 1 or m.score >= LOW_SCORE)
 
 

@@ -13,13 +13,13 @@ from rdmf_cli.text import one_line
 
 Justify = Literal["left", "right"]
 
-FAINT = "dim"  # visible in every colour scheme; bright black is the ground of some
-BETWEEN, EDGES = 3, 2  # characters between two columns of a table, and at both its ends together
+FAINT = "dim"  # visible in every colour scheme; in some, bright black is the background
+BETWEEN, EDGES = 3, 2  # characters between two columns, and at both ends of a table together
 SIMPLE_HEAD_ASCII = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 
 
 def printable(text: str, encoding: str) -> Text:
-    r"""Return text on one line; characters that the encoding lacks become `\u....`."""
+    r"""Return text on one line; characters outside the encoding become `\u....`."""
     return Text(one_line(text).encode(encoding, "backslashreplace").decode(encoding))
 
 
@@ -28,7 +28,7 @@ def shortened(text: Text, columns: int, ascii_only: bool) -> Text:
 
     Args:
         text: The text.
-        columns: The most columns.
+        columns: The largest number of columns.
         ascii_only: Use `...` and not `…`.
     """
     if text.cell_len <= columns:
@@ -40,7 +40,7 @@ def shortened(text: Text, columns: int, ascii_only: bool) -> Text:
 
 
 def plain_table(ascii_only: bool, heads: Iterable[tuple[str, Justify]]) -> Table:
-    """Make a table with a line under its heads; text that does not fit is folded, not cut.
+    """Make a table with a line below its heads; text without room is folded, not cut.
 
     Args:
         ascii_only: Draw with ASCII.

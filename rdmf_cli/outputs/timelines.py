@@ -16,10 +16,10 @@ from rdmf_cli.outputs.writer import Writer
 
 
 class TimelineWriter(Writer):
-    """A writer that collects answers and writes them as one timeline.
+    """Collect answers, and write the answers as one timeline.
 
-    Each video with a moment keeps its own frame rate and start time code, which are read from its
-    file.
+    Each video with a moment keeps its own frame rate and start time code. rdmf reads both values
+    from the file of the video.
     """
 
     encoding = "utf-8"
@@ -55,24 +55,24 @@ class TimelineWriter(Writer):
 
 
 class OtioWriter(TimelineWriter):
-    """A writer of OpenTimelineIO."""
+    """Write OpenTimelineIO."""
 
     text = staticmethod(otio_text)
 
 
 class EdlWriter(TimelineWriter):
-    """A writer of CMX3600 edit decision lists."""
+    """Write CMX3600 edit decision lists."""
 
     text = staticmethod(edl_text)
 
 
 class FcpxmlWriter(TimelineWriter):
-    """A writer of FCPXML."""
+    """Write FCPXML."""
 
     text = staticmethod(fcpxml_text)
 
 
 class MarkersWriter(TimelineWriter):
-    """A writer of markers as CSV."""
+    """Write markers as CSV."""
 
     text = staticmethod(markers_text)

@@ -1,4 +1,4 @@
-"""The result of a training, or of several, as tables."""
+"""Show the result of a training, or of several trainings, as tables."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from rich.text import Text
 from rdmf_cli.outputs.payloads.training import LearnedRates, TrainedSetting, Training, Trainings
 
 RATES = ("D_u", "D_v", "F", "k", "dt")
-MOVED = 0.01  # relative change of a median from which on the rates are shown
+MOVED = 0.01  # rates are shown if a median changed by at least this share
 GOAL = "goal"
 
 
 @dataclass(frozen=True)
 class TrainingTables:
-    """Tables of the held-out scores, and of the learned rates where training moved them."""
+    """Show tables of the held-out scores, and of the learned rates if training changed them."""
 
     training: Training
 
@@ -66,7 +66,7 @@ def _short(value: float | None) -> str:
 
 @dataclass(frozen=True)
 class TrainingsTable:
-    """One table of several runs: mean ± sample standard deviation per setting, the best first."""
+    """Show one table of several runs: mean ± sample standard deviation per setting, best first."""
 
     trainings: Trainings
 

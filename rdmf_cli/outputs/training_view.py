@@ -1,4 +1,4 @@
-"""The display of a training in progress: a panel on a terminal, else one line per epoch."""
+"""The display of a training in progress: a panel in a terminal, otherwise one line per epoch."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from rich.text import Text
 
 from rdmf_cli.training.events import Callback, Epoch, Numbers, Plan, Step
 
-REFRESHES = 4  # a second
-NAME_COLUMNS = 20  # of a loss or a metric; two tables of them fit 80 columns
+REFRESHES = 4  # per second
+NAME_COLUMNS = 20  # columns for the name of a loss or a metric; two such tables fit 80 columns
 
 
 def view_on(console: Console) -> Callback:
-    """Make the panel on a terminal, lines of text elsewhere."""
+    """Make the panel in a terminal, otherwise lines of text."""
     return Panels(console) if console.is_terminal else Lines(console)
 
 
 class Lines(Callback):
-    """A display of one line per epoch, for files, pipes and logs of clusters."""
+    """Print one line per epoch, for files, pipes and logs of clusters."""
 
     def __init__(self, console: Console):
         self._console = console
@@ -49,7 +49,7 @@ class Lines(Callback):
 
 
 class Panels(Callback):
-    """A panel of progress, losses and held-out metrics (now and best), redrawn in place."""
+    """Show progress, losses and held-out metrics (now and best) in a panel, redrawn in place."""
 
     def __init__(self, console: Console):
         self._console = console
@@ -67,7 +67,7 @@ class Panels(Callback):
         self._live.start()
 
     def stepped(self, step: Step) -> None:
-        """Show a step."""
+        """Show a training step."""
         self._step = step
 
     def scored(self, epoch: Epoch) -> None:
@@ -83,7 +83,7 @@ class Panels(Callback):
         self._live.stop()
 
     def __rich__(self) -> RenderableType:
-        """Return the panel as it stands."""
+        """Return the present panel."""
         if self._plan is None:
             return Text("")
         parts = [_bar(self._plan, self._done), self._pace(self._plan), Text(""), self._tables()]
@@ -91,12 +91,12 @@ class Panels(Callback):
 
     @property
     def _done(self) -> int:
-        """Steps, those of earlier runs included."""
+        """Return the number of training steps, including the steps of earlier runs."""
         assert self._plan is not None
         return self._step.step if self._step else self._plan.done * self._plan.steps
 
     def _pace(self, plan: Plan) -> Text:
-        """Where it is, how fast, and how long still."""
+        """Return the present step, the speed, and the remaining time."""
         done, step = self._done, self._step
         if step is None:
             return Text(f"epoch {plan.done + 1}/{plan.epochs}")
@@ -142,7 +142,7 @@ def _bar(plan: Plan, done: int) -> Table:
 
 
 def _table(name: str, columns: Mapping[str, Numbers]) -> Table:
-    """One row a name, in the order of the fullest column."""
+    """Make a table with one row per name, in the order of the fullest column."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=NAME_COLUMNS)
     for heading in columns:

@@ -1,4 +1,4 @@
-"""The cache, encoders, and what is installed, as tables for people."""
+"""Show the cache, the encoders and the installation as tables for people."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def in_units(count: int) -> str:
 
 
 def encoder_lines(encoders: Sequence[EncoderEntry]) -> Iterable[str]:
-    """Make the lines of `rdmf weights list`: a table would cut or fold paths to be copied."""
+    """Make the lines of `rdmf weights list`; a table would cut or fold paths that users copy."""
     width = max((len(encoder.name) for encoder in encoders), default=0)
     for encoder in encoders:
         place = (encoder.source or "not here", encoder.path or "")

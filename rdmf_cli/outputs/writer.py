@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class ClosedAtEnd(ABC):
-    """A context manager that closes itself at the end of a run, but not where the run breaks off.
+    """Close at the end of a run, but not if an error breaks the run off.
 
-    A run that ends with an exit code (some videos failed) has an end, too.
+    A run that ends with an exit code (some videos failed) has a normal end, too.
     """
 
     @abstractmethod
     def close(self) -> None:
-        """Write what is left."""
+        """Write the rest of the output."""
 
     def __enter__(self) -> Self:
         return self
@@ -36,24 +36,24 @@ class ClosedAtEnd(ABC):
 
 
 class Writer(ClosedAtEnd):
-    """A writer of answers to a text stream.
+    """Write answers to a text stream.
 
     A writer is made once per run, gets the answers one by one in `write`, and is closed once. A
     format of lines (JSON Lines, CSV, subtitles) writes each answer in `write` and may write its
-    header when it is made. A format that is one document (a timeline, a page) collects in `write`
-    and writes in `close`. An answer names its video (`answer.video`); facts about the file, such as
-    its frame rate, are read from there.
+    header when the writer is made. A format with one document (a timeline, a page) collects answers
+    in `write` and writes the document in `close`. An answer names its video (`answer.video`); a
+    writer reads facts about the video, such as its frame rate, from this file.
 
-    Where the run breaks off, it is not closed, so a document is not written.
+    If an error breaks the run off, the writer is not closed, so a document is not written.
 
     Args:
         stream: The text stream; it belongs to the caller.
 
     Attributes:
-        encoding: "utf-8" for formats that are stored in files; None for formats that are read as
-            they come: they have the encoding of the stream.
-        one_video: The format describes one video; of several, each needs a file of its own.
-        reads_videos: The format needs the files of the videos, which what it writes may name.
+        encoding: "utf-8" for formats that users store in files; None for formats that users read
+            directly: these use the encoding of the stream.
+        one_video: The format describes one video; several videos need one file each.
+        reads_videos: The format needs the files of the videos, because its output may name them.
     """
 
     encoding: ClassVar[str | None] = None
@@ -65,7 +65,7 @@ class Writer(ClosedAtEnd):
 
     @abstractmethod
     def write(self, answer: Answer) -> None:
-        """Write one answer, or collect it for `close`."""
+        """Write one answer, or collect the answer for `close`."""
 
     def close(self) -> None:
-        """Write the document, or its end; most formats need none. The stream stays open."""
+        """Write the document, or its end; most formats need no end. The stream stays open."""

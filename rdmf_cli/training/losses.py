@@ -187,7 +187,8 @@ def target_score(iou: Tensor, hyper: Hyperparameters) -> Tensor:
 
     Args:
         iou: (...) IoU that the span of the slot reaches.
-        hyper: `iou_floor` and `iou_range`; rescaling maps these IoU values to 0 and to 1.
+        hyper: `iou_floor` and `iou_range`; rescaling maps an IoU of `iou_floor` to 0 and an IoU of
+            `iou_floor + iou_range` to 1.
 
     Returns:
         (...) in [0, 1].

@@ -1,4 +1,4 @@
-"""Pages of answers and of hits, each one file that holds all but the videos."""
+"""Pages of answers and of hits: each page is one file that holds everything except the videos."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from rdmf_cli.text import counted, queries
 
 WHAT = "the page"
 FROM_FILES = "'self' file:"
-"""From where the page of a file may load videos: files beside it."""
+"""The places from which the page of a file may load videos: files beside the page."""
 GONE = "no pictures: {}"
 
 
 class Asset(NamedTuple):
-    """What a page needs of the moments of a video: pictures, and clips where they are wanted."""
+    """Hold what a page needs of the moments of a video: pictures, and clips if requested."""
 
     frames: list[tuple[str, ...]]
     clips: list[tuple[str, float]]
@@ -42,16 +42,16 @@ class Asset(NamedTuple):
 
 
 class MomentsPage:
-    """A page of answers or hits, written when it is closed.
+    """Collect answers or hits, and write them as a page on closing.
 
     Args:
         path: The file.
-        embed: Put small clips of the moments inside; else the page plays the videos where they
-            are.
+        embed: Put small clips of the moments into the page; otherwise the page plays the videos
+            from their folders.
         force: Replace a file that rdmf did not write.
 
     Raises:
-        UsageError: The file exists and rdmf did not write it.
+        UsageError: The file exists, and rdmf did not write it.
     """
 
     def __init__(self, path: Path, *, embed: bool = False, force: bool = False):
@@ -63,7 +63,7 @@ class MomentsPage:
         self._videos: dict[str, None] = {}
 
     def write(self, answer: Answer) -> None:
-        """Add an answer; its pictures are decoded now."""
+        """Add an answer; its pictures are decoded at once."""
         listed = worth_listing(answer.moments)
         asset = self._asset(answer.video, listed)
         self.views.append(
@@ -107,10 +107,10 @@ class MomentsPage:
         """Write the page.
 
         Args:
-            grid: Put sections side by side, as for hits.
+            grid: Put sections side by side, as is usual for hits.
 
         Raises:
-            UsageError: The file is one of the videos, or was not written by rdmf.
+            UsageError: The file is one of the videos, or rdmf did not write the file.
             RdmfError: The file cannot be written.
         """
         content = whole_page(_title(self.views), *_body(self.views, grid), media=FROM_FILES)
@@ -123,12 +123,12 @@ class MomentsPage:
     def _asset(self, video: str, moments: Sequence[Moment]) -> Asset:
         try:
             return assets(video, moments, self.embed)
-        except RdmfError as error:  # it vanished or is damaged: the page says so
+        except RdmfError as error:  # the video is missing or damaged: the page says so
             return Asset([()] * len(moments), [("", 0.0)] * len(moments), GONE.format(error))
 
 
 def relevant_moment(moment: Moment, **more: object) -> ShownMoment:
-    """Return the moment of a hit, as a page shows it."""
+    """Return the moment of a hit in the form that a page shows."""
     fields = {"rank": moment.rank, "start": moment.start, "end": moment.end}
     return ShownMoment(**fields, worth=f"relevance {moment.score:.2f}", **more)  # type: ignore[arg-type]
 
@@ -141,7 +141,7 @@ def _shown(
 
 
 def assets(video: str, moments: Sequence[Moment], embed: bool) -> Asset:
-    """Decode the pictures of moments, and their clips if they are to be embedded.
+    """Decode the pictures of moments, and the clips of moments if the page embeds clips.
 
     Raises:
         RdmfError: The video cannot be read.
@@ -168,19 +168,19 @@ def assets(video: str, moments: Sequence[Moment], embed: bool) -> Asset:
 
 
 def data_address(content: bytes, kind: str) -> str:
-    """Write content as an address that holds it."""
+    """Write content as a data address (`data:`), which holds the content itself."""
     return f"data:{kind};base64,{b64encode(content).decode()}"
 
 
 def address_of(video: Path, folder: Path) -> str:
-    """Write the address of a file as seen from a page in a folder.
+    """Write the address of a file, relative to the folder of the page.
 
     >>> address_of(Path("films/a b#1.mp4"), Path("."))
     './films/a%20b%231.mp4'
     """
     try:
         relative = os.path.relpath(video, folder)
-    except ValueError:  # on another drive
+    except ValueError:  # the video is on another drive
         return video.resolve().as_uri()
     return "./" + quote(os.fsencode(relative.replace(os.sep, "/")))
 

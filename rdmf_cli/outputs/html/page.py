@@ -1,4 +1,4 @@
-"""A whole page with its style and script, and what a browser may load for it."""
+"""A whole page with its style and script, and the rules for what a browser may load."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ KEYS = (
 
 
 def whole_page(title: str, *body: Element, media: str, more: str = "") -> bytes:
-    """Write a page in UTF-8; its style and script stand inside.
+    """Write a page in UTF-8; the page contains its style and script.
 
     Args:
         title: Title.
-        *body: What stands below it.
-        media: From where a browser may load videos and pictures, as CSP writes it.
-        more: More directives of the content security policy.
+        *body: The elements below the title.
+        media: The places from which a browser may load videos and pictures, in the form of CSP.
+        more: Further directives of the content security policy.
     """
     style, script = read("player.css"), read("player.js")
     policy = f"default-src 'none'; {allowed(media)}{more}"
@@ -46,14 +46,14 @@ def whole_page(title: str, *body: Element, media: str, more: str = "") -> bytes:
 
 
 def allowed(media: str) -> str:
-    """Write the directives of the content security policy for a page of ours."""
+    """Write the directives of the content security policy for a page of rdmf."""
     style, script = _hash(read("player.css")), _hash(read("player.js"))
     return f"style-src {style}; script-src {script}; img-src data: {media}; media-src data: {media}"
 
 
 @cache
 def read(name: str) -> str:
-    """Read the style or the script."""
+    """Read the file of the style or of the script."""
     return (HERE / name).read_text(encoding="utf-8")
 
 
@@ -62,7 +62,7 @@ def _hash(text: str) -> str:
 
 
 def _verbatim(tag: str, text: str) -> Element:
-    """Make an element whose text is not escaped; none of it comes from outside."""
+    """Make an element with text that is not escaped; the text never comes from outside."""
     made = Element(tag)
     made.text = text
     return made

@@ -13,17 +13,17 @@ from rdmf_cli.outputs.page import element
 from rdmf_cli.text import clock
 
 WIDE, HIGH = 1000, 100  # units of the drawing of the curve
-POINTS = 500  # columns of the curve at most: a longer video shows the largest clip of each
+POINTS = 500  # the most columns of the curve; in a longer video, each column shows its largest clip
 TICKS = 6
-LEAST = 0.4  # percent of the width; a shorter moment is drawn this wide
+LEAST = 0.4  # percent of the width; a shorter moment is drawn with this width
 
 
 def section(view: View, number: int) -> Element:
     """Make the section of one video and query.
 
     Args:
-        view: What it shows.
-        number: Its number on the page, from 1.
+        view: The content of the section.
+        number: The number of the section on the page, from 1.
     """
     name = element("span", view.video, class_="name")
     children = [
@@ -120,7 +120,7 @@ def _ticks(duration: float) -> Iterator[Element]:
     step = tick_step(duration, TICKS)
     for seconds in np.arange(0, duration, step):
         share = 100 * float(seconds) / duration
-        if share > 95:  # its label would not fit
+        if share > 95:  # near the right edge, the label would not fit
             break
         label = clock(float(seconds), decimals=0 if step >= 1 else 1)
         yield element("text", label, x=f"{share:.2f}%", y=11)

@@ -11,17 +11,17 @@ from rdmf_cli.outputs.table import PERHAPS_NOT, PROBABLY_NOT
 
 @dataclass(frozen=True)
 class ShownMoment:
-    """A moment on a page.
+    """Hold a moment as a page shows it.
 
     Attributes:
-        rank: Its rank, from 1.
+        rank: The rank of the moment, from 1.
         start: Start in seconds, as a player shows it.
         end: End in seconds, as a player shows it.
-        worth: Its score or relevance in words: "score 0.83".
-        frames: Addresses of its pictures, in order.
-        clip: Address of a video of this moment alone; "": the page plays the whole video.
-        clip_start: Seconds of the whole video at which the clip starts.
-        links: (label, address) of what can be done with it.
+        worth: The score or the relevance in words: "score 0.83".
+        frames: Addresses of the pictures of the moment, in order.
+        clip: Address of a video file of this moment alone; "": the page plays the whole video.
+        clip_start: The time in the whole video, in seconds, at which that video file starts.
+        links: (label, address) of each action that the page offers for the moment.
     """
 
     rank: int
@@ -36,14 +36,14 @@ class ShownMoment:
 
 @dataclass(frozen=True)
 class View:
-    """One video with its moments for one query.
+    """Hold one video with its moments for one query.
 
     Attributes:
         query: The query.
-        heading: What stands above the video.
+        heading: The text above the video.
         video: Name of the video.
-        source: Address of the video; "": there is none, moments have clips.
-        about: What to know of the answer, in words.
+        source: Address of the video; "": no address, because the moments have clips.
+        about: Facts about the answer, in words.
         unsure: Whether the query is perhaps not in the video.
         duration: Length of the video in seconds.
         moments: The moments, best first.
@@ -68,13 +68,13 @@ class View:
 
 
 def moment_of(moment: Moment, **more: object) -> ShownMoment:
-    """Return a moment of an answer, as a page shows it."""
+    """Return a moment of an answer in the form that a page shows."""
     fields = {"rank": moment.rank, "start": moment.start, "end": moment.end}
     return ShownMoment(**fields, worth=f"score {moment.score:.2f}", **more)  # type: ignore[arg-type]
 
 
 def presence_in_words(presence: float) -> str:
-    """Write how likely it is that a video shows the query at all."""
+    """Write in words how likely it is that the video shows the query."""
     if presence >= PERHAPS_NOT:
         return f"presence {presence:.2f}"
     how = "probably" if presence < PROBABLY_NOT else "perhaps"
@@ -82,7 +82,7 @@ def presence_in_words(presence: float) -> str:
 
 
 def moment_of_hit(hit: Hit) -> Moment:
-    """Return the moment of a hit, with its relevance as its score."""
+    """Return the moment of a hit; its score is the relevance of the hit."""
     return Moment(
         rank=hit.rank, start=hit.start, end=hit.end, score=hit.relevance, raw_score=hit.score
     )
