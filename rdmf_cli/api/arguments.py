@@ -34,7 +34,7 @@ def _device(name: str) -> str:
 
 Device = Annotated[str, AfterValidator(_device)]
 
-LONGEST_TIME = 1e7  # seconds; the most in one part of a time
+LONGEST_TIME = 1e7  # seconds; the largest number in one part of a time
 
 AnyCallable = TypeVar("AnyCallable", bound=Callable[..., Any])
 AnyClass = TypeVar("AnyClass", bound=type)

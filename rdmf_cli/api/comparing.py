@@ -50,7 +50,7 @@ def compare(
         confidence: Confidence level of the intervals.
         resamples: Number of resamples of the bootstrap and of the permutation test.
         seed: Random seed of the bootstrap and of the permutation test.
-        top: Number of queries to list, those that differ most.
+        top: Number of queries to list: the queries that differ most.
         clip_length: Seconds per clip; None: the clip length of the benchmark, or 2.
         only_qids: A file with the qids to compare; None: all.
         skip_bad: Leave out annotations that have a fault, and note them.

@@ -143,7 +143,7 @@ def train(
         hold_out: Share of the videos that is held out to choose the best epoch; 0: learn from all
             videos and keep the last epoch.
         patience: Stop after this number of epochs without a better score; 0: never.
-        restart: Start again in `out`; the earlier training is kept until the end of the new one.
+        restart: Start again in `out`; the earlier training is kept until the new one ends.
         skip_bad: Leave out annotations that have a fault, and note them.
         progress: A function that is called while features are read, with the videos done, the
             videos in all and the present video.

@@ -192,7 +192,7 @@ def _blind(pairs: Pairs, train: Annotations, dataset: Dataset, options: Options,
     queries = Annotations(pairs.truth_path, pairs.annotations)
     baseline = blind_predictions(train, pairs.annotations)
     found = Predictions(pairs.path, pairs.predictions)
-    unbound = replace(options, outside="keep", round_to=None)  # both were applied before
+    unbound = replace(options, outside="keep", round_to=None)  # both were applied above
     compared = compare([baseline, found], queries, dataset, unbound, how)
     first = pairs.annotations[0]
     windows = baseline.entries[0].windows

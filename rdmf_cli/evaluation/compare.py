@@ -36,7 +36,7 @@ class How:
         confidence: Confidence level of the intervals.
         resamples: Number of resamples of the bootstrap and of the permutation test.
         seed: Random seed of the bootstrap and of the permutation test.
-        top: Number of queries to list, those that differ most.
+        top: Number of queries to list: the queries that differ most.
     """
 
     metric: str | None = None

@@ -127,7 +127,7 @@ def _columns(predicted: Sequence[Array], truths: Sequence[Array]) -> dict[str, A
 
 
 def _further_columns(predicted: Sequence[Array], truths: Sequence[Array]) -> dict[str, Array]:
-    """Score queries with several moments: how many they find beyond the first, and the best one."""
+    """Score queries with several moments, without the first found moment or the best pair."""
     moments = np.array([len(row) for row in truths])
     columns: dict[str, Array] = {}
     for k in RANKS:

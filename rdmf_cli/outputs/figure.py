@@ -163,7 +163,7 @@ def _draw_change(axis: Axes, change: Values, edges: Values) -> None:
 
 
 def _draw_rates(axis: Axes, name: str, r: Values, r_star: float, edges: Values) -> None:
-    """Draw the rate; fill the curve above r*, as a clip can stay active there."""
+    """Draw the rate; fill the curve above r*: there a clip can stay active."""
     axis.stairs(r, edges, color=BLUE, linewidth=_line_width(edges))
     top = float(np.max(r, initial=0.0))
     if np.isfinite(r_star):

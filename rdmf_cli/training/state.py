@@ -25,7 +25,7 @@ LOG: Final = "log.jsonl"
 TENSORBOARD: Final = "tensorboard"
 LOCK: Final = ".lock"
 MARK: Final = ".rdmf-training"  # marks a folder as a run folder of rdmf
-ASIDE: Final = "before-restart"  # where --restart keeps the old run until the new one is complete
+ASIDE: Final = "before-restart"  # holds the old run after --restart, until the new run is complete
 MOST_STATE: Final = 512 * MIB  # bytes, also unpacked; it holds the weights up to five times
 NAMED = 3  # the most files of a foreign folder that an error names
 
