@@ -22,8 +22,8 @@ def remember_interrupts() -> None:
     """Install handlers that record SIGINT and SIGTERM and raise a KeyboardInterrupt.
 
     In two cases the handler stays as it was: for a signal that is ignored (Ctrl-C in background
-    jobs), and for SIGTERM under torchrun. torchrun sends SIGTERM to processes that wait in native
-    code.
+    jobs), and for SIGTERM under torchrun. torchrun sends SIGTERM to processes that wait for each
+    other in native code.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)

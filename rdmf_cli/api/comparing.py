@@ -62,7 +62,7 @@ def compare(
 
     Raises:
         UsageError: Options do not fit together, or have a wrong type or value.
-        RdmfError: A file is missing (then also a FileNotFoundError), or a file has an error.
+        RdmfError: A file is missing (the error is then also a FileNotFoundError), or has an error.
     """
     from rdmf_cli.evaluation import GroundTruth, How, Options, compare_files
     from rdmf_cli.files import check_target, write_whole
@@ -124,7 +124,7 @@ def analyze(
     Raises:
         MissingExtra: `plot` is given, and matplotlib is not installed.
         UsageError: Options do not fit together, or have a wrong type or value.
-        RdmfError: A file is missing (then also a FileNotFoundError), or a file has an error.
+        RdmfError: A file is missing (the error is then also a FileNotFoundError), or has an error.
     """
     from rdmf_cli.evaluation import GroundTruth, How, analyze_files
     from rdmf_cli.files import check_target

@@ -67,7 +67,7 @@ def evaluate(
         streams: Names of the streams in `features` to read; None: all that rdmf recognises.
         text: Name of the queries' features in `features`; None: the first that rdmf recognises.
         videos: First predict from videos: the folder of the videos.
-        split: The split whose annotations to use.
+        split: The split to score; its annotations are used.
         encoder: The encoder for `videos`, as for `query`.
         clip_length: Seconds per clip; None: the clip length of the benchmark, or 2.
         device: The device of the encoder, as for `query`.
@@ -92,7 +92,7 @@ def evaluate(
 
     Raises:
         UsageError: Options do not fit together, or have a wrong type or value.
-        RdmfError: A file is missing (then also a FileNotFoundError), or a file has an error.
+        RdmfError: A file is missing (the error is then also a FileNotFoundError), or has an error.
     """
     from rdmf_cli.datasets import open_annotations, open_samples
     from rdmf_cli.datasets.qids import read_qids
@@ -154,7 +154,7 @@ def _check_sources(sources: Mapping[str, object]) -> None:
 
 
 class _Rows(NamedTuple):
-    """Hold the file for one row per query, if any, and the files that it must not replace."""
+    """Hold the file for one row per query, if any, and the files that must not be replaced."""
 
     path: Path | None
     inputs: list[Path]
@@ -202,7 +202,7 @@ def _scored_file(predictions: Path, truth: GroundTruth, how: Options, rows: _Row
 
 
 class _Submission(NamedTuple):
-    """Hold the file for the predictions, if any, and the files that it must not replace."""
+    """Hold the file for the predictions, if any, and the files that must not be replaced."""
 
     path: Path | None
     inputs: list[Path]
@@ -221,7 +221,7 @@ class _Submission(NamedTuple):
         return cls(Path(path), [file for read in reads for file in _files_of(read)], force)
 
     def check(self, annotations: Annotations) -> None:
-        """Check that the submission can be written; without a submission, that there are scores.
+        """Check that the submission can be written; without one, that there is a ground truth.
 
         The annotations of a blind test split hold no ground truth: they serve a submission alone.
         """

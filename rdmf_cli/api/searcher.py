@@ -66,8 +66,8 @@ class Searcher:
     Attributes:
         encoder: "auto", "embedded", or a model of open_clip: "ARCH/PRETRAINED", "hf-hub:NAME",
             a file.
-        head: "auto", "learned" or "training-free"; auto takes the learned head if rdmf contains one
-            for this encoder.
+        head: "auto", "learned" or "training-free"; auto takes the learned head if this release
+            contains a learned head.
         checkpoint: a head of your own: a file of rates, an exported head, or a trained head's
             folder.
         clip_length: seconds per clip.

@@ -157,7 +157,7 @@ def train(
     Raises:
         UsageError: Options do not fit together, or have a wrong type or value.
         MissingExtra: torch is not installed.
-        RdmfError: A file is missing (then also a FileNotFoundError), or a file has an error.
+        RdmfError: A file is missing (the error is then also a FileNotFoundError), or has an error.
     """
     told = {name: value for name, value in locals().items() if name in PATHS}
     return train_config(

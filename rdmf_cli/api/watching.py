@@ -140,7 +140,7 @@ class Watch:
         """Report the work; a file that failed while still being written is read again later."""
         for error in done.failed:
             if isinstance(error, NoVideosError):
-                continue  # the subtitles may come later
+                continue  # videos may come later
             file = Path(str(error.subject))
             if file.is_file() and (str(file) in growing or is_still_written(file)):
                 self.pending.add(file)

@@ -65,8 +65,8 @@ def check_form(form: str, videos: list[str], output: str | None, html: Path | No
     """Check, before any work, that the format can hold these videos.
 
     Raises:
-        UsageError: The format holds one video only, or the format names its files after the video
-            and the video comes on stdin.
+        UsageError: The format holds one video only. Or the output needs the name of the video, and
+            the video comes on stdin.
     """
     from rdmf_cli.cli.video_names import STDIN
     from rdmf_cli.errors import UsageError

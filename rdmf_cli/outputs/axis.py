@@ -43,7 +43,7 @@ def largest_per_column(values: NDArray[np.floating], columns: int) -> NDArray[np
 
 
 def tick_step(span: float, most: int) -> float:
-    """Return the distance between ticks: the smallest round number with at most `most` ticks.
+    """Return the smallest round distance between ticks that gives at most `most` distances.
 
     Args:
         span: Length of the axis in seconds.

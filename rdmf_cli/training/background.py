@@ -34,7 +34,7 @@ def in_folder(features: Path, width: int | None = None) -> Rows | None:
 
     Args:
         features: the folder of features.
-        width: the number of columns in the features of the queries; None: any number.
+        width: the number of columns of the sentences to compare with; None: any number.
 
     Returns:
         (N, S), rows of unit length; None if there is no such file.

@@ -25,7 +25,7 @@ Stranger = Callable[[np.random.Generator], Rows]
 
 
 def numpy_generator(generator: torch.Generator) -> np.random.Generator:
-    """Make a numpy generator from a torch generator's seed; draw no number of the latter."""
+    """Seed a numpy generator like a torch generator; the torch generator stays unchanged."""
     return np.random.default_rng(generator.initial_seed())
 
 

@@ -54,7 +54,7 @@ GOAL = ("R1@0.5", "mAP")
 
 
 class TrainingBatch(NamedTuple):
-    """Hold samples with their targets, and negatives: the videos of samples with other queries."""
+    """Hold samples with their targets, and negatives: samples with queries of other videos."""
 
     shown: Batch
     targets: Targets
