@@ -18,7 +18,7 @@ BLOCK = 1 << 20
 
 
 class Spooled(NamedTuple):
-    """Hold the paths of all videos, and the typed names of the temporary files among them."""
+    """Hold the paths of all videos, and for temporary files the names that the user typed."""
 
     paths: list[str]
     typed: dict[str, str]

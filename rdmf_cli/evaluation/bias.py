@@ -82,7 +82,7 @@ def bias(
 
 
 def _late(first: Array, truths: Array) -> Array:
-    """Return how late start and end are against the best moment, (1, 2); (0, 2) if no overlap."""
+    """Return how late start and end are against the best moment, (1, 2); (0, 2) if none."""
     if not len(first):
         return np.empty((0, 2))
     iou = iou_over_hull(first[None], truths[None])[0, 0]

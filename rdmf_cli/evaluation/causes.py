@@ -27,9 +27,9 @@ FIRST_CAUSES = ("right", "ranking", "confusion", "localisation", "elsewhere", "n
 """The cause of the first window of a query. If several causes hold, the first in this order counts.
 
 right: the window reaches a moment. ranking: a later window of the first ten reaches a moment.
-confusion: the window reaches a moment of another query on the video. localisation: the window
-overlaps a moment by 0.1 or more. elsewhere: the window overlaps no moment by 0.1. nothing: there is
-no window.
+confusion: the window reaches a moment of another query on the video. localisation: the window has
+an IoU of 0.1 or more with a moment. elsewhere: the window has no such IoU. nothing: there is no
+window.
 """
 
 Flags = npt.NDArray[np.bool_]
@@ -47,7 +47,8 @@ class Diagnosis:
         duplicates: (P,) the window reaches moments, but earlier windows took all of them.
         confusion: (P,) the window reaches no moment of its query, but a moment of another query on
             the video.
-        localisation: (P,) the window overlaps a moment by 0.1 or more, and no cause above holds.
+        localisation: (P,) the window has an IoU of 0.1 or more with a moment, and no cause above
+            holds.
         elsewhere: (P,) all remaining windows.
     """
 
@@ -144,7 +145,7 @@ def _ranked(query: Diagnosis) -> Array:
 
 
 def _localised(query: Diagnosis) -> Array:
-    """Move every window that overlaps a moment by 0.1 or more onto this moment."""
+    """Move every window that has an IoU of 0.1 or more with a moment onto this moment."""
     moved = query.windows.copy()
     near = query.iou.max(axis=1) >= TOUCHES
     moved[near, :2] = query.truths[query.iou[near].argmax(axis=1)]
@@ -163,7 +164,7 @@ MENDED: dict[str, Callable[[Diagnosis], Array]] = {
 
 @dataclass(frozen=True)
 class Loss:
-    """Hold one cause: how often it occurs, and the gain in per cent if it were mended everywhere.
+    """Hold one cause: how often it occurs, and the gain in per cent if it were fixed everywhere.
 
     Attributes:
         windows: Share of all first ten windows, per cent; None for ranking, because ranking

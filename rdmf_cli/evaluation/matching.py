@@ -1,4 +1,4 @@
-"""Match the first predictions of a query, in list order: each takes at most one true window.
+"""Match the first predictions of a query to true windows, in list order, one window each.
 
 The evaluators of QV-M2 and Soccer-GMR match in this way: a prediction takes the free true window
 that it overlaps most (the first one, if it overlaps two equally).

@@ -27,7 +27,7 @@ from rdmf_cli.evaluation.retrieval import (
 RANKS = (1, 2, 3)
 """The numbers k of first predictions that count."""
 
-MANY = 3  # moments; queries with as many or more are averaged by their number
+MANY = 3  # moments; queries with this number or more are averaged by number
 
 
 def moment_metrics(predicted: Sequence[Windows], truths: Sequence[Windows]) -> dict[str, Any]:

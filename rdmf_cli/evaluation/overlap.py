@@ -68,8 +68,8 @@ def iou_over_hull(windows: Array, others: Array) -> Array:
 def iou_over_lengths(windows: Array, others: Array) -> Array:
     """Compute the IoU of every pair; the union is the sum of both lengths less the intersection.
 
-    Arguments and result are as in `iou_over_hull`: (Q, P, 2 or more) and (Q, G, 2 or more) give (Q,
-    P, G).
+    Arguments and result are as in `iou_over_hull`: (Q, P, 2 or more) and (Q, G, 2 or more) give
+    (Q, P, G).
     """
     starts, ends, other_starts, other_ends = _edges(windows, others)
     shared = np.maximum(0, np.minimum(ends, other_ends) - np.maximum(starts, other_starts))

@@ -188,7 +188,7 @@ def write_submission(
         force: replace a file that rdmf did not write.
 
     Raises:
-        RdmfError: the file cannot be written; see `files.write_whole`. Then an older file stays.
+        RdmfError: the file cannot be written; see `files.write_whole`. An older file then stays.
     """
 
     def write(file: BinaryIO) -> None:
