@@ -105,7 +105,7 @@ def test_the_command_prints_the_file_with_its_options(tmp_path, capsys):
         ("[sweep]\nvalues = {rate = [1]}", "write the table, too, as in training.rate"),
         ("[sweep.values]\n'training.rate' = []", "at least 1"),
         ("[sweep.values]\n'training.rate' = {low = 1e-4, high = 1e-3}", "a grid needs a list"),
-        ("[sweep]\nmethod = 'random'\nvalues = {'training.rate' = [1]}", "runs, the number of combinations"),
+        ("[sweep]\nmethod = 'random'\nvalues = {'training.rate' = [1]}", "runs, the number of"),
     ],
 )
 def test_an_error_names_the_file_and_the_choice(tmp_path, text, said):
