@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 Array = Any
-"""A numpy array or a torch tensor; functions return the kind that they are given."""
+"""A numpy array or a torch tensor. Functions return the kind of array that they receive."""
 
 
 def is_torch(x: Array) -> bool:
@@ -57,9 +57,10 @@ def floating(x: Array) -> Array:
 
 
 def result_dtype(x: Array) -> Any:
-    """Choose the dtype of a result: that of x (...) where it is floating, half precision too.
+    """Choose the dtype of a result.
 
-    For integers it is the dtype that `floating` gives.
+    A floating x (...) keeps its dtype, also in half precision. For integers it is the dtype that
+    `floating` chooses.
     """
     if is_torch(x):
         return x.dtype if x.is_floating_point() else floating(x).dtype
@@ -68,7 +69,7 @@ def result_dtype(x: Array) -> Any:
 
 
 def cast(x: Array, dtype: Any) -> Array:
-    """Convert x (...) to `dtype`, without a copy where it has this dtype already."""
+    """Convert x (...) to `dtype`. If x has this dtype already, it is not copied."""
     if x.dtype == dtype:
         return x
     return x.to(dtype) if is_torch(x) else x.astype(dtype)

@@ -1,4 +1,4 @@
-"""The fusion as a torch module: one set of rates per channel, learned within their stable range.
+"""The fusion as a torch module: it learns one set of rates per channel, within stable ranges.
 
 Importing this module imports torch.
 """
@@ -20,12 +20,12 @@ from rdmf_cli.fusion.operators import Chain
 from rdmf_cli.fusion.reaction import MAX_DIFFUSION, Drive, Fields, Rates, StepRates
 
 TURING_RATIO = 16.0  # initial D_u / D_v of Turing channels: 59 % of (F, k) then form patterns
-ROUNDING = 1e-6  # clips: a distance that exceeds a whole number by less is this number
-PLAIN_RATIO = 2.0  # initial D_u / D_v of the other channels: the usual one of Gray-Scott
+ROUNDING = 1e-6  # in clips: a distance less than this above a whole number is rounded down to it
+PLAIN_RATIO = 2.0  # initial D_u / D_v of the other channels: the usual ratio of Gray-Scott
 
 
 class LearnedRates(nn.Module):
-    """Learnable rates of C channels, always within the range in which the scheme stays positive.
+    """Learnable rates of C channels. In their range, u and v always stay at or above 0.
 
     a_u, a_v = ½ σ(raw) in (0, ½); f, κ - f and dt = softplus(raw) > 0.
     """
@@ -64,14 +64,14 @@ class LearnedRates(nn.Module):
 
 
 class ChannelGroup(NamedTuple):
-    """Consecutive channels with one dilation: the distance in clips of a clip's neighbours."""
+    """Consecutive channels that share one dilation, the distance in clips between neighbours."""
 
     channels: slice
     dilation: int
 
 
 class ReactionDiffusion(nn.Module):
-    """N reaction-diffusion steps on fields (B, C, L), with all rates learned.
+    """N reaction-diffusion steps on fields (B, C, L). All rates are learned.
 
     Training needs memory O(L C) for any N on the fast backends.
 
@@ -80,12 +80,13 @@ class ReactionDiffusion(nn.Module):
 
     Args:
         channels: C, divided evenly among the dilations.
-        steps: N; may be changed at any time, or given per call.
-        dilations: for each group of channels, the distance in clips of the neighbours that a clip
-            exchanges with.
-        turing_share: share of the channels that start Turing-unstable (at r = u0 = 1) and that
-            `turing_prior` keeps so, from 0 to 1.
-        backend: a name in `kernels.BACKENDS`, or "auto": the fastest for the tensors' device.
+        steps: N. You may change N at any time, or give it per call.
+        dilations: for each group of channels, the distance in clips between a clip and the
+            neighbours that it exchanges with.
+        turing_share: share of the channels, from 0 to 1, that start Turing-unstable (at r = u0 =
+            1). `turing_prior` keeps at least this share Turing-unstable.
+        backend: a name in `kernels.BACKENDS`, or "auto": the fastest backend for the tensors'
+            device.
 
     Raises:
         RdmfError: turing_share is outside [0, 1], or there are fewer channels than dilations.
@@ -117,7 +118,7 @@ class ReactionDiffusion(nn.Module):
 
     @property
     def halo(self) -> int:
-        """Clips to each side of a clip that its result depends on."""
+        """Number of clips to each side of a clip on which its result depends."""
         return self.steps * max(group.dilation for group in self.groups)
 
     @property
@@ -139,19 +140,20 @@ class ReactionDiffusion(nn.Module):
     ) -> Fields:
         """Run N steps.
 
-        float16 and bfloat16 inputs are computed in float32 and returned in their dtype.
+        Inputs in float16 or bfloat16 are computed in float32; the result has their dtype.
 
         Args:
             u: (B, C, L) substrate.
             v: (B, C, L) activator.
             u0: (B, C, L) level of the feed.
             r: (B, C, L) reaction rate.
-            mask: (B, L) True at real clips; the result is 0 at the others.
-            edges: (B, L - 1) weights in [0, 1] between neighbouring clips; an edge between clips
-                further apart takes the smallest weight on its way (`span_edges`).
-            steps: N of this call; None: `self.steps`.
-            stretch: clips per clip of the length that the rates belong to: 2 where clips are half
-                as long. Distances in seconds and diffusion in seconds² stay what they are.
+            mask: (B, L) True at real clips; the result is 0 at masked clips.
+            edges: (B, L - 1) edge weights in [0, 1] between neighbouring clips. An edge between
+                more distant clips takes the smallest weight between the two clips (`span_edges`).
+            steps: N for this call; None: `self.steps`.
+            stretch: length of the clips that the rates belong to, divided by the length of these
+                clips: 2 if these clips are half as long. Distances in seconds and diffusion in
+                seconds² do not change.
 
         Returns:
             u and v after N steps, (B, C, L) each.
@@ -176,14 +178,14 @@ class ReactionDiffusion(nn.Module):
 
     @staticmethod
     def _distance(dilation: int, stretch: float) -> int:
-        """Return the clips between neighbours where a clip is `stretch` times shorter."""
+        """Return the distance in clips between neighbours if clips are `stretch` times shorter."""
         return max(math.ceil(dilation * stretch - ROUNDING), 1)
 
     def _stretched(self, stretch: float) -> StepRates:
-        """Return the rates per step of clips that are `stretch` times shorter.
+        """Return the rates per step for clips that are `stretch` times shorter.
 
-        a = D dt / d² for neighbours at a distance d in seconds. Distances are rounded up to whole
-        clips, so a never rises and the scheme stays positive without shorter steps.
+        a = D dt / d² for neighbours at a distance of d seconds. Distances are rounded up to whole
+        clips. So a never rises, and u and v stay at or above 0 without shorter steps.
         """
         rates: StepRates = self.learned()
         if stretch == 1.0:
@@ -197,7 +199,8 @@ class ReactionDiffusion(nn.Module):
         """Determine the regime of every channel at the present rates.
 
         Args:
-            **settings: as for `stability.analyze`; r and u0 may be given per channel (C,).
+            **settings: the settings of `stability.analyze`; r and u0 may have one value per channel
+                (C,).
 
         Returns:
             One `Regime` per channel, in order.
@@ -215,14 +218,14 @@ class ReactionDiffusion(nn.Module):
         return analysis.rows(first=group.channels.start)
 
     def turing_prior(self, r: float = 1.0, margin: float = 0.02) -> Tensor:
-        """Compute a penalty, 0 once `turing_share` of the channels are Turing-unstable at u0 = 1.
+        """Compute a penalty: 0 if `turing_share` of the channels are Turing-unstable at u0 = 1.
 
-        Add it to the loss. It acts on the channels that are nearest to Turing's conditions, so
-        training decides which channels form patterns.
+        Add the penalty to the loss. The penalty acts on the channels that are nearest to Turing's
+        conditions, so training decides which channels form patterns.
 
         Args:
-            r: match of clip and query at which the conditions are to hold.
-            margin: relative distance by which the conditions are to hold.
+            r: match of clip and query at which the conditions must hold.
+            margin: relative distance by which the conditions must hold.
 
         Returns:
             A scalar, at least 0.
@@ -235,20 +238,21 @@ class ReactionDiffusion(nn.Module):
 def turing_distance(rates: StepRates, r: float = 1.0, margin: float = 0.0) -> Tensor:
     """Measure how far each channel is from Turing's conditions at u0 = 1.
 
-    The distance is the sum of what is missing to three conditions: an active steady state exists;
-    tr J < 0; the determinant of J - λ D is negative for some λ. Each is made dimensionless, so that
-    `margin` means the same in all. For the conditions see docs/reaction-diffusion.md, "Regimes".
+    There are three conditions: an active steady state exists; tr J < 0; the determinant of J - λ D
+    is negative for some λ. The distance is the sum of the three amounts by which the channel misses
+    them. Each amount is dimensionless, so that `margin` means the same for all conditions. For the
+    conditions see docs/reaction-diffusion.md, "Turing patterns".
 
     Args:
         rates: rates per step, (C,) each.
         r: match of clip and query.
-        margin: relative distance by which each condition is to hold.
+        margin: relative distance by which each condition must hold.
 
     Returns:
         (C,) distance, 0 where all conditions hold.
     """
     a_u, a_v, f, kappa, dt = rates
-    gap = 1.0 - 4.0 * kappa**2 / (r * dt * f)  # (u+ - u-)²: above 0 the active state exists
+    gap = 1.0 - 4.0 * kappa**2 / (r * dt * f)  # (u+ - u-)²: if above 0, the active state exists
     root = gap.clamp_min(1e-6).sqrt()
     u = (1.0 - root) / 2.0
     pull = kappa**2 / (r * dt * u**2)  # ρ v² at the active state, from ρ u v = κ
@@ -262,11 +266,11 @@ def turing_distance(rates: StepRates, r: float = 1.0, margin: float = 0.0) -> Te
 
 
 def initial_rates(channels: int, turing_share: float = 0.25) -> Rates:
-    """Choose the rates that learning starts from: channels from short to long moments.
+    """Choose the rates at the start of training, from channels for short to those for long moments.
 
-    Feeds F are spaced logarithmically, and D along with them (slow channels reach far). The removal
-    F + k puts the threshold r* at 1/2; in the Turing channels it lies in the middle of the unstable
-    band at r = u0 = 1.
+    The feeds F are spaced logarithmically, and so are the diffusion rates D (slow channels reach
+    far). The removal F + k puts the threshold r* at 1/2. In the Turing channels the removal lies in
+    the middle of the unstable band at r = u0 = 1.
 
     Args:
         channels: C.
@@ -295,7 +299,7 @@ def _turing_rates(channels: int) -> Rates:
 
 
 def _kill_in_band(D_u: float, D_v: float, feed: float) -> float:
-    """Return the median of the kill rates for which the scheme forms a pattern at r = u0 = 1."""
+    """Return the median of the kill rates at which the scheme forms a pattern for r = u0 = 1."""
     kills = np.linspace(0.0, np.sqrt(feed) / 2.0 - feed, 200)  # up to r* = 1
     analysis = stability.analyze(Rates(D_u=D_u, D_v=D_v, F=feed, k=kills), length=64)
     return float(np.median(kills[analysis.regime == stability.RegimeName.TURING.value]))

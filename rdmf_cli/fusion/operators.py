@@ -19,12 +19,12 @@ def laplacian(
 
     Args:
         w: (..., L) any field.
-        mask: broadcasts to w, True at real clips; nothing flows into or out of the others.
+        mask: broadcasts to w, True at real clips; nothing flows into or out of masked clips.
         edges: broadcasts to (..., L - dilation), the weight g in [0, 1] of edge (i, i + dilation).
         dilation: distance of the neighbours in clips.
 
     Returns:
-        (..., L) with a sum over time of 0: diffusion moves mass and creates none.
+        (..., L). The sum over time is 0: diffusion moves mass and creates none.
     """
     w = w if mask is None else namespace(w).where(boolean(mask, w), w, 0.0)
     return _flux_balance(w, _links(w, mask, edges, dilation), dilation)
@@ -42,11 +42,11 @@ def diffuse(
 
     Args:
         w: (..., L) any field.
-        a: weight per step, D dt, in [0, 1/2]; a number, or broadcasts to w. Up to 1/2 the step is a
-            convex average: it keeps the mass and the bounds of w.
+        a: diffusion per step, D dt, in [0, 1/2]; a number, or broadcasts to w. Up to 1/2 a step is
+            a convex average: it keeps the mass and the bounds of w.
         mask: broadcasts to w, True at real clips.
-        edges: (..., L - 1) weights between neighbouring clips; `span_edges` derives those of longer
-            dilations.
+        edges: (..., L - 1) weights between neighbouring clips; `span_edges` derives the weights for
+            longer dilations.
         dilations: distances of the neighbours in clips.
 
     Returns:
@@ -56,9 +56,9 @@ def diffuse(
 
 
 def span_edges(edges: Array, dilation: int) -> Array:
-    """Derive the weight of edge (i, i + dilation): the smallest of the edges that it crosses.
+    """Derive the weight of edge (i, i + dilation): the smallest weight between the two clips.
 
-    So a cut blocks every edge across it.
+    So a cut blocks every edge that crosses the cut.
 
     Args:
         edges: (..., L - 1) weights between neighbouring clips.
@@ -82,7 +82,7 @@ class Chain:
     Attributes:
         dilations: distances of the neighbours in clips.
         links: for every dilation d the weight of edge (i, i + d), broadcasts to (..., L - d); None
-            where all weights are 1.
+            if all weights are 1.
     """
 
     dilations: tuple[int, ...]
@@ -106,7 +106,7 @@ class Chain:
             dilations: distances of the neighbours in clips.
 
         Raises:
-            RdmfError: the number of edges does not fit the clips, or a dilation is no positive
+            RdmfError: the number of edges does not fit the clips, or a dilation is not a positive
                 integer.
         """
         dilations = checked_dilations(dilations)
@@ -130,7 +130,7 @@ class Chain:
 
     @property
     def reach(self) -> int:
-        """Clips to each side that one step sees."""
+        """Number of clips to each side of a clip that one step sees."""
         return max(self.dilations)
 
 
@@ -138,7 +138,7 @@ def checked_dilations(dilations: Sequence[int]) -> tuple[int, ...]:
     """Return the dilations as a tuple of positive integers.
 
     Raises:
-        RdmfError: there are none, or one is no positive integer.
+        RdmfError: there is no dilation, or a dilation is not a positive integer.
     """
     dilations = tuple(dilations)
     if not dilations or any(d != int(d) or d < 1 for d in dilations):
@@ -149,7 +149,7 @@ def checked_dilations(dilations: Sequence[int]) -> tuple[int, ...]:
 
 
 def _flux_balance(w: Array, link: Array | None, dilation: int) -> Array:
-    """Return (..., L): the flux over each clip's right edge less that over its left edge."""
+    """Return (..., L): the flux over each clip's right edge minus the flux over its left edge."""
     xp = namespace(w)
     flux = w[..., dilation:] - w[..., :-dilation]
     flux = flux if link is None else link * flux

@@ -3,10 +3,10 @@
     ∂u/∂t = D_u Δu - r u v² + F (u0 - u)
     ∂v/∂t = D_v Δv + r u v² - (F + k) v
 
-u in [0, 1] is the substrate (what the video offers), v >= 0 the activator (what matches the query
-and spreads), u0 in [0, 1] the level of the feed, r >= 0 the match of clip and query. With r = u0 =
-1 this is the system of Gray and Scott (1983) as simulated by Pearson (1993). As the fusion of video
-and language: arXiv 2606.01615; docs/reaction-diffusion.md.
+u in [0, 1] is the substrate (what the video offers). v >= 0 is the activator (what matches the
+query and spreads). u0 in [0, 1] is the feed level. r >= 0 is the match of clip and query. With r =
+u0 = 1 this is the system of Gray and Scott (1983), which Pearson (1993) simulated. arXiv 2606.01615
+uses the system to fuse video and language; see docs/reaction-diffusion.md.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rdmf_cli.errors import RdmfError
 from rdmf_cli.fusion.arrays import Array, column, is_torch, like
 
 MAX_DIFFUSION = 0.5
-"""Largest D dt: beyond it a clip with two neighbours would give away more than it has."""
+"""Largest D dt. Above this value a clip with two neighbours would give away more than it has."""
 
 
 class Fields(NamedTuple):
@@ -31,14 +31,14 @@ class Fields(NamedTuple):
 
 
 class Drive(NamedTuple):
-    """What the data sets: the level of the feed u0 and the reaction rate r, (..., C, L) each."""
+    """The inputs from the data: the feed level u0 and the reaction rate r, (..., C, L) each."""
 
     u0: Array
     r: Array
 
 
 class StepRates(NamedTuple):
-    """Rates per step, not checked: numbers, (C,), or, as the steppers take them, (C, 1).
+    """Rates per step, not checked: numbers or arrays (C,). The steppers take arrays (C, 1).
 
     Attributes:
         a_u: diffusion of u, D_u dt, in [0, 1/2].
@@ -71,8 +71,7 @@ class Rates:
         dt: length of a step.
 
     Raises:
-        RdmfError: a rate is one for which the scheme may go negative; the error names the rate and
-            the channel.
+        RdmfError: a rate could make u or v negative; the error names the rate and the channel.
     """
 
     D_u: Array
@@ -120,12 +119,12 @@ class Rates:
 
     @property
     def channels(self) -> int:
-        """Number of channels C; 1 where all rates are numbers."""
+        """Number of channels C; 1 if all rates are numbers."""
         return max(_plain(getattr(self, field.name)).size for field in fields(self))
 
 
 def conversion(u: Array, v: Array, r: Array) -> Array:
-    """Compute how fast u becomes v, r u v²; u, v and r have shape (..., C, L)."""
+    """Compute how fast u turns into v: r u v². u, v and r have shape (..., C, L)."""
     return r * u * v * v
 
 
@@ -136,8 +135,8 @@ def gray_scott(fields: Fields, drive: Drive, feed: Array, removal: Array) -> Fie
         fields: u and v, (..., C, L) each.
         drive: u0 and r, (..., C, L) each.
         feed: F, a number or (C, 1).
-        removal: F + k, a number or (C, 1). Both per unit of time; or both per step, with r dt as
-            the drive's r.
+        removal: F + k, a number or (C, 1). Feed and removal are per unit of pseudo-time. They may
+            also be per step; then the drive's r must be r dt.
 
     Returns:
         The two derivatives, (..., C, L) each.
@@ -148,12 +147,12 @@ def gray_scott(fields: Fields, drive: Drive, feed: Array, removal: Array) -> Fie
 
 
 def react(fields: Fields, drive: Drive, rates: StepRates) -> Fields:
-    """Advance the reaction by one step; positive for every rate (after Patankar, 1980).
+    """Advance the reaction by one step; u and v stay at or above 0 (after Patankar, 1980).
 
         u⁺ = (u + f u0) / (1 + f + ρ v²),   v⁺ = (v + ρ v² u⁺) / (1 + κ),   ρ = r dt
 
-    Losses are taken at the new value, so nothing falls below zero; v gains exactly the ρ v² u⁺ that
-    u loses: (1 + f) u⁺ + (1 + κ) v⁺ = u + v + f u0.
+    The losses are computed from the new values, so u and v never fall below zero. u loses ρ v² u⁺,
+    and v gains exactly this amount: (1 + f) u⁺ + (1 + κ) v⁺ = u + v + f u0.
 
     Args:
         fields: u and v, (..., C, L) each.
@@ -187,7 +186,7 @@ def _check(name: str, value: Array, low: float, high: float = np.inf) -> None:
         raise RdmfError(
             f"{name} has shape {numbers.shape}", todo="give one number, or one per channel"
         )
-    # the rounding of D · dt must not refuse a setting that is 1/2 on paper
+    # a D · dt that is exactly 1/2 must not be refused because of rounding
     outside = ~(np.isfinite(numbers) & (numbers >= low) & (numbers <= high * (1 + 1e-12)))
     if not outside.any():
         return

@@ -4,11 +4,11 @@
     ∂v/∂t = D_v Δv + r u v² - (F + k) v + s w
     ∂w/∂t = G (w0 - w) - s w
 
-u, v, u0 and r are those of `reaction`. w in [0, 1] is what is said that answers the query, and w0
-in [0, 1] the level to which it is refilled: the match of query and speech. A line of speech has
-times of its own, so w does not diffuse; what spreads is the v that it becomes. With w = w0 = 0 the
-two other fields are those of `evolve`, bit for bit. The third field is this project's extension;
-see docs/reaction-diffusion.md.
+u, v, u0 and r are the same as in `reaction`. w in [0, 1] is the speech that answers the query. w0
+in [0, 1] is the level to which w is refilled: the match of query and speech. A line of speech has
+its own start and end, so w does not diffuse. But w turns into v, and v spreads. With w = w0 = 0, u
+and v equal the result of `evolve` bit for bit. The third field is this project's extension; see
+docs/reaction-diffusion.md.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class SpokenFields(NamedTuple):
 
 @dataclass(frozen=True)
 class SpeechRates:
-    """Rates of the speech per step; all channels share them.
+    """Rates of the speech per step; all channels share these rates.
 
     Attributes:
         g: refill, G dt, at least 0.
-        sigma: share that becomes v, s dt, at least 0.
+        sigma: share of w that turns into v, s dt, at least 0.
 
     Raises:
         RdmfError: a rate is negative or not finite.
@@ -55,15 +55,15 @@ class SpeechRates:
 
 
 def feed_by_speech(w: Array, w0: Array, speech: SpeechRates) -> Array:
-    """Advance the speech by one step, positive for every rate (after Patankar, 1980).
+    """Advance the speech by one step; w stays at or above 0 (after Patankar, 1980).
 
         w⁺ = (w + g w0) / (1 + g + σ)
 
-    The activator gains the σ w⁺ that speech loses: (1 + g) w⁺ + σ w⁺ = w + g w0.
+    The speech loses σ w⁺, and the activator gains this amount: (1 + g) w⁺ + σ w⁺ = w + g w0.
 
     Args:
         w: (..., C, L) speech.
-        w0: level of its refill, of the same shape.
+        w0: the level to which w is refilled, of the same shape.
         speech: rates per step.
 
     Returns:
@@ -87,11 +87,11 @@ def evolve_with_speech(
     edges: Array | None = None,
     dilations: Sequence[int] = (1,),
 ) -> SpokenFields:
-    """Run the fusion with speech for `steps` steps; see `evolve` for what both share.
+    """Run the fusion with speech for `steps` steps; see also `evolve`, the fusion without speech.
 
-    A step is that of the Patankar scheme, with v⁺ = (v + ρ v² u⁺ + σ w⁺) / (1 + κ). So u and w stay
-    in [0, 1], v stays at or above 0 and at most max(v(0), (2 + f + g) / κ), and
-    (1 + f) u⁺ + (1 + g) w⁺ + (1 + κ) v⁺ = u + v + w + f u0 + g w0.
+    A step is a step of the Patankar scheme, with v⁺ = (v + ρ v² u⁺ + σ w⁺) / (1 + κ). So u and w
+    stay in [0, 1], v stays between 0 and max(v(0), (2 + f + g) / κ), and (1 + f) u⁺ + (1 + g) w⁺ +
+    (1 + κ) v⁺ = u + v + w + f u0 + g w0.
 
     Args:
         u: (..., C, L) substrate.
@@ -127,7 +127,7 @@ def evolve_with_speech(
 
 
 def _shaped(x: Array, field: Array, mask: Array | None) -> Array:
-    """Bring speech to the shape of the fields, with 0 at masked clips."""
+    """Expand the speech to the shape of the fields, with 0 at masked clips."""
     shaped = broadcast(like(x, field), field)[0]
     if mask is None:
         return shaped

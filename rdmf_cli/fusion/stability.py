@@ -1,10 +1,10 @@
-"""What a set of rates does, before anything is run: steady states, Turing's conditions, spacing.
+"""Predict what a set of rates does, before a run: steady states, Turing's conditions, spacing.
 
-numpy only, vectorised over channels: every rate is a number or an array (C,), and so are r and u0.
-There are up to three uniform steady states: extinct (u0, 0), where nothing matches; active (u-,
-v-), the one of larger v; and the saddle (u+, v+) between the two. Where a clip's match r is below
-the threshold r*, active state and saddle do not exist and are NaN here. For the derivations see
-docs/reaction-diffusion.md.
+The functions use numpy only and compute all channels at once: every rate is a number or an array
+(C,), and so are r and u0. There are up to three uniform steady states: extinct (u0, 0), in which
+nothing matches; active (u-, v-), which has the larger v; and the saddle (u+, v+) between these two.
+If a clip's match r is below the threshold r*, the active state and the saddle do not exist; the
+functions return NaN for them. For the derivations see docs/reaction-diffusion.md.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rdmf_cli.fusion.operators import checked_dilations
 from rdmf_cli.fusion.reaction import Rates
 
 GRID = 2048
-"""Number of wave numbers where no length is given; the spacing is then exact to about 0.1 %."""
+"""Number of wave numbers if no length is given. The spacing is then exact to about 0.1 %."""
 
 
 class SteadyState(NamedTuple):
@@ -32,7 +32,8 @@ class SteadyState(NamedTuple):
 
 
 class SteadyStates(NamedTuple):
-    """All uniform steady states: extinct (u0, 0) and, for r >= r*, the saddle and active ones."""
+    """All uniform steady states: extinct (u0, 0) and, for r >= r*, saddle and active state.
+    """
 
     extinct: SteadyState
     saddle: SteadyState
@@ -40,12 +41,12 @@ class SteadyStates(NamedTuple):
 
 
 class RegimeName(str, Enum):
-    """What a channel does with a clip that the query matches with rate r."""
+    """What a channel does with a clip whose match with the query is r."""
 
     EXTINCT = "extinct"  # r < r*: v falls to 0
-    BISTABLE = "bistable"  # an active clip stays active, an inactive one inactive
+    BISTABLE = "bistable"  # an active clip stays active, an inactive clip stays inactive
     OSCILLATORY = "oscillatory"  # the active state exists but is unstable even when uniform
-    TURING = "turing"  # the active state is stable when uniform, unstable to a pattern
+    TURING = "turing"  # the active state is stable if uniform, but unstable to a pattern
     UNDAMPED = "undamped"  # nothing removes v (F + k = 0): it grows until u is used up
 
 
@@ -57,7 +58,7 @@ def threshold(rates: Rates, u0: np.ndarray | float = 1.0) -> np.ndarray:
         u0: level of the feed, a number or (C,).
 
     Returns:
-        (C,) threshold; inf without feed, 0 where nothing removes v.
+        (C,) threshold; inf without feed, 0 if nothing removes v.
     """
     feed, removal, u0, _ = _rates(rates, u0)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -68,7 +69,7 @@ def threshold(rates: Rates, u0: np.ndarray | float = 1.0) -> np.ndarray:
 def steady_states(
     rates: Rates, r: np.ndarray | float = 1.0, u0: np.ndarray | float = 1.0
 ) -> SteadyStates:
-    """Compute the uniform steady states, which the equations and the scheme share.
+    """Compute the uniform steady states. The equations and the scheme have the same states.
 
     Args:
         rates: rates, numbers or (C,).
@@ -76,14 +77,15 @@ def steady_states(
         u0: level of the feed, a number or (C,).
 
     Returns:
-        The three states, (C,) each; NaN where a state does not exist.
+        The three states, (C,) each; NaN if a state does not exist.
     """
     feed, removal, u0, r = _rates(rates, u0, r)
     with np.errstate(divide="ignore", invalid="ignore"):
         product = removal**2 / (r * feed)  # u+ u-
         high = (u0 + np.sqrt(u0**2 - 4.0 * product)) / 2.0
-        low = product / high  # not (u0 - sqrt(...)) / 2, and v not F (u0 - u) / (F + k): those
-        # cancel where r is large
+        # not (u0 - sqrt(...)) / 2, and v not F (u0 - u) / (F + k): at large r these formulas lose
+        # digits by cancellation
+        low = product / high
         active, saddle = removal / (r * low), removal / (r * high)
     return SteadyStates(
         SteadyState(u0, np.zeros_like(u0)), SteadyState(high, saddle), SteadyState(low, active)
@@ -138,9 +140,9 @@ def step_jacobian(
 def wave_numbers(length: int | None = None, dilations: Sequence[int] = (1,)) -> np.ndarray:
     """List the wave numbers θ of the modes cos(θ (i + 1/2)) of a chain.
 
-    The wavelength of θ is 2 π / θ clips. Where all dilations share a divisor g, the chain consists
-    of g interleaved ones that never exchange, and waves above π / g repeat those below: they are
-    left out.
+    The wavelength of θ is 2 π / θ clips. If all dilations share a divisor g, the chain consists of
+    g interleaved chains that never exchange. Then waves above π / g repeat the waves below π / g,
+    and are left out.
 
     Args:
         length: L clips of the chain; None: a chain without ends.
@@ -159,8 +161,8 @@ def wave_numbers(length: int | None = None, dilations: Sequence[int] = (1,)) -> 
 def eigenvalues(theta: np.ndarray, dilations: Sequence[int] = (1,)) -> np.ndarray:
     """Compute λ(θ), the mean over the dilations d of 2 - 2 cos(d θ).
 
-    The eigenvalues of the Laplacian are -λ: exactly for d = 1 with θ = π q / L; else for waves far
-    from the ends of the chain.
+    The eigenvalues of the Laplacian are -λ. This is exact for d = 1 with θ = π q / L. For other d
+    it holds for waves far from the ends of the chain.
 
     Args:
         theta: (Q,) wave numbers.
@@ -191,7 +193,7 @@ def dispersion(
         u0: level of the feed, a number or (C,).
 
     Returns:
-        (C, Q); NaN where there is no active state.
+        (C, Q); NaN if there is no active state.
     """
     J = jacobian(rates, steady_states(rates, r, u0).active, r)[:, None]
     D = np.stack(np.broadcast_arrays(*(_row(x) for x in (rates.D_u, rates.D_v))), -1)
@@ -216,7 +218,7 @@ def amplification(
         u0: level of the feed, a number or (C,).
 
     Returns:
-        (C, Q); NaN where there is no active state.
+        (C, Q); NaN if there is no active state.
     """
     R = step_jacobian(rates, steady_states(rates, r, u0).active, r, u0)[:, None]
     a = np.stack(np.broadcast_arrays(*(_row(x) for x in (rates.a_u, rates.a_v))), -1)
@@ -227,10 +229,10 @@ class Turing(NamedTuple):
     """Turing's conditions at the active state, per channel.
 
     Attributes:
-        stable_uniform: bool (C,) tr J < 0 and det J > 0; False where there is no active state.
-        unstable: bool (C,) stable when uniform, and some pattern grows.
-        fastest: (C,) the λ that minimises det(J - λ D), (D_v J11 + D_u J22) / (2 D_u D_v); NaN
-            where no pattern grows.
+        stable_uniform: bool (C,) tr J < 0 and det J > 0; False if there is no active state.
+        unstable: bool (C,) the state is stable if uniform, and some pattern grows.
+        fastest: (C,) the λ that minimises det(J - λ D), (D_v J11 + D_u J22) / (2 D_u D_v); NaN if
+            no pattern grows.
     """
 
     stable_uniform: np.ndarray
@@ -265,16 +267,16 @@ class Regime:
     """The regime of one channel; `rdmf fuse --analyze` prints the columns named in `COLUMNS`.
 
     Attributes:
-        channel: its number, from 0.
+        channel: number of the channel, from 0.
         D_u: diffusion of u (clips² per unit of pseudo-time).
         D_v: diffusion of v (clips² per unit of pseudo-time).
         F: feed.
         k: kill.
         dt: length of a step.
-        regime: a value of `RegimeName`, judged on the scheme as it runs.
+        regime: a value of `RegimeName`, computed from the numerical scheme, not the equations.
         r_star: threshold r*: the match that a clip needs to stay active.
-        spacing_clips: wavelength of the pattern that grows fastest; NaN where none grows.
-        spacing_seconds: the same in seconds.
+        spacing_clips: wavelength of the pattern that grows fastest; NaN if no pattern grows.
+        spacing_seconds: the same wavelength in seconds.
         growth: largest factor per step of a patterned perturbation; NaN without an active state.
         turing: whether Turing's conditions hold for the equations.
     """
@@ -305,7 +307,7 @@ class Regime:
     )
 
     def as_row(self) -> dict[str, float | int | str]:
-        """Return the columns of the table, by name."""
+        """Return the values of the table's columns, by name."""
         return {name: getattr(self, name) for name in self.COLUMNS}
 
 
@@ -346,15 +348,16 @@ def analyze(
 ) -> Analysis:
     """Determine what each channel does with a clip.
 
-    The regime is judged on the scheme as it runs (`amplification`); `turing` tells what holds for
-    the equations.
+    The regime is computed from the numerical scheme (`amplification`). `turing` states whether
+    Turing's conditions hold for the equations.
 
     Args:
         rates: rates, numbers or (C,).
         r: match of clip and query, a number or (C,).
         u0: level of the feed, a number or (C,).
         clip_seconds: length of a clip in seconds.
-        length: L clips of the video, whose modes alone can form a pattern; None: any wavelength.
+        length: number L of clips of the video. Only wavelengths that fit this length can form a
+            pattern. None: any wavelength.
         dilations: distances of the neighbours in clips.
 
     Returns:
@@ -378,7 +381,7 @@ def analyze(
 
 
 def _fastest(growth: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the largest growth over θ > 0 and its wavelength in clips, NaN where nothing grows."""
+    """Return the largest growth over θ > 0 and its wavelength in clips, NaN if nothing grows."""
     if len(theta) < 2:
         nothing = np.full(len(growth), np.nan)
         return nothing, nothing
@@ -424,7 +427,7 @@ def _determinant(M: np.ndarray) -> np.ndarray:
 
 
 def _eigenvalue_pair(M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return both eigenvalues of 2 x 2 matrices, complex; NaN in, NaN out."""
+    """Return the two eigenvalues of each 2 x 2 matrix, complex; NaN if the matrix holds NaN."""
     half = (M[..., 0, 0] + M[..., 1, 1]) / 2.0
     root = np.sqrt((half**2 - _determinant(M)).astype(complex))
     return half + root, half - root

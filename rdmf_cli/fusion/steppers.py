@@ -1,4 +1,4 @@
-"""Numerical schemes: from one moment of pseudo-time to the next. `STEPPERS` names them."""
+"""Numerical schemes: they advance the fields in pseudo-time. `STEPPERS` names the schemes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Stepper(Protocol):
 
 
 class Patankar:
-    """Diffuse, then react with implicit losses (Lie splitting): positive for every rate."""
+    """Diffuse, then react with implicit losses (Lie splitting): u and v stay at or above 0."""
 
     order = 1
     positive = True
@@ -59,7 +59,7 @@ class Patankar:
 
 
 class ExplicitEuler:
-    """The explicit Euler scheme, for comparison: negative or unbounded at large rates."""
+    """The explicit Euler scheme, for comparison. At large rates u and v can leave their bounds."""
 
     order = 1
     positive = False
@@ -79,10 +79,10 @@ STEPPERS: dict[str, Stepper] = {"patankar": Patankar(), "euler": ExplicitEuler()
 
 
 def named_stepper(name: str) -> Stepper:
-    """Return the scheme of a name.
+    """Return the scheme with this name.
 
     Raises:
-        RdmfError: there is none; the error lists those that exist.
+        RdmfError: there is no such scheme; the error lists the schemes that exist.
     """
     if name not in STEPPERS:
         raise RdmfError("unknown stepper", name, f"choose one of: {', '.join(STEPPERS)}")
@@ -105,7 +105,7 @@ def evolve(
 ) -> Fields:
     """Run the reaction-diffusion fusion for `steps` steps.
 
-    float16 and bfloat16 are computed in float32.
+    Inputs in float16 or bfloat16 are computed in float32.
 
     >>> u, v = evolve(np.ones((4, 75)), seed, u0=1.0, r=match, rates=rates, steps=16)
 
@@ -116,18 +116,18 @@ def evolve(
         r: reaction rate (match of clip and query); a number, or broadcasts to the fields.
         rates: rates per unit of pseudo-time, or per step.
         steps: number of steps, at least 0.
-        mask: True at real clips, broadcasts to the fields; masked clips exchange nothing and are 0
-            in the result, whatever (even NaN) they held.
-        edges: (..., L - 1) weights in [0, 1] between neighbouring clips; an edge between clips
-            further apart takes the smallest weight on its way (`span_edges`).
-        dilations: distances in clips of the neighbours that a clip exchanges with; they share D
-            equally.
+        mask: True at real clips, broadcasts to the fields. Masked clips exchange nothing and are 0
+            in the result, even if they held NaN.
+        edges: (..., L - 1) edge weights in [0, 1] between neighbouring clips. An edge between more
+            distant clips takes the smallest weight between the two clips (`span_edges`).
+        dilations: distances in clips between a clip and the neighbours that it exchanges with; all
+            distances share D equally.
         stepper: a name in `STEPPERS`.
-        trace: return every state instead of the last.
+        trace: return all states instead of the last state alone.
 
     Returns:
-        Fields(u, v) in the dtype of v: the last state, (..., C, L) each; with `trace` all states
-        from the initial one on, (steps + 1, ..., C, L) each.
+        Fields(u, v) in the dtype of v: the last state, (..., C, L) each; with `trace` all states,
+        from the initial state to the last, (steps + 1, ..., C, L) each.
 
     Raises:
         RdmfError: steps is negative, the stepper is unknown, or the edges do not fit the clips.
@@ -150,12 +150,12 @@ def prepared(
     """Bring the inputs of `evolve` to one shape, dtype and kind, with 0 at masked clips.
 
     Args:
-        u: as for `evolve`, and so are all others.
-        v: (..., C, L); its dtype is kept where it is float32 or float64.
+        u: (..., C, L) substrate. All arguments are the same as for `evolve`.
+        v: (..., C, L) activator; a dtype of float32 or float64 is kept.
         u0: a number, or broadcasts to the fields.
         r: a number, or broadcasts to the fields.
         rates: rates per unit of pseudo-time, or per step.
-        mask: True at real clips; None: all are real.
+        mask: True at real clips; None: all clips are real.
 
     Returns:
         Fields and drive, (..., C, L) each, and the rates per step, numbers or (C, 1).

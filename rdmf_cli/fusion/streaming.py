@@ -1,9 +1,9 @@
 """The fusion of a video that is still arriving: exact, with a known delay, in constant memory.
 
-The steps run as a wavefront. Step s of clip i needs step s - 1 of the clips i ± d alone, so it can
-run as soon as clip i + s d has arrived. Each level keeps the few clips that the next one needs, and
-every clip goes through exactly N steps. The result equals that of the whole video bit for bit: the
-same operations on the same numbers.
+The steps run as a wavefront. Step s of clip i needs step s - 1 of the clips i and i ± d only, so it
+can run as soon as clip i + s d has arrived. Each level keeps the few clips that the next level
+needs, and every clip goes through exactly N steps. The result equals the result of `evolve` on the
+whole video bit for bit, because the same operations run on the same numbers.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class _Clips:
         return _Clips(*(x[..., start:stop] for x in self.arrays()))
 
     def last(self, n: int) -> _Clips:
-        """Return the last n clips, copied: a view would keep all the others in memory."""
+        """Return a copy of the last n clips: a view would keep all clips in memory."""
         return self.part(0, 0).then(self.part(max(len(self) - n, 0), None))
 
     def then(self, later: _Clips) -> _Clips:
@@ -65,13 +65,13 @@ class Stream:
     ...     u, v = stream.push(chunk.u, chunk.v, u0=1.0, r=chunk.r)   # clips that are ready
     >>> u, v = stream.close()                                          # the last ones
 
-    All results together equal `evolve` on the whole video. Memory: steps times 2 max(dilations)
-    clips, for any length.
+    All results together equal the result of `evolve` on the whole video. The memory is steps times
+    2 max(dilations) clips, for a video of any length.
 
     Args:
         rates: rates per unit of pseudo-time, or per step.
         steps: number of steps N.
-        dilations: distances in clips of the neighbours that a clip exchanges with.
+        dilations: distances in clips between a clip and the neighbours that it exchanges with.
         stepper: a name in `STEPPERS`.
     """
 
@@ -88,7 +88,7 @@ class Stream:
         self._scheme = named_stepper(stepper)
         self._reach = max(self._dilations)
         self._steps = steps
-        self._levels: list[_Clips] = []  # what each step still needs of the one before it
+        self._levels: list[_Clips] = []  # for each step, clips of the step before
         self._before: _Clips | None = None
         self._closed = False
 
@@ -115,8 +115,8 @@ class Stream:
             u0: level of the feed; a number, or broadcasts to the fields.
             r: reaction rate; a number, or broadcasts to the fields.
             mask: True at real clips, broadcasts to the fields.
-            edges: (..., n) the weight of the edge that ENTERS each clip from the one before it (any
-                number for the first clip of the video, which has none).
+            edges: (..., n) for each clip, the weight of the edge from the clip BEFORE it. The first
+                clip of the video has no such edge; its number is ignored.
 
         Returns:
             The fields of the clips that became ready, (..., C, m).
@@ -163,7 +163,7 @@ class Stream:
         return clips
 
     def _stepped(self, window: _Clips) -> _Clips:
-        """Advance the window's inner clips, which see both neighbours, by one step."""
+        """Advance the window's inner clips by one step: the clips that have both neighbours."""
         inner = window.part(self._reach, max(len(window) - self._reach, self._reach))
         if not len(inner):
             return inner
@@ -180,7 +180,7 @@ class Stream:
 
 
 def _silence(clips: _Clips, n: int) -> _Clips:
-    """Return n clips that do not exist: zero, and masked."""
+    """Return n clips that stand for no clips of the video: zero, and masked."""
     xp = namespace(clips.u)
     nothing = xp.zeros((*clips.u.shape[:-1], n), **_kind(clips.u))
     return _Clips(nothing, nothing, nothing, nothing, nothing > 0, nothing)

@@ -1,9 +1,9 @@
-"""Backends: faster ways through the same Patankar steps, for torch. `BACKENDS` names them.
+"""Backends: faster ways to compute the same Patankar steps in torch. `BACKENDS` names them.
 
-reference: the plain steps of `steppers`, one tensor operation after another. The others must equal
-           it; it also runs while a model is exported or compiled.
-tiled:     the fast one for the CPU (see `tiled`).
-triton:    the fast one for the GPU: all steps of a tile in one launch (see `tiled_triton`).
+reference: the plain steps of `steppers`, one tensor operation after another. The other backends
+           must give the same results. It also runs while a model is exported or compiled.
+tiled:     the fast backend for the CPU (see `tiled`).
+triton:    the fast backend for the GPU: all steps of a tile in one launch (see `tiled_triton`).
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class Group(NamedTuple):
 
     @property
     def link(self) -> Tensor | None:
-        """The edge weights (B or 1, 1, L - d); None: all are 1."""
+        """The edge weights (B or 1, 1, L - d); None: all weights are 1."""
         return self.chain.links[0]
 
     @property
     def dilation(self) -> int:
-        """Distance in clips of the neighbours that a clip exchanges with."""
+        """Distance in clips between a clip and the neighbours that it exchanges with."""
         return self.chain.dilations[0]
 
 
@@ -102,12 +102,13 @@ def run(
     """Run all steps by a backend.
 
     Args:
-        backend: a name in `BACKENDS`, or "auto": the fastest. The gradient of the edge weights
-            exists in the reference alone, so "auto" takes it where this gradient is needed.
+        backend: a name in `BACKENDS`, or "auto": the fastest backend. Only the reference computes
+            the gradient of the edge weights, so "auto" takes the reference if this gradient is
+            needed.
         fields: u and v, (B, C, L) each.
         drive: u0 and r, (B, C, L) each.
         rates: rates per step, (C, 1) each.
-        groups: together all channels, in order.
+        groups: the groups of channels, in order; together they hold all channels.
         steps: number of steps.
 
     Returns:
@@ -139,7 +140,7 @@ def _is_traced() -> bool:
 
 
 def has_triton() -> bool:
-    """Check whether a Triton is installed that has the functions the kernels use."""
+    """Check whether Triton is installed and has the functions that the kernels use."""
     try:
         import triton.language as tl
     except ImportError:

@@ -1,12 +1,13 @@
 """The strip: all clips of all channels as one long chain. The tiles of the CPU backend work on it.
 
-A chain of dilation d is d interleaved chains that never meet. Written one after another (clips 0,
-d, 2 d, …, then 1, 1 + d, …) they are ONE chain of dilation 1 in which the edges between them weigh
-0. The same holds for the videos of a batch, and for channels, c at a time. So fields (B, C, L),
-whatever the dilations of their channels, become the rows of a strip (R, c): for every c channels a
-block of rows, in a block the videos, in a video its interleaved chains. A row's neighbour is the
-next row, N steps see N rows to each side, and the flux over all edges is one operation on adjacent
-memory.
+A chain of dilation d consists of d interleaved chains that never meet. Write these chains one after
+another (clips 0, d, 2 d, …, then 1, 1 + d, …), and they form ONE chain of dilation 1. The edges
+between two of the chains have weight 0. The videos of a batch are joined in the same way, and so
+are blocks of c channels. So fields (B, C, L) become the rows of a strip (R, c), whatever the
+dilations of their channels. The strip has one block of rows for every c channels; a block holds the
+videos one after another, and a video holds its interleaved chains one after another. A row's
+neighbour is the next row, N steps see N rows to each side, and the flux over all edges is one
+operation on adjacent memory.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-COLUMNS = 64  # most channels per row: wide rows are copied faster, narrow ones make longer tiles
+COLUMNS = 64  # most channels per row: wide rows are copied faster, narrow rows make longer tiles
 KEPT = 2**18  # rows of the longest strip whose order is cached for the next call
 
 Layout = tuple[tuple[int, int], ...]
@@ -43,15 +44,15 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True)
 class Strip:
-    """Which clip and channels every row of the strip holds.
+    """The order of the rows: which clip and channels every row of the strip holds.
 
     Attributes:
         shape: B, C, L of the fields.
         layout: channels and dilation of every group.
         columns: c, channels per row.
-        there: (R,) for each row of the strip, the row of the fields, seen as (B L C/c, c), it
-            takes.
-        back: (R,) the inverse of `there`.
+        there: (R,) for each row of the strip, the number of the row that it takes from the fields,
+            which are seen as (B L C/c, c).
+        back: (R,) the inverse permutation of `there`.
         joined: (R,) 1 where a row's chain continues in the next row, 0 where it ends.
     """
 
@@ -73,13 +74,13 @@ class Strip:
         return self.shape[1] // self.columns
 
     def flat(self, x: Tensor) -> Tensor:
-        """View fields (B, C, L) as rows (B L C/c, c), or copy them where no view is possible."""
+        """View fields (B, C, L) as rows (B L C/c, c), or copy the fields if no view is possible."""
         return x.transpose(1, 2).reshape(-1, self.columns)
 
     def fields(self, strips: Sequence[Tensor]) -> list[Tensor]:
         """Convert strips, (R, c) each, back to fields (B, C, L).
 
-        The memory of `strips` is used again for the fields, so their content is lost: this takes
+        The fields overwrite the memory of `strips`, so the content of `strips` is lost. This takes
         less time than new memory.
         """
         B, C, L = self.shape
@@ -94,7 +95,7 @@ class Strip:
         """Compute the weight of every row's edge to the next.
 
         Args:
-            weights: for every group (B or 1, 1, L - d), or None: all weights are 1.
+            weights: for every group its weights (B or 1, 1, L - d), or None: all weights are 1.
             like: a tensor of the dtype and device wanted.
 
         Returns:
@@ -115,7 +116,7 @@ class Strip:
 
         Args:
             cells: size of a tile.
-            halo: rows to each side that a tile's result depends on.
+            halo: number of rows to each side of a tile on which its result depends.
         """
         per_block = self.shape[0] * self.shape[2]
         together = cells // (per_block * self.columns)
@@ -128,7 +129,7 @@ class Strip:
             yield Window(rows, slice(0, rows.stop - rows.start), slice(a, b))
 
     def _cut(self, block: int, cells: int, halo: int) -> Iterator[Window]:
-        """Cut a block into tiles: whole videos where they fit, else rows with a halo."""
+        """Cut a block into tiles: whole videos if they fit into a tile, else rows with a halo."""
         B, _, L = self.shape
         first = block * B * L
         bounds = _bounds(L, self._dilation(block))
@@ -150,7 +151,7 @@ class Strip:
 
 
 def strip(shape: Sequence[int], layout: Layout, widest: int = COLUMNS) -> Strip:
-    """Make the strip of fields (B, C, L); short ones are cached.
+    """Make the strip of fields (B, C, L). Short strips are cached.
 
     Args:
         shape: B, C, L.
@@ -182,12 +183,12 @@ def _made(shape: tuple[int, int, int], layout: Layout, columns: int) -> Strip:
 
 @lru_cache(maxsize=16)
 def _kept(shape: tuple[int, int, int], layout: Layout, columns: int) -> Strip:
-    with torch.inference_mode(False):  # or the next call could not train with it
+    with torch.inference_mode(False):  # else the next call could not train with this strip
         return _made(shape, layout, columns)
 
 
 def _columns(layout: Layout, widest: int) -> int:
-    """Return the most channels that rows of one width for all groups can hold."""
+    """Return the largest number of channels per row that suits all groups."""
     common = gcd(*(channels for channels, _ in layout))
     return max((c for c in range(1, min(widest, common) + 1) if common % c == 0), default=1)
 
@@ -199,7 +200,7 @@ def _order(length: int, dilation: int) -> Tensor:
 
 
 def _bounds(length: int, dilation: int) -> list[int]:
-    """Return where the interleaved chains of a video start, and the end."""
+    """Return the rows at which the interleaved chains of a video start, and the end of the last."""
     longer, short = length % dilation, length // dilation
     return [n * short + min(n, longer) for n in range(dilation)] + [length]
 
@@ -215,7 +216,10 @@ def _until(bounds: list[int], row: int) -> int:
 
 
 def _edges(weights: Tensor | None, length: int, dilation: int, like: Tensor) -> Tensor:
-    """Return (B or 1, L): weight of every clip's longer edge, in the strip's order (ends: any)."""
+    """Return (B or 1, L): weight of the edge (i, i + d) of every clip i, in the strip's order.
+
+    A clip at the end of a chain has no such edge; its number has no meaning.
+    """
     if weights is None or not weights.shape[-1]:
         return like.new_ones(1, length)
     left = _order(length, dilation).clamp(max=weights.shape[-1] - 1)

@@ -1,13 +1,13 @@
-"""The fast CPU backend: all steps of a tile while it lies in the processor's cache.
+"""The fast CPU backend: all steps of a tile while the tile is in the processor's cache.
 
-The reference writes every intermediate of every step to memory. Here a tile of the strip (see
-`interleaved`), with the rows around it that N steps can see, goes through all N steps before the
-next tile starts, with u and v as one array. The backward pass is written by hand: it stores the
-inputs alone, recomputes a tile's steps and adds up the tile's share of the gradients, so training
-needs memory O(L C) for any number of steps.
+The reference writes every intermediate result of every step to memory. This backend takes one tile
+of the strip (see `interleaved`) after another, together with the rows around the tile that N steps
+can see. Each tile goes through all N steps before the next tile starts, with u and v as one array.
+The backward pass is written by hand: it stores only the inputs, recomputes a tile's steps and adds
+the tile's share of the gradients. So training needs memory O(L C) for any number of steps.
 
-The working memory of a tile is allocated once and reused by the next tile and the next call:
-allocating it each time would take longer than all steps of 75 clips.
+The working memory of a tile is allocated once. The next tile and the next call reuse it: a new
+allocation each time would take longer than all steps of 75 clips.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from torch import Tensor
 from rdmf_cli.fusion.kernels.interleaved import Strip, Window, strip
 
 GRAIN = 32_768  # numbers of one operation that torch gives to each thread
-THREADS = 4  # most threads that a tile is made for: its memory grows with them
-SMALL = GRAIN  # cells (B C L) below which synchronising threads costs more than they save
+THREADS = 4  # most threads that a tile is made for: more threads need larger tiles
+SMALL = GRAIN  # number of cells (B C L) below which several threads are slower than one
 KEPT_BYTES = 2**26  # working memory above this is not kept for the next call
-ALIGNED = 16  # numbers: every array in the working memory starts at a multiple
-TILES_KEPT = 16  # shapes of tiles that stay allocated
+ALIGNED = 16  # every array in the working memory starts at a multiple of so many numbers
+TILES_KEPT = 16  # number of tile shapes that stay allocated
 
 Links = Sequence[tuple[int, int, Tensor | None]]
 """Channels, dilation and edge weights (B or 1, 1, L - d) of every group, in order."""
@@ -53,7 +53,7 @@ def evolve(
     if not steps or not v.numel():
         return u, v
     layout = tuple((channels, dilation) for channels, dilation, _ in groups)
-    plan = strip(v.shape, layout, widest=GRAIN // (8 * steps))  # a small tile is four halos long
+    plan = strip(v.shape, layout, widest=GRAIN // (8 * steps))  # so a small tile is four halos long
     with torch.no_grad():
         link = plan.links([weights for _, _, weights in groups], v)
     fields: tuple[Tensor, Tensor] = _Evolve.apply(u, v, u0, r, *rates, link, plan, steps)
@@ -63,12 +63,12 @@ def evolve(
 def tile_cells(fields: int, bytes_each: int) -> int:
     """Choose the number of cells (rows x columns) of a tile.
 
-    For large fields as many as keep torch's threads busy, within the memory that is kept. For small
-    ones so few that an operation on u and v together, twice as many numbers, stays in the calling
-    thread.
+    In large fields, a tile has enough cells to keep torch's threads busy, within the memory that is
+    kept. In small fields, a tile has so few cells that an operation on u and v together (twice as
+    many numbers) stays in the calling thread.
 
     Args:
-        fields: number of cells in all.
+        fields: number of cells of all fields.
         bytes_each: working memory per cell.
     """
     small, large = GRAIN // 2, GRAIN * min(torch.get_num_threads(), THREADS)
@@ -101,12 +101,13 @@ class Problem(NamedTuple):
         return cls(rows, table.view(6, plan.blocks, plan.columns), link, plan, steps)
 
     def windows(self, slots: int) -> Iterator[Window]:
-        """Cut the strip into tiles that suit the working memory with `slots` states."""
+        """Cut the strip into tiles whose `slots` states fit into the working memory."""
         cells, bytes_each = self.fields[0].numel(), _Tile.numbers(slots) * self.link.itemsize
         return self.strip.windows(tile_cells(cells, bytes_each), self.steps)
 
     def tile(self, window: Window, slots: int) -> _Tile:
-        """Load a window's fields into the calling thread's memory; valid until the next call."""
+        """Load a window's fields into the calling thread's memory, until the next call.
+        """
         rows = window.rows.stop - window.rows.start
         tile = _memory.tile(self.link.dtype, rows, self.strip.columns, slots)
         tile.load(self, window)
@@ -153,7 +154,7 @@ class _Evolve(torch.autograd.Function):
 
 
 class _State:
-    """Views of u and v, (2, (n + 1) c): after the last row one more, so every row has an edge."""
+    """Views of u and v, (2, (n + 1) c): n rows and one extra row, so that every row has an edge."""
 
     def __init__(self, w: Tensor, rows: int, columns: int):
         self.both = self.upper = w[:, : rows * columns]
@@ -163,7 +164,7 @@ class _State:
 
 
 class _Slot(NamedTuple):
-    """What a step leaves to its adjoint."""
+    """The results of a step that its adjoint needs."""
 
     difference: Tensor  # (2, n c) over every edge
     diffused: _State
@@ -197,7 +198,7 @@ class _Tile:
 
     @staticmethod
     def numbers(slots: int) -> int:
-        """Return how many numbers it takes per cell."""
+        """Return how many numbers the working memory takes per cell."""
         return 8 * slots + 26
 
     def load(self, p: Problem, window: Window) -> None:
@@ -215,7 +216,8 @@ class _Tile:
         self.spare.zero_()
 
     def advance(self, steps: int) -> None:
-        """Run all steps, each into the next slot; after the last slot, into the first again."""
+        """Run all steps, each into the next slot. After the last slot comes the first slot.
+        """
         before, room = self.start, self.room
         (f_u0, rho), (one_f, kept) = self.f_u0_and_rho, self.rates[4:]
         for n in range(steps):
@@ -232,7 +234,7 @@ class _Tile:
             before = after
 
     def enter(self, grads: list[Tensor | None], there: Tensor, window: Window) -> None:
-        """Load the gradient that arrives at the tile; that of its halo is 0."""
+        """Load the gradient that arrives at the tile; the gradient of its halo is 0."""
         whole = window.core == slice(0, self.shape[0])
         own = there[window.own]
         for grad, into in zip(grads, self.g.rows, strict=True):
@@ -242,10 +244,11 @@ class _Tile:
                 torch.index_select(grad, 0, own, out=into[window.core])
 
     def retreat(self) -> None:
-        """Run the adjoint of all steps, last to first.
+        """Run the adjoint of all steps, from the last step to the first.
 
-        Steps are linear in the gradient, so the shares of all tiles add up to the whole. Outside
-        the tile the gradient is zero, and per step it spreads no further than the states are valid.
+        The adjoint is linear in the gradient, so the shares of all tiles add up to the whole
+        gradient. The gradient starts at zero outside the tile. In each step it spreads only to rows
+        whose states are valid.
         """
         g, flux, room, rho, kept = self.g, self.flux, self.room, self.f_u0_and_rho[1], self.rates[5]
         (g_feed, g_rho), products, bends = self.sums[:2], self.sums[2:4], self.sums[4:]
@@ -270,7 +273,10 @@ class _Tile:
         return *self.g.rows, *(self.sum_rows[:2] * self.rate_rows[2:4])
 
     def rate_gradients(self, window: Window) -> Tensor:
-        """Return the gradients of a_u, a_v, f, kappa, dt, (5, blocks, c), after `gradients` ran."""
+        """Return the gradients of a_u, a_v, f, kappa, dt, (5, blocks, c).
+
+        Call `gradients` first.
+        """
         of_drive, held = self.sums[:2].mul_(self.drive), self.sums[2]
         held.sub_(of_drive[0])
         self.sum_rows[4:] *= self.link
@@ -291,12 +297,12 @@ class _Memory(threading.local):
         if key not in self.tiles:
             if len(self.tiles) >= TILES_KEPT:
                 self.tiles.clear()
-            with torch.inference_mode(False):  # or training could not use it again
+            with torch.inference_mode(False):  # else training could not use this memory again
                 self.tiles[key] = self._lay_out(*key)
         return self.tiles[key]
 
     def _lay_out(self, dtype: torch.dtype, rows: int, columns: int, slots: int) -> _Tile:
-        aligning = 16 * ALIGNED  # more than it has arrays
+        aligning = 16 * ALIGNED  # more than there are arrays
         free = self._room(dtype, _Tile.numbers(slots) * (rows + 1) * columns + aligning)
 
         def take(*shape: int) -> Tensor:
@@ -309,12 +315,12 @@ class _Memory(threading.local):
 
     def _room(self, dtype: torch.dtype, numbers: int) -> Tensor:
         if dtype not in self.room or len(self.room[dtype]) < numbers:
-            self.tiles.clear()  # views of the old room
+            self.tiles.clear()  # the tiles are views of the old memory
             self.room[dtype] = torch.empty(numbers, dtype=dtype)
         return self.room[dtype]
 
     def tidy(self) -> None:
-        """Release the memory where it is too much to keep."""
+        """Release the memory if it is too large to keep."""
         if sum(room.nbytes for room in self.room.values()) > KEPT_BYTES:
             self.tiles.clear()
             self.room.clear()

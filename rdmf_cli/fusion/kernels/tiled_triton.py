@@ -1,10 +1,11 @@
 """The fast GPU backend: all steps of a tile in one launch, forward and backward.
 
 A program holds one row (a channel of a video) of BLOCK clips in registers: its tile and, on both
-sides, the halo that N steps can see. Neighbours are exchanged by `tl.gather`. The fields are read
-once and written once, for any N. The backward launch recomputes its tile's states into scratch
-memory that is reused from tile to tile, with a halo of 2 H so that every program owns its part of
-the gradient: no atomics, the same bits every time, and memory O(L C) for training.
+sides, the halo that N steps can see. `tl.gather` reads the neighbours of a clip. The fields are
+read once and written once, for any N. The backward launch recomputes the states of its tile. It
+writes the states into scratch memory and reuses this memory for the next tile. Its halo is 2 H, so
+that every program owns its part of the gradient. So the launch needs no atomics, gives the same
+bits every time, and needs memory O(L C) for training.
 
 With TRITON_INTERPRET=1 the same kernels run on the CPU, for tests.
 """
@@ -23,12 +24,12 @@ from torch import Tensor
 from rdmf_cli.errors import RdmfError
 
 SMALLEST, USUAL, LARGEST = 128, 1_024, 8_192  # clips per program
-PROGRAMS_PER_PROCESSOR = 4  # of the backward launch, each with scratch of its own
+PROGRAMS_PER_PROCESSOR = 4  # in the backward launch; each program has its own scratch memory
 
 
 @triton.jit
 def _window(pid, tiles, core, halo, L, BLOCK: tl.constexpr):
-    """Return a program's row, the clips that it holds, and which of them it writes."""
+    """Return a program's row, the clips that it holds, and which of these clips it writes."""
     row = pid // tiles
     first = (pid % tiles) * core
     clip = first - halo + tl.arange(0, BLOCK)
@@ -39,7 +40,7 @@ def _window(pid, tiles, core, halo, L, BLOCK: tl.constexpr):
 
 @triton.jit
 def _links(link_ptr, row, clip, C, L, d, WEIGHTED: tl.constexpr, BLOCK: tl.constexpr):
-    """Return the weight of the edge to the right and to the left of every clip; 0 at ends."""
+    """Return the weights of the edges to the right and left of every clip, 0 at the row's ends."""
     i = tl.arange(0, BLOCK)
     to_right = (clip >= 0) & (clip + d < L) & (i + d < BLOCK)
     to_left = (clip - d >= 0) & (clip < L) & (i >= d)
@@ -125,7 +126,7 @@ def _backward(
             n = steps - 1 - back
             u = tl.load(own + n * (2 * BLOCK))
             v = tl.load(own + n * (2 * BLOCK) + BLOCK)
-            # what the step computed on its way
+            # the intermediate results of the step
             bent_u = _laplacian(u, right, left, after, before)
             bent_v = _laplacian(v, right, left, after, before)
             v += a_v * bent_v
@@ -210,7 +211,7 @@ class _Plan:
 
     def __init__(self, shape: torch.Size, halo: int):
         B, C, L = shape
-        # at least half of a program's clips are its own, or it holds the whole row
+        # a program writes at least half of the clips that it holds, or it holds the whole row
         block = triton.next_power_of_2(min(max(4 * halo, USUAL), max(L, 1)))
         self.block = max(SMALLEST, min(block, LARGEST))
         self.halo = 0 if self.block >= L else halo
@@ -244,9 +245,9 @@ def evolve(
         u0: (B, C, L).
         r: (B, C, L).
         rates: a_u, a_v, f, kappa and dt, (C, 1) each.
-        link: (B or 1, 1, L - d) edge weights; None: all are 1.
+        link: (B or 1, 1, L - d) edge weights; None: all weights are 1.
         steps: number of steps.
-        dilation: distance d in clips of the neighbours that a clip exchanges with.
+        dilation: distance d in clips between a clip and the neighbours that it exchanges with.
 
     Returns:
         u and v after all steps, (B, C, L) each.
@@ -265,7 +266,7 @@ def evolve(
 
 
 def _steps_per_launch(L: int, dilation: int) -> int:
-    """Return as many steps as keep the backward launch's two halos of 2 H within half a tile."""
+    """Return the most steps whose two halos of 2 H fit in half a tile of the backward launch."""
     if L <= LARGEST:
         return 1_000_000
     most = LARGEST // (8 * dilation)
