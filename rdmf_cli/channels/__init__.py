@@ -1,1 +1,1 @@
-"""Similarity channels: what a query says of each clip. The step between features and fusion."""
+"""Similarity channels: how a query relates to each clip. They come between features and fusion."""

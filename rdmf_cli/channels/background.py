@@ -1,8 +1,8 @@
 """Background sentences: how strongly unrelated text matches a video.
 
 A cosine similarity means little by itself: its scale depends on the encoder, and its level on the
-video. So the query's best similarity is compared with the best similarities of sentences that have
-nothing to do with the video (`BACKGROUND`).
+video. So the query's best similarity is compared with the best similarities of unrelated sentences:
+sentences that have nothing to do with the video (`BACKGROUND`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rdmf_cli.channels.similarity import LEAST_DEVIATION
 from rdmf_cli.errors import RdmfError
 
 STRONGEST = 3
-"""Number of clips whose mean similarity counts as the best one of a sentence; one clip may err."""
+"""Number of clips whose mean similarity counts as a sentence's best; one clip may err."""
 
 
 def strongest(similarity: np.ndarray) -> np.ndarray:
@@ -25,7 +25,7 @@ def strongest(similarity: np.ndarray) -> np.ndarray:
         similarity: (..., L) cosine of each clip and a sentence, without NaN.
 
     Returns:
-        (...) mean over the `STRONGEST` best clips, or over all where there are fewer; 0 without
+        (...) mean over the `STRONGEST` best clips, or over all clips if there are fewer; 0 without
         clips.
     """
     few = min(STRONGEST, similarity.shape[-1])
@@ -43,7 +43,7 @@ class Background:
 
     Attributes:
         mean: mean of `strongest` over the sentences (cosine).
-        deviation: standard deviation of the same, above 0.
+        deviation: standard deviation of `strongest` over the sentences, above 0.
     """
 
     mean: float
@@ -57,7 +57,7 @@ class Background:
             similarities: (L, S) cosines of L clips and S background sentences.
 
         Returns:
-            The background; mean 0 and deviation 1 where there are no sentences.
+            The background; mean 0 and deviation 1 if there are no sentences.
         """
         reached = strongest(np.asarray(similarities, dtype=np.float64).T)
         if reached.size == 0:
@@ -69,11 +69,12 @@ class Background:
         """Measure the background from features.
 
         Args:
-            rows: (L, S) features of the clips in the space of the sentences, rows of unit length.
+            rows: (L, S) features of the clips in the same space as the sentences, rows of unit
+                length.
             sentences: (N, S) features of the background sentences, rows of unit length.
 
         Raises:
-            RdmfError: the widths of the two differ.
+            RdmfError: `rows` and `sentences` differ in width.
         """
         if sentences.shape[-1] != rows.shape[-1]:
             wide = f"background sentences are {sentences.shape[-1]} wide, clips {rows.shape[-1]}"

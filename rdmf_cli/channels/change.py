@@ -1,4 +1,4 @@
-"""Visual change between neighbouring clips, and the edge weights that diffusion takes from it."""
+"""Visual change between neighbouring clips, and the edge weights that are computed from it."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ import numpy as np
 from rdmf_cli.errors import RdmfError
 
 LEAST_CHANGE = 1e-3
-"""Visual change (1 - cosine) up to which two clips show the same picture; also the least unit."""
+"""Two clips with at most this visual change (1 - cosine) show the same picture; the least unit."""
 
 FEWEST_CHANGES = 0.15
-"""Least share of the steps from clip to clip that must change before a unit is taken from them.
-Where fewer change, as in slides that stay for long, every change counts as a cut.
+"""Least share of the pairs of neighbouring clips that must change, so that there is a unit. If
+fewer pairs change, as in slides that stay for long, every change counts as a cut.
 """
 
 
 def edges_from_change(change: np.ndarray, scale: np.ndarray | float) -> np.ndarray:
     """Turn visual change into edge weights: g = 1 / (1 + (change / scale)²).
 
-    This is the rational function of Perona and Malik (1990): 1 within a steady shot, towards 0 at a
-    cut. It uses no transcendental function, so every machine computes the same bits.
+    This is the rational function of Perona and Malik (1990). The weight is 1 within a steady shot
+    and near 0 at a cut. The formula uses no transcendental function, so every machine computes the
+    same bits.
 
     Args:
-        change: (..., L - 1) visual change from clip i to i + 1 (1 - cosine, say), at least 0.
+        change: (..., L - 1) visual change from clip i to i + 1 (such as 1 - cosine), at least 0.
         scale: the change at which half of the diffusion passes; above 0, broadcast against
             `change`.
 
@@ -40,7 +41,7 @@ def edges_from_change(change: np.ndarray, scale: np.ndarray | float) -> np.ndarr
 
 
 def edge_weights(change: np.ndarray, mask: np.ndarray, cut: float) -> np.ndarray:
-    """Compute edge weights in the unit of each video: the median over the steps that change.
+    """Compute edge weights. The unit of change is each video's median over the pairs that change.
 
     Args:
         change: (..., L - 1) visual change (1 - cosine) from each clip to the next.
@@ -70,18 +71,18 @@ def edges_of(change: np.ndarray, cut: float) -> np.ndarray:
 
 
 def steps_that_change(change: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """Find the steps from clip to clip that count for the unit of visual change.
+    """Find the pairs of neighbouring clips that count for the unit of visual change.
 
-    Repeated frames, as in static footage or where clips are shorter than what changes, do not
-    count, so their number does not move the unit. If the share of steps that change is below
-    `FEWEST_CHANGES`, no step counts.
+    Pairs with the same picture do not count, so their number does not move the unit. Such pairs
+    occur in static footage, and if clips are shorter than the time between changes. If the share of
+    pairs that change is below `FEWEST_CHANGES`, no pair counts.
 
     Args:
         change: (..., L - 1) visual change (1 - cosine) from each clip to the next.
-        real: (..., L - 1) False at steps to or from masked clips.
+        real: (..., L - 1) False at pairs with a masked clip.
 
     Returns:
-        bool (..., L - 1).
+        bool (..., L - 1), True at pairs that count.
     """
     changing = real & (change > LEAST_CHANGE)
     enough = changing.sum(-1, keepdims=True) >= FEWEST_CHANGES * real.sum(-1, keepdims=True)
@@ -89,7 +90,7 @@ def steps_that_change(change: np.ndarray, real: np.ndarray) -> np.ndarray:
 
 
 def _median(x: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """Return the lower median (..., 1) of the real entries of x (..., n); 0 where none is real."""
+    """Return the lower median (..., 1) of the real entries of x (..., n); 0 if no entry is real."""
     if x.shape[-1] == 0:
         return np.zeros((*x.shape[:-1], 1), x.dtype)
     ordered = np.sort(np.where(real, x, np.inf), axis=-1)
@@ -111,7 +112,8 @@ def visual_change(rows: np.ndarray) -> np.ndarray:
 
 
 BLOCK = 4096
-"""Clips that are compared at once: the products of all would take as much memory as the rows."""
+"""Number of clips compared at once. The products of all clips would take as much memory as `rows`.
+"""
 
 
 def change_between(before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -119,7 +121,7 @@ def change_between(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
     Args:
         before: (L, D) features of the earlier clips, rows of unit length.
-        after: (L, D) those of the later ones.
+        after: (L, D) features of the later clips, rows of unit length.
 
     Returns:
         (L,) in [0, 2].

@@ -1,8 +1,9 @@
-"""The similarity channels: what a query says of each clip, whatever the encoder.
+"""The similarity channels: how a query relates to each clip, whatever the encoder.
 
-Encoders differ in how close together they place any two features. Shifting all clips and sentences
-along one common direction changes no channel: similarity is standardised over the video, and visual
-change is divided by the median over the steps of the video that change.
+The usual cosine of any two features differs from encoder to encoder. The channels do not depend on
+it: a shift of all clips and sentences along one common direction changes no channel. To this end
+similarity is standardised over the video, and visual change is divided by its median over the pairs
+of neighbouring clips that change.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ CHANNELS = (
     "change after",
     "change over three clips",
 )
-"""Names of the columns of `channels`. An echo is the similarity to the clips that match best."""
+"""Names of the columns of `channels`. An echo is a clip's similarity to the clips that match best.
+"""
 
 MOST_DEVIATIONS = 4.0
 """Standardised similarity is clipped to ±4 standard deviations."""
@@ -39,16 +41,16 @@ TEMPERATURES = (0.25, 0.7)
 """Softmax temperatures of the two echoes, in standard deviations of the similarity."""
 
 MOST_CHANGE = 4.0
-"""Visual change is clipped to this many units: above, every change is a cut."""
+"""Visual change is clipped to this many units. Every larger change is a cut."""
 
 LAG = 3
-"""Distance in clips of "change over three clips"."""
+"""Distance in clips for the channel "change over three clips"."""
 
 CUT = 2.5
 """Visual change, in units of the video, at which half of a fusion's diffusion passes."""
 
 MOST_EXCESS = 10.0
-"""Evidence is clipped to ±10 standard deviations of the background: beyond, it is no surer."""
+"""Evidence is clipped to ±10 standard deviations: more says nothing more about the match."""
 
 
 def channels(rows: Array, sentence: Array, stretch: float = 1.0) -> Array:
@@ -57,8 +59,8 @@ def channels(rows: Array, sentence: Array, stretch: float = 1.0) -> Array:
     Args:
         rows: (L, D) features of the clips, rows of unit length.
         sentence: (D,) feature of the query, of unit length.
-        stretch: clips that count as one: the lags of visual change are so many times longer, each
-            at least a clip.
+        stretch: number of clips that count as one clip. The lags of visual change are longer by
+            this factor; each lag is at least one clip.
 
     Returns:
         float32 (L, C), with the columns named by `CHANNELS`.
@@ -77,8 +79,9 @@ def evidence(similarity: Array, background: Background | None) -> Array:
         background: the background of this video; None: not known.
 
     Returns:
-        float32 (2,): by how many standard deviations the best match exceeds the background, clipped
-        to ±`MOST_EXCESS`, and 1. (0, 0) where the background is not known.
+        float32 (2,). The first number says by how many standard deviations the best match exceeds
+        the background, clipped to ±`MOST_EXCESS`. The second number is 1. If the background is not
+        known, both numbers are 0.
     """
     if background is None:
         return np.zeros(2, np.float32)
@@ -88,13 +91,14 @@ def evidence(similarity: Array, background: Background | None) -> Array:
 
 
 def _echo(rows: Array, z: npt.NDArray[np.float64], temperature: float) -> npt.NDArray[np.float64]:
-    """Return (L,): similarity to the mean of the clips, each weighted by how well it matches."""
+    """Return (L,): similarity to a mean of all clips that weighs better matching clips more."""
     weight = np.exp((z - z.max()) / temperature)
     return _in_deviations(rows @ normalise_rows(weight / weight.sum() @ rows))
 
 
 def _changes(rows: Array, stretch: float) -> list[npt.NDArray[np.float64]]:
-    """Return (L,) each: visual change to the clip before, to the one after, to the third before."""
+    """Return three (L,): visual change to the clip before, the clip after, the third clip before.
+    """
     next_, third = (max(round(lag * stretch), 1) for lag in (1, LAG))
     steps = change_between(rows[:-next_], rows[next_:])
     unit = _unit(steps)
@@ -110,18 +114,18 @@ def _changes(rows: Array, stretch: float) -> list[npt.NDArray[np.float64]]:
 
 
 def _unit(steps: Array) -> float:
-    """Return the median over the steps that change; repeated frames do not move it."""
+    """Return the median over the pairs that change; repeated frames do not move the median."""
     changing = steps[steps_that_change(steps, np.ones(len(steps), dtype=bool))]
     return max(_median(changing) if len(changing) else 0.0, LEAST_CHANGE)
 
 
 def _median(x: Array) -> float:
-    """Return the median of (n,) values, n > 0, as numpy's, which imports masked arrays for it."""
+    """Return the median of (n,) values, n > 0. numpy's median would import masked arrays."""
     return float(np.sort(x)[(len(x) - 1) // 2 : len(x) // 2 + 1].mean())
 
 
 def _in_units(change: Array, unit: float) -> npt.NDArray[np.float64]:
-    """Return the change in units, less 1: 0 at one unit, at most MOST_CHANGE - 1."""
+    """Return the change in units, minus 1: 0 at one unit, at most MOST_CHANGE - 1."""
     in_units: npt.NDArray[np.float64] = np.minimum(change / unit, MOST_CHANGE) - 1.0
     return in_units
 

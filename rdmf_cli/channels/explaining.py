@@ -1,4 +1,4 @@
-"""Which words of a query make a moment stand out: each is left out in turn."""
+"""Find the words of a query that make a moment stand out: leave out each word in turn."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float32]
 
 LEAST_CONTRAST: Final = 1e-3
-"""A moment that stands out less than that (cosine) is not made by any word."""
+"""If a moment stands out by less than this (cosine), no word makes it stand out."""
 
 
 class WordShare(NamedTuple):
@@ -19,8 +19,8 @@ class WordShare(NamedTuple):
 
     Attributes:
         word: The word.
-        share: The share of the moment's contrast that is lost without it; below 0: it stands out
-            more without.
+        share: The share of the moment's contrast that is lost without the word. Below 0: without
+            the word the moment stands out more.
     """
 
     word: str
@@ -37,7 +37,7 @@ def without_each(words: Sequence[str]) -> list[str]:
 
 
 def contrast(rows: Array, sentence: Array, clips: slice) -> float:
-    """Return by how much more some clips match a sentence than all do, as a difference of cosines.
+    """Return how much better some clips match a sentence than all clips do (difference of cosines).
 
     Args:
         rows: (L, D) features of the clips, unit length.
@@ -51,14 +51,15 @@ def contrast(rows: Array, sentence: Array, clips: slice) -> float:
 def word_shares(
     words: Sequence[str], whole: float, without: Sequence[float]
 ) -> tuple[WordShare, ...]:
-    """Return the share of each word, the largest first; none where the moment does not stand out.
+    """Return the share of each word, the largest first; nothing if the moment does not stand out.
 
-    The shares need not add up to 1: words that say the same can each be left out.
+    The shares need not add up to 1. If two words say the same, the moment stands out without either
+    of them, so both shares are small.
 
     Args:
         words: The words of the query.
         whole: The moment's contrast with the whole query.
-        without: Its contrast without each word.
+        without: For each word, the moment's contrast with the query without that word.
     """
     if whole < LEAST_CONTRAST:
         return ()

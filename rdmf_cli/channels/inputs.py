@@ -1,4 +1,4 @@
-"""The inputs of a head: one function makes them from a question, in training and in answers."""
+"""The inputs of a head. One function makes them from a question, for training and for answers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ Array = npt.NDArray[np.float32]
 
 
 class Match(NamedTuple):
-    """What query and video say of each other, whatever the scale of the encoder.
+    """How a query and a video relate, in numbers that do not depend on the encoder's scale.
 
     Attributes:
-        channels: (L, C) similarity channels; 0 where clips and sentence share no space.
+        channels: (L, C) similarity channels; 0 if clips and sentence lie in different spaces.
         edges: (L - 1,) edge weights of the diffusion between neighbouring clips.
-        evidence: (2,) how far the best match exceeds the background, and whether that is known.
+        evidence: (2,) how far the best match exceeds the background, and 1 if the background is
+            known (else 0).
     """
 
     channels: Array
@@ -34,11 +35,11 @@ class Inputs:
     """What a head reads of one query on one video of L clips.
 
     Attributes:
-        channels: (L, C) see `Match`.
-        edges: (L - 1,) see `Match`.
-        evidence: (2,) see `Match`.
-        clip_length: seconds.
-        video: (L, D) features of the clips, unit length, for a full head; else None.
+        channels: (L, C); see `Match`.
+        edges: (L - 1,); see `Match`.
+        evidence: (2,); see `Match`.
+        clip_length: length of a clip in seconds. video: (L, D) features of the clips, unit length,
+        for a full head; else None.
         sentence: (S,) feature of the query, unit length, for a full head; else None.
         words: (T, W) features of the query's words, unit length, for a full head; else None.
     """
@@ -56,7 +57,7 @@ class Inputs:
 
 
 class Form(Protocol):
-    """The part of a head's configuration that decides its inputs; `ModelConfig` has it."""
+    """The part of a head's configuration that decides the inputs of the head; see `ModelConfig`."""
 
     @property
     def cut(self) -> float:
@@ -69,7 +70,7 @@ class Form(Protocol):
         ...
 
     def stretch(self, clip_length: float) -> float:
-        """Return how many clips of a length in seconds count as one clip of training."""
+        """Return how many clips of this length in seconds count as one clip of training."""
         ...
 
 
@@ -103,10 +104,10 @@ def inputs_of(question: Question, form: Form, match: Match | None = None) -> Inp
     Args:
         question: one query on one video.
         form: the head's configuration.
-        match: the result of `match_of` for this question, where it is known already.
+        match: the result of `match_of` for this question, if it is known already.
 
     Returns:
-        The inputs; those of a universal head without the features of clips, sentence and words.
+        The inputs. For a universal head they lack the features of clips, sentence and words.
 
     Raises:
         RdmfError: the head is universal, and the question has no similarity.

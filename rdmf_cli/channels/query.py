@@ -1,9 +1,10 @@
-"""A query as features: words, pictures, or a weighted mixture of both.
+"""A query as features: words, pictures, or a weighted mixture of words and pictures.
 
-A mixture is the sum of the unit features of its terms, each times its weight, brought to unit
-length again. What it is compared with are mixtures too: for every term, something of the same kind
-that nobody asked for takes its place. So presence means the same for a picture, which lies nearer
-to any clip than a sentence does.
+To make a mixture, multiply the unit feature of each term by the weight of the term, add the
+products, and bring the sum to unit length. The background of a mixture consists of mixtures, too:
+an unrelated sentence or picture takes the place of each term. A picture is nearer to any clip than
+a sentence is. Because its background is nearer, too, presence means the same for pictures and
+sentences.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ from rdmf_cli.text import valid_text
 Array = npt.NDArray[np.float32]
 
 LEAST_LENGTH = 1e-3
-"""A mixture shorter than that says nothing: its terms cancel."""
+"""A mixture shorter than this says nothing: its terms cancel."""
 
 PICTURE_EVERY = 5.0
-"""Seconds between the frames of the example video that background pictures are chosen from."""
+"""Background pictures are chosen from frames of the example video, this many seconds apart."""
 
 SAME_PICTURE = 0.8
-"""Cosine above which two frames show the same: the example video has eight scenes."""
+"""Cosine above which two frames show the same scene. The example video has eight scenes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +42,9 @@ class Term:
     """One part of a query.
 
     Attributes:
-        text: its words, or what to call its picture.
-        picture: uint8 RGB (H, W, 3); None: the term is its words.
-        weight: how much it counts; below 0, clips that look like it count less.
+        text: the words of the term, or a name for its picture.
+        picture: uint8 RGB (H, W, 3); None: the term consists of words.
+        weight: how much the term counts. Below 0: clips that look like the term count less.
     """
 
     text: str
@@ -53,16 +54,16 @@ class Term:
 
 @dataclass(frozen=True, eq=False)
 class QueryFeatures:
-    """A query as an encoder sees it; all rows have unit length.
+    """The features of a query, as an encoder makes them; all rows have unit length.
 
     Attributes:
-        sentence: (D,) in the space of the clips.
-        words: (T, W) the states of its words; none where a picture is part of the query.
-        background: (B, D) queries of the same make that have nothing to do with it.
-        scale: how near to the background pictures the background comes: what a cosine is measured
-            against, the same for every video.
-        cut: whether the end of its words was not read.
-        text: its words, where it is nothing but words; else empty.
+        sentence: (D,) feature of the whole query, in the space of the clips.
+        words: (T, W) features of the query's words; T = 0 if a picture is part of the query.
+        background: (B, D) features of unrelated queries of the same kind.
+        scale: similarities of the background to the background pictures. Cosines of the query are
+            compared with this scale, which is the same for every video.
+        cut: whether the text was too long, so that the encoder did not read its end.
+        text: the words of the query if the query has no picture and no weights; else empty.
     """
 
     sentence: Array
@@ -75,11 +76,13 @@ class QueryFeatures:
 
 @dataclass(frozen=True)
 class Backgrounds:
-    """Unit rows of unrelated sentences and pictures; each function is called when needed.
+    """Features of unrelated sentences and pictures, as rows of unit length.
+
+    Each attribute is a function, which is called when its features are needed.
 
     Attributes:
-        sentences: (B, D) of unrelated sentences.
-        pictures: (P, D) of unrelated pictures.
+        sentences: Returns the features (B, D) of unrelated sentences.
+        pictures: Returns the features (P, D) of unrelated pictures.
     """
 
     sentences: Callable[[], Array]
@@ -107,7 +110,7 @@ def query_features(
     """Encode a query of one or several terms.
 
     Args:
-        terms: The parts; their weights compare with one another only.
+        terms: The terms. Only the ratios of their weights matter.
         encoder: The encoder of the clips.
         backgrounds: Features of unrelated sentences and pictures.
 
@@ -147,7 +150,7 @@ def _mixed(terms: Sequence[Term], rows: Sequence[Array]) -> Array:
 
 
 def _mixed_backgrounds(terms: Sequence[Term], backgrounds: Backgrounds) -> Array:
-    """(B, D): the same mixture of unrelated things, another in the place of each term."""
+    """(B, D): the same mixture, with an unrelated sentence or picture in the place of each term."""
     if not _is_mixed(terms):
         return _background_of(terms[0], backgrounds)
     pools = [_background_of(term, backgrounds) for term in terms]
@@ -178,9 +181,9 @@ def _background_of(term: Term, backgrounds: Backgrounds) -> Array:
 
 
 def stored_backgrounds(encoder: Encoder, store: FeatureStore | None) -> Backgrounds:
-    """Encode the backgrounds once per encoder; later they are found in the cache.
+    """Encode the backgrounds once per encoder; later calls find them in the cache.
 
-    The sentences are `BACKGROUND`; the pictures are those of the example video, which shows a
+    The sentences are `BACKGROUND`. The pictures are frames of the example video, which shows a
     different photograph every few seconds.
     """
     return Backgrounds(
@@ -193,10 +196,10 @@ def _sentences(encoder: Encoder, store: FeatureStore | None) -> Array:
     key = {"background": list(BACKGROUND), "encoder_fingerprint": encoder.fingerprint}
     if store and (found := store.get(key)):
         return normalise_rows(found[0])
-    # In the precision of the cache: the first answer is that of later ones, to the last digit.
+    # In the precision of the cache: the first answer and later answers are equal to the last digit.
     rows = encoder.encode_texts(BACKGROUND).rows.astype(np.float16)
     if store:
-        # A cache that cannot be written is said where the features are kept.
+        # If the cache cannot be written, the code that keeps the features of the video says so.
         with suppress(RdmfError):
             store.put(key, rows, {"video": "(background sentences)"})
     return normalise_rows(rows)

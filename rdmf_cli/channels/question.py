@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float32]
 
 MOST_WORDS = 32
-"""Word features of a query that are used at most, as the field's loaders do."""
+"""Largest number of word features that are used per query, as in the field's loaders."""
 
 NEEDS_NONE = (
     "use video and text features of one joint space (CLIP, say), or a head that needs no similarity"
@@ -28,14 +28,15 @@ NEEDS_NONE = (
 
 
 class FeatureSpace(NamedTuple):
-    """The widths of a set of features, which a full head must fit.
+    """The widths of a set of features. A full head works only with the widths of its training.
 
     Attributes:
-        encoder: name of the encoder that made them; None: not known.
-        video: columns per clip, all streams together.
-        words: columns per word; None: not known.
-        sentence: columns of a sentence in the space of `matching`; None: there is no such space.
-        matching: the clip's columns in the sentence's space, [start, stop).
+        encoder: name of the encoder that made the features; None: not known.
+        video: number of columns per clip, all streams together.
+        words: number of columns per word; None: not known.
+        sentence: number of columns of a sentence in the space of `matching`; None: there is no such
+            space.
+        matching: those columns [start, stop) of a clip that lie in the sentence's space.
     """
 
     encoder: str | None
@@ -53,19 +54,18 @@ class Question:
     ...                     clip_length=2.0, duration=150.0)
 
     Attributes:
-        rows: float32 (L, R, D) features of R rows per clip: first the whole frame, then regions of
-            it. (L, D) is taken as one row per clip.
-        sentence: float32 (S,) feature of the query; None where there are features of words alone.
-        matching: the columns of a row that lie in the sentence's space; None: there are none.
+        rows: float32 (L, R, D) features, R rows per clip: first the whole frame, then regions of
+            the frame. An array (L, D) counts as one row per clip.
+        sentence: float32 (S,) feature of the query; None if there are only features of words.
+        matching: the columns of a row that lie in the sentence's space; None: no columns do.
         words: float32 (T, W) features of the query's words, T at most `MOST_WORDS`; may be empty.
-        clip_length: seconds.
-        duration: seconds from the first clip to the end of the video, where moments end at the
-            latest; None: the end of the last clip.
-        background: how strongly unrelated sentences match this video; makes `presence` absolute.
-        speech: what is said, and how well it answers the query; None: not known.
+        clip_length: length of a clip in seconds. duration: seconds from the first clip to the end
+            of the video. No moment ends later. None: the end of the last clip.
+        background: how strongly unrelated sentences match this video; it makes `presence` absolute.
+        speech: the lines that are said, and how well each answers the query; None: not known.
 
     Raises:
-        RdmfError: there is no clip, or the sentence is not as wide as the matching columns.
+        RdmfError: there is no clip, or the sentence has another width than the matching columns.
     """
 
     rows: Array
@@ -99,7 +99,7 @@ class Question:
         return self.rows[:, 0]
 
     def part(self, clips: slice) -> Self:
-        """Return the same query on some of the clips, as if they were a video of their own."""
+        """Return the same query on some of the clips, as if these clips were a whole video."""
         speech = self.speech
         if speech is not None:
             start, stop, _ = clips.indices(len(self))
@@ -116,7 +116,7 @@ class Question:
         """(L,): cosine of each clip and the sentence.
 
         Raises:
-            RdmfError: the two share no space.
+            RdmfError: clips and sentence lie in different spaces.
         """
         if self.sentence is None:
             raise self._lacks("the text features hold words but no sentence (key pooler_output)")
@@ -132,7 +132,7 @@ class Question:
     def change(self) -> Array:
         """(L - 1,): visual change (1 - cosine) from clip to clip, in [0, 2].
 
-        It is taken over the columns that match the sentence, or over all where there are none.
+        The cosine uses the columns that lie in the sentence's space, or all columns if none do.
         """
         if self.matching is None:
             return visual_change(normalise_rows(self.video))

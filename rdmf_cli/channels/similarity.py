@@ -1,20 +1,22 @@
-"""Similarity in standard deviations, a unit that all encoders share."""
+"""Similarity in standard deviations: this unit is the same for all encoders."""
 
 from __future__ import annotations
 
 import numpy as np
 
 MOST_DEVIATIONS = 2.5
-"""Standardised similarity is clipped to ±2.5, so that one outlier does not outvote a moment."""
+"""Standardised similarity is clipped to ±2.5, so that one extreme clip does not hide a moment."""
 
 LEAST_DEVIATION = 1e-3
-"""Least standard deviation of cosines that carries information: features are stored as float16,
-whose rounding alone causes about as much.
+"""Least standard deviation of cosines that carries information.
+
+Features are stored as float16, and rounding to float16 alone causes about this deviation.
 """
 
 CLIPS_AROUND = 75
-"""Clips around the best match that presence is computed from: as many as the videos have that it
-was fitted on.
+"""Presence is computed from this many clips around the best match.
+
+The videos on which presence was fitted have as many clips.
 """
 
 
@@ -23,7 +25,7 @@ def standardise(
 ) -> np.ndarray:
     """Standardise similarity over the video.
 
-    The result does not change when the similarities are scaled or shifted, so it does not depend on
+    The result does not change if the similarities are scaled or shifted, so it does not depend on
     an encoder's temperature.
 
     Args:
@@ -33,7 +35,7 @@ def standardise(
 
     Returns:
         (..., L) standard deviations from the mean over the real clips, clipped to ±`most`; 0 at
-        masked clips, and everywhere where the similarity does not vary.
+        masked clips. If the similarity does not vary, the result is 0 at all clips.
     """
     clips = np.maximum(mask.sum(-1, keepdims=True), 1)
     s = np.where(mask, similarity, 0.0)
@@ -46,8 +48,8 @@ def standardise(
 def coherence(z: np.ndarray, mask: np.ndarray) -> float:
     """Average z_i z_{i+1} over the neighbouring clips of one video.
 
-    A moment lasts and noise does not: the result is near 1 for long moments, about 0 for noise, and
-    0 where there are no neighbours.
+    A moment lasts for several clips, and noise does not. So the result is near 1 for long moments
+    and about 0 for noise. It is 0 if there are no neighbours.
 
     Args:
         z: (L,) standardised similarity.
@@ -60,8 +62,8 @@ def coherence(z: np.ndarray, mask: np.ndarray) -> float:
 def coherence_of_best(similarity: np.ndarray, mask: np.ndarray) -> float:
     """Compute the coherence of the `CLIPS_AROUND` clips around the best match.
 
-    Parts of longer footage differ in how well they match any query, which alone makes the whole
-    coherent. So only the surroundings of the best match are used.
+    In longer footage, some parts match any query better than other parts do. This difference alone
+    makes the whole video coherent. So only the clips around the best match are used.
 
     Args:
         similarity: (L,) cosine of each clip and the query.

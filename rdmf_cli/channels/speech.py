@@ -1,8 +1,9 @@
 """Speech: how well each line that is said in a video answers a query.
 
-A query and a line are two sentences of one encoder. Their cosine is high for any two sentences, so
-both are first taken relative to the mean of the background sentences, and the result is counted in
-standard deviations of what two background sentences have in common. That unit is the encoder's own.
+One encoder encodes both the query and the line. The cosine of any two sentences is high. So the
+mean of the background sentences is first subtracted from the query and from the line. Their
+likeness is then counted in standard deviations of the likeness of two background sentences. So each
+encoder has its own unit.
 """
 
 from __future__ import annotations
@@ -29,16 +30,17 @@ Floats = npt.NDArray[np.float64]
 OF_LIKENESS: Final = 2.34
 OFFSET: Final = -8.26
 FEW_LINES: Final = 6
-"""Log-odds that a line answers a query, per deviation of their likeness, and their offset; fitted
-on the even pairs of benchmarks/subtitles_pairs.tsv, in videos of `FEW_LINES` lines. Among more
-lines each is less likely the one that is asked for, by their number.
+"""The log-odds that a line answers a query are `OF_LIKENESS` times the likeness, plus `OFFSET`.
+
+They were fitted on the even pairs of benchmarks/subtitles_pairs.tsv, in videos of `FEW_LINES`
+lines. In a video with twice as many lines, the odds of each line are half as high.
 """
 
 EXACT: Final = 0.95
-"""Chance that a line answers a query of several words if it holds all of them."""
+"""Probability that a line answers a query of several words if the line holds all these words."""
 
 EXACT_WORD: Final = 0.5
-"""The same for a query of one word: it may ask for what is shown as well."""
+"""The same probability for a query of one word. Such a query may also ask for something shown."""
 
 _FUNCTION_WORDS = """
 a an the this that these those some any and or but of in on at to into onto from with by for as is
@@ -46,7 +48,7 @@ are was were be been am it its he she they we i you his her their our my your wh
 when there here something someone somebody says say said about not no
 """
 FUNCTION_WORDS: Final = frozenset(_FUNCTION_WORDS.split())
-"""Words that say little of what a query is about."""
+"""Words that say little about the subject of a query."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +58,7 @@ class Speech:
     Attributes:
         starts: (N,) seconds from the first clip, ascending.
         ends: (N,) seconds from the first clip.
-        chances: (N,) probabilities.
-        texts: Their words, N texts.
+        chances: (N,) probability that the line answers the query. texts: The words of the N lines.
     """
 
     starts: Floats
@@ -69,7 +70,7 @@ class Speech:
         return len(self.starts)
 
     def part(self, start: float, end: float) -> Self:
-        """Return the lines that are said in a part of the video, as if it were one of its own.
+        """Return the lines that are said in a part of the video, as if the part were a whole video.
 
         Args:
             start: Seconds from the first clip.
@@ -93,9 +94,9 @@ class Speech:
     def on_clips(self, clip_length: float, clips: int) -> Floats:
         """Lay the lines on clips: the level w0 of the fusion.
 
-        A line counts in full on a clip that it fills, or that holds all of it; on others by the
-        share of the clip, or of the line, that both have in common. Of lines that overlap the best
-        one counts.
+        If a line fills a clip, or lies within it, the line counts in full on that clip. If they
+        overlap in part, the line counts by the share that the overlap has in the clip or in the
+        line. If several lines overlap a clip, the best line counts.
 
         Returns:
             (L,) in [0, 1].
@@ -119,7 +120,7 @@ def speech_of(
     background: Array,
     part: tuple[float, float],
 ) -> Speech | None:
-    """Match what is said in a video, or in a part of it, with a query.
+    """Match the lines that are said in a video, or in a part of a video, with a query.
 
     Args:
         spoken: The lines and their features.
@@ -129,7 +130,7 @@ def speech_of(
         part: Start of the first clip and end of the last, in seconds as a player shows them.
 
     Returns:
-        The lines, with times from the first clip; None where nothing is said.
+        The lines, with times from the first clip; None if nothing is said.
     """
     start, end = part
     lines = spoken.said.lines
@@ -155,7 +156,8 @@ def likeness(query: Array, lines: Array, background: Array) -> Floats:
         background: (B, D) features of the background sentences, unit length.
 
     Returns:
-        (N,): 0 for sentences that have no more in common than two of the background.
+        (N,): 0 for a line that is as similar to the query as two background sentences are to each
+        other, on average.
     """
     mean = background.mean(axis=0)
     others = normalise_rows(background - mean)
@@ -187,7 +189,7 @@ def chances(likeness: Floats, text: str, lines: Sequence[str]) -> Floats:
 
 
 def words_of(text: str) -> frozenset[str]:
-    """Return the words of a text, without case.
+    """Return the words of a text, in lower case.
 
     >>> sorted(words_of("The dog's bowl, Dog!"))
     ['bowl', 'dog', 'the']
@@ -196,5 +198,5 @@ def words_of(text: str) -> frozenset[str]:
 
 
 def content_words(text: str) -> frozenset[str]:
-    """Return the words of a text that say what it is about; see `FUNCTION_WORDS`."""
+    """Return the words of a text that are not in `FUNCTION_WORDS`: they say what it is about."""
     return words_of(text) - FUNCTION_WORDS

@@ -1,4 +1,4 @@
-"""The features of texts, kept in the cache: a question asked again needs no text tower."""
+"""The features of texts, kept in the cache: a repeated query needs no text tower."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from rdmf_cli.errors import RdmfError
 from rdmf_cli.features import FeatureStore
 
 MOST_KEPT = 16
-"""Texts per call that are looked up and kept; more are encoded at once, which takes less time."""
+"""Most texts per call that are cached. To encode more texts in one batch takes less time."""
 
 
 def text_features(
     encoder: Encoder, texts: Sequence[str], store: FeatureStore | None
 ) -> TextFeatures:
-    """Encode texts, or take their features from the cache: the same to the last bit.
+    """Encode texts, or take their features from the cache; both give the same bits.
 
     Args:
         encoder: The encoder.
@@ -44,6 +44,6 @@ def _one(encoder: Encoder, text: str, store: FeatureStore) -> TextFeatures:
         arrays, about = loaded
         return TextFeatures(arrays["rows"], (arrays["words"],), (bool(about["cut"]),))
     made = encoder.encode_texts([text])
-    with suppress(RdmfError):  # a cache that cannot be written is said where features are kept
+    with suppress(RdmfError):  # the code that keeps a video's features reports the error
         store.put(key, made.rows, {"cut": made.cut[0]}, {"words": made.words[0]})
     return made

@@ -36,10 +36,10 @@ FOREIGN = (
 
 
 def hint(query: str, encoder: str) -> str:
-    """Return what to know about how a query is worded; "" where nothing is.
+    """Return a hint about the wording of a query; "" if there is none.
 
-    CLIP and its kin read "a street without cars" almost as "a street with cars", and most of them
-    were trained on English alone.
+    Models such as CLIP read "a street without cars" almost as "a street with cars", and most of
+    these models were trained on English alone.
 
     >>> hint("a street without cars", "embedded")
     "encoders hardly read 'without': describe what is shown, or use --subtract"
@@ -69,6 +69,6 @@ def _is_english(query: str, words: list[str]) -> bool:
 
 
 def _is_foreign(words: list[str]) -> bool:
-    """Two function words of other languages, and more of them than English ones."""
+    """Whether there are two function words of other languages, and more of them than of English."""
     foreign = len({word for word in words if word in FOREIGN})
     return foreign >= 2 and foreign > sum(word in ENGLISH for word in words)

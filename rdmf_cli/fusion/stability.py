@@ -32,8 +32,7 @@ class SteadyState(NamedTuple):
 
 
 class SteadyStates(NamedTuple):
-    """All uniform steady states: extinct (u0, 0) and, for r >= r*, saddle and active state.
-    """
+    """All uniform steady states: extinct (u0, 0) and, for r >= r*, saddle and active state."""
 
     extinct: SteadyState
     saddle: SteadyState

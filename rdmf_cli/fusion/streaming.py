@@ -88,7 +88,7 @@ class Stream:
         self._scheme = named_stepper(stepper)
         self._reach = max(self._dilations)
         self._steps = steps
-        self._levels: list[_Clips] = []  # for each step, clips of the step before
+        self._levels: list[_Clips] = []  # for each step, the clips that it still needs
         self._before: _Clips | None = None
         self._closed = False
 

@@ -1,4 +1,4 @@
-"""From the emergent pattern to moments: level sets, suppression, and the records of an answer."""
+"""From the pattern to moments: level sets, suppression, and the records of an answer."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ def span_iou(spans: np.ndarray, others: np.ndarray) -> np.ndarray:
         others: (..., 2) [start, end], broadcast against `spans`.
 
     Returns:
-        (...) in [0, 1]; 0 where both spans are empty.
+        (...) in [0, 1]; 0 if both spans are empty.
     """
     first = np.maximum(spans[..., 0], others[..., 0])
     last = np.minimum(spans[..., 1], others[..., 1])
@@ -27,13 +27,14 @@ def span_iou(spans: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Penalty:
-    """What a candidate loses for repeating a better one: redundancy * IoU ** steepness."""
+    """The score that a candidate loses for repeating a better one: redundancy * IoU ** steepness.
+    """
 
     redundancy: float = 0.0
     steepness: float = 1.0
 
     def of(self, iou: np.ndarray) -> np.ndarray:
-        """Compute the loss (...) from the highest IoU (...) with a better candidate."""
+        """Compute the lost score (...) from the highest IoU (...) with a better candidate."""
         loss: np.ndarray = self.redundancy * iou**self.steepness
         return loss
 
@@ -49,19 +50,17 @@ def suppress(
     most: int,
     penalty: Penalty = NO_PENALTY,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Choose the best candidates of each row, of which none overlaps a better one too much.
+    """Choose the best candidates of each row; drop a candidate that overlaps a better one too much.
 
     Args:
-        row: (n,) ascending: the row (query on a video) that a candidate belongs to.
+        row: (n,) ascending: the row (query on a video) to which a candidate belongs.
         spans: (n, 2) [start, end] in any unit.
-        scores: (n,) finite; of equal scores the first counts as better.
-        overlap: IoU with a better candidate from which on a candidate is dropped.
-        most: candidates per row at most.
-        penalty: what a candidate loses for repeating a better one.
-
-    Returns:
-        Of the candidates that stay, by row and then best first: (m,) row; (m,) index into the
-        arguments; (m,) score less the loss.
+        scores: (n,) finite; if two scores are equal, the first counts as better.
+        overlap: a candidate is dropped if its IoU with a better candidate is at least this.
+        most: largest number of candidates per row.
+        penalty: the score that a candidate loses if it repeats a better candidate. Returns:
+        Three arrays of the m candidates that stay, ordered by row, then best first: (m,) row; (m,)
+        index into the arguments; (m,) score after the penalty.
     """
     rows, place = _places(row)
     slot = np.searchsorted(rows, row)
@@ -76,7 +75,7 @@ def suppress(
 
 
 def _places(row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the distinct rows, and each candidate's place among those of its row."""
+    """Return the distinct rows, and each candidate's place among the candidates of its row."""
     rows, first, counts = np.unique(row, return_index=True, return_counts=True)
     return rows, np.arange(len(row)) - np.repeat(first, counts)
 
@@ -84,12 +83,13 @@ def _places(row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _pick(
     scores: np.ndarray, spans: np.ndarray, overlap: float, most: int, penalty: Penalty
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the places (rows, most) of those that stay, best first, and their scores.
+    """Return the places (rows, most) of the candidates that stay, best first, and their scores.
 
-    Where there are none, these are -1 and -inf. Changes `scores`, (rows, candidates).
+    If fewer candidates stay, the other entries are -1 and -inf. The function changes `scores`,
+    (rows, candidates).
     """
     rows = np.arange(len(scores))
-    repeated = np.zeros(scores.shape)  # highest IoU with one that stays
+    repeated = np.zeros(scores.shape)  # highest IoU with a candidate that stays
     picks = np.full((len(scores), most), -1)
     left = np.full(picks.shape, -np.inf)
     for n in range(most if scores.size else 0):

@@ -1,7 +1,7 @@
 """From a pattern to candidate moments: the connected parts of its level sets {v >= h}.
 
-All functions take a batch of B rows (queries on videos) of C channels and L clips; a candidate
-names its row. Time and memory grow as L (L log L for long videos).
+All functions take a batch of B rows (queries on videos) of C channels and L clips. A candidate
+holds the number of its row. Time and memory are proportional to L (L log L for long videos).
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 LEVEL_WINDOW = 128
-"""Clips of the smallest window that gets levels of its own: in a longer video, so that a short
-moment is not lost between the levels of the whole.
+"""Number of clips of the smallest window that has its own levels.
+
+A longer video is cut into windows: a short moment could lie between two levels of the whole video.
 """
 
 GROWTH = 4
-"""Factor between one window size and the next, up to the whole video."""
+"""Ratio of one window size to the next smaller size. The largest window is the whole video."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,14 @@ class Candidates:
     """n candidate moments, ordered by row, start, end.
 
     Attributes:
-        row: (n,) the row (query on a video) that the candidate belongs to.
-        start: (n,) its first clip.
-        end: (n,) the clip after its last.
-        left: (n,) its start in clips to a fraction, where the pattern crosses the levels.
-        right: (n,) its end in clips to a fraction.
-        persistence: (n,) number of levels, over all channels, at which exactly these clips stand
-            out.
+        row: (n,) the row (query on a video) to which the candidate belongs.
+        start: (n,) the candidate's first clip.
+        end: (n,) the clip after the candidate's last clip.
+        left: (n,) the candidate's start in clips and fractions of a clip: there the pattern crosses
+            the level.
+        right: (n,) the candidate's end in clips and fractions of a clip.
+        persistence: (n,) number of levels, over all channels, at which exactly these clips are one
+            connected part.
     """
 
     row: np.ndarray
@@ -46,7 +48,7 @@ class Candidates:
 
 
 def level_sets(pattern: np.ndarray, mask: np.ndarray, levels: int = 16) -> Candidates:
-    """Find every connected part of {pattern >= h} at several heights h between the extremes.
+    """Find every connected part of {pattern >= h} for several h between minimum and maximum.
 
     Args:
         pattern: (B, C, L) finite.
@@ -54,8 +56,8 @@ def level_sets(pattern: np.ndarray, mask: np.ndarray, levels: int = 16) -> Candi
         levels: number of heights per channel and window.
 
     Returns:
-        The candidates. Each row that has a real clip also has the span of all its clips, from the
-        first to the last real one.
+        The candidates. Each row with a real clip also has a candidate from its first to its last
+        real clip.
     """
     parts = [_whole(mask), _runs(pattern, mask, levels)]
     size = LEVEL_WINDOW
@@ -66,7 +68,7 @@ def level_sets(pattern: np.ndarray, mask: np.ndarray, levels: int = 16) -> Candi
 
 
 Columns = tuple[np.ndarray, ...]
-"""row, start, end, left, right of runs as found, with repetitions."""
+"""row, start, end, left, right of all runs; the same run can occur several times."""
 
 
 def _whole(mask: np.ndarray) -> Columns:
@@ -92,7 +94,7 @@ def _runs(pattern: np.ndarray, mask: np.ndarray, levels: int) -> Columns:
 def _true_runs(above: np.ndarray) -> Columns:
     """Return row, channel, level, first clip and end (exclusive) of each run on the last axis."""
     width = above.shape[-1] + 1
-    flat = np.zeros((*above.shape[:-1], width), dtype=bool)  # a False ends every line
+    flat = np.zeros((*above.shape[:-1], width), dtype=bool)  # a False ends every row
     flat[..., :-1] = above
     turns = np.flatnonzero(np.diff(flat.ravel(), prepend=False))
     start, end = turns[::2], turns[1::2]
@@ -102,7 +104,8 @@ def _true_runs(above: np.ndarray) -> Columns:
 
 @dataclass(frozen=True)
 class _Edges:
-    """Where the pattern of n runs falls to its level; row, channel and height are (n,)."""
+    """The ends of n runs: where the pattern falls to its level. row, channel and height are (n,).
+    """
 
     pattern: np.ndarray
     mask: np.ndarray
@@ -111,9 +114,10 @@ class _Edges:
     height: np.ndarray
 
     def crossing(self, clip: np.ndarray, step: int) -> np.ndarray:
-        """Return in clips (n,) where the line from a clip's centre to its neighbour's crosses.
+        """Return (n,), in clips: where the pattern between a clip and its neighbour crosses the
+        level.
 
-        This is the border of the clip itself where there is no neighbour.
+        If there is no neighbour, this is the border of the clip itself.
         """
         beyond = np.clip(clip + step, 0, self.mask.shape[1] - 1)
         exists = (beyond != clip) & self.mask[self.row, beyond]
@@ -126,7 +130,7 @@ class _Edges:
 
 
 def _runs_by_window(pattern: np.ndarray, mask: np.ndarray, levels: int, size: int) -> Columns:
-    """Return the runs within overlapping windows, less those that a window's border cuts."""
+    """Return the runs within overlapping windows, without runs that a window's border cuts."""
     clips, hop = pattern.shape[-1], size // 2
     count = -(-(clips - size) // hop) + 1
     missing = (count - 1) * hop + size - clips
@@ -146,7 +150,7 @@ def _runs_by_window(pattern: np.ndarray, mask: np.ndarray, levels: int, size: in
 def _merged(
     row: np.ndarray, start: np.ndarray, end: np.ndarray, left: np.ndarray, right: np.ndarray
 ) -> Candidates:
-    """Merge equal spans: average their edges and count the repetitions."""
+    """Merge equal spans: average their exact ends and count the repetitions."""
     base = end.max(initial=0) + 1
     key = (row.astype(np.int64) * base + start) * base + end
     order = np.argsort(key, kind="stable")

@@ -18,16 +18,16 @@ class Reading:
 
     Attributes:
         spans: (K, 2) [start, end] in seconds from the first clip, best first.
-        scores: (K,) in [0, 1]: the expected IoU of each if the query is shown at all, less what is
-            lost for repeating better ones.
-        raw_scores: (K,) the same before it is clipped to [0, 1]; descending.
+        scores: (K,) in [0, 1]: the expected IoU of each span if the query is shown at all, minus
+            the redundancy.
+        raw_scores: (K,) the scores before they are clipped to [0, 1]; descending.
         saliency: (L,) in [0, 1]: probability that a clip belongs to the answer; 0 at masked clips.
-        saliency_raw: (L,) log-odds of the same.
+        saliency_raw: (L,) log-odds of the saliency.
         presence: in [0, 1]: probability that the query is shown anywhere.
         u: (C, L) substrate of the emergent pattern.
         v: (C, L) activator of the emergent pattern.
-        trace: u and v over pseudo-time, (steps + 1, C, L) each, where it was asked for.
-        presence_by: where presence comes from: "rates", which were fitted, or the "network".
+        trace: u and v over pseudo-time, (steps + 1, C, L) each; None if not asked for.
+        presence_by: what computed presence: "rates" (fitted numbers) or "network".
     """
 
     spans: np.ndarray

@@ -55,7 +55,7 @@ class Features(Record):
 
 
 class Answer(Record):
-    """Ranked moments (best first), one saliency per clip, and how they came about.
+    """Ranked moments (best first), one saliency per clip, and how the answer was made.
 
     Clip i covers [offset + i·clip_length, offset + (i+1)·clip_length) seconds of the video.
     """
@@ -108,7 +108,7 @@ class Answer(Record):
         return table
 
     def __repr__(self) -> str:
-        """Describe the answer in a line: video, query, presence and the best moment."""
+        """Describe the answer in one line: video, query, presence and the best moment."""
         best = "no moments"
         if self.moments:
             first = self.moments[0]

@@ -106,8 +106,7 @@ class Problem(NamedTuple):
         return self.strip.windows(tile_cells(cells, bytes_each), self.steps)
 
     def tile(self, window: Window, slots: int) -> _Tile:
-        """Load a window's fields into the calling thread's memory, until the next call.
-        """
+        """Load a window's fields into the calling thread's memory, until the next call."""
         rows = window.rows.stop - window.rows.start
         tile = _memory.tile(self.link.dtype, rows, self.strip.columns, slots)
         tile.load(self, window)
@@ -216,8 +215,7 @@ class _Tile:
         self.spare.zero_()
 
     def advance(self, steps: int) -> None:
-        """Run all steps, each into the next slot. After the last slot comes the first slot.
-        """
+        """Run all steps, each into the next slot. After the last slot comes the first slot."""
         before, room = self.start, self.room
         (f_u0, rho), (one_f, kept) = self.f_u0_and_rho, self.rates[4:]
         for n in range(steps):
