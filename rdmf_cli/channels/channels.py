@@ -97,8 +97,7 @@ def _echo(rows: Array, z: npt.NDArray[np.float64], temperature: float) -> npt.ND
 
 
 def _changes(rows: Array, stretch: float) -> list[npt.NDArray[np.float64]]:
-    """Return three (L,): visual change to the clip before, the clip after, the third clip before.
-    """
+    """Return three (L,): visual change to the clip before, the next clip, the third clip before."""
     next_, third = (max(round(lag * stretch), 1) for lag in (1, LAG))
     steps = change_between(rows[:-next_], rows[next_:])
     unit = _unit(steps)

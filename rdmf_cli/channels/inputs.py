@@ -38,8 +38,8 @@ class Inputs:
         channels: (L, C); see `Match`.
         edges: (L - 1,); see `Match`.
         evidence: (2,); see `Match`.
-        clip_length: length of a clip in seconds. video: (L, D) features of the clips, unit length,
-        for a full head; else None.
+        clip_length: length of a clip in seconds.
+        video: (L, D) features of the clips, unit length, for a full head; else None.
         sentence: (S,) feature of the query, unit length, for a full head; else None.
         words: (T, W) features of the query's words, unit length, for a full head; else None.
     """

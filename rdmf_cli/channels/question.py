@@ -59,8 +59,9 @@ class Question:
         sentence: float32 (S,) feature of the query; None if there are only features of words.
         matching: the columns of a row that lie in the sentence's space; None: no columns do.
         words: float32 (T, W) features of the query's words, T at most `MOST_WORDS`; may be empty.
-        clip_length: length of a clip in seconds. duration: seconds from the first clip to the end
-            of the video. No moment ends later. None: the end of the last clip.
+        clip_length: length of a clip in seconds.
+        duration: seconds from the first clip to the end of the video. No moment ends later. None:
+            the end of the last clip.
         background: how strongly unrelated sentences match this video; it makes `presence` absolute.
         speech: the lines that are said, and how well each answers the query; None: not known.
 

@@ -58,7 +58,8 @@ class Speech:
     Attributes:
         starts: (N,) seconds from the first clip, ascending.
         ends: (N,) seconds from the first clip.
-        chances: (N,) probability that the line answers the query. texts: The words of the N lines.
+        chances: (N,) probability that the line answers the query.
+        texts: The words of the N lines.
     """
 
     starts: Floats

@@ -1,4 +1,4 @@
-"""Features, one row per clip: extraction, cache, and the file layouts of published features."""
+"""Features, one row per clip: their extraction, their cache, and the layouts of published files."""
 
 from rdmf_cli.features.extraction import VideoFeatures, extract
 from rdmf_cli.features.files import (

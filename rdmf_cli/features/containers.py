@@ -1,7 +1,7 @@
 """Files that hold the features of many videos or queries: HDF5, LMDB, WebDataset's tar, torch.
 
-Each is opened once and read by name. Nothing in them is executed, and nothing outside of the file
-is read: no pickled objects, no links of HDF5 to other files.
+Each file is opened once, and its entries are read by name. No code in a file is executed, and
+nothing outside the file is read: pickled objects and links of HDF5 to other files are refused.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ from rdmf_cli.features.files import (
 
 MOST_MEMBERS: Final = 1_000_000
 LMDB_FILE: Final = "data.mdb"
-SUFFIXES: Final = (".npz", ".npy", ".pt", ".pth")  # of members of an archive
+SUFFIXES: Final = (".npz", ".npy", ".pt", ".pth")  # suffixes of members of an archive
 HDF5_ROWS: Final = ("c3d_features", "i3d_features", "feature", "feat")
-"""Names of the one dataset in a video's group, besides those in `KEYS`, in published files."""
+"""In published files, further names (besides `KEYS`) of the one dataset in a video's group."""
 
 
 class Container(Protocol):
-    """A file of features by name.
+    """A file that holds features by name.
 
     Attributes:
-        path: The file, for errors and hashes.
+        path: The file; errors and hashes use it.
     """
 
     path: Path
 
     def __contains__(self, name: str) -> bool:
-        """Return whether there are features of this name."""
+        """Return whether the file holds features with this name."""
 
     def names(self) -> Iterator[str]:
         """Yield all names."""
 
     def read(self, name: str) -> Arrays:
-        """Read the arrays of a name, within the size limits.
+        """Read the arrays with this name, within the size limits.
 
         Raises:
             RdmfError: The entry is damaged, too large, or holds no numbers.
@@ -55,7 +55,7 @@ class Container(Protocol):
 
 
 class Hdf5:
-    """An HDF5 file: a dataset per name, or a group per name with datasets.
+    """An HDF5 file: one dataset per name, or one group of datasets per name.
 
     Raises:
         MissingExtra: h5py is not installed.
@@ -79,18 +79,18 @@ class Hdf5:
         return self._own(self._file, name) is not None
 
     def names(self) -> Iterator[str]:
-        """Yield all names at the top."""
+        """Yield all names at the top level."""
         yield from self._file
 
     def read(self, name: str) -> Arrays:
-        """Read a dataset, or the datasets of a group."""
+        """Read a dataset, or all datasets of a group."""
         entry = self._own(self._file, name)
         if isinstance(entry, self._h5py.Dataset):
             return Arrays({"": self._numbers(entry)}, self.path)
         return self._in_group(entry if entry is not None else {}, name)
 
     def whole(self) -> Arrays:
-        """Read the datasets at the top of a file of one video or query."""
+        """Read the datasets at the top level of a file that holds one video or query."""
         return self._in_group(self._file, "it")
 
     def _in_group(self, group: Any, name: str) -> Arrays:
@@ -105,7 +105,7 @@ class Hdf5:
         return Arrays(arrays, self.path)
 
     def _own(self, group: Any, name: str) -> Any:
-        """Return an entry that lies in this file; None: there is none, or it is a link."""
+        """Return an entry of this file; None: there is no such entry, or the entry is a link."""
         try:
             link = group.get(name, getlink=True)
             inside = isinstance(link, self._h5py.HardLink)
@@ -156,7 +156,7 @@ class Lmdb:
                 yield bytes(key).decode("utf-8", "replace")
 
     def read(self, name: str) -> Arrays:
-        """Read the arrays in the value of a key."""
+        """Read the arrays that are stored under a key."""
         value = self._value(name)
         if value is None or len(value) > MOST_BYTES:
             raise RdmfError(f"{name} is too large, or not there", self.path, AGAIN)
@@ -172,10 +172,10 @@ class Lmdb:
 
 
 class Tar:
-    """A tar archive as WebDataset writes it, or several (shards): members `<name>.npz`.
+    """One tar archive as WebDataset writes it, or several (shards): members `<name>.npz`.
 
-    A name may contain dots, as those of QVHighlights do; WebDataset's own readers cut it at the
-    first one.
+    A name may contain dots, as the names of QVHighlights do. WebDataset's own readers cut a name at
+    the first dot.
 
     Raises:
         RdmfError: An archive cannot be read.
@@ -219,7 +219,7 @@ class Tar:
 
 
 def _undotted(stem: str) -> str:
-    """Return a stem without the suffix that a writer gave to the kind of features.
+    """Return a stem without the suffix that names the kind of features.
 
     >>> _undotted("abc.features"), _undotted("abc_60.0_210.0")
     ('abc', 'abc_60.0_210.0')
@@ -228,11 +228,11 @@ def _undotted(stem: str) -> str:
 
 
 class Tensors:
-    """A file of torch with a dictionary: names to tensors, or to dictionaries of tensors.
+    """A file of torch with a dictionary from names to tensors, or to dictionaries of tensors.
 
     Raises:
         MissingExtra: torch is not installed.
-        RdmfError: The file holds something else; pickled objects are never loaded.
+        RdmfError: The file holds something else. Pickled objects are never loaded.
     """
 
     def __init__(self, path: Path):
@@ -251,7 +251,7 @@ class Tensors:
         yield from map(str, self._kept)
 
     def read(self, name: str) -> Arrays:
-        """Return the arrays of a name."""
+        """Return the arrays with this name."""
         from rdmf_cli.features.tensors import as_arrays
 
         return as_arrays(self._kept[name], self.path, name)
@@ -269,14 +269,15 @@ KINDS: Final[dict[str, Callable[[Path], Container]]] = {
 
 
 def open_container(path: Path) -> Container | None:
-    """Open a file of many features; None: it is none, but perhaps a folder of a file per name.
+    """Open a file of many features; None: the path is no such file, but maybe a folder of files.
 
     Args:
-        path: A file with a suffix in `KINDS`, an LMDB folder, or a folder of tar archives alone.
+        path: A file with a suffix in `KINDS`, an LMDB folder, or a folder that holds only tar
+            archives.
 
     Raises:
-        MissingExtra: The package that reads it is not installed.
-        RdmfError: It cannot be read.
+        MissingExtra: The package that reads such files is not installed.
+        RdmfError: The file cannot be read.
     """
     if path.is_dir():
         if (path / LMDB_FILE).is_file():

@@ -1,9 +1,10 @@
 """Extraction of features from a video, one row per clip: decoding and encoding run in parallel.
 
-A thread decodes frames and prepares them for the encoder; the caller's thread encodes batches. The
-queue between them holds a few batches, so memory does not grow with the length of the video. A
-frame that stands for several clips is encoded once. Every few seconds the finished batches are
-written to the cache, and after an interruption the same command resumes from there.
+One thread decodes frames and prepares them for the encoder; the caller's thread encodes batches.
+The queue between the two threads holds a few batches, so memory does not grow with the length of
+the video. A frame that stands for several clips is encoded once. Every few seconds the finished
+batches are written to the cache. After an interruption the same command continues with the last
+batches in the cache.
 """
 
 from __future__ import annotations
@@ -41,14 +42,14 @@ from rdmf_cli.video.info import checked_file
 if TYPE_CHECKING:
     from rdmf_cli.video.clips import ClipReader, Frame
 
-# Part of the cache key. Raise the number when the rule gives other features or other times.
+# Part of the cache key. Raise the number if a change of the rule changes features or times.
 FRAME_RULE = "last-before-middle/2"
 QUEUED_BATCHES = 3
 LEAVE_SECONDS = 2.0
-KEEP_SECONDS = 20.0  # the most work that an interruption loses
+KEEP_SECONDS = 20.0  # an interruption loses at most the work of this time
 
-ClipProgress = Callable[[int, int], None]  # number of clips done, number of all clips
-Notify = Callable[[str], None]  # gets a line of text for the user
+ClipProgress = Callable[[int, int], None]  # arguments: number of clips done, number of all clips
+Notify = Callable[[str], None]  # argument: a line of text for the user
 Frames = Generator[tuple[int, "Frame"], None, None]
 
 
@@ -66,15 +67,15 @@ class VideoFeatures:
         offset: Start of the first clip.
         encoder: Name of the encoder.
         decoder: Name of the decoder.
-        cached: Whether they come from the cache, so that nothing was decoded or encoded.
-        frames_decoded: Number of frames decoded for them.
-        frames_failed: Number of clips whose frames could not be decoded; a neighbouring frame is
-            used.
-        warnings: What is unusual about the file, one sentence each.
-        timings: Seconds spent, by step.
-        begins: When the first picture is shown.
-        pictures: Seconds from the start of the first picture to the end of the last one; None: to
-            the end of the file.
+        cached: Whether the features come from the cache, so that nothing was decoded or encoded.
+        frames_decoded: Number of frames that were decoded for these features.
+        frames_failed: Number of clips whose frame could not be decoded; each such clip uses a
+            neighbouring frame.
+        warnings: Unusual facts about the file, one sentence each.
+        timings: Seconds spent on each part of the work, by name.
+        begins: The time at which the first picture is shown.
+        pictures: Seconds from the start of the first picture to the end of the last picture; None:
+            to the end of the file.
     """
 
     rows: np.ndarray
@@ -114,18 +115,18 @@ def extract(
     progress: ClipProgress | None = None,
     notify: Notify | None = None,
 ) -> VideoFeatures:
-    """Extract the features of a video or of a part of it, or take them from the cache.
+    """Extract the features of a video or of a part of a video, or take them from the cache.
 
     Args:
         path: The video file.
-        encoder: The encoder of its frames.
+        encoder: The encoder for the frames.
         clip_length: Length of a clip in seconds.
         decoder: A key of `DECODERS`, or "auto".
         start: Start of the part, in seconds as a player shows them; None: from the beginning.
         end: End of the part, in seconds as a player shows them; None: to the end.
-        store: The cache to look in first and to write to, also where the extraction is
-            interrupted. None: no cache.
-        progress: Called with the number of clips done and of all clips.
+        store: The cache. The function looks there first and writes the features there, also after
+            an interruption. None: no cache.
+        progress: Called with the number of clips done and the number of all clips.
         notify: Called with a line of text when an interrupted extraction is resumed.
 
     Raises:
@@ -140,7 +141,7 @@ def extract(
     if found := _find(store, key, path):
         return found
     with store.lock(key):
-        if found := _find(store, key, path):  # another process made it while this one waited
+        if found := _find(store, key, path):  # made by another process meanwhile
             return found
         keeper = _Keeper(store, key, str(path.resolve()))
         features, made = _make(request, keeper, progress, notify)
@@ -157,7 +158,7 @@ class _Request(NamedTuple):
 
 
 def stored_features(store: FeatureStore, key: dict[str, Any]) -> VideoFeatures | None:
-    """Return the features that a store keeps under a key; None where there are none."""
+    """Return the features that a store keeps under a key; None if the store has none."""
     entry = store.get(key)
     return None if entry is None else _as_cached(*entry)
 
@@ -170,7 +171,7 @@ def feature_key(
     start: float | None = None,
     end: float | None = None,
 ) -> dict[str, Any]:
-    """Return what the features of a video are found by in a store; `extract` uses the same.
+    """Return the key under which `extract` keeps the features of a video in a store.
 
     Raises:
         RdmfError: The file cannot be read.
@@ -193,7 +194,7 @@ def feature_key(
 
 
 def _find(store: FeatureStore, key: dict[str, Any], path: Path) -> VideoFeatures | None:
-    """Return the cached features of the key, or the part of those of the whole video."""
+    """Return the cached features of the key, or that part of the whole video's features."""
     if entry := store.get(key):
         return _as_cached(*entry)
     if key["start"] is None and key["end"] is None:
@@ -230,11 +231,11 @@ def _part(
 
 
 NOT_CACHED = "the features could not be cached in"
-"""The beginning of the warning about features that were made and could not be written."""
+"""The beginning of the warning about features that could not be written to the cache."""
 
 
 class _Keeper:
-    """Writes unfinished features to the cache, and finds those of an interrupted extraction.
+    """Writes unfinished features to the cache, and finds the features of an interrupted extraction.
 
     Without a store it writes and finds nothing.
     """
@@ -246,14 +247,15 @@ class _Keeper:
         self._outgrown: dict[str, Any] | None = None
 
     def begun(self, path: Path, wanted: np.ndarray, batch: int) -> PartialFeatures:
-        """Find the features of an interrupted extraction, as far as they fit the wanted times.
+        """Find the features of an interrupted extraction whose frames have the wanted times.
 
-        Also those of an earlier state of the file, which has grown since. Maybe none.
+        If the file has grown, features of an earlier state of the file count, too. The result may
+        be empty.
 
         Args:
             path: The video file.
-            wanted: When the frame of each clip is shown, int64 (L,), in ticks.
-            batch: Frames per batch of the encoder.
+            wanted: Time at which the frame of each clip is shown, int64 (L,), in ticks.
+            batch: Number of frames per batch of the encoder.
         """
         if self._store is None:
             return PartialFeatures(batch)
@@ -266,7 +268,7 @@ class _Keeper:
             entry = self._store.load(key)
             parts = [entry] if entry and "pts" in entry[0] else self._store.parts(key)
             made = PartialFeatures.of(parts, batch)
-            # The last batch is left out, as the file ended there, maybe in mid-picture.
+            # The last batch is left out: the file ended there, maybe in the middle of a picture.
             made = made.cut(max(0, made.whole_batches() - 1)).fitting(wanted)
             if made.rows:
                 self._outgrown = key
@@ -274,22 +276,22 @@ class _Keeper:
         return PartialFeatures(batch)
 
     def start(self, made: PartialFeatures) -> None:
-        """Begin to write; features that are `made` already are written at once, as one part."""
+        """Begin to write: write the features that are `made` already at once, as one part."""
         if self._store is None:
             return
         self._kept, self._count = Extent(0, 0, 0), 0
         self.keep(made)
-        if self._count or not made.rows:  # else the disk is full: the earlier parts stay
+        if self._count or not made.rows:  # else the disk is full; the earlier parts stay
             self._store.remove_parts(self._key, first=self._count)
 
     def keep(self, made: PartialFeatures) -> None:
-        """Write the batches made since the last part; where that fails, continue without."""
+        """Write the batches made since the last part; if this fails, continue without writing."""
         self._when = time.monotonic()
         made = made.cut(made.whole_batches())
         if self._store is None or made.extent.batches == self._kept.batches:
             return
         arrays, about = made.since(self._kept)
-        with suppress(RdmfError):  # `finish` will fail, too, and warn
+        with suppress(RdmfError):  # `finish` will fail, too, and will warn
             self._store.put_part(self._key, self._count, arrays, {"video": self._video, **about})
             self._kept, self._count = made.extent, self._count + 1
 
@@ -299,7 +301,7 @@ class _Keeper:
             self.keep(made)
 
     def finish(self, features: VideoFeatures, made: PartialFeatures) -> VideoFeatures:
-        """Write the finished entry to the cache; where that fails, add a warning."""
+        """Write the finished entry to the cache; if this fails, add a warning to the features."""
         if self._store is None:
             return features
         arrays, facts = made.since(Extent(0, 0, 0))
@@ -344,7 +346,7 @@ def _make(
             notify(f"{path.name}: resuming, {made.clips:,} of {total:,} clips are in the cache")
         with closing(_prepared(frames, encoder, made.last_pts)) as coming:
             _encode_all(made, coming, clips, encoder, keeper, progress)
-        if made.failed == len(clips.grid):  # counting the clips from the cache, too
+        if made.failed == len(clips.grid):  # clips from the cache count, too
             raise RdmfError(NOTHING_DECODES, path, "check that it plays elsewhere")
         clock = clips.info.clock
         features = VideoFeatures(
@@ -365,14 +367,15 @@ def _make(
 
 
 NOTHING_DECODES = "none of its clips can be decoded"
-# What a question on all clips takes stays below 1.2 GB up to these limits (measured, embedded
-# encoder). A file of a few frames can claim to last for weeks.
+# Up to these limits, a question on all clips takes less than 1.2 GB of memory (measured with the
+# embedded encoder). The limits are needed because a file of a few frames can claim to last for
+# weeks.
 MOST_CLIPS = 100_000  # 55 hours of clips of 2 s
 MOST_VALUES = 40_000_000  # clips x columns of the encoder
 
 
 def _refuse_too_many(clips: int, request: _Request) -> None:
-    """Raise RdmfError where a part of a video has too many clips for the memory."""
+    """Raise RdmfError if a part of a video has too many clips for the memory."""
     most = min(MOST_CLIPS, MOST_VALUES // request.encoder.size)
     if clips <= most:
         return
@@ -385,7 +388,7 @@ def _refuse_too_many(clips: int, request: _Request) -> None:
 
 
 def _warnings(clips: ClipReader, made: PartialFeatures) -> tuple[str, ...]:
-    """Return what is unusual and what could not be decoded; call it after all clips."""
+    """Return warnings about unusual facts and failed frames; call the function after all clips."""
     warnings = [*clips.info.warnings, *made.messages]
     if made.failed:
         warnings.append(
@@ -398,10 +401,11 @@ def _warnings(clips: ClipReader, made: PartialFeatures) -> tuple[str, ...]:
 def _resumed(
     clips: ClipReader, encoder: Encoder, keeper: _Keeper, path: Path
 ) -> tuple[PartialFeatures, Frames]:
-    """Return the features of an interrupted extraction, and the frames of the clips that it lacks.
+    """Return the features of an interrupted extraction, and the frames of the missing clips.
 
-    Decoding begins at a clip that is done already. Its frame must be equal to the last bit;
-    otherwise the file decodes differently from there, and the extraction starts from the beginning.
+    Decoding begins at a clip that is done already. The frame of this clip must have the same bits
+    as before. If not, the file now decodes differently from this point on, and the extraction
+    starts from the beginning.
     """
     made = keeper.begun(path, clips.wanted, encoder.batch)
     if anchor := made.last_anchor():
@@ -417,7 +421,7 @@ def _resumed(
 
 
 def _after(frames: Frames, passed: int) -> Frames:
-    """Skip the first `passed` frames; closing this generator closes `frames`."""
+    """Skip the first `passed` frames. If this generator is closed, it closes `frames`."""
     with closing(frames):
         for number, frame in enumerate(frames):
             if number >= passed:
@@ -432,9 +436,9 @@ def _encode_all(
     keeper: _Keeper,
     progress: ClipProgress | None,
 ) -> None:
-    """Add the coming clips, and the rows of their distinct frames, to `made`, batch by batch.
+    """Add the next clips, and the rows of their distinct frames, to `made`, batch by batch.
 
-    Where this is interrupted, the finished batches are written to the cache.
+    After an interruption, the finished batches are written to the cache.
     """
     earlier = list(made.messages)
     waiting = _Waiting()
@@ -464,7 +468,7 @@ def _encode_all(
 class _Waiting:
     """The prepared frames of the next batch.
 
-    `last` is the last clip with a new and exact frame: its position, and that frame.
+    `last` is the last clip with a new and exact frame: the position of the clip, and the frame.
     """
 
     frames: list[np.ndarray] = field(default_factory=list)
@@ -476,7 +480,7 @@ class _Waiting:
             self.last = position, prepared
 
     def encoded(self, encoder: Encoder, path: Path) -> tuple[np.ndarray, Anchor | None]:
-        """Encode the batch: rows float16 (N, D), and the clip where decoding can resume."""
+        """Encode the batch. Return rows, float16 (N, D), and the clip where decoding can resume."""
         rows = encoder.encode_images(np.stack(self.frames)).astype(np.float16)
         if not np.isfinite(rows).all():
             what = f"the encoder {encoder.name} returned NaN or infinity"
@@ -492,14 +496,14 @@ class _Failure:
 def _prepared(
     frames: Frames, encoder: Encoder, shown: int | None
 ) -> Generator[tuple[Clip, np.ndarray | None], None, None]:
-    """Yield every clip, with its prepared frame if that differs from the previous clip's.
+    """Yield every clip, with its prepared frame if it differs from the previous clip's frame.
 
-    A thread decodes and prepares the frames, a few batches ahead.
+    A thread decodes and prepares the frames. It is a few batches ahead of the caller.
 
     Args:
         frames: The clips to decode.
         encoder: The encoder, which prepares frames.
-        shown: Time of the frame of the clip before the first one, in ticks; None: no such clip.
+        shown: Time of the frame of the clip before the first clip, in ticks; None: no such clip.
     """
     waiting: queue.Queue[Any] = queue.Queue(maxsize=QUEUED_BATCHES * encoder.batch)
     stop = threading.Event()
@@ -534,5 +538,6 @@ def _prepared(
             yield item
     finally:
         stop.set()
-        # The decoder may be far from its next wanted frame: an interrupt must not wait for that.
+        # The decoder may be far from its next wanted frame; an interrupt must not wait for this
+        # frame.
         thread.join(LEAVE_SECONDS)

@@ -15,28 +15,28 @@ from rdmf_cli.archives import Archive, MakeError
 from rdmf_cli.errors import MissingFileError, RdmfError
 from rdmf_cli.files import MIB, content_of, write_whole
 
-EPSILON = 1e-5  # added to the norm, as in moment_detr and the works that build on it
+EPSILON = 1e-5  # added to the norm, as in moment_detr and projects based on it
 
 VIDEO_KEYS = ("features",)
-WORD_KEYS = ("last_hidden_state", "token")  # the second one in files of TVSum
+WORD_KEYS = ("last_hidden_state", "token")  # files of TVSum have the second key
 SENTENCE_KEYS = ("pooler_output", "text")
 KEYS = {*VIDEO_KEYS, *WORD_KEYS, *SENTENCE_KEYS}
 AGAIN = "extract it again"
 
-MOST_BYTES = 256 * MIB  # limit for a file, and for all of its arrays together
+MOST_BYTES = 256 * MIB  # limit for a file, and for all arrays of a file together
 MOST_NUMBERS = 64 << 20  # limit for an array: 36 hours of 2 s clips with 1,024 columns
 NPY_MAGIC = b"\x93NUMPY"
 NUMBERS = "fiu"
 HDF5_MAGIC = b"\x89HDF"
 ZIP_MAGIC = b"PK\x03\x04"
 TORCH_MEMBER = b"/data.pkl"  # the first member of a file of torch.save
-MOST_HEADER = 512  # bytes in which its name stands
+MOST_HEADER = 512  # the name of this member is within the first bytes, so many
 
 
 def normalise_rows(rows: np.ndarray) -> np.ndarray:
     """Normalise rows to unit length: row / (‖row‖ + 1e-5). A row of zeros stays zero.
 
-    Normalise each stream by itself before streams are concatenated.
+    Normalise each stream by itself, before you concatenate streams.
 
     Args:
         rows: Features (..., D).
@@ -61,12 +61,12 @@ def save_video_features(
     """Write features to `<folder>/<video_id>.npz`, completely or not at all.
 
     Args:
-        folder: The folder; it is made if it does not exist.
-        video_id: Name of the file without its suffix.
+        folder: The folder. If it does not exist, it is made.
+        video_id: Name of the features file without its suffix.
         rows: Features (L, D), not normalised; written as float16 under the key `features`.
         inputs: Files that are never replaced.
         force: Replace a file that rdmf did not write.
-        comment: Of the archive; readers of arrays do not see it.
+        comment: Comment of the archive; readers of arrays do not see the comment.
 
     Returns:
         The path of the file.
@@ -112,8 +112,8 @@ def load_text_features(path: Path) -> tuple[np.ndarray | None, np.ndarray]:
         path: A `.npz` file (keys `pooler_output` and `last_hidden_state`).
 
     Returns:
-        The sentence (D,), or None as some published files have none; and the word states (T, W).
-        Both float32, rows of unit length.
+        The sentence (D,) and the word states (T, W), both float32, rows of unit length. The
+        sentence is None if the file holds no sentence, as in some published files.
 
     Raises:
         RdmfError: The file cannot be read, or holds something else.
@@ -125,7 +125,7 @@ def load_text_features(path: Path) -> tuple[np.ndarray | None, np.ndarray]:
 def join_streams(streams: Sequence[np.ndarray]) -> np.ndarray:
     """Concatenate several feature streams of one video (for example CLIP and SlowFast).
 
-    Each stream is normalised first; longer ones are cut to the length of the shortest.
+    Each stream is normalised first. Longer streams are cut to the length of the shortest stream.
 
     Args:
         streams: Features (L_n, D_n), one array per stream.
@@ -140,7 +140,7 @@ def join_streams(streams: Sequence[np.ndarray]) -> np.ndarray:
 def temporal_endpoints(clips: int) -> np.ndarray:
     """Return the relative start and end of each clip, [i / L, (i + 1) / L].
 
-    moment_detr and the works that build on it append these columns to the normalised features.
+    moment_detr and projects based on it append these columns to the normalised features.
 
     Args:
         clips: Number of clips, L.
@@ -159,7 +159,7 @@ def read_rows(path: Path) -> np.ndarray:
         path: A `.npz` file (key `features`) or a `.npy` file.
 
     Returns:
-        (L, D), L ≥ 1; float16 where stored as such, else float32.
+        (L, D), L ≥ 1; float16 if stored as float16, else float32.
 
     Raises:
         RdmfError: The file cannot be read, or holds something else.
@@ -171,7 +171,7 @@ def rows_of(arrays: Arrays) -> np.ndarray:
     """Return the features of a video as they are stored; (1, L, D) becomes (L, D).
 
     Raises:
-        RdmfError: They are something else.
+        RdmfError: The arrays are something else.
     """
     rows = arrays.get(VIDEO_KEYS)
     return _checked(rows[0] if rows.ndim == 3 and len(rows) == 1 else rows, "rows", arrays.path)
@@ -196,11 +196,11 @@ def read_query(path: Path) -> tuple[np.ndarray | None, np.ndarray]:
 def query_of(file: Arrays) -> tuple[np.ndarray | None, np.ndarray]:
     """Return the features of a query as they are stored.
 
-    A file with a sentence alone, (S,) or (1, S), gives that sentence as its only word. A file with
-    words alone, (T, W) or (1, T, W), gives no sentence.
+    If a file holds only a sentence, (S,) or (1, S), the sentence is also the only word. If a file
+    holds only words, (T, W) or (1, T, W), there is no sentence.
 
     Raises:
-        RdmfError: They are something else.
+        RdmfError: The arrays are something else.
     """
     path, alone = file.path, file.by_key.get("")
     if alone is not None and alone.ndim == 1:
@@ -225,7 +225,7 @@ def _checked(rows: np.ndarray, what: str, path: Path) -> np.ndarray:
         found = f"a {rows.dtype} array of shape {rows.shape}"
         raise RdmfError(f"{what}: {found}, but it must have two dimensions", path, AGAIN)
     if rows.dtype != np.float16:
-        with np.errstate(over="ignore"):  # an overflow gives infinity, which is reported below
+        with np.errstate(over="ignore"):  # an overflow gives infinity, reported below
             rows = rows.astype(np.float32)
     if not np.isfinite(rows).all():
         row = int(np.argwhere(~np.isfinite(rows))[0][0])
@@ -239,18 +239,18 @@ class Arrays:
 
     Attributes:
         by_key: The arrays by key; an array without a key, as in a `.npy` file, has the key "".
-        path: The file, for errors.
+        path: The file, for error messages.
     """
 
     by_key: dict[str, np.ndarray]
     path: Path
 
     def has(self, keys: tuple[str, ...]) -> bool:
-        """Return whether there is an array under one of some keys."""
+        """Return whether there is an array under one of these keys."""
         return any(key in self.by_key for key in keys)
 
     def get(self, keys: tuple[str, ...]) -> np.ndarray:
-        """Return the array under the first of some keys, or the one without a key."""
+        """Return the array under the first key that exists, or the array without a key."""
         for key in (*keys, ""):
             if key in self.by_key:
                 return self.by_key[key]
@@ -258,7 +258,7 @@ class Arrays:
 
 
 def _read_arrays(path: Path) -> Arrays:
-    """Read the arrays of a `.npz`, `.npy` or `.pt` file, whatever its suffix."""
+    """Read the arrays of a `.npz`, `.npy` or `.pt` file; the content counts, not the suffix."""
     if not path.exists():
         raise MissingFileError("no such feature file", path, "extract it")
     content = content_of(path, "this feature file", AGAIN, most=MOST_BYTES)
@@ -270,11 +270,11 @@ def arrays_in(content: bytes, path: Path, name: str = "") -> Arrays:
 
     Args:
         content: The bytes.
-        path: The file that they are from, for errors.
-        name: The entry of that file, for errors.
+        path: The file that holds these bytes, for error messages.
+        name: The entry in this file, for error messages.
 
     Raises:
-        RdmfError: They are something else, damaged or too large.
+        RdmfError: The bytes are something else, damaged or too large.
     """
 
     def fault(reason: str) -> RdmfError:
@@ -302,12 +302,12 @@ def arrays_in(content: bytes, path: Path, name: str = "") -> Arrays:
 
 
 def _array_in(content: bytes, fault: MakeError) -> np.ndarray:
-    """Return the array of a `.npy` file, without a copy, after a check of its header and size."""
+    """Check the header and size of a `.npy` file, and return its array without a copy."""
     file = BytesIO(content)
     try:
         version = np.lib.format.read_magic(file)
         shape, by_column, dtype = HEADERS[version](file)
-    except Exception as error:  # numpy raises another type for each kind of damage
+    except Exception as error:  # numpy raises a different type for each kind of damage
         raise fault(f"damaged header: {error or type(error).__name__}") from error
     if dtype.kind not in NUMBERS:
         if dtype.hasobject:

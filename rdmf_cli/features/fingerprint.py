@@ -1,9 +1,10 @@
-"""The fingerprint of a video file: a hash of samples of its content, quick for any size.
+"""The fingerprint of a video file: a hash of samples of its content. It is quick for any size.
 
-Hashed are the size, the first and the last MiB, and 16 evenly spaced stretches of 256 KiB between
-them; of a file of up to 8 MiB, everything. Name, folder and modification time do not count: a copy
-has the same fingerprint. The fingerprint misses a change that keeps the size and all of these
-stretches, such as bytes overwritten in place in the middle of a large file.
+The hash covers the size, the first MiB, the last MiB, and 16 evenly spaced samples of 256 KiB
+between the first and the last MiB. For a file of up to 8 MiB the hash covers the whole content.
+Name, folder and modification time do not count: a copy has the same fingerprint. The fingerprint
+does not notice a change that keeps the size and all samples, for example bytes that are overwritten
+in place in the middle of a large file.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from pathlib import Path
 
 from rdmf_cli.files import unreadable
 
-END_BYTES = 1 << 20  # read at the head and at the tail
-SAMPLES, SAMPLE_BYTES = 16, 1 << 18  # read between them
+END_BYTES = 1 << 20  # number of bytes read at the start, and at the end
+SAMPLES, SAMPLE_BYTES = 16, 1 << 18  # read in between
 WHOLE_UP_TO = 8 << 20
 
 
@@ -23,8 +24,8 @@ def content_fingerprint(path: Path, size: int | None = None) -> str:
 
     Args:
         path: The file.
-        size: Take only this many bytes from its start; None: the whole file. With its earlier
-            size, a file that has grown gives its earlier fingerprint.
+        size: Take only this many bytes from the start of the file; None: the whole file. If a file
+            has grown, its earlier size gives its earlier fingerprint.
 
     Raises:
         RdmfError: The file cannot be read.
@@ -42,7 +43,7 @@ def content_fingerprint(path: Path, size: int | None = None) -> str:
 
 
 def _samples(size: int) -> list[tuple[int, int]]:
-    """(start, count) of the stretches that are hashed, in bytes."""
+    """(start, count) of the samples that are hashed, in bytes."""
     if size <= WHOLE_UP_TO:
         return [(0, size)]
     room = size - 2 * END_BYTES - SAMPLE_BYTES

@@ -1,7 +1,7 @@
-"""Feature files that remember their video: two videos of one name do not overwrite each other.
+"""Feature files that name their video: two videos with one name do not overwrite each other.
 
-The comment of the `.npz` archive, which readers of arrays do not see, holds the video's content
-fingerprint and a hash of its path.
+The comment of the `.npz` archive holds the fingerprint of the video's content and a hash of the
+video's path. Readers of arrays do not see the comment.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ def check_features_file(folder: Path, video: Path, *, force: bool = False) -> No
 
     Args:
         folder: The folder.
-        video: The video file; its name without the suffix names the file of features.
+        video: The video file. The file of features has the same name, except for the suffix.
         force: Replace a file that rdmf did not write, or that holds another video's features.
 
     Raises:
-        RdmfError: The file holds the features of another video of the same name.
-        UsageError: It is a file that rdmf did not write.
+        RdmfError: The file exists and holds the features of another video with the same name.
+        UsageError: The file exists, and rdmf did not write it.
     """
     file = folder / f"{video.stem}.npz"
     check_target(file, inputs=[video], force=force, what=WHAT)
@@ -45,7 +45,7 @@ def check_features_file(folder: Path, video: Path, *, force: bool = False) -> No
 
 
 def same_name(video: Path, other: object) -> RdmfError:
-    """Make the error of two videos whose features would lie in one file."""
+    """Make the error for two videos whose features would be written to the same file."""
     what = f"its features would overwrite those of {other}: both are {video.stem}.npz"
     return RdmfError(what, video, "extract one of them into another --out")
 
@@ -57,7 +57,7 @@ def save_features_of(folder: Path, video: Path, rows: np.ndarray, *, force: bool
         The path of the file.
 
     Raises:
-        RdmfError: As `check_features_file`, or the file cannot be written.
+        RdmfError: As for `check_features_file`, or the file cannot be written.
     """
     check_features_file(folder, video, force=force)
     mark = json.dumps({KEY: _marks(video)}).encode()
@@ -65,7 +65,7 @@ def save_features_of(folder: Path, video: Path, rows: np.ndarray, *, force: bool
 
 
 def _marks(video: Path) -> dict[str, str]:
-    """Return the fingerprints of a video's content and path; one equal means the same video."""
+    """Return fingerprints of a video's content and path. If one is equal, the video is the same."""
     path = str(video.resolve()).encode("utf-8", "surrogatepass")
     return {
         "content": content_fingerprint(video),
@@ -74,7 +74,7 @@ def _marks(video: Path) -> dict[str, str]:
 
 
 def _owner(file: Path) -> dict[str, str] | None:
-    """Read the mark in a file of features; None where there is none."""
+    """Read the mark in a file of features; None if the file has no mark."""
     try:
         with zipfile.ZipFile(file) as opened:
             said = json.loads(opened.comment)

@@ -1,7 +1,8 @@
 """The features of an unfinished extraction: one row per distinct frame, and the frame of each clip.
 
-They grow batch by batch, can be cut back to any batch, and are written to the cache in parts that
-end with a batch: a resumed extraction encodes the same batches as an uninterrupted one.
+The features grow batch by batch and can be cut back to any batch. They are written to the cache in
+parts, and every part ends with a batch. So a resumed extraction encodes the same batches as an
+extraction without interruption.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-EXACT, FAILED = 1, 2  # flags: the clip has the frame it wants; it has a frame of another clip
+EXACT, FAILED = 1, 2  # flags of a clip: it has its own frame; it has a frame of another clip
 NO_ANCHOR = -1
 
 
@@ -49,13 +50,13 @@ class PartialFeatures:
     """The rows of U distinct frames, and the frames of the first K clips.
 
     Attributes:
-        batch: Frames per batch of the encoder.
+        batch: Number of frames per batch of the encoder.
         rows: float16 (batch, D) per batch, in order.
         pts: Presentation time of each distinct frame, (U,), in ticks.
         frames: Number of the distinct frame of each clip, (K,).
         flags: EXACT and FAILED of each clip, (K,).
         anchors: Per batch, the last clip with a new and exact frame, if there is one.
-        messages: What the decoder could not decode, one sentence each.
+        messages: Messages about what the decoder could not decode, one sentence each.
     """
 
     batch: int
@@ -77,7 +78,7 @@ class PartialFeatures:
         return sum(flags & FAILED != 0 for flags in self.flags)
 
     def add_clip(self, clip: Clip) -> None:
-        """Add a clip, and a distinct frame if its time differs from the last clip's."""
+        """Add a clip, and a distinct frame if its time differs from the last clip's time."""
         if self.last_pts != clip.pts:
             self.pts.append(clip.pts)
         self.frames.append(len(self.pts) - 1)
@@ -125,9 +126,9 @@ class PartialFeatures:
         return full.index(False) if False in full else len(full)
 
     def fitting(self, wanted: np.ndarray) -> PartialFeatures:
-        """Return a copy with only those full batches whose frames are still the wanted ones.
+        """Return a copy with only those full batches whose frames are still wanted.
 
-        A file that has grown has other frames for its last clips.
+        If a file has grown, its last clips have other frames than before.
 
         Args:
             wanted: Presentation time of the frame that each clip wants now, int64 (L,), in ticks.
@@ -155,7 +156,7 @@ class PartialFeatures:
         return self.pts[-1] if self.pts else None
 
     def since(self, begin: Extent) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Return what was added after an earlier extent: arrays, and facts for JSON."""
+        """Return what was added after an earlier extent: arrays, and values for JSON."""
         batches, frames, clips = begin
         anchors = [anchor or Anchor(NO_ANCHOR, bytes(32)) for anchor in self.anchors[batches:]]
         arrays = {
@@ -175,11 +176,11 @@ class PartialFeatures:
     def of(
         cls, parts: Iterable[tuple[Mapping[str, np.ndarray], Mapping[str, Any]]], batch: int
     ) -> PartialFeatures:
-        """Join parts, up to the first that does not continue the last or has another batch size.
+        """Join parts, up to a part with another batch size or that does not continue the last.
 
         Args:
-            parts: What `since` returned, in order.
-            batch: Frames per batch of the encoder.
+            parts: Results of `since`, in order.
+            batch: Number of frames per batch of the encoder.
         """
         made = cls(batch)
         for arrays, about in parts:
@@ -202,5 +203,5 @@ class PartialFeatures:
 
 
 def digest_of(prepared: np.ndarray) -> bytes:
-    """Return the SHA-256 of a frame as prepared for the encoder."""
+    """Return the SHA-256 of a frame that was prepared for the encoder."""
     return hashlib.sha256(np.ascontiguousarray(prepared).data).digest()

@@ -1,4 +1,4 @@
-"""Pictures that a query is made of: from an image file, or out of a video."""
+"""Pictures as parts of a query: read from an image file, or decoded from a video."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from rdmf_cli.errors import RdmfError
 from rdmf_cli.files import unreadable
 
 LONGEST_NAME = 1000
-MOMENT = 0.1  # seconds; the frame that is shown then is found as that of so short a clip
+MOMENT = 0.1  # seconds; the frame at a time is found as the frame of a clip of this length
 
 
 def read_picture(path: Path) -> np.ndarray:
     """Read an image file, upright, as uint8 RGB (H, W, 3).
 
     Raises:
-        RdmfError: There is no such file, or it is no picture that Pillow can read.
+        RdmfError: There is no such file, or Pillow cannot read it as a picture.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -34,7 +34,7 @@ def read_picture(path: Path) -> np.ndarray:
 
 
 def is_picture(name: str) -> bool:
-    """Tell whether a name is that of an image file: by its suffix."""
+    """Tell from its suffix whether a name is the name of an image file."""
     from PIL import Image
 
     Image.init()
@@ -46,7 +46,7 @@ def frame_at(path: Path, seconds: float, decoder: str = "auto") -> np.ndarray:
     """Decode the frame that a video shows at a time of the player, as uint8 RGB (H, W, 3).
 
     Raises:
-        RdmfError: The file cannot be read, or ends before that time.
+        RdmfError: The file cannot be read, or the video ends before this time.
     """
     from rdmf_cli.video import open_clips
 

@@ -1,7 +1,7 @@
 """The feature cache: content-addressed, atomic, locked across processes, bounded in size.
 
-An entry is a safetensors file named by the hash of its key; its metadata state the key and the
-video. A damaged entry is made again, never trusted. The parts of an unfinished extraction are
+An entry is a safetensors file. The hash of its key is its name; its metadata state the key and the
+video. A damaged entry is not used; it is made again. The parts of an unfinished extraction are
 numbered files in the same folder. Other files in the folder are never read, counted or removed.
 """
 
@@ -25,12 +25,12 @@ from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.files import PART, write_own
 from rdmf_cli.folders import cache_folder
 
-TEXTS, GRAPHS = "texts", "graphs"  # folders within the cache's folder, each a store of its own
-INNER_LIMIT = 64 << 20  # bytes of each
-LAYOUT = 2  # raise it when the meaning of an entry changes; older entries are then not found
+TEXTS, GRAPHS = "texts", "graphs"  # folders within the cache's folder; each is a store
+INNER_LIMIT = 64 << 20  # bytes per inner store
+LAYOUT = 2  # raise this number if the meaning of entries changes; then old entries are not found
 DEFAULT_LIMIT = 2 << 30  # bytes
 LOCK_SECONDS = 3600.0  # another process may be extracting a long video
-LEFT_OVER_SECONDS = 86_400.0  # no process still writes an unfinished file that is a day old
+LEFT_OVER_SECONDS = 86_400.0  # no process still writes to an unfinished file of this age
 
 
 ENTRY = re.compile(r"[0-9a-f]{32}\.safetensors")
@@ -47,9 +47,9 @@ class StoredFeatures:
 
     Attributes:
         path: The file.
-        about: Its metadata: the video, the encoder, the key and more.
-        bytes: Its size.
-        used: When it was last used, in seconds since the epoch.
+        about: The metadata of the file: the video, the encoder, the key and more.
+        bytes: The size of the file.
+        used: Time of the last use, in seconds since the epoch.
     """
 
     path: Path
@@ -71,10 +71,10 @@ def megabytes(text: str | float, name: str) -> int:
 
     Args:
         text: The number of MiB, 0 or more.
-        name: The option or variable, for the error.
+        name: The option or variable, for the error message.
 
     Raises:
-        UsageError: `text` is not such a number.
+        UsageError: `text` is not a number of at least 0.
     """
     try:
         count = float(text)
@@ -88,7 +88,7 @@ def megabytes(text: str | float, name: str) -> int:
 
 
 class FeatureStore:
-    """The features of videos by key.
+    """The features of videos, stored by key.
 
     A key is a dictionary of plain values: the file's fingerprint and size, the clip length and the
     part, the frame rule, the decoder, and the encoder's name and fingerprint.
@@ -96,7 +96,8 @@ class FeatureStore:
     Args:
         folder: The folder; None: `features` in the cache folder.
         limit: Size limit in bytes; None: `size_limit()`.
-        keeps_all: Whether entries of earlier states of a file are kept, as someone may list them.
+        keeps_all: Whether to keep entries of earlier states of a file, because a library may list
+            them.
     """
 
     def __init__(
@@ -108,12 +109,12 @@ class FeatureStore:
 
     @property
     def texts(self) -> FeatureStore:
-        """The store of the features of texts, which is cleared with this one."""
+        """The store of the features of texts. `clear` clears it, too."""
         return self._inner(TEXTS)
 
     @property
     def graphs(self) -> FeatureStore:
-        """The store of graphs in the form that loads fastest, which is cleared with this one."""
+        """The store of graphs, in the form that loads fastest. `clear` clears it, too."""
         return self._inner(GRAPHS)
 
     def _inner(self, name: str) -> FeatureStore:
@@ -124,21 +125,21 @@ class FeatureStore:
         return [self._inner(name) for name in names]
 
     def path(self, key: dict[str, Any]) -> Path:
-        """Return the path of the entry of a key, whether it exists or not."""
+        """Return the path of the entry of a key; the entry need not exist."""
         text = json.dumps({"layout": LAYOUT, **key}, sort_keys=True)
         return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.safetensors"
 
     def get(self, key: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]] | None:
-        """Return the features float16 (L, D) of a key and their metadata; None if not cached."""
+        """Return the features float16 (L, D) of a key and their metadata; None without an entry."""
         loaded = self.load(key)
         return None if loaded is None else (_rows(loaded[0]), loaded[1])
 
     def load(self, key: dict[str, Any]) -> tuple[Arrays, dict[str, Any]] | None:
-        """Return all arrays of an entry and its metadata; None if it is not cached."""
+        """Return all arrays of an entry and its metadata; None if there is no entry."""
         path = self.path(key)
         loaded = _read(path, key)
         if loaded is not None:
-            with suppress(OSError):  # a read-only cache is usable, too
+            with suppress(OSError):  # a read-only cache can be used, too
                 os.utime(path)  # pruning removes the least recently used entries first
         return loaded
 
@@ -149,7 +150,7 @@ class FeatureStore:
         about: Mapping[str, Any],
         more: Mapping[str, np.ndarray] | None = None,
     ) -> Path:
-        """Write an entry, completely or not at all, then prune the cache to its limit.
+        """Write an entry, completely or not at all. Then prune the cache to its limit.
 
         Args:
             key: The key of the entry.
@@ -175,7 +176,7 @@ class FeatureStore:
         """Write a part of an unfinished extraction.
 
         Args:
-            key: The key of the entry that it will become.
+            key: The key that the finished entry will have.
             number: Number of the part, from 0.
             arrays: The arrays of the part.
             about: Metadata that JSON can hold.
@@ -202,7 +203,8 @@ class FeatureStore:
     def earlier(self, key: dict[str, Any], video: str) -> Iterator[dict[str, Any]]:
         """Yield the keys of earlier states of the same file, the largest first.
 
-        They help where a file has grown since, such as a recording in progress.
+        Features of an earlier state are still useful if the file has only grown, such as a
+        recording in progress.
 
         Args:
             key: The key of the file's present state.
@@ -222,11 +224,11 @@ class FeatureStore:
         self.remove_parts(key)
 
     def remove_video(self, video: str, content: str | None) -> int:
-        """Remove all entries of a video, also unfinished ones.
+        """Remove all entries of a video, also unfinished entries.
 
         Args:
             video: Path of the video, as the entries state it.
-            content: Fingerprint of its content; None: compare paths only.
+            content: Fingerprint of the video's content; None: compare paths only.
 
         Returns:
             The number of entries removed.
@@ -258,22 +260,22 @@ class FeatureStore:
         write_own(path, blob, mode=0o600, what="the features")
 
     def make_folder(self) -> None:
-        """Make the folder, readable by its owner only, as entries name private videos.
+        """Make the folder. Only its owner may read it, because entries name private videos.
 
         Raises:
-            RdmfError: It cannot be made.
+            RdmfError: The folder cannot be made.
         """
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             what = f"the cache folder cannot be made ({error.strerror})"
             raise RdmfError(what, self.folder, "set RDMF_CACHE_DIR to another folder") from error
-        with suppress(OSError):  # made by an older version, or another user's
+        with suppress(OSError):  # an older version or another user made the folder
             if stat.S_IMODE(self.folder.stat().st_mode) & 0o077:
                 self.folder.chmod(0o700)
 
     def _own(self, names: re.Pattern[str]) -> list[Path]:
-        """Return the cache's own files of a kind; other files in the folder are ignored."""
+        """Return the cache's own files with such names; ignore other files in the folder."""
         try:
             with os.scandir(self.folder) as found:
                 return [
@@ -286,9 +288,9 @@ class FeatureStore:
 
     @contextmanager
     def lock(self, key: dict[str, Any]) -> Iterator[None]:
-        """Hold the lock of an entry while it is made, so that no two processes make it at once.
+        """Hold the lock of an entry while it is made, so that only one process makes the entry.
 
-        Where the lock cannot be taken (a read-only cache), continue without it.
+        If the lock cannot be taken (in a read-only cache), continue without the lock.
         """
         from filelock import FileLock, Timeout
 
@@ -313,7 +315,7 @@ class FeatureStore:
         return sorted((e for e in found if e is not None), key=lambda e: -e.used)
 
     def size(self) -> int:
-        """Return the size of all entries in bytes, also of unfinished ones and inner stores."""
+        """Return the size of all entries in bytes, with unfinished entries and inner stores."""
         own = sum(_size(path) for path in [*self._own(ENTRY), *self._own(KEPT)])
         return own + sum(inner.size() for inner in self._inners())
 
@@ -345,9 +347,9 @@ class FeatureStore:
         return removed
 
     def clear(self) -> int:
-        """Remove every entry, also unfinished ones; return the number of finished ones removed.
+        """Remove every entry, finished or not; return the number of finished entries removed.
 
-        Locks that a running command holds, and the files that it is writing, stay.
+        If a command is running, its locks and the files that it is writing stay.
 
         Raises:
             RdmfError: An entry cannot be removed.
@@ -365,7 +367,7 @@ class FeatureStore:
         return len(entries)
 
     def _remove_leftovers(self, age: float = LEFT_OVER_SECONDS) -> None:
-        """Remove unfinished files of processes that were killed; age in seconds."""
+        """Remove unfinished files of killed processes that are older than `age` seconds."""
         for path in self._own(PART):
             found = _stat(path)
             if found is not None and time.time() - found.st_mtime > age:
@@ -373,13 +375,13 @@ class FeatureStore:
 
 
 def _differ_in_content(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Return whether two keys differ in the content of the file and in nothing else."""
+    """Return whether two keys differ only in the content of the file."""
     content = {name: other.get(name) for name in CONTENT}
     return {**one, **content} == other and one != other and isinstance(one.get("bytes"), int)
 
 
 def _rows(arrays: Arrays) -> np.ndarray:
-    """One row per clip, from an entry that may have one row per distinct frame."""
+    """One row per clip; the entry may have one row per distinct frame."""
     rows, frames = arrays["rows"], arrays.get("frames")
     if frames is None or len(frames) == len(rows):
         return rows
@@ -412,7 +414,7 @@ def _removed(path: Path) -> bool:
 
 
 def _read(path: Path, key: dict[str, Any] | None = None) -> tuple[Arrays, dict[str, Any]] | None:
-    """Return the arrays and metadata of an entry; None where it is damaged or has another key."""
+    """Return the arrays and metadata of an entry; None if it is damaged or has another key."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -430,7 +432,7 @@ def _read(path: Path, key: dict[str, Any] | None = None) -> tuple[Arrays, dict[s
 
 
 def _metadata(path: Path) -> dict[str, Any]:
-    """Return the metadata of an entry, hash unchecked; empty where it cannot be read."""
+    """Return the metadata of an entry, without a check of the hash; empty if it cannot be read."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -460,7 +462,7 @@ def _entry(path: Path) -> StoredFeatures | None:
 def _stat(path: Path) -> os.stat_result | None:
     try:
         return path.stat()
-    except OSError:  # removed by another process meanwhile
+    except OSError:  # another process removed the file meanwhile
         return None
 
 

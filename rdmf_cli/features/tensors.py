@@ -1,4 +1,4 @@
-"""Features in files of torch (`.pt`): tensors and dictionaries of them, never pickled objects."""
+"""Features in files of torch (`.pt`): tensors and dictionaries of tensors, no pickled objects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rdmf_cli.errors import MissingExtra, RdmfError
 from rdmf_cli.features.files import AGAIN, KEYS, MOST_BYTES, MOST_NUMBERS, Arrays
 from rdmf_cli.files import MIB, content_of
 
-MOST_FILE = 4096 * MIB  # bytes of a file of many features, also unpacked
+MOST_FILE = 4096 * MIB  # limit in bytes for a file of many features, packed or unpacked
 SAFE = "save tensors, or dictionaries of tensors, with torch.save"
 
 
@@ -29,7 +29,7 @@ def loaded(path: Path) -> Any:
 
 
 def loaded_from(content: bytes, path: Path) -> Any:
-    """Load the bytes of such a file; see `loaded`."""
+    """Load a file from its bytes; see `loaded`."""
     try:
         import torch
     except ImportError as error:
@@ -39,7 +39,7 @@ def loaded_from(content: bytes, path: Path) -> Any:
             if sum(member.file_size for member in archive.infolist()) > MOST_FILE:
                 raise ValueError("unpacked, it is too large")
         return torch.load(BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # each damage has its own type
+    except Exception as error:  # each kind of damage has its own type of error
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise RdmfError(f"this feature file cannot be loaded ({reason})", path, SAFE) from error
 
@@ -48,7 +48,7 @@ def as_arrays(value: Any, path: Path, name: str = "") -> Arrays:
     """Return the arrays in a tensor, or in a dictionary of tensors.
 
     Raises:
-        RdmfError: It is something else, or too large.
+        RdmfError: The value is something else, or too large.
     """
     if isinstance(value, Mapping):
         tensors = {key: x for key, x in value.items() if key in KEYS}

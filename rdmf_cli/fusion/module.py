@@ -151,9 +151,9 @@ class ReactionDiffusion(nn.Module):
             edges: (B, L - 1) edge weights in [0, 1] between neighbouring clips. An edge between
                 more distant clips takes the smallest weight between the two clips (`span_edges`).
             steps: N for this call; None: `self.steps`.
-            stretch: length of the clips that the rates belong to, divided by the length of these
-                clips: 2 if these clips are half as long. Distances in seconds and diffusion in
-                seconds² do not change.
+            stretch: clip length to which the rates belong, divided by the length of these clips: 2
+                if these clips are half as long. Distances in seconds and diffusion in seconds² do
+                not change.
 
         Returns:
             u and v after N steps, (B, C, L) each.

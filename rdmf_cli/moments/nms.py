@@ -27,8 +27,7 @@ def span_iou(spans: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Penalty:
-    """The score that a candidate loses for repeating a better one: redundancy * IoU ** steepness.
-    """
+    """Score that a candidate loses if it repeats a better one: redundancy * IoU ** steepness."""
 
     redundancy: float = 0.0
     steepness: float = 1.0
@@ -58,7 +57,9 @@ def suppress(
         scores: (n,) finite; if two scores are equal, the first counts as better.
         overlap: a candidate is dropped if its IoU with a better candidate is at least this.
         most: largest number of candidates per row.
-        penalty: the score that a candidate loses if it repeats a better candidate. Returns:
+        penalty: the score that a candidate loses if it repeats a better candidate.
+
+    Returns:
         Three arrays of the m candidates that stay, ordered by row, then best first: (m,) row; (m,)
         index into the arguments; (m,) score after the penalty.
     """

@@ -104,8 +104,7 @@ def _true_runs(above: np.ndarray) -> Columns:
 
 @dataclass(frozen=True)
 class _Edges:
-    """The ends of n runs: where the pattern falls to its level. row, channel and height are (n,).
-    """
+    """The ends of n runs: there the pattern falls to its level. row, channel, height are (n,)."""
 
     pattern: np.ndarray
     mask: np.ndarray
@@ -114,10 +113,10 @@ class _Edges:
     height: np.ndarray
 
     def crossing(self, clip: np.ndarray, step: int) -> np.ndarray:
-        """Return (n,), in clips: where the pattern between a clip and its neighbour crosses the
-        level.
+        """Return (n,), in clips: where the pattern crosses the level next to a clip.
 
-        If there is no neighbour, this is the border of the clip itself.
+        The pattern is a straight line from the clip's centre to its neighbour's. If there is no
+        neighbour, the result is the border of the clip itself.
         """
         beyond = np.clip(clip + step, 0, self.mask.shape[1] - 1)
         exists = (beyond != clip) & self.mask[self.row, beyond]

@@ -1,4 +1,4 @@
-"""What is said in a video: lines of subtitles, from files or out of the video's own container."""
+"""Speech in a video: lines of subtitles, from subtitle files or from inside the video file."""
 
 from rdmf_cli.features.said.encoded import SpokenFeatures, encoded, said_in, spoken_features
 from rdmf_cli.features.said.lines import AUTO, NONE, Line, Said

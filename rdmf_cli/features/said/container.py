@@ -12,20 +12,21 @@ from rdmf_cli.features.said.files import Kind, kind_of
 from rdmf_cli.features.said.lines import MOST_LINES, Said, tidied
 
 TEXT_CODECS: Final = frozenset({"subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text"})
-"""FFmpeg's names of codecs whose subtitles are text; others are pictures of text."""
+"""FFmpeg's names of the codecs whose subtitles are text. Other codecs hold pictures of text."""
 
 MICROSECONDS: Final = 1_000_000
 SHOWN_FOR: Final = 3.0
-"""Seconds that a subtitle without a length is taken to be shown."""
+"""A subtitle without a length counts as shown for this many seconds."""
 
 FIELDS_BEFORE_TEXT: Final = 8
-"""Fields of a line in ASS as FFmpeg decodes it: order, layer, style, name, margins, effect."""
+"""Number of fields before the text of an ASS line from FFmpeg: order, layer, style, name, …"""
 
 
 def read_container(path: Path) -> Said:
-    """Read the best text track of a video file; nothing where there is none.
+    """Read the best text track of a video file. If there is no text track, there are no lines.
 
-    English is preferred, then a track without a stated language; a forced track is the last choice.
+    An English track is the first choice, then a track without a stated language. A forced track is
+    the last choice.
 
     Raises:
         RdmfError: The file cannot be read as a video.
@@ -56,7 +57,7 @@ def _rank(track: Any) -> tuple[Kind, bool]:
 
 
 def _lines(container: Any, track: Any) -> Iterator[tuple[float, float, str]]:
-    """Yield start, end and text of each subtitle; damage ends the reading."""
+    """Yield start, end and text of each subtitle. If the file is damaged, stop there."""
     from av.error import FFmpegError
 
     from rdmf_cli.video.packets import packets

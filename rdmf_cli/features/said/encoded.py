@@ -23,12 +23,12 @@ from rdmf_cli.features.store import FeatureStore
 from rdmf_cli.video.formats import is_list
 
 BATCH: Final = 256
-"""Lines that are encoded at once."""
+"""Number of lines that are encoded at once."""
 
 
 @dataclass(frozen=True, eq=False)
 class SpokenFeatures:
-    """What is said in a video, as an encoder reads it.
+    """The lines that are said in a video, and their features.
 
     Attributes:
         said: The N lines.
@@ -46,23 +46,23 @@ def spoken_features(
     store: FeatureStore | None = None,
     transcribe: str | None = None,
 ) -> SpokenFeatures:
-    """Read what is said in a video, and encode every line or take it from the cache.
+    """Read what is said in a video. Encode every line, or take its features from the cache.
 
     Args:
         video: The video file.
         encoder: The encoder of the query.
-        subtitles: "none"; "auto": a subtitle file of the same stem beside the video, else a text
-            track inside it; or the path of a subtitle file.
+        subtitles: "none"; or "auto": a subtitle file with the same stem beside the video, else a
+            text track inside the video; or the path of a subtitle file.
         store: The cache; None: no cache.
-        transcribe: A model of faster-whisper, for a video in which "auto" finds no subtitles; None:
-            such a video has no lines.
+        transcribe: A model of faster-whisper, for a video for which "auto" finds no subtitles.
+            None: such a video has no lines.
 
     Returns:
-        The lines; none where "auto" finds none. A file that "auto" finds and that cannot be read
-        becomes a warning.
+        The lines and their features; no lines if "auto" finds no subtitles. If "auto" finds a file
+        that cannot be read, the result has a warning.
 
     Raises:
-        RdmfError: The file that is named cannot be read, or the video cannot.
+        RdmfError: The named subtitle file or the video cannot be read.
     """
     said = said_in(video, subtitles, store, transcribe)
     return SpokenFeatures(said, encoded(said.lines, encoder, store))
@@ -84,7 +84,7 @@ def said_in(
             return read_file(found)
         except RdmfError as error:
             return Said(warnings=(f"{found.name} beside the video is not used: {error.what}",))
-    if is_list(video):  # the hash of a list does not cover the files it names
+    if is_list(video):  # a list's hash does not cover the files in the list
         return Said()
     said = _once(video, store, {"subtitles in": ""}, lambda: read_container(video))
     if said.lines or transcribe is None:
@@ -114,7 +114,7 @@ def encoded(lines: Sequence[Line], encoder: Encoder, store: FeatureStore | None)
 def _once(
     video: Path, store: FeatureStore | None, how: dict[str, str], read: Callable[[], Said]
 ) -> Said:
-    """Read what is said from the whole file, which takes time, and keep it in the cache."""
+    """Read the lines from the whole file. This takes time, so keep the lines in the cache."""
     if store is None:
         return read()
     size = video.stat().st_size
@@ -136,6 +136,6 @@ def _keep(
     store: FeatureStore | None, key: dict[str, Any], rows: np.ndarray, about: dict[str, Any]
 ) -> None:
     if store:
-        # A cache that cannot be written is said where the features of the video are kept.
+        # If the cache cannot be written, the code that keeps the video's features reports it.
         with suppress(RdmfError):
             store.put(key, rows, about)

@@ -1,4 +1,4 @@
-"""Subtitle files: which one belongs to a video, and what it says. pysubs2 reads the formats."""
+"""Subtitle files: find the file of a video and read its lines. pysubs2 reads the formats."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pysubs2 import SSAFile
 
 SUFFIXES: Final = (".srt", ".vtt", ".ass", ".ssa")
-"""Suffixes of files that `auto` finds, the preferred first."""
+"""Suffixes of the files that `auto` finds, in order of preference."""
 
 MOST_BYTES: Final = 16 * MIB
 WHAT = "the subtitles"
@@ -21,16 +21,16 @@ TODO = "give an SRT, WebVTT or ASS file, or --subtitles none"
 
 ENGLISH: Final = frozenset({"en", "eng", "english"})
 FORCED: Final = frozenset({"forced", "foreign"})
-"""Marks of a track that has only the lines in a foreign language, so little of what is said."""
+"""Marks of a track that holds only the lines in a foreign language, so only a few lines."""
 
 
 class Kind(NamedTuple):
-    """How much a track is wanted; the least is the best.
+    """How well a track suits; the least value is the best.
 
     Attributes:
-        forced: It holds foreign lines only.
-        foreign: Its language is stated and is not English, which the embedded encoder reads.
-        unstated: Its language is not stated.
+        forced: The track holds only foreign lines.
+        foreign: Its stated language is not English; the embedded encoder reads only English.
+        unstated: The track does not state its language.
     """
 
     forced: bool
@@ -39,7 +39,7 @@ class Kind(NamedTuple):
 
 
 def kind_of(marks: list[str], forced: bool = False) -> Kind:
-    """Rank a track by the marks in its name ("en", "forced"), or by its stated language.
+    """Rank a track by the marks in its name ("en", "forced") or by the language that it states.
 
     >>> kind_of(["en"]) < kind_of([]) < kind_of(["de"]) < kind_of(["en", "forced"])
     True
@@ -51,17 +51,17 @@ def kind_of(marks: list[str], forced: bool = False) -> Kind:
 
 
 def beside(video: Path) -> Path | None:
-    """Return the subtitle file of a video: in its folder, with its stem; None: there is none.
+    """Find the subtitle file in a video's folder with the video's stem; None: there is none.
 
-    `film.srt` and `film.en.srt` belong to `film.mp4`. English is preferred, as the embedded encoder
-    reads English; a file of forced subtitles is the last choice. Files that rdmf wrote itself hold
-    queries and are no subtitles.
+    `film.srt` and `film.en.srt` belong to `film.mp4`. An English file is the first choice, because
+    the embedded encoder reads English. A file of forced subtitles is the last choice. Files that
+    rdmf wrote itself hold queries, not subtitles; they are left out.
     """
     stem = video.stem.casefold()
     ranked = []
     try:
         names = sorted(path.name for path in video.absolute().parent.iterdir())
-    except OSError:  # a folder that may not be listed
+    except OSError:  # no permission to list the folder
         return None
     for name in names:
         path = video.parent / name
@@ -83,7 +83,7 @@ def read_file(path: Path) -> Said:
     text, warnings = decoded(content_of(path, WHAT, TODO, MOST_BYTES))
     try:
         file = _parsed(text, path.suffix.lower())
-    except Exception as error:  # pysubs2 raises many kinds on files that are something else
+    except Exception as error:  # pysubs2 raises many types of errors for other files
         raise RdmfError("these are not subtitles that can be read", path, TODO) from error
     events = [event for event in file if not event.is_comment and not event.is_drawing]
     if len(events) > MOST_LINES:
@@ -95,7 +95,7 @@ def read_file(path: Path) -> Said:
 
 
 def _parsed(text: str, suffix: str) -> SSAFile:
-    """Parse subtitles by what they look like; where that is unclear, by the suffix."""
+    """Parse subtitles in the format that the text shows; if it is unclear, use the suffix."""
     import pysubs2
 
     try:
@@ -110,7 +110,7 @@ def decoded(content: bytes) -> tuple[str, tuple[str, ...]]:
     """Decode text: Unicode by its mark, UTF-8, UTF-16 by its zero bytes, else Windows-1252.
 
     Returns:
-        The text, and a warning where the encoding is a guess.
+        The text, and a warning if the encoding is a guess.
     """
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", errors="replace"), ()

@@ -1,4 +1,4 @@
-"""Lines of speech: their text without markup, and when they are said."""
+"""Lines of speech: their text without markup, and the times at which they are said."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ AUTO: Final = "auto"
 NONE: Final = "none"
 
 MOST_LINES: Final = 50_000
-"""Lines that are read at most; a film of three hours has about 3,000."""
+"""Largest number of lines that are read. A film of three hours has about 3,000 lines."""
 
 MOST_LETTERS: Final = 1_000
-"""Letters of a line that are read at most."""
+"""Largest number of letters of a line that are read."""
 
 NEXT: Final = 0.2
-"""Seconds between two showings of one text that are still one line."""
+"""If a text is shown again within this many seconds, both showings are one line."""
 
 TAG: Final = re.compile(r"<[^<>]{0,200}>|\{\\[^{}]{0,500}\}")
 NOTES: Final = re.compile("[\u2669-\u266c]+")
@@ -32,9 +32,9 @@ class Line:
     """One line of speech.
 
     Attributes:
-        start: Start in seconds, as a player shows it.
+        start: Start in seconds, as a player shows time.
         end: End in seconds, after the start.
-        text: The words on one line, without markup.
+        text: The words, without markup and line breaks.
     """
 
     start: float
@@ -47,9 +47,9 @@ class Said:
     """All that is said in a video.
 
     Attributes:
-        lines: The lines by start, then end.
-        source: Where they come from, for people; empty where there are none.
-        warnings: What is unusual about them, one sentence each.
+        lines: The lines, ordered by start, then by end.
+        source: Where the lines come from, in words for the user; empty if there are no lines.
+        warnings: Unusual facts about the lines, one sentence each.
     """
 
     lines: tuple[Line, ...] = ()
@@ -69,10 +69,10 @@ def plain(text: str) -> str:
 
 
 def tidied(lines: Iterable[tuple[float, float, str]]) -> tuple[Line, ...]:
-    """Make lines of what a file holds: sorted, without empty ones, repetitions joined.
+    """Make lines from the entries of a file: sort them, drop empty lines, join repetitions.
 
-    A text that is shown again at once, as layers and scrolling captions do, is one line. A line
-    without a length, or that ends before it starts, is left out.
+    If a text is shown again at once, as with layers and scrolling captions, it is one line. A line
+    that does not end after its start is left out.
 
     Args:
         lines: Start and end in seconds, and text with its markup.

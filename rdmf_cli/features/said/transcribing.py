@@ -24,18 +24,18 @@ FETCH: Final = (
 
 
 def model_fingerprint(model: str) -> str:
-    """Return what a transcript is found by in the cache: the weights of a folder, or the name."""
+    """Return a part of a transcript's cache key: the weights' fingerprint, or the model's name."""
     weights = Path(model) / MODEL
     return content_fingerprint(weights) if weights.is_file() else model
 
 
 def transcribed(video: Path, model: str) -> Said:
-    """Transcribe the sound of a video; no lines where it has none.
+    """Transcribe the sound of a video. A video without sound has no lines.
 
     Args:
         video: The video file.
-        model: The folder of a model in the layout of faster-whisper, or the name of one that was
-            fetched before ("small").
+        model: The folder of a model in the layout of faster-whisper, or the name of a model that
+            was fetched before ("small").
 
     Raises:
         MissingExtra: faster-whisper is not installed.
@@ -48,7 +48,7 @@ def transcribed(video: Path, model: str) -> Said:
     if found is None:
         return Said()
     begins, sound = found
-    # At other temperatures words are drawn by chance: the same video would give other lines.
+    # At other temperatures words are drawn at random, and a second run would give other lines.
     segments, _ = loaded.transcribe(sound, temperature=0.0, condition_on_previous_text=False)
     length = len(sound) / SAMPLES_PER_SECOND  # the last window is filled up with silence
     lines = tidied(
@@ -62,12 +62,12 @@ def _load(model: str) -> Any:
 
     try:
         return WhisperModel(model, device="auto", local_files_only=True)
-    except Exception as error:  # of CTranslate2, tokenizers and the hub, which share no base
+    except Exception as error:  # errors of CTranslate2, tokenizers and the hub have no common base
         raise RdmfError("this is no model that is on this machine", model, FETCH) from error
 
 
 def _sound(video: Path) -> tuple[float, npt.NDArray[np.float32]] | None:
-    """Decode the first sound track: when it begins, and its samples; None where there is none."""
+    """Decode the first sound track: its start and its samples; None if there is no sound track."""
     from rdmf_cli.video.packets import opened
 
     with opened(video) as (container, _):
@@ -84,7 +84,7 @@ def _sound(video: Path) -> tuple[float, npt.NDArray[np.float32]] | None:
 
 
 def _resampled(container: Any, track: Any) -> Iterator[Any]:
-    """Yield the sound as mono frames of 16 kHz; damaged packets are left out."""
+    """Yield the sound as mono frames at 16 kHz; leave out damaged packets."""
     from av.audio.resampler import AudioResampler
     from av.error import FFmpegError
 
