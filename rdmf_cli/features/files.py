@@ -30,7 +30,7 @@ NUMBERS = "fiu"
 HDF5_MAGIC = b"\x89HDF"
 ZIP_MAGIC = b"PK\x03\x04"
 TORCH_MEMBER = b"/data.pkl"  # the first member of a file of torch.save
-MOST_HEADER = 512  # the name of this member is within the first bytes, so many
+MOST_HEADER = 512  # number of first bytes of the file in which the name of this member stands
 
 
 def normalise_rows(rows: np.ndarray) -> np.ndarray:

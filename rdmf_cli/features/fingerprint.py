@@ -15,7 +15,7 @@ from pathlib import Path
 from rdmf_cli.files import unreadable
 
 END_BYTES = 1 << 20  # number of bytes read at the start, and at the end
-SAMPLES, SAMPLE_BYTES = 16, 1 << 18  # read in between
+SAMPLES, SAMPLE_BYTES = 16, 1 << 18  # number of samples in between, and bytes per sample
 WHOLE_UP_TO = 8 << 20
 
 

@@ -1,1 +1,1 @@
-"""Heads, which answer questions: the protocol, the registry, and the heads themselves."""
+"""Heads answer questions. Here are their protocol, their registry, and the heads themselves."""

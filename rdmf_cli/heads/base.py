@@ -10,7 +10,7 @@ from rdmf_cli.moments import Reading
 
 
 class Head(Protocol):
-    """Finds the moments of a video that a query describes."""
+    """Finds those moments of a video that a query describes."""
 
     @property
     def name(self) -> str:
@@ -19,14 +19,14 @@ class Head(Protocol):
 
     @property
     def description(self) -> str:
-        """The name and the kind of fusion, for people."""
+        """The name and the kind of fusion, in words for the user."""
         ...
 
     def require(self, space: FeatureSpace) -> None:
-        """Check that the head can read features of a space.
+        """Check that the head can read features of this space.
 
         Raises:
-            RdmfError: it cannot; the error names both.
+            RdmfError: the head cannot read them; the error names the head's space and this space.
         """
         ...
 
@@ -35,9 +35,9 @@ class Head(Protocol):
 
         Args:
             question: one query on one video of L clips.
-            top_k: number of moments at most, best first.
-            distinct: leave out moments that a person would call the same as a better one. A
-                benchmark rewards several guesses at one moment, so it asks with False.
+            top_k: largest number of moments; the best come first.
+            distinct: leave out a moment if a person would call it the same as a better moment. Use
+                False for benchmarks: they reward several guesses at one moment.
 
         Returns:
             The moments, and the saliency of every clip.
@@ -47,5 +47,5 @@ class Head(Protocol):
     def read_many(
         self, questions: Sequence[Question], *, top_k: int = 10, distinct: bool = False
     ) -> list[Reading]:
-        """Answer several questions, in order; faster than `read` where a head takes batches."""
+        """Answer several questions, in order; faster than `read` if the head takes batches."""
         ...

@@ -1,7 +1,8 @@
 """Load a head by its name or from a checkpoint.
 
-To add one: a folder beside this file with a class that has the methods of `Head` (`base.py`) and a
-`load`, an entry here, its tests, a line in `docs/usage.md`. Importing this imports no numpy.
+To add a head, write a folder beside this file with a class that has `load` and the methods of
+`Head` (`base.py`), an entry here, tests, and a line in `docs/usage.md`. Importing this module does
+not import numpy.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Loads(Protocol):
     """A class of heads."""
 
     def load(self, path: Path | None = None, store: FeatureStore | None = None) -> Head:
-        """Load a head; without a path the one that ships with rdmf."""
+        """Load a head; without a path, the head that is part of rdmf."""
         ...
 
 
@@ -38,7 +39,7 @@ HEADS: Registry[Entry[Loads]] = Registry(
     Entry("learned", "a trained network", f"{HERE}.learned.head:LearnedHead"),
     Entry("training-free", "a few published rates", f"{HERE}.training_free.head:TrainingFree"),
 )
-"""The heads by the names of --head; "auto" is the learned one where the release contains it."""
+"""The heads by their names in --head. "auto" is the learned head if this release contains it."""
 
 
 def is_shipped() -> bool:
@@ -56,11 +57,12 @@ def load_head(
     Args:
         name: "auto", or a name in `HEADS`.
         checkpoint: rates of the training-free head, an exported head, or the folder of a trained
-            one; only with the name "auto".
-        store: the cache, in which an exported head is kept as it loads fastest; None: no cache.
+            head; only with the name "auto".
+        store: the cache, which keeps an exported head in the form that loads fastest; None: no
+            cache.
 
     Raises:
-        UsageError: the name is unknown, or both are given.
+        UsageError: the name is unknown, or a checkpoint is given with a name other than "auto".
         MissingExtra: the checkpoint is a folder, and torch is not installed.
         RdmfError: the checkpoint is missing or not a head.
     """
@@ -76,10 +78,10 @@ def load_head(
 
 
 def load_training_free(checkpoint: Path | None = None) -> TrainingFree:
-    """Load the training-free head, which `rdmf fuse` shows.
+    """Load the training-free head; `rdmf fuse` shows its fusion.
 
     Args:
-        checkpoint: a file of its rates; None: those that ship with rdmf.
+        checkpoint: a file with rates; None: the rates that are part of rdmf.
 
     Raises:
         UsageError: the checkpoint is a learned head.

@@ -1,10 +1,11 @@
 """Speech added to the reading of a head.
 
-The head answers from the pictures alone. The fusion then runs with speech as its third field
+The head answers from the pictures alone. Then the fusion runs with speech as its third field
 (`fusion.speech`), once on this video and once on a video that shows nothing. If a line leaves more
-activator v on this video, the pictures support the line. A line that answers the query becomes a
-moment with the line's own times; if it is said during the best shown moment, it raises that
-moment's score instead. Without speech the reading of the head stays as it is.
+activator v on this video than on the other video, the pictures support the line. A line that
+answers the query becomes a moment with the start and end of the line. But if the line is said
+during the best shown moment, it raises the score of that moment instead. Without speech the reading
+of the head does not change.
 """
 
 from __future__ import annotations
@@ -31,34 +32,39 @@ from rdmf_cli.moments.types import Quote
 Floats = npt.NDArray[np.float64]
 
 RATES: Final = SpeechRates(g=0.3, sigma=0.1)
-"""Rates of the speech per step. Chosen, as are the other numbers here, on the even pairs of
-benchmarks/subtitles_pairs.tsv."""
+"""Rates of the speech per step.
+
+All numbers here were chosen on the even pairs of benchmarks/subtitles_pairs.tsv.
+"""
 
 LEAST_CHANCE: Final = 0.05
-"""Lines that answer the query less likely than that make no moment."""
+"""A line makes no moment if its probability of answering the query is lower than this."""
 
 GAP: Final = 1.5
-"""Seconds between two lines that are said in one go."""
+"""Two lines at most this many seconds apart are said without a break."""
 
 IOU_OF_LINE: Final = 0.9
 """Expected IoU of a line with the answer, if the line answers the query."""
 
 COVERED: Final = 0.5
-"""Share of a line during which a shown moment lasts, from which on the line belongs to it."""
+"""If a shown moment covers at least this share of a line, the line belongs to the moment."""
 
 OF_PRESENCE: Final = 0.75
 PICTURES_FIRST: Final = 1.0
-"""Log-odds of presence, and their offset, by which shown moments are ranked against lines. A query
-that is shown is often given a low presence; a line must be likelier than the presence says."""
+"""Factor and offset of the log-odds of presence, for the rank of shown moments among lines.
+
+Presence is often low although the query is shown, so a line must be likelier than the presence
+says.
+"""
 
 MOST_GAIN: Final = 4.0
-"""Bound of the support by pictures."""
+"""Largest support of a line by the pictures."""
 
 QUOTED: Final = 0.5
-"""Chance that a line answers the query, from which on it is quoted within a longer moment."""
+"""A longer moment quotes a line if the line answers the query with at least this probability."""
 
 MOST_QUOTES: Final = 5
-"""Lines that are quoted of one moment at most, the likeliest."""
+"""Largest number of lines that one moment quotes; the likeliest lines are taken."""
 
 LEAST: Final = 1e-9
 
@@ -66,28 +72,28 @@ LEAST: Final = 1e-9
 def read_with_speech(
     head: Head, question: Question, *, top_k: int = 10, distinct: bool = False
 ) -> Reading:
-    """Answer one question from what is shown and, where it is known, what is said.
+    """Answer one question from what is shown and, if it is known, what is said.
 
     Args:
-        head: Reads the pictures.
+        head: The head that reads the pictures.
         question: One query on one video.
-        top_k: Number of moments at most, best first.
-        distinct: As for `Head.read`.
+        top_k: Largest number of moments; the best come first.
+        distinct: See `Head.read`.
     """
     return with_speech(head.read(question, top_k=top_k, distinct=distinct), question, top_k)
 
 
 def with_speech(reading: Reading, question: Question, top_k: int) -> Reading:
-    """Add what is said to the reading of a head; without speech it stays as it is.
+    """Add the speech to the reading of a head. Without speech the reading does not change.
 
     Args:
-        reading: What the head read of the pictures.
-        question: The question that it read.
-        top_k: Number of moments at most.
+        reading: The reading of the head, from the pictures alone.
+        question: The question that the head answered.
+        top_k: Largest number of moments.
 
     Returns:
-        A reading whose presence is the chance that the query is shown or said, and whose scores are
-        expected IoUs if it is.
+        A reading. Its presence is the probability that the query is shown or said. Its scores are
+        the expected IoUs if the query is shown or said.
     """
     speech = question.speech
     if speech is None or not len(speech):
@@ -116,7 +122,7 @@ def with_speech(reading: Reading, question: Question, top_k: int) -> Reading:
 
 
 def _trusted(presence: float) -> float:
-    """Return how far the pictures are trusted where a line competes with them."""
+    """Return how far the pictures are trusted if a line competes with them."""
     bounded = min(max(presence, LEAST), 1.0 - LEAST)
     log_odds = OF_PRESENCE * math.log(bounded / (1.0 - bounded)) + PICTURES_FIRST
     return 0.5 * (1.0 + math.tanh(0.5 * log_odds))
@@ -135,7 +141,7 @@ class _Moments:
 
 
 def _supported(question: Question, speech: Speech) -> Floats:
-    """Return the chance of each line (N,), with the support of the pictures."""
+    """Return the probability of each line (N,), raised by the support of the pictures."""
     if not question.has_similarity:
         return speech.chances
     here, nothing = (_fed(question, speech, shown) for shown in (True, False))
@@ -146,12 +152,12 @@ def _supported(question: Question, speech: Speech) -> Floats:
 
 
 def _fed(question: Question, speech: Speech, shown: bool) -> Floats:
-    """Return (L,): how much more v there is with speech than without.
+    """Return (L,): v with speech minus v without speech.
 
     Args:
         question: The question.
         speech: The lines.
-        shown: False: as if nothing of the query were shown.
+        shown: If False, compute as if the video showed nothing of the query.
     """
     rates = _rates()
     mask = np.ones(len(question), dtype=bool)
@@ -186,7 +192,7 @@ def _rates() -> FusionRates:
 
 
 def _spoken(speech: Speech, presence: float) -> _Moments:
-    """Return the moments that lines make: those said in one go that all answer are one."""
+    """Return the moments that lines make. Neighbouring lines that all answer make one moment."""
     kept = np.flatnonzero(speech.chances >= LEAST_CHANCE)
     spans: list[list[float]] = []
     scores: list[float] = []
@@ -204,7 +210,7 @@ def _spoken(speech: Speech, presence: float) -> _Moments:
 
 
 def _joined(shown: _Moments, said: _Moments, top_k: int) -> _Moments:
-    """Join both: a line during the best shown moment strengthens it; the best come first."""
+    """Join the moments, best first. A line during the best shown moment raises its score."""
     scores, alone = shown.scores.copy(), []
     covered = _covered(said.spans, shown.spans[0]) if len(scores) else np.zeros(len(said.scores))
     for n, score in enumerate(said.scores):
@@ -227,7 +233,7 @@ def quotes(speech: Speech | None, span: tuple[float, float], offset: float) -> t
     """Quote the lines of a moment that answer the query, in order of time.
 
     Args:
-        speech: What is said; None: not known.
+        speech: The speech of the video; None: not known.
         span: Start and end of the moment, in seconds from the first clip.
         offset: Start of the first clip, in seconds as a player shows it.
     """
@@ -247,7 +253,7 @@ def quotes(speech: Speech | None, span: tuple[float, float], offset: float) -> t
 
 
 def _is_of(speech: Speech, line: int, span: tuple[float, float]) -> bool:
-    """Tell whether a line is quoted: it answers, or the moment is the line itself."""
+    """Tell whether to quote a line: it answers the query, or the moment is the line itself."""
     start, end = float(speech.starts[line]), float(speech.ends[line])
     common = min(end, span[1]) - max(start, span[0])
     if common < COVERED * (end - start):

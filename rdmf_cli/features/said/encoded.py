@@ -54,12 +54,12 @@ def spoken_features(
         subtitles: "none"; or "auto": a subtitle file with the same stem beside the video, else a
             text track inside the video; or the path of a subtitle file.
         store: The cache; None: no cache.
-        transcribe: A model of faster-whisper, for a video for which "auto" finds no subtitles.
-            None: such a video has no lines.
+        transcribe: A model of faster-whisper for videos for which "auto" finds no subtitles. With
+            None such a video has no lines.
 
     Returns:
-        The lines and their features; no lines if "auto" finds no subtitles. If "auto" finds a file
-        that cannot be read, the result has a warning.
+        The lines and their features, but no lines if "auto" finds no subtitles. If "auto" finds a
+        file that cannot be read, the result has a warning.
 
     Raises:
         RdmfError: The named subtitle file or the video cannot be read.

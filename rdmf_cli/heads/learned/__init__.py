@@ -1,1 +1,1 @@
-"""The learned head, by numpy and ONNX Runtime alone; `torch/` holds what trains and exports it."""
+"""The learned head, run by numpy and ONNX Runtime. The code in `torch/` trains and exports it."""

@@ -29,7 +29,7 @@ COPY_AGAIN = "export it again, or copy the file again"
 
 EXPORT = "export it again with this version of rdmf"
 
-MOST_PART: Final = 64 * MIB  # bytes of a graph after decompression
+MOST_PART: Final = 64 * MIB  # limit in bytes for a graph after decompression
 
 TORCH_MEMBER = b"/data.pkl"  # the first member of a file of torch.save
 HEADER_BYTES = 1024  # where the name of the first member is
@@ -52,12 +52,13 @@ def graph_file(name: str) -> str:
 
 
 class OnnxGraphs:
-    """The graphs of an exported head, run by ONNX Runtime; each is loaded when it is first needed.
+    """The graphs of an exported head. ONNX Runtime loads each graph when it is first needed.
 
     Args:
         content: bytes of a file that `export.export` wrote.
-        path: the name that errors show.
-        store: the cache in which the graphs are kept as ONNX Runtime rewrites them; None: no cache.
+        path: the name of the file in error messages.
+        store: the cache for the graphs, in the form to which ONNX Runtime rewrites them; None: no
+            cache.
 
     Raises:
         RdmfError: the bytes are not such a file.
@@ -91,13 +92,13 @@ class OnnxGraphs:
 
         Args:
             graph: "fuse", "decode" or "match".
-            **inputs: arrays (1, ...) by name; those that the graph does not read are ignored.
+            **inputs: arrays (1, ...) by name; arrays that the graph does not read are ignored.
 
         Returns:
             The outputs (1, ...), in the order of `OUTPUTS`.
 
         Raises:
-            RdmfError: the graph is missing, damaged, or takes other inputs.
+            RdmfError: the graph is missing or damaged, or it takes other inputs.
         """
         session = self._session(graph)
         wanted = {x.name for x in session.get_inputs()}
@@ -105,7 +106,7 @@ class OnnxGraphs:
             raise self._another_graph(graph)
         try:
             made = tuple(session.run(None, {name: inputs[name] for name in wanted}))
-        except Exception as error:  # ONNX Runtime's own, which share no base
+        except Exception as error:  # errors of ONNX Runtime have no common base
             raise self._another_graph(graph) from error
         return made
 
@@ -114,8 +115,8 @@ class OnnxGraphs:
         return RdmfError(what, self._path, COPY_AGAIN)
 
     def _require_whole(self, graph: str, content: bytes) -> None:
-        """Raise RdmfError where a graph takes tensors from other files, or is no graph."""
-        if b"location" not in content:  # the key under which every tensor elsewhere names its file
+        """Raise RdmfError if a graph takes tensors from other files, or if it is not a graph."""
+        if b"location" not in content:  # the key for a tensor's other file
             return
         try:
             external = has_external_data(content)
@@ -138,7 +139,7 @@ class OnnxGraphs:
         self._require_whole(graph, content)
         try:
             session = small_session(content, self._store)
-        except Exception as error:  # ONNX Runtime's own, which share no base
+        except Exception as error:  # errors of ONNX Runtime have no common base
             raise self._not_loaded(graph) from error
         if [x.name for x in session.get_outputs()] != [*OUTPUTS[graph]]:
             raise self._another_graph(graph)

@@ -34,17 +34,17 @@ Columns = Annotated[int, Field(ge=1, le=65_536)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 
-MOST_CHANNELS = 65_536  # over all blocks
+MOST_CHANNELS = 65_536  # in all blocks together
 
 SHORT, LONG = 10.0, 30.0
-"""Seconds: a moment of at most SHORT is short, one above LONG is long (QVHighlights' ranges)."""
+"""Seconds. Moments up to SHORT are short, moments above LONG are long (QVHighlights' ranges)."""
 
 SCALES = ("any", "short", "middle", "long")
-"""Names of the curves of the emergent pattern: moments of any length, or of one range."""
+"""Names of the curves of the pattern: for moments of any length, or of one range of lengths."""
 
 
 class ModelConfig(Record):
-    """Configuration of a learned head: with it and the weights the network can be built again.
+    """Configuration of a learned head. From it and the weights the network can be built again.
 
     >>> ModelConfig(head="universal", fusion="none").model_dump_json()
     """
@@ -53,7 +53,7 @@ class ModelConfig(Record):
     fusion: FusionKind = "reaction-diffusion"
     slots: SlotKind = "pattern"
 
-    # the features it was trained on
+    # the features that the head was trained on
     channels: Annotated[tuple[str, ...], Field(max_length=64)] = CHANNELS
     encoder: str | None = Field(
         default=None, description="name of the encoder of its features; null: not known"
@@ -143,24 +143,24 @@ class ModelConfig(Record):
 
     @property
     def kernel(self) -> int:
-        """Return the clips under a kernel of a convolution: odd, and within the reach of `halo`."""
+        """Return the length of a convolution kernel in clips: odd, within the reach of `halo`."""
         return min(2 * self.halo + 1, self.taps - 1 + self.taps % 2)
 
     @property
     def reach(self) -> int:
-        """Return how many clips to each side of a clip its fusion reads, through all blocks."""
+        """Return how many clips to each side of a clip the fusion reads, through all blocks."""
         return self.blocks * FUSIONS[self.fusion].reach(self)
 
     def stretch(self, clip_length: float) -> float:
-        """Return how many clips of a length in seconds count as one clip of training.
+        """Return how many clips of this length in seconds count as one clip of training.
 
-        It is 1 where distances are counted in clips.
+        The number is 1 if the head counts distances in clips.
         """
         return self.clip_length / clip_length if self.time == "seconds" else 1.0
 
     @property
     def halo(self) -> int:
-        """Clips to each side of a clip that one block of reaction-diffusion reads."""
+        """Number of clips to each side of a clip that one block of reaction-diffusion reads."""
         return self.steps * max(self.dilations)
 
 
@@ -168,10 +168,10 @@ OTHER_FEATURES = "give features of its encoder, or use a universal head"
 
 
 def require_space(config: ModelConfig, space: FeatureSpace) -> None:
-    """Check that a head of this configuration can read features of a space.
+    """Check that a head with this configuration can read features of this space.
 
     Raises:
-        RdmfError: the head is a full one, and the features are of another encoder or have other
+        RdmfError: the head is a full head, and the features are from another encoder or have other
             widths.
     """
     if not config.full:
@@ -210,10 +210,10 @@ def read_config(
 
     Args:
         content: JSON with the configuration under "config", and its "schema".
-        schema: the schema that it must have.
-        path: the name that errors show.
-        copy_again: what to do where the JSON is damaged or has another schema.
-        export_again: what to do where the head reads channels that this version does not have.
+        schema: the schema that the JSON must have.
+        path: the name of the file in error messages.
+        copy_again: advice for the user if the JSON is damaged or has another schema.
+        export_again: advice for the user if the head reads channels that this version lacks.
 
     Raises:
         RdmfError: the JSON is damaged, has another schema, or names other channels.

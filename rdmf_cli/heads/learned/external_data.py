@@ -1,7 +1,8 @@
-"""Check whether an ONNX graph refers to other files: tensors kept outside of it.
+"""Check whether an ONNX graph has tensors in other files.
 
-A head is one file. ONNX Runtime reads tensors from other files where a graph says so, and its
-versions differ in where they look for them. Such a graph is refused before it is loaded.
+A head is one file. But a graph can name other files, and ONNX Runtime then reads tensors from these
+files. Where it looks for the files depends on its version. So rdmf refuses such a graph before it
+is loaded.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-MOST_NESTED: Final = 100  # depth of nested messages: the limit of protobuf itself
+MOST_NESTED: Final = 100  # largest depth of nested messages, the same limit as in protobuf
 VARINT, FIXED_64, MESSAGE, FIXED_32 = 0, 1, 2, 5
 TENSOR = "tensor"
 
@@ -23,14 +24,14 @@ LEADING: Final = {
     "attribute": {5: TENSOR, 6: "graph", 10: TENSOR, 11: "graph", 22: "sparse", 23: "sparse"},
     "sparse": {1: TENSOR, 2: TENSOR},
 }
-EXTERNAL_DATA, DATA_LOCATION = 13, 14  # fields of a tensor
+EXTERNAL_DATA, DATA_LOCATION = 13, 14  # numbers of fields of a tensor
 
 
 def has_external_data(model: bytes) -> bool:
-    """Check whether any tensor of an ONNX model lies in another file.
+    """Check whether any tensor of an ONNX model is in another file.
 
     Raises:
-        ValueError: the bytes are no ONNX model.
+        ValueError: the bytes are not an ONNX model.
     """
     return _has(memoryview(model), "model", MOST_NESTED)
 

@@ -1,8 +1,8 @@
-"""The fusions of the learned head by name, read without torch.
+"""The fusions of the learned head, by name. This module does not import torch.
 
-To add one: its class in `heads/learned/torch/` (a `Fusion`, `torch/fusions.py`), an entry here, a
-line in `docs/model.md`. `rdmf train --fusion`, its help, `ModelConfig` and the tests of
-`tests/heads/` follow.
+To add a fusion, write its class in `heads/learned/torch/` (a `Fusion`, see `torch/fusions.py`), an
+entry here, and a line in `docs/model.md`. `rdmf train --fusion`, its help, `ModelConfig` and the
+tests in `tests/heads/` then know the new fusion.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ def _nothing(config: ModelConfig) -> int:
 
 @dataclass(frozen=True)
 class FusionEntry(Entry[FusionClass]):
-    """A fusion of the registry; `load` gives its class.
+    """A fusion of the registry; `load` returns its class.
 
     Attributes:
-        reach: Clips to each side that one block reads for a clip. A longer video is fused in
-            windows that overlap by the reach of all blocks; what lies beyond it is not seen.
+        reach: Number of clips to each side of a clip that one block reads. A longer video is fused
+            in windows that overlap by the reach of all blocks. Clips beyond the reach are not seen.
     """
 
     reach: Callable[[ModelConfig], int] = _halo
@@ -55,7 +55,8 @@ FUSIONS: Registry[FusionEntry] = Registry(
         "clips diffuse along time and react with the query",
         f"{HERE}:ReactionDiffusionFusion",
     ),
-    # Attention has no reach of its own: in a longer video it is cut where reaction-diffusion ends.
+    # Attention has no limit of its own, so in a longer video it has the reach of
+    # reaction-diffusion.
     FusionEntry(
         "joint-attention", "clips and words attend to all clips and words", f"{HERE}:JointAttention"
     ),

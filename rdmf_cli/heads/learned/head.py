@@ -20,15 +20,17 @@ from rdmf_cli.moments.reading import Reading
 from rdmf_cli.resources import load_weights
 
 SHIPPED = "moments.rdmf"
-MOST_HEAD: Final = 128 * MIB  # bytes of its file
+MOST_HEAD: Final = 128 * MIB  # limit in bytes for its file
 DISTINCT: Final = 0.5
-"""IoU from which on two moments look the same to a person. A benchmark rewards several guesses at
-one moment, each of which may pass another threshold, so `ModelConfig.overlap` is higher.
+"""Two moments with at least this IoU look the same to a person.
+
+A benchmark rewards several guesses at one moment, because each guess may pass a different
+threshold. So `ModelConfig.overlap` is higher.
 """
 
 
 class ConfiguredHead:
-    """What all heads of a `ModelConfig` share, whatever runs their network."""
+    """The common part of all heads with a `ModelConfig`, whatever runs their network."""
 
     def __init__(self, config: ModelConfig):
         self.config = config
@@ -44,15 +46,15 @@ class ConfiguredHead:
         return f"{self.name} ({self.config.fusion})"
 
     def require(self, space: FeatureSpace) -> None:
-        """Check that the head can read features of a space.
+        """Check that the head can read features of this space.
 
         Raises:
-            RdmfError: it cannot; the error names both.
+            RdmfError: the head cannot read them; the error names both spaces.
         """
         require_space(self.config, space)
 
     def _overlap(self, distinct: bool) -> float:
-        """Return the IoU of two moments from which on the worse one is dropped."""
+        """Return the least IoU of two moments at which the worse moment is dropped."""
         return min(DISTINCT, self.config.overlap) if distinct else self.config.overlap
 
     @cached_property
@@ -60,10 +62,10 @@ class ConfiguredHead:
         return TrainingFree.load()
 
     def _with_presence(self, read: Reading, question: Question) -> Reading:
-        """Take presence from the fitted rates where similarity is known.
+        """Take presence from the fitted rates if the similarity is known.
 
-        They judge better than the network whether a query is shown at all, and are calibrated at
-        0.5 (benchmarks/learned_head.py).
+        The fitted rates judge better than the network whether a query is shown at all. Their
+        presence is calibrated at 0.5 (benchmarks/learned_head.py).
         """
         if not question.has_similarity:
             return read
@@ -72,7 +74,7 @@ class ConfiguredHead:
 
 
 class LearnedHead(ConfiguredHead):
-    """Finds moments by a trained network, whose graphs run window by window.
+    """Finds moments with a trained network. The graphs of the network run window by window.
 
     >>> head = LearnedHead.load()
     >>> head.read(question).spans  # (K, 2) seconds
@@ -87,7 +89,8 @@ class LearnedHead(ConfiguredHead):
         """Load an exported head.
 
         Args:
-            path: its file; None: the one that ships with rdmf, whose checksum is checked.
+            path: the file of the head; None: the head that is part of rdmf (its checksum is
+                checked).
             store: the cache; see `OnnxGraphs`.
 
         Raises:
@@ -103,7 +106,7 @@ class LearnedHead(ConfiguredHead):
         """Answer one question; see `Head.read`.
 
         Raises:
-            RdmfError: the head is universal, and clips and sentence share no space.
+            RdmfError: the head is universal, and clips and sentence lie in different spaces.
         """
         field, found = windows.read(self._graphs, question)
         read = reading(
@@ -119,5 +122,5 @@ class LearnedHead(ConfiguredHead):
     def read_many(
         self, questions: Sequence[Question], *, top_k: int = 10, distinct: bool = False
     ) -> list[Reading]:
-        """Answer several questions, in their order."""
+        """Answer several questions, in the same order."""
         return [self.read(question, top_k=top_k, distinct=distinct) for question in questions]

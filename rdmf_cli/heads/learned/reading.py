@@ -1,4 +1,4 @@
-"""Turn the outputs of the network into a `Reading`; numpy, for torch and ONNX Runtime alike."""
+"""Turn the outputs of the network into a `Reading`, in numpy. torch and ONNX Runtime share this."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ Array = npt.NDArray[np.floating]
 
 
 class Outputs(NamedTuple):
-    """What the network gives for one query on one video of L clips.
+    """The outputs of the network for one query on one video of L clips.
 
     Attributes:
-        pattern: (4, L) log-odds of the emergent pattern, one row per entry of `config.SCALES`;
-            their probabilities become the reading's `v`, and 1 - v its `u`.
-        saliency: (L,) logits, which are only comparable with each other: their mean is set to the
-            mean log-odds of the pattern.
+        pattern: (4, L) log-odds of the pattern, one row per entry of `config.SCALES`. The reading's
+            `v` is their probabilities, and its `u` is 1 - v.
+        saliency: (L,) logits. Only the differences between them have a meaning, so the reading
+            shifts them: their mean becomes the mean log-odds of the pattern.
         presence: log-odds that the query is shown at all.
-        spans: (K, 2) [start, end] in clips, of real slots alone.
+        spans: (K, 2) [start, end] in clips, without padding slots.
         scores: (K,) log-odds of the expected IoU.
     """
 
@@ -48,10 +48,11 @@ def reading(
     Args:
         outputs: the outputs.
         config: the head's configuration.
-        clip_length: seconds.
-        duration: seconds, where spans end at the latest; None: the end of the last clip.
-        top_k: number of moments at most.
-        overlap: IoU of two moments from which on the worse one is dropped; None: that of `config`.
+        clip_length: length of a clip in seconds.
+        duration: latest end of a span in seconds; None: the end of the last clip.
+        top_k: largest number of moments.
+        overlap: least IoU of two moments at which the worse moment is dropped; None: the value in
+            `config`.
     """
     scores = logistic(outputs.scores)
     order = np.zeros(len(scores), dtype=int)

@@ -1,7 +1,7 @@
-"""Graphs as ONNX Runtime rewrites them before the first run, kept in the cache.
+"""Graphs in the form to which ONNX Runtime rewrites them before a run, kept in the cache.
 
-Rewriting (constants computed, operations joined) takes longer than an answer. A rewritten graph
-computes the same bits as the graph it was made from, and loads in a third of the time.
+ONNX Runtime computes constants and joins operations; this takes longer than an answer. A rewritten
+graph computes the same bits as the original graph, and loads in a third of the time.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ def small_session(content: bytes, store: FeatureStore | None = None) -> Inferenc
 
     Args:
         content: The graph, an ONNX model.
-        store: Where its rewritten form is kept; None: it is rewritten each time.
+        store: The cache for the rewritten graph; None: the graph is rewritten each time.
     """
     if store is None:
         return _session(content)
     graphs, key = store.graphs, _key(content)
     if loaded := graphs.load(key):
-        with suppress(Exception):  # of ONNX Runtime, which share no base: it is made again
+        with suppress(Exception):  # errors of ONNX Runtime have no common base
             return _session(loaded[0]["graph"].tobytes(), is_rewritten=True)
     with suppress(Exception), scratch_folder() as folder:  # the disk may be full
         path = Path(folder, "graph.onnx")
         session = _session(content, rewritten=path)
         rewritten = np.frombuffer(path.read_bytes(), np.uint8)
-        with suppress(RdmfError):  # a cache that cannot be written is said with the features
+        with suppress(RdmfError):  # the code that keeps features reports this error
             graphs.put(key, np.zeros((0, 0), np.float16), {}, {"graph": rewritten})
         return session
     return _session(content)
 
 
 def _key(content: bytes) -> dict[str, Any]:
-    """Return what a rewritten graph depends on."""
+    """Return a cache key of everything on which a rewritten graph depends."""
     import onnxruntime
 
     return {
@@ -65,7 +65,7 @@ def _session(
     options = SessionOptions()
     options.intra_op_num_threads = 1  # the graphs are small: more threads are slower
     options.log_severity_level = 3
-    # What the level after EXTENDED adds depends on the model of the processor.
+    # The next level after EXTENDED would depend on the model of the processor.
     level = GraphOptimizationLevel
     options.graph_optimization_level = (
         level.ORT_DISABLE_ALL if is_rewritten else level.ORT_ENABLE_EXTENDED

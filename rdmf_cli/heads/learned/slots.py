@@ -1,4 +1,4 @@
-"""Slots: the spans that the decoder starts from, at the level sets of the emergent pattern."""
+"""Slots: the spans from which the decoder starts, taken from the level sets of the pattern."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def pattern_slots(pattern: np.ndarray, mask: np.ndarray, levels: int, most: int)
         pattern: (B, C, L) in [0, 1].
         mask: (B, L) True at real clips.
         levels: number of heights per channel.
-        most: slots per row at most; where there are more, the most persistent ones stay.
+        most: largest number of slots per row; if there are more, the most persistent slots stay.
 
     Returns:
         The slots, (B, K, 2) and (B, K).
@@ -39,7 +39,7 @@ def pattern_slots(pattern: np.ndarray, mask: np.ndarray, levels: int, most: int)
     counts = np.bincount(row, minlength=len(mask))
     place = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
     spans = np.zeros((len(mask), max(int(counts.max(initial=0)), 1), 2), np.float32)
-    spans[..., 1] = 1.0  # padding slots have a length too
+    spans[..., 1] = 1.0  # padding slots also have a length
     real = np.zeros(spans.shape[:2], dtype=bool)
     ends = np.where(mask, np.arange(1, mask.shape[1] + 1), 0).max(axis=1, initial=0)[row]
     edges = np.stack([found.left[kept], found.right[kept]], axis=1)
@@ -49,8 +49,8 @@ def pattern_slots(pattern: np.ndarray, mask: np.ndarray, levels: int, most: int)
 
 
 def _persistent(found: Candidates, most: int) -> np.ndarray:
-    """Return the indices, ascending, of each row's `most` candidates of highest persistence."""
-    order = np.lexsort((-found.persistence, found.row))  # stable: of equal ones the first
+    """Return the indices, ascending, of each row's `most` most persistent candidates."""
+    order = np.lexsort((-found.persistence, found.row))  # stable: if equal, the first comes first
     counts = np.bincount(found.row)
     first = np.cumsum(counts) - counts
     rank = np.arange(len(order)) - np.repeat(first, counts)

@@ -1,15 +1,16 @@
 """Run the network on videos of any length, window by window.
 
-What a head says of a clip depends on what the clip is compared with: similarity is standardised
-over the video. The network was trained on short videos. So longer footage is read in windows, each
-as a video of its own, of about the length that the network was trained on, overlapping by half. The
-less the best clips of a window match compared with the best of the whole, the lower its scores; and
-the more a span stands out of the whole footage, compared with the clips around it, the higher its
-own. So an answer means the same at any length.
+Similarity is standardised over the video, so the reading of a clip depends on the clips with which
+it is compared. The network was trained on short videos. So a longer video is read in windows that
+overlap by half. Each window is read like a whole video and is about as long as the videos of
+training. Two corrections make the scores of all windows comparable. If the best clips of a window
+match less than the best clips of the whole video, all scores of the window fall. If a span stands
+out more from the whole video than from the clips around it, its score rises. So a score means the
+same in a video of any length.
 
-Moments that are too long for such a window are found in the pattern of the whole video. Its fusion
-runs in windows that overlap by the reach of the fusion, so the result for a clip is that of the
-whole at once.
+Moments that are too long for such a window are found in the pattern of the whole video. For this
+pattern the fusion runs in windows that overlap by the reach of the fusion. So each clip has the
+same result as if the whole video were fused at once.
 """
 
 from __future__ import annotations
@@ -36,27 +37,31 @@ Array = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int_]
 
 FUSION_WINDOW = 512
-"""Clips that are fused at once; a longer video is fused in windows of this size."""
+"""Number of clips that are fused at once. A longer video is fused in windows of this size."""
 
 READ_WINDOW = 128
-"""Clips of a window that is read as a video of its own; training videos have at most 75."""
+"""Number of clips of a window that is read like a whole video. Training videos have at most 75."""
 
 MATCH_GAP = 1.5
-"""Log-odds that a window loses per standard deviation of the similarity (within windows) by which
-its best clips match less than the best of the footage. Chosen on QVHighlights-captions train.
+"""Log-odds that a window loses per standard deviation of `gaps`.
+
+`gaps` measures how much less the best clips of a window match than the best clips of the whole
+video. The number was chosen on QVHighlights-captions train.
 """
 
 STANDING = 1.5
-"""Log-odds that a span gains per standard deviation that it stands higher in the whole footage than
-among the clips around it; 0 in repeats of a video. Chosen on QVHighlights-captions train.
+"""Log-odds that a span gains per standard deviation of `standing`.
+
+`standing` measures how much higher a span stands in the whole video than among the clips around the
+span; it is 0 in a video that repeats itself. The number was chosen on QVHighlights-captions train.
 """
 
 LEAST_IOU = 1e-4
-"""Bound of the expected IoU, within [LEAST_IOU, 1 - LEAST_IOU], so that log-odds stay finite."""
+"""The expected IoU is kept within [LEAST_IOU, 1 - LEAST_IOU], so that log-odds stay finite."""
 
 
 class Graphs(Protocol):
-    """The graphs of a network: "fuse", "decode", and for a full head "match"."""
+    """The graphs of a network: "fuse", "decode", and, for a full head, "match"."""
 
     config: ModelConfig
 
@@ -65,7 +70,7 @@ class Graphs(Protocol):
 
         Args:
             graph: "fuse", "decode" or "match".
-            **inputs: arrays (1, ...) by name; those that the graph does not read are ignored.
+            **inputs: arrays (1, ...) by name; arrays that the graph does not read are ignored.
 
         Returns:
             The outputs (1, ...), in the order of `archive.OUTPUTS`.
@@ -78,12 +83,12 @@ class ClipOutputs:
     """The outputs of the fusion for L clips.
 
     Attributes:
-        features: (L, W) for the decoder.
+        features: (L, W) features for the decoder.
         pattern: (4, L) log-odds, one row per entry of `config.SCALES`.
         saliency: (L,) logits.
-        presence: log-odds; for several windows the highest, or that of the window that matches
-            best.
-        curves: (L, R) what else the decoder sees of each clip.
+        presence: log-odds. For several windows: the highest log-odds, or those of the window that
+            matches best.
+        curves: (L, R) further numbers per clip that the decoder reads.
     """
 
     features: Array
@@ -107,7 +112,7 @@ class ClipOutputs:
 
 
 class Found(NamedTuple):
-    """Moments as the decoder gives them.
+    """Moments, in the form in which the decoder returns them.
 
     Attributes:
         spans: (K, 2) [start, end] in clips.
@@ -119,12 +124,12 @@ class Found(NamedTuple):
 
 
 def fuse(graphs: Graphs, inputs: Inputs, window: int = FUSION_WINDOW) -> ClipOutputs:
-    """Fuse all clips of a video with the query, in windows where it is long.
+    """Fuse all clips of a video with the query; a long video is fused in windows.
 
     Args:
-        graphs: the network.
+        graphs: the graphs of the network.
         inputs: the inputs of L clips.
-        window: clips that are fused at once.
+        window: number of clips that are fused at once.
     """
     match = _match(graphs, inputs)
     parts = [
@@ -141,7 +146,7 @@ def _reach(config: ModelConfig, clip_length: float) -> int:
 
 
 def read_window(config: ModelConfig, clip_length: float) -> int:
-    """Return the clips of a window that is read as a video of its own."""
+    """Return the number of clips of a window that is read like a whole video."""
     return round(READ_WINDOW * max(config.stretch(clip_length), 1.0))
 
 
@@ -156,7 +161,7 @@ def _concatenated(parts: Sequence[ClipOutputs]) -> ClipOutputs:
 
 
 def _with_halo(clips: int, window: int, halo: int) -> Iterator[tuple[slice, slice]]:
-    """Yield windows that together are the video, and for each the clips that it depends on."""
+    """Yield windows that together cover the video, each with the clips that it depends on."""
     for start in range(0, clips, window):
         end = min(start + window, clips)
         yield slice(start, end), slice(max(start - halo, 0), min(end + halo, clips))
@@ -199,11 +204,11 @@ def read(graphs: Graphs, question: Question) -> tuple[ClipOutputs, Found]:
     """Answer a question on a video of any length.
 
     Args:
-        graphs: the network.
-        question: the question, on L clips; without a similarity, all windows and spans count alike.
+        graphs: the graphs of the network.
+        question: the question, on L clips. Without a similarity, scores are not corrected.
 
     Returns:
-        The outputs of the fusion for all clips, and the moments; windows that overlap may find the
+        The outputs of the fusion for all clips, and the moments. Windows that overlap may find the
         same moment twice.
     """
 
@@ -230,17 +235,17 @@ def read(graphs: Graphs, question: Question) -> tuple[ClipOutputs, Found]:
 
 
 def gaps(similarity: npt.NDArray[np.floating], parts: Sequence[slice]) -> npt.NDArray[np.float64]:
-    """Compute how much less the best clips of each part match than those of the whole.
+    """Compute how much less the best clips of each part match than the best clips of the video.
 
-    The unit is the standard deviation of the similarity within a part: neither repeats of a video
-    nor other footage beside it change it much.
+    The unit is the standard deviation of the similarity within a part. This unit changes little if
+    the video repeats itself, or if other footage is added.
 
     Args:
-        similarity: (L,) of each clip and the query.
+        similarity: (L,) similarity of each clip and the query.
         parts: P parts of the clips.
 
     Returns:
-        (P,) not negative.
+        (P,), at least 0.
     """
     reached = np.array([strongest(similarity[part]) for part in parts])
     unit = np.mean([similarity[part].std() for part in parts])
@@ -253,15 +258,16 @@ def gaps(similarity: npt.NDArray[np.floating], parts: Sequence[slice]) -> npt.ND
 def standing(
     similarity: npt.NDArray[np.floating], spans: npt.NDArray[np.floating]
 ) -> npt.NDArray[np.float64]:
-    """Measure how much higher spans stand in the whole footage than among the clips around them.
+    """Measure how much higher each span stands in the whole video than among the clips around it.
 
     Args:
-        similarity: (L,) of each clip of the footage and the query, L > 0.
-        spans: (K, 2) in clips; a clip that a span reaches into counts in full.
+        similarity: (L,) similarity of each clip and the query, L > 0.
+        spans: (K, 2) in clips. If a span covers part of a clip, the whole clip counts.
 
     Returns:
-        (K,) the mean similarity of each span in deviations from the mean of the footage, less the
-        same measured within the `CLIPS_AROUND` clips around its middle.
+        (K,) difference of two numbers. Each number is the mean similarity of the span, in standard
+        deviations from a mean: first from the mean of the whole video, then from the mean of the
+        `CLIPS_AROUND` clips around the middle of the span.
     """
     clips = len(similarity)
     start = np.clip(np.floor(spans[:, 0]).astype(int), 0, clips - 1)
@@ -287,7 +293,7 @@ def standing(
 def _read_window(
     graphs: Graphs, inputs: Inputs, part: slice, clips: slice
 ) -> tuple[ClipOutputs, Found]:
-    """Read one part of the clips as a video of its own, without slots that its borders cut."""
+    """Read one part of the clips like a whole video, without the slots that its borders cut."""
     field, config = fuse(graphs, inputs), graphs.config
     if config.slots == "random":
         found = _decoded(graphs, field, None, inputs.clip_length)
@@ -301,7 +307,7 @@ def _read_window(
 
 
 def _overlapping(clips: int, window: int) -> Iterator[slice]:
-    """Yield parts that overlap by half: a moment of half their length lies whole in one."""
+    """Yield parts that overlap by half: a moment of half their length is whole in one part."""
     hop = window // 2
     for start in range(0, max(clips - hop, 1), hop):
         yield slice(start, min(start + window, clips))
@@ -312,7 +318,7 @@ def _dimmed(field: ClipOutputs, less: float) -> ClipOutputs:
 
 
 def _joined(fields: Sequence[ClipOutputs], parts: Sequence[slice]) -> ClipOutputs:
-    """Join the parts: each clip is taken from the part whose border is further away."""
+    """Join the parts: each clip comes from the part whose borders are farther from the clip."""
     edges = [
         0,
         *((one.stop + next_.start) // 2 for one, next_ in itertools.pairwise(parts)),
@@ -332,12 +338,12 @@ def _all(found: Sequence[Found]) -> Found:
 def find_long(field: ClipOutputs, least: int, config: ModelConfig) -> Found:
     """Find the level sets of the whole video that are longer than `least` clips.
 
-    The network was trained on nothing so long, so their score does not come from the decoder: it is
-    the IoU that is expected from the pattern itself.
+    The network was not trained on such long moments. So their score does not come from the decoder;
+    it is the expected IoU, computed from the pattern.
 
     Args:
         field: outputs of the fusion for L clips.
-        least: clips.
+        least: length in clips.
         config: the head's configuration.
 
     Returns:
@@ -356,12 +362,13 @@ def find_long(field: ClipOutputs, least: int, config: ModelConfig) -> Found:
 def _expected_iou(
     chances: npt.NDArray[np.floating], start: npt.NDArray[np.int_], end: npt.NDArray[np.int_]
 ) -> npt.NDArray[np.floating]:
-    """Return the expected IoU (K,) of spans [start, end) with the moment they are part of.
+    """Return the expected IoU (K,) of each span [start, end) with its moment.
 
-    `chances` (L,) are probabilities that a clip belongs to a moment. Their sum inside a span is the
-    expected number of its clips that belong; the sum around it, up to half of its length on each
-    side, is the expected number that it misses. The result is at most the median probability in the
-    span: otherwise several short moments would count as one long moment.
+    `chances` (L,) are the probabilities that each clip belongs to a moment. Inside a span, the sum
+    of `chances` is the expected number of its clips that belong to the moment. Around the span, the
+    sum of `chances` (up to half its length on each side) is the expected number of clips that the
+    span misses. The result is at most the median probability in the span: otherwise several short
+    moments would count as one long moment.
     """
     sums = np.concatenate([[0.0], np.cumsum(chances, dtype=np.float64)])
     margin = (end - start) // 2

@@ -1,7 +1,7 @@
-"""The fusion of the training-free head: from standardised similarity to the emergent pattern.
+"""The fusion of the training-free head: from standardised similarity to the pattern.
 
-Arrays are (..., L): one query on one video, or a batch of them, padded to one length with a mask.
-For the equations see docs/reaction-diffusion.md.
+Arrays have shape (..., L): one query on one video, or a batch of such pairs, padded to one length
+with a mask. For the equations see docs/reaction-diffusion.md.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def fuse(
         change: (..., L - 1) visual change (1 - cosine) from clip to clip; None: not known.
         mask: (..., L) True at real clips.
         rates: the fusion's rates.
-        trace: return every state instead of the last.
+        trace: return all states instead of the last state alone.
 
     Returns:
         u and v, (..., C, L) each; with `trace` (steps + 1, ..., C, L) each.
@@ -82,7 +82,7 @@ def fuse(
 
 
 def curves(z: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Stack the curves that candidates are ranked by.
+    """Stack the curves from which candidates are ranked.
 
     Args:
         z: (..., L) standardised similarity.

@@ -23,15 +23,15 @@ from rdmf_cli.moments.pattern import level_sets
 
 @dataclass(frozen=True)
 class SimilarityCurve:
-    """How similar the clips of one video are to one query.
+    """The similarity of the clips of one video to one query.
 
     Attributes:
         similarity: (L,) cosine of each clip and the query.
         change: (L - 1,) visual change (1 - cosine) from clip to clip; None: not known.
-        clip_length: seconds.
-        duration: seconds, where spans end at the latest; None: the end of the last clip.
-        mask: (L,) False at clips to ignore; None: all are real. Clips whose similarity is not
-            finite are ignored too.
+        clip_length: length of a clip in seconds.
+        duration: latest end of a span in seconds; None: the end of the last clip.
+        mask: (L,) False at clips to ignore; None: all clips are real. Clips whose similarity is not
+            finite are ignored, too.
     """
 
     similarity: np.ndarray
@@ -43,7 +43,7 @@ class SimilarityCurve:
 
 
 class TrainingFree:
-    """The training-free head: works with the similarities of any encoder, by fitted rates.
+    """The training-free head. With fitted rates it works with the similarities of any encoder.
 
     >>> head = TrainingFree.load()
     >>> head.read(question).spans  # (K, 2) seconds
@@ -56,20 +56,20 @@ class TrainingFree:
 
     @classmethod
     def load(cls, path: Path | None = None, store: FeatureStore | None = None) -> TrainingFree:
-        """Load the rates of a file; None: those that ship with rdmf. Rates need no `store`.
+        """Load the rates of a file; None: the rates that are part of rdmf. `store` is not used.
 
         Raises:
-            RdmfError: the file is missing or holds no rates.
+            RdmfError: the file is missing, or it holds no rates.
         """
         return cls(load_rates(path))
 
     @property
     def description(self) -> str:
-        """The name; all training-free heads share it."""
+        """The name, which all training-free heads share."""
         return self.name
 
     def require(self, space: FeatureSpace) -> None:
-        """Accept any features: the head reads similarity and visual change alone."""
+        """Accept any features: the head reads only similarity and visual change."""
 
     def read(
         self,
@@ -83,12 +83,12 @@ class TrainingFree:
 
         Args:
             question: one query on one video of L clips.
-            top_k: number of moments at most.
-            distinct: has no effect; the moments of this head always are distinct.
+            top_k: largest number of moments.
+            distinct: has no effect; the moments of this head are always distinct.
             trace: keep u and v over pseudo-time in the reading.
 
         Raises:
-            RdmfError: clips and sentence share no space.
+            RdmfError: clips and sentence lie in different spaces.
         """
         curve = SimilarityCurve(
             question.similarity,
@@ -102,7 +102,7 @@ class TrainingFree:
     def read_many(
         self, questions: Sequence[Question], *, top_k: int = 10, distinct: bool = False
     ) -> list[Reading]:
-        """Answer several questions, in their order."""
+        """Answer several questions, in the same order."""
         return [self.read(question, top_k=top_k, distinct=distinct) for question in questions]
 
     def read_similarity(
@@ -117,12 +117,13 @@ class TrainingFree:
 
         Args:
             curve: the similarity of the video's clips and the query.
-            background: makes `presence` absolute; without it only the shape of the curve counts.
-            top_k: number of moments at most.
+            background: makes `presence` absolute; without a background only the shape of the curve
+                counts.
+            top_k: largest number of moments.
             trace: keep u and v over pseudo-time in the reading.
 
         Raises:
-            RdmfError: a shape does not fit the others.
+            RdmfError: the shapes do not fit together.
         """
         clips = _Clips.of(curve.similarity, curve.change, curve.mask)
         z = standardise(clips.similarity, clips.mask)
@@ -143,11 +144,11 @@ class TrainingFree:
         )
 
     def reaction(self, similarity: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
-        """Compute the reaction rate r of every clip in every channel, as `read` uses it.
+        """Compute the reaction rate r of every clip in every channel; `read` uses the same r.
 
         Args:
             similarity: (L,) cosine of each clip and the query.
-            mask: (L,) False at clips to ignore; None: all are real.
+            mask: (L,) False at clips to ignore; None: all clips are real.
 
         Returns:
             (C, L).
@@ -162,7 +163,7 @@ class TrainingFree:
 
         Args:
             similarity: (L,) cosine of each clip and the query.
-            background: how strongly unrelated sentences match; None: not known.
+            background: how strongly unrelated sentences match the video; None: not known.
 
         Returns:
             A number in [0, 1].
@@ -233,7 +234,7 @@ def _of_length(x: np.ndarray, length: int, name: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Moments:
-    """Spans (K, 2) in clips, to a fraction, with their scores, best first."""
+    """Spans (K, 2) in clips and fractions of a clip, with their scores, best first."""
 
     spans: np.ndarray
     raw_scores: np.ndarray

@@ -1,4 +1,4 @@
-"""The ranking of candidates by expected IoU: from the curves inside and around, and the length."""
+"""The ranking of candidates by expected IoU, from curves inside and around, and the length."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from rdmf_cli.heads.training_free.rates import RankingRates
 from rdmf_cli.moments.pattern import Candidates
 
 LONGEST = 150.0
-"""Seconds; a longer candidate counts as this long: the weights were fitted on videos of 150 s."""
+"""Seconds. A longer candidate counts as this long: the weights were fitted on videos of 150 s."""
 
 LEAST_MARGIN = 2
-"""Clips to each side of a candidate that count as around it: half its length, at least so many."""
+"""The surroundings of a candidate are half its length to each side, at least so many clips."""
 
 
 def describe(
@@ -21,18 +21,18 @@ def describe(
     clip_length: float,
     dark: np.ndarray,
 ) -> np.ndarray:
-    """Compute the features of every candidate that ranking is linear in.
+    """Compute the numbers of every candidate that the ranking adds with weights.
 
     Args:
         curves: (B, K, L) finite.
         mask: (B, L) True at real clips.
         candidates: n candidates.
-        clip_length: seconds.
-        dark: (K,) the mean around a candidate that has no clips around it.
+        clip_length: length of a clip in seconds.
+        dark: (K,) the mean of each curve that is used if a candidate has no clips around it.
 
     Returns:
-        (n, 2K + 2): the mean of each curve inside, the mean of each around, the square root and the
-        logarithm of the length in seconds.
+        (n, 2K + 2): the mean of each curve inside the candidate, the mean of each curve around the
+        candidate, the square root and the logarithm of the candidate's length in seconds.
     """
     start, end, clips = candidates.start, candidates.end, mask.shape[1]
     margin = np.maximum(LEAST_MARGIN, (end - start) // 2)
@@ -59,7 +59,7 @@ def predicted_iou(described: np.ndarray, rates: RankingRates) -> np.ndarray:
         rates: the fitted weights.
 
     Returns:
-        (n,) not bounded to [0, 1], so that bounds cause no ties.
+        (n,), not clipped to [0, 1], so that clipping causes no ties.
     """
     raw: np.ndarray = described @ rates.weights + rates.offset
     return raw
@@ -75,7 +75,7 @@ class _Sums:
         self.row = row
 
     def between(self, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return (n, K) sums over the real clips of [start, end), and their number (n,)."""
+        """Return sums (n, K) over the real clips of [start, end), and the number (n,) of clips."""
         row = self.row
         total = self.curves[row, end] - self.curves[row, start]
         return total, self.clips[row, end] - self.clips[row, start]

@@ -24,10 +24,10 @@ Numbers = tuple[float, ...]
 
 
 class FusionRates(Record):
-    """Rates of the reaction-diffusion fusion; those per channel have one number per channel.
+    """Rates of the reaction-diffusion fusion. Some rates differ between channels: tuples of C.
 
-    Rates are per step of pseudo-time (dt = 1), distances in clips, `threshold` and `softness` in
-    standard deviations of the similarity over the video.
+    Rates are per step of pseudo-time (dt = 1), and distances are in clips. `threshold` and
+    `softness` are in standard deviations of the similarity over the video.
     """
 
     D_u: tuple[NotNegative, ...] = Field(min_length=1, max_length=256)
@@ -66,12 +66,12 @@ class FusionRates(Record):
 
     @property
     def rates(self) -> Rates:
-        """The rates as the steppers and the stability analysis take them, (C,) each."""
+        """The rates, (C,) each, in the form for the steppers and the stability analysis."""
         return Rates(*(np.asarray(row) for row in (self.D_u, self.D_v, self.F, self.k)))
 
 
 class RankingRates(Record):
-    """Weights of the expected IoU of a candidate: linear in the result of `ranking.describe`.
+    """Weights for the expected IoU of a candidate, which is linear in the result of `describe`.
 
     The curves are the standardised similarity, then v of every channel.
     """
@@ -101,19 +101,19 @@ class RankingRates(Record):
 
     @property
     def dark_curves(self) -> np.ndarray:
-        """(K,): the mean of each curve around a moment without surroundings; 0 for v."""
+        """(K,): the mean of each curve that a moment without surroundings gets; 0 for v."""
         return np.array([self.dark, *[0.0] * (len(self.inside) - 1)])
 
 
 class SaliencyRates(Record):
-    """Weights of the log-odds that a clip belongs to the answer: linear in the same curves."""
+    """Weights for the log-odds that a clip belongs to the answer: linear in the same curves."""
 
     curves: Numbers
     offset: float
 
 
 class PresenceRates(Record):
-    """Weights of the log-odds that the query is shown anywhere: linear in the evidence."""
+    """Weights for the log-odds that the query is shown anywhere: linear in the evidence."""
 
     evidence: Numbers
     offset: float
@@ -150,10 +150,10 @@ def load_rates(path: Path | None = None) -> TrainingFreeRates:
     """Read and check a file of rates.
 
     Args:
-        path: a JSON file; None: the shipped one, whose checksum is checked.
+        path: a JSON file; None: the file that is part of rdmf (its checksum is checked).
 
     Raises:
-        RdmfError: the file is missing, or holds no valid rates.
+        RdmfError: the file is missing, or it holds no valid rates.
     """
     if path is None:
         content = load_weights(RATES)

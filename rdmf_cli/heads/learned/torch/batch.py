@@ -19,11 +19,11 @@ class Batch(NamedTuple):
         channels: (B, L, C) similarity channels.
         mask: (B, L) True at real clips.
         edges: (B, L - 1) edge weights between neighbouring clips.
-        evidence: (B, 2) see `channels.inputs.Match`.
-        clip_length: (B,) seconds.
+        evidence: (B, 2); see `channels.inputs.Match`.
+        clip_length: (B,) lengths of the clips in seconds.
         video: (B, L, D) features of the clips, for a full head; else None.
-        sentence: (B, S) features of the queries, for a full head whose clips share a space with
-            them; else None.
+        sentence: (B, S) features of the queries, for a full head if clips and sentences lie in one
+            space; else None.
         words: (B, T, W) features of the queries' words, for a full head; else None.
         word_mask: (B, T) True at real words; None without words.
     """
@@ -66,7 +66,7 @@ def padded(arrays: Sequence[np.ndarray], fill: float = 0.0) -> Tensor:
     """Pad arrays to one length and stack them.
 
     Args:
-        arrays: B arrays (n, …) of different n.
+        arrays: B arrays (n, …); n may differ from array to array.
         fill: value of the padding.
 
     Returns:
@@ -80,7 +80,7 @@ def padded(arrays: Sequence[np.ndarray], fill: float = 0.0) -> Tensor:
 
 
 def _optional(arrays: Sequence[np.ndarray | None]) -> list[np.ndarray] | None:
-    """Return all arrays, or None where one is missing: a universal head does not read them."""
+    """Return all arrays, or None if an array is missing: a universal head reads none of them."""
     given = [array for array in arrays if array is not None]
     return given if len(given) == len(arrays) else None
 

@@ -13,14 +13,14 @@ MASKED = 1e4
 
 
 class Context(NamedTuple):
-    """What a fusion block reads besides the clips.
+    """The inputs of a fusion block besides the clips.
 
     Attributes:
         mask: (B, L) True at real clips.
         edges: (B, L - 1) edge weights between neighbouring clips.
-        words: (B, T, W) the query's words, for a fusion that reads them; else None.
+        words: (B, T, W) the query's words, for a fusion that reads words; else None.
         word_mask: (B, T) True at real words.
-        stretch: (B,) clips that count as one clip of training; None: one each.
+        stretch: (B,) number of clips that count as one clip of training; None: one clip.
     """
 
     mask: Tensor
@@ -36,7 +36,7 @@ class Context(NamedTuple):
 
     @property
     def one_stretch(self) -> float:
-        """The stretch of all videos, which is one (`FusionBlock` sees to it)."""
+        """The stretch that all videos share (`FusionBlock` makes sure of this)."""
         return 1.0 if self.stretch is None else float(self.stretch[0])
 
 
@@ -47,7 +47,7 @@ class Attention(nn.Module):
         width: W.
         heads: number of attention heads.
         dropout: share of the attention weights that training drops.
-        inner: width of all heads together; None: W.
+        inner: width of all attention heads together; None: W.
     """
 
     def __init__(self, width: int, heads: int, dropout: float, inner: int | None = None):
@@ -61,16 +61,16 @@ class Attention(nn.Module):
         """Attend.
 
         Args:
-            x: (B, N, W) what the queries of the attention are made of.
-            tokens: (B, M, W) what its keys are made of (with positions, say).
-            values: (B, M, W) what its values are made of.
+            x: (B, N, W) input for the queries of the attention.
+            tokens: (B, M, W) input for the keys of the attention (for example with positions).
+            values: (B, M, W) input for the values of the attention.
             mask: (B, M) True at real tokens.
 
         Returns:
             (B, N, W).
         """
         q, k, v = self.query(x), self.key(tokens), self.value(values)
-        bias = (mask.to(q.dtype) - 1.0) * MASKED  # finite: no NaN where no token is real
+        bias = (mask.to(q.dtype) - 1.0) * MASKED  # finite: no NaN even if no token is real
         read = functional.scaled_dot_product_attention(
             self._split(q),
             self._split(k),
@@ -112,7 +112,7 @@ class FusionBlock(nn.Module):
         return fused
 
     def _fused(self, x: Tensor, context: Context) -> Tensor:
-        """Fuse the videos of each clip length together, as each has distances of its own."""
+        """Fuse videos of the same clip length together; each clip length has its own distances."""
         together: Tensor
         stretch = context.stretch
         if stretch is None or torch.jit.is_tracing() or bool((stretch == stretch[0]).all()):
@@ -126,7 +126,7 @@ class FusionBlock(nn.Module):
 
 
 class SlotLayer(nn.Module):
-    """Self-attention among slots (B, K, W), so that of two equal slots one can give way."""
+    """Self-attention among slots (B, K, W): if two slots are equal, the score of one can fall."""
 
     def __init__(self, width: int, heads: int, dropout: float):
         super().__init__()

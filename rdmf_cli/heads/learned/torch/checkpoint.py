@@ -28,16 +28,16 @@ def save(
     *,
     own: bool = False,
 ) -> Path:
-    """Write a checkpoint; the folder is made where it does not exist.
+    """Write a checkpoint. If the folder does not exist, it is made.
 
     Args:
-        folder: the checkpoint.
-        network: what to save.
-        about: what a reader should know of it (data set, scores), as JSON values.
-        own: the folder belongs to rdmf (that of a training run): replace its files without asking.
+        folder: the folder of the checkpoint.
+        network: the network to save.
+        about: facts about the network for the user (data set, scores), as JSON values.
+        own: True if the folder belongs to rdmf (a training run): its files are replaced.
 
     Raises:
-        UsageError: files of these names exist that rdmf did not write.
+        UsageError: files with these names exist, and rdmf did not write them.
         RdmfError: the folder cannot be written.
     """
     from safetensors.torch import save as as_bytes
@@ -75,7 +75,7 @@ def load(folder: Path | str) -> Network:
         The network, in evaluation mode on the CPU.
 
     Raises:
-        RdmfError: files are missing or damaged, or do not belong together.
+        RdmfError: files are missing, are damaged, or do not belong together.
     """
     import torch
     from safetensors import SafetensorError
@@ -106,7 +106,7 @@ def load(folder: Path | str) -> Network:
 
 
 def _can_be_of(config: ModelConfig, shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Check the number of blocks and channels first, as building many takes time."""
+    """Check the number of blocks and channels first, because building many takes time."""
     blocks = {name.split(".")[1] for name in shapes if name.startswith("blocks.")}
     first = [shape for name, shape in shapes.items() if name.startswith("blocks.0.")]
     evolves = config.fusion == "reaction-diffusion"
@@ -118,7 +118,7 @@ def load_config(folder: Path | str) -> ModelConfig:
     """Load the configuration of a checkpoint.
 
     Raises:
-        RdmfError: it is missing or damaged.
+        RdmfError: the configuration is missing or damaged.
     """
     path = Path(folder) / CONFIG
     return read_config(
@@ -127,10 +127,10 @@ def load_config(folder: Path | str) -> ModelConfig:
 
 
 def load_about(folder: Path | str) -> dict[str, Any]:
-    """Load what a checkpoint says of itself: its data set, its scores, its run.
+    """Load the facts that a checkpoint states about itself: its data set, its scores, its run.
 
     Raises:
-        RdmfError: it is missing or damaged.
+        RdmfError: the facts are missing or damaged.
     """
     load_config(folder)
     told = json.loads(_read(Path(folder) / CONFIG, MOST_CONFIG)).get("about")

@@ -1,4 +1,4 @@
-"""The slot decoder: from slots to moments, with a score and refined ends each."""
+"""The slot decoder: it turns slots into moments, each with a score and refined ends."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rdmf_cli.heads.learned.config import ModelConfig
 from rdmf_cli.heads.learned.torch.blocks import SlotLayer
 from rdmf_cli.heads.learned.torch.pooling import BINS_AROUND, last_clip, pool
 
-GEOMETRY = 6  # numbers that describe a slot's length and place
+GEOMETRY = 6  # count of the numbers that describe a slot's length and place
 LONGEST = 300.0  # seconds: a longer slot counts as this long
-BORDER = 0.01  # clips: a slot this near to an end of the video touches it
+BORDER = 0.01  # clips: a slot this near to an end of the video touches that end
 LEAST_SPAN = 0.25  # clips: shortest span that is predicted
 
 
@@ -31,11 +31,11 @@ class Decoded(NamedTuple):
 
 
 class SlotDecoder(nn.Module):
-    """Slots with their pooled features attend to each other; each gets a score and refined ends.
+    """Slots with their pooled features attend to each other. Each gets a score and refined ends.
 
     Args:
         config: the head's configuration.
-        curves: R, number of curves that are pooled besides the features.
+        curves: R, number of curves that are pooled together with the features.
     """
 
     def __init__(self, config: ModelConfig, curves: int):
@@ -68,9 +68,9 @@ class SlotDecoder(nn.Module):
         """Decode slots.
 
         Args:
-            features: (B, L, W) of the clips.
+            features: (B, L, W) features of the clips.
             curves: (B, L, R) raw curves of the clips.
-            clip_length: (B,) seconds.
+            clip_length: (B,) lengths of the clips in seconds.
             mask: (B, L) True at real clips.
             slots: (B, K, 2) [start, end] in clips.
             slot_mask: (B, K) True at real slots.
@@ -98,7 +98,7 @@ class SlotDecoder(nn.Module):
     def _refined(
         self, slots: Tensor, left: Tensor, right: Tensor, end: Tensor, stretch: Tensor | float
     ) -> Tensor:
-        """Move both ends by at most the slots' reach, within the video of `end` (B, 1) clips."""
+        """Move both ends by at most the slots' reach, within a video of `end` (B, 1) clips."""
         first, last = slots.unbind(-1)
         reach = self._reach(last - first, stretch)
         first = torch.minimum((first + reach * left.tanh()).clamp_min(0.0), end - 2 * LEAST_SPAN)
@@ -106,7 +106,7 @@ class SlotDecoder(nn.Module):
         return torch.stack([first, torch.maximum(last, first + LEAST_SPAN)], -1)
 
     def _reach(self, width: Tensor, stretch: Tensor | float) -> Tensor:
-        if self.config.slots == "pattern":  # these already lie where the pattern is
+        if self.config.slots == "pattern":  # such slots already lie on the pattern
             return torch.full_like(width, self.config.reach_clips) * stretch
         return self.config.reach_widths * width
 
@@ -116,12 +116,13 @@ def geometry(slots: Tensor, end: Tensor, clip_length: Tensor) -> Tensor:
 
     Args:
         slots: (B, K, 2) [start, end] in clips.
-        end: (B, 1) clips of the video.
-        clip_length: (B, 1) seconds.
+        end: (B, 1) number of clips of the video.
+        clip_length: (B, 1) length of a clip in seconds.
 
     Returns:
         (B, K, GEOMETRY): length as a share of the video, square root and logarithm of the length in
-        seconds, whether the slot touches the start and the end of the video, place of its centre.
+        seconds, whether the slot touches the start and the end of the video, place of the slot's
+        centre.
     """
     first, last = slots.unbind(-1)
     seconds = (last - first) * clip_length

@@ -1,8 +1,8 @@
-"""Export a trained head as ONNX graphs, which answer without torch. This module imports torch.
+"""Export a trained head as ONNX graphs, which run without torch. This module imports torch.
 
-The network is exported in parts, since slots are chosen in numpy in between: `fuse` and `decode`,
-and for a full head `match` before them, which must see the whole video, while the others take it
-window by window.
+The network is exported in two parts, `fuse` and `decode`, because numpy chooses the slots between
+them. A full head has a third part, `match`, which runs first. `match` must see the whole video;
+`fuse` and `decode` take it window by window.
 """
 
 from __future__ import annotations
@@ -49,15 +49,15 @@ AXES = {
     "spans": {1: SLOTS},
     "scores": {1: SLOTS},
 }
-"""Axes of the graphs' inputs and outputs that have any length, by name."""
+"""Axes of the graphs' inputs and outputs that may have any length, by name."""
 
 EXAMPLES = {"clip_length": 2.0}
-"""Values of the example's inputs that are not 0."""
+"""Inputs of the example that are not 0, and their values."""
 
 EXAMPLE = {CLIPS: 20, PAIRS: 19, WORDS: 5, SLOTS: 3}
-"""Lengths of the example that the network is traced with; these axes stay dynamic."""
+"""Lengths of the axes in the example for the trace of the network; these axes stay dynamic."""
 
-LAST = 2**62  # end of a slice that takes all
+LAST = 2**62  # end of a slice that takes everything
 
 
 def export(
@@ -71,12 +71,12 @@ def export(
 
     Args:
         network: the trained network.
-        path: the file.
-        about: what a reader should know of it (data set, scores), as JSON values.
+        path: the file to write.
+        about: facts about the head for the user (data set, scores), as JSON values.
         force: replace a file that rdmf did not write.
 
     Raises:
-        UsageError: a file exists there that rdmf did not write.
+        UsageError: the file exists, and rdmf did not write it.
         RdmfError: the file cannot be written.
     """
     what, todo = "the head", "choose another file"
@@ -85,7 +85,7 @@ def export(
 
 
 def exported(network: Network, about: Mapping[str, Any] | None = None) -> bytes:
-    """Return the bytes of an exported head: the same bytes for the same weights."""
+    """Return the bytes of an exported head. The same weights give the same bytes."""
     _check_exportable(network.config)
     network = _prepared(network)
     config = {
@@ -106,7 +106,7 @@ def _check_exportable(config: ModelConfig) -> None:
 
 
 class TorchGraphs:
-    """Runs a network in the parts that are exported; for heads that are not exported yet."""
+    """Runs the graphs of a network in torch, for heads that are not exported yet."""
 
     def __init__(self, network: Network):
         self.config = network.config
@@ -118,7 +118,7 @@ class TorchGraphs:
 
         Args:
             graph: "fuse", "decode" or "match".
-            **inputs: arrays (1, ...) by name; those that the graph does not read are ignored.
+            **inputs: arrays (1, ...) by name; arrays that the graph does not read are ignored.
 
         Returns:
             The outputs (1, ...), in the order of the graph's `outputs`.
@@ -129,7 +129,7 @@ class TorchGraphs:
 
 
 def graphs_of(network: Network) -> dict[str, Graph]:
-    """Split a network into its graphs, by name. Changes `network`, which the graphs then share."""
+    """Split a network into its graphs, by name. The graphs share `network`, which is changed."""
     graphs: dict[str, Graph] = {}
     if network.config.full:
         graphs["match"] = MatchGraph(network.metric)
@@ -187,7 +187,7 @@ class FuseGraph(Graph):
         )
 
     def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
-        """Run the fusion on tensors (1, ...) in the order of `inputs`; returns `outputs`."""
+        """Run the fusion on tensors (1, ...) in the order of `inputs`; return the `outputs`."""
         named = self.named(given)
         channels = named["channels"]
         if self.network.config.full:
@@ -206,7 +206,7 @@ class FuseGraph(Graph):
 
 
 class DecodeGraph(Graph):
-    """The decoder: from slots to spans in clips and scores. Random slots are part of the graph."""
+    """The decoder: it turns slots into spans (in clips) and scores. It contains random slots."""
 
     outputs = ("spans", "scores")
 
@@ -217,7 +217,7 @@ class DecodeGraph(Graph):
         self.inputs = ("features", "curves", "clip_length", *(() if own else ("slots",)))
 
     def forward(self, *given: Tensor) -> Decoded:
-        """Run the decoder on tensors (1, ...) as in `inputs`; returns (1, K, 2) and (1, K)."""
+        """Run the decoder on tensors (1, ...), ordered as `inputs`; return (1, K, 2), (1, K)."""
         named = self.named(given)
         mask = _all_of(named["features"][..., 0])
         slots = named["slots"] if "slots" in named else self.network.anchors(mask)[0]
@@ -233,7 +233,7 @@ class DecodeGraph(Graph):
 
 
 class _KnownMatch(nn.Module):
-    """Replaces the metric by its result, the match of the whole video."""
+    """Takes the place of the metric: it returns the known match of the whole video."""
 
     match: Tensor
 
@@ -254,7 +254,7 @@ def _text_input(metric: Metric) -> str:
 
 
 def _inputs_of_full(network: Network) -> tuple[str, ...]:
-    """Return the names of what the fusion of a full head reads besides the channels."""
+    """Return the names of the inputs that the fusion of a full head reads besides the channels."""
     if not network.config.full:
         return ()
     texts = {_text_input(network.metric)} | ({"words"} if network.words else set())
@@ -275,7 +275,7 @@ def _all_of(x: Tensor) -> Tensor:
 
 
 def _prepared(network: Network) -> Network:
-    """Return a copy for inference, whose fusions are those of an export."""
+    """Return a copy for inference, with the fusions in their form for export."""
     network = copy.deepcopy(network).eval().cpu().requires_grad_(False)
     for block in network.blocks:
         assert isinstance(block.fusion, Fusion)
@@ -319,7 +319,7 @@ def _example_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence the tracer, which warns of values that become constants; tests compare results."""
+    """Silence the tracer's warnings that values become constants; tests compare the results."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -1,6 +1,6 @@
-"""Fusions, which let the clips of a video exchange along time: reaction-diffusion and baselines.
+"""Fusions let the clips of a video exchange along time: reaction-diffusion, and baselines.
 
-Every fusion has about as many parameters as reaction-diffusion of the same configuration.
+Every fusion has about as many parameters as reaction-diffusion with the same configuration.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from rdmf_cli.heads.learned.config import ModelConfig
 from rdmf_cli.heads.learned.torch.blocks import Attention, Context
 
 FEED, REACTION = 2.0, 0.5
-"""Initial biases: u0 starts near 0.9 and r near 1, where the rates' initial regimes are judged."""
+"""Initial biases: u0 starts near 0.9 and r near 1. The initial rates are chosen for these values.
+"""
 
 LONGEST_WAVE = 200.0
-"""Clips (times 2 pi): wavelength of the slowest sinusoid of the positions."""
+"""Wavelength of the slowest sinusoid of the positions, in clips (times 2 pi)."""
 
 NARROW, WIDE = 0.5, 10.0
-"""Clips: standard deviations of the narrowest and the widest Gaussian."""
+"""Standard deviations of the narrowest and the widest Gaussian, in clips."""
 
 
 def budget(config: ModelConfig) -> int:
@@ -34,40 +35,41 @@ def budget(config: ModelConfig) -> int:
 
 
 def inner_width(config: ModelConfig, each: int, multiple: int = 1) -> int:
-    """Choose the inner width that gives a fusion about `budget(config)` parameters.
+    """Choose the inner width with which a fusion has about `budget(config)` parameters.
 
     Args:
         config: the head's configuration.
-        each: parameters per column of the inner width; W more come on top.
-        multiple: the width is a multiple of this.
+        each: number of parameters per column of the inner width, without W further parameters.
+        multiple: the width is a multiple of this number.
     """
     columns = (budget(config) - config.width) / each
     return max(round(columns / multiple), 1) * multiple
 
 
 class Fusion(nn.Module):
-    """Base of the fusions: clips (B, L, W) to clips (B, L, W), made from a ModelConfig.
+    """Base class of the fusions: clips (B, L, W) in, clips (B, L, W) out; built from a ModelConfig.
 
     Attributes:
-        reads_words: the fusion reads the query's words, so they are projected to its width.
+        reads_words: True if the fusion reads the query's words; then the words are projected to the
+            fusion's width.
     """
 
     reads_words = False
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
-        """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
+        """Fuse clips x (B, L, W) along time; return (B, L, W)."""
         raise NotImplementedError
 
     def for_export(self) -> Fusion:
-        """Return the module that runs in its place when a head is exported, one video at a time."""
+        """Return the module for an exported head, which takes one video at a time."""
         return self
 
 
 class ReactionDiffusionFusion(Fusion):
-    """Reaction-diffusion: u0, r and the initial v from each clip; the pattern (u, v) back to clips.
+    """Reaction-diffusion: each clip gives u0, r and the initial v; the pattern (u, v) gives clips.
 
-    Gray and Scott (1983) as a fusion of video and language: arXiv 2606.01615; see
-    docs/reaction-diffusion.md.
+    The system is from Gray and Scott (1983); arXiv 2606.01615 uses it to fuse video and language.
+    See docs/reaction-diffusion.md.
     """
 
     def __init__(self, config: ModelConfig):
@@ -82,7 +84,7 @@ class ReactionDiffusionFusion(Fusion):
         self.out = nn.Linear(2 * C, W)
 
     def for_export(self) -> Fusion:
-        """Return this fusion with its steps as one scripted loop, so that an export keeps it."""
+        """Return this fusion with its steps as one scripted loop: an export keeps such a loop."""
         from rdmf_cli.heads.learned.torch.looped import LoopedReactionDiffusion
 
         self.evolve = LoopedReactionDiffusion(self.evolve)  # type: ignore[assignment, unused-ignore]
@@ -95,23 +97,23 @@ class ReactionDiffusionFusion(Fusion):
         return u0.transpose(1, 2), r.transpose(1, 2), seed.transpose(1, 2)
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
-        """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
+        """Fuse clips x (B, L, W) along time; return (B, L, W)."""
         u0, r, seed = self.drive(x)
         u, v = self.evolve(u0, seed, u0=u0, r=r, edges=context.edges, **self._video(context))
         fused: Tensor = self.out(torch.cat([u, v], 1).transpose(1, 2))
         return fused
 
     def _video(self, context: Context) -> dict[str, Any]:
-        """Return mask and stretch; the loop of exports has no mask, as all its clips are real."""
+        """Return mask and stretch. In an export there is no mask, because all clips are real."""
         if isinstance(self.evolve, ReactionDiffusion):
             return {"mask": context.mask, "stretch": context.one_stretch}
         return {"stretch": context.stretch}
 
 
 class JointAttention(Fusion):
-    """Clips and words attend to all clips and words, as in Moment-DETR; clips with positions.
+    """Clips and words attend to all clips and words, as in Moment-DETR. Clips have positions.
 
-    Where the query has no words (universal head) this is self-attention over the clips.
+    If the query has no words (universal head), this is self-attention over the clips.
     """
 
     reads_words = True
@@ -122,7 +124,7 @@ class JointAttention(Fusion):
         self.attention = Attention(config.width, config.heads, 0.0, inner)
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
-        """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
+        """Fuse clips x (B, L, W) along time; return (B, L, W)."""
         fused: Tensor
         placed = x + positions(x, context.stretch)
         if context.words is None or context.word_mask is None:
@@ -135,9 +137,9 @@ class JointAttention(Fusion):
 
 
 class CrossAttention(Fusion):
-    """Clips attend to the words, as in QD-DETR, and then to each other, with positions.
+    """Clips attend to the words, as in QD-DETR, and then, with positions, to each other.
 
-    Where the query has no words (universal head) this is self-attention over the clips.
+    If the query has no words (universal head), this is self-attention over the clips.
     """
 
     reads_words = True
@@ -150,7 +152,7 @@ class CrossAttention(Fusion):
         self.to_words = Attention(config.width, config.heads, 0.0, inner) if config.full else None
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
-        """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
+        """Fuse clips x (B, L, W) along time; return (B, L, W)."""
         if self.to_words is None or context.words is None or context.word_mask is None:
             return self._among_clips(x, context)
         read = self.to_words(x, context.words, context.words, context.word_mask)
@@ -164,7 +166,7 @@ class CrossAttention(Fusion):
 
 
 class NoFusion(Fusion):
-    """Baseline without fusion: a network on each clip alone, with as many parameters."""
+    """Baseline without fusion: a network on each clip alone, with the same number of parameters."""
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -174,13 +176,13 @@ class NoFusion(Fusion):
         )
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
-        """Map clips x (B, L, W) one by one; returns (B, L, W)."""
+        """Map clips x (B, L, W) one by one; return (B, L, W)."""
         fused: Tensor = self.alone(x)
         return fused
 
 
 class GaussianFusion(Fusion):
-    """Baseline: projected clips, smoothed by fixed Gaussians, one width per column."""
+    """Baseline: fixed Gaussians smooth the projected clips, with one width per column."""
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -190,7 +192,7 @@ class GaussianFusion(Fusion):
         self.register_buffer("kernel", gaussians(inner, config.kernel), persistent=False)
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
-        """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
+        """Fuse clips x (B, L, W) along time; return (B, L, W)."""
         real = context.mask[:, None].to(x.dtype)
         kernel = self._kernel(context.one_stretch)
         smooth = _convolved(functional.gelu(self.project(x)).transpose(1, 2) * real, kernel)
@@ -199,7 +201,7 @@ class GaussianFusion(Fusion):
         return fused
 
     def _kernel(self, stretch: float) -> Tensor:
-        """Return the kernel of clips that are `stretch` times shorter, as wide in seconds."""
+        """Return the kernel, of the same width in seconds, for clips `stretch` times shorter."""
         if stretch == 1.0:
             return self.kernel
         columns, _, taps = self.kernel.shape
@@ -207,9 +209,10 @@ class GaussianFusion(Fusion):
 
 
 class ConvolutionFusion(Fusion):
-    """Baseline: a learned kernel per projected column, as long as reaction-diffusion's reach or 33.
+    """Baseline: one learned kernel per projected column.
 
-    The kernels start as Gaussians.
+    A kernel is as long as the reach of reaction-diffusion, or 33 clips. The kernels start as
+    Gaussians.
     """
 
     def __init__(self, config: ModelConfig):
@@ -222,7 +225,7 @@ class ConvolutionFusion(Fusion):
             self.kernels.weight.copy_(gaussians(inner, taps))
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
-        """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
+        """Fuse clips x (B, L, W) along time; return (B, L, W)."""
         projected = functional.gelu(self.project(x)) * context.mask[..., None]
         apart = max(round(context.one_stretch), 1)  # clips between taps
         spread = functional.conv1d(
@@ -247,7 +250,7 @@ def positions(x: Tensor, stretch: Tensor | None = None) -> Tensor:
 
     Args:
         x: (B, L, W) with W even.
-        stretch: (B,) clips that count as one, the same for all videos; None: one.
+        stretch: (B,) number of clips that count as one clip, the same for all videos; None: 1.
 
     Returns:
         (L, W), wavelengths from 2 pi clips to 2 pi `LONGEST_WAVE`.
@@ -265,7 +268,7 @@ def gaussians(columns: int, taps: int, stretch: float = 1.0) -> Tensor:
 
     Args:
         columns: number of kernels.
-        taps: clips under each, odd.
+        taps: number of clips under each kernel, odd.
         stretch: factor of all widths.
     """
     sigma = torch.logspace(math.log10(NARROW), math.log10(WIDE), columns)[:, None, None] * stretch

@@ -14,14 +14,14 @@ from rdmf_cli.fusion.module import ROUNDING, ReactionDiffusion
 from rdmf_cli.fusion.reaction import Fields
 
 MOST_DOUBLINGS = 10
-"""Distances of less than 2^11 clips are exact; of longer ones, edges in the middle are not seen."""
+"""Distances below 2^11 clips are exact. For longer distances, edges in the middle are not seen."""
 
 
 class LoopedReactionDiffusion(nn.Module):
     """`ReactionDiffusion` on whole videos, with its steps as one loop over all channels.
 
-    Traced step by step and group by group, it would have thousands of nodes and take seconds to
-    load.
+    Without the loop, a trace would hold every step of every group: thousands of nodes, which take
+    seconds to load.
     """
 
     def __init__(self, evolve: ReactionDiffusion):
@@ -51,7 +51,7 @@ class LoopedReactionDiffusion(nn.Module):
             u0: (1, C, L).
             r: (1, C, L).
             edges: (1, L - 1) edge weights between neighbouring clips.
-            stretch: (1,) as in `ReactionDiffusion.forward`, for clips of any length; None: 1.
+            stretch: (1,) as in `ReactionDiffusion.forward`, for clips of another length; None: 1.
 
         Returns:
             u and v after all steps, (1, C, L) each.
@@ -90,7 +90,7 @@ class LoopedReactionDiffusion(nn.Module):
     def _links(self, edges: Tensor, u: Tensor) -> Tensor:
         """Return (1, C, L): weight of the edge to the right of each clip, 0 at the video's end.
 
-        A long edge takes the smallest weight that it crosses.
+        A long edge takes the smallest weight between its two clips.
         """
         padded = functional.pad(edges, (0, max(self.dilations)))[:, None]
         weakest = [-functional.max_pool1d(-padded, d, 1) for d in self.dilations]
@@ -100,17 +100,18 @@ class LoopedReactionDiffusion(nn.Module):
 
 
 def _weakest(edges: Tensor, distance: Tensor, clip: Tensor) -> Tensor:
-    """Return (1, C, L): as `_links`, for distances that are known only when the graph runs.
+    """Return (1, C, L) as `_links` does, for distances that are known only when the graph runs.
 
-    The smallest of n numbers is that of the first and the last 2^k of them, where 2^k <= n < 2^k+1;
-    so it takes the smallest of every 2^k.
+    Take 2^k <= n < 2^(k + 1). The minimum of n numbers is the smaller of two minima: of the first
+    2^k numbers and of the last 2^k numbers. So it is enough to know the minimum of every 2^k
+    neighbouring numbers.
 
     Args:
         edges: (1, L - 1).
-        distance: (C, 1) clips.
+        distance: (C, 1) distances in clips.
         clip: (1, L) numbers of the clips.
     """
-    smallest = functional.pad(edges, (0, 1))  # (1, L): no edge behind the last clip
+    smallest = functional.pad(edges, (0, 1))  # (1, L): no edge after the last clip
     powers = [smallest]
     last = clip[:, -1:]
     for doubling in range(MOST_DOUBLINGS):
@@ -127,13 +128,13 @@ def _weakest(edges: Tensor, distance: Tensor, clip: Tensor) -> Tensor:
 
 
 def _steps() -> Callable[..., tuple[Tensor, Tensor]]:
-    """Return the loop of steps; a trace keeps it as a loop only where it is scripted."""
+    """Return the loop of steps. A trace keeps a loop only if the loop is scripted."""
     return _scripted() if torch.jit.is_tracing() else _evolved
 
 
 @cache
 def _scripted() -> Callable[..., tuple[Tensor, Tensor]]:
-    """Script the loop, for exports alone: torch warns that `torch.jit.script` is deprecated."""
+    """Script the loop, only for exports: torch warns that `torch.jit.script` is deprecated."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         scripted: Callable[..., tuple[Tensor, Tensor]] = torch.jit.script(_evolved)
@@ -141,7 +142,7 @@ def _scripted() -> Callable[..., tuple[Tensor, Tensor]]:
 
 
 def _twice(x: Tensor) -> Tensor:
-    """Return x for u and for v, one below the other."""
+    """Return x twice, for u and for v, along the channels."""
     return torch.cat([x, x], 1)
 
 
@@ -159,7 +160,7 @@ def _evolved(
     to_left: Tensor,
     steps: int,
 ) -> tuple[Tensor, Tensor]:
-    """Run the steps of `fusion.steppers.Patankar`; right, left: (1, 2C, L) neighbours."""
+    """Run the steps of `fusion.steppers.Patankar`; `right` and `left` (1, 2C, L) are neighbours."""
     channels = u.shape[1]
     w = torch.cat([u, v], 1)
     for _ in range(steps):

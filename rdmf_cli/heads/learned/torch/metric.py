@@ -13,7 +13,7 @@ from rdmf_cli.channels.similarity import LEAST_DEVIATION
 from rdmf_cli.heads.learned.config import ModelConfig
 from rdmf_cli.heads.learned.torch.batch import Batch
 
-FIRST_TEMPERATURE = 3.0  # initial value of the logarithm
+FIRST_TEMPERATURE = 3.0  # initial value of the temperature's logarithm
 
 
 class Metrics(NamedTuple):
@@ -22,7 +22,7 @@ class Metrics(NamedTuple):
     Attributes:
         clips: (B, L, S) of unit length.
         query: (B, S) of unit length.
-        match: (B, L) cosine of clip and query, standardised over the video.
+        match: (B, L) cosine of each clip and the query, standardised over the video.
     """
 
     clips: Tensor
@@ -31,13 +31,13 @@ class Metrics(NamedTuple):
 
 
 class Metric(nn.Module):
-    """Moves clips and query within their joint space; at first by nothing.
+    """Moves clips and query within their common space. At the start of training nothing moves.
 
-    Where no video stream shares a space with a sentence, the mean word is first mapped to the width
-    of a clip, and the space is learned from scratch.
+    If no video stream lies in the space of the sentences, the mean word is first mapped to the
+    width of a clip, and the common space is learned from scratch.
 
     Attributes:
-        temperature: logarithm of the factor of the cosines in the contrastive loss.
+        temperature: logarithm of the factor by which the contrastive loss multiplies the cosines.
     """
 
     def __init__(self, config: ModelConfig):
@@ -56,7 +56,7 @@ class Metric(nn.Module):
         self.temperature = nn.Parameter(torch.tensor(FIRST_TEMPERATURE))
 
     def text(self, batch: Batch) -> Tensor:
-        """Return (B, S): the sentence, or the mean word where `matching` is None."""
+        """Return (B, S): the sentence, or the mean word if `matching` is None."""
         if self.matching is not None:
             assert batch.sentence is not None
             return batch.sentence
@@ -70,7 +70,7 @@ class Metric(nn.Module):
 
         Args:
             batch: B queries on B videos, with `video` (B, L, D).
-            dropout: module for the inputs.
+            dropout: module that is applied to the inputs.
 
         Returns:
             Clips (B, L, S), queries (B, S) and their match (B, L).

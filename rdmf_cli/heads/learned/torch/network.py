@@ -1,7 +1,8 @@
 """The network of the learned head: channels → fusion → pattern → slots → spans and scores.
 
-`fuse` and `decode` are two halves; slots are chosen in between by `slots.pattern_slots` in numpy.
-Neither half branches on data, so each can be exported. Importing this module imports torch.
+The network has two halves, `fuse` and `decode`. Between them, `slots.pattern_slots` chooses the
+slots in numpy. Neither half branches on data, so each can be exported. Importing this module
+imports torch.
 """
 
 from __future__ import annotations
@@ -20,20 +21,20 @@ from rdmf_cli.heads.learned.torch.decoder import Decoded, SlotDecoder
 from rdmf_cli.heads.learned.torch.metric import Metric, Metrics
 from rdmf_cli.heads.learned.torch.pooling import last_clip
 
-MOST_LOGIT = 6.0  # bound of the curves' logits that the decoder reads
-GOLDEN = 0.6180339887498949  # golden ratio: spreads any number of anchors evenly
+MOST_LOGIT = 6.0  # bound of the logits of those curves that the decoder reads
+GOLDEN = 0.6180339887498949  # golden ratio: it spreads any number of anchors evenly
 
 
 class BatchOutputs(NamedTuple):
     """The outputs of `fuse` for B queries on B videos of up to L clips.
 
     Attributes:
-        features: (B, L, W) for the decoder.
+        features: (B, L, W) features for the decoder.
         pattern: (B, 4, L) log-odds that a clip belongs to a moment, per entry of `config.SCALES`.
-        saliency: (B, L) logits, comparable among the clips of one video.
+        saliency: (B, L) logits. They can be compared only within one video.
         presence: (B,) log-odds that the query is shown at all.
-        curves: (B, L, R) what the decoder reads of each clip besides the features.
-        clip_length: (B,) seconds.
+        curves: (B, L, R) further numbers per clip that the decoder reads.
+        clip_length: (B,) lengths of the clips in seconds.
         metric: full head: clips and queries in the learned space; universal head: None.
     """
 
@@ -78,7 +79,7 @@ class Network(nn.Module):
             FusionBlock(fusion(config), W, config.dropout) for _ in range(config.blocks)
         )
         self.norm = nn.LayerNorm(W)
-        self.curves = nn.Linear(W, len(SCALES) + 1)  # and saliency
+        self.curves = nn.Linear(W, len(SCALES) + 1)  # SCALES, and saliency
         self.present = nn.Linear(2 * W + 2, 1)
         self.decoder = SlotDecoder(config, curves=len(SCALES) + 2 + config.full)
         if config.slots == "random":
@@ -115,7 +116,7 @@ class Network(nn.Module):
         )
 
     def _stretch(self, clip_length: Tensor) -> Tensor | None:
-        """Return `ModelConfig.stretch` of each video, (B,); None where it is 1 by configuration."""
+        """Return `ModelConfig.stretch` of each video, (B,); None if the configuration fixes 1."""
         if self.config.time == "clips":
             return None
         return self.config.clip_length / clip_length
@@ -140,12 +141,12 @@ class Network(nn.Module):
         return torch.cat([*learned, batch.channels[..., :1], known], -1)
 
     def presence(self, features: Tensor, mask: Tensor, evidence: Tensor) -> Tensor:
-        """Compute the log-odds that the query is shown; their gradient does not reach the features.
+        """Compute the log-odds that the query is shown. The gradient does not reach the features.
 
         Args:
-            features: (B, L, W) of the clips.
+            features: (B, L, W) features of the clips.
             mask: (B, L) True at real clips.
-            evidence: (B, 2) see `channels.inputs.Match`.
+            evidence: (B, 2); see `channels.inputs.Match`.
 
         Returns:
             (B,).
@@ -196,7 +197,7 @@ class Network(nn.Module):
 
 
 def choose_slots(network: Network, fused: BatchOutputs, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Choose the slots: those of the pattern, or the learned random ones.
+    """Choose the slots: from the pattern, or the learned random slots.
 
     Args:
         network: the network.

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-BINS_AROUND = 4  # bins around a span: two before and two after
-LEAST_WIDTH = 0.5  # clips: a narrower span is pooled as if so wide
-MARGIN, LEAST_MARGIN = 0.5, 2.0  # how far around: share of the width, and least number of clips
-SOFTENING = 0.05  # clips of zeros in every mean, so that small parts of a clip count little
-SEEN = 0.01  # clips: bins that hold less of the video are marked as empty
+BINS_AROUND = 4  # number of bins around a span: two before and two after
+LEAST_WIDTH = 0.5  # clips: a narrower span is pooled as if it had this width
+MARGIN, LEAST_MARGIN = 0.5, 2.0  # width around: share of the span, least number of clips
+SOFTENING = 0.05  # number of zero clips in every mean, so that small parts of a clip count little
+SEEN = 0.01  # clips: a bin that holds less of the video is marked as empty
 
 
 def bin_edges(spans: Tensor, bins: int, stretch: Tensor | float = 1.0) -> Tensor:
@@ -19,7 +19,7 @@ def bin_edges(spans: Tensor, bins: int, stretch: Tensor | float = 1.0) -> Tensor
     Args:
         spans: (B, K, 2) [start, end] in clips.
         bins: number of bins inside a span.
-        stretch: clips that count as one in the least margin; (B, 1), or one number.
+        stretch: number of clips that count as one clip in the least margin; (B, 1), or one number.
 
     Returns:
         (B, K, bins + BINS_AROUND + 1) in clips.
@@ -34,7 +34,7 @@ def bin_edges(spans: Tensor, bins: int, stretch: Tensor | float = 1.0) -> Tensor
 
 
 def last_clip(mask: Tensor) -> Tensor:
-    """Count the clips up to the last real one, for each mask (B, L); returns (B,) as float."""
+    """Count the clips up to the last real clip, for each mask (B, L); return (B,) as float."""
     places = torch.arange(1, mask.shape[1] + 1, device=mask.device)
     return (places * mask).amax(1).to(torch.float32)
 
@@ -44,8 +44,8 @@ def pool(
 ) -> tuple[Tensor, Tensor]:
     """Average features over the bins of every span.
 
-    The integral over a bin is exact (differences of cumulative sums). Masked clips and what lies
-    outside of the video do not count.
+    The integral over a bin is exact (differences of cumulative sums). Masked clips and parts
+    outside the video do not count.
 
     Args:
         features: (B, L, D), constant within a clip.
@@ -58,7 +58,7 @@ def pool(
         Means (B, K, bins + BINS_AROUND, D), and 1 for bins that hold some video, (B, K, bins +
         BINS_AROUND).
     """
-    features = features.float()  # cumulative sums need the precision
+    features = features.float()  # cumulative sums need this precision
     real = mask.to(features.dtype)[..., None]
     sums = _running(torch.cat([features * real, real], -1))
     edges = bin_edges(spans.float(), bins, stretch).clamp_min(0.0)
@@ -70,7 +70,7 @@ def pool(
 
 
 def _running(x: Tensor) -> Tensor:
-    """Return (B, L + 1, D): sums over the clips before each edge between clips."""
+    """Return (B, L + 1, D): sums over all clips before each border between clips."""
     return functional.pad(x.cumsum(1), (0, 0, 1, 0))
 
 

@@ -1,4 +1,4 @@
-"""Summarise the learned rates of a head: regimes, thresholds and spacings by group of channels."""
+"""Summarise the learned rates of a head: regimes, thresholds, spacings per group of channels."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ def learned_rates(network: Network, since: Network | None = None) -> list[dict[s
         since: the network before training; None: not known.
 
     Returns:
-        One row per block, dilation and regime: `group` names block and dilation ("1 ±4": the first
-        block, neighbours 4 clips away), `channels` counts the channels, the others are medians over
-        them; `spacing_seconds` is None where no pattern grows. `changed` holds the median relative
-        change of each rate since then, and `regimes_changed` counts the channels whose regime is
-        another; both are None without `since`. No rows for other fusions.
+        One row per block, dilation and regime. `group` names block and dilation ("1 ±4": the first
+        block, neighbours 4 clips away). `channels` is the number of channels. `changed` holds the
+        median relative change of each rate during training. `regimes_changed` is the number of
+        channels whose regime changed. Without `since`, `changed` and `regimes_changed` are None.
+        All other entries are medians over the channels; `spacing_seconds` is None if no pattern
+        grows. A head with another fusion has no rows.
     """
     clip_length = network.config.clip_length
     before = dict(_evolving(since)) if since is not None else {}

@@ -1,7 +1,8 @@
-"""Read the weights of an exported head back into a network, to train it further.
+"""Read the weights of an exported head back into a network, to train the network further.
 
-The exporter keeps most parameters under their names in the graphs. A matrix is stored transposed,
-as "onnx::MatMul_…", and the node that uses it carries the name of its module. Imports torch.
+The exporter keeps the names of most parameters in the graphs. But a matrix is stored transposed, as
+"onnx::MatMul_…"; the node that uses the matrix has the name of the module. Importing this module
+imports torch.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def load_network(name: str) -> Network:
         The network, in evaluation mode on the CPU.
 
     Raises:
-        RdmfError: it is missing or damaged, or the weights cannot be read back from its graphs.
+        RdmfError: the head is missing or damaged, or the weights cannot be read from its graphs.
     """
     if name == OF_SHIPPED:
         return restored(load_weights(SHIPPED), SHIPPED)
@@ -62,14 +63,14 @@ def load_network(name: str) -> Network:
 
 
 def restored(content: bytes, path: Path | str) -> Network:
-    """Read the network out of the bytes of an exported head.
+    """Read the network from the bytes of an exported head.
 
     Args:
         content: bytes of a file that `export.export` wrote.
-        path: the name that errors show.
+        path: the name of the file in error messages.
 
     Raises:
-        RdmfError: the bytes are not such a file, or not all weights are found in it.
+        RdmfError: the bytes are not such a file, or weights are missing.
     """
 
     def fault(reason: str) -> RdmfError:
@@ -107,7 +108,7 @@ def _tensors(content: bytes, fault: Any) -> Iterator[tuple[str, Tensor]]:
         raise fault("a graph has tensors in other files")
     try:
         graph = onnx.load_from_string(content).graph
-    except Exception as error:  # protobuf's own
+    except Exception as error:  # errors of protobuf
         raise fault("a graph cannot be loaded") from error
     known = {one.name: one for one in graph.initializer}
     for name, one in known.items():
@@ -119,7 +120,7 @@ def _tensors(content: bytes, fault: Any) -> Iterator[tuple[str, Tensor]]:
             yield f"{_module(node.name)}.weight", matrix.T.contiguous()
 
 
-PREFIX = "network."  # the exported graphs hold the network under this name
+PREFIX = "network."  # name of the network in the exported graphs
 
 
 def _module(node: str) -> str:

@@ -1,4 +1,4 @@
-"""A trained network that answers by torch, many questions at once."""
+"""A trained network that runs in torch and answers many questions at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rdmf_cli.moments.reading import Reading
 
 
 class TorchHead(ConfiguredHead):
-    """Finds moments by a network in torch, in evaluation mode."""
+    """Finds moments with a network in torch, in evaluation mode."""
 
     def __init__(self, network: Network):
         super().__init__(network.config)
