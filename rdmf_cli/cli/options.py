@@ -75,7 +75,7 @@ EncoderName = Annotated[
     str,
     typer.Option(
         "--encoder",
-        help=f"auto, or the name of an encoder: {FAMILIES.described()}.",
+        help=f"auto, or an encoder. {FAMILIES.described()}.",
     ),
 ]
 Device = Annotated[

@@ -38,8 +38,8 @@ def json_writer() -> Callable[[Record], None]:
 
 def print_rich(*parts: RenderableType) -> None:
     """Write tables and text for people; plain text if stdout is not a terminal."""
-    from rich.console import Console
+    from rdmf_cli.outputs.terminal import PipeConsole
 
-    console = Console(file=sys.stdout, highlight=False)
+    console = PipeConsole(file=sys.stdout, highlight=False)
     for part in parts:
         console.print(part)

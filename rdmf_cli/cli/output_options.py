@@ -33,5 +33,5 @@ Html = Annotated[
 ]
 Embed = Annotated[
     bool,
-    typer.Option("--embed", help="Put small clips of the moments into the page of --html."),
+    typer.Option("--embed", help="Put each moment into the page of --html as a small video."),
 ]

@@ -112,11 +112,10 @@ def _write(hits: Sequence[Hit], as_json: bool) -> None:
         for hit in hits:
             writer.write(hit)
         return
-    from rich.console import Console
-
+    from rdmf_cli.cli.output import print_rich
     from rdmf_cli.outputs.hits import HitTable
 
-    Console(highlight=False).print(HitTable(hits))
+    print_rich(HitTable(hits))
 
 
 def _end(hits: Sequence[Hit], failed: int, total: int, fail_if_none: bool) -> None:

@@ -397,8 +397,8 @@ def _refused(remote: Remote, error: HTTPError) -> Exception:
         return RdmfError(
             f"the server refuses this file (HTTP {error.code})",
             remote.shown,
-            "check the name; if the file is not public, accept its terms there and set HF_TOKEN, "
-            "which is sent only over https",
+            "check the name; if the file is not public, accept the terms on its page and set "
+            "HF_TOKEN, which is sent only over https",
         )
     if error.code in _TRY_AGAIN:
         return _broken_off(remote, f"HTTP {error.code} {error.reason}")

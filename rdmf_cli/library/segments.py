@@ -53,7 +53,7 @@ class Segment:
     """Memory-mapped features and codes of some videos.
 
     Attributes:
-        digest: Fingerprint of its entries; its files have this name.
+        digest: Fingerprint of the entries of the segment; the names of the files contain it.
         places: The clips of each entry, by name.
         features: Unit features (N, D).
         codes: Codes of the features; None: no codes.

@@ -14,7 +14,15 @@ from rich.text import Text
 from rdmf_cli.moments.types import Answer, Moment, Quote
 from rdmf_cli.outputs.bars import bar
 from rdmf_cli.outputs.curve import BEST, LISTED, Curve
-from rdmf_cli.outputs.terminal import BETWEEN, EDGES, FAINT, plain_table, printable, shortened
+from rdmf_cli.outputs.terminal import (
+    BETWEEN,
+    EDGES,
+    FAINT,
+    PipeConsole,
+    plain_table,
+    printable,
+    shortened,
+)
 from rdmf_cli.outputs.writer import Writer
 from rdmf_cli.text import clock
 
@@ -120,7 +128,7 @@ class TableWriter(Writer):
         console: Console | None = None,
     ):
         super().__init__(stream)
-        self.console = console or Console(file=stream, highlight=False)
+        self.console = console or PipeConsole(file=stream, highlight=False)
         self.curve = curve
 
     def write(self, answer: Answer) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from errno import EPIPE
 from typing import Literal
 
 from rich.box import SIMPLE_HEAD, Box
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +18,21 @@ Justify = Literal["left", "right"]
 FAINT = "dim"  # visible in every colour scheme; in some, bright black is the background
 BETWEEN, EDGES = 3, 2  # characters between two columns, and at both ends of a table together
 SIMPLE_HEAD_ASCII = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
+
+
+class PipeConsole(Console):
+    """Raise BrokenPipeError if the reader of a pipe has gone: `rdmf query ... | head`.
+
+    rich would end the process with exit code 1; the command line ends it with 0.
+    """
+
+    def on_broken_pipe(self) -> None:
+        """Raise the error that rich has caught.
+
+        Raises:
+            BrokenPipeError: Always.
+        """
+        raise BrokenPipeError(EPIPE, "the reader of the pipe has gone")
 
 
 def printable(text: str, encoding: str) -> Text:

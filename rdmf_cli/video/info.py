@@ -22,7 +22,8 @@ class Clock:
 
     Attributes:
         begins: When the first picture is shown, in seconds.
-        duration: Length of the file with its sound, in seconds; None: the length of its pictures.
+        duration: Length of the file with its sound, in seconds; None: the length of the
+            video stream.
     """
 
     begins: float = 0.0

@@ -347,6 +347,26 @@ def test_a_reader_that_goes_away_is_no_failure(video):
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("query", "a cat"), ("query", "a cat", "--json"), ("search", "a cat"), ("fuse", "a cat")],
+)
+def test_a_reader_that_reads_nothing_is_no_failure(video, words):
+    name, *rest = words
+    asked = subprocess.Popen(
+        command(name, video, *rest),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
+    asked.stdout.close()
+    said = asked.stderr.read()
+    asked.stderr.close()
+    assert asked.wait(timeout=120) == 0, said
+    assert "Broken" not in said
+
+
 def test_a_debugger_gets_the_traceback(tmp_path):
     result = subprocess.run(
         command("query", tmp_path / "none.mp4", "a cat"),

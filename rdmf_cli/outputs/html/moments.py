@@ -46,7 +46,7 @@ class MomentsPage:
 
     Args:
         path: The file.
-        embed: Put small clips of the moments into the page; otherwise the page plays the videos
+        embed: Put each moment into the page as a small video; otherwise the page plays the videos
             from their folders.
         force: Replace a file that rdmf did not write.
 
