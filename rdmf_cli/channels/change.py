@@ -7,11 +7,12 @@ import numpy as np
 from rdmf_cli.errors import RdmfError
 
 LEAST_CHANGE = 1e-3
-"""Two clips with at most this visual change (1 - cosine) show the same picture; the least unit."""
+"""Up to this visual change (1 - cosine) two clips show the same picture. It is the least unit."""
 
 FEWEST_CHANGES = 0.15
-"""Least share of the pairs of neighbouring clips that must change, so that there is a unit. If
-fewer pairs change, as in slides that stay for long, every change counts as a cut.
+"""Least share of the pairs of neighbouring clips that must change to define a unit.
+
+If fewer pairs change, as in slides that stay for long, every change counts as a cut.
 """
 
 
@@ -112,7 +113,7 @@ def visual_change(rows: np.ndarray) -> np.ndarray:
 
 
 BLOCK = 4096
-"""Number of clips compared at once. The products of all clips would take as much memory as `rows`.
+"""Number of clips compared at once: the products of all clips would need as much memory as `rows`.
 """
 
 

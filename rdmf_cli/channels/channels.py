@@ -31,8 +31,7 @@ CHANNELS = (
     "change after",
     "change over three clips",
 )
-"""Names of the columns of `channels`. An echo is a clip's similarity to the clips that match best.
-"""
+"""Names of the columns of `channels`. An echo is the similarity to the clips that match best."""
 
 MOST_DEVIATIONS = 4.0
 """Standardised similarity is clipped to ±4 standard deviations."""
@@ -50,7 +49,7 @@ CUT = 2.5
 """Visual change, in units of the video, at which half of a fusion's diffusion passes."""
 
 MOST_EXCESS = 10.0
-"""Evidence is clipped to ±10 standard deviations: more says nothing more about the match."""
+"""Evidence is clipped to ±10 standard deviations. A larger value would not be more certain."""
 
 
 def channels(rows: Array, sentence: Array, stretch: float = 1.0) -> Array:

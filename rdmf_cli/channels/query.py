@@ -63,7 +63,7 @@ class QueryFeatures:
         scale: similarities of the background to the background pictures. Cosines of the query are
             compared with this scale, which is the same for every video.
         cut: whether the text was too long, so that the encoder did not read its end.
-        text: the words of the query if the query has no picture and no weights; else empty.
+        text: the words of the query, if it is a single term of words; else empty.
     """
 
     sentence: Array

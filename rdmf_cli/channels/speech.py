@@ -1,9 +1,9 @@
 """Speech: how well each line that is said in a video answers a query.
 
-One encoder encodes both the query and the line. The cosine of any two sentences is high. So the
-mean of the background sentences is first subtracted from the query and from the line. Their
-likeness is then counted in standard deviations of the likeness of two background sentences. So each
-encoder has its own unit.
+One encoder encodes both the query and the line. Any two sentences have a high cosine. So the mean
+of the background sentences is first subtracted from the query and from the line. The likeness of
+query and line is then counted in standard deviations of the likeness of two background sentences.
+So each encoder has its own unit.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def speech_of(
         text: The words of the query.
         query: (D,) feature of the query, unit length.
         background: (B, D) features of the background sentences, unit length.
-        part: Start of the first clip and end of the last, in seconds as a player shows them.
+        part: Start of the first clip and end of the last clip, in seconds as a player shows them.
 
     Returns:
         The lines, with times from the first clip; None if nothing is said.

@@ -55,7 +55,7 @@ Frames = Generator[tuple[int, "Frame"], None, None]
 
 @dataclass(frozen=True)
 class VideoFeatures:
-    """The features of a video or of a part of it, and how they were made.
+    """The features of a video or of a part of a video, and facts about their extraction.
 
     All times are seconds as a player shows them.
 
@@ -94,7 +94,7 @@ class VideoFeatures:
 
     @property
     def span(self) -> tuple[float, float]:
-        """Start of the first clip and end of the last, in seconds as a player shows them."""
+        """Start of the first clip and end of the last clip, in seconds as a player shows them."""
         return self.offset, self.offset + len(self.rows) * self.clip_length
 
     @property
@@ -135,7 +135,7 @@ def extract(
     """
     path = checked_file(path)
     request = _Request(path, encoder, clip_length, decoder, start, end)
-    if store is None or is_list(path):  # the hash of a list does not cover the files it names
+    if store is None or is_list(path):  # a list's hash does not cover its files
         return _make(request, _Keeper(None, {}, ""), progress, notify)[0]
     key = feature_key(path, encoder, clip_length, decoder, start, end)
     if found := _find(store, key, path):
@@ -237,7 +237,7 @@ NOT_CACHED = "the features could not be cached in"
 class _Keeper:
     """Writes unfinished features to the cache, and finds the features of an interrupted extraction.
 
-    Without a store it writes and finds nothing.
+    Without a store the keeper writes and finds nothing.
     """
 
     def __init__(self, store: FeatureStore | None, key: dict[str, Any], video: str):

@@ -107,7 +107,7 @@ class PartialFeatures:
         return next((anchor for anchor in reversed(self.anchors) if anchor is not None), None)
 
     def cut(self, batches: int) -> PartialFeatures:
-        """Return a copy with only the first `batches` batches, which must be full."""
+        """Return a copy with only the first `batches` batches. These batches must be full."""
         frames = batches * self.batch
         clips = self.frames.index(frames - 1) + 1 if frames else 0
         return PartialFeatures(
@@ -176,7 +176,7 @@ class PartialFeatures:
     def of(
         cls, parts: Iterable[tuple[Mapping[str, np.ndarray], Mapping[str, Any]]], batch: int
     ) -> PartialFeatures:
-        """Join parts, up to a part with another batch size or that does not continue the last.
+        """Join parts; stop if a part has another batch size or does not continue the last part.
 
         Args:
             parts: Results of `since`, in order.

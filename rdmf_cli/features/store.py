@@ -187,7 +187,7 @@ class FeatureStore:
         self._write(self._part_path(key, number), key, arrays, about)
 
     def parts(self, key: dict[str, Any]) -> list[tuple[Arrays, dict[str, Any]]]:
-        """Read the parts of an unfinished extraction, in order, up to the first damaged one."""
+        """Read the parts of an unfinished extraction, in order, up to the first damaged part."""
         parts: list[tuple[Arrays, dict[str, Any]]] = []
         while (loaded := _read(self._part_path(key, len(parts)), key)) is not None:
             parts.append(loaded)
@@ -227,7 +227,7 @@ class FeatureStore:
         """Remove all entries of a video, also unfinished entries.
 
         Args:
-            video: Path of the video, as the entries state it.
+            video: Path of the video, as stated in the entries.
             content: Fingerprint of the video's content; None: compare paths only.
 
         Returns:
@@ -322,7 +322,7 @@ class FeatureStore:
     def prune(self, limit: int, keep: Path | None = None) -> list[Path]:
         """Remove the least recently used entries until at most `limit` bytes are left.
 
-        An entry that cannot be removed stays, without an error.
+        If an entry cannot be removed, it stays, and there is no error.
 
         Args:
             limit: Size limit in bytes.

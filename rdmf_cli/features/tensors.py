@@ -19,7 +19,7 @@ SAFE = "save tensors, or dictionaries of tensors, with torch.save"
 
 
 def loaded(path: Path) -> Any:
-    """Load a file with `weights_only`, so that no code in it runs.
+    """Load a file with `weights_only`, so that no code in the file runs.
 
     Raises:
         MissingExtra: torch is not installed.

@@ -249,7 +249,7 @@ def turing_distance(rates: StepRates, r: float = 1.0, margin: float = 0.0) -> Te
         margin: relative distance by which each condition must hold.
 
     Returns:
-        (C,) distance, 0 where all conditions hold.
+        (C,) distance, 0 if all conditions hold.
     """
     a_u, a_v, f, kappa, dt = rates
     gap = 1.0 - 4.0 * kappa**2 / (r * dt * f)  # (u+ - u-)²: if above 0, the active state exists
@@ -266,7 +266,7 @@ def turing_distance(rates: StepRates, r: float = 1.0, margin: float = 0.0) -> Te
 
 
 def initial_rates(channels: int, turing_share: float = 0.25) -> Rates:
-    """Choose the rates at the start of training, from channels for short to those for long moments.
+    """Choose the rates at the start of training: from channels for short moments to long moments.
 
     The feeds F are spaced logarithmically, and so are the diffusion rates D (slow channels reach
     far). The removal F + k puts the threshold r* at 1/2. In the Turing channels the removal lies in

@@ -65,7 +65,7 @@ def span_edges(edges: Array, dilation: int) -> Array:
         dilation: distance in clips.
 
     Returns:
-        (..., L - dilation), empty where L <= dilation.
+        (..., L - dilation), empty if L <= dilation.
     """
     xp = namespace(edges)
     count = max(edges.shape[-1] - dilation + 1, 0)

@@ -1,4 +1,4 @@
-"""Non-maximum suppression: of moments that overlap, the best one stays."""
+"""Non-maximum suppression: if moments overlap, only the best moment stays."""
 
 from __future__ import annotations
 

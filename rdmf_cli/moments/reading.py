@@ -24,8 +24,8 @@ class Reading:
         saliency: (L,) in [0, 1]: probability that a clip belongs to the answer; 0 at masked clips.
         saliency_raw: (L,) log-odds of the saliency.
         presence: in [0, 1]: probability that the query is shown anywhere.
-        u: (C, L) substrate of the emergent pattern.
-        v: (C, L) activator of the emergent pattern.
+        u: (C, L) substrate of the pattern.
+        v: (C, L) activator of the pattern.
         trace: u and v over pseudo-time, (steps + 1, C, L) each; None if not asked for.
         presence_by: what computed presence: "rates" (fitted numbers) or "network".
     """

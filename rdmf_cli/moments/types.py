@@ -55,7 +55,7 @@ class Features(Record):
 
 
 class Answer(Record):
-    """Ranked moments (best first), one saliency per clip, and how the answer was made.
+    """Ranked moments (best first), one saliency per clip, and how they came about.
 
     Clip i covers [offset + i·clip_length, offset + (i+1)·clip_length) seconds of the video.
     """

@@ -53,7 +53,7 @@ class Strip:
         there: (R,) for each row of the strip, the number of the row that it takes from the fields,
             which are seen as (B L C/c, c).
         back: (R,) the inverse permutation of `there`.
-        joined: (R,) 1 where a row's chain continues in the next row, 0 where it ends.
+        joined: (R,) 1 if a row's chain continues in the next row, 0 if the chain ends.
     """
 
     shape: tuple[int, int, int]
@@ -99,7 +99,7 @@ class Strip:
             like: a tensor of the dtype and device wanted.
 
         Returns:
-            (R,) weights, 0 where a chain ends.
+            (R,) weights, 0 at the end of a chain.
         """
         joined = self.joined.to(like.dtype)
         if all(own is None for own in weights):

@@ -21,14 +21,14 @@ def describe(
     clip_length: float,
     dark: np.ndarray,
 ) -> np.ndarray:
-    """Compute the numbers of every candidate that the ranking adds with weights.
+    """Compute the numbers per candidate from which the ranking makes a weighted sum.
 
     Args:
         curves: (B, K, L) finite.
         mask: (B, L) True at real clips.
         candidates: n candidates.
         clip_length: length of a clip in seconds.
-        dark: (K,) the mean of each curve that is used if a candidate has no clips around it.
+        dark: (K,) the mean of each curve for candidates without clips around them.
 
     Returns:
         (n, 2K + 2): the mean of each curve inside the candidate, the mean of each curve around the

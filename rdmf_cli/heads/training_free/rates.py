@@ -101,7 +101,7 @@ class RankingRates(Record):
 
     @property
     def dark_curves(self) -> np.ndarray:
-        """(K,): the mean of each curve that a moment without surroundings gets; 0 for v."""
+        """(K,): the mean of each curve around a moment, if nothing is around it; 0 for v."""
         return np.array([self.dark, *[0.0] * (len(self.inside) - 1)])
 
 

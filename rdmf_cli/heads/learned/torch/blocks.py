@@ -30,7 +30,7 @@ class Context(NamedTuple):
     stretch: Tensor | None = None
 
     def of(self, rows: Tensor) -> Context:
-        """Return the context of some videos of the batch."""
+        """Return the context of those videos of the batch that `rows` selects."""
         chosen = {name: x[rows] for name, x in self._asdict().items() if x is not None}
         return Context(**chosen)
 
@@ -106,7 +106,7 @@ class FusionBlock(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
-        """Fuse clips x (B, L, W) along time; returns (B, L, W)."""
+        """Fuse clips x (B, L, W) along time; return (B, L, W)."""
         x = x + self.drop(self._fused(self.fusion_norm(x), context))
         fused: Tensor = x + self.drop(self.feed_forward(self.norm(x)))
         return fused
@@ -135,7 +135,7 @@ class SlotLayer(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, slots: Tensor, mask: Tensor) -> Tensor:
-        """Attend among slots (B, K, W), real where `mask` (B, K) is True; returns (B, K, W)."""
+        """Attend among slots (B, K, W); `mask` (B, K) is True at real slots. Return (B, K, W)."""
         normed = self.attention_norm(slots)
         slots = slots + self.drop(self.attention(normed, normed, normed, mask))
         refined: Tensor = slots + self.drop(self.feed_forward(self.norm(slots)))

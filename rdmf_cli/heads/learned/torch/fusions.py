@@ -17,8 +17,7 @@ from rdmf_cli.heads.learned.config import ModelConfig
 from rdmf_cli.heads.learned.torch.blocks import Attention, Context
 
 FEED, REACTION = 2.0, 0.5
-"""Initial biases: u0 starts near 0.9 and r near 1. The initial rates are chosen for these values.
-"""
+"""Initial biases: u0 starts near 0.9 and r near 1. The initial rates were made for these values."""
 
 LONGEST_WAVE = 200.0
 """Wavelength of the slowest sinusoid of the positions, in clips (times 2 pi)."""
@@ -66,7 +65,7 @@ class Fusion(nn.Module):
 
 
 class ReactionDiffusionFusion(Fusion):
-    """Reaction-diffusion: each clip gives u0, r and the initial v; the pattern (u, v) gives clips.
+    """Reaction-diffusion: it maps each clip to u0, r and the initial v, and the pattern to clips.
 
     The system is from Gray and Scott (1983); arXiv 2606.01615 uses it to fuse video and language.
     See docs/reaction-diffusion.md.

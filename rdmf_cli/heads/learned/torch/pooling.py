@@ -14,7 +14,7 @@ SEEN = 0.01  # clips: a bin that holds less of the video is marked as empty
 
 
 def bin_edges(spans: Tensor, bins: int, stretch: Tensor | float = 1.0) -> Tensor:
-    """Compute the edges of the bins, from before the spans to after them.
+    """Compute the borders of the bins, from before the spans to after the spans.
 
     Args:
         spans: (B, K, 2) [start, end] in clips.
@@ -75,7 +75,7 @@ def _running(x: Tensor) -> Tensor:
 
 
 def _at(sums: Tensor, edges: Tensor) -> Tensor:
-    """Return cumulative sums (B, L + 1, D) at edges (B, K, P) within clips: (B, K, P, D)."""
+    """Return cumulative sums (B, L + 1, D) at borders (B, K, P) within clips: (B, K, P, D)."""
     D = sums.shape[-1]
     clip = edges.detach().floor().long().clamp_max(sums.shape[1] - 2)
     share = (edges - clip).flatten(1)[..., None]

@@ -120,7 +120,7 @@ def _tensors(content: bytes, fault: Any) -> Iterator[tuple[str, Tensor]]:
             yield f"{_module(node.name)}.weight", matrix.T.contiguous()
 
 
-PREFIX = "network."  # name of the network in the exported graphs
+PREFIX = "network."  # prefix of all names of the network in the exported graphs
 
 
 def _module(node: str) -> str:
