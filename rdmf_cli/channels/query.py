@@ -2,9 +2,9 @@
 
 To make a mixture, multiply the unit feature of each term by the weight of the term, add the
 products, and bring the sum to unit length. The background of a mixture consists of mixtures, too:
-an unrelated sentence or picture takes the place of each term. A picture is nearer to any clip than
-a sentence is. Because its background is nearer, too, presence means the same for pictures and
-sentences.
+an unrelated sentence takes the place of each sentence, and an unrelated picture the place of each
+picture. A picture is nearer to any clip than a sentence is. Because its background is nearer, too,
+presence means the same for pictures and sentences.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def _mixed(terms: Sequence[Term], rows: Sequence[Array]) -> Array:
 
 
 def _mixed_backgrounds(terms: Sequence[Term], backgrounds: Backgrounds) -> Array:
-    """(B, D): the same mixture, with an unrelated sentence or picture in the place of each term."""
+    """(B, D): the same mixture; something unrelated of the same kind replaces each term."""
     if not _is_mixed(terms):
         return _background_of(terms[0], backgrounds)
     pools = [_background_of(term, backgrounds) for term in terms]

@@ -3,8 +3,8 @@
 One thread decodes frames and prepares them for the encoder; the caller's thread encodes batches.
 The queue between the two threads holds a few batches, so memory does not grow with the length of
 the video. A frame that stands for several clips is encoded once. Every few seconds the finished
-batches are written to the cache. After an interruption the same command continues with the last
-batches in the cache.
+batches are written to the cache. After an interruption the same command continues after the last
+batch in the cache.
 """
 
 from __future__ import annotations

@@ -152,7 +152,7 @@ def _supported(question: Question, speech: Speech) -> Floats:
 
 
 def _fed(question: Question, speech: Speech, shown: bool) -> Floats:
-    """Return (L,): v with speech minus v without speech.
+    """Return (L,): v with speech minus v without speech, summed over the channels.
 
     Args:
         question: The question.
