@@ -23,7 +23,7 @@ def test_the_readme_shows_commands():
 @pytest.mark.parametrize("line", COMMANDS)
 def test_every_command_and_option_of_the_readme_exists(run, line):
     words = shlex.split(line, comments=True)[1:]
-    path = words[: 2 if words[0] in ("cache", "weights") else 1]
+    path = words[: 2 if words[0] in ("cache", "data", "weights") else 1]
     result = run(*path, "--help", COLUMNS="200")
     assert result.returncode == 0
     for option in (w for w in words if w.startswith("-") and len(w) > 1):
