@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from rdmf_cli import Searcher
 from rdmf_cli.channels.explaining import contrast, word_shares
-from rdmf_cli.cli.app import app
 from rdmf_cli.resources import example_video
 
 
@@ -33,19 +31,3 @@ def test_the_thing_that_is_shown_counts_most():
     assert shares[0].word == "cat"
     assert {one.word for one in shares} == {"the", "face", "of", "a", "cat"}
     assert search.explain(example_video(), "cat", (19.0, 32.0)) == ()
-
-
-def test_the_command_says_it_on_stderr():
-    words = ["query", "--example", "old coins", "--encoder", "embedded", "--explain", "--json"]
-    done = CliRunner().invoke(app, words)
-    assert done.exit_code == 0
-    assert "stands out by: " in done.stderr
-    assert "coins +" in done.stderr
-    assert "stands out" not in done.stdout
-
-
-def test_a_query_of_words_and_pictures_is_not_explained():
-    words = ["query", "--example", "old coins", "--subtract", "a dog", "--explain"]
-    done = CliRunner().invoke(app, words)
-    assert done.exit_code == 2
-    assert "--explain is for queries of words alone" in " ".join(done.stderr.split())
