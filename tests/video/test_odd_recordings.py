@@ -100,7 +100,7 @@ class TestJoinedRecordings:
     def test_an_avi_without_a_beginning_holds_its_first_frame(
         self, decoder: str, tmp_path: Path, ffmpeg_program: str
     ) -> None:
-        """FFmpeg fills the time before with empty chunks, and guesses that the first frame is late."""
+        """FFmpeg fills the time before with empty chunks, and guesses a late first frame."""
         late = {"output_ts_offset": "20"}
         recipe = Recipe("late", "libx264", "avi", 50, b_frames=2, container_options=late)
         with open_clips(recipe.make(tmp_path), 2.0, decoder) as reader:
