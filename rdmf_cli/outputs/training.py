@@ -15,7 +15,8 @@ from rich.text import Text
 from rdmf_cli.outputs.payloads.training import LearnedRates, TrainedSetting, Training, Trainings
 
 RATES = ("D_u", "D_v", "F", "k", "dt")
-MOVED = 0.01  # rates are shown if a median changed by at least this share
+MOVED = 0.05  # rates are shown if a median changed by at least this share
+SHOWN = 0.005  # the change of one rate is shown from this share on
 GOAL = "goal"
 
 
@@ -46,7 +47,7 @@ def _rates_table(rates: Sequence[LearnedRates]) -> Table:
     """Make the table of learned rates and their change in training, at most 80 columns wide."""
     table = Table("group", box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for head in ("channels", *RATES):
-        table.add_column(head, justify="right")
+        table.add_column(head, justify="right", no_wrap=True)
     table.add_column("regime")
     for row in rates:
         regime = row.regime + (f" ({row.regimes_changed} new)" if row.regimes_changed else "")
@@ -57,7 +58,7 @@ def _rates_table(rates: Sequence[LearnedRates]) -> Table:
 
 
 def _percent(share: float | None) -> str:
-    return f" {share:+.0%}" if share is not None else ""
+    return f" {share:+.0%}" if share is not None and abs(share) >= SHOWN else ""
 
 
 def _short(value: float | None) -> str:
