@@ -8,7 +8,8 @@
 # of hours can tell; there a RuntimeWarning says so ("clamping").
 #
 # What to do: give each day a file of its own, or read long SubRip and WebVTT with another reader.
-# Seen with: pysubs2 1.8.1, webvtt-py 0.6.0, imageio-ffmpeg 0.8.1 (FFmpeg 9.0), Python 3.11, Linux.
+# Seen with: pysubs2 1.8.1 (and 1.9.0 on Python 3.13), webvtt-py 0.6.0, imageio-ffmpeg 0.8.1 (FFmpeg 9.0),
+# Python 3.11, Linux.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
