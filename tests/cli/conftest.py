@@ -9,6 +9,9 @@ from pathlib import Path
 import cli_shell
 import pytest
 from cli_shell import Done, write_video
+from PIL import Image
+
+from rdmf_cli.features.pictures import frame_at
 
 Run = Callable[..., Done]
 
@@ -21,6 +24,14 @@ def run() -> Run:
 @pytest.fixture
 def run_in_shell() -> Run:
     return cli_shell.run_in_shell
+
+
+@pytest.fixture
+def cat(tmp_path: Path, tour: Path) -> Path:
+    """A picture of the cat in the example video."""
+    path = tmp_path / "a cat.png"
+    Image.fromarray(frame_at(tour, 25.0)).save(path)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
-from PIL import Image
 from published_schemas import check_lines
 
 from rdmf_cli import Searcher
 from rdmf_cli.channels.query import Term
-from rdmf_cli.features.pictures import frame_at
 
 CAT, COINS = (19, 32), (50, 57)
 
@@ -26,13 +23,6 @@ def answers(run, cached_tour):
         return check_lines(ended.stdout)
 
     return ask
-
-
-@pytest.fixture
-def cat(tmp_path: Path, tour: Path) -> Path:
-    path = tmp_path / "a cat.png"
-    Image.fromarray(frame_at(tour, 25.0)).save(path)
-    return path
 
 
 def shows(answer: dict, scene: tuple[int, int]) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from rdmf_cli.features.pictures import frame_at, is_picture
+from rdmf_cli.features.pictures import is_picture
 
 SCENES = {"cat": (19, 32), "coins": (50, 57), "rocket": (10, 19)}
 
@@ -23,13 +23,6 @@ def asked(run, cached_tour, monkeypatch):
         return json.loads(ended.stdout)
 
     return ask
-
-
-@pytest.fixture
-def cat(tmp_path: Path, tour: Path) -> Path:
-    path = tmp_path / "a cat.png"
-    Image.fromarray(frame_at(tour, 25.0)).save(path)
-    return path
 
 
 def shows(hit: dict, scene: str) -> bool:
