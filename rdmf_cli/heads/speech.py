@@ -23,7 +23,6 @@ from rdmf_cli.channels.question import Question
 from rdmf_cli.channels.similarity import standardise
 from rdmf_cli.channels.speech import Speech
 from rdmf_cli.fusion.speech import SpeechRates, evolve_with_speech
-from rdmf_cli.heads.base import Head
 from rdmf_cli.heads.training_free.field import match, reaction_rates
 from rdmf_cli.heads.training_free.rates import FusionRates, load_rates
 from rdmf_cli.moments.reading import Reading
@@ -67,20 +66,6 @@ MOST_QUOTES: Final = 5
 """Largest number of lines that one moment quotes; the likeliest lines are taken."""
 
 LEAST: Final = 1e-9
-
-
-def read_with_speech(
-    head: Head, question: Question, *, top_k: int = 10, distinct: bool = False
-) -> Reading:
-    """Answer one question from what is shown and, if it is known, what is said.
-
-    Args:
-        head: The head that reads the pictures.
-        question: One query on one video.
-        top_k: Largest number of moments; the best come first.
-        distinct: See `Head.read`.
-    """
-    return with_speech(head.read(question, top_k=top_k, distinct=distinct), question, top_k)
 
 
 def with_speech(reading: Reading, question: Question, top_k: int) -> Reading:
@@ -141,34 +126,23 @@ class _Moments:
 
 
 def _supported(question: Question, speech: Speech) -> Floats:
-    """Return the probability of each line (N,), raised by the support of the pictures."""
+    """Return the probability of each line (N,), raised by the support of the pictures.
+
+    The support is what speech adds to v, summed over the channels: on this video, as a multiple of
+    what speech adds on a video that shows nothing of the query.
+    """
     if not question.has_similarity:
         return speech.chances
-    here, nothing = (_fed(question, speech, shown) for shown in (True, False))
-    gains = np.divide(here, nothing, out=np.ones_like(here), where=nothing > LEAST)
-    length, clips = question.clip_length, len(question)
-    gain = np.array([gains[speech.clips_of(n, length, clips)].mean() for n in range(len(speech))])
-    return np.asarray(1.0 - (1.0 - speech.chances) ** np.clip(gain, 1.0, MOST_GAIN))
-
-
-def _fed(question: Question, speech: Speech, shown: bool) -> Floats:
-    """Return (L,): v with speech minus v without speech, summed over the channels.
-
-    Args:
-        question: The question.
-        speech: The lines.
-        shown: If False, compute as if the video showed nothing of the query.
-    """
-    rates = _rates()
-    mask = np.ones(len(question), dtype=bool)
+    rates, length, clips = _rates(), question.clip_length, len(question)
+    mask = np.ones(clips, dtype=bool)
     z = standardise(question.similarity.astype(np.float64), mask)
-    matched = match(z, rates) if shown else np.zeros_like(z)
-    r = reaction_rates(z, mask, rates) * shown
-    v = np.broadcast_to(rates.seed * matched, r.shape)
+    r = reaction_rates(z, mask, rates)
+    v = np.broadcast_to(rates.seed * match(z, rates), r.shape)
     edges = None if rates.cut is None else edge_weights(question.change, mask, rates.cut)
-    levels = speech.on_clips(question.clip_length, len(question)), np.zeros(len(question))
-    spoken, silent = (
-        evolve_with_speech(
+    level = speech.on_clips(length, clips)
+
+    def evolved(v: Floats, r: Floats, level: Floats) -> Floats:
+        return evolve_with_speech(
             np.ones_like(r),
             v,
             level,
@@ -181,9 +155,13 @@ def _fed(question: Question, speech: Speech, shown: bool) -> Floats:
             edges=edges,
             dilations=rates.dilations,
         ).v
-        for level in levels
-    )
-    return np.asarray((spoken - silent).sum(axis=0), np.float64)
+
+    here = (evolved(v, r, level) - evolved(v, r, np.zeros(clips))).sum(axis=0)
+    none = np.zeros_like(r)
+    nothing = evolved(none, none, level).sum(axis=0)  # without speech, v stays 0 there
+    gains = np.divide(here, nothing, out=np.ones_like(here), where=nothing > LEAST)
+    gain = np.array([gains[speech.clips_of(n, length, clips)].mean() for n in range(len(speech))])
+    return np.asarray(1.0 - (1.0 - speech.chances) ** np.clip(gain, 1.0, MOST_GAIN))
 
 
 @lru_cache(maxsize=1)

@@ -10,8 +10,10 @@ import pytest
 from rdmf_cli.channels.background import Background
 from rdmf_cli.channels.question import Question
 from rdmf_cli.channels.speech import Speech
+from rdmf_cli.heads.base import Head
 from rdmf_cli.heads.registry import load_head
-from rdmf_cli.heads.speech import quotes, read_with_speech
+from rdmf_cli.heads.speech import quotes, with_speech
+from rdmf_cli.moments.reading import Reading
 
 CLIPS = 20
 
@@ -40,6 +42,11 @@ def question(lit: slice | None, *lines: tuple[float, float, float]) -> Question:
         background=Background(0.3, 0.15),
         speech=speech,
     )
+
+
+def read_with_speech(head: Head, asked: Question) -> Reading:
+    """Answer from what is shown and what is said."""
+    return with_speech(head.read(asked, top_k=10), asked, 10)
 
 
 HEADS = ["learned", "training-free"]
