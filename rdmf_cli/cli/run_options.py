@@ -49,7 +49,8 @@ Init = Annotated[
     typer.Option(
         "--init",
         metavar="RUN|FILE|shipped",
-        help="Start from these weights: a run, an exported head, or the one that ships with rdmf.",
+        help="Start from the weights of a run, of an exported head, or of the head that is part of "
+        "rdmf (shipped).",
     ),
 ]
 Out = Annotated[
