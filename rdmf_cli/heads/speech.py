@@ -142,7 +142,7 @@ def _supported(question: Question, speech: Speech) -> Floats:
     level = speech.on_clips(length, clips)
 
     def evolved(v: Floats, r: Floats, level: Floats) -> Floats:
-        return evolve_with_speech(
+        fields = evolve_with_speech(
             np.ones_like(r),
             v,
             level,
@@ -154,7 +154,8 @@ def _supported(question: Question, speech: Speech) -> Floats:
             steps=rates.steps,
             edges=edges,
             dilations=rates.dilations,
-        ).v
+        )
+        return np.asarray(fields.v)
 
     here = (evolved(v, r, level) - evolved(v, r, np.zeros(clips))).sum(axis=0)
     none = np.zeros_like(r)
