@@ -1,7 +1,7 @@
 """The catalogue of a library: its videos and their states, in one SQLite file.
 
-A change is stored completely or not at all, even if the program is killed. Each video is one
-change. Paths are stored as bytes, in the form that the system uses.
+A change is stored completely or not at all, even if the program is killed. Each video is stored as
+one change. Paths are stored as bytes, in the form that the system uses.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ class State(str, Enum):
     """The state of a video in a library.
 
     Attributes:
-        indexed: Its features belong to the present content of the file.
+        indexed: The features of the video belong to the present content of the file.
         stale: The file has changed since it was indexed.
-        missing: The file does not exist any more; its features are still searched.
-        failed: Its features could not be extracted.
+        missing: The file does not exist any more; the features of the video are still searched.
+        failed: The features of the video could not be extracted.
     """
 
     indexed = "indexed"
@@ -65,7 +65,7 @@ class Video:
     """One video of the catalogue.
 
     Attributes:
-        path: Its absolute path.
+        path: The absolute path of the video.
         state: See `State`.
         reason: Why the video failed; empty for other states.
         bytes: Size of the file when it was last checked; None: unknown.
@@ -74,7 +74,7 @@ class Video:
         duration: Length in seconds.
         clips: Number of clips; 0: the video has no features.
         key: Key of the features in the store.
-        number: Its number in the index; 0: the video is not in the catalogue yet.
+        number: The number of the video in the index; 0: the video is not in the catalogue yet.
     """
 
     path: str
@@ -195,7 +195,7 @@ class Catalogue:
         )
 
     def forget(self, path: str) -> None:
-        """Remove a video."""
+        """Remove a video from the catalogue; its file is not touched."""
         known = self.find(path)
         if known is not None and self._has_speech():
             self._write("DELETE FROM said WHERE video = ?", known.number)
@@ -221,7 +221,7 @@ class Catalogue:
 
         Args:
             words: Words without punctuation.
-            count: Maximum number of lines to look at.
+            count: Maximum number of lines that are read.
         """
         wanted = " OR ".join(f'"{word}"' for word in sorted(words) if '"' not in word)
         if not wanted or not self._has_speech():

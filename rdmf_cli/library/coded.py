@@ -1,4 +1,4 @@
-"""An index for large libraries: sign codes choose candidates, exact features rank them."""
+"""An index for large libraries: short codes choose candidates, and exact features rank them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from rdmf_cli.errors import MissingExtra
 from rdmf_cli.library.index import Array, Nearest
+from rdmf_cli.library.rows import Rows
 
 Codes = npt.NDArray[np.uint8]
 
@@ -35,7 +36,7 @@ def has_engine() -> bool:
 
 
 def sign_codes(features: Array) -> Codes:
-    """Make the codes of features: a random rotation, then one bit per coordinate (its sign).
+    """Make the codes of features: a random rotation, then one bit per number: 1 if it is positive.
 
     The share of bits that differ between two codes estimates the angle of the features over pi
     (Charikar, "Similarity estimation techniques from rounding algorithms", STOC 2002).
@@ -69,24 +70,25 @@ class CodedIndex:
     """An index that compares codes (1 bit per coordinate), then ranks the nearest clips exactly.
 
     The codes of a clip have 1/32 of the size of its features and stay in memory. The features may
-    be memory-mapped: only the features of candidates are read.
+    be in a file: only the features of candidates are read.
 
     Args:
         videos: The number, the unit features (L, D) and the codes of each video. If the codes are
             None, they are computed.
     """
 
-    def __init__(self, videos: Iterable[tuple[int, Array, Codes | None]] = ()):
+    def __init__(self, videos: Iterable[tuple[int, Rows, Codes | None]] = ()):
         try:
             import faiss
         except ImportError as error:
             raise MissingExtra("an index of codes", "library") from error
         self._faiss: Any = faiss
-        self._features: dict[int, Array] = {}
+        self._features: dict[int, Rows] = {}
         self._codes: dict[int, Codes] = {}
         for video, features, codes in videos:
             self._features[video] = features
-            self._codes[video] = sign_codes(features) if codes is None else codes
+            every = np.arange(len(features))
+            self._codes[video] = sign_codes(features[every]) if codes is None else codes
         self._made: tuple[Any, npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
 
     def add(self, video: int, features: Array) -> None:

@@ -28,9 +28,9 @@ class Nearest(NamedTuple):
 
 
 class Index(Protocol):
-    """The protocol of an index of clips; an engine for large libraries can implement it.
+    """The interface of an index of clips; an engine for large libraries can implement it.
 
-    tests/library/test_index.py checks what every engine must do.
+    tests/library/test_index.py tests every index in the same way.
     """
 
     def add(self, video: int, features: Array) -> None:
@@ -51,7 +51,10 @@ class Index(Protocol):
 
 
 class ExactIndex:
-    """An exact index in numpy: it compares the query with every clip. Tests of engines use it."""
+    """An exact index in numpy: it compares the query with every clip.
+
+    Tests compare other indexes with this one.
+    """
 
     def __init__(self, videos: Iterable[tuple[int, Array]] = ()):
         self._features = dict(videos)

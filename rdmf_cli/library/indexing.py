@@ -25,7 +25,7 @@ class Refreshed:
     Attributes:
         indexed: Videos with new features.
         unchanged: Videos that did not need new features.
-        missing: Videos without a file: it does not exist any more.
+        missing: Videos that were removed: their files do not exist any more.
         failed: One error per video that cannot be indexed.
     """
 
@@ -46,8 +46,8 @@ class Extraction:
         extract: Function that extracts the features of a video into the library's store.
         key_of: Function that returns the key of these features.
         jobs: Number of videos to extract at the same time.
-        show: Called with the progress of the work.
-        on_warning: Called with the path and the warnings of a video.
+        show: A function that is called with the progress of the work.
+        on_warning: A function that is called with the path and the warnings of a video.
         hear: Function that returns what is said in a video; None: do not store what is said.
     """
 
@@ -85,7 +85,7 @@ def refresh_files(
         library: The library, locked by `Library.writing`.
         files: Absolute paths.
         how: How features are extracted.
-        done: The function adds its result to this record.
+        done: A record to which the function adds its result.
     """
     wanted: list[Path] = []
     for path in files:
@@ -111,7 +111,9 @@ def _index(library: Library, wanted: Sequence[Path], how: Extraction, done: Refr
             how.on_warning(path, warnings)
         try:
             if unstored:
-                raise RdmfError(unstored, path, "free some space on the disk, and run it again")
+                raise RdmfError(
+                    unstored, path, "free some space on the disk, and run the command again"
+                )
             video = _indexed(library.store, path, before[path], how.key_of(path), outcome)
         except RdmfError as error:
             done.failed.append(error)
@@ -131,7 +133,7 @@ def _listed(roots: Sequence[Root], failed: list[RdmfError]) -> list[Path]:
     found: dict[str, Path] = {}
     for root in roots:
         if not os.path.lexists(root.path):
-            todo = "check its name; what it held stays in the library, as missing"
+            todo = "check its name; its videos stay in the library and are marked as missing"
             failed.append(RdmfError("no such file or folder", root.path, todo))
             continue
         for video in list_videos([root.path], root.exclude):
@@ -143,7 +145,7 @@ def _listed(roots: Sequence[Root], failed: list[RdmfError]) -> list[Path]:
 
 
 def _looked_at(path: Path) -> tuple[int | None, int | None]:
-    """Return size and time of a file before it is read: a file that grows later is then stale."""
+    """Return the size and time of a file before it is read, so that later growth is noticed."""
     try:
         found = path.stat()
     except OSError:
@@ -152,7 +154,7 @@ def _looked_at(path: Path) -> tuple[int | None, int | None]:
 
 
 def _is_current(store: FeatureStore, known: Video) -> bool:
-    """Return whether file and features are unchanged; read the features to detect damage."""
+    """Return whether the file is unchanged, and its features are in the store and not damaged."""
     if known.state is not State.indexed or not known.clips:
         return False
     same = (known.bytes, known.modified) == _looked_at(Path(known.path))
@@ -160,7 +162,7 @@ def _is_current(store: FeatureStore, known: Video) -> bool:
 
 
 def _unstored(warnings: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """Split off the warning that features could not be written: in a library it is an error."""
+    """Separate the warning that features could not be written, which is an error in a library."""
     lost = [warning for warning in warnings if warning.startswith(NOT_CACHED)]
     what = lost[0].replace("be cached", "be stored") if lost else ""
     return what, tuple(warning for warning in warnings if warning not in lost)
@@ -176,11 +178,12 @@ def _indexed(
     """Return the catalogue entry of a video, after a check that its features are on disk.
 
     Raises:
-        RdmfError: The features are not on disk: it is full, or the file changed meanwhile.
+        RdmfError: The features are not on the disk, because the disk is full or the file changed
+            meanwhile.
     """
     if not store.path(key).is_file():
         what = "the file has changed while it was read"
-        todo = "run it again once the file is complete"
+        todo = "run the command again when the file is complete"
         raise RdmfError(what, path, todo)
     size, modified = looked_at
     return Video(
@@ -230,7 +233,11 @@ def _keep_speech(library: Library, name: str, said: Said) -> None:
 
 
 def _mark_missing(library: Library, done: Refreshed) -> None:
-    """Mark missing videos; forget a video if its content is now at another path."""
+    """Mark missing videos in the catalogue.
+
+    A missing video leaves the catalogue if it could never be indexed, or if its content is now at
+    another path.
+    """
     videos = library.videos()
     here = {v.content for v in videos if v.state is State.indexed and os.path.exists(v.path)}
     with library.catalogue.change():

@@ -1,7 +1,7 @@
 """A library: a folder with a catalogue of videos, their features, and an index of all clips.
 
-Features are stored as in the cache, one entry per content, so a video that was moved or copied is
-not decoded again. The catalogue lists a video as indexed only when its features are on disk. So
+Features are stored as in the cache, by the content of the file, so a video that was moved or copied
+is not decoded again. The catalogue lists a video as indexed only when its features are on disk. So
 the catalogue is consistent even if the program is killed, and the next run continues from there.
 """
 
@@ -25,7 +25,8 @@ from rdmf_cli.folders import data_folder
 from rdmf_cli.library.catalogue import Catalogue, State, Video
 from rdmf_cli.library.coded import CodedIndex, has_engine
 from rdmf_cli.library.index import Array, ExactIndex, Index
-from rdmf_cli.library.segments import Entry, clips_of
+from rdmf_cli.library.segments import Clips, Entry, clips_of
+from rdmf_cli.library.work import OnError
 
 CATALOGUE: Final = "catalogue.sqlite"
 FEATURES: Final = "features"
@@ -51,7 +52,9 @@ def library_folder(name: str = DEFAULT) -> Path:
     if NAME.fullmatch(name) and os.path.isdir(name):
         return Path(name)
     if not NAME.fullmatch(name):
-        raise UsageError(f"{name!r} cannot be the name of a library", "--library", "use letters")
+        raise UsageError(
+            f"{name!r} cannot be the name of a library", "--library", "use letters and digits"
+        )
     return data_folder() / "libraries" / name
 
 
@@ -110,7 +113,7 @@ class Library:
         """Lock the library for writing; wait while another process writes.
 
         Args:
-            notify: Called with a line of text before waiting.
+            notify: A function that is called with a line of text before waiting.
         """
         from filelock import FileLock, Timeout
 
@@ -150,8 +153,7 @@ class Library:
         """Check that the features were made with the given settings.
 
         Raises:
-            UsageError: The features were made with other settings. The error names the stored
-                setting and the given setting.
+            UsageError: The features were made with other settings. The error names both settings.
         """
         kept = self.settings()
         for name in SETTINGS if kept else ():
@@ -191,16 +193,22 @@ class Library:
             entry.path.unlink(missing_ok=True)
         return len(gone), len(unused)
 
-    def collection(self) -> LibraryVideos:
-        """Return the videos that can be searched."""
-        return LibraryVideos(self)
+    def collection(self, on_error: OnError | None = None) -> LibraryVideos:
+        """Return the videos that can be searched; see `LibraryVideos`."""
+        return LibraryVideos(self, on_error)
 
 
 class LibraryVideos:
-    """A `Collection` of the library's videos that have features, without copies of a video."""
+    """The `Collection` of the library's videos that have features, without copies.
 
-    def __init__(self, library: Library):
-        self._library = library
+    Args:
+        library: The library.
+        on_error: A function that is called with the error of a video that cannot be read; the
+            other videos are searched. None: the error is raised.
+    """
+
+    def __init__(self, library: Library, on_error: OnError | None = None):
+        self._library, self._on_error = library, on_error
         by_key: dict[Path, Video] = {}
         for video in library.videos():
             if video.clips:
@@ -233,6 +241,12 @@ class LibraryVideos:
             raise RdmfError(what, known.path, "extract them again: rdmf index")
         return features
 
+    def failed(self, error: RdmfError) -> None:
+        """Report the error of a video, or raise it if there is no `on_error`."""
+        if self._on_error is None:
+            raise error
+        self._on_error(error)
+
     def spoken(self, video: int) -> Said:
         """Return what is said in a video."""
         return Said(self._library.catalogue.lines(self.videos[video].number))
@@ -247,14 +261,34 @@ class LibraryVideos:
     def index(self) -> Index:
         """The index of all clips, in memory-mapped files: exact, or with codes for many clips."""
         coded = sum(self.clips) > MOST_EXACT and has_engine()
-        clips = clips_of(self._library.folder, [*map(self._entry, range(len(self.videos)))], coded)
+        clips = self._clips(coded)
         if coded:
-            return CodedIndex((n, own.features, own.codes) for n, own in enumerate(clips))
-        return ExactIndex((n, own.features) for n, own in enumerate(clips))
+            return CodedIndex((n, own.rows, own.codes) for n, own in clips)
+        return ExactIndex((n, own.features) for n, own in clips)
 
-    def _entry(self, video: int) -> Entry:
+    def _clips(self, coded: bool) -> list[tuple[int, Clips]]:
+        """Return the number and clips of each video; leave out videos that cannot be read."""
+        numbers = [*range(len(self.videos))]
+        while True:
+            damaged: dict[int, RdmfError] = {}
+            entries = [self._entry(number, damaged) for number in numbers]
+            try:
+                clips = clips_of(self._library.folder, entries, coded)
+                return [*zip(numbers, clips, strict=True)]
+            except RdmfError:
+                if not damaged:
+                    raise
+            for number, error in damaged.items():
+                self.failed(error)
+                numbers.remove(number)
+
+    def _entry(self, video: int, damaged: dict[int, RdmfError]) -> Entry:
         def read() -> Array:
-            return normalise_rows(self.features(video).rows)
+            try:
+                return normalise_rows(self.features(video).rows)
+            except RdmfError as error:
+                damaged[video] = error
+                raise
 
         return Entry(self._entries[video].name, self.videos[video].clips, read)
 

@@ -1,4 +1,4 @@
-"""Lists of videos: from files and folders (with all folders inside), without excluded paths."""
+"""Lists of the videos in files and folders, with all inner folders, without excluded paths."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from rdmf_cli.video.folder import list_folder, no_videos
 def list_videos(
     paths: Iterable[str | PathLike[str]], exclude: Sequence[str] = ()
 ) -> Iterator[Path | RdmfError]:
-    """List the videos of files and folders, each once, in the given order; folders are sorted.
+    """List the videos of files and folders, without duplicates.
+
+    The files and folders keep the given order; the content of a folder is sorted.
 
     Args:
         paths: Files and folders. A folder stands for all videos below it.

@@ -1,4 +1,4 @@
-"""Videos opened for one search, with features from the cache or newly extracted."""
+"""The videos of one search, with features from the cache or newly extracted."""
 
 from __future__ import annotations
 
@@ -31,12 +31,16 @@ class OpenVideos:
         self.opened.append(features)
         self.said.append(said or Said())
 
+    def failed(self, error: RdmfError) -> None:
+        """Raise the error: features in memory cannot be damaged."""
+        raise error
+
     def spoken(self, video: int) -> Said:
         """Return what is said in a video."""
         return self.said[video]
 
     def saying(self, words: Iterable[str], count: int) -> list[int]:
-        """Return the videos that say any of the words; videos that say more of them come first."""
+        """Return the videos that say any of the words; videos that say more words come first."""
         wanted = frozenset(words)
         best = {
             video: max((len(wanted & words_of(line.text)) for line in said.lines), default=0)
@@ -73,7 +77,7 @@ def open_videos(
     """Open videos one by one; an error in one video does not stop the others.
 
     Args:
-        videos: The paths. If there is an error in place of a path, it is reported.
+        videos: The paths. An error in place of a path is reported.
         extract: Function that returns the features of a video.
         callbacks: Functions that are called with errors, warnings and progress.
         hear: Function that returns what is said in a video; None: what is said is not searched.

@@ -2,11 +2,11 @@
 
 Relevance is the probability that a moment shows the query. It is a logistic function of two values:
 
-- the match of the moment: how far the similarity of its best clips exceeds the similarity of
-  unrelated queries and pictures. This scale depends only on the encoder and the kind of query. So
-  moments of all videos can be compared;
-- the presence of the query in the video of the moment. It compares the same similarity with the
-  similarity of unrelated queries in this video.
+- the match of the moment: how far the similarity of its best clips to the query exceeds the
+  similarities of unrelated queries to unrelated pictures. These similarities depend only on the
+  encoder and the kind of query. So moments of all videos can be compared;
+- the presence of the query in the video of the moment. Presence compares the similarity of the
+  query to the clips of this video with the similarities of unrelated queries to the same clips.
 
 The score of a moment is not used. The score is the expected IoU if the video shows the query; on
 real videos the score does not tell whether the video shows the query (docs/library.md,
@@ -40,11 +40,12 @@ LEAST_CHANCE: Final = 1e-6
 
 
 def match(similarity: npt.NDArray[np.floating], scale: Background) -> float:
-    """Return how far the best clips of a moment exceed unrelated clips, in standard deviations.
+    """Return by how many standard deviations of `scale` a moment's best clips exceed its mean.
 
     Args:
         similarity: Cosines of the clips of the moment and the query, (L,), at least one.
-        scale: The similarities of unrelated queries; `QueryFeatures.scale`.
+        scale: Mean and deviation of the similarities of unrelated queries to unrelated pictures
+            (`QueryFeatures.scale`).
     """
     best = np.sort(similarity)[-BEST_CLIPS:]
     return scale.excess(float(best.mean()))

@@ -20,6 +20,7 @@ from rdmf_cli.channels.background import Background
 from rdmf_cli.channels.query import QueryFeatures
 from rdmf_cli.channels.question import Question
 from rdmf_cli.channels.speech import Speech, content_words, speech_of
+from rdmf_cli.errors import RdmfError
 from rdmf_cli.features import VideoFeatures, normalise_rows
 from rdmf_cli.features.said import Line, Said, SpokenFeatures
 from rdmf_cli.heads.base import Head
@@ -74,6 +75,10 @@ class Collection(Protocol):
         """
         ...
 
+    def failed(self, error: RdmfError) -> None:
+        """Report the error of a video, so that the other videos are searched, or raise it."""
+        ...
+
     def spoken(self, video: int) -> Said:
         """Return what is said in a video."""
         ...
@@ -121,7 +126,7 @@ class Candidate(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """The question on a whole video; `end`: the end of its pictures, in a player's seconds."""
+    """The question on a whole video; `end`: end of its pictures, in seconds of a player."""
 
     path: str
     features: VideoFeatures
@@ -130,7 +135,11 @@ class _Asked(NamedTuple):
 
 
 class _Read(NamedTuple):
-    """A moment, and whether the border of the stretch cuts it (the next stretch has all of it)."""
+    """A moment; `cut`: whether it touches a border of its stretch inside the video.
+
+    A cut moment may be incomplete. Stretches overlap by half, so a neighbouring stretch often
+    contains the whole moment.
+    """
 
     found: Found
     cut: bool
@@ -144,8 +153,8 @@ class Limits:
         top_k: Maximum number of moments.
         per_video: Maximum number of moments per video.
         min_presence: Leave out moments with a lower presence.
-        candidates: Number of videos, or stretches of long videos, that the head reads; if `top_k`
-            is larger, `top_k`. None: all.
+        candidates: Number of videos, or stretches of long videos, that the head reads; at least
+            `top_k` are read. None: all.
     """
 
     top_k: int = 10
@@ -175,8 +184,11 @@ def search(
         collection: The videos.
         query: The query.
         head: The head that reads the candidates.
-        limits: How much is read and listed.
-        encode: Returns the features of lines; None: what is said is not searched.
+        limits: How many candidates are read and how many hits are listed.
+        encode: A function that returns the features of lines; None: what is said is not searched.
+
+    Raises:
+        RdmfError: The features of a video are damaged, and `collection.failed` raises the error.
     """
     by_video: dict[int, list[slice]] = defaultdict(list)
     for candidate in choose_candidates(collection, query, limits.read):
@@ -187,7 +199,11 @@ def search(
                 by_video[video] = stretches(collection.clips[video])
     kept: list[Found] = []
     for video, parts in by_video.items():
-        asked = _asked(collection, video, query, encode)  # once per video: it may be long
+        try:
+            asked = _asked(collection, video, query, encode)  # once per video: it may be long
+        except RdmfError as error:
+            collection.failed(error)
+            continue
         read = [one for part in parts for one in _read(asked, part, query, head, limits.per_video)]
         kept += _distinct(read)[: limits.per_video]
     present = (one for one in kept if one.presence >= limits.min_presence)
@@ -215,7 +231,8 @@ def choose_candidates(
 def _of_nearest(nearest: Nearest, clips: Sequence[int], count: int) -> list[Candidate]:
     """Choose the stretches with the most similar clips.
 
-    A clip of a long video is in two stretches; it counts for the stretch with the nearer middle.
+    A clip of a long video is in two stretches; it counts only for the stretch whose middle is
+    nearer.
     """
     lengths = np.array([clips[video] for video in nearest.video.tolist()], np.int64)
     hop = STRETCH // 2
@@ -261,7 +278,7 @@ def _speech(
 def _read(
     asked: _Asked, stretch: slice, query: QueryFeatures, head: Head, most: int
 ) -> list[_Read]:
-    """Apply the head to one candidate; return its moments in seconds as a player shows them."""
+    """Apply the head to one candidate; return its moments in seconds, as a player shows time."""
     path, features, question, end = asked
     start, clips = stretch.start, len(question)
     if (start, stretch.stop) != (0, clips):
@@ -294,13 +311,13 @@ def _read(
 
 
 def _clips(span: npt.NDArray[np.floating], clip_length: float, clips: int) -> slice:
-    """Return the clips with their middle in a span (seconds); at least the clip at its start."""
+    """Return the clips with their middle in a span (seconds), at least the clip at its start."""
     first = min(math.floor(span[0] / clip_length + 0.5), clips - 1)
     return slice(first, max(math.floor(span[1] / clip_length + 0.5), first + 1))
 
 
 def _inner_borders(stretch: slice, clips: int, features: VideoFeatures) -> list[float]:
-    """Return the borders of a stretch inside its video, in seconds as a player shows them."""
+    """Return the borders of a stretch inside its video, in seconds, as a player shows time."""
     cuts = [at for at in (stretch.start, stretch.stop) if 0 < at < clips]
     return [features.offset + at * features.clip_length for at in cuts]
 
@@ -330,6 +347,9 @@ def _iou(one: Found, other: Found) -> float:
     return float(span_iou(spans[0], spans[1]))
 
 
-def _rank(found: Found) -> tuple[float, str, float]:
-    """Return the sort key: relevance, then name and time, so that the order is reproducible."""
-    return -found.relevance, found.video, found.start
+def _rank(found: Found) -> tuple[float, float, str, float]:
+    """Return the sort key: relevance, then score, then name and time, so that the order is fixed.
+
+    Relevance depends on the clips of a moment, so a moment and a longer one around it can be equal.
+    """
+    return -found.relevance, -found.score, found.video, found.start

@@ -23,6 +23,7 @@ from rdmf_cli.errors import RdmfError
 from rdmf_cli.files import write_own
 from rdmf_cli.library.coded import Codes, sign_codes
 from rdmf_cli.library.index import Array
+from rdmf_cli.library.rows import FileRows, RowFile, Rows
 
 FILE: Final = re.compile(r"(clips|codes)-[0-9a-f]{32}\.(npy|json)")
 LISTED: Final = re.compile(r"clips-([0-9a-f]{32})\.json")
@@ -57,27 +58,36 @@ class Segment:
         places: The clips of each entry, by name.
         features: Unit features (N, D).
         codes: Codes of the features; None: no codes.
+        file: The file of the features; None: they are in memory.
     """
 
     digest: str
     places: dict[str, slice]
     features: Array
     codes: Codes | None
+    file: RowFile | None = None
 
 
 class Clips(NamedTuple):
-    """Unit features (L, D) of a video, and their codes."""
+    """Unit features (L, D) of a video, and their codes.
+
+    Attributes:
+        features: The features, memory-mapped: for whoever reads all of them.
+        codes: Their codes; None: no codes.
+        rows: The features for whoever reads some of them; no page is mapped.
+    """
 
     features: Array
     codes: Codes | None
+    rows: Rows
 
 
 def clips_of(folder: Path, entries: Sequence[Entry], with_codes: bool) -> list[Clips]:
     """Map the clips of videos, in order; write the clips that no segment has.
 
     Args:
-        folder: The folder of the library. It may be read-only: then new clips are kept in memory.
-        entries: The videos; each name once.
+        folder: The folder of the library. If the folder is read-only, new clips are kept in memory.
+        entries: The videos; no two have the same name.
         with_codes: Whether codes are wanted.
     """
     segments = list(_segments(folder, with_codes))
@@ -104,7 +114,7 @@ def _is_scattered(segments: Sequence[Segment], entries: Sequence[Entry]) -> bool
 
 
 def _with_rows(entries: Sequence[Entry], have: dict[str, Segment]) -> list[Entry]:
-    """Change entries that a segment has: read them from the segment, not from the store."""
+    """Make the entries that are in a segment read their features from the segment."""
 
     def read(entry: Entry) -> Entry:
         segment = have.get(entry.name)
@@ -118,7 +128,9 @@ def _with_rows(entries: Sequence[Entry], have: dict[str, Segment]) -> list[Entry
 def _clips(segment: Segment, name: str) -> Clips:
     place = segment.places[name]
     codes = None if segment.codes is None else segment.codes[place]
-    return Clips(segment.features[place], codes)
+    features = segment.features[place]
+    rows = features if segment.file is None else FileRows(segment.file, place)
+    return Clips(features, codes, rows)
 
 
 def _segments(folder: Path, with_codes: bool) -> Iterator[Segment]:
@@ -133,13 +145,15 @@ def _mapped(folder: Path, digest: str, with_codes: bool) -> Segment:
     entries = json.loads((folder / f"clips-{digest}.json").read_text(encoding="utf-8"))
     if _digest(entries) != digest:
         raise ValueError(f"clips-{digest}.json is damaged")
-    features: Array = np.load(folder / f"clips-{digest}.npy", mmap_mode="r")
+    path = folder / f"clips-{digest}.npy"
+    features = np.load(path, mmap_mode="r")
+    file = RowFile(path, features.offset, features.shape[1])
     codes = np.load(folder / f"codes-{digest}.npy", mmap_mode="r") if with_codes else None
     edges = np.cumsum([0, *(clips for _, clips in entries)]).tolist()
     if len(features) != edges[-1] or (codes is not None and len(codes) != edges[-1]):
         raise ValueError(f"clips-{digest}.npy is damaged")
     spans = zip(entries, edges[:-1], edges[1:], strict=True)
-    return Segment(digest, {name: slice(a, b) for (name, _), a, b in spans}, features, codes)
+    return Segment(digest, {name: slice(a, b) for (name, _), a, b in spans}, features, codes, file)
 
 
 def _write(folder: Path, entries: Sequence[Entry], with_codes: bool) -> Segment:
@@ -183,7 +197,7 @@ class _Kept:
                 self.codes.append(sign_codes(features))
 
     def in_memory(self, digest: str) -> Segment:
-        """Return the segment without a file."""
+        """Return a segment that is kept in memory, without a file."""
         read = [np.asarray(entry.read(), np.float32) for entry in self._entries]
         edges = np.cumsum([0, *map(len, read)]).tolist()
         names = (entry.name for entry in self._entries)

@@ -1,7 +1,7 @@
-"""Stretches of long videos.
+"""Stretches of long videos: the parts of a long video that a search reads.
 
-A video of ordinary length is read as a whole, as `rdmf query` does. In a longer video, only the
-stretches with the most similar clips are read, so that an hour takes no longer than a minute.
+In a longer video, only the stretches with the most similar clips are read, so that an hour takes no
+longer than a minute.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ STRETCH: Final = 128
 """The number of clips in a stretch; stretches overlap by half."""
 
 STRONGEST: Final = 3
-"""The similarity of a stretch is the mean over this many clips (see `channels.background`)."""
+"""A stretch's similarity to a query is the mean over this many clips: `channels.background`."""
 
 
 def stretches(clips: int) -> list[slice]:
@@ -39,7 +39,7 @@ def strongest_by_group(
     """Return the mean of the `STRONGEST` highest similarities of each group.
 
     Args:
-        similarity: Similarities of some clips, (N,).
+        similarity: Similarities of some clips to a query, (N,).
         group: The group of each clip, from 0 to `groups` - 1, (N,).
         groups: Number of groups.
 

@@ -33,7 +33,7 @@ LOOK_SECONDS: Final = 0.5
 
 @dataclass(frozen=True)
 class Ready:
-    """A file that may be read now.
+    """A file that may be read now, because it is complete or has grown enough.
 
     Attributes:
         path: The file.
@@ -128,12 +128,12 @@ def changes(roots: Sequence[Root], look: float = LOOK_SECONDS) -> Iterator[Chang
 
     Args:
         roots: Files, and folders with everything below them.
-        look: Seconds between two looks.
+        look: Seconds from one check of the files to the next.
 
     Raises:
         MissingExtra: watchfiles is not installed.
         UsageError: None of the roots exists.
-        RdmfError: The system cannot watch so many folders.
+        RdmfError: The operating system cannot watch so many folders.
     """
     try:
         import watchfiles
@@ -161,7 +161,10 @@ def changes(roots: Sequence[Root], look: float = LOOK_SECONDS) -> Iterator[Chang
 
 
 def _places(roots: Sequence[Root]) -> list[str]:
-    """Return what to watch: for a file its folder, because programs replace files by new files."""
+    """Return the folders to watch: each folder, and the folder that contains each single file.
+
+    A file is not watched itself, because programs replace a file by a new file of the same name.
+    """
     there = [root.path for root in roots if os.path.lexists(root.path)]
     if not there:
         raise UsageError("there is nothing to watch", todo="name a folder that exists")

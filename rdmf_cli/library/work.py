@@ -61,9 +61,10 @@ class WorkCallbacks:
     """Functions that are called while many videos are read.
 
     Attributes:
-        on_error: Called with the error of a video; the other videos are still read.
-        on_warning: Called with the path and the warnings of a video.
-        show: Called with the progress of the work.
+        on_error: A function that is called with the error of a video; the other videos are still
+            read.
+        on_warning: A function that is called with the path and the warnings of a video.
+        show: A function that is called with the progress of the work.
     """
 
     on_error: OnError
@@ -71,7 +72,7 @@ class WorkCallbacks:
     show: ShowWork | None = None
 
     def warn(self, path: Path, warnings: tuple[str, ...]) -> None:
-        """Pass the warnings of a video on, if there are any."""
+        """Report the warnings of a video, if there are any."""
         if warnings and self.on_warning:
             self.on_warning(path, warnings)
 
@@ -86,7 +87,7 @@ def extract_all(
         extract: Function that returns the features of a video; called from several threads if
             `jobs` is above 1.
         jobs: Number of videos to extract at the same time.
-        show: Called with the progress of the work.
+        show: A function that is called with the progress of the work.
     """
     listed = list(videos)
     tally = _Tally(len(listed), show or (lambda work: None))
@@ -123,7 +124,7 @@ def _several(
 
 
 class _Stopped(BaseException):
-    """Ends a thread, because its result is not needed any more."""
+    """Raised in a thread to end it, because its result is not needed any more."""
 
 
 class _Tally:

@@ -9,7 +9,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "features"))
 from mean_colours import MeanColours
 
-from rdmf_cli.features import extract, extraction
+from rdmf_cli.features import Selection, extract, extraction
 from rdmf_cli.library.indexing import Extraction, Refreshed, absolute_root, refresh
 from rdmf_cli.library.library import Library
 
@@ -20,9 +20,9 @@ def index(folder: Path, videos: Path, seconds_per_batch: float = 0.0) -> Refresh
         print("begun", flush=True)
         how = Extraction(
             lambda video, *, progress=None: extract(
-                video, encoder, clip_length=0.5, store=library.store, progress=progress
+                video, encoder, Selection(0.5), store=library.store, progress=progress
             ),
-            partial(extraction.feature_key, encoder=encoder, clip_length=0.5, decoder="auto"),
+            partial(extraction.feature_key, encoder=encoder, clips=Selection(0.5)),
         )
         return refresh(library, [absolute_root(videos, ())], how)
 

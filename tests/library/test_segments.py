@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rdmf_cli.errors import RdmfError
 from rdmf_cli.features import normalise_rows
 from rdmf_cli.library.coded import sign_codes
 from rdmf_cli.library.segments import MOST_SEGMENTS, MOST_UNUSED, Entry, clips_of
@@ -16,9 +19,15 @@ from rdmf_cli.library.segments import MOST_SEGMENTS, MOST_UNUSED, Entry, clips_o
 WIDTH = 16
 
 
+@cache
 def features(number: int) -> np.ndarray:
     draw = np.random.default_rng(number)
     return normalise_rows(draw.normal(size=(number % 4 + 1, WIDTH)).astype(np.float32))
+
+
+@cache
+def codes(number: int) -> np.ndarray:
+    return sign_codes(features(number))
 
 
 class Store:
@@ -45,10 +54,15 @@ def check(folder: Path, numbers: list[int], with_codes: bool = True) -> list[int
     for number, clips in zip(numbers, found, strict=True):
         np.testing.assert_array_equal(clips.features, features(number))
         if with_codes:
-            np.testing.assert_array_equal(clips.codes, sign_codes(features(number)))
+            np.testing.assert_array_equal(clips.codes, codes(number))
+        some = np.flatnonzero(np.arange(len(clips.rows)) != 1)
+        np.testing.assert_array_equal(clips.rows[some], features(number)[some])
+        assert len(clips.rows) == len(features(number))
+        assert clips.rows[some[:0]].shape == (0, WIDTH)
     return store.read
 
 
+@settings(max_examples=30)  # each is up to twelve writings of files, flushed to the disk
 @given(steps=st.lists(st.sets(st.integers(0, 20)), min_size=1, max_size=12))
 def test_any_change_of_the_videos_is_followed(tmp_path_factory, steps) -> None:
     folder = tmp_path_factory.mktemp("library")
@@ -98,3 +112,13 @@ def test_what_cannot_be_written_is_kept_in_memory(tmp_path: Path, monkeypatch) -
     monkeypatch.setattr("rdmf_cli.library.segments.write_own", full)
     assert check(tmp_path, [1, 2, 3]) == [1, 2, 3]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_became_shorter_is_an_error(tmp_path):
+    store = Store()
+    clips = clips_of(tmp_path, store.entries([3, 7]), with_codes=True)
+    (path,) = tmp_path.glob("clips-*.npy")
+    os.truncate(path, path.stat().st_size - 1)
+    clips[0].rows[np.array([0])]
+    with pytest.raises(RdmfError, match=r"clips-.*\.npy: this file became shorter; index again"):
+        clips[1].rows[np.array([3])]

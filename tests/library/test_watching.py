@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import watchfiles
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdmf_cli.errors import UsageError
@@ -76,6 +76,7 @@ def test_a_file_that_was_not_complete_must_be_quiet_for_longer(
     assert waited == [2, 4, 8, 16, 32, 60, 60]
 
 
+@settings(max_examples=30)
 @given(growth=st.lists(st.integers(1, 4000), min_size=20, max_size=60))
 def test_a_recording_is_read_as_it_grows_a_few_times_over(tmp_path_factory, growth) -> None:
     """All that is read while it grows is at most 1 / (1 - 1 / GROWTH) times the whole."""
