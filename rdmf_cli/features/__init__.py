@@ -1,6 +1,6 @@
 """Features, one row per clip: their extraction, their cache, and the layouts of published files."""
 
-from rdmf_cli.features.extraction import VideoFeatures, extract
+from rdmf_cli.features.extraction import Selection, VideoFeatures, extract
 from rdmf_cli.features.files import (
     join_streams,
     load_text_features,
@@ -14,6 +14,7 @@ from rdmf_cli.folders import cache_folder
 
 __all__ = [
     "FeatureStore",
+    "Selection",
     "VideoFeatures",
     "cache_folder",
     "extract",

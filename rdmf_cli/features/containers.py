@@ -159,7 +159,7 @@ class Lmdb:
         """Read the arrays that are stored under a key."""
         value = self._value(name)
         if value is None or len(value) > MOST_BYTES:
-            raise RdmfError(f"{name} is too large, or not there", self.path, AGAIN)
+            raise RdmfError(f"{name} is missing or too large", self.path, AGAIN)
         return arrays_in(value, self.path, name)
 
     def _value(self, name: str) -> bytes | None:
@@ -241,7 +241,7 @@ class Tensors:
         self.path = path
         self._kept = loaded(path)
         if not isinstance(self._kept, Mapping):
-            raise RdmfError("holds no dictionary of features by name", path, AGAIN)
+            raise RdmfError("holds no dictionary from names to features", path, AGAIN)
 
     def __contains__(self, name: str) -> bool:
         return name in self._kept
@@ -269,7 +269,7 @@ KINDS: Final[dict[str, Callable[[Path], Container]]] = {
 
 
 def open_container(path: Path) -> Container | None:
-    """Open a file of many features; None: the path is no such file, but maybe a folder of files.
+    """Open a file of many features; None: the path is not such a file; it may be a folder of files.
 
     Args:
         path: A file with a suffix in `KINDS`, an LMDB folder, or a folder that holds only tar

@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -33,11 +33,13 @@ from rdmf_cli.features.partial import (
     PartialFeatures,
     digest_of,
 )
+from rdmf_cli.features.still import StillFrames
 from rdmf_cli.features.store import FeatureStore
 from rdmf_cli.files import unreadable
 from rdmf_cli.video import ClipGrid
 from rdmf_cli.video.formats import is_list
 from rdmf_cli.video.info import checked_file
+from rdmf_cli.video.samplings import EXACT as EXACT_FRAMES
 
 if TYPE_CHECKING:
     from rdmf_cli.video.clips import ClipReader, Frame
@@ -57,7 +59,7 @@ Frames = Generator[tuple[int, "Frame"], None, None]
 class VideoFeatures:
     """The features of a video or of a part of a video, and facts about their extraction.
 
-    All times are seconds as a player shows them.
+    All times are seconds, as a player shows time.
 
     Attributes:
         rows: Features as the encoder returns them, one row per clip: float16 (L, D), not
@@ -69,7 +71,7 @@ class VideoFeatures:
         decoder: Name of the decoder.
         cached: Whether the features come from the cache, so that nothing was decoded or encoded.
         frames_decoded: Number of frames that were decoded for these features.
-        frames_failed: Number of clips whose frame could not be decoded; each such clip uses a
+        frames_failed: Number of clips whose frame could not be decoded; each of these clips uses a
             neighbouring frame.
         warnings: Unusual facts about the file, one sentence each.
         timings: Seconds spent on each part of the work, by name.
@@ -94,7 +96,7 @@ class VideoFeatures:
 
     @property
     def span(self) -> tuple[float, float]:
-        """Start of the first clip and end of the last clip, in seconds as a player shows them."""
+        """Start of the first clip and end of the last clip, in seconds, as a player shows time."""
         return self.offset, self.offset + len(self.rows) * self.clip_length
 
     @property
@@ -103,14 +105,35 @@ class VideoFeatures:
         return self.duration if self.pictures is None else self.begins + self.pictures
 
 
+class Selection(NamedTuple):
+    """The clips of a video to encode, and the decoder that reads them.
+
+    Attributes:
+        clip_length: Length of a clip in seconds.
+        decoder: A key of `DECODERS`, or "auto".
+        start: Start of the part, in seconds, as a player shows time; None: from the beginning.
+        end: End of the part, in seconds, as a player shows time; None: to the end.
+        sampling: A key of `SAMPLINGS`: which frame a clip has.
+        still: A frame that differs from the last encoded frame by at most this number of levels is
+            not encoded; see `still.StillFrames`. 0: every frame is encoded.
+    """
+
+    clip_length: float = 2.0
+    decoder: str = "auto"
+    start: float | None = None
+    end: float | None = None
+    sampling: str = EXACT_FRAMES
+    still: float = 0.0
+
+
+ALL_CLIPS: Final = Selection()
+
+
 def extract(
     path: Path,
     encoder: Encoder,
+    clips: Selection = ALL_CLIPS,
     *,
-    clip_length: float = 2.0,
-    decoder: str = "auto",
-    start: float | None = None,
-    end: float | None = None,
     store: FeatureStore | None = None,
     progress: ClipProgress | None = None,
     notify: Notify | None = None,
@@ -120,24 +143,23 @@ def extract(
     Args:
         path: The video file.
         encoder: The encoder for the frames.
-        clip_length: Length of a clip in seconds.
-        decoder: A key of `DECODERS`, or "auto".
-        start: Start of the part, in seconds as a player shows them; None: from the beginning.
-        end: End of the part, in seconds as a player shows them; None: to the end.
-        store: The cache. The function looks there first and writes the features there, also after
-            an interruption. None: no cache.
-        progress: Called with the number of clips done and the number of all clips.
-        notify: Called with a line of text when an interrupted extraction is resumed.
+        clips: The clips to encode.
+        store: The cache, in which the function looks first and in which it writes the features,
+            also unfinished features. None: no cache.
+        progress: A function that is called with the number of clips done and the number of all
+            clips.
+        notify: A function that is called with a line of text when an interrupted extraction is
+            resumed.
 
     Raises:
         RdmfError: The file cannot be read, holds no video, or none of its frames can be decoded.
         UsageError: The clip length or the part is impossible, or there is no such decoder.
     """
     path = checked_file(path)
-    request = _Request(path, encoder, clip_length, decoder, start, end)
+    request = _Request(path, encoder, clips)
     if store is None or is_list(path):  # a list's hash does not cover its files
         return _make(request, _Keeper(None, {}, ""), progress, notify)[0]
-    key = feature_key(path, encoder, clip_length, decoder, start, end)
+    key = feature_key(path, encoder, clips)
     if found := _find(store, key, path):
         return found
     with store.lock(key):
@@ -151,10 +173,7 @@ def extract(
 class _Request(NamedTuple):
     path: Path
     encoder: Encoder
-    clip_length: float
-    decoder: str
-    start: float | None
-    end: float | None
+    selection: Selection
 
 
 def stored_features(store: FeatureStore, key: dict[str, Any]) -> VideoFeatures | None:
@@ -163,14 +182,7 @@ def stored_features(store: FeatureStore, key: dict[str, Any]) -> VideoFeatures |
     return None if entry is None else _as_cached(*entry)
 
 
-def feature_key(
-    path: Path,
-    encoder: Encoder,
-    clip_length: float,
-    decoder: str,
-    start: float | None = None,
-    end: float | None = None,
-) -> dict[str, Any]:
+def feature_key(path: Path, encoder: Encoder, clips: Selection) -> dict[str, Any]:
     """Return the key under which `extract` keeps the features of a video in a store.
 
     Raises:
@@ -180,21 +192,26 @@ def feature_key(
         size = path.stat().st_size
     except OSError as error:
         raise unreadable(path, error) from error
-    return {
+    key = {
         "content": content_fingerprint(path, size),
         "bytes": size,
-        "clip_length": clip_length,
+        "clip_length": clips.clip_length,
         "frame_rule": FRAME_RULE,
-        "decoder": decoder,
+        "decoder": clips.decoder,
         "encoder": encoder.name,
         "encoder_fingerprint": encoder.fingerprint,
-        "start": start,
-        "end": end,
+        "start": clips.start,
+        "end": clips.end,
     }
+    if clips.sampling != EXACT_FRAMES:  # a key without these parts stays as it was
+        key["sampling"] = clips.sampling
+    if clips.still:
+        key["still"] = clips.still
+    return key
 
 
 def _find(store: FeatureStore, key: dict[str, Any], path: Path) -> VideoFeatures | None:
-    """Return the cached features of the key, or that part of the whole video's features."""
+    """Return the cached features of the key, or a part of the whole video's cached features."""
     if entry := store.get(key):
         return _as_cached(*entry)
     if key["start"] is None and key["end"] is None:
@@ -249,8 +266,8 @@ class _Keeper:
     def begun(self, path: Path, wanted: np.ndarray, batch: int) -> PartialFeatures:
         """Find the features of an interrupted extraction whose frames have the wanted times.
 
-        If the file has grown, features of an earlier state of the file count, too. The result may
-        be empty.
+        If the file has grown, features of an earlier state of the file are found, too. If nothing
+        is found, the result has no features.
 
         Args:
             path: The video file.
@@ -276,7 +293,7 @@ class _Keeper:
         return PartialFeatures(batch)
 
     def start(self, made: PartialFeatures) -> None:
-        """Begin to write: write the features that are `made` already at once, as one part."""
+        """Begin to write; features that were already `made` are written at once, as one part."""
         if self._store is None:
             return
         self._kept, self._count = Extent(0, 0, 0), 0
@@ -296,7 +313,7 @@ class _Keeper:
             self._kept, self._count = made.extent, self._count + 1
 
     def keep_if_due(self, made: PartialFeatures) -> None:
-        """Write if the last part is older than KEEP_SECONDS."""
+        """Write a part if the last part is older than KEEP_SECONDS."""
         if time.monotonic() - self._when >= KEEP_SECONDS:
             self.keep(made)
 
@@ -336,15 +353,15 @@ def _make(
 
     begun = time.perf_counter()
     path, encoder = request.path, request.encoder
-    with open_clips(
-        path, request.clip_length, decoder=request.decoder, start=request.start, end=request.end
-    ) as clips:
+    clip_length, decoder, start, end, sampling, bound = request.selection
+    still = StillFrames(bound)
+    with open_clips(path, clip_length, decoder, start, end, sampling) as clips:
         _refuse_too_many(len(clips.grid), request)
-        made, frames = _resumed(clips, encoder, keeper, path)
+        made, frames = _resumed(clips, encoder, keeper, path, still)
         if made.clips and notify:
             total = len(clips.grid)
             notify(f"{path.name}: resuming, {made.clips:,} of {total:,} clips are in the cache")
-        with closing(_prepared(frames, encoder, made.last_pts)) as coming:
+        with closing(_prepared(frames, encoder, made.last_pts, still)) as coming:
             _encode_all(made, coming, clips, encoder, keeper, progress)
         if made.failed == len(clips.grid):  # clips from the cache count, too
             raise RdmfError(NOTHING_DECODES, path, "check that it plays elsewhere")
@@ -352,7 +369,7 @@ def _make(
         features = VideoFeatures(
             rows=made.expanded(),
             duration=clips.info.duration if clock.duration is None else clock.duration,
-            clip_length=request.clip_length,
+            clip_length=clip_length,
             offset=clock.begins + clips.grid.spans[0][0],
             begins=clock.begins,
             pictures=clips.info.duration,
@@ -375,13 +392,13 @@ MOST_VALUES = 40_000_000  # clips x columns of the encoder
 
 
 def _refuse_too_many(clips: int, request: _Request) -> None:
-    """Raise RdmfError if a part of a video has too many clips for the memory."""
+    """Raise RdmfError if a video, or the searched part, has too many clips for the memory."""
     most = min(MOST_CLIPS, MOST_VALUES // request.encoder.size)
     if clips <= most:
         return
-    longer = math.ceil(request.clip_length * clips / most)
+    longer = math.ceil(request.selection.clip_length * clips / most)
     raise RdmfError(
-        f"it has {clips:,} clips of {request.clip_length:g} s, more than {most:,}",
+        f"it has {clips:,} clips of {request.selection.clip_length:g} s, more than {most:,}",
         request.path,
         f"use --clip-length {longer}, or ask about a part with --start and --end",
     )
@@ -395,17 +412,23 @@ def _warnings(clips: ClipReader, made: PartialFeatures) -> tuple[str, ...]:
             f"{made.failed} of {len(clips.grid)} clips could not be decoded; "
             "a neighbouring frame is used"
         )
+    if clips.sampling != EXACT_FRAMES:
+        away = clips.errors
+        warnings.append(
+            f"sampling {clips.sampling}: the frames are on average {away.mean():.2f} s and at most "
+            f"{away.max():.2f} s away from the exact ones"
+        )
     return tuple(warnings)
 
 
 def _resumed(
-    clips: ClipReader, encoder: Encoder, keeper: _Keeper, path: Path
+    clips: ClipReader, encoder: Encoder, keeper: _Keeper, path: Path, still: StillFrames
 ) -> tuple[PartialFeatures, Frames]:
     """Return the features of an interrupted extraction, and the frames of the missing clips.
 
-    Decoding begins at a clip that is done already. The frame of this clip must have the same bits
-    as before. If not, the file now decodes differently from this point on, and the extraction
-    starts from the beginning.
+    Decoding begins at a clip that was encoded before. The frame of this clip must have the same
+    bits as before. Otherwise the file is now decoded differently, and the extraction starts from
+    the beginning.
     """
     made = keeper.begun(path, clips.wanted, encoder.batch)
     if anchor := made.last_anchor():
@@ -413,6 +436,7 @@ def _resumed(
         first = next(frames, None)
         if first and first[1].exact and digest_of(encoder.prepare(first[1].image)) == anchor.digest:
             keeper.start(made)
+            still.is_still(first[1].image)  # the next frames are compared with this one
             return made, _after(frames, made.clips - anchor.clip - 1)
         frames.close()
     made = made.cut(0)
@@ -494,16 +518,19 @@ class _Failure:
 
 
 def _prepared(
-    frames: Frames, encoder: Encoder, shown: int | None
+    frames: Frames, encoder: Encoder, encoded: int | None, still: StillFrames
 ) -> Generator[tuple[Clip, np.ndarray | None], None, None]:
-    """Yield every clip, with its prepared frame if it differs from the previous clip's frame.
+    """Yield every clip, with its prepared frame if this frame must be encoded.
+
+    A clip with the frame of the previous clip, or with a still frame, has the last encoded frame.
 
     A thread decodes and prepares the frames. It is a few batches ahead of the caller.
 
     Args:
         frames: The clips to decode.
         encoder: The encoder, which prepares frames.
-        shown: Time of the frame of the clip before the first clip, in ticks; None: no such clip.
+        encoded: Time of the last encoded frame, in ticks; None: no frame was encoded.
+        still: Compares frames with the last encoded one.
     """
     waiting: queue.Queue[Any] = queue.Queue(maxsize=QUEUED_BATCHES * encoder.batch)
     stop = threading.Event()
@@ -515,21 +542,26 @@ def _prepared(
             except queue.Full:  # check `stop` again
                 continue
 
-    def decode(shown: int | None) -> None:
+    def decode(encoded: int | None) -> None:
+        shown = encoded
         try:
             with closing(frames):
                 for _, frame in frames:
                     pts = frame.time.pts
-                    clip = Clip(pts, EXACT * frame.exact | FAILED * frame.failed)
-                    put((clip, None if pts == shown else encoder.prepare(frame.image)))
+                    new = pts != shown and not still.is_still(frame.image)
                     shown = pts
+                    if new:
+                        encoded = pts
+                    own = EXACT * (frame.exact and encoded == pts)
+                    clip = Clip(pts if encoded is None else encoded, own | FAILED * frame.failed)
+                    put((clip, encoder.prepare(frame.image) if new else None))
                     if stop.is_set():
                         return
             put(None)
         except BaseException as error:
             put(_Failure(error))
 
-    thread = threading.Thread(target=decode, args=(shown,), name="rdmf-decode", daemon=True)
+    thread = threading.Thread(target=decode, args=(encoded,), name="rdmf-decode", daemon=True)
     thread.start()
     try:
         while (item := waiting.get()) is not None:

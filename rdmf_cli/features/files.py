@@ -36,7 +36,7 @@ MOST_HEADER = 512  # number of first bytes of the file in which the name of this
 def normalise_rows(rows: np.ndarray) -> np.ndarray:
     """Normalise rows to unit length: row / (‖row‖ + 1e-5). A row of zeros stays zero.
 
-    Normalise each stream by itself, before you concatenate streams.
+    Before streams are concatenated, normalise each stream separately.
 
     Args:
         rows: Features (..., D).

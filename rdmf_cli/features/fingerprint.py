@@ -1,10 +1,10 @@
-"""The fingerprint of a video file: a hash of samples of its content. It is quick for any size.
+"""The fingerprint of a video file: a hash of samples of its content.
 
-The hash covers the size, the first MiB, the last MiB, and 16 evenly spaced samples of 256 KiB
-between the first and the last MiB. For a file of up to 8 MiB the hash covers the whole content.
-Name, folder and modification time do not count: a copy has the same fingerprint. The fingerprint
-does not notice a change that keeps the size and all samples, for example bytes that are overwritten
-in place in the middle of a large file.
+The hash takes little time for files of any size. It covers the size, the first MiB, the last MiB,
+and 16 evenly spaced samples of 256 KiB between the first and the last MiB. For a file of up to 8
+MiB the hash covers the whole content. Name, folder and modification time do not count: a copy has
+the same fingerprint. The fingerprint does not notice a change that keeps the size and all samples,
+for example bytes that are overwritten in place in the middle of a large file.
 """
 
 from __future__ import annotations

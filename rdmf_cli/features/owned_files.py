@@ -1,4 +1,4 @@
-"""Feature files that name their video: two videos with one name do not overwrite each other.
+"""Feature files that name their video: videos with equal names do not overwrite each other.
 
 The comment of the `.npz` archive holds the fingerprint of the video's content and a hash of the
 video's path. Readers of arrays do not see the comment.
@@ -46,18 +46,20 @@ def check_features_file(folder: Path, video: Path, *, force: bool = False) -> No
 
 def same_name(video: Path, other: object) -> RdmfError:
     """Make the error for two videos whose features would be written to the same file."""
-    what = f"its features would overwrite those of {other}: both are {video.stem}.npz"
-    return RdmfError(what, video, "extract one of them into another --out")
+    what = (
+        f"its features would replace the features of {other}: both files are named {video.stem}.npz"
+    )
+    return RdmfError(what, video, "extract one of the videos with another --out")
 
 
 def save_features_of(folder: Path, video: Path, rows: np.ndarray, *, force: bool = False) -> Path:
-    """Write the features (L, D) of a video into a folder, with a mark of the video.
+    """Write the features (L, D) of a video into a folder, with a mark that identifies the video.
 
     Returns:
         The path of the file.
 
     Raises:
-        RdmfError: As for `check_features_file`, or the file cannot be written.
+        RdmfError: The same as in `check_features_file`, or the file cannot be written.
     """
     check_features_file(folder, video, force=force)
     mark = json.dumps({KEY: _marks(video)}).encode()
@@ -65,7 +67,7 @@ def save_features_of(folder: Path, video: Path, rows: np.ndarray, *, force: bool
 
 
 def _marks(video: Path) -> dict[str, str]:
-    """Return fingerprints of a video's content and path. If one is equal, the video is the same."""
+    """Return fingerprints of a video's content and path; an equal one means the same video."""
     path = str(video.resolve()).encode("utf-8", "surrogatepass")
     return {
         "content": content_fingerprint(video),

@@ -1,7 +1,7 @@
 """The features of an unfinished extraction: one row per distinct frame, and the frame of each clip.
 
 The features grow batch by batch and can be cut back to any batch. They are written to the cache in
-parts, and every part ends with a batch. So a resumed extraction encodes the same batches as an
+parts; each part ends at the end of a batch. So a resumed extraction encodes the same batches as an
 extraction without interruption.
 """
 
@@ -26,7 +26,7 @@ class Clip(NamedTuple):
 
 
 class Anchor(NamedTuple):
-    """A clip from which decoding can resume, and a check that its frame is still the same.
+    """A clip from which decoding can resume, with a hash to check that its frame is still the same.
 
     Attributes:
         clip: Position in the grid, from 0.
@@ -156,7 +156,7 @@ class PartialFeatures:
         return self.pts[-1] if self.pts else None
 
     def since(self, begin: Extent) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Return what was added after an earlier extent: arrays, and values for JSON."""
+        """Return the arrays, and the values for JSON, that were added after an earlier extent."""
         batches, frames, clips = begin
         anchors = [anchor or Anchor(NO_ANCHOR, bytes(32)) for anchor in self.anchors[batches:]]
         arrays = {

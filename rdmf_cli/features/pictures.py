@@ -25,16 +25,18 @@ def read_picture(path: Path) -> np.ndarray:
         with Image.open(path) as image:
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except UnidentifiedImageError as error:
-        todo = "give a JPEG, PNG, WebP or the like"
+        todo = "give a JPEG, PNG or WebP file"
         raise RdmfError("this file is not a picture", path, todo) from error
     except OSError as error:
         raise unreadable(path, error, "the picture", "check its name, and that it opens") from error
     except (ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise RdmfError(f"the picture cannot be read ({error})", path, "try another") from error
+        raise RdmfError(
+            f"the picture cannot be read ({error})", path, "give another file"
+        ) from error
 
 
 def is_picture(name: str) -> bool:
-    """Tell from its suffix whether a name is the name of an image file."""
+    """Return whether a name has the suffix of an image file."""
     from PIL import Image
 
     Image.init()

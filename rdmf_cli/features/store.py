@@ -1,8 +1,9 @@
 """The feature cache: content-addressed, atomic, locked across processes, bounded in size.
 
-An entry is a safetensors file. The hash of its key is its name; its metadata state the key and the
-video. A damaged entry is not used; it is made again. The parts of an unfinished extraction are
-numbered files in the same folder. Other files in the folder are never read, counted or removed.
+An entry is a safetensors file. The file is named after the hash of its key, and its metadata
+contain the key and the video. A damaged entry is not used but made again. The parts of an
+unfinished extraction are numbered files in the same folder. Other files in the folder are never
+read, counted or removed.
 """
 
 from __future__ import annotations
@@ -96,8 +97,8 @@ class FeatureStore:
     Args:
         folder: The folder; None: `features` in the cache folder.
         limit: Size limit in bytes; None: `size_limit()`.
-        keeps_all: Whether to keep entries of earlier states of a file, because a library may list
-            them.
+        keeps_all: Whether to keep entries of earlier states of a file; a library may still list
+            these entries.
     """
 
     def __init__(
@@ -109,12 +110,12 @@ class FeatureStore:
 
     @property
     def texts(self) -> FeatureStore:
-        """The store of the features of texts. `clear` clears it, too."""
+        """The store of the features of texts; `clear` also clears this store."""
         return self._inner(TEXTS)
 
     @property
     def graphs(self) -> FeatureStore:
-        """The store of graphs, in the form that loads fastest. `clear` clears it, too."""
+        """The store of ONNX graphs, in the form that loads fastest. `clear` clears it, too."""
         return self._inner(GRAPHS)
 
     def _inner(self, name: str) -> FeatureStore:
@@ -349,7 +350,7 @@ class FeatureStore:
     def clear(self) -> int:
         """Remove every entry, finished or not; return the number of finished entries removed.
 
-        If a command is running, its locks and the files that it is writing stay.
+        Locks, and files that a running command is writing, are not removed.
 
         Raises:
             RdmfError: An entry cannot be removed.

@@ -37,7 +37,7 @@ def loaded_from(content: bytes, path: Path) -> Any:
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             if sum(member.file_size for member in archive.infolist()) > MOST_FILE:
-                raise ValueError("unpacked, it is too large")
+                raise ValueError("its unpacked size is too large")
         return torch.load(BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # each kind of damage has its own type of error
         reason = (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,4 +1,4 @@
-"""A limit on the memory that FFmpeg takes at a time, inside PyAV.
+"""A limit on the size of each block of memory that FFmpeg allocates inside PyAV.
 
 A packet may claim to hold 2 GB, and FFmpeg reads the whole packet before rdmf learns its size.
 FFmpeg's own limit on allocations prevents this. PyAV does not give access to the limit, so rdmf
@@ -61,7 +61,7 @@ def _limit_setter() -> Callable[[int], None] | None:
 
 
 def _libraries() -> list[Path]:
-    """Return files; one of them gives access to the libavutil that PyAV has loaded.
+    """Return library files, one of which gives access to the libavutil that PyAV has loaded.
 
     On Linux and macOS, a module of PyAV gives access to all libraries that it is linked to.
     """

@@ -17,7 +17,8 @@ from rdmf_cli.video.decoders import choose, scan
 from rdmf_cli.video.decoders.base import Picture, Scan, Tally
 from rdmf_cli.video.holes import refuse_absurd_holes
 from rdmf_cli.video.info import VideoInfo, checked_file, remedy
-from rdmf_cli.video.sampling import wanted_frames
+from rdmf_cli.video.sampling import nearest_keys, wanted_frames
+from rdmf_cli.video.samplings import EXACT, KEYFRAMES, SAMPLINGS
 from rdmf_cli.video.timeline import ClipGrid, Timestamp
 
 
@@ -28,7 +29,8 @@ class Frame:
     Attributes:
         image: uint8 (H, W, 3), RGB, upright.
         time: When the frame is shown, counted from the video's first frame.
-        exact: Whether this frame stands for the clip, not only a neighbour of the right frame.
+        exact: Whether this is the right frame of the clip, and not only a neighbour of the right
+            frame.
         failed: Whether no frame of the clip could be decoded: this frame is from another clip.
     """
 
@@ -43,8 +45,8 @@ class Failures:
     """The clips and packets that could not be decoded.
 
     Attributes:
-        count: Number of clips without a frame that could be decoded; a frame of another clip stands
-            for each of them.
+        count: Number of clips whose frame could not be decoded; a frame of another clip is used for
+            each of them.
         errors: Number of packets that the decoder refused.
         messages: One sentence per kind of problem, not per packet.
     """
@@ -66,13 +68,15 @@ class ClipReader:
         scanned: The scanned video.
         grid: The clips to read.
         decoder: A key of `DECODERS`, or "auto".
+        sampling: A key of `SAMPLINGS`.
     """
 
-    def __init__(self, scanned: Scan, grid: ClipGrid, decoder: str):
+    def __init__(self, scanned: Scan, grid: ClipGrid, decoder: str, sampling: str = EXACT):
         self._scan = scanned
         self._tally = Tally()
         self._failed = 0
         self.grid = grid
+        self.sampling = SAMPLINGS.find(sampling).name
         self.decoder, self._decoder = choose(decoder, scanned)
 
     @property
@@ -102,9 +106,22 @@ class ClipReader:
         return None
 
     @cached_property
-    def _wanted(self) -> np.ndarray:
+    def _exact(self) -> np.ndarray:
         timeline = self._scan.timeline
         return wanted_frames(timeline.shown, timeline.time_base, self.grid)
+
+    @cached_property
+    def _wanted(self) -> np.ndarray:
+        if self.sampling == KEYFRAMES:
+            return nearest_keys(self._scan.timeline, self._exact)
+        return self._exact
+
+    @property
+    def errors(self) -> np.ndarray:
+        """The distance from each clip's frame to its exact frame: float64 (L,), in seconds."""
+        away = np.abs(self._wanted - self._exact)
+        seconds: np.ndarray = away * float(self._scan.timeline.time_base)
+        return seconds
 
     @property
     def wanted(self) -> np.ndarray:
@@ -124,7 +141,7 @@ class ClipReader:
             (clip number, Frame).
 
         Raises:
-            RdmfError: At the end, if no clip of the whole grid could be decoded.
+            RdmfError: No clip of the whole grid could be decoded; this error comes at the end.
         """
         wanted, clips = self._wanted[position:], self.grid.indices[position:]
         failed = self._failed
@@ -165,6 +182,7 @@ def open_clips(
     decoder: str = "auto",
     start: float | None = None,
     end: float | None = None,
+    sampling: str = EXACT,
 ) -> ClipReader:
     """Open a video to read one frame per clip.
 
@@ -179,12 +197,14 @@ def open_clips(
         path: The video file.
         clip_length: Length of a clip in seconds.
         decoder: "pyav", "decord", "ffmpeg" or "auto"; `reader.decoder` is the decoder in use.
-        start: Start of the part to read, in seconds as a player shows them.
+        start: Start of the part to read, in seconds, as a player shows time.
         end: End of the part to read, in seconds. Clips that overlap [start, end) are read.
+        sampling: "exact", or "keyframes": the key frame nearest to the exact frame of the clip.
 
     Raises:
         RdmfError: The file cannot be read, or the part lies outside of the video.
-        UsageError: The clip length or the part is impossible, or there is no such decoder.
+        UsageError: The clip length or the part is impossible, or there is no such decoder or
+            sampling.
     """
     ClipGrid(0.0, float(clip_length))  # checks the clip length before the file is read
     scanned = scan(checked_file(path), decoder)
@@ -192,4 +212,4 @@ def open_clips(
     grid = ClipGrid(scanned.info.duration, float(clip_length))
     if start is not None or end is not None:
         grid = grid.part(start, end, path, scanned.info.clock.begins)
-    return ClipReader(scanned, grid, decoder)
+    return ClipReader(scanned, grid, decoder, sampling)

@@ -94,7 +94,7 @@ class ToRGB:
         return rgb.to_ndarray()
 
     def _from_hdr(self, frame: Any, width: int, height: int) -> Any:
-        """Map HDR to the brightness and colours of an ordinary screen, which encoders expect.
+        """Map HDR to the brightness and colours of an ordinary screen, as encoders expect them.
 
         A filter maps HDR, because `reformat` of PyAV 17 does not.
         """

@@ -12,7 +12,7 @@ from rdmf_cli.errors import RdmfError
 
 
 class EncryptedVideoError(RdmfError):
-    """The video is encrypted: no decoder can read it, and an answer would describe noise."""
+    """The video is encrypted: no decoder can read it, and an answer would be about noise."""
 
     def __init__(self, path: Path):
         super().__init__(

@@ -24,6 +24,9 @@ VIDEO_SUFFIXES = frozenset(
     for name in family
 )
 
+SUBTITLE_SUFFIXES = (".srt", ".vtt", ".ass", ".ssa")
+"""Suffixes of the subtitle files that belong to a video of the same name, best first."""
+
 
 class NoVideosError(RdmfError):
     """The error of a folder without videos."""
@@ -36,7 +39,7 @@ class FolderListing:
     Attributes:
         path: The folder.
         videos: Files with a video's suffix, sorted by path.
-        others: Other files.
+        others: Other files, without the subtitles of the videos.
         folders: Inner folders that were not searched.
         unreadable: One error per inner folder that cannot be listed.
     """
@@ -49,7 +52,7 @@ class FolderListing:
 
     @property
     def passed_over(self) -> str:
-        """What was left out, in words: "2 files without a video suffix (2 .txt)"; may be empty."""
+        """What was left out, in words: "2 files without a video suffix (2 .txt)", for example."""
         parts = []
         if self.others:
             many = _counted(len(self.others), "file")
@@ -102,7 +105,17 @@ def list_folder(path: str | os.PathLike[str], recursive: bool = False) -> Folder
     listing = FolderListing(Path(path))
     _add(listing, Path(path), recursive, set())
     listing.videos.sort()
+    stems = {video.with_suffix("") for video in listing.videos}
+    listing.others[:] = [path for path in listing.others if not _is_subtitle(path, stems)]
     return listing
+
+
+def _is_subtitle(path: Path, stems: set[Path]) -> bool:
+    """Tell whether a file holds subtitles of a video: "film.srt" or "film.en.srt" of "film"."""
+    if path.suffix.lower() not in SUBTITLE_SUFFIXES:
+        return False
+    name = path.with_suffix("")
+    return name in stems or name.with_suffix("") in stems
 
 
 def _add(listing: FolderListing, folder: Path, recursive: bool, seen: set[tuple[int, int]]) -> None:

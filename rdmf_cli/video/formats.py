@@ -1,8 +1,8 @@
-"""The kinds of files that are read as videos: single files, and lists by their suffix.
+"""The kinds of files that are read as videos: single files, and lists of files with a known suffix.
 
-A list (HLS, ffconcat) names other files, which are read in place of the list. A video from someone
-else must not choose which files of this machine are read. So a file counts as a list only by its
-suffix, and only files in its own folder are opened. Nothing is ever opened over a network.
+A list (HLS, ffconcat) names other files, which are read in place of the list. But a file from
+another person must not decide which files of this machine are read. So a file counts as a list only
+by its suffix, and only files in its own folder are opened. Nothing is ever opened over a network.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def looks_like_list(path: Path) -> bool:
 
 
 def require_single(path: Path, reader: str) -> None:
-    """Check that a file is no list, for a program that rdmf cannot confine to one folder.
+    """Check that a file is not a list; for programs that rdmf cannot restrict to one folder.
 
     Args:
         path: The video file.
@@ -105,4 +105,6 @@ def require_single(path: Path, reader: str) -> None:
         RdmfError: The file is a list of other files.
     """
     if is_list(path) or looks_like_list(path):
-        raise RdmfError(f"is a list of other files, which {reader} may not read", path, JOIN)
+        raise RdmfError(
+            f"is a list of other files, and {reader} must not read such lists", path, JOIN
+        )

@@ -1,4 +1,4 @@
-"""Holes: stretches of a video without frames, such as a pause of the recorder.
+"""Holes: times without frames in a video, for example because the recorder paused.
 
 A hole counts as time, so that every moment has the time that a player shows. The last frame before
 a hole stands for the clips inside the hole.
@@ -21,7 +21,7 @@ REFUSED_ABOVE = 30 * 86_400.0  # seconds; no pause is so long, so the time stamp
 
 
 class Hole(NamedTuple):
-    """A stretch without frames: its start and its length, in seconds."""
+    """A time without frames: its start and its length, in seconds."""
 
     start: float
     seconds: float
@@ -60,7 +60,7 @@ def refuse_absurd_holes(path: Path, timeline: Timeline) -> None:
                 f"its time stamps jump ahead by {_words(hole.seconds)} after {hole.start:.1f} s "
                 f"(limit: {_words(REFUSED_ABOVE)}), so they are wrong"
             )
-            raise RdmfError(what, path, "encode it again, or cut it there")
+            raise RdmfError(what, path, "encode it again, or split it at this time")
 
 
 def _words(seconds: float) -> str:

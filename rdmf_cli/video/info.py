@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Clock:
-    """The time that a player shows, which starts with the earliest stream of the file.
+    """The time axis of a player, which starts with the earliest stream of the file.
 
     Attributes:
         begins: When the first picture is shown, in seconds.
@@ -48,7 +48,8 @@ class VideoInfo:
         n_frames: Number of frames that are shown.
         has_audio: Whether the file has a sound track.
         warnings: Sentences on the unusual properties of the file, one per property.
-        clock: The time that a player shows. If sound starts before the pictures, so does this time.
+        clock: The time axis of a player. If sound starts before the pictures, the time axis starts
+            with the sound.
     """
 
     path: Path
@@ -174,7 +175,7 @@ def _odd_claims(claims: Claims, timeline: Timeline) -> Iterator[float]:
 
 
 def _agrees(claim: float, timeline: Timeline) -> bool:
-    """Return whether the packets last as long; some containers count from time 0, not frame 0."""
+    """Return whether the packets last as long as stated (some containers count from time 0)."""
     from_zero = float(timeline.end * timeline.time_base)
     tolerance = TOLERANCE_SECONDS + TOLERANCE_SHARE * timeline.seconds
     return min(abs(claim - timeline.seconds), abs(claim - from_zero)) <= tolerance

@@ -26,8 +26,8 @@ LEAD_PACKETS = 16
 def find_joins(dts: np.ndarray, time_base: Fraction, overflows: bool) -> np.ndarray:
     """Find the packets that begin another recording.
 
-    A recording begins where decoding times fall back, and where they leap forward near such a fall.
-    Other leaps are holes in a recording and stay in the timeline.
+    A recording begins where decoding times jump back, or jump forward near such a jump back. Other
+    jumps forward are holes in a recording and stay in the timeline.
 
     Args:
         dts: Decoding times, int64 (N,), in ticks of `time_base`; MISSING if unknown.

@@ -1,4 +1,4 @@
-"""The turn and the mirroring that make a stored picture upright."""
+"""The rotation and the mirroring that turn a stored picture upright."""
 
 from __future__ import annotations
 

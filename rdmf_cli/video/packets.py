@@ -57,7 +57,7 @@ class Timeline:
         ordered: Whether the file has no presentation times. Then frames come in display order, and
             the k-th frame is shown at the k-th time of `shown`.
         last_duration: Duration of the last frame, in ticks; 0: unknown.
-        broken: The sign that the file ends too early, in words; empty: no sign.
+        broken: In words, how the file shows that it ends too early; empty if it does not.
         shifts: Ticks added to the times in the file, int64 (N,), if the file holds several
             recordings end to end; else None.
         joins: Numbers of the packets that begin another recording.
@@ -199,13 +199,15 @@ def _open_up_to(path: Path, pixels: int) -> Any:
 def _refused_list(path: Path, error: Exception) -> RdmfError:
     if is_list(path):
         what = f"this list of other files cannot be read ({reason(error)})"
-        return RdmfError(what, path, "put all files that it names into its own folder")
+        return RdmfError(
+            what, path, "put all files that the list names into the folder of the list"
+        )
     what = "is a list of other files (or is named like one) with the suffix of a video"
     return RdmfError(what, path, JOIN)
 
 
 def reason(error: Exception) -> str:
-    """Return FFmpeg's message, with a small first letter."""
+    """Return FFmpeg's message with a lower-case first letter."""
     text = getattr(error, "strerror", None) or str(error)
     return text[0].lower() + text[1:]
 
@@ -216,7 +218,7 @@ def _video_stream(container: Any, path: Path) -> Any:
         kinds = {s.type for s in container.streams}
         sound = "only sound and " if "audio" in kinds else ""
         what = f"holds {sound}no video stream"
-        raise RdmfError(what, path, "name a file that has pictures")
+        raise RdmfError(what, path, "name a file that contains video")
     return max(streams, key=_rank)
 
 
@@ -269,7 +271,7 @@ def packets(container: Any, *streams: Any) -> Iterator[Any]:
 
 
 def read_timeline(container: Any, stream: Any, path: Path) -> Timeline:
-    """Demux a newly opened file to its end; damage ends the reading, and `broken` notes it.
+    """Demux a newly opened file to its end; damage ends the reading and is noted in `broken`.
 
     Args:
         container: The open file.
@@ -377,7 +379,7 @@ TRANSPORT_PACKET, SYNC_BYTE = 188, 0x47  # ISO/IEC 13818-1; discs and broadcasts
 
 
 def _odd_end(container: Any) -> str:
-    """Return the sign that a transport stream is cut off: it does not end with a whole packet."""
+    """Return words if a transport stream is cut off, that is, does not end with a whole packet."""
     if container.format.name != "mpegts":
         return ""
     with open(container.name.removeprefix(LOCAL), "rb") as file:

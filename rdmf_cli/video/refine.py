@@ -1,4 +1,4 @@
-"""Exact ends: move a time to the nearest cut, exact to the frame."""
+"""Exact ends of moments: move a time to the nearest cut, exact to the frame."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def moved_to_cuts(
     Args:
         scan: The video.
         times: Player's times, in seconds.
-        within: Seconds to look at on each side of a time.
+        within: How many seconds on each side of a time are searched for a cut.
 
     Returns:
         For each time: the time of the first frame after the cut, or the time itself.

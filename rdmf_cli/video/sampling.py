@@ -34,14 +34,36 @@ def wanted_frames(shown: np.ndarray, time_base: Fraction, grid: ClipGrid) -> np.
     return times
 
 
+def nearest_keys(timeline: Timeline, wanted: np.ndarray) -> np.ndarray:
+    """Return the key frame nearest to each frame; of two equally near, the earlier one.
+
+    If the file does not state reliable times or key frames, the frames stay as they are.
+
+    Args:
+        timeline: The packets.
+        wanted: Presentation times of frames, int64 (L,), in ticks.
+
+    Returns:
+        Presentation times, int64 (L,), in ticks.
+    """
+    keys = np.intersect1d(timeline.pts[timeline.keys], timeline.shown)
+    if timeline.ordered or not len(keys):
+        return wanted
+    after = np.clip(np.searchsorted(keys, wanted), 0, len(keys) - 1)
+    before = np.maximum(after - 1, 0)
+    is_later = np.abs(keys[after] - wanted) < np.abs(wanted - keys[before])
+    nearest: np.ndarray = np.where(is_later, keys[after], keys[before])
+    return nearest
+
+
 @dataclass(frozen=True)
 class Run:
     """A run of packets to decode without a seek.
 
     Attributes:
-        start: Number of its first packet.
-        stop: One past the number of its last packet.
-        wanted: Presentation times of the frames wanted from it, ascending, in ticks.
+        start: Number of the run's first packet.
+        stop: Number of the first packet after the run.
+        wanted: Presentation times of the wanted frames in the run, ascending, in ticks.
     """
 
     start: int

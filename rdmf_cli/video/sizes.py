@@ -155,7 +155,7 @@ def decode_limits(
     together = size * (others + 2)  # with the picture in the decoder, and the picture handed on
     if not alone and together > BYTES_KEPT:
         raise LargePictureError(
-            f"its pictures, {width} x {height} pixels, are predicted from up to {others} others; "
+            f"its decoder keeps up to {others} other pictures of {width} x {height} pixels; "
             f"together they would take {together / 1e9:.1f} GB of memory "
             f"(limit: {BYTES_KEPT / 1e9:.1f} GB)",
             path,
@@ -168,7 +168,7 @@ def decode_limits(
 
 
 def needs_kept(codec: str, bits: int, width: int, height: int) -> bool:
-    """Return whether the number of pictures that a video's decoder keeps is important."""
+    """Return whether the number of pictures that a video's decoder keeps decides its limits."""
     size = width * height * bits // 8
     return not _stand_alone(codec) and size * (most_kept(codec) + 2) > BYTES_KEPT
 

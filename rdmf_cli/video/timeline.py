@@ -53,7 +53,7 @@ class ClipGrid:
 
     Clip i covers [i * clip_length, (i + 1) * clip_length). The number of clips is duration /
     clip_length, rounded half up, and at least one, as in the features published for the benchmarks:
-    a last piece shorter than half a clip is not a clip. A grid may stand for a part of the video;
+    a remainder shorter than half a clip is not a clip. A grid may stand for a part of the video;
     clips keep their numbers in the whole video.
 
     Args:
@@ -132,7 +132,7 @@ class ClipGrid:
 
         Raises:
             UsageError: `end` is not after `start`.
-            RdmfError: The video ends before the part starts, or begins after it ends.
+            RdmfError: The whole part lies after the end of the video, or before its first picture.
         """
         start = 0.0 if start is None else max(0.0, start)
         end = math.inf if end is None else end

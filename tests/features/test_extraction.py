@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -11,14 +12,18 @@ import sys
 import time
 from pathlib import Path
 
+import av
 import mean_colours
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from mean_colours import MeanColours, write_frames
 
 from rdmf_cli.errors import RdmfError
-from rdmf_cli.features import FeatureStore, VideoFeatures, extract, extraction
+from rdmf_cli.features import FeatureStore, Selection, VideoFeatures, extract, extraction
 from rdmf_cli.features.fingerprint import content_fingerprint
+from rdmf_cli.features.still import BLOCKS, StillFrames
 
 CLIPS = 61  # of a video of 122 seconds
 
@@ -49,11 +54,11 @@ def same(one: VideoFeatures, other: VideoFeatures) -> bool:
 def test_each_distinct_frame_is_encoded_once(tmp_path: Path, store, seconds, clips):
     path = write_frames(tmp_path / "sparse.mkv", seconds)
     encoder = MeanColours()
-    found = extract(path, encoder, clip_length=2.0, store=store)
+    found = extract(path, encoder, Selection(2.0), store=store)
     distinct = len(np.unique(found.rows, axis=0))
     assert abs(len(found.rows) - clips) <= 30
     assert encoder.encoded == distinct <= len(seconds)
-    again = extract(path, encoder, clip_length=2.0, store=store)
+    again = extract(path, encoder, Selection(2.0), store=store)
     assert again.cached
     assert again.rows.tobytes() == found.rows.tobytes()
 
@@ -88,12 +93,12 @@ def test_more_clips_than_memory_bears_are_refused_with_a_length_that_works(tmp_p
     assert caught.value.subject == str(path)
     length = int(re.search(r"--clip-length (\d+)", str(caught.value))[1])
     assert length == 26
-    assert len(extract(path, MeanColours(), clip_length=length).rows) == 96_369
+    assert len(extract(path, MeanColours(), Selection(length)).rows) == 96_369
     wide = MeanColours()
     wide.size = 1024
     with pytest.raises(RdmfError, match="more than 39,062"):
-        extract(path, wide, clip_length=60)
-    assert len(extract(path, MeanColours(), start=0, end=10).rows) == 5
+        extract(path, wide, Selection(60))
+    assert len(extract(path, MeanColours(), Selection(start=0, end=10)).rows) == 5
 
 
 def test_rows_are_those_of_every_clip_encoded_by_itself(tmp_path: Path):
@@ -278,13 +283,13 @@ def test_the_fingerprint_is_of_the_content(tmp_path: Path):
 @pytest.mark.parametrize("decoder", ["pyav", "ffmpeg", "decord"])
 def test_every_decoder_goes_on_to_the_same_rows(tour: Path, store: FeatureStore, decoder: str):
     """The tour has B-frames and long groups of pictures."""
-    chosen = {"clip_length": 1.0, "decoder": decoder}
+    chosen = Selection(1.0, decoder)
     with pytest.raises(KeyboardInterrupt):
-        extract(tour, MeanColours(), store=store, progress=interrupt_after(33), **chosen)
+        extract(tour, MeanColours(), chosen, store=store, progress=interrupt_after(33))
     encoder = MeanColours()
-    found = extract(tour, encoder, store=store, **chosen)
+    found = extract(tour, encoder, chosen, store=store)
     assert encoder.encoded <= len(found.rows) - 32
-    assert same(found, extract(tour, MeanColours(), **chosen))
+    assert same(found, extract(tour, MeanColours(), chosen))
 
 
 @pytest.mark.parametrize("clips", [5, 25, 33, 50])
@@ -300,3 +305,103 @@ def test_a_damaged_file_is_gone_on_with_to_the_same_answer(film: Path, tmp_path,
     with pytest.raises(KeyboardInterrupt):
         extract(damaged, MeanColours(), store=store, progress=interrupt_after(clips))
     assert same(extract(damaged, MeanColours(), store=store), whole)
+
+
+def write_camera(path: Path, changes: dict[int, int], seconds: int = 40, noise: int = 2) -> Path:
+    """A fixed camera: a frame per second, with noise; from the given seconds on, a patch differs.
+
+    Args:
+        changes: The levels by which a patch of 8 x 8 pixels is brighter from a second on.
+    """
+    rng = np.random.default_rng(0)
+    scene = rng.integers(60, 180, (180, 320, 3))
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("ffv1", rate=1)
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "bgr0"
+        brighter = 0
+        for second in range(seconds):
+            brighter = changes.get(second, brighter)
+            image = scene + rng.integers(-noise, noise + 1, scene.shape)
+            image[96:104, 200:208] += brighter
+            frame = av.VideoFrame.from_ndarray(image.astype(np.uint8), format="rgb24")
+            frame.pts = second
+            film.mux(stream.encode(frame))
+        film.mux(stream.encode())
+    return path
+
+
+def test_a_still_frame_takes_the_features_of_the_last_encoded_one(tmp_path):
+    path = write_camera(tmp_path / "door.mkv", {10: 40, 20: 0})
+    whole, camera = MeanColours(), MeanColours()
+    exact = extract(path, whole, Selection(2.0))
+    found = extract(path, camera, Selection(2.0, still=4.0))
+    assert (whole.encoded, camera.encoded) == (20, 3)  # the door, someone in it, the door again
+    assert len(found.rows) == len(exact.rows)
+    changes = np.flatnonzero((np.diff(found.rows, axis=0) != 0).any(axis=1)) + 1
+    np.testing.assert_array_equal(changes, [5, 10])
+    np.testing.assert_array_equal(found.rows[[0, 5, 10]], exact.rows[[0, 5, 10]])
+
+
+def test_a_bound_of_zero_encodes_every_frame(tmp_path):
+    path = write_camera(tmp_path / "still.mkv", {}, noise=0)
+    encoder = MeanColours()
+    extract(path, encoder, Selection(2.0))
+    assert encoder.encoded == 20
+
+
+@given(st.integers(1, 400), st.integers(1, 400), st.floats(0.1, 50), st.integers(0, 2**32 - 1))
+@settings(max_examples=60, deadline=None)
+def test_no_block_of_a_still_frame_differs_by_more_than_the_bound(height, width, bound, seed):
+    rng = np.random.default_rng(seed)
+    image = rng.integers(0, 256, (height, width, 3), np.uint8)
+    side = max(1, min(height, width) // BLOCKS)
+    y, x = (int(rng.integers(0, max(length // side, 1))) * side for length in (height, width))
+    block = (slice(y, y + side), slice(x, x + side))
+    image[block] = 100
+    brighter = image.copy()
+    brighter[block] += np.uint8(math.floor(bound))
+    frames = StillFrames(bound)
+    assert not frames.is_still(image)
+    assert frames.is_still(brighter)
+    brighter[block] += 2
+    assert not frames.is_still(brighter)
+    assert not frames.is_still(brighter[: height // 2 + 1, : width // 2]) or width == height == 1
+
+
+def test_slow_changes_add_up(tmp_path):
+    frames = StillFrames(2.0)
+    still = [frames.is_still(np.full((100, 100, 3), level, np.uint8)) for level in range(10)]
+    assert still == [False, True, True, False, True, True, False, True, True, False]
+
+
+def test_still_frames_and_an_interruption_give_the_same_rows(tmp_path, store, monkeypatch):
+    path = write_camera(
+        tmp_path / "door.mkv",
+        dict.fromkeys(range(0, 40, 6), 0)
+        | {second: 40 * (second // 6 % 2) for second in range(0, 40, 6)},
+    )
+    chosen = Selection(2.0, still=4.0)
+    whole = extract(path, MeanColours(), chosen)
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        extract(path, MeanColours(), chosen, store=store, progress=stop)
+    encoder = MeanColours()
+    resumed = extract(path, encoder, chosen, store=store)
+    assert encoder.encoded < 7
+    assert same(resumed, whole)
+
+
+def test_the_cache_keeps_samplings_and_bounds_apart(film, store):
+    chosen = [Selection(), Selection(sampling="keyframes"), Selection(still=1.0)]
+    keys = [extraction.feature_key(film, MeanColours(), one) for one in chosen]
+    assert len({str(key) for key in keys}) == 3
+    assert not {"sampling", "still"} & keys[0].keys()  # entries of earlier versions count
+    extract(film, MeanColours(), chosen[1], store=store)
+    again = extract(film, MeanColours(), chosen[1], store=store)
+    assert again.cached
+    assert not extract(film, MeanColours(), chosen[0], store=store).cached
+    (said,) = [warning for warning in again.warnings if "keyframes" in warning]
+    assert re.search(r"on average 0\.\d\d s and at most \d\.\d\d s away", said)

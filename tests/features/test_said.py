@@ -75,6 +75,30 @@ def test_a_line_is_its_words_and_times_in_every_format(tmp_path, name, text):
     assert read_file(written(tmp_path / name, text)).lines == (Line(1.0, 2.5, "Where is the dog?"),)
 
 
+WEBVTT = (
+    "WEBVTT - a film\nKind: captions\n\nSTYLE\n::cue { color: red }\n\n"
+    "first\n00:01.000 --> 00:02.500 align:start\nR&amp;D is<00:02.000><c.blue> there</c>\n\n"
+    "NOTE\nask Anna about this line\n\n"
+    "second line\n100:00:03.000 --> 100:00:04.000\nthe end\n"
+)
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_notes_and_names_of_webvtt_are_not_said(tmp_path, line_end):
+    file = tmp_path / "a.vtt"
+    file.write_bytes(WEBVTT.replace("\n", line_end).encode())
+    assert read_file(file).lines == (
+        Line(1.0, 2.5, "R&D is there"),
+        Line(360_003.0, 360_004.0, "the end"),
+    )
+
+
+def test_a_first_cue_right_below_the_header_is_read(tmp_path):
+    cue = "00:01.000 --> 00:02.500\nWhere is the dog?\n"
+    file = written(tmp_path / "a.vtt", f"WEBVTT\n{cue}")
+    assert read_file(file).lines == (Line(1.0, 2.5, "Where is the dog?"),)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
 def test_unicode_is_read_in_every_form(tmp_path, encoding):
     text = SRT.replace("dog", "Müller, 犬")
@@ -132,10 +156,10 @@ def test_subtitles_that_rdmf_wrote_hold_queries_and_are_not_read(tmp_path):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"", "no line"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "no line"),
-        (b"WEBVTT\n\n", "no line"),
-        (b"{1}{2}no rate", "not subtitles"),
+        (b"", "holds no text"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "holds no text"),
+        (b"WEBVTT\n\n", "holds no text"),
+        (b"{1}{2}no rate", "cannot be read as subtitles"),
         (b" " * (MOST_BYTES + 1), "larger than"),
     ],
 )

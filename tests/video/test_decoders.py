@@ -166,6 +166,56 @@ class TestEveryDecoder:
         assert found
 
 
+def nearest_key(path: Path, recipe: Recipe, clip: int, clip_length: Fraction) -> int:
+    """The number of the key frame nearest to the frame of a clip, by the packets' own times."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        packets = [packet for packet in container.demux(stream) if packet.pts is not None]
+    order = sorted(packet.pts for packet in packets)
+    keys = [order.index(packet.pts) for packet in packets if packet.is_keyframe]
+    due = recipe.expected(clip_length, clip)
+    return min(keys, key=lambda key: (abs(recipe.seconds[key] - recipe.seconds[due]), key))
+
+
+KEYED = ["h264_b_frames", "h264_open_gop", "hevc_open_gop", "vp9", "uneven", "late_ts", "mpeg2_ps"]
+
+
+@pytest.mark.parametrize("recipe", [BY_NAME[name] for name in KEYED], ids=str)
+def test_key_frames_are_the_nearest_and_the_error_is_stated(
+    recipe: Recipe, made: Callable[[Recipe], Path]
+) -> None:
+    path, length = made(recipe), Fraction(1, 2)
+    with open_clips(path, float(length), sampling="keyframes") as reader:
+        shown = {clip: read_barcode(frame.image) for clip, frame in reader}
+        assert not reader.failures
+        errors = reader.errors
+    assert shown == {clip: nearest_key(path, recipe, clip, length) for clip in shown}
+    for clip, error in zip(shown, errors, strict=True):
+        due = recipe.seconds[recipe.expected(length, clip)]
+        assert error == pytest.approx(float(abs(recipe.seconds[shown[clip]] - due)), abs=1e-3)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_every_decoder_reads_key_frames(
+    decoder: str, made: Callable[[Recipe], Path], ffmpeg_program: str
+) -> None:
+    recipe = BY_NAME["h264_short_gop"]
+    path, length = made(recipe), Fraction(1, 2)
+    with open_clips(path, float(length), decoder, sampling="keyframes") as reader:
+        for clip, frame in reader:
+            assert read_barcode(frame.image) == nearest_key(path, recipe, clip, length)
+            assert frame.exact
+        assert reader.errors.max() <= 2 / 25 + 1e-6  # half of five frames at most
+
+
+def test_an_avi_without_times_keeps_its_exact_frames(made: Callable[[Recipe], Path]) -> None:
+    recipe = BY_NAME["h264_avi"]
+    with open_clips(made(recipe), 1.0, sampling="keyframes") as reader:
+        shown = [(clip, read_barcode(frame.image)) for clip, frame in reader]
+        assert not reader.errors.any()
+    assert shown == [(clip, recipe.expected(Fraction(1), clip)) for clip, _ in shown]
+
+
 def test_no_file_that_decord_gets_right_is_called_faulty(made: Callable[[Recipe], Path]) -> None:
     right = [r for r in RECIPES if r.name not in {*DECORD_FAULTS, "hevc_ts", "exif_1"}]
     assert {r.name for r in right if decord.known_faults(scan(made(r)))} == set()

@@ -109,3 +109,8 @@ def test_listing_names_imports_nothing_heavy() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert said.stdout.split() == ["False", "False"]
+
+
+def test_the_subtitles_of_a_video_are_not_passed_over(tmp_path: Path) -> None:
+    touch(tmp_path, "film.mp4", "film.srt", "film.en.vtt", "other.srt", "film.txt")
+    assert names(list_folder(tmp_path).others) == ["film.txt", "other.srt"]

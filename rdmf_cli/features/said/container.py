@@ -25,8 +25,8 @@ FIELDS_BEFORE_TEXT: Final = 8
 def read_container(path: Path) -> Said:
     """Read the best text track of a video file. If there is no text track, there are no lines.
 
-    An English track is the first choice, then a track without a stated language. A forced track is
-    the last choice.
+    An English track is preferred, then a track without a stated language. A track of forced
+    subtitles (which translate only foreign speech) is the last choice.
 
     Raises:
         RdmfError: The file cannot be read as a video.

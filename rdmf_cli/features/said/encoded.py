@@ -58,8 +58,8 @@ def spoken_features(
             None such a video has no lines.
 
     Returns:
-        The lines and their features, but no lines if "auto" finds no subtitles. If "auto" finds a
-        file that cannot be read, the result has a warning.
+        The lines and their features; if "auto" finds no subtitles, there are no lines. If "auto"
+        finds a file that cannot be read, the result has a warning.
 
     Raises:
         RdmfError: The named subtitle file or the video cannot be read.
@@ -114,7 +114,7 @@ def encoded(lines: Sequence[Line], encoder: Encoder, store: FeatureStore | None)
 def _once(
     video: Path, store: FeatureStore | None, how: dict[str, str], read: Callable[[], Said]
 ) -> Said:
-    """Read the lines from the whole file. This takes time, so keep the lines in the cache."""
+    """Read the lines from the whole file, and keep them in the cache, because this takes time."""
     if store is None:
         return read()
     size = video.stat().st_size

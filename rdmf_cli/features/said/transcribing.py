@@ -62,8 +62,8 @@ def _load(model: str) -> Any:
 
     try:
         return WhisperModel(model, device="auto", local_files_only=True)
-    except Exception as error:  # errors of CTranslate2, tokenizers and the hub have no common base
-        raise RdmfError("this is no model that is on this machine", model, FETCH) from error
+    except Exception as error:  # errors of CTranslate2, tokenizers, huggingface_hub: no common base
+        raise RdmfError("there is no such model on this machine", model, FETCH) from error
 
 
 def _sound(video: Path) -> tuple[float, npt.NDArray[np.float32]] | None:

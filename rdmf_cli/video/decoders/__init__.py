@@ -1,8 +1,8 @@
 """The decoders by name; "auto" chooses among them.
 
 To add a decoder, write a module beside this file with the functions of `base.Decoder`, an entry
-here, and a line in `docs/dependencies.md`. `--decoder`, its help, `rdmf doctor` and the conformance
-tests of `tests/video/test_decoders.py` follow by themselves. This package imports neither numpy nor
+here, and a line in `docs/dependencies.md`. `--decoder`, its help, `rdmf doctor` and the tests in
+`tests/video/test_decoders.py` then contain the new decoder. This package imports neither numpy nor
 a decoder.
 """
 
@@ -30,8 +30,9 @@ class DecoderEntry:
     Attributes:
         name: The name that a user types, and the name of the decoder's module in this folder.
         about: A description of the decoder, a clause for help texts.
-        needs: The package or program to install: the name of the line in `rdmf doctor`.
-        optional: Whether `needs` may be missing without a fault.
+        needs: The package or program that the decoder needs; `rdmf doctor` has a line with this
+            name.
+        optional: Whether `rdmf doctor` reports no fault if `needs` is missing.
         in_auto: Whether "auto" may take the decoder. A decoder with an old FFmpeg is taken only on
             request.
     """
@@ -56,9 +57,7 @@ DECODERS: Registry[DecoderEntry] = Registry(
 
 
 def scan(path: Path, decoder: str = AUTO) -> Scan:
-    """Look through a file.
-
-    "auto" takes the first decoder of the registry that can open it.
+    """Scan a file; "auto" takes the first decoder of the registry that can open the file.
 
     Args:
         path: The file.

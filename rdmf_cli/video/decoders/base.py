@@ -1,4 +1,4 @@
-"""The input and output of every decoder: a scanned file, and pictures of the file."""
+"""The types that all decoders share: a scanned file, and decoded pictures of the file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Colours(NamedTuple):
-    """The coding of colours, as numbers of ITU-T H.273; 2: the file does not state a number."""
+    """How colours are coded, as numbers of ITU-T H.273; 2 means that the file does not state it."""
 
     matrix: int = 2
     primaries: int = 2
@@ -79,7 +79,7 @@ class Tally:
     Attributes:
         frames_decoded: Number of frames decoded so far.
         errors: Number of errors so far.
-        messages: The messages of errors, and notes, each once; at most MESSAGES_KEPT.
+        messages: The messages of errors and the notes, no duplicates; at most MESSAGES_KEPT.
     """
 
     frames_decoded: int = 0
@@ -121,12 +121,12 @@ class Decoder(Protocol):
 
         Args:
             scan: The scanned file.
-            wanted: Presentation times in `scan.timeline.shown`, ascending, each once, int64 (F,).
+            wanted: Distinct presentation times of `scan.timeline.shown`, ascending, int64 (F,).
             tally: Counts frames and errors.
 
         Yields:
-            One Picture per wanted frame, in order. For a damaged frame: the nearest earlier frame
-            (see its `pts`) or nothing. Closing the generator frees everything.
+            One Picture per wanted frame, in order. In place of a damaged frame, the nearest earlier
+            frame (see its `pts`) or nothing. Close the generator to free its memory and files.
         """
         ...
 

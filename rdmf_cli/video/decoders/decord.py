@@ -39,8 +39,8 @@ class Fault(NamedTuple):
 
     Attributes:
         name: The kind, in two or three words.
-        what: What decord does wrong; the sentence begins "decord …".
-        afflicts: Returns, for a scan, whether the file is of this kind.
+        what: What decord does wrong, as the end of a sentence that begins with "decord".
+        afflicts: A function that takes a scan and returns whether the file is of this kind.
     """
 
     name: str
@@ -132,7 +132,7 @@ def scan(path: Path) -> Scan:
 def _require_one_stream(scan: Scan) -> None:
     """Raise RdmfError for several streams: decord may choose another stream than other decoders."""
     if scan.n_streams > 1:
-        what = f"decord cannot choose one of its {scan.n_streams} video streams as asked"
+        what = f"decord cannot choose the right one of its {scan.n_streams} video streams"
         raise RdmfError(what, scan.info.path, "use --decoder pyav")
 
 

@@ -65,8 +65,8 @@ class Program(NamedTuple):
     """The ffmpeg program that is installed.
 
     Attributes:
-        path: Its absolute path.
-        version: (major, minor); some options were renamed.
+        path: The absolute path of the program.
+        version: (major, minor). The names of some options and the filters depend on the version.
     """
 
     path: str
@@ -352,7 +352,7 @@ def _run(
 
 
 class _Text:
-    """The first and the last lines of a log; the middle of a long log is dropped."""
+    """Keep the first and the last lines of a log, and drop the middle of a long log."""
 
     KEPT_LINES = 500
 
@@ -417,7 +417,7 @@ def read_packet_listing(lines: Iterable[bytes]) -> PacketListing:
 
 
 def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
-    """Decode frames; see `Decoder`. One run of the program selects the frames by their times.
+    """Decode frames; see `Decoder`. One run of the program selects all frames by their times.
 
     Args:
         scan: The scanned file.

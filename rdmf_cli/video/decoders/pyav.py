@@ -186,7 +186,7 @@ def _kept_pictures(path: Path) -> int | None:
 def _decoded(stream: Any, source: Iterator[Any], tally: Tally) -> Iterator[Any]:
     """Decode packets; after the last packet, also yield the frames that the decoder still holds.
 
-    None in place of a packet means that another recording begins: the decoder is then reset.
+    If a packet is None, another recording begins, and the decoder is reset.
     """
     for packet in chain(source, (None,)):
         yield from _fed(stream, packet, tally)
@@ -230,7 +230,7 @@ def pictures(scan: Scan, wanted: np.ndarray, tally: Tally) -> Iterator[Picture]:
 
 
 class _Reader:
-    """One pass over the file, from run to run."""
+    """A pass over the file that decodes one run of packets after another."""
 
     def __init__(self, scan: Scan, tally: Tally):
         self.scan, self.timeline, self.tally = scan, scan.timeline, tally
