@@ -1,6 +1,6 @@
 """Encoders: they map images and texts to features in a joint space.
 
-`base.py` contains the protocols of an encoder and of a family of encoders; `registry.py` contains
+`base.py` contains the interfaces of an encoder and of a family of encoders; `registry.py` contains
 the families.
 """
 

@@ -1,4 +1,4 @@
-"""The protocols of an encoder and of a family of encoders.
+"""The interfaces of an encoder and of a family of encoders.
 
 This module imports neither numpy nor torch.
 """
@@ -28,7 +28,7 @@ class TextFeatures:
     Attributes:
         rows: One row per text, float32 (N, D), in the same space as the features of images.
         words: The word states of each text, with start and end tokens: N arrays float32 (T_n, W).
-        cut: For each text, whether the text was too long for the encoder and its end was cut off.
+        cut: For each text, whether the encoder cut off its end because the text was too long.
     """
 
     rows: np.ndarray
@@ -55,7 +55,7 @@ class Encoder(Protocol):
     def prepare(self, frame: np.ndarray) -> np.ndarray:
         """Prepare a frame for the image tower.
 
-        This runs in the decoding thread, so that only small arrays wait in the queue.
+        The function runs in the decoding thread, so that only small arrays wait in the queue.
 
         Args:
             frame: RGB, uint8 (H, W, 3).
@@ -100,7 +100,7 @@ class Listed:
 
     Attributes:
         name: The name for `--encoder`.
-        path: Path of its weights; None: not on this machine, or part of rdmf.
+        path: Path of its weights; None: the weights are not on this machine, or are part of rdmf.
         source: "shipped" (part of rdmf), "fetched" or "cache" (of another program); "": not on this
             machine.
     """
@@ -111,7 +111,7 @@ class Listed:
 
     @property
     def is_here(self) -> bool:
-        """Whether the weights of the encoder are on this machine."""
+        """Whether the encoder's weights are on this machine."""
         return bool(self.source)
 
 
@@ -141,8 +141,8 @@ class EncoderFamily(Protocol):
 
         Args:
             name: The name that the user typed.
-            device: "auto", "cpu", "cuda", "cuda:1", "mps"; a family with only one device ignores
-                this argument.
+            device: "auto", "cpu", "cuda", "cuda:1" or "mps". If the encoders of a family run on
+                one device only, the family ignores this argument.
             precision: "float32" or "bfloat16".
 
         Raises:
@@ -157,7 +157,7 @@ class EncoderFamily(Protocol):
 
         Args:
             name: The name that the user typed.
-            progress: Called during the download.
+            progress: A function that is called during the download.
             unverified: Accept files if the server states neither hash nor length.
 
         Raises:

@@ -42,7 +42,7 @@ class Remote:
         sha256: The expected hash in hexadecimal, or its first digits; "": unknown.
         headers: Headers for the host of `url`, not for hosts that it redirects to. Secret headers
             are sent only over https.
-        repository: The hub repository of the file; "": none.
+        repository: The repository of the file on the Hugging Face Hub; "": none.
     """
 
     url: str = field(repr=False)  # messages show `shown` instead
@@ -57,7 +57,7 @@ class Remote:
 
     @property
     def shown(self) -> str:
-        """The address without parts that may be secret: user, password, query."""
+        """The address without parts that may be secret: user, password, query string."""
         parts = urlsplit(self.url)
         return urlunsplit((parts.scheme, self.host, parts.path, "", ""))
 
@@ -97,11 +97,11 @@ class Downloaded:
 
     Attributes:
         path: The file.
-        sha256: Its hash in hexadecimal.
-        size_bytes: Its size.
+        sha256: The file's hash in hexadecimal.
+        size_bytes: The file's size.
         verified: How the file was verified: "sha256", "size", or "nothing" if the server states
             neither hash nor size.
-        revision: The commit that the hub stated in its response; "": none.
+        revision: The commit that the Hugging Face Hub stated in its response; "": none.
     """
 
     path: Path
@@ -127,14 +127,14 @@ def download(
 ) -> Downloaded:
     """Download a file; after an interruption, a ".part" file stays, and the next call resumes it.
 
-    A part is resumed only if the hash of the whole file is known, so that two versions of a file
-    are never mixed. A broken connection is retried as long as there is progress. If a server does
-    not respond at all, there is an error at once.
+    An incomplete file is resumed only if the hash of the whole file is known, so that two versions
+    of a file are never mixed. After a broken connection, the download is tried again as long as it
+    makes progress. If a server does not respond at all, an error is raised at once.
 
     Args:
         remote: The file on the server.
         target: Where to save it.
-        progress: Called with the bytes received and the bytes in total.
+        progress: A function that is called with the bytes received and the bytes in total.
         unverified: Accept a file of unknown hash and unknown length.
 
     Raises:
@@ -183,7 +183,7 @@ def _no_room(target: Path, missing_bytes: int = 0) -> RdmfError:
 
 
 class _Transfer:
-    """A download in progress: the part file, and the server's statements about the whole file."""
+    """A download in progress: its ".part" file, and what the server states about the whole file."""
 
     def __init__(self, remote: Remote, target: Path, progress: ByteProgress, unverified: bool):
         self.remote = remote
@@ -207,7 +207,7 @@ class _Transfer:
         self.part.unlink(missing_ok=True)
 
     def run(self) -> bool:
-        """Read until the file is complete; return whether a part of an earlier call was resumed."""
+        """Read until the file is complete; return whether an earlier download was resumed."""
         resumed, tries = self.done_bytes > 0, 0
         while True:
             came = self.came_bytes
@@ -268,7 +268,7 @@ class _Transfer:
         return hash_stream(self.part).hexdigest()
 
     def finish(self) -> Downloaded:
-        """Verify the part and put the file in place."""
+        """Verify the ".part" file and give it its final name."""
         sha256, size = self._hash(), self.done_bytes
         if not sha256.startswith(self.sha256):
             self.start_over()
@@ -342,7 +342,7 @@ def _open(remote: Remote, start: int) -> Iterator[_Response]:
 
 
 class _Redirects(HTTPRedirectHandler):
-    """A handler of redirects: keeps what the first host states; hides headers from other hosts.
+    """A handler of redirects: it keeps what the first host states, and hides secrets from others.
 
     It raises RdmfError for a redirect from https to http, because anyone on the network could
     respond.
@@ -379,13 +379,13 @@ class _Redirects(HTTPRedirectHandler):
 
 
 def _commit(headers: Message) -> str:
-    """Return the commit that a hub states in its response, in hexadecimal."""
+    """Return the commit in the response of the Hugging Face Hub, in hexadecimal; else ""."""
     commit = headers.get("X-Repo-Commit") or ""
     return commit if re.fullmatch("[0-9a-f]{40,64}", commit) else ""
 
 
 def _linked_sha256(headers: Message) -> str:
-    """Return the sha256 that a hub states in its response: the tag of a large file is the hash."""
+    """Return the sha256 in the response of the Hugging Face Hub, which tags large files with it."""
     tag = (headers.get("X-Linked-Etag") or "").removeprefix("W/").strip('"')
     return tag if len(tag) == 64 and all(digit in "0123456789abcdef" for digit in tag) else ""
 

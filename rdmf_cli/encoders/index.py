@@ -22,11 +22,11 @@ class Fetched:
     Attributes:
         name: Name of the encoder, for `--encoder`.
         path: Path of the weights file.
-        sha256: Its hash, in hexadecimal.
-        size_bytes: Its size.
-        source: The address of the download, without user, password and query.
+        sha256: The hash of the weights file, in hexadecimal.
+        size_bytes: The size of the weights file.
+        source: The address of the download, without user, password and query string.
         verified: How the file was verified: "sha256", "size" or "nothing"; "": unknown.
-        revisions: The commit of each hub repository that the files came from, by repository.
+        revisions: The commits of the files' repositories on the Hugging Face Hub, by repository.
     """
 
     name: str
@@ -51,7 +51,7 @@ def encoder_folder(name: str) -> Path:
 
 
 def fetched() -> dict[str, Fetched]:
-    """Return the entries that still have complete files, by name."""
+    """Return the entries whose files are still complete, by name."""
     known = map(_entry, _read(_index()).values())
     return {entry.name: entry for entry in known if entry is not None and entry.is_whole}
 

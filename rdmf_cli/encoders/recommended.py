@@ -11,14 +11,14 @@ class Recommended:
 
     Attributes:
         choice: The word that a user types.
-        name: Its name for `--encoder`.
-        gigabytes: Its size in float32, computed from its configuration.
+        name: The model's name for `--encoder`.
+        gigabytes: The model's size in float32, computed from its configuration.
         languages: The languages of its captions.
         licence: The licence of its weights, as its model card states it.
         recall: Recall of image search with English sentences in per cent: the mean of recall@1, @5
             and @10 on Crossmodal-3600, from the table in the documentation of immich
             (docs/features/searching); None: the table does not have the model.
-        is_first: Whether this is the model for users without special needs.
+        is_first: Whether this model is recommended to users without special needs.
     """
 
     choice: str

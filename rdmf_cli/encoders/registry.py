@@ -1,7 +1,7 @@
 """The families of encoders, and the choice of an encoder by the name that a user types.
 
 To add a family, make a folder beside this file with a `family.py` that holds a `FAMILY` (the
-protocol `EncoderFamily` is in `base.py`). Add an entry here, tests, and a line in the README. The
+interface `EncoderFamily` is in `base.py`). Add an entry here, tests, and a line in the README. The
 help of `--encoder`, `rdmf weights` and messages are made from the entries. This module imports
 neither numpy nor torch.
 """
@@ -49,7 +49,7 @@ class ChosenEncoder:
     """The encoder that was chosen, and why.
 
     Attributes:
-        name: Its name, for `load_encoder`.
+        name: The encoder's name, for `load_encoder`.
         reason: Why the encoder was chosen, a clause; empty if the user named the encoder.
         better: Commands that install a better encoder, in order.
     """
@@ -125,7 +125,8 @@ def fetch(name: str, progress: FileProgress = _no_progress, unverified: bool = F
 
     Args:
         name: A name as for `load_encoder`, except "auto"; or a choice of `RECOMMENDED`: "better".
-        progress: Called with the name of a file, the bytes received and the bytes in total.
+        progress: A function that is called with the name of a file, the bytes received and the
+            bytes in total.
         unverified: Accept files if the server states neither hash nor length.
 
     Raises:
@@ -133,7 +134,9 @@ def fetch(name: str, progress: FileProgress = _no_progress, unverified: bool = F
         RdmfError: The download failed; the next call resumes the download.
     """
     if name == AUTO:
-        raise UsageError("is not the name of one encoder", name, "name the encoder to fetch")
+        raise UsageError(
+            "is not the name of a particular encoder", name, "name the encoder to fetch"
+        )
     name = named(name)
     return family_of(name).fetch(name, progress, unverified)
 

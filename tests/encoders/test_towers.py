@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -105,7 +106,7 @@ def test_a_model_that_cannot_be_converted_is_answered_by_torch_and_not_tried_aga
     np.testing.assert_allclose(encoder.encode_texts(TEXTS).rows, model.text_rows(TEXTS), rtol=1e-5)
     record = find_record(towers_folder(encoder.fingerprint))
     assert record is not None
-    assert record.refused == "its features differ"
+    assert record.refused == "its features differ from torch's features"
     monkeypatch.delattr(convert, "convert")
     again = load_encoder(str(model.folder), device="cpu")
     np.testing.assert_allclose(again.encode_texts(TEXTS).rows, model.text_rows(TEXTS), rtol=1e-5)
@@ -135,7 +136,7 @@ def test_a_missing_package_is_named(
     assert f"pip install {package}" in caplog.text
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", '{"schema": "rdmf.towers/2"}', "{" * 99])
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"schema": "rdmf.towers/1"}', "{" * 99])
 def test_a_spoilt_record_counts_as_none(tmp_path: Path, content: str) -> None:
     (tmp_path / towers.RECORD).write_text(content)
     assert find_record(tmp_path) is None
@@ -179,3 +180,107 @@ def test_the_record_is_read_back(tmp_path: Path) -> None:
     found = find_record(tmp_path)
     assert found is not None
     assert found.refused == "why"
+
+
+@given(
+    st.lists(st.sampled_from([*"ab1.,'!-", "the", "cat", "don't", "opens", "<", " "]), max_size=12)
+)
+@settings(max_examples=100, deadline=None)
+def test_common_words_have_the_tokens_of_open_clip(tokens: Towers, parts: list[str]) -> None:
+    from open_clip import tokenize
+
+    for text in (" ".join(parts), "".join(parts)):
+        np.testing.assert_array_equal(tokens.tokens([text])[0], tokenize([text]).numpy())
+
+
+def test_a_sentence_of_common_words_needs_no_tokenizer(tokens: Towers) -> None:
+    fresh = Towers(tokens._folder, tokens._record)
+    fresh.tokens(["A man opens the door, and 2 dogs don't bark."])
+    assert "_tokenizer" not in vars(fresh)
+    fresh.tokens(["a zyzzyva"])
+    assert "_tokenizer" in vars(fresh)
+
+
+def test_a_text_has_the_same_features_alone_and_among_others(tokens: Towers) -> None:
+    rows, words = tokens.text_features(TEXTS)
+    for i, text in enumerate(TEXTS):
+        (row,), (states,) = tokens.text_features([text])
+        np.testing.assert_allclose(row, rows[i], atol=1e-5)
+        np.testing.assert_allclose(states, words[i], atol=1e-5)
+
+
+def test_a_short_sentence_is_read_without_padding(model: TinyClip) -> None:
+    encoder = load_encoder(str(model.folder), device="cpu")
+    encoder.encode_texts(["a dog"])
+    record = encoder._model._record
+    assert record.any_length == (model.kind != "coca")  # its class token sees all tokens
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Towers:
+    """Towers of their own, whose text tower was loaded once."""
+    model = tiny_clip.make("plain", tmp_path / "model", seed=11)
+    encoder = load_encoder(str(model.folder), device="cpu")
+    encoder.encode_texts(["a dog"])
+    made = encoder._model
+    assert isinstance(made, Towers)
+    made.text_features(["a dog"])
+    return made
+
+
+def rewritten(kept: Towers) -> list[Path]:
+    return sorted(kept._folder.glob("text.*-*.onnx"))
+
+
+def answered(kept: Towers) -> np.ndarray:
+    return Towers(kept._folder, kept._record).text_features(TEXTS)[0]
+
+
+def test_the_rewritten_text_tower_has_the_same_bits(kept: Towers) -> None:
+    (path,) = rewritten(kept)
+    before = path.stat().st_mtime_ns
+    later = answered(kept)
+    assert path.stat().st_mtime_ns == before  # loaded, not written again
+    path.unlink()
+    np.testing.assert_array_equal(answered(kept), later)
+    assert rewritten(kept) == [path]
+
+
+def test_a_changed_rewritten_tower_is_not_used(kept: Towers) -> None:
+    expected = answered(kept)
+    (path,) = rewritten(kept)
+    whole = path.read_bytes()
+    for spoilt in (whole[:-100], b"", whole.replace(b"MatMul", b"MatNul")):
+        path.write_bytes(spoilt)
+        np.testing.assert_array_equal(answered(kept), expected)
+        assert [p.read_bytes() for p in rewritten(kept)] == [whole]
+
+
+def test_another_version_of_the_runtime_rewrites_anew(
+    kept: Towers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = answered(kept)
+    (old,) = rewritten(kept)
+    monkeypatch.setattr("onnxruntime.__version__", "99.0")
+    np.testing.assert_array_equal(answered(kept), expected)
+    (new,) = rewritten(kept)
+    assert new.name != old.name
+
+
+def test_a_rewritten_tower_that_cannot_be_loaded_or_kept_leaves_the_tower(
+    kept: Towers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = answered(kept)
+    (path,) = rewritten(kept)
+    alien = b"no graph"
+    path.rename(path.with_name(f"{path.name.split('-')[0]}-{sha256(alien).hexdigest()[:16]}.onnx"))
+    rewritten(kept)[0].write_bytes(alien)
+    np.testing.assert_array_equal(answered(kept), expected)
+
+    def refuse(*_: object) -> None:
+        raise OSError("disk full")
+
+    rewritten(kept)[0].unlink()
+    monkeypatch.setattr(Path, "replace", refuse)
+    np.testing.assert_array_equal(answered(kept), expected)
+    assert not list(kept._folder.glob(".*"))

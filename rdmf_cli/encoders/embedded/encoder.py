@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rdmf_cli.encoders.base import TextFeatures
+from rdmf_cli.encoders.embedded.kept_tower import kept_session
 from rdmf_cli.encoders.embedded.wordpieces import WordPieces
 from rdmf_cli.onnx_runtime import onnx_session
 from rdmf_cli.resources import load_weights, sha256_of, weights_folder
@@ -26,6 +27,8 @@ IMAGE_TOWER, TEXT_TOWER, PIECES = "embedded_image.onnx", "embedded_text.onnx", "
 SIDE = 224  # pixels
 PREPROCESSING = f"squash-{SIDE}-bicubic-1"  # part of the fingerprint: change it with `prepare`
 TEXTS_AT_ONCE = 32
+FEW_TEXTS = 16
+"""Up to this number of texts, loading the text tower takes longer than running it."""
 
 
 class EmbeddedEncoder:
@@ -87,9 +90,10 @@ class EmbeddedEncoder:
         pieces = [self._pieces(text) for text in texts]
         rows = np.zeros((len(texts), self.size), np.float32)
         words = [rows[:0]] * len(texts)
+        tower = self._text_tower if len(texts) > FEW_TEXTS else self._text_tower_for_few
         for chosen in _of_one_length(pieces):
             ids = np.array([pieces[i] for i in chosen], np.int64)
-            found, states = self._text_tower.run(["rows", "words"], {"ids": ids})
+            found, states = tower.run(["rows", "words"], {"ids": ids})
             rows[chosen] = found
             for i, state in zip(chosen, states, strict=True):
                 words[i] = state
@@ -107,9 +111,16 @@ class EmbeddedEncoder:
     def _text_tower(self) -> InferenceSession:
         return onnx_session(load_weights(TEXT_TOWER, self._folder))
 
+    @cached_property
+    def _text_tower_for_few(self) -> InferenceSession:
+        if "_text_tower" in vars(self):
+            return self._text_tower
+        sha256 = sha256_of(TEXT_TOWER, self._folder)
+        return kept_session(sha256, partial(load_weights, TEXT_TOWER, self._folder))
+
 
 def _of_one_length(pieces: list[list[int]]) -> Iterator[list[int]]:
-    """Yield batches of texts of equal length: then no padding lets one text affect another."""
+    """Yield batches of texts of equal length, because padding would change the features."""
     order = sorted(range(len(pieces)), key=lambda i: len(pieces[i]))
     for _, group in groupby(order, key=lambda i: len(pieces[i])):
         alike = list(group)

@@ -33,7 +33,7 @@ class EmbeddedFamily:
 
     def fetch(self, name: str, progress: FileProgress, unverified: bool) -> Fetched:
         """Raise UsageError: there is nothing to fetch."""
-        raise UsageError("is part of rdmf, nothing to fetch", name, "name another encoder")
+        raise UsageError("is part of rdmf and need not be fetched", name, "name another encoder")
 
     def listed(self) -> Iterable[Listed]:
         """Return the embedded encoder."""

@@ -1,1 +1,4 @@
-"""The models of open_clip. Their names, files and weights need no torch; their networks do."""
+"""The models of open_clip.
+
+Torch is needed only to build the networks, not to find names, files and weights.
+"""

@@ -57,7 +57,7 @@ class Blueprint:
 
 
 def from_tag(weights: Pretrained, catalog: Catalog) -> Blueprint:
-    """Return the model for weights that open_clip has a name for.
+    """Return the model for weights that open_clip knows by name.
 
     Raises:
         RdmfError: The weights are not on this machine.
@@ -69,11 +69,11 @@ def from_tag(weights: Pretrained, catalog: Catalog) -> Blueprint:
 
 
 def from_repository(repository: str) -> Blueprint:
-    """Return a model of the hub, such as "ORG/NAME".
+    """Return a model of the Hugging Face Hub, such as "ORG/NAME".
 
     Raises:
         UsageError: The text cannot be the name of a repository.
-        RdmfError: Its files are not on this machine.
+        RdmfError: The files of the model are not on this machine.
     """
     check_repository(repository)
     folder = find_repository(repository)
@@ -83,7 +83,9 @@ def from_repository(repository: str) -> Blueprint:
 
 
 def check_repository(repository: str) -> None:
-    """Check that a text can be the name of a hub repository: a folder will have this name.
+    """Check that a text can name a repository of the Hugging Face Hub.
+
+    A folder gets this name, so the name must not lead to another folder.
 
     Raises:
         UsageError: The text cannot be such a name.
@@ -128,7 +130,7 @@ def from_file(name: str, path: Path, catalog: Catalog) -> Blueprint:
     """Return the model of a checkpoint, by the configuration beside it or by its hash.
 
     Raises:
-        UsageError: Its architecture is unknown.
+        UsageError: The architecture of the checkpoint is unknown.
         RdmfError: The configuration cannot be read.
     """
     if (path.parent / HUB_CONFIG).is_file():
@@ -145,8 +147,8 @@ def from_architecture(name: str, architecture: str, path: Path, catalog: Catalog
     """Return the model of a checkpoint; the user named the architecture.
 
     If open_clip has a name for these weights, or if a configuration is beside the file, the known
-    architecture must be the same. The known model then also gives the activation and the
-    preprocessing.
+    architecture must be the same. The activation and the preprocessing are then those of the known
+    model.
 
     Raises:
         UsageError: The weights belong to another architecture.
@@ -200,10 +202,11 @@ def _known_weights(name: str, weights: Pretrained, path: Path, catalog: Catalog)
 
 
 def described(weights: Pretrained, catalog: Catalog) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the configuration and the preprocessing of weights that open_clip has a name for.
+    """Return the configuration and the preprocessing of weights that open_clip knows by name.
 
-    The activation is the activation of the training, not the architecture's default. OpenAI's
-    weights need QuickGELU; they also load with another activation, but then the features are worse.
+    The activation is the one that the weights were trained with, not the architecture's default.
+    OpenAI's weights need QuickGELU; they also load with another activation, but then the features
+    are worse.
     """
     config = catalog.config(weights.architecture)
     config["quick_gelu"] = bool(config.get("quick_gelu") or weights.settings.get("quick_gelu"))

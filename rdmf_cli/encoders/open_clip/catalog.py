@@ -1,4 +1,4 @@
-"""The architectures and weights of open_clip, read from its files without an import of open_clip.
+"""The architectures and weights of open_clip, read from its files; open_clip is not imported.
 
 An import of open_clip would import torch; that takes seconds.
 """
@@ -25,7 +25,7 @@ HUB_PREFIX = "hf-hub:"
 
 @dataclass(frozen=True)
 class Pretrained:
-    """Weights that open_clip has a name for.
+    """Weights that open_clip knows by name.
 
     Attributes:
         architecture: Name of the architecture: "ViT-B-32".
@@ -182,7 +182,7 @@ def _pretrained(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def _table_of_source(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
-    """Run only the statements of pretrained.py that build its table, without its imports."""
+    """Run only those statements of pretrained.py that build its table, without its imports."""
     source = ast.parse((folder / "pretrained.py").read_text("utf-8"))
     source.body = [statement for statement in source.body if _builds_table(statement)]
     scope = {**runpy.run_path(str(folder / "constants.py")), "copy": copy}

@@ -1,11 +1,13 @@
 """The conversion of an open_clip model into towers that need no torch; see `towers.py`.
 
-The conversion is checked on pictures and sentences. If the towers do not agree with torch, they are
-not used, and the reason is recorded, so that the same model is not tried again.
+The conversion is checked on pictures and sentences. If the results of the towers differ from
+torch's, the towers are not used, and the reason is recorded, so that the same model is not
+converted again.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
@@ -14,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -26,6 +28,9 @@ from rdmf_cli.encoders.open_clip import towers
 from rdmf_cli.encoders.open_clip.towers import Record, Towers
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.files import ELSEWHERE, write_own
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 NEEDED = ("onnx", *towers.NEEDED)
 """Packages that a conversion needs, in addition to open_clip."""
@@ -101,11 +106,11 @@ def convert(model: Model, folder: Path, size: int) -> Towers | None:
 
     Args:
         model: The model, on the CPU, in float32.
-        folder: The folder for the files; it is made new.
+        folder: The folder for the files; an earlier folder is replaced.
         size: D, the width of the features.
 
     Returns:
-        The towers; None if this model cannot be converted. The record then contains the reason.
+        The towers; None if this model cannot be converted; then the record contains the reason.
 
     Raises:
         RdmfError: The files cannot be written.
@@ -155,7 +160,7 @@ def _described(model: Model, size: int) -> Record:
     if type(tokenizer) is not SimpleTokenizer or tokenizer.reduction_fn is not None:
         raise _RefusedError("its tokenizer is not CLIP's")
     if tokenizer.clean_fn is not tokenizers_of_open_clip._clean_lower:
-        raise _RefusedError("its tokenizer cleans texts in another way")
+        raise _RefusedError("its tokenizer does not clean texts as CLIP does")
     how: Mapping[str, Any] = model.net.visual.preprocess_cfg
     side = how["size"] if isinstance(how["size"], int) else how["size"][0]
     if how["resize_mode"] not in (towers.SHORTEST, towers.SQUASH) or how["size"] not in (
@@ -163,7 +168,7 @@ def _described(model: Model, size: int) -> Record:
         (side, side),
         [side, side],
     ):
-        raise _RefusedError("its pictures are resized in another way")
+        raise _RefusedError("its pictures are not resized as in CLIP")
     return Record(
         size=size,
         context=model.context,
@@ -175,6 +180,7 @@ def _described(model: Model, size: int) -> Record:
         start=tokenizer.sot_token_id,
         end=tokenizer.eot_token_id,
         files={},
+        any_length=_is_causal(model.net),
     )
 
 
@@ -199,12 +205,26 @@ def _write_tokenizer(model: Model, path: Path) -> None:
         [AddedToken(names[number], normalized=False) for number in known.all_special_ids]
     )
     made.save(str(path))
+    _write_common_words(made, path.with_name(towers.WORDS))
+
+
+def _write_common_words(tokenizer: Tokenizer, path: Path) -> None:
+    """Write the words that are one token each; most sentences then need no tokenizer."""
+    entries = tokenizer.get_vocab().items()
+    ends = {name.removesuffix("</w>"): token for name, token in entries if name.endswith("</w>")}
+    common = {
+        word: token
+        for word, token in ends.items()
+        if towers.PLAIN_WORD.fullmatch(word)
+        and tokenizer.encode(word, add_special_tokens=False).ids == [token]
+    }
+    write_own(path, json.dumps(common, sort_keys=True).encode(), what="the words of the model")
 
 
 def _check_preparation(model: Model, record: Record) -> None:
     for picture in _pictures():
         if np.abs(towers.prepared(picture, record) - model.prepare(picture)).max() > 1e-5:
-            raise _RefusedError("its pictures are prepared in another way")
+            raise _RefusedError("its pictures are not prepared as in CLIP")
 
 
 def _pictures() -> Iterator[Image.Image]:
@@ -241,17 +261,91 @@ class _TextGraph(torch.nn.Module):
         return self._outputs(tokens)
 
 
+class _ShortTextGraph(torch.nn.Module):
+    """A text tower that also reads fewer tokens than its context.
+
+    In a causal tower no token sees the tokens after it. So a short sentence needs no padding.
+
+    Args:
+        model: A model with a causal text tower; see `_is_causal`.
+    """
+
+    def __init__(self, model: Model):
+        super().__init__()
+        self.whole = _TextGraph(model)
+        self._text = _text_module(model.net)
+
+    def forward(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        with self._shortened(tokens.shape[1]):
+            found: tuple[torch.Tensor, torch.Tensor] = self.whole(tokens)
+        return found
+
+    @contextmanager
+    def _shortened(self, length: int) -> Iterator[None]:
+        """Let the tower use the parts of its positions and its mask for this number of tokens.
+
+        `torch.func.functional_call` would do this, but it refuses to be traced.
+        """
+        parameters: dict[str, Any] = self._text._parameters
+        buffers: dict[str, Any] = self._text._buffers
+        positions, mask = parameters[POSITIONS], buffers[MASK]
+        parameters[POSITIONS], buffers[MASK] = positions[:length], mask[:length, :length]
+        try:
+            yield
+        finally:
+            parameters[POSITIONS], buffers[MASK] = positions, mask
+
+
+POSITIONS, MASK = "positional_embedding", "attn_mask"
+"""The names in open_clip's text towers of what depends on the number of tokens."""
+
+POOLED_AT_A_TOKEN = ("argmax", "eos", "first")
+"""open_clip's kinds of pooling that take the same token, with padding and without."""
+
+
+def _text_module(net: Any) -> Any:
+    """Return the module with the text tower; in plain CLIP, the model itself."""
+    return getattr(net, "text", net)
+
+
+def _is_causal(net: Any) -> bool:
+    """Return whether the tokens of a text do not depend on the padding after them."""
+    text = _text_module(net)
+    pooling = getattr(text, "text_pool_type", getattr(text, "pool_type", None))
+    mask = getattr(text, MASK, None)
+    return (
+        isinstance(getattr(text, POSITIONS, None), torch.nn.Parameter)
+        and isinstance(mask, torch.Tensor)
+        and torch.equal(mask, torch.full_like(mask, float("-inf")).triu(1))
+        and getattr(text, "cls_emb", None) is None
+        and pooling in POOLED_AT_A_TOKEN
+        and len(mask) >= EXAMPLE_LENGTH
+    )
+
+
 def _write_towers(model: Model, record: Record, work: Path) -> None:
     images = torch.zeros(2, 3, record.side, record.side)
-    _write(_ImageGraph(model.net), images, work / towers.IMAGE_TOWER, "images", ["rows"])
+    _write(_ImageGraph(model.net), images, work / towers.IMAGE_TOWER, {"images": (), "rows": ()})
     tokens = model.tokenizer(["a dog", "two"])
-    _write(_TextGraph(model), tokens, work / towers.TEXT_TOWER, "tokens", ["rows", "words"])
+    path = work / towers.TEXT_TOWER
+    if record.any_length:
+        few, also = tokens[:, :EXAMPLE_LENGTH], (1,)
+        _write(_ShortTextGraph(model), few, path, {"tokens": also, "rows": (), "words": also})
+    else:
+        _write(_TextGraph(model), tokens, path, {"tokens": (), "rows": (), "words": ()})
 
 
 def _write(
-    graph: torch.nn.Module, example: torch.Tensor, path: Path, given: str, outputs: list[str]
+    graph: torch.nn.Module, example: torch.Tensor, path: Path, names: Mapping[str, tuple[int, ...]]
 ) -> None:
+    """Write a graph.
+
+    `names` holds the input, then the outputs, and which axes after the first have any length. The
+    first axis is the number of pictures or texts, and always has any length.
+    """
     import onnx
+
+    given, *outputs = names
 
     with scratch_folder() as folder:
         traced = Path(folder, "traced.onnx")
@@ -263,9 +357,11 @@ def _write(
             opset_version=OPSET,
             input_names=[given],
             output_names=outputs,
-            dynamic_axes={name: {0: "N"} for name in [given, *outputs]},
+            dynamic_axes={n: {0: "N", **dict.fromkeys(more, "T")} for n, more in names.items()},
         )
         content = onnx.load(str(traced))
+    if 1 in names[given]:
+        _free_length(content.graph)
     onnx.save_model(
         content,
         str(path),
@@ -275,18 +371,43 @@ def _write(
     )
 
 
+EXAMPLE_LENGTH = 37
+"""Number of tokens in the trace of a text tower of any length: no other size of a tower is 37."""
+
+
+def _free_length(graph: Any) -> None:
+    """Let the shapes that the trace fixed to `EXAMPLE_LENGTH` copy the length of their input.
+
+    Torch's attention views its keys and values as (T, N x heads, width), and the trace takes T for
+    a constant. In a shape of ONNX, 0 means: as the input has it.
+    """
+    from onnx import numpy_helper
+
+    shapes = {node.input[1] for node in graph.node if node.op_type == "Reshape"}
+    first = {
+        node.input[0]
+        for node in graph.node
+        if node.op_type == "Concat" and node.output[0] in shapes
+    }
+    for node in graph.node:
+        if node.op_type == "Constant" and node.output[0] in first:
+            known = numpy_helper.to_array(node.attribute[0].t)
+            if known.tolist() == [EXAMPLE_LENGTH]:
+                node.attribute[0].t.CopyFrom(numpy_helper.from_array(np.zeros_like(known)))
+
+
 def _check(model: Model, made: Towers) -> None:
     """Refuse towers that differ from torch."""
     texts = list(SENTENCES)
     if not np.array_equal(made.tokens(texts)[0], model.tokenizer(texts).numpy()):
-        raise _RefusedError("its tokens differ")
+        raise _RefusedError("its tokens differ from open_clip's tokens")
     images = np.stack([made.prepare(picture) for picture in _pictures()])
     pairs = [(made.image_rows(images), model.image_rows(images))]
     rows, words = made.text_features(texts)
     known_rows, known_words = model.text_features(texts)
     pairs += [(rows, known_rows), *zip(words, known_words, strict=True)]
     if any(_least_cosine(*pair) < LEAST_COSINE for pair in pairs):
-        raise _RefusedError("its features differ")
+        raise _RefusedError("its features differ from torch's features")
 
 
 def _least_cosine(one: np.ndarray, other: np.ndarray) -> float:

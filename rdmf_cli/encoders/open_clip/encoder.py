@@ -44,7 +44,7 @@ _JIT_SCALARS = {"input_resolution", "context_length", "vocab_size"}
 
 
 class OpenClipEncoder:
-    """A model of open_clip with the `Encoder` protocol.
+    """A model of open_clip with the interface `Encoder`.
 
     The constructor reads no weights and does not import torch, but weights and torch must be on
     this machine.
@@ -53,8 +53,8 @@ class OpenClipEncoder:
         blueprint: The model.
         device: "auto" (cuda, else mps, else cpu) or a device name of torch.
         precision: "float32" or "bfloat16". On processors with AMX, bfloat16 is two to four times
-            faster; features differ in the third digit. On other processors bfloat16 is slower and
-            refused.
+            faster; features differ in the third digit. On other processors bfloat16 is slower, and
+            rdmf refuses it.
 
     Raises:
         MissingExtra: open_clip is not installed.
@@ -182,7 +182,7 @@ def _within_ratio(frame: np.ndarray) -> np.ndarray:
 
 
 def _check_imports(name: str) -> None:
-    """Check that open_clip can be imported: torch and torchvision may be of unfit versions."""
+    """Check that open_clip can be imported; it cannot if torch and torchvision do not fit."""
     try:
         import open_clip  # noqa: F401
     except Exception as error:
@@ -417,7 +417,8 @@ def _require_published(blueprint: Blueprint) -> None:
     """Raise RdmfError for an archive with code, unless open_clip itself publishes the archive."""
     if hash_stream(blueprint.weights).hexdigest() not in blueprint.published:
         raise RdmfError(
-            "is a TorchScript archive, which holds code, and is not published by open_clip",
+            "is a TorchScript archive, which may contain harmful code, and is not published by "
+            "open_clip",
             blueprint.weights,
             "ask its author for the weights as safetensors",
         )
@@ -458,7 +459,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _offline() -> Iterator[None]:
-    """Make the client of the hub fail at once; by default it retries for almost a minute."""
+    """Make huggingface_hub fail at once; by default it tries to connect for almost a minute."""
     from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class OpenClipFamily:
-    """The family of models that open_clip has a name for, that are on the hub, or in files."""
+    """The models of open_clip: known by name, on the Hugging Face Hub, in a file or in a folder."""
 
     def claims(self, name: str) -> bool:
         """Return whether a name is ARCHITECTURE/WEIGHTS, hf-hub:ORG/NAME, a file or a folder.

@@ -1,4 +1,7 @@
-"""The download of an open_clip model: its weights, configuration and tokenizer."""
+"""The download of an open_clip model: its weights, configuration and tokenizer.
+
+"The hub" is the Hugging Face Hub, or the server that HF_ENDPOINT names.
+"""
 
 from __future__ import annotations
 
@@ -48,13 +51,14 @@ _TOKENIZER_FILES = (
 def fetch(name: str, progress: FileProgress, unverified: bool = False) -> Fetched:
     """Download the weights of an encoder and add them to the index.
 
-    Files that are on this machine are not downloaded again. The environment variables of the hub's
-    client choose the hub (HF_ENDPOINT, HF_TOKEN). All files of a repository come from one commit.
+    Files that are on this machine are not downloaded again. The environment variables HF_ENDPOINT
+    and HF_TOKEN of huggingface_hub also apply here. All files of a repository come from one commit.
     The commit is recorded, so that a later download gives the same files.
 
     Args:
         name: "ViT-B-32/openai" or another name of open_clip, or "hf-hub:ORG/NAME".
-        progress: Called with the name of a file, the bytes received and the bytes in total.
+        progress: A function that is called with the name of a file, the bytes received and the
+            bytes in total.
         unverified: Accept files if the server states neither hash nor length.
 
     Raises:
@@ -78,7 +82,7 @@ def _recall(name: str) -> Fetched | None:
 
 
 def _adopt(weights: Pretrained) -> Fetched | None:
-    """Use weights that another program downloaded, if the model needs no other files."""
+    """Use weights that another program downloaded, if the model needs no files besides them."""
     path = find_tagged(weights)
     config, _ = described(weights, load_catalog())
     if path is None or _hub_parts(config):
@@ -108,7 +112,7 @@ class _Fetching:
         self._unverified = unverified
 
     def tagged(self, weights: Pretrained, catalog: Catalog) -> Fetched:
-        """Download weights that open_clip has a name for."""
+        """Download weights that open_clip knows by name."""
         brought, remote = self._first_of(self._sources(weights))
         config, preprocessing = described(weights, catalog)
         self._hub_parts(config)
@@ -192,7 +196,7 @@ class _Fetching:
 
 
 def _hub_headers() -> dict[str, str]:
-    """Return the headers for the hub, without the client's function, which may send a request."""
+    """Return the headers for the hub; huggingface_hub's own function may send a request."""
     from huggingface_hub import constants, get_token
 
     token = None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()

@@ -46,7 +46,7 @@ def check_runs_no_code(blueprint: Blueprint) -> None:
     """
     where = blueprint.folder or blueprint.weights
     for problem in _problems(blueprint):
-        raise RdmfError(problem, where, "use a model without code and files of its own")
+        raise RdmfError(problem, where, "use a model that needs no code or files of its own")
 
 
 def _problems(blueprint: Blueprint) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""The search for files of open_clip's models in the index and in caches of other programs."""
+"""The search for files of open_clip's models in the index and in caches of other programs.
+
+"The hub" is the Hugging Face Hub; huggingface_hub is its client, with a cache of its own.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ WEIGHTS_SUFFIXES = (".safetensors", ".bin", ".pth", ".pt", ".npz")
 
 
 def find_tagged(weights: Pretrained) -> Path | None:
-    """Find the file of weights that open_clip has a name for; None: not on this machine."""
+    """Find the file of weights that open_clip knows by name; None: not on this machine."""
     remembered = fetched().get(weights.name)
     if remembered:
         return Path(remembered.path)
@@ -35,7 +38,10 @@ def find_repository(repository: str) -> Path | None:
 
 
 def weights_in(folder: Path) -> list[Path]:
-    """Return the weights files of a folder; if one has open_clip's own name, only this file."""
+    """Return the weights files of a folder; if a file has a name of `HUB_WEIGHTS`, only this file.
+
+    If several files have such a name, the first name of `HUB_WEIGHTS` is taken.
+    """
     named = [folder / name for name in HUB_WEIGHTS if (folder / name).is_file()]
     found = sorted(path for path in folder.iterdir() if path.suffix in WEIGHTS_SUFFIXES)
     return named[:1] or found
@@ -81,7 +87,7 @@ def hub_files(file: str) -> tuple[str, ...]:
 
 
 def _snapshots(repository: str) -> Iterator[Path]:
-    """Yield the folder in the hub client's cache with the repository's newest known commit.
+    """Yield the folder in huggingface_hub's cache with the repository's newest known commit.
 
     Layout: models--ORG--NAME/refs/main contains a commit; snapshots/COMMIT contains the files of
     the commit (documentation of huggingface_hub, "Understand caching").
@@ -93,7 +99,7 @@ def _snapshots(repository: str) -> Iterator[Path]:
 
 
 def hub_cache() -> Path:
-    """Return the cache folder of the hub's client, from its environment variables."""
+    """Return the cache folder of huggingface_hub, from the environment variables that it reads."""
     home = os.environ.get("HF_HOME") or Path(
         os.environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface"
     )

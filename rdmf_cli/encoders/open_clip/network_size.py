@@ -1,4 +1,4 @@
-"""Check that a model's configuration describes no network larger than its weights.
+"""Check that a model's configuration does not describe a network larger than its weights.
 
 open_clip makes the network before it reads the weights, so a small file could ask for any amount of
 memory. A parameter takes at least one byte in the file and at most four bytes in memory.

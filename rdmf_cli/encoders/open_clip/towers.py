@@ -6,14 +6,17 @@
     image.onnx       images (N, 3, S, S) to features (N, D); its weights are in image.weights
     text.onnx        tokens (N, T) to features (N, D) and word states (N, T, W); text.weights
     tokenizer.json   the byte-pair encoding, for the library tokenizers
+    words.json       the words that are one token each: a sentence of such words needs no library
+
+`rewritten_tower.py` keeps text.onnx beside it in the form that ONNX Runtime loads fastest.
 """
 
 from __future__ import annotations
 
-import html
 import json
 import logging
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rdmf_cli.encoders.index import file_sha256
+from rdmf_cli.encoders.open_clip.rewritten_tower import rewritten_session
 from rdmf_cli.folders import data_folder
 from rdmf_cli.onnx_runtime import onnx_session
 
@@ -30,14 +34,18 @@ if TYPE_CHECKING:
     from PIL import Image
     from tokenizers import Tokenizer
 
-SCHEMA = "rdmf.towers/1"
+SCHEMA = "rdmf.towers/2"
 RECORD = "record.json"
 IMAGE_TOWER, TEXT_TOWER, TOKENIZER = "image.onnx", "text.onnx", "tokenizer.json"
+WORDS = "words.json"
 NEEDED = ("tokenizers", "ftfy")
 """The packages that the towers need to read a text, in addition to ONNX Runtime."""
 
 SHORTEST, SQUASH = "shortest", "squash"
 """How a picture is resized: its short side to S, then a centre crop; or width and height to S."""
+
+PLAIN_WORD = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[a-z]+|[0-9]|[^\sa-z0-9]+")
+"""A word of a text in ASCII and lower case, as CLIP's tokenizer splits it."""
 
 logger = logging.getLogger("rdmf")
 
@@ -56,6 +64,7 @@ class Record:
         start, end: The first and the last token of each text.
         files: The sha256 of each file.
         refused: Why this model cannot be converted; empty if it was converted.
+        any_length: Whether the text tower also reads fewer tokens than T.
     """
 
     size: int
@@ -69,6 +78,7 @@ class Record:
     end: int
     files: dict[str, str]
     refused: str = ""
+    any_length: bool = False
 
 
 class Towers:
@@ -111,8 +121,25 @@ class Towers:
             Features float32 (N, D), not normalised, and N arrays of word states (T_n, W).
         """
         tokens, lengths = self.tokens(texts)
-        rows, words = self._text_tower.run(["rows", "words"], {"tokens": tokens})
-        return rows, [states[:length] for states, length in zip(words, lengths, strict=True)]
+        rows = np.zeros((len(texts), self._record.size), np.float32)
+        words = [rows] * len(texts)
+        for length, chosen in self._of_one_length(lengths):
+            given = {"tokens": np.ascontiguousarray(tokens[chosen, :length])}
+            rows[chosen], states = self._text_tower.run(["rows", "words"], given)
+            for i, state in zip(chosen, states, strict=True):
+                words[i] = state[: lengths[i]]
+        return rows, words
+
+    def _of_one_length(self, lengths: list[int]) -> Iterator[tuple[int, list[int]]]:
+        """Yield the number of tokens to read, and the texts to read together.
+
+        Only texts of equal length are read together, so no text is padded.
+        """
+        if not self._record.any_length:
+            yield self.context, list(range(len(lengths)))
+            return
+        for length in sorted(set(lengths)):
+            yield length, [i for i, known in enumerate(lengths) if known == length]
 
     def tokens(self, texts: list[str]) -> tuple[np.ndarray, list[int]]:
         """Tokenize texts.
@@ -123,12 +150,26 @@ class Towers:
         tokens = np.zeros((len(texts), self.context), np.int64)
         lengths = []
         for row, text in zip(tokens, texts, strict=True):
-            found = self._tokenizer.encode(cleaned(text), add_special_tokens=False).ids
+            found = self._ids(cleaned(text))
             found = [self._record.start, *found[: self.context - 2], self._record.end]
             row[: len(found)] = found
             # A text that names the end token ends there.
             lengths.append(found.index(self._record.end) + 1)
         return tokens, lengths
+
+    def _ids(self, text: str) -> list[int]:
+        """Return the tokens of a cleaned text, without start and end."""
+        if _is_plain(text) and "<" not in text:  # "<" may begin a special token
+            known = [self._words.get(word) for word in PLAIN_WORD.findall(text)]
+            if None not in known:  # to load the tokenizer takes 100 ms
+                return [token for token in known if token is not None]
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    @cached_property
+    def _words(self) -> dict[str, int]:
+        words: dict[str, int] = json.loads((self._folder / WORDS).read_text("utf-8"))
+        return words
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
@@ -142,8 +183,8 @@ class Towers:
 
     @cached_property
     def _text_tower(self) -> InferenceSession:
-        # For one sentence, a rearrangement of weights for the processor takes longer than it saves.
-        return onnx_session(str(self._folder / TEXT_TOWER), mapped=True)
+        path = self._folder / TEXT_TOWER
+        return rewritten_session(path, self._record.files.get(TEXT_TOWER))
 
 
 def towers_folder(fingerprint: str) -> Path:
@@ -207,6 +248,8 @@ def _cropped(picture: Image.Image, side: int) -> Image.Image:
 def cleaned(text: str) -> str:
     """Repair and lower-case a text as open_clip's tokenizer does."""
     if not _is_plain(text):
+        import html
+
         text = html.unescape(html.unescape(_fix_text()(text)))
     return " ".join(text.split()).lower()
 

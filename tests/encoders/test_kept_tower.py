@@ -1,0 +1,54 @@
+"""The embedded text tower in its rewritten form: same bits, never trusted when changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rdmf_cli.encoders.embedded import encoder as embedded
+from rdmf_cli.encoders.embedded.encoder import EmbeddedEncoder
+from rdmf_cli.encoders.embedded.kept_tower import GRAPH, SUMS, WEIGHTS, kept_folder
+from rdmf_cli.resources import sha256_of
+
+TEXTS = ["a man opens the door", "", "Größe!", "word " * 60]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("RDMF_DATA_DIR", str(tmp_path))
+    return kept_folder(sha256_of(embedded.TEXT_TOWER))
+
+
+@pytest.fixture(scope="module")
+def expected() -> np.ndarray:
+    """The features of the texts by the tower as it is shipped, among many texts."""
+    many = [f"text {i}" for i in range(embedded.FEW_TEXTS)]
+    return EmbeddedEncoder().encode_texts([*TEXTS, *many]).rows[: len(TEXTS)]
+
+
+def test_the_kept_tower_has_the_same_bits_and_is_not_written_again(folder, expected):
+    np.testing.assert_allclose(EmbeddedEncoder().encode_texts(TEXTS).rows, expected, atol=1e-6)
+    first = EmbeddedEncoder().encode_texts(TEXTS[:1])
+    when = (folder / WEIGHTS).stat().st_mtime_ns
+    again = EmbeddedEncoder().encode_texts(TEXTS[:1])
+    assert (folder / WEIGHTS).stat().st_mtime_ns == when
+    np.testing.assert_array_equal(first.rows, again.rows)
+    np.testing.assert_array_equal(first.words[0], again.words[0])
+    assert {path.name for path in folder.parent.iterdir()} == {folder.name}
+
+
+@pytest.mark.parametrize("name", [GRAPH, WEIGHTS, SUMS])
+def test_a_changed_file_is_not_used(folder, expected, name):
+    EmbeddedEncoder().encode_texts(TEXTS)
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole[:-50])
+    np.testing.assert_allclose(EmbeddedEncoder().encode_texts(TEXTS).rows, expected, atol=1e-6)
+    assert (folder / name).read_bytes() == whole  # made again
+
+
+def test_a_folder_that_cannot_be_written_leaves_the_shipped_tower(tmp_path, monkeypatch, expected):
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("RDMF_DATA_DIR", str(tmp_path / "file"))
+    np.testing.assert_allclose(EmbeddedEncoder().encode_texts(TEXTS).rows, expected, atol=1e-6)
