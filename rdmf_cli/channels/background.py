@@ -1,8 +1,8 @@
 """Background sentences: how strongly unrelated text matches a video.
 
 A cosine similarity means little by itself: its scale depends on the encoder, and its level on the
-video. So the query's best similarity is compared with the best similarities of unrelated sentences:
-sentences that have nothing to do with the video (`BACKGROUND`).
+video. So the query's best similarity is compared with the best similarities of the sentences in
+`BACKGROUND`, which have nothing to do with the video.
 """
 
 from __future__ import annotations

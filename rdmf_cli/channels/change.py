@@ -7,12 +7,13 @@ import numpy as np
 from rdmf_cli.errors import RdmfError
 
 LEAST_CHANGE = 1e-3
-"""Up to this visual change (1 - cosine) two clips show the same picture. It is the least unit."""
+"""Up to this visual change (1 - cosine) two clips show the same picture. The unit is never less."""
 
 FEWEST_CHANGES = 0.15
 """Least share of the pairs of neighbouring clips that must change to define a unit.
 
-If fewer pairs change, as in slides that stay for long, every change counts as a cut.
+The unit is the number by which the visual changes of a video are divided. If fewer pairs change, as
+in slides that stay for long, every change counts as a cut.
 """
 
 
@@ -42,7 +43,10 @@ def edges_from_change(change: np.ndarray, scale: np.ndarray | float) -> np.ndarr
 
 
 def edge_weights(change: np.ndarray, mask: np.ndarray, cut: float) -> np.ndarray:
-    """Compute edge weights. The unit of change is each video's median over the pairs that change.
+    """Compute edge weights, after a division of each video's visual changes by a unit.
+
+    The unit is the median visual change of those neighbouring clips that differ
+    (`steps_that_change`), and at least `LEAST_CHANGE`.
 
     Args:
         change: (..., L - 1) visual change (1 - cosine) from each clip to the next.
@@ -72,18 +76,18 @@ def edges_of(change: np.ndarray, cut: float) -> np.ndarray:
 
 
 def steps_that_change(change: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """Find the pairs of neighbouring clips that count for the unit of visual change.
+    """Find the pairs of neighbouring clips whose median is the unit of visual change.
 
-    Pairs with the same picture do not count, so their number does not move the unit. Such pairs
+    Pairs with the same picture are left out, so their number does not move the unit. Such pairs
     occur in static footage, and if clips are shorter than the time between changes. If the share of
-    pairs that change is below `FEWEST_CHANGES`, no pair counts.
+    pairs that change is below `FEWEST_CHANGES`, all pairs are left out.
 
     Args:
         change: (..., L - 1) visual change (1 - cosine) from each clip to the next.
         real: (..., L - 1) False at pairs with a masked clip.
 
     Returns:
-        bool (..., L - 1), True at pairs that count.
+        bool (..., L - 1), False at pairs that are left out.
     """
     changing = real & (change > LEAST_CHANGE)
     enough = changing.sum(-1, keepdims=True) >= FEWEST_CHANGES * real.sum(-1, keepdims=True)

@@ -1,9 +1,9 @@
-"""The similarity channels: how a query relates to each clip, whatever the encoder.
+"""The similarity channels: numbers that relate a query to each clip, for any encoder.
 
-The usual cosine of any two features differs from encoder to encoder. The channels do not depend on
-it: a shift of all clips and sentences along one common direction changes no channel. To this end
-similarity is standardised over the video, and visual change is divided by its median over the pairs
-of neighbouring clips that change.
+The average cosine of two features differs between encoders. The channels do not depend on this
+average: a shift of all clips and sentences along one common direction changes no channel. To this
+end similarity is standardised over the video, and visual change is divided by its median over the
+pairs of neighbouring clips that change.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def channels(rows: Array, sentence: Array, stretch: float = 1.0) -> Array:
     Args:
         rows: (L, D) features of the clips, rows of unit length.
         sentence: (D,) feature of the query, of unit length.
-        stretch: number of clips that count as one clip. The lags of visual change are longer by
-            this factor; each lag is at least one clip.
+        stretch: number of clips that count as one clip of training. The lags of visual change are
+            longer by this factor; each lag is at least one clip.
 
     Returns:
         float32 (L, C), with the columns named by `CHANNELS`.
@@ -112,7 +112,7 @@ def _changes(rows: Array, stretch: float) -> list[npt.NDArray[np.float64]]:
 
 
 def _unit(steps: Array) -> float:
-    """Return the median over the pairs that change; repeated frames do not move the median."""
+    """Return the unit of visual change: the median over the neighbouring clips that differ."""
     changing = steps[steps_that_change(steps, np.ones(len(steps), dtype=bool))]
     return max(_median(changing) if len(changing) else 0.0, LEAST_CHANGE)
 

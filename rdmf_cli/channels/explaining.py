@@ -53,8 +53,8 @@ def word_shares(
 ) -> tuple[WordShare, ...]:
     """Return the share of each word, the largest first; nothing if the moment does not stand out.
 
-    The shares need not add up to 1. If two words say the same, the moment stands out without either
-    of them, so both shares are small.
+    The shares need not add up to 1. If two words have the same meaning, the moment stands out
+    without either word, so both shares are small.
 
     Args:
         words: The words of the query.

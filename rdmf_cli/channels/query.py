@@ -3,8 +3,8 @@
 To make a mixture, multiply the unit feature of each term by the weight of the term, add the
 products, and bring the sum to unit length. The background of a mixture consists of mixtures, too:
 an unrelated sentence takes the place of each sentence, and an unrelated picture the place of each
-picture. A picture is nearer to any clip than a sentence is. Because its background is nearer, too,
-presence means the same for pictures and sentences.
+picture. A picture is more similar to any clip than a sentence is. The background of a picture is
+also more similar, so presence means the same for pictures and sentences.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rdmf_cli.channels.background import BACKGROUND, Background
 from rdmf_cli.channels.question import MOST_WORDS
 from rdmf_cli.encoders.base import Encoder
 from rdmf_cli.errors import RdmfError, UsageError
-from rdmf_cli.features import FeatureStore, extract, normalise_rows
+from rdmf_cli.features import FeatureStore, Selection, extract, normalise_rows
 from rdmf_cli.resources import example_video
 from rdmf_cli.text import valid_text
 
@@ -81,8 +81,8 @@ class Backgrounds:
     Each attribute is a function, which is called when its features are needed.
 
     Attributes:
-        sentences: Returns the features (B, D) of unrelated sentences.
-        pictures: Returns the features (P, D) of unrelated pictures.
+        sentences: A function that returns the features (B, D) of unrelated sentences.
+        pictures: A function that returns the features (P, D) of unrelated pictures.
     """
 
     sentences: Callable[[], Array]
@@ -115,10 +115,10 @@ def query_features(
         backgrounds: Features of unrelated sentences and pictures.
 
     Raises:
-        UsageError: There is no term, or the terms cancel.
+        UsageError: There is no term, or the terms cancel each other.
     """
     if not terms:
-        raise UsageError("the query is empty", todo="say what to look for")
+        raise UsageError("the query is empty", todo="describe what to look for")
     texts = [term.text for term in terms if term.picture is None]
     pictures = [encoder.prepare(term.picture) for term in terms if term.picture is not None]
     said = encoder.encode_texts(texts) if texts else None
@@ -206,7 +206,7 @@ def _sentences(encoder: Encoder, store: FeatureStore | None) -> Array:
 
 
 def _pictures(encoder: Encoder, store: FeatureStore | None) -> Array:
-    features = extract(example_video(), encoder, clip_length=PICTURE_EVERY, store=store)
+    features = extract(example_video(), encoder, Selection(PICTURE_EVERY), store=store)
     chosen: list[Array] = []
     for row in normalise_rows(features.rows):
         if all(float(row @ other) < SAME_PICTURE for other in chosen):

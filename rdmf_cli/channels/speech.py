@@ -93,11 +93,11 @@ class Speech:
         return slice(first, max(min(last, clips), first + 1))
 
     def on_clips(self, clip_length: float, clips: int) -> Floats:
-        """Lay the lines on clips: the level w0 of the fusion.
+        """Compute the level w0 of the fusion, per clip, from the lines.
 
-        If a line fills a clip, or lies within it, the line counts in full on that clip. If they
-        overlap in part, the line counts by the share that the overlap has in the clip or in the
-        line. If several lines overlap a clip, the best line counts.
+        If a line covers a whole clip, or lies within a clip, the line counts in full on that clip.
+        If line and clip overlap in part, the line counts by the larger share that the overlap has
+        in the clip or in the line. If several lines overlap a clip, the best line counts.
 
         Returns:
             (L,) in [0, 1].
@@ -158,7 +158,7 @@ def likeness(query: Array, lines: Array, background: Array) -> Floats:
 
     Returns:
         (N,): 0 for a line that is as similar to the query as two background sentences are to each
-        other, on average.
+        other on average.
     """
     mean = background.mean(axis=0)
     others = normalise_rows(background - mean)

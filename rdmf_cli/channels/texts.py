@@ -1,4 +1,4 @@
-"""The features of texts, kept in the cache: a repeated query needs no text tower."""
+"""The features of texts, kept in the cache, so that a repeated query needs no text tower."""
 
 from __future__ import annotations
 

@@ -69,6 +69,6 @@ def _is_english(query: str, words: list[str]) -> bool:
 
 
 def _is_foreign(words: list[str]) -> bool:
-    """Return whether two or more words are foreign function words, and fewer are English ones."""
+    """Return whether a text has at least two foreign function words, and fewer English ones."""
     foreign = len({word for word in words if word in FOREIGN})
     return foreign >= 2 and foreign > sum(word in ENGLISH for word in words)

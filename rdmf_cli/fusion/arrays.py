@@ -42,7 +42,7 @@ def boolean(mask: Array, field: Array) -> Array:
 
 
 def floating(x: Array) -> Array:
-    """Convert x (...) to a precision that the reaction can run in.
+    """Convert x (...) to a precision in which the reaction can be computed.
 
     float16 and bfloat16 become float32, integers become float64 (numpy) or float32 (torch).
     """

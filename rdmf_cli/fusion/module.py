@@ -20,12 +20,17 @@ from rdmf_cli.fusion.operators import Chain
 from rdmf_cli.fusion.reaction import MAX_DIFFUSION, Drive, Fields, Rates, StepRates
 
 TURING_RATIO = 16.0  # initial D_u / D_v of Turing channels: 59 % of (F, k) then form patterns
+RATES = 5  # a_u, a_v, f, kill and dt
+POOL_STEPS = 3  # steps between two readings of the pool
+FIRST_THIRST = 0.5  # initial thirst of every channel
 ROUNDING = 1e-6  # in clips: a distance less than this above a whole number is rounded down to it
 PLAIN_RATIO = 2.0  # initial D_u / D_v of the other channels: the usual ratio of Gray-Scott
 
 
 class LearnedRates(nn.Module):
-    """Learnable rates of C channels. In their range, u and v always stay at or above 0.
+    """Learnable rates of C channels.
+
+    Within the range of the rates, u and v always stay at or above 0.
 
     a_u, a_v = ½ σ(raw) in (0, ½); f, κ - f and dt = softplus(raw) > 0.
     """
@@ -50,10 +55,21 @@ class LearnedRates(nn.Module):
     def _add(self, name: str, value: np.ndarray) -> None:
         self.register_parameter(f"raw_{name}", nn.Parameter(torch.as_tensor(value).float()))
 
-    def forward(self) -> StepRates:
-        """Return the rates per step, (C,) each, differentiable."""
-        f, kill, dt = (functional.softplus(x) for x in (self.raw_f, self.raw_kill, self.raw_dt))
-        a_u, a_v = (MAX_DIFFUSION * torch.sigmoid(x) for x in (self.raw_a_u, self.raw_a_v))
+    def forward(self, shifts: Tensor | None = None) -> StepRates:
+        """Return the rates per step, differentiable.
+
+        Args:
+            shifts: (B, RATES, C) numbers to add to the raw rates, for rates that differ from video
+                to video; None: 0. With any shifts the rates stay in their range.
+
+        Returns:
+            (C,) each; with shifts (B, C) each.
+        """
+        raw = [self.raw_a_u, self.raw_a_v, self.raw_f, self.raw_kill, self.raw_dt]
+        if shifts is not None:
+            raw = [x + shift for x, shift in zip(raw, shifts.unbind(1), strict=True)]
+        a_u, a_v = (MAX_DIFFUSION * torch.sigmoid(x) for x in raw[:2])
+        f, kill, dt = (functional.softplus(x) for x in raw[2:])
         return StepRates(a_u, a_v, f, f + kill, dt)
 
     @property
@@ -80,11 +96,12 @@ class ReactionDiffusion(nn.Module):
 
     Args:
         channels: C, divided evenly among the dilations.
-        steps: N. You may change N at any time, or give it per call.
+        steps: N. N may be changed at any time, or given per call.
         dilations: for each group of channels, the distance in clips between a clip and the
             neighbours that it exchanges with.
         turing_share: share of the channels, from 0 to 1, that start Turing-unstable (at r = u0 =
             1). `turing_prior` keeps at least this share Turing-unstable.
+        pool: all clips share one supply of u (a global inhibitor; see `supply`).
         backend: a name in `kernels.BACKENDS`, or "auto": the fastest backend for the tensors'
             device.
 
@@ -99,6 +116,7 @@ class ReactionDiffusion(nn.Module):
         steps: int = 12,
         dilations: Sequence[int] = (1, 2, 4, 8),
         turing_share: float = 0.25,
+        pool: bool = False,
         backend: str = "auto",
     ):
         super().__init__()
@@ -115,6 +133,8 @@ class ReactionDiffusion(nn.Module):
         self.groups = list(_groups(channels, dilations))
         starts = [initial_rates(_width(group), turing_share) for group in self.groups]
         self.learned = LearnedRates(_joined(starts))
+        start = torch.full((channels,), float(_inverse_softplus(np.array(FIRST_THIRST))))
+        self.raw_thirst = nn.Parameter(start) if pool else None
 
     @property
     def halo(self) -> int:
@@ -137,6 +157,7 @@ class ReactionDiffusion(nn.Module):
         edges: Tensor | None = None,
         steps: int | None = None,
         stretch: float = 1.0,
+        shifts: Tensor | None = None,
     ) -> Fields:
         """Run N steps.
 
@@ -154,6 +175,7 @@ class ReactionDiffusion(nn.Module):
             stretch: clip length to which the rates belong, divided by the length of these clips: 2
                 if these clips are half as long. Distances in seconds and diffusion in seconds² do
                 not change.
+            shifts: (B, RATES, C) numbers to add to the raw rates of each video; None: 0.
 
         Returns:
             u and v after N steps, (B, C, L) each.
@@ -165,7 +187,7 @@ class ReactionDiffusion(nn.Module):
             mask = mask.bool()[:, None]
             inputs = [x.masked_fill(~mask, 0.0) for x in inputs]
         edges = None if edges is None else edges.to(work)[:, None]
-        rates = StepRates(*(rate[:, None].to(work) for rate in self._stretched(stretch)))
+        rates = StepRates(*(rate[..., None].to(work) for rate in self._stretched(stretch, shifts)))
         groups = []
         for channels, dilation in self.groups:
             distances = (self._distance(dilation, stretch),)
@@ -173,21 +195,23 @@ class ReactionDiffusion(nn.Module):
             groups.append(kernels.Group(channels, chain))
         u, v, u0, r = inputs
         steps = self.steps if steps is None else steps
-        after = kernels.run(self.backend, Fields(u, v), Drive(u0, r), rates, groups, steps)
-        return Fields(*(x.to(dtype) for x in after))
+        for some in parts(steps, self.raw_thirst is not None):
+            drive = Drive(fed(u0, v, self.raw_thirst, mask), r)
+            u, v = kernels.run(self.backend, Fields(u, v), drive, rates, groups, some)
+        return Fields(u.to(dtype), v.to(dtype))
 
     @staticmethod
     def _distance(dilation: int, stretch: float) -> int:
         """Return the distance in clips between neighbours if clips are `stretch` times shorter."""
         return max(math.ceil(dilation * stretch - ROUNDING), 1)
 
-    def _stretched(self, stretch: float) -> StepRates:
+    def _stretched(self, stretch: float, shifts: Tensor | None = None) -> StepRates:
         """Return the rates per step for clips that are `stretch` times shorter.
 
         a = D dt / d² for neighbours at a distance of d seconds. Distances are rounded up to whole
         clips. So a never rises, and u and v stay at or above 0 without shorter steps.
         """
-        rates: StepRates = self.learned()
+        rates: StepRates = self.learned(shifts)
         if stretch == 1.0:
             return rates
         nearer = [d * stretch / self._distance(d, stretch) for _, d in self.groups]
@@ -235,6 +259,47 @@ class ReactionDiffusion(nn.Module):
         return distance.sort().values[:wanted].sum() / max(wanted, 1)
 
 
+def parts(steps: int, pool: bool) -> Iterator[int]:
+    """Yield the numbers of steps between two readings of the pool; without a pool, all steps."""
+    each = POOL_STEPS if pool else max(steps, 1)
+    for done in range(0, steps, each):
+        yield min(each, steps - done)
+
+
+def fed(u0: Tensor, v: Tensor, raw_thirst: Tensor | None, mask: Tensor | None = None) -> Tensor:
+    """Return u0 times the share that is left in the pool, (B, C, L); without a pool, u0.
+
+    Args:
+        u0: (B, C, L) level of the feed.
+        v: (B, C, L) activator, 0 at masked clips.
+        raw_thirst: (C,) of which the softplus is the thirst; None: there is no pool.
+        mask: (B, 1, L) True at real clips; None: all clips are real.
+    """
+    if raw_thirst is None:
+        return u0
+    return u0 * supply(v, functional.softplus(raw_thirst).to(v.dtype), mask)
+
+
+def supply(v: Tensor, thirst: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Compute the share of the feed that is left in the pool: 1 / (1 + thirst · mean of v).
+
+    All clips of a video draw on the same pool. The more v there is in the whole video, the less u
+    every clip gets, and the weak moments starve first. The share lies in (0, 1], so u0 times the
+    share stays in [0, 1], and all bounds of the reaction hold. The mean does not depend on the clip
+    length, and hardly on the length of the video.
+
+    Args:
+        v: (B, C, L) activator, at least 0, and 0 at masked clips.
+        thirst: (C,) at least 0; 0: the pool never runs low.
+        mask: (B, 1, L) True at real clips; None: all clips are real.
+
+    Returns:
+        (B, C, 1).
+    """
+    clips = v.shape[-1] if mask is None else mask.sum(-1, keepdim=True).clamp_min(1)
+    return 1.0 / (1.0 + thirst[:, None] * v.sum(-1, keepdim=True) / clips)
+
+
 def turing_distance(rates: StepRates, r: float = 1.0, margin: float = 0.0) -> Tensor:
     """Measure how far each channel is from Turing's conditions at u0 = 1.
 
@@ -266,11 +331,11 @@ def turing_distance(rates: StepRates, r: float = 1.0, margin: float = 0.0) -> Te
 
 
 def initial_rates(channels: int, turing_share: float = 0.25) -> Rates:
-    """Choose the rates at the start of training: from channels for short moments to long moments.
+    """Choose the rates at the start of training, from those for short moments to those for long.
 
-    The feeds F are spaced logarithmically, and so are the diffusion rates D (slow channels reach
-    far). The removal F + k puts the threshold r* at 1/2. In the Turing channels the removal lies in
-    the middle of the unstable band at r = u0 = 1.
+    The feeds F and the diffusion rates D are spaced logarithmically; channels with a slow feed
+    diffuse far. The removal F + k puts the threshold r* at 1/2. In the Turing channels the removal
+    lies in the middle of the unstable band at r = u0 = 1.
 
     Args:
         channels: C.

@@ -42,8 +42,8 @@ def diffuse(
 
     Args:
         w: (..., L) any field.
-        a: diffusion per step, D dt, in [0, 1/2]; a number, or broadcasts to w. Up to 1/2 a step is
-            a convex average: it keeps the mass and the bounds of w.
+        a: diffusion per step, D dt, in [0, 1/2]; a number, or broadcasts to w. Up to 1/2, a step is
+            a convex average, which keeps the mass and the bounds of w.
         mask: broadcasts to w, True at real clips.
         edges: (..., L - 1) weights between neighbouring clips; `span_edges` derives the weights for
             longer dilations.
@@ -77,7 +77,7 @@ def span_edges(edges: Array, dilation: int) -> Array:
 
 @dataclass(frozen=True)
 class Chain:
-    """A chain of clips, prepared once and used by many diffusion steps.
+    """A chain of clips that is prepared once and used by many diffusion steps.
 
     Attributes:
         dilations: distances of the neighbours in clips.
@@ -97,7 +97,7 @@ class Chain:
         edges: Array | None = None,
         dilations: Sequence[int] = (1,),
     ) -> Chain:
-        """Prepare the chain under a field.
+        """Prepare the chain of clips for a field.
 
         Args:
             w: (..., L) the field.

@@ -87,7 +87,7 @@ class Rates:
             object.__setattr__(self, field.name, like(value, tensor))
             _check(field.name, getattr(self, field.name), low=0.0)
         if bool((_plain(self.dt) <= 0).any()):
-            raise RdmfError("dt is 0: a step takes no time", todo="give dt above 0")
+            raise RdmfError("dt is 0, so time does not advance", todo="give dt above 0")
         _check("a_u = D_u dt", self.a_u, low=0.0, high=MAX_DIFFUSION)
         _check("a_v = D_v dt", self.a_v, low=0.0, high=MAX_DIFFUSION)
         _check_channels({f.name: _plain(getattr(self, f.name)).size for f in fields(self)})

@@ -1,4 +1,4 @@
-"""Predict what a set of rates does, before a run: steady states, Turing's conditions, spacing.
+"""Predict what a set of rates does, without a run: steady states, Turing's conditions, spacing.
 
 The functions use numpy only and compute all channels at once: every rate is a number or an array
 (C,), and so are r and u0. There are up to three uniform steady states: extinct (u0, 0), in which
@@ -40,7 +40,7 @@ class SteadyStates(NamedTuple):
 
 
 class RegimeName(str, Enum):
-    """What a channel does with a clip whose match with the query is r."""
+    """The ways in which a channel can react to a clip whose match with the query is r."""
 
     EXTINCT = "extinct"  # r < r*: v falls to 0
     BISTABLE = "bistable"  # an active clip stays active, an inactive clip stays inactive
@@ -53,7 +53,7 @@ def threshold(rates: Rates, u0: np.ndarray | float = 1.0) -> np.ndarray:
     """Compute r* = 4 (F + k)² / (F u0²): the least match for which a clip can stay active.
 
     Args:
-        rates: rates, numbers or (C,).
+        rates: D_u, D_v, F, k and dt; each is a number or (C,).
         u0: level of the feed, a number or (C,).
 
     Returns:
@@ -71,7 +71,7 @@ def steady_states(
     """Compute the uniform steady states. The equations and the scheme have the same states.
 
     Args:
-        rates: rates, numbers or (C,).
+        rates: D_u, D_v, F, k and dt; each is a number or (C,).
         r: match of clip and query, a number or (C,).
         u0: level of the feed, a number or (C,).
 
@@ -95,7 +95,7 @@ def jacobian(rates: Rates, state: SteadyState, r: np.ndarray | float = 1.0) -> n
     """Compute the Jacobian of the reaction's right-hand side at any (u, v).
 
     Args:
-        rates: rates, numbers or (C,).
+        rates: D_u, D_v, F, k and dt; each is a number or (C,).
         state: u and v, (C,) each.
         r: match of clip and query, a number or (C,).
 
@@ -116,7 +116,7 @@ def step_jacobian(
     """Compute the Jacobian R of one Patankar reaction step (`reaction.react`) at any (u, v).
 
     Args:
-        rates: rates, numbers or (C,).
+        rates: D_u, D_v, F, k and dt; each is a number or (C,).
         state: u and v, (C,) each.
         r: match of clip and query, a number or (C,).
         u0: level of the feed, a number or (C,).
@@ -183,10 +183,11 @@ def dispersion(
 ) -> np.ndarray:
     """Compute how fast perturbations of the active state grow per unit of pseudo-time.
 
-    This is the largest real part of the eigenvalues of J - λ diag(D_u, D_v).
+    This is the largest real part of the eigenvalues of J - λ diag(D_u, D_v), with the Jacobian J of
+    the reaction at the active state (`jacobian`).
 
     Args:
-        rates: rates, numbers or (C,).
+        rates: D_u, D_v, F, k and dt; each is a number or (C,).
         modes: (Q,) eigenvalues λ >= 0 of -Δ.
         r: match of clip and query, a number or (C,).
         u0: level of the feed, a number or (C,).
@@ -211,7 +212,7 @@ def amplification(
     Above 1 the perturbation grows.
 
     Args:
-        rates: rates, numbers or (C,).
+        rates: D_u, D_v, F, k and dt; each is a number or (C,).
         modes: (Q,) eigenvalues λ >= 0 of -Δ.
         r: match of clip and query, a number or (C,).
         u0: level of the feed, a number or (C,).
@@ -226,6 +227,9 @@ def amplification(
 
 class Turing(NamedTuple):
     """Turing's conditions at the active state, per channel.
+
+    J is the Jacobian of the reaction at the active state (`jacobian`), J11 and J22 are its diagonal
+    entries, and D = diag(D_u, D_v).
 
     Attributes:
         stable_uniform: bool (C,) tr J < 0 and det J > 0; False if there is no active state.
@@ -243,7 +247,7 @@ def turing(rates: Rates, r: np.ndarray | float = 1.0, u0: np.ndarray | float = 1
     """Evaluate Turing's conditions (1952) for the equations, on a chain that can hold any wave.
 
     Args:
-        rates: rates, numbers or (C,).
+        rates: D_u, D_v, F, k and dt; each is a number or (C,).
         r: match of clip and query, a number or (C,).
         u0: level of the feed, a number or (C,).
 
@@ -345,13 +349,13 @@ def analyze(
     length: int | None = None,
     dilations: Sequence[int] = (1,),
 ) -> Analysis:
-    """Determine what each channel does with a clip.
+    """Determine the regime of each channel: how the channel reacts to a clip.
 
     The regime is computed from the numerical scheme (`amplification`). `turing` states whether
     Turing's conditions hold for the equations.
 
     Args:
-        rates: rates, numbers or (C,).
+        rates: D_u, D_v, F, k and dt; each is a number or (C,).
         r: match of clip and query, a number or (C,).
         u0: level of the feed, a number or (C,).
         clip_seconds: length of a clip in seconds.

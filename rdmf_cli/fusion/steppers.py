@@ -147,7 +147,7 @@ def evolve(
 def prepared(
     u: Array, v: Array, u0: Array, r: Array, rates: Rates | StepRates, mask: Array | None
 ) -> tuple[Fields, Drive, StepRates]:
-    """Bring the inputs of `evolve` to one shape, dtype and kind, with 0 at masked clips.
+    """Convert the inputs of `evolve` to one shape, dtype and kind, with 0 at masked clips.
 
     Args:
         u: (..., C, L) substrate. All arguments are the same as for `evolve`.

@@ -48,7 +48,7 @@ class _Clips:
         return _Clips(*(x[..., start:stop] for x in self.arrays()))
 
     def last(self, n: int) -> _Clips:
-        """Return a copy of the last n clips: a view would keep all clips in memory."""
+        """Return a copy of the last n clips, because a view would keep all clips in memory."""
         return self.part(0, 0).then(self.part(max(len(self) - n, 0), None))
 
     def then(self, later: _Clips) -> _Clips:
@@ -152,7 +152,7 @@ class Stream:
         return _Clips(*state, *drive, real, one if edges is None else like(edges, one) * one)
 
     def _advance(self, clips: _Clips) -> _Clips:
-        """Move the wavefront on by len(clips) clips."""
+        """Move the wavefront forward by len(clips) clips."""
         if self._before is None:  # before the first clip there is nothing, and no flux to it
             self._before = _silence(clips, self._reach)
             self._levels = [self._before] * self._steps
@@ -180,7 +180,7 @@ class Stream:
 
 
 def _silence(clips: _Clips, n: int) -> _Clips:
-    """Return n clips that stand for no clips of the video: zero, and masked."""
+    """Return n empty clips that are not part of the video: all values are zero and masked."""
     xp = namespace(clips.u)
     nothing = xp.zeros((*clips.u.shape[:-1], n), **_kind(clips.u))
     return _Clips(nothing, nothing, nothing, nothing, nothing > 0, nothing)

@@ -1,1 +1,4 @@
-"""Heads answer questions. Here are their protocol, their registry, and the heads themselves."""
+"""Heads answer questions.
+
+This package holds the interface of heads, their registry, and the heads themselves.
+"""

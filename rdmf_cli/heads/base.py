@@ -1,4 +1,4 @@
-"""`Head`: the protocol of everything that answers a question."""
+"""`Head`: the interface of all objects that answer a question."""
 
 from __future__ import annotations
 
@@ -47,5 +47,5 @@ class Head(Protocol):
     def read_many(
         self, questions: Sequence[Question], *, top_k: int = 10, distinct: bool = False
     ) -> list[Reading]:
-        """Answer several questions, in order; faster than `read` if the head takes batches."""
+        """Answer questions, in their order; faster than `read` if the head takes batches."""
         ...

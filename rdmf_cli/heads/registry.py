@@ -37,7 +37,11 @@ AUTO = "auto"
 HEADS: Registry[Entry[Loads]] = Registry(
     "head",
     Entry("learned", "a trained network", f"{HERE}.learned.head:LearnedHead"),
-    Entry("training-free", "a few published rates", f"{HERE}.training_free.head:TrainingFree"),
+    Entry(
+        "training-free",
+        "reaction-diffusion with a few fitted rates",
+        f"{HERE}.training_free.head:TrainingFree",
+    ),
 )
 """The heads by their names in --head. "auto" is the learned head if this release contains it."""
 
@@ -72,7 +76,7 @@ def load_head(
         chosen = ("learned" if is_shipped() else "training-free") if name == AUTO else name
         return HEADS[chosen].load().load(None, store)
     if name != AUTO:
-        todo = "give one of them: a checkpoint names its own head"
+        todo = "leave --head out; the checkpoint decides which head is used"
         raise UsageError("cannot be given together", "--head and --checkpoint", todo)
     return _of_checkpoint(checkpoint, store)
 
@@ -87,7 +91,7 @@ def load_training_free(checkpoint: Path | None = None) -> TrainingFree:
         UsageError: the checkpoint is a learned head.
     """
     if checkpoint is not None and _is_learned(checkpoint):
-        what = "this is a learned head; fuse shows the training-free one"
+        what = "is a learned head, but rdmf fuse shows only the training-free head"
         raise UsageError(what, checkpoint, "give a file of rates, or no --checkpoint")
     from rdmf_cli.heads.training_free.head import TrainingFree
 

@@ -1,7 +1,7 @@
 """Speech added to the reading of a head.
 
 The head answers from the pictures alone. Then the fusion runs with speech as its third field
-(`fusion.speech`), once on this video and once on a video that shows nothing. If a line leaves more
+(`fusion.speech`), once on this video and once on a video that shows nothing. If a line adds more
 activator v on this video than on the other video, the pictures support the line. A line that
 answers the query becomes a moment with the start and end of the line. But if the line is said
 during the best shown moment, it raises the score of that moment instead. Without speech the reading
@@ -107,7 +107,7 @@ def with_speech(reading: Reading, question: Question, top_k: int) -> Reading:
 
 
 def _trusted(presence: float) -> float:
-    """Return how far the pictures are trusted if a line competes with them."""
+    """Return the weight of the pictures when a line competes with them."""
     bounded = min(max(presence, LEAST), 1.0 - LEAST)
     log_odds = OF_PRESENCE * math.log(bounded / (1.0 - bounded)) + PICTURES_FIRST
     return 0.5 * (1.0 + math.tanh(0.5 * log_odds))
@@ -171,7 +171,7 @@ def _rates() -> FusionRates:
 
 
 def _spoken(speech: Speech, presence: float) -> _Moments:
-    """Return the moments that lines make. Neighbouring lines that all answer make one moment."""
+    """Return the moments made of lines; neighbouring lines that answer make one moment."""
     kept = np.flatnonzero(speech.chances >= LEAST_CHANCE)
     spans: list[list[float]] = []
     scores: list[float] = []
@@ -232,7 +232,7 @@ def quotes(speech: Speech | None, span: tuple[float, float], offset: float) -> t
 
 
 def _is_of(speech: Speech, line: int, span: tuple[float, float]) -> bool:
-    """Tell whether to quote a line: it answers the query, or the moment is the line itself."""
+    """Return whether to quote a line: the line answers the query, or it is the moment itself."""
     start, end = float(speech.starts[line]), float(speech.ends[line])
     common = min(end, span[1]) - max(start, span[0])
     if common < COVERED * (end - start):

@@ -27,7 +27,7 @@ def span_iou(spans: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Penalty:
-    """Score that a candidate loses if it repeats a better one: redundancy * IoU ** steepness."""
+    """Score that a candidate loses if it overlaps a better one: redundancy * IoU ** steepness."""
 
     redundancy: float = 0.0
     steepness: float = 1.0
@@ -57,7 +57,7 @@ def suppress(
         scores: (n,) finite; if two scores are equal, the first counts as better.
         overlap: a candidate is dropped if its IoU with a better candidate is at least this.
         most: largest number of candidates per row.
-        penalty: the score that a candidate loses if it repeats a better candidate.
+        penalty: the score that a candidate loses if it overlaps a better candidate.
 
     Returns:
         Three arrays of the m candidates that stay, ordered by row, then best first: (m,) row; (m,)
@@ -76,7 +76,7 @@ def suppress(
 
 
 def _places(row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the distinct rows, and each candidate's place among the candidates of its row."""
+    """Return the distinct rows, and the position of each candidate within its row."""
     rows, first, counts = np.unique(row, return_index=True, return_counts=True)
     return rows, np.arange(len(row)) - np.repeat(first, counts)
 
@@ -84,7 +84,7 @@ def _places(row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _pick(
     scores: np.ndarray, spans: np.ndarray, overlap: float, most: int, penalty: Penalty
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the places (rows, most) of the candidates that stay, best first, and their scores.
+    """Return the positions (rows, most) of the candidates that stay, best first, and their scores.
 
     If fewer candidates stay, the other entries are -1 and -inf. The function changes `scores`,
     (rows, candidates).

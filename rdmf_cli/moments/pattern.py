@@ -104,7 +104,7 @@ def _true_runs(above: np.ndarray) -> Columns:
 
 @dataclass(frozen=True)
 class _Edges:
-    """The ends of n runs: there the pattern falls to its level. row, channel, height are (n,)."""
+    """The ends of n runs, where the pattern falls to its level; row, channel, height: (n,)."""
 
     pattern: np.ndarray
     mask: np.ndarray

@@ -55,7 +55,7 @@ class Features(Record):
 
 
 class Answer(Record):
-    """Ranked moments (best first), one saliency per clip, and how they came about.
+    """Ranked moments (best first), one saliency value per clip, and facts about their computation.
 
     Clip i covers [offset + i·clip_length, offset + (i+1)·clip_length) seconds of the video.
     """

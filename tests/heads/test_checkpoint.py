@@ -99,7 +99,7 @@ def changed(folder, **changes):
         ({"blocks": 1}, "weights.safetensors: these weights do not fit the model"),
         (
             {"channels": ["smell"]},
-            "config.json: it was trained with the channels smell; this version",
+            "config.json: it was trained with the channels smell, but this version",
         ),
     ],
 )

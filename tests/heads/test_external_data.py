@@ -43,7 +43,7 @@ def test_a_part_with_tensors_in_other_files_is_refused(tmp_path: Path, monkeypat
             archive.writestr(name, content)
     monkeypatch.chdir(tmp_path)  # where the tensors lie
     rows = np.eye(16, dtype=np.float32)
-    with pytest.raises(RdmfError, match=rf"{part} has tensors in other files") as caught:
+    with pytest.raises(RdmfError, match=rf"{part} keeps tensors in other files") as caught:
         LearnedHead.load(path).read(asked(rows, rows[0]))
     assert caught.value.subject == str(path)
 

@@ -8,9 +8,10 @@ from made_up_batches import small
 
 from rdmf_cli.heads.learned.fusions import FUSIONS
 from rdmf_cli.heads.learned.torch.blocks import Context
-from rdmf_cli.heads.learned.torch.fusions import gaussians, positions
+from rdmf_cli.heads.learned.torch.fusions import gaussians, positions, recurrence
 
 L = 30
+UNLIMITED = ("joint-attention", "cross-attention", "gated-recurrence")
 
 
 def fused(name, x, **changes):
@@ -48,12 +49,12 @@ def test_convolutions_reach_as_far_and_no_further_than_their_taps():
     assert set(reach("gaussian", steps=3, dilations=(1, 2))) <= set(range(9, 22))
 
 
-@pytest.mark.parametrize("name", ["joint-attention", "cross-attention"])
-def test_attention_reaches_everywhere(name):
+@pytest.mark.parametrize("name", UNLIMITED)
+def test_attention_and_recurrence_reach_everywhere(name):
     assert reach(name) == list(range(L))
 
 
-@pytest.mark.parametrize("name", [name for name in FUSIONS if "attention" not in name])
+@pytest.mark.parametrize("name", [name for name in FUSIONS if name not in UNLIMITED])
 @pytest.mark.parametrize("changes", [{"steps": 3, "dilations": (1, 2)}, {"steps": 2, "taps": 5}])
 def test_a_fusion_reaches_no_further_than_its_entry_says(name, changes):
     config = small(fusion=name, **changes)
@@ -92,6 +93,19 @@ def test_words_are_heard_and_masked_words_are_not(name):
             assert same != matters
         nothing = fusion(x, Context(mask, edges, words, torch.zeros_like(heard)))
     assert torch.isfinite(nothing).all()
+
+
+def test_the_weights_of_a_recurrence_are_its_steps():
+    torch.manual_seed(0)
+    rate, x = 2 * torch.rand(3, L).double(), torch.randn(3, L).double()
+    rate[:, 5:9] = 0.0  # masked clips: the state stays, and takes nothing in
+    h, states = torch.zeros(3).double(), []
+    for t in range(L):
+        h = torch.exp(-rate[:, t]) * h + rate[:, t] * x[:, t]
+        states.append(h)
+    weights = recurrence(rate)
+    torch.testing.assert_close((weights @ x[..., None])[..., 0], torch.stack(states, -1))
+    assert recurrence(1e6 * rate.float()).isfinite().all()
 
 
 def test_gaussian_kernels_keep_a_constant():

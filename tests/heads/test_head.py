@@ -177,7 +177,7 @@ def test_what_is_no_head_is_said(files, tmp_path):
     cases = {
         "its schema is rdmf.head/9, not rdmf.head/1": config_with(path, schema="rdmf.head/9"),
         "width: Input should be": config_with(path, config={"width": -1}),
-        "trained with the channels weather; this version has others": config_with(
+        "trained with the channels weather, but this version has other channels": config_with(
             path, config={"channels": ["weather"]}
         ),
         "not a valid configuration of a head": b"[]",

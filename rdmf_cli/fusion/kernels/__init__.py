@@ -3,7 +3,7 @@
 reference: the plain steps of `steppers`, one tensor operation after another. The other backends
            must give the same results. It also runs while a model is exported or compiled.
 tiled:     the fast backend for the CPU (see `tiled`).
-triton:    the fast backend for the GPU: all steps of a tile in one launch (see `tiled_triton`).
+triton:    the fast backend for the GPU (see `tiled_triton`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rdmf_cli.fusion.steppers import STEPPERS
 
 
 class Group(NamedTuple):
-    """Consecutive channels that share a chain of one dilation."""
+    """A group of consecutive channels that have the same dilation."""
 
     channels: slice
     chain: Chain
@@ -37,13 +37,22 @@ class Group(NamedTuple):
         """Distance in clips between a clip and the neighbours that it exchanges with."""
         return self.chain.dilations[0]
 
+    def of_video(self, video: int, channels: int) -> Group:
+        """Return the group of one video where the C `channels` of each video follow each other."""
+        first = video * channels
+        own = slice(first + self.channels.start, first + self.channels.stop)
+        links = tuple(
+            x if x is None or len(x) == 1 else x[video : video + 1] for x in self.chain.links
+        )
+        return Group(own, Chain(self.chain.dilations, links))
+
 
 Backend = Callable[[Fields, Drive, StepRates, Sequence[Group], int], Fields]
 Single = Callable[[Fields, Drive, StepRates, Chain, int], Fields]
 
 
 def _one_by_one(single: Single) -> Backend:
-    """Make a backend of a function that takes one group at a time."""
+    """Make a backend from a function that computes one group at a time."""
 
     def run(
         fields: Fields, drive: Drive, rates: StepRates, groups: Sequence[Group], steps: int
@@ -51,7 +60,7 @@ def _one_by_one(single: Single) -> Backend:
         parts = []
         for channels, chain in groups:
             u, v, u0, r = (x[:, channels] for x in (*fields, *drive))
-            own = StepRates(*(rate[channels] for rate in rates))
+            own = StepRates(*(rate[..., channels, :] for rate in rates))
             parts.append(single(Fields(u, v), Drive(u0, r), own, chain, steps))
         if len(parts) == 1:
             return parts[0]
@@ -99,7 +108,7 @@ def run(
     groups: Sequence[Group],
     steps: int,
 ) -> Fields:
-    """Run all steps by a backend.
+    """Run all steps with a backend.
 
     Args:
         backend: a name in `BACKENDS`, or "auto": the fastest backend. Only the reference computes
@@ -107,7 +116,8 @@ def run(
             needed.
         fields: u and v, (B, C, L) each.
         drive: u0 and r, (B, C, L) each.
-        rates: rates per step, (C, 1) each.
+        rates: rates per step, (C, 1) each; or (B, C, 1) each, for rates that differ from video to
+            video.
         groups: the groups of channels, in order; together they hold all channels.
         steps: number of steps.
 
@@ -121,7 +131,26 @@ def run(
         backend = _fastest(fields.v, groups)
     if backend not in BACKENDS:
         raise RdmfError("unknown backend", backend, f"choose auto, {', '.join(BACKENDS)}")
+    if rates.dt.ndim == 3 and backend != "reference":
+        return _side_by_side(BACKENDS[backend], fields, drive, rates, groups, steps)
     return BACKENDS[backend](fields, drive, rates, groups, steps)
+
+
+def _side_by_side(
+    run: Backend,
+    fields: Fields,
+    drive: Drive,
+    rates: StepRates,
+    groups: Sequence[Group],
+    steps: int,
+) -> Fields:
+    """Run the videos of a batch as groups of channels of one video: each may have its own rates."""
+    B, C, L = fields.v.shape
+    joined = [x.reshape(1, B * C, L) for x in (*fields, *drive)]
+    own = [group.of_video(video, C) for video in range(B) for group in groups]
+    columns = StepRates(*(rate.reshape(B * C, 1) for rate in rates))
+    after = run(Fields(*joined[:2]), Drive(*joined[2:]), columns, own, steps)
+    return Fields(*(x.reshape(B, C, L) for x in after))
 
 
 def _fastest(v: Tensor, groups: Sequence[Group]) -> str:

@@ -1,13 +1,13 @@
-"""The strip: all clips of all channels as one long chain. The tiles of the CPU backend work on it.
+"""The strip: all clips of all channels as one long chain, which the CPU backend cuts into tiles.
 
-A chain of dilation d consists of d interleaved chains that never meet. Write these chains one after
-another (clips 0, d, 2 d, …, then 1, 1 + d, …), and they form ONE chain of dilation 1. The edges
-between two of the chains have weight 0. The videos of a batch are joined in the same way, and so
-are blocks of c channels. So fields (B, C, L) become the rows of a strip (R, c), whatever the
-dilations of their channels. The strip has one block of rows for every c channels; a block holds the
-videos one after another, and a video holds its interleaved chains one after another. A row's
-neighbour is the next row, N steps see N rows to each side, and the flux over all edges is one
-operation on adjacent memory.
+A chain of dilation d consists of d interleaved chains that never meet. If these chains are written
+one after another (clips 0, d, 2 d, …, then 1, 1 + d, …), they form ONE chain of dilation 1, in
+which the edges between two of the chains have weight 0. The videos of a batch are joined in the
+same way, and so are blocks of c channels. So fields (B, C, L) become the rows of a strip (R, c),
+whatever the dilations of their channels. The strip has one block of rows for every c channels; a
+block holds the videos one after another, and a video holds its interleaved chains one after
+another. A row's neighbour is the next row, N steps see N rows to each side, and the flux over all
+edges is one operation on adjacent memory.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Strip:
         """Convert strips, (R, c) each, back to fields (B, C, L).
 
         The fields overwrite the memory of `strips`, so the content of `strips` is lost. This takes
-        less time than new memory.
+        less time than allocating new memory.
         """
         B, C, L = self.shape
         found, free = [], torch.empty_like(strips[0])
@@ -218,7 +218,7 @@ def _until(bounds: list[int], row: int) -> int:
 def _edges(weights: Tensor | None, length: int, dilation: int, like: Tensor) -> Tensor:
     """Return (B or 1, L): weight of the edge (i, i + d) of every clip i, in the strip's order.
 
-    A clip at the end of a chain has no such edge; its number has no meaning.
+    A clip at the end of a chain has no such edge; the weight in its place has no meaning.
     """
     if weights is None or not weights.shape[-1]:
         return like.new_ones(1, length)

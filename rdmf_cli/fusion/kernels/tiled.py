@@ -1,10 +1,10 @@
-"""The fast CPU backend: all steps of a tile while the tile is in the processor's cache.
+"""The fast CPU backend: it computes all steps of a tile while the tile is in the processor's cache.
 
 The reference writes every intermediate result of every step to memory. This backend takes one tile
-of the strip (see `interleaved`) after another, together with the rows around the tile that N steps
-can see. Each tile goes through all N steps before the next tile starts, with u and v as one array.
-The backward pass is written by hand: it stores only the inputs, recomputes a tile's steps and adds
-the tile's share of the gradients. So training needs memory O(L C) for any number of steps.
+of the strip (see `interleaved`) after another, together with the rows around the tile on which N
+steps depend. Each tile goes through all N steps before the next tile starts, with u and v as one
+array. The backward pass is written by hand: it stores only the inputs, recomputes a tile's steps
+and adds the tile's share of the gradients. So training needs memory O(L C) for any number of steps.
 
 The working memory of a tile is allocated once. The next tile and the next call reuse it: a new
 allocation each time would take longer than all steps of 75 clips.
@@ -215,7 +215,10 @@ class _Tile:
         self.spare.zero_()
 
     def advance(self, steps: int) -> None:
-        """Run all steps, each into the next slot. After the last slot comes the first slot."""
+        """Run all steps, each into the next slot.
+
+        The slots are used in a circle: after the last slot comes the first slot.
+        """
         before, room = self.start, self.room
         (f_u0, rho), (one_f, kept) = self.f_u0_and_rho, self.rates[4:]
         for n in range(steps):

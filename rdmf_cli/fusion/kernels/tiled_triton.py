@@ -1,11 +1,14 @@
-"""The fast GPU backend: all steps of a tile in one launch, forward and backward.
+"""The fast GPU backend: one launch of a GPU kernel runs all steps, for channels of one dilation.
 
-A program holds one row (a channel of a video) of BLOCK clips in registers: its tile and, on both
-sides, the halo that N steps can see. `tl.gather` reads the neighbours of a clip. The fields are
-read once and written once, for any N. The backward launch recomputes the states of its tile. It
-writes the states into scratch memory and reuses this memory for the next tile. Its halo is 2 H, so
-that every program owns its part of the gradient. So the launch needs no atomics, gives the same
-bits every time, and needs memory O(L C) for training.
+Training needs a second launch, for the gradients. Only videos of more than `LARGEST` clips may need
+more launches, if there are many steps.
+
+A GPU program holds BLOCK clips of one row (a channel of a video) in registers: its tile and, on
+both sides, the halo on which N steps depend. `tl.gather` reads the neighbours of a clip. The fields
+are read once and written once, for any N. The backward launch recomputes the states of its tile. It
+writes the states into scratch memory and reuses this memory for the next tile. The halo of the
+backward launch is 2 H, so that every program owns its part of the gradient. So the launch needs no
+atomics, gives the same bits every time, and needs memory O(L C) for training.
 
 With TRITON_INTERPRET=1 the same kernels run on the CPU, for tests.
 """
@@ -266,7 +269,7 @@ def evolve(
 
 
 def _steps_per_launch(L: int, dilation: int) -> int:
-    """Return the most steps whose two halos of 2 H fit in half a tile of the backward launch."""
+    """Return the largest number of steps whose two halos of 2 H fit in half a backward tile."""
     if L <= LARGEST:
         return 1_000_000
     most = LARGEST // (8 * dilation)

@@ -123,7 +123,9 @@ class OnnxGraphs:
         except ValueError as error:
             raise self._not_loaded(graph) from error
         if external:
-            what = f"its graph {graph_file(graph)} has tensors in other files (ONNX external data)"
+            what = (
+                f"its graph {graph_file(graph)} keeps tensors in other files (ONNX external data)"
+            )
             raise RdmfError(what, self._path, "export it with all tensors inside the graph")
 
     def _not_loaded(self, graph: str) -> RdmfError:

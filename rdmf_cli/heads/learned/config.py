@@ -27,6 +27,8 @@ def _fusion(name: str) -> str:
 
 FusionKind = Annotated[str, AfterValidator(_fusion)]
 SlotKind = Literal["pattern", "random"]
+PatternKind = Literal["linear", "reaction", "both"]
+RatesKind = Literal["shared", "query"]
 
 Count = Annotated[int, Field(ge=1, le=8192)]
 Few = Annotated[int, Field(ge=1, le=64)]
@@ -44,7 +46,9 @@ SCALES = ("any", "short", "middle", "long")
 
 
 class ModelConfig(Record):
-    """Configuration of a learned head. From it and the weights the network can be built again.
+    """Configuration of a learned head.
+
+    With the configuration and the weights, the network can be built again.
 
     >>> ModelConfig(head="universal", fusion="none").model_dump_json()
     """
@@ -79,6 +83,17 @@ class ModelConfig(Record):
         default="clips",
         description="unit of the fusion's distances, the lags of visual change and the reach of "
         "ends: clips, or seconds, so that clips of another length give the same answers",
+    )
+    pattern: PatternKind = Field(
+        default="linear",
+        description="what the curves of the pattern and the saliency are: a linear reading of the "
+        "features, the v of small reacting fields, or the sum of both",
+    )
+    pool: bool = Field(
+        default=False, description="all clips share one supply of u: a global inhibitor"
+    )
+    rates: RatesKind = Field(
+        default="shared", description="full head: one set of rates for all queries, or per query"
     )
     cut: Positive = Field(
         default=CUT,
@@ -143,13 +158,17 @@ class ModelConfig(Record):
 
     @property
     def kernel(self) -> int:
-        """Return the length of a convolution kernel in clips: odd, within the reach of `halo`."""
+        """Return the odd length of a convolution kernel in clips; its reach is at most `halo`."""
         return min(2 * self.halo + 1, self.taps - 1 + self.taps % 2)
 
     @property
     def reach(self) -> int:
-        """Return how many clips to each side of a clip the fusion reads, through all blocks."""
-        return self.blocks * FUSIONS[self.fusion].reach(self)
+        """Return how many clips to each side of a clip the fusion reads, through all blocks.
+
+        A pool (`pool`) has no reach: it is shared by all clips that are fused at once.
+        """
+        own = 0 if self.pattern == "linear" else self.halo
+        return self.blocks * FUSIONS[self.fusion].reach(self) + own
 
     def stretch(self, clip_length: float) -> float:
         """Return how many clips of this length in seconds count as one clip of training.
@@ -213,7 +232,8 @@ def read_config(
         schema: the schema that the JSON must have.
         path: the name of the file in error messages.
         copy_again: advice for the user if the JSON is damaged or has another schema.
-        export_again: advice for the user if the head reads channels that this version lacks.
+        export_again: advice for the user if the head reads channels that this version does not
+            have.
 
     Raises:
         RdmfError: the JSON is damaged, has another schema, or names other channels.
@@ -231,6 +251,6 @@ def read_config(
         raise RdmfError("not a valid configuration of a head", path, copy_again) from error
     if config.channels != CHANNELS:
         named = ", ".join(config.channels)[:500]
-        what = f"it was trained with the channels {named}; this version has others"
+        what = f"it was trained with the channels {named}, but this version has other channels"
         raise RdmfError(what, path, export_again)
     return config

@@ -1,8 +1,8 @@
 """Check whether an ONNX graph has tensors in other files.
 
-A head is one file. But a graph can name other files, and ONNX Runtime then reads tensors from these
-files. Where it looks for the files depends on its version. So rdmf refuses such a graph before it
-is loaded.
+A head is one file. But a graph can name other files, from which ONNX Runtime then reads tensors.
+The folder in which ONNX Runtime looks for these files depends on its version. So rdmf refuses such
+a graph before it is loaded.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 To add a fusion, write its class in `heads/learned/torch/` (a `Fusion`, see `torch/fusions.py`), an
 entry here, and a line in `docs/model.md`. `rdmf train --fusion`, its help, `ModelConfig` and the
-tests in `tests/heads/` then know the new fusion.
+tests in `tests/heads/` then contain the new fusion.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ class FusionEntry(Entry[FusionClass]):
 
     Attributes:
         reach: Number of clips to each side of a clip that one block reads. A longer video is fused
-            in windows that overlap by the reach of all blocks. Clips beyond the reach are not seen.
+            in windows that overlap by the reach of all blocks. Clips beyond the reach have no
+            effect.
     """
 
     reach: Callable[[ModelConfig], int] = _halo
@@ -55,15 +56,20 @@ FUSIONS: Registry[FusionEntry] = Registry(
         "clips diffuse along time and react with the query",
         f"{HERE}:ReactionDiffusionFusion",
     ),
-    # Attention has no limit of its own, so in a longer video it has the reach of
-    # reaction-diffusion.
+    # Attention and recurrence have no limit of their own, so in a longer video they have the reach
+    # of reaction-diffusion.
     FusionEntry(
         "joint-attention", "clips and words attend to all clips and words", f"{HERE}:JointAttention"
     ),
     FusionEntry(
         "cross-attention", "clips attend to words, then to clips", f"{HERE}:CrossAttention"
     ),
-    FusionEntry("none", "clips stay alone", f"{HERE}:NoFusion", _nothing),
+    FusionEntry(
+        "gated-recurrence",
+        "a gated linear recurrence reads the clips in both directions, as in Mamba-2",
+        f"{HERE}:GatedRecurrence",
+    ),
+    FusionEntry("none", "no exchange between clips", f"{HERE}:NoFusion", _nothing),
     FusionEntry(
         "gaussian", "clips are smoothed by fixed kernels", f"{HERE}:GaussianFusion", _kernel
     ),

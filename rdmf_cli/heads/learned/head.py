@@ -30,7 +30,7 @@ threshold. So `ModelConfig.overlap` is higher.
 
 
 class ConfiguredHead:
-    """The common part of all heads with a `ModelConfig`, whatever runs their network."""
+    """The common part of all heads with a `ModelConfig`, in torch or in ONNX Runtime."""
 
     def __init__(self, config: ModelConfig):
         self.config = config
@@ -64,8 +64,8 @@ class ConfiguredHead:
     def _with_presence(self, read: Reading, question: Question) -> Reading:
         """Take presence from the fitted rates if the similarity is known.
 
-        The fitted rates judge better than the network whether a query is shown at all. Their
-        presence is calibrated at 0.5 (benchmarks/learned_head.py).
+        The fitted rates predict better than the network whether a query is shown at all. The
+        presence from the rates is calibrated at 0.5 (benchmarks/learned_head.py).
         """
         if not question.has_similarity:
             return read
@@ -122,5 +122,5 @@ class LearnedHead(ConfiguredHead):
     def read_many(
         self, questions: Sequence[Question], *, top_k: int = 10, distinct: bool = False
     ) -> list[Reading]:
-        """Answer several questions, in the same order."""
+        """Answer several questions; the readings have the order of the questions."""
         return [self.read(question, top_k=top_k, distinct=distinct) for question in questions]

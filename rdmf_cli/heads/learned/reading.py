@@ -1,4 +1,4 @@
-"""Turn the outputs of the network into a `Reading`, in numpy. torch and ONNX Runtime share this."""
+"""Turn the outputs of the network, from torch or ONNX Runtime, into a `Reading`, in numpy."""
 
 from __future__ import annotations
 

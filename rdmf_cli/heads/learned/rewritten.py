@@ -1,7 +1,8 @@
-"""Graphs in the form to which ONNX Runtime rewrites them before a run, kept in the cache.
+"""ONNX graphs in the cache, in the form to which ONNX Runtime rewrites a graph before a run.
 
-ONNX Runtime computes constants and joins operations; this takes longer than an answer. A rewritten
-graph computes the same bits as the original graph, and loads in a third of the time.
+To rewrite a graph, ONNX Runtime computes constants and joins operations. This takes longer than an
+answer. A rewritten graph computes the same bits as the original graph, and loads in a third of the
+time.
 """
 
 from __future__ import annotations

@@ -86,8 +86,9 @@ class ClipOutputs:
         features: (L, W) features for the decoder.
         pattern: (4, L) log-odds, one row per entry of `config.SCALES`.
         saliency: (L,) logits.
-        presence: log-odds. For several windows: the highest log-odds, or those of the window that
-            matches best.
+        presence: log-odds that the video shows the query. If a video has several windows: from
+            `fuse`, the highest log-odds of all windows; from `read`, the log-odds of the window
+            that matches best.
         curves: (L, R) further numbers per clip that the decoder reads.
     """
 
@@ -238,7 +239,7 @@ def gaps(similarity: npt.NDArray[np.floating], parts: Sequence[slice]) -> npt.ND
     """Compute how much less the best clips of each part match than the best clips of the video.
 
     The unit is the standard deviation of the similarity within a part. This unit changes little if
-    the video repeats itself, or if other footage is added.
+    the video repeats itself or contains other videos.
 
     Args:
         similarity: (L,) similarity of each clip and the query.
@@ -293,7 +294,7 @@ def standing(
 def _read_window(
     graphs: Graphs, inputs: Inputs, part: slice, clips: slice
 ) -> tuple[ClipOutputs, Found]:
-    """Read one part of the clips like a whole video, without the slots that its borders cut."""
+    """Read one part of the clips like a whole video; leave out slots that its borders cut."""
     field, config = fuse(graphs, inputs), graphs.config
     if config.slots == "random":
         found = _decoded(graphs, field, None, inputs.clip_length)
@@ -307,7 +308,7 @@ def _read_window(
 
 
 def _overlapping(clips: int, window: int) -> Iterator[slice]:
-    """Yield parts that overlap by half: a moment of half their length is whole in one part."""
+    """Yield parts that overlap by half, so that one part holds each moment of half their length."""
     hop = window // 2
     for start in range(0, max(clips - hop, 1), hop):
         yield slice(start, min(start + window, clips))

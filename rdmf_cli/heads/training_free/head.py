@@ -43,7 +43,7 @@ class SimilarityCurve:
 
 
 class TrainingFree:
-    """The training-free head. With fitted rates it works with the similarities of any encoder.
+    """The training-free head. The fitted rates work with the similarities of any encoder.
 
     >>> head = TrainingFree.load()
     >>> head.read(question).spans  # (K, 2) seconds
@@ -102,7 +102,7 @@ class TrainingFree:
     def read_many(
         self, questions: Sequence[Question], *, top_k: int = 10, distinct: bool = False
     ) -> list[Reading]:
-        """Answer several questions, in the same order."""
+        """Answer several questions; the readings have the order of the questions."""
         return [self.read(question, top_k=top_k, distinct=distinct) for question in questions]
 
     def read_similarity(

@@ -21,7 +21,7 @@ def describe(
     clip_length: float,
     dark: np.ndarray,
 ) -> np.ndarray:
-    """Compute the numbers per candidate from which the ranking makes a weighted sum.
+    """Compute the numbers per candidate that the ranking weights and adds.
 
     Args:
         curves: (B, K, L) finite.
@@ -58,8 +58,7 @@ def predicted_iou(described: np.ndarray, rates: RankingRates) -> np.ndarray:
         described: (n, 2K + 2) result of `describe`.
         rates: the fitted weights.
 
-    Returns:
-        (n,), not clipped to [0, 1], so that clipping causes no ties.
+    (n,), not clipped to [0, 1], because clipping would give equal scores.
     """
     raw: np.ndarray = described @ rates.weights + rates.offset
     return raw

@@ -66,7 +66,7 @@ class FusionRates(Record):
 
     @property
     def rates(self) -> Rates:
-        """The rates, (C,) each, in the form for the steppers and the stability analysis."""
+        """The rates, (C,) each, in the form that the steppers and the stability analysis take."""
         return Rates(*(np.asarray(row) for row in (self.D_u, self.D_v, self.F, self.k)))
 
 
@@ -101,7 +101,7 @@ class RankingRates(Record):
 
     @property
     def dark_curves(self) -> np.ndarray:
-        """(K,): the mean of each curve around a moment, if nothing is around it; 0 for v."""
+        """(K,): the mean of each curve around a moment without clips around it; 0 for v."""
         return np.array([self.dark, *[0.0] * (len(self.inside) - 1)])
 
 

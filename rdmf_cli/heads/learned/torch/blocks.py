@@ -21,6 +21,7 @@ class Context(NamedTuple):
         words: (B, T, W) the query's words, for a fusion that reads words; else None.
         word_mask: (B, T) True at real words.
         stretch: (B,) number of clips that count as one clip of training; None: one clip.
+        query: (B, P) the projected query, for rates that depend on it; else None.
     """
 
     mask: Tensor
@@ -28,6 +29,7 @@ class Context(NamedTuple):
     words: Tensor | None = None
     word_mask: Tensor | None = None
     stretch: Tensor | None = None
+    query: Tensor | None = None
 
     def of(self, rows: Tensor) -> Context:
         """Return the context of those videos of the batch that `rows` selects."""
@@ -36,7 +38,7 @@ class Context(NamedTuple):
 
     @property
     def one_stretch(self) -> float:
-        """The stretch that all videos share (`FusionBlock` makes sure of this)."""
+        """The stretch, which is the same for all videos of the batch (see `FusionBlock`)."""
         return 1.0 if self.stretch is None else float(self.stretch[0])
 
 
@@ -107,26 +109,35 @@ class FusionBlock(nn.Module):
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
         """Fuse clips x (B, L, W) along time; return (B, L, W)."""
-        x = x + self.drop(self._fused(self.fusion_norm(x), context))
+        x = x + self.drop(by_clip_length(self.fusion, self.fusion_norm(x), context))
         fused: Tensor = x + self.drop(self.feed_forward(self.norm(x)))
         return fused
 
-    def _fused(self, x: Tensor, context: Context) -> Tensor:
-        """Fuse videos of the same clip length together; each clip length has its own distances."""
-        together: Tensor
-        stretch = context.stretch
-        if stretch is None or torch.jit.is_tracing() or bool((stretch == stretch[0]).all()):
-            together = self.fusion(x, context)
-            return together
-        together = torch.empty_like(x)
-        for one in stretch.unique():
-            rows = (stretch == one).nonzero()[:, 0]
-            together = together.index_copy(0, rows, self.fusion(x[rows], context.of(rows)))
+
+def by_clip_length(fusion: nn.Module, x: Tensor, context: Context) -> Tensor:
+    """Run a module on videos of the same clip length together: each length has own distances.
+
+    Args:
+        fusion: module that takes clips (B, L, W) and their context.
+        x: (B, L, W) clips.
+        context: the further inputs of the module.
+
+    Returns:
+        (B, L, …) the results, in the order of x.
+    """
+    together: Tensor
+    stretch = context.stretch
+    if stretch is None or torch.jit.is_tracing() or bool((stretch == stretch[0]).all()):
+        together = fusion(x, context)
         return together
+    rows = [(stretch == one).nonzero()[:, 0] for one in stretch.unique()]
+    parts = [fusion(x[some], context.of(some)) for some in rows]
+    together = torch.cat(parts)[torch.cat(rows).argsort()]
+    return together
 
 
 class SlotLayer(nn.Module):
-    """Self-attention among slots (B, K, W): if two slots are equal, the score of one can fall."""
+    """Self-attention among slots (B, K, W), so that one of two equal slots can score lower."""
 
     def __init__(self, width: int, heads: int, dropout: float):
         super().__init__()

@@ -34,7 +34,7 @@ def save(
         folder: the folder of the checkpoint.
         network: the network to save.
         about: facts about the network for the user (data set, scores), as JSON values.
-        own: True if the folder belongs to rdmf (a training run): its files are replaced.
+        own: True if the folder belongs to rdmf (a training run); then its files are replaced.
 
     Raises:
         UsageError: files with these names exist, and rdmf did not write them.
@@ -106,7 +106,7 @@ def load(folder: Path | str) -> Network:
 
 
 def _can_be_of(config: ModelConfig, shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Check the number of blocks and channels first, because building many takes time."""
+    """Check the number of blocks and channels before a network of this size is built."""
     blocks = {name.split(".")[1] for name in shapes if name.startswith("blocks.")}
     first = [shape for name, shape in shapes.items() if name.startswith("blocks.0.")]
     evolves = config.fusion == "reaction-diffusion"

@@ -57,6 +57,9 @@ EXAMPLES = {"clip_length": 2.0}
 EXAMPLE = {CLIPS: 20, PAIRS: 19, WORDS: 5, SLOTS: 3}
 """Lengths of the axes in the example for the trace of the network; these axes stay dynamic."""
 
+FIXED_STRETCH = ("gaussian", "convolution", "gated-recurrence")
+"""Fusions whose kernels have a length that an exported graph would fix."""
+
 LAST = 2**62  # end of a slice that takes everything
 
 
@@ -100,7 +103,7 @@ def exported(network: Network, about: Mapping[str, Any] | None = None) -> bytes:
 
 
 def _check_exportable(config: ModelConfig) -> None:
-    if config.time == "seconds" and config.fusion in ("gaussian", "convolution"):
+    if config.time == "seconds" and config.fusion in FIXED_STRETCH:
         what = f"the fusion {config.fusion} with distances in seconds cannot be exported"
         raise RdmfError(what, todo="train it with distances in clips, or another fusion")
 
@@ -280,6 +283,8 @@ def _prepared(network: Network) -> Network:
     for block in network.blocks:
         assert isinstance(block.fusion, Fusion)
         block.fusion = block.fusion.for_export()
+    if network.reacting is not None:
+        network.reacting.for_export()
     return network
 
 
@@ -319,7 +324,7 @@ def _example_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence the tracer's warnings that values become constants; tests compare the results."""
+    """Silence the tracer's warnings on values that become constants; tests compare results."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

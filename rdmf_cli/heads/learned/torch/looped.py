@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rdmf_cli.fusion.module import ROUNDING, ReactionDiffusion
+from rdmf_cli.fusion.module import ROUNDING, ReactionDiffusion, fed, parts
 from rdmf_cli.fusion.reaction import Fields
 
 MOST_DOUBLINGS = 10
@@ -20,13 +20,14 @@ MOST_DOUBLINGS = 10
 class LoopedReactionDiffusion(nn.Module):
     """`ReactionDiffusion` on whole videos, with its steps as one loop over all channels.
 
-    Without the loop, a trace would hold every step of every group: thousands of nodes, which take
-    seconds to load.
+    Without the loop, a traced graph would hold every step of every group: thousands of nodes, which
+    take seconds to load.
     """
 
     def __init__(self, evolve: ReactionDiffusion):
         super().__init__()
         self.learned, self.steps = evolve.learned, evolve.steps
+        self.raw_thirst = evolve.raw_thirst
         self.widths = [group.channels.stop - group.channels.start for group in evolve.groups]
         self.dilations = [group.dilation for group in evolve.groups]
         distance = torch.tensor(self.dilations).repeat_interleave(torch.tensor(self.widths))
@@ -42,6 +43,7 @@ class LoopedReactionDiffusion(nn.Module):
         r: Tensor,
         edges: Tensor,
         stretch: Tensor | None = None,
+        shifts: Tensor | None = None,
     ) -> Fields:
         """Run all steps on clips without padding.
 
@@ -52,11 +54,12 @@ class LoopedReactionDiffusion(nn.Module):
             r: (1, C, L).
             edges: (1, L - 1) edge weights between neighbouring clips.
             stretch: (1,) as in `ReactionDiffusion.forward`, for clips of another length; None: 1.
+            shifts: (1, RATES, C) as in `ReactionDiffusion.forward`; None: 0.
 
         Returns:
             u and v after all steps, (1, C, L) each.
         """
-        a_u, a_v, f, kappa, dt = (rate[:, None] for rate in self.learned())
+        a_u, a_v, f, kappa, dt = (rate[..., None] for rate in self.learned(shifts))
         clip = torch.ones_like(u[0, :1], dtype=torch.long).cumsum(-1) - 1  # (1, L)
         if stretch is None:
             distance, to_right = self.distance, self._links(edges, u)
@@ -70,22 +73,12 @@ class LoopedReactionDiffusion(nn.Module):
         before = (clip - distance)[None]
         left = before.clamp_min(0)
         to_left = to_right.gather(2, left) * (before >= 0).to(u.dtype)
-        return Fields(
-            *_steps()(
-                u,
-                v,
-                u0,
-                r * dt,
-                torch.cat([a_u, a_v]),
-                f,
-                kappa,
-                _twice(right),
-                _twice(left),
-                _twice(to_right),
-                _twice(to_left),
-                self.steps,
-            )
-        )
+        neighbours = [_twice(x) for x in (right, left, to_right, to_left)]
+        diffusion = torch.cat([a_u, a_v], -2)
+        for some in parts(self.steps, self.raw_thirst is not None):
+            level = fed(u0, v, self.raw_thirst)
+            u, v = _steps()(u, v, level, r * dt, diffusion, f, kappa, *neighbours, some)
+        return Fields(u, v)
 
     def _links(self, edges: Tensor, u: Tensor) -> Tensor:
         """Return (1, C, L): weight of the edge to the right of each clip, 0 at the video's end.
@@ -100,7 +93,7 @@ class LoopedReactionDiffusion(nn.Module):
 
 
 def _weakest(edges: Tensor, distance: Tensor, clip: Tensor) -> Tensor:
-    """Return (1, C, L) as `_links` does, for distances that are known only when the graph runs.
+    """Return (1, C, L), as `_links` does, for distances that are only known when the graph runs.
 
     Take 2^k <= n < 2^(k + 1). The minimum of n numbers is the smaller of two minima: of the first
     2^k numbers and of the last 2^k numbers. So it is enough to know the minimum of every 2^k
@@ -142,7 +135,7 @@ def _scripted() -> Callable[..., tuple[Tensor, Tensor]]:
 
 
 def _twice(x: Tensor) -> Tensor:
-    """Return x twice, for u and for v, along the channels."""
+    """Repeat x along the channels: once for u, and once for v."""
     return torch.cat([x, x], 1)
 
 

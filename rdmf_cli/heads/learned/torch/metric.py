@@ -31,7 +31,9 @@ class Metrics(NamedTuple):
 
 
 class Metric(nn.Module):
-    """Moves clips and query within their common space. At the start of training nothing moves.
+    """Moves the features of clips and query within their common space.
+
+    At the start of training the moves are zero.
 
     If no video stream lies in the space of the sentences, the mean word is first mapped to the
     width of a clip, and the common space is learned from scratch.
@@ -66,7 +68,7 @@ class Metric(nn.Module):
         return (batch.words * real).sum(1) / real.sum(1).clamp_min(1.0)
 
     def forward(self, batch: Batch, dropout: nn.Module) -> Metrics:
-        """Move clips and query, and compare them.
+        """Move the features of clips and query, and compare them.
 
         Args:
             batch: B queries on B videos, with `video` (B, L, D).

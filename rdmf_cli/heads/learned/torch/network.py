@@ -12,12 +12,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from rdmf_cli.errors import RdmfError
 from rdmf_cli.heads.learned.config import SCALES, ModelConfig
 from rdmf_cli.heads.learned.fusions import FUSIONS
 from rdmf_cli.heads.learned.slots import pattern_slots
 from rdmf_cli.heads.learned.torch.batch import Batch
-from rdmf_cli.heads.learned.torch.blocks import MASKED, Context, FusionBlock
+from rdmf_cli.heads.learned.torch.blocks import MASKED, Context, FusionBlock, by_clip_length
 from rdmf_cli.heads.learned.torch.decoder import Decoded, SlotDecoder
+from rdmf_cli.heads.learned.torch.fusions import ReactingPattern
 from rdmf_cli.heads.learned.torch.metric import Metric, Metrics
 from rdmf_cli.heads.learned.torch.pooling import last_clip
 
@@ -53,10 +55,14 @@ class Network(nn.Module):
     >>> fused = network.fuse(batch)
     >>> slots, slot_mask = choose_slots(network, fused, batch.mask)
     >>> spans, scores = network.decode(fused, batch.mask, slots, slot_mask)
+
+    Raises:
+        RdmfError: the rates depend on the query, but the head is universal.
     """
 
     def __init__(self, config: ModelConfig):
         super().__init__()
+        _check_query(config)
         self.config = config
         W = config.width
         inputs = len(config.channels)
@@ -79,9 +85,11 @@ class Network(nn.Module):
             FusionBlock(fusion(config), W, config.dropout) for _ in range(config.blocks)
         )
         self.norm = nn.LayerNorm(W)
-        self.curves = nn.Linear(W, len(SCALES) + 1)  # SCALES, and saliency
+        curves = len(SCALES) + 1  # SCALES, and saliency
+        self.curves = None if config.pattern == "reaction" else nn.Linear(W, curves)
         self.present = nn.Linear(2 * W + 2, 1)
         self.decoder = SlotDecoder(config, curves=len(SCALES) + 2 + config.full)
+        self.reacting = None if config.pattern == "linear" else ReactingPattern(config, curves)
         if config.slots == "random":
             self.centre = nn.Parameter(_logit(torch.arange(1, config.anchors + 1) * GOLDEN % 1))
             self.extent = nn.Parameter(_logit(torch.logspace(-1.3, -0.1, config.anchors)))
@@ -96,15 +104,15 @@ class Network(nn.Module):
             Features (B, L, W), pattern (B, 4, L), saliency (B, L), presence (B,) and more.
         """
         metric = self.metric(batch, self.input_dropout) if self.config.full else None
-        x = self.embed(self._inputs(batch, metric))
+        inputs, query = self._inputs(batch, metric)
+        x = self.embed(inputs)
         words = None if self.words is None else self.words(batch.words)
-        context = Context(
-            batch.mask, batch.edges, words, batch.word_mask, self._stretch(batch.clip_length)
-        )
+        stretch = self._stretch(batch.clip_length)
+        context = Context(batch.mask, batch.edges, words, batch.word_mask, stretch, query)
         for block in self.blocks:
             x = block(x, context)
         features = self.norm(x)
-        logits = self.curves(features).float()
+        logits = self._curves(features, context)
         return BatchOutputs(
             features,
             logits[..., :-1].transpose(1, 2),
@@ -115,21 +123,33 @@ class Network(nn.Module):
             metric,
         )
 
+    def _curves(self, features: Tensor, context: Context) -> Tensor:
+        """Return (B, L, 5): log-odds of the four scales, and the saliency."""
+        parts = [] if self.curves is None else [self.curves(features)]
+        if self.reacting is not None:
+            parts.append(by_clip_length(self.reacting, features, context))
+        logits: Tensor = parts[0].float()
+        return logits if len(parts) == 1 else logits + parts[1].float()
+
     def _stretch(self, clip_length: Tensor) -> Tensor | None:
-        """Return `ModelConfig.stretch` of each video, (B,); None if the configuration fixes 1."""
+        """Return `ModelConfig.stretch` per video, (B,); None if the configuration fixes it at 1."""
         if self.config.time == "clips":
             return None
         return self.config.clip_length / clip_length
 
-    def _inputs(self, batch: Batch, metric: Metrics | None) -> Tensor:
-        """Return (B, L, …): the channels; for a full head also learned match, clips and query."""
+    def _inputs(self, batch: Batch, metric: Metrics | None) -> tuple[Tensor, Tensor | None]:
+        """Return the inputs of the clips, (B, L, …), and the projected query, (B, P).
+
+        The inputs are the channels; for a full head also learned match, clips and query. A
+        universal head has no projected query.
+        """
         if metric is None:
-            return batch.channels
+            return batch.channels, None
         assert batch.video is not None
         clips = self.clips(self.input_dropout(batch.video))
-        query = self.query(self.input_dropout(self.metric.text(batch)))[:, None].expand_as(clips)
-        match = metric.match[..., None]
-        return torch.cat([batch.channels, match, clips, query, clips * query * 4], -1)
+        query = self.query(self.input_dropout(self.metric.text(batch)))
+        each, match = query[:, None].expand_as(clips), metric.match[..., None]
+        return torch.cat([batch.channels, match, clips, each, clips * each * 4], -1), query
 
     def _seen(self, batch: Batch, metric: Metrics | None, logits: Tensor) -> Tensor:
         """Return (B, L, R): learned match, standardised similarity, then the curves' logits.
@@ -214,6 +234,13 @@ def choose_slots(network: Network, fused: BatchOutputs, mask: Tensor) -> tuple[T
     found = pattern_slots(pattern, mask.cpu().numpy(), config.levels, config.most_slots)
     spans, real = (torch.from_numpy(part).to(mask.device) for part in found)
     return spans, real
+
+
+def _check_query(config: ModelConfig) -> None:
+    """Raise RdmfError if the rates depend on a query that the head does not read."""
+    if config.rates == "query" and not config.full:
+        what = 'rates are "query", but a universal head does not read the query'
+        raise RdmfError(what, todo='train a full head, or leave rates at "shared"')
 
 
 def _logit(share: Tensor) -> Tensor:

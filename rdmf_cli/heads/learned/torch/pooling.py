@@ -19,7 +19,8 @@ def bin_edges(spans: Tensor, bins: int, stretch: Tensor | float = 1.0) -> Tensor
     Args:
         spans: (B, K, 2) [start, end] in clips.
         bins: number of bins inside a span.
-        stretch: number of clips that count as one clip in the least margin; (B, 1), or one number.
+        stretch: number of clips that count as one clip of training in the least margin; (B, 1), or
+            one number.
 
     Returns:
         (B, K, bins + BINS_AROUND + 1) in clips.
@@ -44,8 +45,8 @@ def pool(
 ) -> tuple[Tensor, Tensor]:
     """Average features over the bins of every span.
 
-    The integral over a bin is exact (differences of cumulative sums). Masked clips and parts
-    outside the video do not count.
+    The integral over a bin is exact (differences of cumulative sums). Masked clips, and parts of a
+    bin outside the video, do not count.
 
     Args:
         features: (B, L, D), constant within a clip.
