@@ -1,4 +1,4 @@
-"""The moving average of the weights (EMA): it is steadier than the last weights; rdmf keeps it."""
+"""The moving average of the weights (EMA). It varies less than the weights of the last step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Model = TypeVar("Model", bound=nn.Module)
 
 
 def decay_at(update: int, decay: float, lag: int = LAG) -> float:
-    """Return the decay of update 0, 1, …: small at first, to forget the initial weights soon.
+    """Return the decay at update 0, 1, …: small at first, to drop the initial weights soon.
 
     Args:
         update: Number of the update.
@@ -25,10 +25,11 @@ def decay_at(update: int, decay: float, lag: int = LAG) -> float:
 
 
 class Average(Generic[Model]):
-    """Hold the averaged model; with `decay` None, hold the model itself.
+    """Hold the averaged model.
 
     Attributes:
-        model: what to score and to keep.
+        model: The model to score and to keep: the averaged model, or, if `decay` is None, the model
+            that is trained.
     """
 
     def __init__(self, model: Model, decay: float | None, lag: int = LAG):
@@ -41,7 +42,7 @@ class Average(Generic[Model]):
 
     @torch.no_grad()
     def update(self, update: int) -> None:
-        """Average in the weights after training step `update` (0, 1, …); buffers are copied."""
+        """Add the weights after training step `update` (0, 1, …) to the mean; copy the buffers."""
         if self._decay is None:
             return
         share = 1 - decay_at(update, self._decay, self._lag)

@@ -1,7 +1,7 @@
 """Augmentation: crop a video around a moment, and drop clips.
 
-So the same moment appears with other surroundings, other lengths and other speeds; a small data set
-(1,500 queries, say) shows little of this variety. Importing this module imports torch.
+So the same moment appears with different surroundings, lengths and speeds. A small dataset (for
+example 1,500 queries) contains little of this variety. Importing this module imports torch.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The configuration of a run: every choice of data, model, losses, augmentation and training.
 
 One TOML file holds the configuration (`rdmf train --config FILE.toml`); `--print-config` writes
-such a file. Its tables are the fields of `RunConfig`. This module works without torch.
+such a file. The tables of the file are the fields of `RunConfig`. This module works without torch.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _model_choices(given: dict[str, Any]) -> dict[str, Any]:
     for name in given:
         if name not in CHOICES:
             known = ", ".join(CHOICES)
-            raise ValueError(f"{name} is not a choice of the model; it has: {known}")
+            raise ValueError(f"{name} is not a setting of the model; the settings are: {known}")
     try:
         made = ModelConfig.model_validate({**given, "head": "universal"})
         HEAD.validate_python(given.get("head", "universal"))
@@ -155,7 +155,7 @@ class RunConfig(Record):
         return _checked(told, None)
 
     def as_told(self) -> dict[str, Any]:
-        """Return the choices that differ from the defaults, as JSON values for a file."""
+        """Return the settings that differ from the defaults, as JSON values for a file."""
         usual, own = RunConfig().tables, self.tables
         told: dict[str, Any] = {
             table: {k: v for k, v in own[table].items() if v != usual[table][k]} for table in own
@@ -165,11 +165,12 @@ class RunConfig(Record):
         return told | {name: value for name, value in rest.items() if value != []}
 
 
-def read_config(path: str | PathLike[str]) -> RunConfig:
+def read_config(path: str | PathLike[str], usual: RunConfig | None = None) -> RunConfig:
     """Read a configuration.
 
     Args:
         path: a TOML file.
+        usual: holds the choices that the file leaves out; None: the defaults.
 
     Raises:
         RdmfError: the file is missing or not TOML.
@@ -187,9 +188,18 @@ def read_config(path: str | PathLike[str]) -> RunConfig:
         told = parse(content.decode("utf-8-sig")).unwrap()
     except (ParseError, UnicodeDecodeError) as error:
         raise RdmfError(
-            f"is not TOML ({error})", path, "rdmf train --print-config shows how"
+            f"is not TOML ({error})", path, "rdmf train --print-config prints a valid file"
         ) from (error)
-    return _checked(told, path)
+    return _checked(told if usual is None else _over(usual.as_told(), told), path)
+
+
+def _over(usual: dict[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all choices; those of `told` win, name by name in each table."""
+    merged = dict(usual)
+    for name, value in told.items():
+        tables = isinstance(value, Mapping) and isinstance(usual.get(name), Mapping)
+        merged[name] = {**usual[name], **value} if tables else value
+    return merged
 
 
 def _checked(told: Mapping[str, Any], path: Path | None) -> RunConfig:

@@ -71,5 +71,5 @@ def _drawn(epochs: list[dict[str, Any]]) -> bytes:
 
 
 def _of(name: str) -> dict[str, Any]:
-    """Return the style of a curve: the sum and the monitored metric have bold curves."""
+    """Return the style of a curve: bold for the total loss and the monitored metric."""
     return {"linewidth": 2.5} if name in ("total", GOAL) else {"linewidth": 1, "alpha": 0.8}

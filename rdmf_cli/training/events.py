@@ -44,7 +44,7 @@ class Plan:
         device: the device of the training.
         precision: "float32" or "bfloat16".
         best: the best epoch so far.
-        settings: the options, and all further settings that must stay the same when a run resumes.
+        settings: the options, and all other settings that must be unchanged when a run resumes.
     """
 
     epochs: int
@@ -97,7 +97,7 @@ class Epoch:
 
 
 class Callback:
-    """Receive training events; every hook of this base class does nothing until overridden."""
+    """Receive training events; the methods of this base class do nothing."""
 
     def begun(self, plan: Plan) -> None:
         """Receive the plan, before the first step of this run."""
@@ -109,7 +109,7 @@ class Callback:
         """Receive an epoch after it was trained and scored."""
 
     def note(self, text: str) -> None:
-        """Receive one line that a person should read."""
+        """Receive a line of text for the user."""
 
     def ended(self) -> None:
         """Close; called once at the end, also after a failure."""

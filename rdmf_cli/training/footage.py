@@ -1,7 +1,7 @@
 """Augmentation: repeats, foreign clips, insertions, other clip lengths, longer videos.
 
-So a head learns from the videos that occur in use: static videos, advertisements, clips of another
-length, and windows of long videos. Importing this module imports torch.
+So a head also learns from kinds of videos that users have: static videos, advertisements, clips of
+another length, and windows of long videos. Importing this module imports torch.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def numpy_generator(generator: torch.Generator) -> np.random.Generator:
 
 
 class Grain:
-    """Hold what all samples of a batch share, so that their lengths stay similar.
+    """Hold the changes that all samples of a batch share, so that their lengths stay similar.
 
     Args:
         hyper: the probabilities of other clip lengths and of longer videos.

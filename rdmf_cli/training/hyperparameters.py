@@ -74,7 +74,7 @@ class Augmentation(Record):
     @model_validator(mode="after")
     def _at_most_one_grain(self) -> Augmentation:
         if self.short_clips + self.long_clips + self.joined > 1:
-            raise ValueError("short_clips, long_clips and joined are more than 1 together")
+            raise ValueError("the sum of short_clips, long_clips and joined is above 1")
         return self
 
 

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import secrets
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rdmf_cli.errors import RdmfError
+from rdmf_cli.errors import MissingExtra, RdmfError
 from rdmf_cli.files import ELSEWHERE, write_own
 from rdmf_cli.training.events import Callback, Callbacks, Epoch, Plan, Step
 from rdmf_cli.training.processes import is_main_process
+
+WANDB_ID = "wandb-run-id"  # the file in the run folder that names the run at Weights & Biases
+WANDB_TODO = "run `wandb login`, or set WANDB_MODE=offline and send the run later by `wandb sync`"
 
 
 class LogFile(Callback):
     """Write one JSON line per event: "begun", "step" (every `interval` steps) and "epoch".
 
-    Each line is flushed. Lines of epochs after `done` are removed first: these epochs are trained
-    again.
+    Each line is flushed at once. Lines of epochs after `done` are removed first: these epochs are
+    trained again.
     """
 
     def __init__(self, path: Path, done: int, interval: int):
@@ -65,7 +68,7 @@ def _errors_of(path: Path, what: str) -> Iterator[None]:
 
 
 def _keep_epochs(path: Path, last: int) -> None:
-    """Remove the lines after an epoch, and a last line that a dying process left incomplete."""
+    """Remove the lines after an epoch, and an incomplete last line of a process that was killed."""
     if not path.exists():
         return
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
@@ -104,12 +107,11 @@ class TensorBoard(Callback):
     def stepped(self, step: Step) -> None:
         """Write every `interval`-th training step."""
         if step.step % self._interval == 0:
-            curves = {f"loss/{name}": value for name, value in step.losses.items()}
-            self._add(step.step, {**curves, "rate": step.rate, "gradient_norm": step.gradient_norm})
+            self._add(step.step, _curves(step))
 
     def scored(self, epoch: Epoch) -> None:
         """Write an epoch."""
-        self._add(epoch.step, {f"held_out/{name}": x for name, x in epoch.scores.items()})
+        self._add(epoch.step, _held_out(epoch))
         with self._errors():
             self._writer.flush()
 
@@ -139,7 +141,8 @@ def with_wandb(
         folder: the run folder; it gives the run its name and holds the local files.
 
     Raises:
-        RdmfError: wandb is not installed.
+        MissingExtra: wandb is not installed.
+        RdmfError: wandb cannot start the run or send its values.
     """
     if project is None or not is_main_process():
         yield callback
@@ -147,56 +150,96 @@ def with_wandb(
     curves = WeightsAndBiases(project, folder)
     try:
         yield Callbacks([*([callback] if callback else []), curves])
-    finally:
-        curves.close()
+    except BaseException:
+        curves.close(failed=True)
+        raise
+    curves.close()
 
 
 class WeightsAndBiases(Callback):
     """Send the scalars loss/NAME, held_out/NAME, rate and gradient_norm to Weights & Biases.
 
-    A resumed run continues the same curve. A setting of wandb decides where the scalars go
-    (WANDB_MODE=offline keeps them on this machine).
+    A resumed run continues its curves; a restarted run begins new curves. The settings of wandb
+    decide where the scalars go (WANDB_MODE=offline keeps them on this machine).
 
     Args:
         project: name of the project.
         folder: the run folder; it gives the run its name.
+
+    Raises:
+        MissingExtra: wandb is not installed.
     """
 
     def __init__(self, project: str, folder: Path):
         try:
             import wandb
         except ImportError as error:
-            what = "--wandb needs the package wandb, which is not installed"
-            raise RdmfError(what, todo="pip install wandb") from error
+            raise MissingExtra("--wandb", "wandb") from error
         self._wandb, self._project, self._folder = wandb, project, folder
         self._run: Any = None
         self._interval = 1
 
     def begun(self, plan: Plan) -> None:
         """Start the run, or resume it."""
-        digits = hashlib.sha256(str(self._folder.absolute()).encode()).hexdigest()[:16]
-        self._run = self._wandb.init(
-            project=self._project,
-            name=self._folder.name,
-            id=digits,
-            resume="allow",
-            dir=str(self._folder),
-            config=plan.settings,
-        )
+        with self._errors():
+            self._run = self._wandb.init(
+                project=self._project,
+                name="/".join(self._folder.absolute().parts[-2:]),
+                id=self._id(resumed=plan.done > 0),
+                resume="allow",
+                dir=str(self._folder),
+                config=plan.settings,
+                settings=self._wandb.Settings(console="off"),  # the terminal is not sent
+            )
         self._interval = int(plan.settings.get("log_interval", 1))
+
+    def _id(self, *, resumed: bool) -> str:
+        """Return the run's name at Weights & Biases, from the run folder if the run resumes.
+
+        wandb drops values of steps that it already has. A resumed run repeats such steps with the
+        same values; a restarted run has other values, so it needs a new name.
+        """
+        path = self._folder / WANDB_ID
+        if resumed and path.is_file():
+            return path.read_text(encoding="utf-8").strip()
+        made = secrets.token_hex(8)
+        write_own(path, f"{made}\n".encode())
+        return made
 
     def stepped(self, step: Step) -> None:
         """Send every `log_interval`-th training step."""
         if step.step % self._interval == 0:
-            curves = {f"loss/{name}": value for name, value in step.losses.items()}
-            more = {"rate": step.rate, "gradient_norm": step.gradient_norm}
-            self._run.log({**curves, **more}, step=step.step)
+            self._send(_curves(step), step.step)
 
     def scored(self, epoch: Epoch) -> None:
         """Send an epoch."""
-        self._run.log({f"held_out/{k}": v for k, v in epoch.scores.items()}, step=epoch.step)
+        self._send(_held_out(epoch), epoch.step)
 
-    def close(self) -> None:
-        """End the run."""
+    def _send(self, curves: dict[str, float], step: int) -> None:
+        with self._errors():
+            self._run.log(curves, step=step)
+
+    def close(self, *, failed: bool = False) -> None:
+        """End the run; `failed` marks it as failed."""
         if self._run is not None:
-            self._run.finish()
+            with self._errors():
+                self._run.finish(exit_code=int(failed))
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except self._wandb.errors.Error as error:
+            what = f"Weights & Biases: {str(error).strip().splitlines()[0].rstrip('.')}"
+            raise RdmfError(what, todo=WANDB_TODO) from error
+
+
+def _curves(step: Step) -> dict[str, float]:
+    """Return the scalars of a training step by the names of their curves."""
+    losses = {f"loss/{name}": value for name, value in step.losses.items()}
+    return {**losses, "rate": step.rate, "gradient_norm": step.gradient_norm}
+
+
+def _held_out(epoch: Epoch) -> dict[str, float]:
+    """Return the held-out scores of an epoch by the names of their curves."""
+    return {f"held_out/{name}": value for name, value in epoch.scores.items()}

@@ -77,7 +77,7 @@ def train(
     Raises:
         UsageError: `out` was trained with other settings, or holds files of the user.
         RdmfError: the state is damaged or belongs to another model, or a loss is not finite.
-        KeyboardInterrupt: Ctrl-C; it is raised again after a note.
+        KeyboardInterrupt: The user pressed Ctrl-C; the exception is raised again after a note.
     """
     if not len(task):
         raise UsageError("there are no samples to train on", todo="check the annotations")
@@ -290,7 +290,7 @@ class _Training:
 
 @contextmanager
 def _deterministic(device: torch.device) -> Iterator[None]:
-    """Use only algorithms that give the same numbers each time, if torch has such algorithms."""
+    """Use only deterministic algorithms, if torch has them."""
     before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(before or device.type == "cpu")
     try:
@@ -300,7 +300,7 @@ def _deterministic(device: torch.device) -> Iterator[None]:
 
 
 def _chosen_precision(precision: str, device: torch.device) -> str:
-    """Resolve "auto". The state keeps the result, because a resumed run may have another GPU."""
+    """Resolve "auto". The state stores the result, because a resumed run may have another GPU."""
     if precision != "auto":
         return precision
     coarse = device.type == "cuda" and torch.cuda.is_bf16_supported()

@@ -215,7 +215,7 @@ def pairwise_iou(spans: Tensor, windows: Tensor) -> Tensor:
 
 
 def _best_of_some(iou: Tensor, targets: Targets) -> Tensor:
-    """Return (B, K): True at the slot nearest to each window; so every window has a positive."""
+    """Return (B, K): True at the slot nearest to each window: each window has a positive slot."""
     best = iou.argmax(1, keepdim=True)  # (B, 1, G)
     chosen = torch.zeros_like(iou, dtype=torch.bool).scatter(1, best, targets.window_mask[:, None])
     return chosen.any(-1)

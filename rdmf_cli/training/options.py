@@ -26,9 +26,9 @@ class TrainingOptions:
         clip_norm: largest norm of the gradient; a larger gradient is scaled down. None: no limit.
         ema: decay per training step of the averaged weights, which are scored and kept; None: no
             average.
-        precision: "bfloat16" computes the losses under autocast; "auto" does so on GPUs that
-            support bfloat16, never on a CPU: there the same command gives the same head on any
-            machine.
+        precision: "bfloat16" computes the losses under autocast; "auto" chooses bfloat16 on GPUs
+            that support it, and float32 on a CPU, so that the same command gives the same head on
+            any CPU.
         hold_out: share of the videos that is held out from training and chooses the best epoch; 0:
             train on all videos, and keep the last epoch.
         patience: stop after this number of epochs without a better held-out score; 0: never stop

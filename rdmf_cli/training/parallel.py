@@ -71,7 +71,7 @@ class Processes:
     def sum(self, numbers: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor:
         """Sum the gradients, in place, and some numbers over all processes.
 
-        If a parameter has no gradient in any process, it gets none.
+        A parameter that has no gradient in any process gets no gradient.
 
         Args:
             numbers: (n,) numbers to sum as well.

@@ -1,4 +1,4 @@
-"""The number of processes and the rank of this process, as torchrun sets them; without torch."""
+"""The number of processes and the rank of this process, as torchrun sets them (needs no torch)."""
 
 from __future__ import annotations
 

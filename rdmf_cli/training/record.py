@@ -54,7 +54,7 @@ def record_of(config: dict[str, Any], data: str, device: str) -> dict[str, Any]:
 
 
 def command() -> str:
-    """Return the command line of this process, as a user would type it."""
+    """Return the command line of this process in the form that a user types."""
     program = Path(sys.argv[0]).name if sys.argv else ""
     program = "rdmf" if program in ("__main__.py", "rdmf", "rdmf.exe") else program
     return shlex.join([program, *sys.argv[1:]])

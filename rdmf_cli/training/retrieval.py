@@ -32,6 +32,7 @@ from rdmf_cli.heads.learned.torch.torch_head import TorchHead
 from rdmf_cli.training.clips import Clips, some_clips
 from rdmf_cli.training.footage import Grain, numpy_generator, other_footage
 from rdmf_cli.training.hyperparameters import Hyperparameters
+from rdmf_cli.training.importance import TOGETHER, importances, spread
 from rdmf_cli.training.losses import losses
 from rdmf_cli.training.options import TrainingOptions
 from rdmf_cli.training.seeds import of_sample, seed_of
@@ -48,6 +49,9 @@ METRICS = {
     "HL-mAP": "HL-mAP",
 }
 """The metrics to show during training, by their names in "brief" of an evaluation."""
+
+NOT_OF_CURVES = ("score", "rank", "iou", "ends", "contrast", "presence")
+"""The losses that importances leave out."""
 
 GOAL = ("R1@0.5", "mAP")
 """The monitored metric is the mean of these metrics; if there are none, the mean of all metrics."""
@@ -127,7 +131,7 @@ class RetrievalTask:
         )
 
     def _draw(self, index: int, generator: torch.Generator, grain: Grain) -> _Draw:
-        """Draw how this sample appears in this batch."""
+        """Draw the augmentation of this sample in this batch."""
         rng = numpy_generator(generator)
         changed = other_footage(
             self.samples[index], self.hyper, grain, rng, lambda rng: self._stranger(index, rng)
@@ -176,7 +180,7 @@ class RetrievalTask:
         return inputs_of(sample, self.config, match)
 
     def _match(self, draw: _Draw, sample: Sample) -> Match:
-        """Return the match, cached per sample, text and direction; a crop rarely occurs twice."""
+        """Return the match; without a crop it is cached per sample, text and direction."""
         if draw.clips is not None or draw.changed is not None:
             return self._computed(sample)
         key = draw.index, draw.text, draw.backwards
@@ -233,10 +237,39 @@ class RetrievalTask:
         return {"goal": math.fsum(goal) / len(goal), **scores}
 
     def report(self, model: nn.Module) -> dict[str, Any]:
-        """Report the configuration and the learned rates of a model; see `Task.report`."""
+        """Report configuration, learned rates and importances of a model; see `Task.report`."""
         network = self._network(model)
-        rates = learned_rates(network, since=self._first)
-        return {"config": self.config.model_dump(mode="json"), "rates": rates}
+        return {
+            "config": self.config.model_dump(mode="json"),
+            "rates": learned_rates(network, since=self._first),
+            "importance": self._importance(network),
+        }
+
+    def _importance(self, network: Network) -> dict[str, Any]:
+        """Measure which parts of a network matter for the curves: foreground and saliency.
+
+        The losses of spans depend on the number of slots, which falls without a part, and the loss
+        of presence needs negatives.
+        """
+        samples = self.held_out if len(self.held_out) else self.samples
+        device = next(network.parameters()).device
+        hyper = self.hyper.model_copy(update=dict.fromkeys(NOT_OF_CURVES, 0.0))
+        chosen = [self._with_background(samples[place]) for place in spread(len(samples))]
+        shown = [
+            (
+                collate([inputs_of(one, self.config) for one in some]).to(device),
+                collate_targets([target_of(one) for one in some]).to(device),
+            )
+            for some in (chosen[i : i + TOGETHER] for i in range(0, len(chosen), TOGETHER))
+        ]
+
+        def loss(batch: Batch, targets: Targets) -> float:
+            return float(losses(network, batch, targets, hyper)["total"])
+
+        whole, found = importances(network.eval(), shown, loss)
+        parts = [{**one.part._asdict(), "rise": one.rise, "error": one.error} for one in found]
+        held = bool(len(self.held_out))
+        return {"loss": whole, "samples": len(chosen), "held_out": held, "parts": parts}
 
     def save(self, folder: Path, about: Mapping[str, Any]) -> Path:
         """Write the present model as a folder for `heads.learned.torch.checkpoint.load`."""
@@ -264,7 +297,7 @@ def config_for(samples: Samples, *, head: HeadKind = "full", **choices: Any) -> 
 
 
 def _widths(space: FeatureSpace) -> dict[str, Any]:
-    """Return what a full head must know of its features, by the names of `ModelConfig`."""
+    """Return the facts about the features that a full head needs, by the names of `ModelConfig`."""
     return {
         "video_width": space.video,
         "words_width": space.words,
@@ -330,7 +363,7 @@ class _Texts(NamedTuple):
 
 @dataclass(frozen=True)
 class _Draw:
-    """Hold how one sample appears in one batch.
+    """Hold the augmentation of one sample in one batch.
 
     Attributes:
         index: the index of the sample.

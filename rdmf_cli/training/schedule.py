@@ -1,7 +1,7 @@
 """The learning rate of each training step: first a linear rise, then half a cosine down.
 
-Both schedules begin with the rise. They differ in the start of the cosine: after the rise
-(`rate_share`, for heads), or at the first step (`rate_share_throughout`, for the encoder's towers).
+There are two schedules, and both begin with the rise. In `rate_share` (for heads) the cosine starts
+after the rise; in `rate_share_throughout` (for the encoder's towers) it starts at the first step.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Random seeds: each (seed, epoch, sample) has its own generator.
 
-So a run can resume after an epoch without a saved generator state.
+So a run that resumes after an epoch needs no saved state of the generators.
 """
 
 from __future__ import annotations

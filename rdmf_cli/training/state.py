@@ -38,9 +38,9 @@ Weights = dict[str, Tensor]
 
 @dataclass
 class State:
-    """Hold all that a run needs to resume after `epoch` epochs; its tensors lie on the CPU.
+    """Hold all that a run needs to resume after `epoch` epochs; tensors are on the CPU.
 
-    Random numbers need no state: they depend on the seed and the epoch (`seeds`).
+    Random numbers need no state, because they depend only on the seed and the epoch (`seeds`).
 
     Attributes:
         settings: the options, and all further settings that must stay the same, as plain values.
@@ -125,11 +125,11 @@ def _written(folder: Path) -> list[Path]:
 
 
 def set_aside(folder: Path) -> None:
-    """Move the files of an earlier run to a folder inside, until `forget` removes them.
+    """Move the files of an earlier run to an inner folder, until `forget` removes them.
 
-    If this folder has files already, they belong to the last complete run. Then the later run was
-    restarted before it ended, and the later run is discarded. The state is moved last, so that the
-    next call can complete an interrupted move.
+    If the inner folder contains files already, they belong to the last complete run; then the run
+    in `folder` was restarted before it ended, and is discarded. The state is moved last, so that
+    the next call can complete an interrupted move.
     """
     aside = folder / ASIDE
     if (aside / STATE).exists() or not (folder / STATE).exists():
@@ -179,7 +179,7 @@ def own_folder(folder: Path) -> Iterator[None]:
 
 
 def check_own(folder: Path) -> None:
-    """Check that a folder does not belong to the user: a run would replace its files.
+    """Check that a folder does not belong to the user, because a run would replace its files.
 
     Raises:
         UsageError: the folder holds files but no run of rdmf.
@@ -221,7 +221,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         with ZipFile(BytesIO(content)) as archive:
             if sum(member.file_size for member in archive.infolist()) > MOST_STATE:
-                raise ValueError(f"unpacked, it is larger than {MOST_STATE / MIB:g} MiB")
+                raise ValueError(f"its unpacked size is above {MOST_STATE / MIB:g} MiB")
             if damaged := archive.testzip():
                 raise ValueError(f"checksum mismatch in {damaged}")
         loaded = torch.load(BytesIO(content), map_location="cpu", weights_only=True)

@@ -27,7 +27,7 @@ class Range(Record):
     Attributes:
         low: The lowest value.
         high: The highest value.
-        log: Draw evenly on a logarithmic scale, as is usual for learning rates.
+        log: Whether to draw evenly on a logarithmic scale, as is usual for learning rates.
         whole: Draw whole numbers.
     """
 
@@ -41,7 +41,7 @@ class Range(Record):
         if not self.low < self.high:
             raise ValueError(f"low ({self.low:g}) must be below high ({self.high:g})")
         if self.log and self.low <= 0:
-            raise ValueError("low must be above 0 where log is true")
+            raise ValueError("low must be above 0 if log is true")
         return self
 
     def draw(self, chances: random.Random) -> int | float:
@@ -80,12 +80,17 @@ class Sweep(Record):
     def _fits_together(self) -> Sweep:
         for name, tried in self.values.items():
             if "." not in name and name != "init":
-                raise ValueError(f"{name}: write the table, too, as in training.{name}")
+                raise ValueError(
+                    f"{name}: also write the table of the setting, for example training.{name}"
+                )
             if self.method == "grid" and isinstance(tried, Range):
-                raise ValueError(f"{name}: a grid needs a list of values; a range is for random")
+                raise ValueError(
+                    f"{name}: a grid needs a list of values; a range works only with method random"
+                )
         if (self.method == "random") != (self.runs is not None):
             raise ValueError(
-                "runs, the number of combinations, is needed for random and not for grid"
+                "method random needs runs (the number of combinations), and method grid must not "
+                "have it"
             )
         if self.method == "grid" and math.prod(map(len, self._lists)) > MOST_RUNS:
             raise ValueError(f"the grid has more than {MOST_RUNS} combinations")
@@ -98,7 +103,7 @@ class Sweep(Record):
     def combinations(self) -> Iterator[dict[str, Any]]:
         """Yield the values of each run by "table.name"; the same seed gives the same values.
 
-        A larger `runs` continues the list, so a user can extend a sweep.
+        A larger value of `runs` only adds runs at the end, so a user can extend a sweep.
         """
         if self.method == "grid":
             yield from (dict(zip(self.values, row, strict=True)) for row in product(*self._lists))

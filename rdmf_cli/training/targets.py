@@ -1,4 +1,4 @@
-"""Training targets: what the outputs for a batch should become. Imports torch."""
+"""Training targets: the values that the outputs for a batch should have. Imports torch."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Target:
     """Hold the target of one sample of L clips.
 
     Attributes:
-        windows: (G, 2) [start, end] in clips; no rows if the query is absent, or if nobody looked
-            for moments.
+        windows: (G, 2) [start, end] in clips; no rows if the query is absent, or if moments were
+            not annotated.
         foreground: (L, 4) 1 if the clip belongs to a moment, at each of `config.SCALES`.
         saliency: (L,) mean annotator rating of each clip, 0 to 4; NOT_RELEVANT outside of moments.
         absent: the video does not show the query.
-        windowed: somebody looked for moments (also if the query is absent).
+        windowed: moments were annotated (also if the query is absent).
     """
 
     windows: Array

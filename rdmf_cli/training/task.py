@@ -44,8 +44,8 @@ class Task(Protocol):
 
         Returns:
             Metrics by name. "goal", the monitored metric, is maximised: it chooses the best epoch
-            and stops the training early. Empty if nothing is held out: then each epoch counts as
-            better than the epoch before.
+            and stops the training early. Empty if nothing is held out; then each epoch counts as
+            better than the epoch before it.
         """
         ...
 

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from types import CodeType, FunctionType
+from types import FunctionType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +27,7 @@ FOLDERS_ON_THE_PATH = (
 )
 _EXTRAS = (
     "torch torchvision open_clip huggingface_hub onnx onnxscript tensorboard matplotlib triton",
-    "watchfiles faiss faster_whisper ctranslate2 starlette uvicorn pandas",
+    "watchfiles faiss faster_whisper ctranslate2 starlette uvicorn pandas mcp textual_image wandb",
 )
 NO_WHEELS = frozenset({"opentimelineio"}) if sys.version_info >= (3, 14) else frozenset()
 """Import names of packages that are not to be had on this Python."""
@@ -85,13 +85,18 @@ def _of_function(function: Callable[..., Any], seen: set[Any] | None = None) -> 
     if code is None or code in seen or TESTS not in Path(code.co_filename).parents:
         return frozenset()
     seen.add(code)
-    folder, tree = Path(code.co_filename).parent, _definition(Path(code.co_filename), code)
-    needed = set(_of_names(_imported(ast.walk(tree)), folder))
-    for node in ast.walk(tree):
-        named = function.__globals__.get(node.id) if isinstance(node, ast.Name) else None
-        if isinstance(named, FunctionType):
-            needed |= _of_function(named, seen)
-    return frozenset(needed)
+    packages, used = _read(Path(code.co_filename), code.co_firstlineno)
+    named = [function.__globals__.get(name) for name in used]
+    helpers = [helper for helper in named if isinstance(helper, FunctionType)]
+    return packages.union(*(_of_function(helper, seen) for helper in helpers))
+
+
+@cache
+def _read(path: Path, line: int) -> tuple[frozenset[str], tuple[str, ...]]:
+    """What the function that begins on a line imports, and the names that it uses."""
+    nodes = list(ast.walk(_functions(path).get(line, ast.Module([], []))))  # a lambda: nothing
+    names = dict.fromkeys(node.id for node in nodes if isinstance(node, ast.Name))
+    return _of_names(_imported(iter(nodes)), path.parent), tuple(names)
 
 
 @cache
@@ -99,14 +104,14 @@ def _parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def _definition(path: Path, code: CodeType) -> ast.AST:
-    """The syntax tree of a function: the one that begins on its first line, decorators counted."""
-    for node in ast.walk(_parsed(path)):
-        if isinstance(node, ast.FunctionDef) and code.co_firstlineno == min(
-            part.lineno for part in (node, *node.decorator_list)
-        ):
-            return node
-    return ast.Module([], [])  # a lambda, which holds no import
+@cache
+def _functions(path: Path) -> dict[int, ast.AST]:
+    """The functions of a file by their first line, decorators counted."""
+    return {
+        min(part.lineno for part in (node, *node.decorator_list)): node
+        for node in ast.walk(_parsed(path))
+        if isinstance(node, ast.FunctionDef)
+    }
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.AST]:
@@ -134,14 +139,14 @@ def _imported(nodes: Iterator[ast.AST]) -> Iterator[str]:
             yield from (f"{start}.{alias.name}" for alias in node.names)
 
 
-def _ours(name: str, folder: Path) -> Iterator[Path]:
+@cache
+def _ours(name: str, folder: Path) -> tuple[Path, ...]:
     """The files of ours that importing a module runs: its own, and its packages'."""
     level = len(name) - len(name.lstrip("."))
     folders = (folder, *FOLDERS_ON_THE_PATH)
     if level:
         folders = (folder if level == 1 else folder.parents[level - 2],)
     parts = [part for part in name.split(".") if part]
-    for start in folders:
-        for end in range(len(parts)):
-            path = start.joinpath(*parts[: end + 1])
-            yield from (f for f in (path.with_suffix(".py"), path / "__init__.py") if f.is_file())
+    paths = [start.joinpath(*parts[: end + 1]) for start in folders for end in range(len(parts))]
+    files = (file for path in paths for file in (path.with_suffix(".py"), path / "__init__.py"))
+    return tuple(file for file in files if file.is_file())

@@ -311,7 +311,7 @@ def test_a_state_that_unpacks_to_far_more_is_an_error_in_little_memory(tmp_path)
     (tmp_path / ".rdmf-training").touch()
     (tmp_path / "last.pt").write_bytes(zipped({"last/data.pkl": 1, "last/data/0": 512}))
     before = peak_memory.peak_memory()
-    with pytest.raises(RdmfError, match="unpacked, it is larger than 512 MiB") as failed:
+    with pytest.raises(RdmfError, match="its unpacked size is above 512 MiB") as failed:
         go_on(tmp_path)
     assert failed.value.subject == str(tmp_path / "last.pt")
     with (tmp_path / "last.pt").open("wb") as file:

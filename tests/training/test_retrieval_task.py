@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import numpy as np
 import pytest
 import torch
 from made_up_sets import SETS, save, write_lines, write_own
+from rich.console import Console
 
 from rdmf_cli.channels.channels import channels
 from rdmf_cli.datasets import (
@@ -19,6 +21,8 @@ from rdmf_cli.datasets import (
 from rdmf_cli.datasets.split import video_of
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.features.files import normalise_rows
+from rdmf_cli.outputs.payloads.training import TrainedReport, Training
+from rdmf_cli.outputs.training import TrainingTables
 from rdmf_cli.training import TrainingOptions, background
 from rdmf_cli.training.hyperparameters import Hyperparameters
 from rdmf_cli.training.loop import train
@@ -338,6 +342,26 @@ def test_the_report_tells_regimes_of_every_group(own):
         assert (row["spacing_seconds"] is not None) == (row["regime"] == "turing")
         assert 0 < row["D_v"] < row["D_u"]
     assert any(row["regime"] == "bistable" and row["r_star"] == pytest.approx(0.5) for row in rows)
+
+
+def test_the_report_and_its_table_tell_which_parts_matter(own):
+    task = task_of(own)
+    found = task.report(task.model)["importance"]
+    assert (found["samples"], found["held_out"]) == (len(task.held_out), True)
+    names = {(part["kind"], part["name"]) for part in found["parts"]}
+    groups = {("fusion", f"1 ±{d}") for d in (1, 2, 4, 8)}
+    assert names == groups | {("input", name) for name in task.config.channels}
+    rises = [part["rise"] for part in found["parts"]]
+    assert rises == sorted(rises, reverse=True)
+    report = TrainedReport(config={}, rates=(), importance=found)
+    ended = Training(best_epoch=1, scores={}, checkpoint="c", epochs=1, seconds=1.0,
+                     report=report, model="m")  # fmt: skip
+    screen = Console(width=80, file=io.StringIO())
+    screen.print(TrainingTables(ended))
+    said = screen.file.getvalue()
+    assert f"held-out loss {found['loss']:.3f}" in said
+    assert f"{rises[0]:+.3f}" in said
+    assert f"{len(names) - 8} parts with less: --json" in said
 
 
 def test_without_reaction_diffusion_there_are_no_rates(own):

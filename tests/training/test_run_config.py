@@ -88,8 +88,11 @@ def test_the_command_prints_the_file_with_its_options(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[model]\nwidht = 3", "model: widht is not a choice of the model; it has: head, fusion"),
-        ("[model]\nencoder = 'x'", "encoder is not a choice of the model"),
+        (
+            "[model]\nwidht = 3",
+            "model: widht is not a setting of the model; the settings are: head, fusion",
+        ),
+        ("[model]\nencoder = 'x'", "encoder is not a setting of the model"),
         ("[model]\nwidth = 'wide'", "model: width"),
         ("[model]\nhead = 'ful'", "'universal' or 'full'"),
         ("[model]\nfusion = 'magnetic'", "no such fusion"),
@@ -102,10 +105,16 @@ def test_the_command_prints_the_file_with_its_options(tmp_path, capsys):
         ("[training]\nrate = -1.0", "rate must be above 0"),
         ("seeds = [-1]", "seeds"),
         ("colour = 3", "colour"),
-        ("[sweep]\nvalues = {rate = [1]}", "write the table, too, as in training.rate"),
+        (
+            "[sweep]\nvalues = {rate = [1]}",
+            "also write the table of the setting, for example training.rate",
+        ),
         ("[sweep.values]\n'training.rate' = []", "at least 1"),
         ("[sweep.values]\n'training.rate' = {low = 1e-4, high = 1e-3}", "a grid needs a list"),
-        ("[sweep]\nmethod = 'random'\nvalues = {'training.rate' = [1]}", "runs, the number of"),
+        (
+            "[sweep]\nmethod = 'random'\nvalues = {'training.rate' = [1]}",
+            "needs runs (the number of",
+        ),
     ],
 )
 def test_an_error_names_the_file_and_the_choice(tmp_path, text, said):
