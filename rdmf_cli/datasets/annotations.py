@@ -50,13 +50,13 @@ class Annotation:
     """The annotation of one query on one video.
 
     Attributes:
-        qid: Identifier of the query.
+        qid: Identifier (qid) of the query.
         query: Text of the query.
         vid: Name of the video.
         duration: Length of the video in seconds; None: the format does not state the length
             (Charades-STA's text).
-        windows: [start, end] of each moment, (G, 2), in seconds. No rows: the query is nowhere in
-            the video (absent). None: moments are not annotated.
+        windows: [start, end] of each moment, (G, 2), in seconds. No rows: the video does not show
+            the query (the query is absent). None: moments are not annotated.
         clip_ids: Clips that show all or part of the query, (R,); None: not annotated.
         ratings: Ratings of these clips by three annotators, 0 to 4, (R, 3).
         labels: Ratings of every clip of the video, (T, A): TVSum has 20 annotators, 1 to 5; in
@@ -78,7 +78,7 @@ class Annotation:
 
     @property
     def absent(self) -> bool:
-        """Whether the query is nowhere in the video."""
+        """Whether the video does not show the query at all."""
         return self.windows is not None and len(self.windows) == 0
 
     @property
@@ -96,10 +96,10 @@ class Annotations:
         entries: The annotations.
         notes: Notes for the user, one sentence each.
         skip_bad: Whether to skip entries with errors. If not, one error rejects the file.
-        skipped: The qids of skipped entries, as texts; entries without a qid are not listed.
+        skipped: The qids of skipped entries, as texts; a skipped entry without a qid is not listed.
         faults: The error of each skipped entry.
-        overrun: Most seconds between the end of a video and a later end of a window; at least one
-            clip is allowed.
+        overrun: The largest allowed time in seconds from the end of a video to a later end of a
+            window; one clip is always allowed.
     """
 
     path: Path
@@ -162,7 +162,7 @@ class Annotations:
             raise RdmfError(what, source, "list qids of this split")
         kept = [annotation for annotation in self if str(annotation.qid) in qids]
         if not kept:
-            raise RdmfError("leaves no query", source, "list qids of this split")
+            raise RdmfError("lists no qid of these annotations", source, "list qids of this split")
         note = f"{len(kept)} of {len(self)} queries are kept (--only-qids {source.name})"
         others = sorted(known.difference(qids))
         return replace(
@@ -197,8 +197,8 @@ def read_annotations(
         clip_length: Length of a clip in seconds. The function uses it to convert clip ids and clip
             counts to seconds. A window may end after its video by one clip.
         skip_bad: Skip entries with errors, with a note; False: raise the first error.
-        overrun: Most seconds between the end of a video and a later end of a window, if this is
-            more than one clip.
+        overrun: The largest allowed time in seconds from the end of a video to a later end of a
+            window, if this is more than one clip.
 
     Raises:
         RdmfError: An entry has an error (the message names the file, the line and the error), or
@@ -352,8 +352,8 @@ def read_charades_text(annotations: Annotations, clip_length: float) -> None:
 
     Four moments of the train file end before they start; this function leaves them out, as every
     published evaluation does. The qid of an annotation is the number of annotations before it, as
-    in the JSON Lines format of train. The qids of charades_sta_test continue the qids of train, as
-    in the names of the text features.
+    in the train file in JSON Lines format. The qids of charades_sta_test continue the qids of
+    train, as in the names of the text features.
 
     Args:
         annotations: The entries are added here.

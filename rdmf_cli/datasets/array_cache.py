@@ -13,11 +13,11 @@ Value = TypeVar("Value", bound=tuple[Any, ...])
 
 
 class ArrayCache:
-    """In-memory cache of tuples of arrays. The cache never evicts an entry.
+    """In-memory cache of tuples of arrays.
 
-    A dataset may be too large for the cache, and training reads it in rounds. If the cache evicted
-    its oldest entry, it would lose each entry just before the next use. So a full cache keeps its
-    entries.
+    The cache never removes an entry. Training reads a dataset again and again in the same rounds,
+    and the dataset may be too large for the cache. If a full cache removed its oldest entry, each
+    entry would be lost just before its next use.
 
     Args:
         limit: Size limit in bytes.

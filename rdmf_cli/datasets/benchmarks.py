@@ -16,7 +16,7 @@ SPELLINGS = {"val": ("val", "valid")}  # YouTube Highlights' authors write "vali
 
 
 def find_annotations(split: str, folder: Path, dataset: Dataset | None = None) -> Path:
-    """Find the annotation file of a split: `<split>.jsonl`, or a name from the benchmark.
+    """Find the annotation file of a split: `<split>.jsonl`, or the benchmark's own name.
 
     The function looks in the folder, then in the folder above; it prefers plain files to gzipped
     files.
@@ -80,7 +80,8 @@ def open_annotations(
     Args:
         dataset: Name of a benchmark, or path of the user's own annotations.
         annotations: The annotation file; None: the file of the split, or `dataset` itself.
-        folder: The folder of the features or videos; the split's file is there.
+        folder: The folder of the features or videos, which contains the annotation file of the
+            split.
         split: Name of the split: train, val, test.
         clip_length: Length of a clip in seconds, for own annotations; None: OWN_CLIP_LENGTH.
         skip_bad: Skip entries with errors.

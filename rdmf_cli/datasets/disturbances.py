@@ -168,13 +168,13 @@ def with_repeats(footage: Footage, share: float, rng: np.random.Generator) -> Fo
 
 
 def with_short_clips(footage: Footage, parts: int = 2) -> Footage:
-    """Cut every clip into equal parts, each with the features of the clip."""
+    """Split every clip into equal parts; each part has the features of the whole clip."""
     finer = footage.with_clips(np.repeat(np.arange(len(footage)), parts))
     return replace(finer, clip_length=footage.clip_length / parts)
 
 
 def with_long_clips(footage: Footage, together: int = 2) -> Footage:
-    """Join neighbouring clips into one clip with their mean; fewer clips may be left at the end."""
+    """Join every `together` neighbouring clips into their mean; the last clip may have fewer."""
     starts = np.arange(0, len(footage), together)
     sums = np.add.reduceat(footage.rows, starts, axis=0)
     return replace(
@@ -186,7 +186,7 @@ def with_long_clips(footage: Footage, together: int = 2) -> Footage:
 
 
 def among(footage: Footage, others: Sequence[Rows], place: int) -> Footage:
-    """Join the video and other videos; the video comes after the first `place` other videos.
+    """Join the video with other videos; `place` of the other videos come before the video.
 
     Args:
         footage: the footage.

@@ -47,8 +47,8 @@ class FeatureFolder:
     Args:
         folder: The folder.
         streams: Inner folders of the streams, in order; None: all folders that are recognised.
-        text: Inner folder of the queries; None: the first in TEXT_FOLDERS that exists.
-        where: The place where such features are published, for errors.
+        text: Inner folder of the queries; None: the first folder in TEXT_FOLDERS that exists.
+        where: The place where such features are published, for error messages.
         memory: In-memory cache; None: a new one.
 
     Raises:
@@ -124,8 +124,12 @@ class FeatureFolder:
         qids = [annotation.qid for annotation in annotations]
         for kind, names in (("vid", vids), ("qid", qids)):
             if outside := [name for name in names if not _stays_inside(name)]:
-                what = f"the {kind} {outside[0]!r} leads out of the folder of features"
-                raise RdmfError(what, annotations.path, "use names without .. and without a root")
+                what = f"the {kind} {outside[0]!r} names a file outside the folder of features"
+                raise RdmfError(
+                    what,
+                    annotations.path,
+                    "use names without .. that do not begin with / or a drive",
+                )
         for stream in self._streams:
             lost = [vid for vid in vids if not self.has_video(stream, vid)]
             self._require(lost, len(vids), stream, annotations)
@@ -148,7 +152,7 @@ class FeatureFolder:
         raise MissingFileError(f"no such feature file ({count})", path, self._todo)
 
     def files(self, annotations: Annotations) -> Iterator[Path]:
-        """Yield the feature files of the annotated videos and queries, each once."""
+        """Yield the feature files of the annotated videos and queries, without duplicates."""
         for name in (*self._streams, self._text):
             if (container := self._container(name)) is not None:
                 yield container.path / LMDB_FILE if container.path.is_dir() else container.path
@@ -189,7 +193,7 @@ class FeatureFolder:
         return _read_stream(files)
 
     def text(self, annotation: Annotation) -> Text:
-        """Read the query of an annotation.
+        """Read the features of an annotation's query.
 
         Raises:
             RdmfError: The file is missing or cannot be read.
@@ -277,7 +281,7 @@ def _check_lengths(streams: Sequence[_Stream]) -> None:
 
 
 def _stays_inside(name: object) -> bool:
-    """Return whether a file of this name stays inside the folder that the name is joined to."""
+    """Return whether a file with this name lies inside the folder to which the name is joined."""
     text = str(name)
     rooted = os.path.isabs(text) or os.path.splitdrive(text)[0]
     return not rooted and ".." not in re.split(r"[/\\]", text)
@@ -356,7 +360,7 @@ def _folders(folder: Path) -> list[str]:
 
 
 def _unread(folder: Path, read: set[str]) -> list[str]:
-    """Return a note on folders of features that are not read: a missed stream costs accuracy."""
+    """Return a note on folders of features that are not read: missing streams cost accuracy."""
     parts = {name.partition("/")[0] for name in read}
     left = [name for name in _places(folder) if name not in parts and _holds_rows(folder / name)]
     if not left:

@@ -113,7 +113,9 @@ def _unzipped(data: bytes, path: Path, most: int) -> bytes:
     except EOFError:
         whole = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(data, most)
         line = whole.count(b"\n") + 1
-        raise LineError(path, line, "the gzip file is cut off here", "copy it again") from None
+        raise LineError(
+            path, line, "the gzip file ends in the middle of this line", "copy it again"
+        ) from None
     except (OSError, zlib.error) as error:
         raise RdmfError(f"is a damaged gzip file ({error})", path, "copy it again") from None
     if len(content) > most:
@@ -163,7 +165,7 @@ def identifier(record: dict[str, Any], path: Path, line: int) -> int | str:
 def numbers(value: Any, name: str, path: Path, line: int) -> npt.NDArray[np.float64]:
     """Convert a list of finite numbers, or a list of such lists (of equal length), to an array.
 
-    Types are checked first, because numpy would convert texts.
+    Types are checked first, because numpy would convert texts to numbers.
 
     Args:
         value: The value of a record.

@@ -35,8 +35,8 @@ def didemo_entries(entries: list[Any]) -> Iterator[tuple[str, Any]]:
 def read_didemo(annotations: Annotations, of: VideoEntry) -> None:
     """Read one description of DiDeMo; its moment is the choice of most annotators.
 
-    `times` contains the [first, last] segment (of 5 s) per annotator. In a tie the first choice
-    counts.
+    `times` contains the [first, last] segment (of 5 s) per annotator. If several choices are
+    equally frequent, the first one counts.
     """
     chosen = Counter(_segments(of))
     (first, last), _ = chosen.most_common(1)[0]
@@ -81,15 +81,20 @@ def read_hirest(annotations: Annotations, of: VideoEntry) -> None:
     """Read the moment of one prompt in one video: `bounds` in seconds, if `clip` is true.
 
     Videos that are only relevant, without a moment, are left out, as in HiREST's moment retrieval.
+    A moment of length 0 is left out, too: one in HiREST's own train split.
     """
     from rdmf_cli.datasets.annotations import Annotation
 
+    where = f"entry {of.place} ({of.vid})"
     if not of.video.get("clip"):
-        annotations.leave_out(f"entry {of.place} ({of.vid})", "has no moment")
+        annotations.leave_out(where, "has no moment")
         return
     duration = of.number("v_duration")
     bounds = of.rows("bounds")
     start, end = of.times("bounds", bounds)
+    if start == end:
+        annotations.leave_out(where, f"has a moment of length 0, at {start:g} s")
+        return
     if not 0 <= start < end <= duration + 1.0:
         raise of.fault(f"bounds [{start:g}, {end:g}] do not lie in the video of {duration:g} s")
     vid = of.vid.removesuffix(".mp4")

@@ -14,7 +14,7 @@ def read_qids(path: str | PathLike[str]) -> frozenset[str]:
     """Read a list of qids, as texts.
 
     The file contains one qid per line, or one JSON list, or JSON Lines with a `qid` in each line
-    (annotations or predictions). It may be gzipped.
+    (annotations or predictions). The file may be gzipped.
 
     Raises:
         RdmfError: The file cannot be read, or has another form.

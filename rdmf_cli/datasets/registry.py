@@ -23,17 +23,17 @@ class Dataset:
     """A benchmark.
 
     Attributes:
-        name: Its name on the command line.
+        name: The benchmark's name on the command line.
         clip_length: Length of a clip of the published features, in seconds.
         protocol: Name of its metrics, a key of `evaluation.protocols.PROTOCOLS`.
         files: Names of its annotation files; {split} is train, val or test.
-        clamp: Published predictions are clamped to [0, clamp] seconds, for videos of any length;
-            None: predictions are not clamped.
+        clamp: Published predictions are clamped to [0, clamp] seconds: an end after `clamp` becomes
+            `clamp`. This bound is the same for videos of any length. None: there is no bound.
         rounded: Whether published predictions are rounded to multiples of the clip length.
         legacy_nms: 2D-TAN's evaluation (of its pooling model) suppresses a window above this IoU.
         where: The place where annotations and features are published.
-        overrun: Most seconds between the end of a video and a later end of a published window, if
-            this is more than one clip.
+        overrun: The largest time in seconds from the end of a video to a later end of a published
+            window, if this is more than one clip.
     """
 
     name: str
@@ -62,7 +62,11 @@ class Dataset:
         """
         if seconds not in (None, self.clip_length):
             what = f"must be {self.clip_length:g} s for {self.name}"
-            raise UsageError(what, "--clip-length", "leave it out: it is for your own data")
+            raise UsageError(
+                what,
+                "--clip-length",
+                "leave it out; only your own data can have another clip length",
+            )
         return self
 
     def read(self, path: Path | str, skip_bad: bool = False) -> Annotations:
@@ -75,8 +79,8 @@ class Dataset:
         """Return the latest end of a predicted window, in seconds; None: no limit.
 
         Args:
-            duration: Length of the video in seconds; None: unknown. A video may be longer than
-                `clamp`.
+            duration: Length of the video in seconds; None: unknown. For a video longer than
+                `clamp`, this is the end of the video.
         """
         return None if self.clamp is None else max(self.clamp, duration or 0.0)
 

@@ -25,7 +25,7 @@ VideoProgress = Callable[[int, int, str], None]
 
 
 class Samples:
-    """The samples of some annotations, in the same order; `samples[i]` reads the i-th sample.
+    """The samples of some annotations: `samples[i]` reads the sample of annotation i.
 
     >>> samples = open_samples(DATASETS["charades"], "val.jsonl", features="charades")
     >>> samples[0].video.shape, samples[0].annotation.windows
@@ -89,13 +89,13 @@ class Samples:
         return self._source.paraphrases(annotation)
 
     def prepare(self, progress: VideoProgress | None = None) -> None:
-        """Read all samples once, so that errors in files are found before any long work.
+        """Read all samples once, to find errors in files before any long work.
 
         Features that are not in the cache are extracted.
 
         Args:
-            progress: Called with the number of videos done, the number of all videos, and the
-                current video.
+            progress: A function that is called with the number of videos done, the number of all
+                videos, and the current video.
 
         Raises:
             RdmfError: A file is missing or has an error.

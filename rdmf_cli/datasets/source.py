@@ -1,4 +1,4 @@
-"""The source of samples: a protocol for folders of features and folders of videos."""
+"""The interface of a source of samples: a folder of features, or a folder of videos."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Video(NamedTuple):
 
 
 class Source(Protocol):
-    """Features of videos and queries, by the names in the annotations.
+    """Gives the features of a video or query that the annotations name.
 
     Attributes:
         encoder_name: Name of the encoder of the features; None: unknown.

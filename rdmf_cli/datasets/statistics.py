@@ -1,4 +1,4 @@
-"""Statistics of a data set, and faults in it: in annotations, splits and features."""
+"""Statistics of a dataset, and faults in its annotations, splits and features."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class SplitStatistics:
     Attributes:
         queries, videos, moments: their numbers; each part of a YouTube video counts as one video.
         absent: queries that are nowhere in their video.
-        blind: queries without ground truth.
+        blind: queries without ground truth, as in some test splits.
         duration: duration of videos, in seconds; None: not stated.
         length: length of moments, in seconds.
         by_length: moments of at most 10 s, of at most 30 s, and longer.

@@ -14,7 +14,7 @@ from rdmf_cli.datasets.sample import Text
 from rdmf_cli.datasets.source import Video, as_text
 from rdmf_cli.encoders.base import Encoder
 from rdmf_cli.errors import MissingFileError, RdmfError, errors_of
-from rdmf_cli.features.extraction import extract
+from rdmf_cli.features.extraction import Selection, extract
 from rdmf_cli.features.files import normalise_rows
 from rdmf_cli.features.store import FeatureStore
 from rdmf_cli.video.folder import find_videos
@@ -55,7 +55,7 @@ class VideoFolder:
         self._files = _by_name(find_videos(folder))
 
     def require(self, annotations: Annotations) -> None:
-        """Check that the folder contains every annotated video, and each only once.
+        """Check that the folder contains exactly one file for each annotated video.
 
         Raises:
             RdmfError: A video is missing, or two files have its name.
@@ -82,7 +82,7 @@ class VideoFolder:
         return files[0]
 
     def files(self, annotations: Annotations) -> Iterator[Path]:
-        """Yield the files of the annotated videos, each once."""
+        """Yield the files of the annotated videos, without duplicates."""
         yield from map(self._file, dict.fromkeys(annotation.vid for annotation in annotations))
 
     def video(self, vid: str) -> Video:
@@ -98,13 +98,8 @@ class VideoFolder:
 
     def _extract(self, path: Path) -> _Extracted:
         with errors_of(path):
-            made = extract(
-                path,
-                self._encoder,
-                clip_length=self._clip_length,
-                decoder=self._decoder,
-                store=self._store,
-            )
+            selection = Selection(self._clip_length, self._decoder)
+            made = extract(path, self._encoder, selection, store=self._store)
         self.notes += [f"{path.name}: {warning}" for warning in made.warnings]
         return _Extracted(made.rows, made.duration)
 
@@ -119,7 +114,7 @@ class VideoFolder:
         return Text(texts.rows[0], texts.words[0])
 
     def paraphrases(self, annotation: Annotation) -> list[Text]:
-        """Return no paraphrases: these datasets have none."""
+        """Return an empty list: these datasets have no paraphrases."""
         return []
 
 

@@ -1,4 +1,4 @@
-"""Why do predictions miss moments? Oracles, causes, groups, bias, calibration, a blind baseline."""
+"""Find out why predictions miss moments."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ THRESHOLD = 0.5
 
 @dataclass(frozen=True)
 class Oracle:
-    """Hold the metrics, in per cent, if the best of the first `within` windows came first."""
+    """Hold the metrics, per cent, of an oracle that ranks the best of the first windows first."""
 
     within: int
     mean_iou: float
@@ -69,10 +69,11 @@ class Analysis:
     """Hold why and where the predictions of one file miss moments.
 
     Attributes:
-        threshold: The least IoU at which a window reaches a moment, for causes and calibration.
+        threshold: The least IoU with which a window counts as finding a moment, for causes and
+            calibration.
         first: Share of queries by the cause of their first window (`causes.FIRST_CAUSES`), per
             cent.
-        missed: Share of moments that no window of the first ten reaches, per cent.
+        missed: Share of the moments that none of the first ten windows finds, per cent.
         calibration: None if predictions have no scores.
         blind: None if no train split is given.
     """

@@ -35,8 +35,8 @@ class Bias:
     """Compare first windows with true moments.
 
     Attributes:
-        length: Spread of lengths, as shares of the video; None if no duration is known.
-        centre: Spread of centres, as shares of the video; None if no duration is known.
+        length: Distribution of lengths, as shares of the video; None if no duration is known.
+        centre: Distribution of centres, as shares of the video; None if no duration is known.
         moment_seconds: Median length of the moments.
         window_seconds: Median length of the first windows; None if there is no window.
         start_late: Median of (start − true start) in seconds, over the first windows with an IoU of
@@ -82,7 +82,7 @@ def bias(
 
 
 def _late(first: Array, truths: Array) -> Array:
-    """Return how late start and end are against the best moment, (1, 2); (0, 2) if none."""
+    """Return how much later start and end are than in the best moment, (1, 2); (0, 2) if none."""
     if not len(first):
         return np.empty((0, 2))
     iou = iou_over_hull(first[None], truths[None])[0, 0]

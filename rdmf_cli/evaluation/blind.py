@@ -1,7 +1,7 @@
-"""A blind baseline: windows from the train split, at the same share of every video.
+"""A blind baseline: it predicts typical windows of the train split, as shares of each video.
 
-The baseline sees neither the video nor the query. If a method is not far better, the method has
-learned little more than where moments lie in this data set: Otani, Nakashima, Rahtu, Heikkilä,
+The baseline sees neither the video nor the query. A method that is not far better has learned
+little more than where moments usually lie in this dataset: Otani, Nakashima, Rahtu, Heikkilä,
 "Uncovering Hidden Challenges in Query-Based Video Moment Retrieval", BMVC 2020.
 """
 
@@ -37,10 +37,10 @@ def shares_of(annotations: Iterable[Annotation]) -> Array:
 
 
 def typical_windows(moments: Array, count: int = WINDOWS) -> Array:
-    """Choose, one by one, the windows that together overlap the moments most.
+    """Choose, one after another, the windows that together overlap most with the moments.
 
-    The first window has the highest mean IoU with the moments. Each further window is the one that
-    most raises the mean over moments of the best IoU.
+    The first window has the highest mean IoU with the moments. Each further window is chosen so
+    that the mean over moments of the best IoU rises most.
 
     Args:
         moments: (N, 2) shares of a video, at least one.
@@ -72,7 +72,7 @@ def blind_predictions(train: Annotations, queries: Sequence[Annotation]) -> Pred
     """
     moments = shares_of(train)
     if not len(moments):
-        what = "has no moment of a video whose duration is known"
+        what = "has no moment in a video with a known duration"
         raise RdmfError(what, train.path, "give annotations with relevant_windows and duration")
     windows = typical_windows(moments)
     scores = np.arange(len(windows), 0, -1) / len(windows)
@@ -87,6 +87,6 @@ def blind_predictions(train: Annotations, queries: Sequence[Annotation]) -> Pred
 
 def _duration(query: Annotation) -> float:
     if query.duration is None:
-        todo = "give annotations that tell durations (JSON Lines)"
+        todo = "give annotations with durations (JSON Lines)"
         raise RdmfError(f"qid {query.qid!r} has no duration, which --train needs", todo=todo)
     return query.duration

@@ -16,7 +16,7 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Bin:
-    """Hold the first windows with scores in [low, high): count, mean score, share right."""
+    """Hold a bin of first windows with scores in [low, high): number, mean score, share right."""
 
     low: float
     high: float

@@ -2,8 +2,8 @@
 
 The method follows Alwassel, Heilbron, Escorcia, Ghanem, "Diagnosing Error in Temporal Action
 Detectors", ECCV 2018, and Bolya, Foley, Hays, Hoffman, "TIDE", ECCV 2020, for one query at a time.
-A window can be confused with the moments of other queries on the same video; these queries take the
-place of the other classes in detection.
+A window can be confused with a moment of another query on the same video, as a detection can be
+confused with another class.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class Diagnosis:
         windows: (P, 3), in the order of the list.
         truths: (G, 2) the moments of the query.
         iou: (P, G) IoU of each window with each moment.
-        right: (P,) the window takes a moment: it reaches a moment that no earlier window took.
-        duplicates: (P,) the window reaches moments, but earlier windows took all of them.
-        confusion: (P,) the window reaches no moment of its query, but a moment of another query on
+        right: (P,) the window finds a moment that no earlier window found.
+        duplicates: (P,) the window finds only moments that earlier windows found.
+        confusion: (P,) the window finds no moment of its query, but a moment of another query on
             the video.
         localisation: (P,) the window has an IoU of 0.1 or more with a moment, and no cause above
             holds.
@@ -164,7 +164,7 @@ MENDED: dict[str, Callable[[Diagnosis], Array]] = {
 
 @dataclass(frozen=True)
 class Loss:
-    """Hold one cause: how often it occurs, and the gain in per cent if it were fixed everywhere.
+    """Hold the frequency of a cause, and the gain if this cause were fixed in all queries.
 
     Attributes:
         windows: Share of all first ten windows, per cent; None for ranking, because ranking
@@ -205,7 +205,7 @@ def _share_of_windows(queries: Sequence[Diagnosis], cause: str, total: int) -> f
 
 
 def missed_moments(queries: Sequence[Diagnosis], threshold: float) -> float:
-    """Return the share of moments that no window of the first ten reaches, per cent."""
+    """Return the share of the moments that none of the first ten windows finds, per cent."""
     reached = [query.iou.max(axis=0, initial=0) >= threshold for query in queries]
     return float(100 * (1 - np.concatenate(reached).mean()))
 

@@ -1,4 +1,4 @@
-"""Is one prediction file better than another? Differences, and whether chance explains them."""
+"""Compare prediction files: which one is better, and can the difference be chance?"""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def compare(
     options, how = options or Options(), how or How()
     if len(files) < 2:
         todo = "give two prediction files or more; the first is the baseline"
-        raise UsageError("one file has nothing to be compared with", files[0].path, todo)
+        raise UsageError("a single file cannot be compared", files[0].path, todo)
     pairs = [pair(predictions, annotations, dataset, options) for predictions in files]
     columns = [query_scores(each, dataset, options) for each in pairs]
     metric = _metric(columns[0], how.metric)

@@ -30,8 +30,8 @@ def true_positives(iou: Array, thresholds: Array) -> Flags:
     """Decide which predictions, in list order, find a true window that no earlier prediction found.
 
     At each threshold, a prediction takes a free true window with a high enough IoU. Of several such
-    windows, it takes the window with the highest IoU; of two equal windows, it takes the later one,
-    because the original code sorts in reverse order.
+    windows, the prediction takes the window with the highest IoU; of two equal windows, it takes
+    the later one, because the original code sorts in reverse order.
 
     Args:
         iou: (Q, P, G) IoU of predictions and true windows.

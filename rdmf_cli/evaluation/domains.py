@@ -43,8 +43,8 @@ def ranking(saliency: Array, clips: int) -> tuple[npt.NDArray[np.intp], npt.NDAr
     Scores beyond the last clip are cut. Clips without a score come last; they tie with each other.
 
     Returns:
-        (clips,) clip numbers, with tied clips in list order. And (clips,) for each rank, the first
-        rank of its tie.
+        (clips,) the clip numbers, with tied clips in list order, and (clips,) the first rank of the
+        tie of each rank.
     """
     scores = np.full(clips, -np.inf)
     scores[: min(clips, len(saliency))] = saliency[:clips]
@@ -57,8 +57,8 @@ def ranking(saliency: Array, clips: int) -> tuple[npt.NDArray[np.intp], npt.NDAr
 def tvsum_ap(saliency: Array, labels: Array) -> VideoAP:
     """Compute the AP of the five clips ranked first, averaged over annotators.
 
-    labels: (T, A). A clip is positive for an annotator if the annotator rates it above their own
-    lower median. Only the positives among the five clips are counted.
+    labels: (T, A). A clip is positive for an annotator if its rating is above the lower median of
+    this annotator's ratings. Only the positives among the five clips are counted.
     """
     medians = np.sort(labels, axis=0)[(len(labels) - 1) // 2]
     positive = labels > medians

@@ -39,7 +39,7 @@ def moment_metrics(
     Args:
         predicted: (P, 3) windows of each query, best first.
         truths: (G, 2) true windows of each query.
-        presence: (Q,) how sure the prediction is that each query is shown.
+        presence: (Q,) the predicted probability that each query is shown.
 
     "AUROC", "Rej-F1@0.4", "Acc@0.4", …; "G-mIoU@k" over all queries; "mAP", "mR@k" and "mIoU@k"
     over the queries with a moment; "mR+@k" and "mIoU+@k" over the queries with several moments.
@@ -62,7 +62,7 @@ def query_columns(
     Args:
         predicted: (P, 3) windows of each query, best first.
         truths: (G, 2) true windows of each query.
-        presence: (Q,) how sure the prediction is that each query is shown.
+        presence: (Q,) the predicted probability that each query is shown.
 
     Returns:
         (Q,) in [0, 1] by name; NaN if the query does not count in the mean.
@@ -88,7 +88,7 @@ def query_columns(
 
 
 def distinct(windows: Array) -> Array:
-    """Keep each different true window (G, 2) with a length above 0 once, ordered by start."""
+    """Return the windows (G, 2) ordered by start, without duplicates and windows of length 0."""
     rows: Array = np.unique(_with_length(windows), axis=0)
     return rows
 
@@ -102,7 +102,7 @@ def set_overlap(predicted: Sequence[Array], truths: Sequence[Array], k: int) -> 
     Args:
         predicted: (P, 3) windows of each query, best first.
         truths: (G, 2) true windows of each query.
-        k: number of predictions that count.
+        k: how many of the first predictions of a query are considered.
 
     Returns:
         (Q,) in [0, 1]; 1 if both sets are empty.

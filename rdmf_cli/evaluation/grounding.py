@@ -118,7 +118,7 @@ def greedy_nms(predicted: Array, threshold: float, keep: int) -> Array:
 
 
 def brief(metrics: dict[str, Any]) -> dict[str, float | None]:
-    """Return the numbers of a paper's table, by the names of CG-DETR's evaluator."""
+    """Return the numbers that papers print, with the names that CG-DETR's evaluator gives them."""
     full = metrics["full"]
     printed = [t for t in full["MR-R1"] if float(t) in LEGACY_THRESHOLDS]
     short = {f"MR-full-{name}@{t}": full[f"MR-{name}"][t] for name in ("R1", "R5") for t in printed}

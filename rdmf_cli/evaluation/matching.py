@@ -26,7 +26,7 @@ def matches(
     Args:
         predicted: (P, 3) windows of each query, best first.
         truths: (G, 2) true windows of each query, at least one.
-        within: The number of first predictions of a query that count.
+        within: How many of the first predictions of a query are considered.
         thresholds: The least IoU at which a window is found, above 0.
 
     Returns:
@@ -43,12 +43,12 @@ def matches(
 
 
 def matched_overlaps(predicted: Sequence[Windows], truths: Sequence[Windows], within: int) -> Array:
-    """Return the IoU of every prediction with the true window that it takes, however small.
+    """Return the IoU of every prediction with the true window that it takes; the IoU may be small.
 
     Args:
         predicted: (P, 3) windows of each query, best first.
         truths: (G, 2) true windows of each query.
-        within: The number of first predictions of a query that count.
+        within: How many of the first predictions of a query are considered.
 
     Returns:
         (Q, within); NaN if there is no prediction, or no true window is left.

@@ -25,7 +25,7 @@ from rdmf_cli.evaluation.retrieval import (
 )
 
 RANKS = (1, 2, 3)
-"""The numbers k of first predictions that count."""
+"""The values of k: how many of the first predictions of a query are considered."""
 
 MANY = 3  # moments; queries with this number or more are averaged by number
 
@@ -67,7 +67,7 @@ def _scores(predicted: Sequence[Windows], truths: Sequence[Windows]) -> dict[str
 
 
 def _mean_of_groups(ap: Array, moments: npt.NDArray[np.int_]) -> Percent:
-    """Average the means over queries with 3, 4, … moments: each number of moments counts once."""
+    """Average the means over queries with 3, 4, … moments; all means have the same weight."""
     means = [ap[moments == number].mean() for number in np.unique(moments[moments >= MANY])]
     return percent(np.array(means))
 

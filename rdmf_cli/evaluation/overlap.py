@@ -40,7 +40,7 @@ def _edges(windows: Array, others: Array) -> tuple[Array, Array, Array, Array]:
 
 
 def _ratio(part: Array, whole: Array) -> Array:
-    """Return part / whole; 0 if a window is padding or if both windows have no length."""
+    """Return part / whole; 0 if a window is padding, or if both windows have length 0."""
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
@@ -49,7 +49,7 @@ def iou_over_hull(windows: Array, others: Array) -> Array:
 
     If the windows touch, last end - first start is the union. If they do not touch, the
     intersection is 0 anyway. The field computes R1 and mIoU in this way, and AP with
-    `iou_over_lengths`. The two functions are equal on paper, but not in the last bit, and a window
+    `iou_over_lengths`. The two functions are equal in theory, but not in the last bit, and a window
     rounded to a grid often lies exactly on a threshold (2 decisions in 1,000 differ on
     Charades-STA).
 
@@ -87,7 +87,8 @@ def to_grid(windows: Array, clip_length: float, limit: float | None = None) -> A
     Args:
         windows: (..., 2 or more) [start, end, …], seconds; further columns stay as they are.
         clip_length: seconds.
-        limit: first clamp starts and ends to [0, limit] seconds; None: no clamp.
+        limit: before rounding, a start or end below 0 becomes 0, and above `limit` seconds it
+            becomes `limit`; None: starts and ends are only rounded.
 
     Returns:
         An array of the same shape.

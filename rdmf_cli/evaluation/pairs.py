@@ -1,4 +1,4 @@
-"""Match predictions with annotations, check them, and move them if requested, before scoring."""
+"""Match predictions with annotations, and check or move their windows, before scoring."""
 
 from __future__ import annotations
 
@@ -34,11 +34,13 @@ class Options:
     """Hold the options of scoring.
 
     Attributes:
-        only: score the moments alone or the highlights alone; None: all that is annotated.
+        only: score the moments alone or the highlights alone; None: score everything that is
+            annotated.
         legacy: use 2D-TAN's rules for Charades-STA, TACoS and ActivityNet.
         nms: the legacy rules suppress a window above this IoU; None: the value of the data set.
         round_to: first move predicted windows to multiples of this many seconds; None: no move.
-        outside: for windows that reach outside the video: refuse the file, keep or cut them.
+        outside: what happens if windows reach outside their video: "refuse" raises an error, "keep"
+            leaves the windows as they are, "cut" cuts them to the video.
     """
 
     only: Only | None = None
@@ -50,7 +52,10 @@ class Options:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Hold predictions and annotations in the same order, and notes on them for the reader."""
+    """Hold predictions and their annotations, and notes for the reader.
+
+    The annotation of `predictions[k]` is `annotations[k]`.
+    """
 
     predictions: list[Prediction]
     annotations: list[Annotation]
@@ -170,14 +175,20 @@ def _check_fit(pairs: Pairs, dataset: Dataset, options: Options) -> None:
     protocol = PROTOCOLS[dataset.protocol]
     for annotation in pairs.annotations:
         if protocol.by_domain and (annotation.labels is None or annotation.domain is None):
-            what = f"no label and domain, which {dataset.name} is scored by"
+            what = f"label and domain are missing; {dataset.name} is scored by them"
             raise LineError(pairs.truth_path, annotation.line, what)
         if not protocol.by_domain and annotation.labels is not None:
             known = [d.name for d in DATASETS.values() if PROTOCOLS[d.protocol].by_domain]
-            todo = f"say which with --dataset: {' or '.join(known)}"
-            raise RdmfError("highlight labels of a benchmark with domains", pairs.truth_path, todo)
+            todo = f"name the benchmark: --dataset {' or '.join(known)}"
+            raise RdmfError(
+                "holds the highlight labels of a benchmark with domains", pairs.truth_path, todo
+            )
     if options.legacy and protocol.strict:
-        raise UsageError("Ego4D's rules suppress nothing", "--legacy", "leave it out")
+        raise UsageError(
+            "does not exist for Ego4D's rules, which suppress no windows",
+            "--legacy",
+            "leave it out",
+        )
     if options.legacy and not protocol.has_legacy:
         todo = "use it with charades, tacos or activitynet"
         raise UsageError(f"there is no legacy protocol for {dataset.name}", "--legacy", todo)
@@ -220,9 +231,11 @@ def _inside(
     dataset: Dataset,
     outside: Outside,
 ) -> Array:
-    """Return the windows; check that none reaches outside the video, or cut them, by `outside`.
+    """Return the windows; if one reaches outside the video, do what `outside` says (`Options`).
 
-    Rounding moves an end by up to half a clip. A clamp is the same for videos of any length.
+    A window may end after its video, up to the later of two times. Rounding moves an end by up to
+    half a clip. Published windows of a dataset are cut at one time, `Dataset.clamp`, which is the
+    same for all videos and may be after the end of a short video.
     """
     duration = np.inf if annotation.duration is None else annotation.duration
     limit = max(duration + dataset.clip_length / 2, dataset.clamp or 0.0)  # as published windows do
@@ -232,8 +245,10 @@ def _inside(
     if outside == "cut":
         return np.column_stack([np.clip(spans[:, :2], 0, duration), spans[:, 2:]])
     where = entry("pred_relevant_windows", spans, int(np.argmax(beyond)))
-    what = f"{where} reaches outside the video, {duration:g} s long"
-    raise LineError(path, prediction.line, what, "correct it, or see --outside keep and cut")
+    what = f"{where} reaches outside the video, which lasts {duration:g} s"
+    raise LineError(
+        path, prediction.line, what, "correct it, or add --outside keep or --outside cut"
+    )
 
 
 def _off_grid(spans: Array, clip_length: float) -> int:
@@ -242,10 +257,7 @@ def _off_grid(spans: Array, clip_length: float) -> int:
 
 
 def _check_clips(rated: Pairs, clip_length: float) -> None:
-    """Check the number of clips, because each clip of each query takes memory.
-
-    The duration of a video decides its number of clips.
-    """
+    """Check the number of clips, which depends on the durations: each clip takes memory."""
     clips = sum((a.duration or 0.0) / clip_length for a in rated.annotations)
     if clips > MOST_CLIPS:
         what = f"the queries with saliency_scores have {clips:.0f} clips together, more than "
@@ -285,10 +297,10 @@ def legacy_overlap(dataset: Dataset, options: Options) -> float:
     """Return the IoU above which 2D-TAN's rules suppress a window.
 
     Raises:
-        UsageError: neither the options nor the data set have a value.
+        UsageError: neither the options nor the dataset define this IoU.
     """
     overlap = options.nms if options.nms is not None else dataset.legacy_nms
     if overlap is None:
-        todo = "give one; Ego4D's own rules are those of --dataset ego4d-nlq"
+        todo = "give --nms, or use Ego4D's own rules: --dataset ego4d-nlq"
         raise UsageError(f"2D-TAN has no setting for {dataset.name}", "--nms", todo)
     return overlap

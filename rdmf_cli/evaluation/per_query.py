@@ -1,7 +1,7 @@
 """The value of each query in each metric: a metric is the mean of its column.
 
-The names are the names of `brief`, and the means are the scores of `brief`. For TVSum and YouTube
-Highlights these are the means of each domain; `HL-mAP-videos` is the mean over all videos, each
+The names are those of `brief`, and the mean of each column is the score in `brief`. For TVSum and
+YouTube Highlights there is one column per domain; `HL-mAP-videos` is the mean over all videos, each
 with the same weight.
 """
 
@@ -42,7 +42,8 @@ def query_scores(pairs: Pairs, dataset: Dataset, options: Options) -> Columns:
         (Q,) of each metric in per cent; NaN if the query does not count in the metric.
 
     Raises:
-        RdmfError: no query has what the protocol scores, or a prediction has no such output.
+        RdmfError: no query has annotations that the protocol scores, or a prediction lacks the
+            output.
     """
     columns = PROTOCOLS[dataset.protocol].load_per_query()(pairs, dataset, options)
     if not columns:
@@ -209,7 +210,7 @@ def domain_columns(pairs: Pairs, dataset: Dataset, options: Options) -> Columns:
 
 
 def _placed(values: Array, where: npt.NDArray[np.bool_]) -> Array:
-    """Return (Q,): the values at the counted queries, NaN at all further queries."""
+    """Return (Q,): the values of the counted queries, and NaN for all other queries."""
     column = np.full(len(where), np.nan)
     column[where] = values
     return column

@@ -1,4 +1,4 @@
-"""Let a head predict annotated samples, ready to score."""
+"""Predict the moments of annotated samples by a head, in the form for scoring."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Metrics of presence: how well presence separates queries with moments from queries without.
 
 Ding et al., "Retrieving Any Relevant Moments: Benchmark and Models for Generalized Moment
-Retrieval", 2026 (arXiv 2605.02623). Its evaluator is dymm9977/generalized-moment-retrieval.
+Retrieval", 2026 (arXiv 2605.02623). The published evaluator is
+dymm9977/generalized-moment-retrieval.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Flags = npt.NDArray[np.bool_]
 
 
 def presence_of(prediction: Prediction) -> float:
-    """Return how sure a prediction is that its query is shown.
+    """Return the predicted probability that the query of a prediction is shown.
 
     The result is the presence of the prediction (`pred_exist_score`), if the prediction has one. If
     not, the result is the highest window score: 1 for windows without scores, 0 without windows.

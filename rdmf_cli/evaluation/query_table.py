@@ -51,7 +51,7 @@ def query_table(
     dataset: Dataset,
     options: Options | None = None,
 ) -> QueryTable:
-    """Score every query; arguments as for `scoring.evaluate`."""
+    """Score every query; the arguments are the same as in `scoring.evaluate`."""
     options = options or Options()
     pairs = pair(predictions, annotations, dataset, options)
     scores = query_scores(pairs, dataset, options)

@@ -50,13 +50,13 @@ def recall_at_one(
         thresholds: values of t.
 
     Returns:
-        Per cent by threshold. A query without predictions counts as missed.
+        The share in per cent, by threshold. A query without predictions counts as missed.
     """
     return recall(predicted, truths, thresholds)
 
 
 def moment_metrics(predicted: Sequence[Windows], truths: Sequence[Windows]) -> dict[str, Any]:
-    """Score moment retrieval by length groups; arguments as for `recall_at_one`.
+    """Score moment retrieval by length groups; the arguments are the same as in `recall_at_one`.
 
     Queries without a true window, (0, 2), are in no group.
 
@@ -189,7 +189,7 @@ def top_hits(saliency: Sequence[Scores], ratings: Sequence[Array], level: int) -
 
 
 def highlight_metrics(saliency: Sequence[Scores], ratings: Sequence[Array]) -> dict[str, Any]:
-    """Score highlight detection; arguments as for `highlight_map`, (T,) and (C, 3) per query.
+    """Score highlight detection; for the arguments, (T,) and (C, 3) per query, see `highlight_map`.
 
     Returns:
         {"HL-min-Fair" | "HL-min-Good" | "HL-min-VeryGood": {"HL-mAP", "HL-Hit1"}} in per cent.

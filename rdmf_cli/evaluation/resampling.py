@@ -88,7 +88,7 @@ class PairedDifferences:
         """Compute two-sided p-values of a permutation test, (M,).
 
         If the two sets of predictions are equally good, the sign of each video's difference is
-        chance. The data themselves count as one of the permutations (Phipson and Smyth 2010), so no
+        random. The data themselves count as one of the permutations (Phipson and Smyth 2010), so no
         p-value is 0.
         """
         observed = np.abs(self.sums.sum(axis=0)) * (1 - EQUAL) - EQUAL

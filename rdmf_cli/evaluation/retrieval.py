@@ -69,7 +69,7 @@ def best_iou(predicted: Sequence[Windows], truths: Sequence[Windows], within: in
     Args:
         predicted: (P, 3) windows of each query.
         truths: (G, 2) windows of each query.
-        within: number of predictions that count.
+        within: how many of the first predictions of a query are considered.
 
     Returns:
         (Q,) in [0, 1].
@@ -84,9 +84,9 @@ def best_iou(predicted: Sequence[Windows], truths: Sequence[Windows], within: in
 def _best_of_pairs(predicted: Array, truths: Array) -> Array:
     """Return the IoU (Q,) of the best pair of each query: 0 where there is no pair.
 
-    As in the original evaluators, the first pair of the highest IoU over lengths is chosen, and its
-    IoU over the hull counts: where several pairs are equal on paper, their last bits differ, and
-    with them decisions on a threshold.
+    As in the original evaluators, the first pair with the highest `iou_over_lengths` is chosen, and
+    the `iou_over_hull` of this pair counts. If several pairs have the same IoU in theory, their
+    last bits may differ, and a decision on a threshold may depend on these bits.
     """
     hull = iou_over_hull(predicted, truths)
     if not hull.size:
@@ -110,11 +110,12 @@ def recall(
         predicted: (P, 3) windows of each query.
         truths: (G, 2) windows of each query.
         thresholds: values of t.
-        within: number of predictions that count: 1 for R1@t, 5 for R5@t.
+        within: how many of the first predictions of a query are considered: 1 for R1@t, 5 for
+            R5@t.
         strict: the IoU must exceed t, as in 2D-TAN's evaluation.
 
     Returns:
-        Per cent by threshold.
+        The values in per cent, by threshold.
     """
     return _recall_of(best_iou(predicted, truths, within), thresholds, strict)
 
@@ -169,7 +170,7 @@ def mean_average_precision(
         thresholds: values of t.
 
     Returns:
-        Per cent by threshold.
+        The values in per cent, by threshold.
     """
     ap = average_precisions(predicted, truths, thresholds)
     return {**by_threshold(ap, thresholds), "average": percent(ap)}

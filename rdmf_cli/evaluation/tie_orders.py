@@ -2,8 +2,8 @@
 
 A protocol may cut a ranking after a few clips and not define the order of ties. Then its score is
 not unique: a clip may stand at any rank of its tie, or be cut. All orders are searched by branch
-and bound, so the result is exact. Ranks are filled one by one. A partial order is given up if the
-most that every annotator can still add does not beat the best order found.
+and bound, so the result is exact. Ranks are filled one by one. The search leaves a partial order if
+even the largest possible AP of every annotator cannot exceed the best order found so far.
 """
 
 from __future__ import annotations
@@ -74,13 +74,13 @@ def _ranks(
 
 
 def _areas(ranks: int) -> Array:
-    """Return the AP of every row of labels, (2 ** ranks,); the first label is the highest bit."""
+    """Return the AP (2 ** ranks,) of each sequence of labels; the first label is the top bit."""
     rows = product((0, 1), repeat=ranks)
     return np.array([trapezoid_ap(np.array(row)) for row in rows])
 
 
 def _bounds(areas: Array) -> list[Array]:
-    """Return, for 0, 1, … known labels, (2 ** known,) the highest AP that can still follow."""
+    """Return the highest AP still possible after 0, 1, … known labels, (2 ** known,) each."""
     bounds = [areas]
     while len(bounds[0]) > 1:
         bounds.insert(0, bounds[0].reshape(-1, 2).max(axis=1))
@@ -97,7 +97,7 @@ class _Search:
         self._fill(0, np.zeros(ranks[0].rows.shape[1], dtype=np.intp))
 
     def _fill(self, place: int, known: npt.NDArray[np.intp]) -> None:
-        """Try all clips at a rank; known: (A,) the labels of the earlier ranks, as bits."""
+        """Try all clips at a rank; `known` (A,) holds the labels of the earlier ranks, as bits."""
         rank, left = self._ranks[place], self._left[self._ranks[place].group]
         free = np.flatnonzero(left)
         labels = 2 * known + rank.rows[free]  # (n, A)

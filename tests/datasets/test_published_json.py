@@ -1,4 +1,11 @@
-"""Annotations in the JSON of TACoS, DiDeMo, HiREST and Ego4D, by their documented layouts."""
+"""Annotations in the JSON of TACoS, DiDeMo, HiREST and Ego4D, by their published layouts.
+
+The rows are made up, with all fields and oddities of the original files. Sources of the layouts:
+TACoS: github.com/microsoft/2D-TAN, data/TACoS (VSLNet's files are the same, byte by byte); DiDeMo:
+github.com/LisaAnne/LocalizingMoments, README.md and data/; HiREST: github.com/j-min/HiREST,
+README.md and data/splits; Ego4D: github.com/EGO4D/episodic-memory, the reader of its baseline,
+NLQ/VSLNet/utils/prepare_ego4d_dataset.py.
+"""
 
 from __future__ import annotations
 
@@ -52,6 +59,18 @@ def test_didemo_takes_the_segment_of_most_annotators(tmp_path):
     assert second.windows.tolist() == [[15.0, 25.0]]
 
 
+def test_didemo_has_ties_shorter_videos_and_descriptions_with_seven_annotators(tmp_path):
+    """In its val file, 326 of 4,180 descriptions tie; 723 videos have five segments."""
+    whole = {"dl_link": "https://example.org/1", "num_segments": 5, "description": "a cat"}
+    tie = {**whole, "annotation_id": 1, "video": "1@N01_2_3.mov"}
+    tie["times"] = [[2, 3], [0, 0], [0, 0], [2, 3]]
+    seven = {**whole, "annotation_id": 2, "video": "1@N01_2_3.mov"}
+    seven["times"] = [[0, 0], [4, 4], [4, 4], [0, 4], [4, 4], [0, 0], [1, 1]]
+    first, second = read(tmp_path, [tie, seven])
+    assert first.windows.tolist() == [[10.0, 20.0]]  # of equally frequent choices, the first
+    assert second.windows.tolist() == [[20.0, 25.0]]
+
+
 HIREST = {
     "Make Bird Feeder": {
         "a1B2.mp4": {"relevant": True, "clip": True, "v_duration": 123.5, "bounds": [10, 90],
@@ -75,6 +94,26 @@ def test_hirest_has_a_moment_where_clip_is_true(tmp_path):
     assert found.notes == ["train.json: entry 2 (c3D4.mp4): has no moment; left out"]
 
 
+def test_hirest_is_read_with_steps_bounds_without_a_moment_and_a_moment_of_length_0(tmp_path):
+    """As its README shows a video without a moment; its train split has one moment of length 0."""
+    steps = [{"index": 0, "heading": "Fold it", "absolute_bounds": [43, 60]}]
+    video = {"relevant": True, "clip": True, "v_duration": 354.97, "bounds": [43, 290]}
+    content = {
+        "Make a Bow": {
+            "kMh-nG8axWI.mp4": {"relevant": True, "clip": False, "v_duration": 53.92,
+                                "bounds": [0, 0], "steps": []},
+            "CAB-4KfX8x0.mp4": {**video, "steps": steps},
+            "fR5U_pG4.mp4": {**video, "bounds": [77, 77], "steps": steps},
+        }
+    }  # fmt: skip
+    found = read(tmp_path, content)
+    assert [(a.vid, a.windows.tolist()) for a in found] == [("CAB-4KfX8x0", [[43.0, 290.0]])]
+    assert found.notes == [
+        "train.json: entry 1 (kMh-nG8axWI.mp4): has no moment; left out",
+        "train.json: entry 3 (fR5U_pG4.mp4): has a moment of length 0, at 77 s; left out",
+    ]
+
+
 def ego4d(**query):
     queries = [{"clip_start_sec": 425.0, "clip_end_sec": 431.0, "query": "where is it?", **query},
                {"clip_start_sec": 1.0, "clip_end_sec": 2.0, "query": None}]  # fmt: skip
@@ -90,6 +129,33 @@ def test_ego4d_has_queries_in_annotations_in_clips(tmp_path):
     assert (one.qid, one.vid, one.duration) == ("ann_0", "clip-1", 480.0)
     assert one.windows.tolist() == [[425.0, 431.0]]
     assert found.notes == ["train.json: query ann_1: has no text; left out"]
+
+
+def test_ego4d_is_read_with_every_field_and_with_what_its_annotators_left_out(tmp_path):
+    """As its baseline reads it: text may be missing or empty, a moment may have no length."""
+    asked = {
+        "clip_start_sec": 7.5, "clip_end_sec": 7.5, "video_start_sec": 107.5,
+        "video_end_sec": 107.5, "video_start_frame": 3225, "video_end_frame": 3225,
+        "template": "Objects: Where is object X?", "query": " Where is the cup ? ",
+        "slot_x": "the cup", "verb_x": "[verb_not_applicable]", "slot_y": None, "verb_y": None,
+        "raw_tags": ["Objects: Where is object X?", "Where is the cup ?"],
+    }  # fmt: skip
+    queries = [{k: v for k, v in asked.items() if k != "query"}, {**asked, "query": ""}, asked]
+    clip = {
+        "clip_uid": "clip-1", "source_clip_uid": "s", "video_start_sec": 100.0,
+        "video_end_sec": 580.0, "video_start_frame": 3000, "video_end_frame": 17400,
+        "clip_start_sec": 0, "clip_end_sec": 480.0, "clip_start_frame": 0,
+        "clip_end_frame": 14400,
+        "annotations": [{"annotation_uid": "none"},
+                        {"annotation_uid": "ann", "language_queries": queries}],
+    }  # fmt: skip
+    videos = [{"video_uid": "v", "split": "val", "clips": [clip]}]
+    found = read(tmp_path, {"version": "v2", "date": "230130", "description": "NLQ",
+                            "manifest": "s3://manifest.csv", "videos": videos})  # fmt: skip
+    (one,) = found
+    assert (one.qid, one.query, one.duration) == ("ann_2", "Where is the cup ?", 480.0)
+    assert one.windows.tolist() == [[7.5, 7.5]]
+    assert len(found.notes) == 2
 
 
 def test_a_test_split_without_responses_is_blind(tmp_path):

@@ -25,7 +25,7 @@ def test_a_figure_of_every_part(tmp_path, windows):
     assert len({tuple(pixel) for pixel in pixels[::7, ::7].reshape(-1, 3).tolist()}) > 5
     wrong = run_here(*asked, tmp_path / "analysis.xyz")
     assert wrong.returncode != 0
-    assert "does not have the suffix of a figure format" in wrong.stdout
+    assert "does not end with the suffix of a figure format" in wrong.stdout
     kept = run_here(*asked, truth, "--force")
     assert kept.returncode == 2
     assert truth.read_text().startswith('{"qid"')

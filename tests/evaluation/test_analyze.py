@@ -189,7 +189,7 @@ def test_json_keeps_to_the_published_schema(files):
     ("changed", "options", "said"),
     [
         ([{**row, "relevant_windows": []} for row in ANNOTATIONS], [], "no query has a moment"),
-        (ANNOTATIONS, ["--dataset", "tvsum"], "no label and domain"),
+        (ANNOTATIONS, ["--dataset", "tvsum"], "label and domain are missing"),
     ],
 )
 def test_nothing_to_analyse_is_said(files, changed, options, said):
@@ -204,4 +204,4 @@ def test_a_train_split_without_moments_is_said(files, tmp_path):
     train = written(tmp_path / "train.jsonl", blind)
     done = rdmf_analyze(files, "--train", train)
     assert done.returncode == 1
-    assert f"{train} has no moment of a video whose duration is known" in done.stderr
+    assert f"{train} has no moment in a video with a known duration" in done.stderr

@@ -283,7 +283,9 @@ def test_names_that_lead_out_of_the_folder_are_refused(features: Path):
         path.write_text(content.replace(f'"{key}": {old}', f'"{key}": {new}'))
         done = rdmf("--features", features, *FREE)
         assert done.returncode == 1
-        assert f"val.jsonl: the {key} '../../outside' leads out of the folder" in done.stderr
+        assert (
+            f"val.jsonl: the {key} '../../outside' names a file outside the folder" in done.stderr
+        )
 
 
 def test_messages_name_the_cause(features: Path, tmp_path: Path):

@@ -86,7 +86,10 @@ FAULTS = {
     ),
     "inverted": ({WINDOW_KEY: [[0, 1, 1], [5, 3, 0.5]]}, "[1] = [5, 3, 0.5] ends before it starts"),
     "before the video": ({WINDOW_KEY: [[-4, 1, 1]]}, "[0] = [-4, 1, 1] reaches outside the video"),
-    "after the video": ({WINDOW_KEY: [[0, 151, 1]]}, "[0, 151, 1] reaches outside the video, 20 s"),
+    "after the video": (
+        {WINDOW_KEY: [[0, 151, 1]]},
+        "[0, 151, 1] reaches outside the video, which lasts 20 s",
+    ),
     "no end": ({WINDOW_KEY: [[0]]}, "must be a list of [start, end, score]"),
     "empty window": ({WINDOW_KEY: [[]]}, "must be a list of [start, end, score]"),
     "no list": ({WINDOW_KEY: "0-1"}, "pred_relevant_windows must be a list of numbers"),
@@ -121,7 +124,7 @@ def test_unreadable_files(tmp_path, truth):
         (good[: second + 9] + "\n" + good[second:]).encode(): "line 2: not JSON",
         b"[1, 2]\n": "line 1: not a JSON object",
         good.encode().replace(b"a dog", b"a d\xffg"): "line 1: not UTF-8 text",
-        zipped[: len(zipped) // 2]: "the gzip file is cut off here",
+        zipped[: len(zipped) // 2]: "the gzip file ends in the middle of this line",
         zipped[:40] + b"garbage" + zipped[47:]: "gzip file",
     }.items():
         guess = tmp_path / "guess.jsonl"
@@ -187,7 +190,7 @@ def test_nothing_to_score_is_an_error(tmp_path):
 
 def test_windows_outside_the_video(tmp_path, truth):
     long = with_change(PREDICTIONS, 1, pred_relevant_windows=[[-10.0, 10.0, 0.9]])
-    assert "--outside keep and cut" in refused(tmp_path, truth, long)
+    assert "--outside keep or --outside cut" in refused(tmp_path, truth, long)
     assert scored(tmp_path, truth, long, outside="keep")["full"]["MR-R1"]["0.55"] == pytest.approx(
         200 / 3
     )
@@ -208,7 +211,7 @@ def test_published_predictions_may_reach_to_the_benchmarks_clamp_and_half_a_clip
 def test_a_long_video_of_ones_own_has_no_clamp(tmp_path):
     truth = written(tmp_path / "truth.jsonl", with_change(ANNOTATIONS, 2, duration=4000))
     far = with_change(PREDICTIONS, 1, pred_relevant_windows=[[0.0, 150.0, 0.9]])
-    assert "reaches outside the video, 20 s long" in refused(tmp_path, truth, far)
+    assert "reaches outside the video, which lasts 20 s" in refused(tmp_path, truth, far)
     late = with_change(PREDICTIONS, 0, pred_relevant_windows=[[3000.0, 3900.0, 0.9]])
     kept = scored(tmp_path, truth, late, round_to=2.0)
     assert kept["full"]["MR-R1"]["0.5"] == pytest.approx(200 / 3)
@@ -240,8 +243,8 @@ def test_questions_that_a_dataset_cannot_answer(tmp_path, truth):
     for dataset, options, message in [
         ("qvhighlights", {"legacy": True}, "no legacy protocol"),
         ("charades", {"only": "highlights"}, "charades has no highlights"),
-        ("tvsum", {"only": "moments"}, "no label and domain"),
-        ("tvsum", {}, "no label and domain, which tvsum is scored by"),
+        ("tvsum", {"only": "moments"}, "label and domain are missing"),
+        ("tvsum", {}, "label and domain are missing; tvsum is scored by them"),
     ]:
         assert message in refused(tmp_path, truth, PREDICTIONS, dataset, **options)
 
@@ -261,7 +264,7 @@ def test_highlights_by_domain(tmp_path):
     result = scored(tmp_path, truth, guess, "youtube-highlights")
     assert result["brief"] == {"HL-mAP-dog": 100, "HL-mAP-surfing": 25, "HL-mAP": 62.5}
     assert result["notes"] == ["1 query with more saliency scores than clips: the surplus is cut"]
-    assert "say which with --dataset: tvsum or youtube" in refused(tmp_path, truth, guess)
+    assert "name the benchmark: --dataset tvsum or youtube" in refused(tmp_path, truth, guess)
     with pytest.raises(UsageError, match="youtube-highlights has no moments"):
         scored(tmp_path, truth, guess, "youtube-highlights", only="moments")
 
@@ -308,7 +311,7 @@ def test_ego4ds_count_is_strict_and_suppresses_nothing(tmp_path):
     assert official["brief"]["MR-full-R1@0.5"] == 50
     assert official["brief"]["MR-full-R5@0.7"] == 100  # the window that 2D-TAN suppresses
     assert official["notes"] == []
-    with pytest.raises(UsageError, match="Ego4D's rules suppress nothing"):
+    with pytest.raises(UsageError, match="Ego4D's rules, which suppress no windows"):
         scored(tmp_path, truth, guess, "ego4d-nlq", legacy=True)
 
 

@@ -97,7 +97,7 @@ def test_a_prediction_is_needed_of_the_chosen_queries_alone(files, tmp_path):
         ("[1, 2", "must be a JSON list of qids"),
         ('{"query": "a"}\n', "line 1"),
         ("", "the file is empty"),
-        ("[]", "leaves no query"),
+        ("[]", "lists no qid of these annotations"),
     ],
 )
 def test_a_list_of_qids_that_cannot_be_taken_is_said(files, tmp_path, text, said):
@@ -117,5 +117,5 @@ def test_compare_and_analyze_take_some_queries_too(files, tmp_path):
     assert compared.queries == 2
     assert rdmf_cli.analyze(guess, truth, only_qids=chosen).queries == 2
     chosen.write_text("[]")
-    with pytest.raises(RdmfError, match="leaves no query"):
+    with pytest.raises(RdmfError, match="lists no qid of these annotations"):
         rdmf_cli.analyze(guess, truth, only_qids=chosen)
