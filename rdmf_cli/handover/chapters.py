@@ -33,7 +33,7 @@ def youtube_chapters(answers: Sequence[Answer]) -> str:
 
 
 def _titles(answers: Sequence[Answer]) -> dict[int, str]:
-    """Return the titles of the chapters; the key of a title is its chapter's start in seconds."""
+    """Return the titles of the chapters by the start of each chapter in seconds."""
     last = int(max(answer.duration for answer in answers)) - SHORTEST
     kept: list[Found] = []
     titles: dict[int, str] = {}

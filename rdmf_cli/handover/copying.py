@@ -24,7 +24,7 @@ def copy_span(file: BinaryIO, kind: Kind, span: Span) -> Fraction:
 
     Args:
         file: A seekable binary file.
-        kind: The kind of file.
+        kind: The format of the file, such as that of .mp4 or .mkv files.
         span: The frames.
 
     Returns:
@@ -35,7 +35,7 @@ def copy_span(file: BinaryIO, kind: Kind, span: Span) -> Fraction:
     """
     path, timeline = span.scan.info.path, span.scan.timeline
     if timeline.ordered or timeline.joins or not len(timeline.keys):
-        raise RdmfError("its packets cannot be cut without encoding", path, EXACTLY)
+        raise RdmfError("its packets have no times, so it cannot be cut by --copy", path, EXACTLY)
     first, _ = _packets_of(span)
     origin = int(timeline.pts[first]) * timeline.time_base
     with opened(path) as (container, stream):
@@ -50,7 +50,7 @@ def copy_span(file: BinaryIO, kind: Kind, span: Span) -> Fraction:
                     target.mux(packet)
         except (FFmpegError, ValueError) as error:
             what = f"its streams cannot be copied into {kind.form} ({reason(error)})"
-            raise RdmfError(what, path, f"name the file .mkv, or {EXACTLY}") from error
+            raise RdmfError(what, path, f"write to a .mkv file, or {EXACTLY}") from error
     return span.begins - origin
 
 

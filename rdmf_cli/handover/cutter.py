@@ -34,7 +34,7 @@ MONTAGE = "the montage"
 
 
 class Cutter:
-    """Cuts moments out of videos; it remembers all file names, so that each name is used once.
+    """Cuts moments out of videos; it remembers all file names, so that no name is used twice.
 
     Args:
         output: Name template of the files, with `FIELDS` in braces; None: no file per moment.
@@ -95,34 +95,51 @@ class Cutter:
             RdmfError: The video cannot be read, or a file cannot be written.
         """
         chosen = [
-            (answer, moment)
+            (answer.query, moment)
             for answer in answers
-            if self._accepts(answer)
+            if self._accepts(answer.video, answer.query, answer.presence)
             for moment in answer.moments[:top_k]
             if moment.score >= min_score
         ]
-        if not chosen:
+        return self._cut(answers[0].video, chosen) if chosen else []
+
+    def cut_moment(self, video: str, query: str, presence: float, moment: Moment) -> list[Cut]:
+        """Cut one moment, such as a hit of a search in many videos.
+
+        Args:
+            video: The file.
+            query: The query that the moment answers.
+            presence: Probability that the query is anywhere in the video.
+            moment: The moment; its rank is unique among all moments that are cut.
+
+        Raises:
+            UsageError: As for `cut`.
+            RdmfError: As for `cut`.
+        """
+        if not self._accepts(video, query, presence):
             return []
-        found = scan(checked_file(answers[0].video))
+        return self._cut(video, [(query, moment)])
+
+    def _cut(self, video: str, chosen: Sequence[tuple[str, Moment]]) -> list[Cut]:
+        found = scan(checked_file(video))
         spans = [span_of(found, moment.start, moment.end, self.pad) for _, moment in chosen]
         self.spans += spans
         if self.output is None:
             return []
-        paths = [self._path(answer, moment, found) for answer, moment in chosen]
+        paths = [self._path(query, moment, found) for query, moment in chosen]
         return [self._write(path, span) for path, span in zip(paths, spans, strict=True)]
 
     def require_something(self) -> None:
         """Raise NothingFoundError if nothing was cut."""
         if not self.spans:
             todo = "use --anyway to cut the best moments" if self.refused else ""
-            raise NothingFoundError("nothing was found to cut", todo=todo)
+            raise NothingFoundError("no moment was found to cut", todo=todo)
 
-    def _accepts(self, answer: Answer) -> bool:
-        if self.anyway or answer.presence >= LEAST_PRESENCE:
+    def _accepts(self, video: str, query: str, presence: float) -> bool:
+        if self.anyway or presence >= LEAST_PRESENCE:
             return True
         self.refused.append(
-            f"{answer.video}: {answer.query!r} is probably not in this video "
-            f"(presence {answer.presence:.2f})"
+            f"{video}: {query!r} is probably not in this video (presence {presence:.2f})"
         )
         return False
 
@@ -139,12 +156,12 @@ class Cutter:
     def _inputs(self) -> list[Path]:
         return list(dict.fromkeys(span.scan.info.path for span in self.spans))
 
-    def _path(self, answer: Answer, moment: Moment, found: Scan) -> Path:
+    def _path(self, query: str, moment: Moment, found: Scan) -> Path:
         """Return the file name of a moment; check that the file may be written."""
         fields = {
             **video_fields(found.info.path),
             "rank": moment.rank,
-            "query": as_file_name(answer.query),
+            "query": as_file_name(query),
             "start": round(moment.start, 3),
             "end": round(moment.end, 3),
             "score": round(moment.score, 2),
@@ -160,18 +177,34 @@ class Cutter:
         return path
 
     def _write(self, path: Path, span: Span) -> Cut:
-        kind = kind_of(path)
-        start, end = span.player_times
-        notes: list[str] = []
+        return write_cut(path, span, copy=self.copy, force=self.force)
 
-        def content(file: BinaryIO) -> None:
-            if not self.copy:
-                notes.extend(write_span(file, kind, span))
-            elif earlier := copy_span(file, kind, span):
-                notes.append(
-                    f"starts {float(earlier):.2f} s earlier, at the key frame before the moment"
-                )
 
-        inputs = [span.scan.info.path]
-        write_whole(path, content, inputs=inputs, force=self.force, what=WHAT)
-        return Cut(path, start, end, tuple(notes))
+def write_cut(path: Path, span: Span, *, copy: bool = False, force: bool = False) -> Cut:
+    """Write a span of a video as a video file.
+
+    Args:
+        path: The file; its suffix selects the container.
+        span: The frames.
+        copy: Copy packets from the key frame before the span; do not encode the span again.
+        force: Replace a file that rdmf did not write.
+
+    Raises:
+        UsageError: The suffix is not supported, or the file exists and rdmf did not write it.
+        RdmfError: The span cannot be decoded, or the file cannot be written.
+    """
+    kind = kind_of(path)
+    start, end = span.player_times
+    notes: list[str] = []
+
+    def content(file: BinaryIO) -> None:
+        if not copy:
+            notes.extend(write_span(file, kind, span))
+        elif earlier := copy_span(file, kind, span):
+            notes.append(
+                f"starts {float(earlier):.2f} s earlier, at the key frame before the moment"
+            )
+
+    inputs = [span.scan.info.path]
+    write_whole(path, content, inputs=inputs, force=force, what=WHAT)
+    return Cut(path, start, end, tuple(notes))

@@ -51,7 +51,7 @@ class Span:
 
     @property
     def player_times(self) -> tuple[float, float]:
-        """The start and end of the span in seconds, as a player shows these times."""
+        """The start and end of the span in seconds, as a player shows time."""
         shift = exact(self.scan.info.clock.begins) - _first_time(self.scan)
         return float(self.begins + shift), float(self.ends + shift)
 
@@ -105,7 +105,7 @@ def write_span(file: BinaryIO, kind: Kind, span: Span) -> tuple[str, ...]:
 
     Args:
         file: A seekable binary file.
-        kind: The kind of file.
+        kind: The format of the file, such as that of .mp4 or .mkv files.
         span: The frames.
 
     Returns:
@@ -159,7 +159,7 @@ def write_montage(file: BinaryIO, kind: Kind, spans: Sequence[Span]) -> None:
 
     Args:
         file: A seekable binary file.
-        kind: The kind of file.
+        kind: The format of the file, such as that of .mp4 or .mkv files.
         spans: The frames, in order; at least one span.
 
     Raises:
@@ -180,7 +180,7 @@ def write_montage(file: BinaryIO, kind: Kind, spans: Sequence[Span]) -> None:
 def _write(
     film: Film, span: Span, tracks: Sequence[tuple[int | None, Track]], at: Fraction
 ) -> None:
-    """Encode a span with its sound, at the time `at` of the film."""
+    """Encode a span with its sound into the film, from the time `at` on."""
     path = span.scan.info.path
     length = span.ends - span.begins
     sounds = [
@@ -226,7 +226,7 @@ def _pictures(span: Span) -> Iterator[tuple[Fraction, np.ndarray]]:
 
 
 def _fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Fit a picture (H, W, 3) into (width, height), on black; crop an odd row or column."""
+    """Fit a picture (H, W, 3) into (width, height) with black borders; crop an odd row, column."""
     width, height = size
     if image.shape[0] - height in (0, 1) and image.shape[1] - width in (0, 1):
         return image
@@ -246,7 +246,7 @@ def codec_of(stream: Any) -> str:
 
 
 def _subtitles(container: Any, kind: Kind) -> tuple[list[int], list[str]]:
-    """Return the numbers of subtitle tracks that the container supports; describe other tracks."""
+    """Return the numbers of subtitle tracks that the container supports, and notes on others."""
     kept, notes = [], []
     for number, stream in enumerate(container.streams.subtitles):
         codec = codec_of(stream)

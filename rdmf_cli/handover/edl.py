@@ -1,7 +1,8 @@
 """CMX3600 edit decision lists (EDL). Every editing program can open an EDL.
 
-An EDL has one frame rate and one line per event: in and out of the source, in and out of the
-record, as time codes. Out-points are exclusive. All other information is in comments.
+An EDL has one frame rate and one line per event with four time codes: in-point and out-point in
+the source video, and in-point and out-point on the timeline. Out-points are exclusive. All other
+information is in comments.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def edl_text(timeline: Timeline) -> str:
     """Write a timeline as an EDL.
 
     Raises:
-        UsageError: Its videos have different frame rates.
+        UsageError: The videos of the timeline have different frame rates.
     """
     _require_one_rate(timeline)
     reels = _reels(timeline.sources)

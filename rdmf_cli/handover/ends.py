@@ -1,16 +1,19 @@
-"""Exact ends of moments: starts and ends of moments move to cuts near them."""
+"""Exact ends of moments: starts and ends are moved to nearby cuts."""
 
 from __future__ import annotations
+
+from typing import TypeVar
 
 from rdmf_cli.moments.types import Answer, Moment
 from rdmf_cli.video.decoders import scan
 from rdmf_cli.video.info import checked_file
 from rdmf_cli.video.refine import moved_to_cuts
 
+AnyAnswer = TypeVar("AnyAnswer", bound=Answer)
 AT_THE_EDGE = 0.1  # seconds; an end of a moment this near to an end of the searched part stays
 
 
-def refined(answer: Answer) -> Answer:
+def refined(answer: AnyAnswer) -> AnyAnswer:
     """Move the ends of the moments to cuts that are at most a second away.
 
     Args:

@@ -91,7 +91,7 @@ class Track:
     Attributes:
         rate: Samples per second.
         layout: FFmpeg's name of its channels: "stereo".
-        language: Its language; "": unknown.
+        language: The language of the track; "": unknown.
     """
 
     rate: int
@@ -104,7 +104,7 @@ class Film:
 
     Args:
         file: A seekable binary file.
-        kind: The kind of file.
+        kind: The format of the file, such as that of .mp4 or .mkv files.
         size: (width, height) of the pictures in pixels; an odd last column or row is cut off.
         rate: Frames per second; None: the rate varies.
         tracks: The sound tracks.

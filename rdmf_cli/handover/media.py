@@ -20,7 +20,7 @@ class _Stated(NamedTuple):
     """Properties that the headers of a file state.
 
     Attributes:
-        rates: Frames per second, according to the pictures and to the container.
+        rates: Frames per second as the pictures state it, and as the container states it.
         code: The time code of the first frame; "": none.
         channels: Channels of the first sound track; 0: no sound.
         samples: Samples per second; 0: no sound.

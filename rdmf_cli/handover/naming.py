@@ -53,7 +53,7 @@ def filled(template: str, fields: Mapping[str, object]) -> Path:
     """Fill in a name template.
 
     Args:
-        template: As for `fields_of`; Python's formats are allowed: `{rank:02d}`.
+        template: The same as in `fields_of`; Python's formats are allowed: `{rank:02d}`.
         fields: The values of the fields.
 
     Raises:
@@ -82,5 +82,5 @@ def _malformed(template: str, known: Mapping[str, str]) -> UsageError:
     return UsageError(
         "holds an unknown field or a single brace",
         template,
-        f"the fields are {names}; write a literal brace twice",
+        f"the fields are {names}; for a real brace, write the brace twice",
     )

@@ -1,4 +1,4 @@
-"""Overlapping moments cut into pieces, for formats that allow no overlaps."""
+"""Division of overlapping moments into pieces, for formats that do not allow overlaps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Found = tuple[Moment, Answer]
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a video that lies in the same moments from start to end.
+    """A part of a video during which the same moments apply.
 
     Attributes:
         start: Start in milliseconds, as a player shows it.

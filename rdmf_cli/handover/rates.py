@@ -82,7 +82,7 @@ def _on_grid(times: np.ndarray, time_base: Fraction, rate: Fraction) -> bool:
 
 
 def _steps_by_one(times: np.ndarray, time_base: Fraction, rate: Fraction) -> bool:
-    """Return whether most frames follow each other after one frame duration, not after several."""
+    """Return whether the distance of most frames is one frame duration, not several."""
     if len(times) < 2:
         return True
     return round(float(np.median(np.diff(times))) * float(time_base * rate)) == 1

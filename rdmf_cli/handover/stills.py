@@ -24,7 +24,7 @@ PLACES = (1 / 6, 1 / 2, 5 / 6)
 
 
 def times_in(moment: Moment, places: Sequence[float] = PLACES) -> list[float]:
-    """Return the times of a moment's pictures, in seconds as a player shows them."""
+    """Return the times of a moment's pictures, in seconds, as a player shows time."""
     return [moment.start + place * (moment.end - moment.start) for place in places]
 
 
@@ -38,7 +38,7 @@ def stills(
 
     Args:
         video: The file, or its scan.
-        times: Seconds as a player shows them, in any order.
+        times: Seconds, as a player shows time, in any order.
         width: Maximum width of a picture, in pixels.
 
     Returns:

@@ -56,7 +56,7 @@ class Counting:
     def frame_of(self, code: str) -> int:
         """Return the number of frames from 00:00:00:00 to a time code.
 
-        A skipped time code counts as the next time code that is not skipped.
+        A time code that does not exist in drop-frame counts as the next existing time code.
 
         Raises:
             ValueError: The text is not a time code of this rate.

@@ -28,7 +28,8 @@ class Source:
     Attributes:
         path: The file.
         counting: The numbering of its frames, at a rate that editors support.
-        start: Number of its first frame by the file's time code; 0: the file has no time code.
+        start: The number of the video's first frame, by the time code of the file; 0: the file has
+            no time code.
         frames: Number of frames, at that rate.
         begins: Time of the first frame in seconds, as a player shows it.
         width: Width of the picture as shown, in pixels.
@@ -70,11 +71,11 @@ class Event:
     """A moment on the timeline.
 
     Attributes:
-        source: Its video.
-        first: Its first frame in the video.
+        source: The video of the moment.
+        first: The first frame of the moment in the video.
         stop: The first frame after the moment.
-        at: Its start on the timeline, in frames of the timeline, from 0.
-        length: Its length on the timeline, in frames of the timeline.
+        at: The start of the moment on the timeline, in frames of the timeline, from 0.
+        length: The length of the moment on the timeline, in frames of the timeline.
         moment: The moment.
         query: The query.
         presence: Probability that the query is anywhere in the video.
@@ -106,7 +107,7 @@ class Timeline:
     """A sequence of events without gaps.
 
     Attributes:
-        title: Its title.
+        title: The title of the timeline.
         counting: The numbering of its frames, as in the first video.
         events: The moments, by video, and by time within a video.
     """
@@ -160,7 +161,7 @@ def timeline_of(
 
 
 def label_of(moment: Moment, query: str) -> str:
-    """Name a moment in a line: "#1 a cat (0.95)"."""
+    """Describe a moment in one line: "#1 a cat (0.95)"."""
     return f"#{moment.rank} {one_line(query)} ({moment.score:.2f})"
 
 

@@ -1,4 +1,4 @@
-"""The record of a video that was cut out of another video. This module imports no codecs."""
+"""The record of a video file that `rdmf cut` wrote. This module does not import PyAV."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Cut:
 
     Attributes:
         path: The file.
-        start: Start of its first frame in the original video, in seconds as a player shows them.
+        start: Start of its first frame in the original video, in seconds, as a player shows time.
         end: End of its last frame in the original video, in seconds.
         notes: Notes for the user, one sentence each.
     """
