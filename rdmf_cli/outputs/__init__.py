@@ -4,7 +4,7 @@
         for answer in answers:
             writer.write(answer)
 
-`writer.py` describes the protocol of a format; `formats.py` lists the formats.
+`writer.py` describes the interface of a format; `formats.py` lists the formats.
 """
 
 from rdmf_cli.outputs.formats import FORMATS, open_writer

@@ -43,7 +43,7 @@ def largest_per_column(values: NDArray[np.floating], columns: int) -> NDArray[np
 
 
 def tick_step(span: float, most: int) -> float:
-    """Return the smallest round distance between ticks that gives at most `most` distances.
+    """Return the smallest round distance between ticks for which at most `most` distances fit.
 
     Args:
         span: Length of the axis in seconds.
@@ -75,7 +75,7 @@ class TimeAxis:
     columns: int
 
     def columns_of(self, start: float, end: float) -> tuple[int, int]:
-        """Return the columns of a span: the columns with a centre in the span, at least one column.
+        """Return the columns with their centre in a span, at least one column.
 
         Args:
             start: Seconds.

@@ -1,4 +1,4 @@
-"""Write moments as CSV, quoted as in RFC 4180; lines end with a line feed, as pipelines expect."""
+"""Write moments as CSV, quoted as in RFC 4180; lines end with a line feed (not CR LF)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ COLUMNS = ("video", "query", "rank", "start", "end", "score", "raw_score", "pres
 class CsvWriter(Writer):
     """Write one header and one row per moment; times are in seconds.
 
-    Control characters in names and queries are replaced. A cell may begin like a formula (`=`),
-    because programs need the query unchanged; `docs/usage.md` describes how to open the file in a
-    spreadsheet.
+    Control characters in names and queries are replaced. A cell that begins like a formula (`=`) is
+    not changed, because programs need the original query; `docs/usage.md` describes how to open the
+    file in a spreadsheet.
     """
 
     encoding = "utf-8"

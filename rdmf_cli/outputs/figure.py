@@ -109,14 +109,14 @@ def save_pattern_figure(
     _draw_fields(figure, columns["u"], pattern.u_trace, edges, U_COLOURS, u_label)
     _draw_fields(figure, columns["v"], pattern.v_trace, edges, V_COLOURS, v_label)
     for (key, _), axis in axes.items():
-        _mark_time(axis, edges, TICKS if key in TOP else TICKS // 2)
+        mark_time(axis, edges, TICKS if key in TOP else TICKS // 2)
     for column in columns.values():
         column[-1].set_xlabel("time in the video (m:ss)")
     _save(figure, Path(path), force)
 
 
 def _figure(channels: int) -> tuple[Figure, dict[tuple[str, int], Axes]]:
-    """Lay out similarity and change at the top, then one row per channel: r, u and v."""
+    """Place similarity and change at the top, and one row per channel (r, u, v) below them."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -134,16 +134,16 @@ def _figure(channels: int) -> tuple[Figure, dict[tuple[str, int], Axes]]:
 def _draw_similarity(
     axis: Axes, similarity: Values, moments: Sequence[Moment], edges: Values
 ) -> None:
-    axis.stairs(similarity, edges, color=BLUE, linewidth=_line_width(edges))
+    axis.stairs(similarity, edges, color=BLUE, linewidth=line_width(edges))
     axis.set_ylabel("similarity")
     rows = lanes(moments, TimeAxis(edges[0], edges[-1], COLUMNS), most=LANES)
     axis.margins(y=0.05 + LANE * len(rows))
     for lane, row in enumerate(rows):
         for mark in row:
-            _mark_moment(axis, mark.moment, 1 - LANE * (lane + 0.5))
+            mark_moment(axis, mark.moment, 1 - LANE * (lane + 0.5))
 
 
-def _mark_moment(axis: Axes, moment: Moment, height: float) -> None:
+def mark_moment(axis: Axes, moment: Moment, height: float) -> None:
     """Draw a moment with its rank at `height` (a share of the axis); lower ranks are fainter."""
     axis.axvspan(
         moment.start, moment.end, color=ORANGE, alpha=0.35 / moment.rank, linewidth=0, zorder=0
@@ -164,7 +164,7 @@ def _draw_change(axis: Axes, change: Values, edges: Values) -> None:
 
 def _draw_rates(axis: Axes, name: str, r: Values, r_star: float, edges: Values) -> None:
     """Draw the rate; fill the curve above r*: there a clip can stay active."""
-    axis.stairs(r, edges, color=BLUE, linewidth=_line_width(edges))
+    axis.stairs(r, edges, color=BLUE, linewidth=line_width(edges))
     top = float(np.max(r, initial=0.0))
     if np.isfinite(r_star):
         active = np.where(r >= r_star, r, np.nan)
@@ -189,11 +189,13 @@ def _draw_fields(
     figure.colorbar(image, ax=axes, location="top", label=label, aspect=40)
 
 
-def _line_width(edges: Values) -> float:
+def line_width(edges: Values) -> float:
+    """Return the width of a line in points: thin if there are many clips."""
     return 1.4 if len(edges) < MANY_CLIPS else 0.6
 
 
-def _mark_time(axis: Axes, edges: Values, most: int) -> None:
+def mark_time(axis: Axes, edges: Values, most: int) -> None:
+    """Set ticks at round times, at most `most` of them, on the axis of time."""
     step = tick_step(float(edges[-1] - edges[0]), most)
     first = np.ceil(edges[0] / step) * step
     ticks = np.arange(first, edges[-1] + step * 1e-6, step)
@@ -206,7 +208,7 @@ def check_format(figure: Figure, path: Path) -> None:
     known = figure.canvas.get_supported_filetypes()
     if path.suffix.lstrip(".").lower() not in known:
         todo = f"choose one of: {', '.join(known)}"
-        raise RdmfError("does not have the suffix of a figure format", path, todo)
+        raise RdmfError("does not end with the suffix of a figure format", path, todo)
 
 
 def _save(figure: Figure, path: Path, force: bool) -> None:

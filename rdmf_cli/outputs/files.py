@@ -28,12 +28,12 @@ def format_of(name: str) -> str:
     ending = name.rpartition(".")[2].lower()
     form = ENDINGS.get(ending, ending)
     if form not in FORMATS or form == "table":
-        raise UsageError("does not have the suffix of a format", name, "give --format")
+        raise UsageError("does not end with the suffix of a format", name, "give --format")
     return form
 
 
 class _File(NamedTuple):
-    """Hold a file in progress."""
+    """Hold a file that is not written yet: its answers are collected in `stream`."""
 
     path: Path
     writer: Writer
@@ -82,7 +82,7 @@ class AnswerFiles(ClosedAtEnd):
             self._open.writer.write(answer)
 
     def close(self) -> None:
-        """Write the file in progress."""
+        """Write the file that was begun last, if it is not written yet."""
         if self._open is None:
             return
         path, writer, stream = self._open

@@ -1,7 +1,7 @@
 """The output formats of `rdmf query --format`.
 
 To add a format, write three things: a file beside this file with a `Writer` (`writer.py` describes
-the protocol), an entry here, and a golden file in `tests/outputs`. The option, its help and the
+the interface), an entry here, and a golden file in `tests/outputs`. The option, its help and the
 table in `docs/usage.md` are made from the entries.
 """
 

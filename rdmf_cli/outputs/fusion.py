@@ -51,7 +51,7 @@ class FusionView:
 
 
 def in_words(channel: Channel) -> str:
-    """Return in words what the reaction rates of a channel do to its clips."""
+    """Describe in words the effect of a channel's reaction rates on its clips."""
     r, v, r_star = channel.r, channel.v, channel.r_star
     said = f"channel {channel.channel}: the query gives r = {min(r):.3g} to {max(r):.3g}; "
     if r_star is None:

@@ -1,4 +1,4 @@
-"""Hits of a search as a table: the best first; below a line, no hit convinces."""
+"""Hits of a search as a table, best first; a line separates the convincing hits from the others."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BELOW = "below this line nothing convinces"
 
 @dataclass(frozen=True)
 class HitTable:
-    """Show ranked hits of one query; hits that convince come first."""
+    """Show the ranked hits of one query; convincing hits come first."""
 
     hits: Sequence[Hit]
 

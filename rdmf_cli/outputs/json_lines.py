@@ -60,7 +60,7 @@ class JsonWriter(Writer):
 
 
 def rounded(value: Any, decimals: int = DECIMALS) -> Any:
-    """Return a JSON value with every float rounded; the decimals of a key hold for all inside it.
+    """Return a JSON value with every float rounded; a key's decimals apply to all values inside it.
 
     Args:
         value: A JSON value.

@@ -1,4 +1,4 @@
-"""HTML pages without scripts and fonts: a browser need not load anything else.
+"""HTML pages without scripts and fonts, for which a browser loads no other file.
 
 A page is a tree of elements, so that all text is escaped.
 """

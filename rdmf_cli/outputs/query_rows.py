@@ -24,8 +24,8 @@ def write_query_rows(
 ) -> None:
     """Write a header and the rows; an unknown value is an empty cell.
 
-    Control characters in text are replaced. A cell may begin like a formula, because programs need
-    the query unchanged.
+    Control characters in text are replaced. A cell that begins like a formula is not changed,
+    because programs need the original query.
 
     Args:
         path: The file.
@@ -35,7 +35,7 @@ def write_query_rows(
         force: Replace a file that rdmf did not write.
 
     Raises:
-        RdmfError: As for `files.write_whole`; then the old file stays.
+        RdmfError: The same as in `files.write_whole`; then the old file stays.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""The published JSON schemas, made from the records: `python -m rdmf_cli.outputs.schema docs`."""
+"""The published JSON schemas. `python -m rdmf_cli.outputs.schema docs` makes them from records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draw how the pattern develops, in the terminal: u and v over time and pseudo-time (down)."""
+"""Draw in the terminal how the pattern develops: u and v over time, with pseudo-time downwards."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class PatternStrip:
     Attributes:
         v: The start and N steps, by L clips: (N + 1, L).
         clip_length: Length of a clip in seconds.
-        u: The same shape as v; None: not drawn.
+        u: An array u of the same shape as v; None: not drawn.
         offset: Start of clip 0 in seconds.
         title: Title.
         level_sets: For each level h, the spans (seconds) with v >= h at the end; they are marked

@@ -57,14 +57,17 @@ class AnswerTable:
     left_out: int = 0
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield self._title(options)
-        yield self._presence()
+        yield self.heading(options)
         yield Text()
         yield self._moments(options) if self.answer.moments else self._nothing()
         yield from self._quotes(options)
         if self.left_out:
             yield Text(f"and {self.left_out} with a score below {LOW_SCORE:g}", style=FAINT)
         yield Text()
+
+    def heading(self, options: ConsoleOptions) -> Text:
+        """Return the name of the video, the query and, on the next line, the presence."""
+        return self._title(options).append("\n").append_text(self._presence())
 
     def _title(self, options: ConsoleOptions) -> Text:
         name = printable(PurePath(self.answer.video).name, options.encoding).append("  ")

@@ -21,7 +21,7 @@ SIMPLE_HEAD_ASCII = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", asci
 
 
 class PipeConsole(Console):
-    """Raise BrokenPipeError if the reader of a pipe has gone: `rdmf query ... | head`.
+    """Raise BrokenPipeError if the program that reads a pipe has ended: `rdmf query ... | head`.
 
     rich would end the process with exit code 1; the command line ends it with 0.
     """

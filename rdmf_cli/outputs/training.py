@@ -12,17 +12,24 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from rdmf_cli.outputs.payloads.training import LearnedRates, TrainedSetting, Training, Trainings
+from rdmf_cli.outputs.payloads.training import (
+    Importances,
+    LearnedRates,
+    TrainedSetting,
+    Training,
+    Trainings,
+)
 
 RATES = ("D_u", "D_v", "F", "k", "dt")
 MOVED = 0.05  # rates are shown if a median changed by at least this share
 SHOWN = 0.005  # the change of one rate is shown from this share on
+MOST_PARTS = 8  # parts that the table of importances shows
 GOAL = "goal"
 
 
 @dataclass(frozen=True)
 class TrainingTables:
-    """Show tables of the held-out scores, and of the learned rates if training changed them."""
+    """Show tables: held-out scores, which parts matter, and learned rates if they changed."""
 
     training: Training
 
@@ -34,8 +41,25 @@ class TrainingTables:
             for name, value in ended.scores.items():
                 table.add_row(name, f"{value:.4g}")
             yield table
+        if ended.report.importance is not None:
+            yield Padding(_importance_table(ended.report.importance), (0, 2, 1, 2))
         if any(map(_moved, ended.report.rates)):
             yield Padding(_rates_table(ended.report.rates), (0, 2, 1, 2))
+
+
+def _importance_table(importance: Importances) -> Table:
+    """Make the table of the most important parts: the rise of the loss without each part."""
+    held = "held-out" if importance.held_out else "training"
+    table = Table("replaced by its mean", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(f"{held} loss {importance.loss:.3f}", justify="right", no_wrap=True)
+    shown = importance.parts[:MOST_PARTS]
+    for part in shown:
+        error = "" if part.error is None else f" ± {part.error:.3f}"
+        name = f"fusion, block {part.name}" if part.kind == "fusion" else part.name
+        table.add_row(Text(name), f"{part.rise:+.3f}{error}")
+    if left := len(importance.parts) - len(shown):
+        table.add_row(Text(f"{left} parts with less: --json"), "")
+    return table
 
 
 def _moved(row: LearnedRates) -> bool:

@@ -57,6 +57,9 @@ def encoder_lines(encoders: Sequence[EncoderEntry]) -> Iterable[str]:
 def diagnosis_table(diagnosis: Diagnosis) -> Table:
     """Make the table of `rdmf doctor`."""
     table = Table(box=box.SIMPLE_HEAD, show_header=False)
+    table.add_column()
+    table.add_column()
+    table.add_column(overflow="fold")  # paths that users copy stay whole
     for check in diagnosis.checks:
         table.add_row(check.name, STATES[check.state], escape(check.detail))
     return table

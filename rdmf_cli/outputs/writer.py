@@ -1,4 +1,4 @@
-"""The protocol of output formats: a writer gets a stream and writes answers one by one."""
+"""The interface of output formats: a writer gets a stream and writes answers one by one."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class ClosedAtEnd(ABC):
-    """Close at the end of a run, but not if an error breaks the run off.
+    """Close a writer at the end of a run, but not if an error ends the run early.
 
-    A run that ends with an exit code (some videos failed) has a normal end, too.
+    A run that ends with an exit code, because some videos failed, also has a normal end.
     """
 
     @abstractmethod
@@ -44,7 +44,7 @@ class Writer(ClosedAtEnd):
     in `write` and writes the document in `close`. An answer names its video (`answer.video`); a
     writer reads facts about the video, such as its frame rate, from this file.
 
-    If an error breaks the run off, the writer is not closed, so a document is not written.
+    If an error ends the run early, the writer is not closed, so no document is written.
 
     Args:
         stream: The text stream; it belongs to the caller.

@@ -40,8 +40,8 @@ class Guard:
     """Refuses requests of strangers before any route is looked up.
 
     A page of another site can make a browser send requests to this machine. Such a request has the
-    name of the other site as its host (DNS rebinding), or says that it is cross-site. Requests of
-    both kinds are refused.
+    name of the other site as its host (DNS rebinding), or says that it is cross-site. Both kinds of
+    requests are refused.
 
     Args:
         app: The application that is guarded.

@@ -30,11 +30,12 @@ class Curve(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What a visitor asks for: text that they typed, or a link that they followed.
+    """The request of a visitor: text that was typed, or a link that was followed.
 
     Attributes:
         words: The query.
-        like: Key and seconds of a moment to find similar moments of, "KEY@12.5"; "": none.
+        like: If the page shows moments that are similar to one moment: the key of its video and
+            the time of its middle in seconds, such as "KEY@12.5"; else "".
     """
 
     words: str = ""
@@ -42,7 +43,7 @@ class Asked(NamedTuple):
 
     @property
     def fields(self) -> dict[str, str]:
-        """The fields of an address that asks for the same."""
+        """The fields of the address for the same request."""
         return {name: value for name, value in (("q", self.words), ("like", self.like)) if value}
 
 
@@ -56,7 +57,7 @@ def search_page(
     """Write the page of a search.
 
     Args:
-        asked: What was asked; empty on the first page.
+        asked: The request; empty on the first page.
         hits: The moments that were found.
         curves: The curve of each hit.
         videos: Number of videos that are searched.

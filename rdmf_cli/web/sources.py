@@ -1,4 +1,7 @@
-"""What a server searches: files, or a library. The server reads only videos that it lists."""
+"""The videos that a server searches: files, or a library.
+
+The server reads only videos that it lists.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from rdmf_cli.api.records import Hit
 from rdmf_cli.api.searcher import Searcher
 from rdmf_cli.api.searching import Limits, search_library, search_videos
 from rdmf_cli.channels.query import Term
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.features import VideoFeatures
 from rdmf_cli.library.library import Library
-from rdmf_cli.library.types import Hit
 from rdmf_cli.library.work import ShowWork, WorkCallbacks
 
 SCANS_KEPT = 64

@@ -17,7 +17,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from sample_answers import empty_answer, sample_answer, sample_field
 
-from rdmf_cli.moments.types import Answer, Moment
+from rdmf_cli.moments.types import Answer, Moment, Quote
 from rdmf_cli.outputs.axis import GAP, TimeAxis, lanes, largest_per_column
 from rdmf_cli.outputs.bars import area, bar
 from rdmf_cli.outputs.curve import Curve
@@ -270,6 +270,24 @@ class TestScreen:
         lines = stream.buffer.getvalue().decode(stream.encoding).splitlines()
         assert len(lines) <= 22  # a line or two of notes, and the prompt
         assert max(map(len, lines)) <= 80
+
+    @pytest.mark.parametrize("query", ["a door", "a long query " * 400])
+    @pytest.mark.parametrize("lines_said", [0, 1])
+    def test_the_best_moment_is_on_screen_at_80_by_24(self, query: str, lines_said: int) -> None:
+        quote = Quote(start=10, end=12, text="what is said " * 40, chance=0.9)
+        crowded = [
+            moment.model_copy(update={"said": (quote,) * lines_said})
+            for moment in moments_of([(10, 30 + n) for n in range(5)])
+        ]
+        stream = io.StringIO()
+        writer = TableWriter(stream, console=Console(file=stream, width=80))
+        writer.write(sample_answer(query=query, moments=crowded))
+        printed = [*stream.getvalue().splitlines(), "$ "]  # the prompt stands below
+        screen = printed[-24:]
+        assert [line for line in screen if line.startswith(" 1   0:10.0 ")] != []
+        assert [line for line in screen if line.startswith("    │")] != []  # the curve
+        if query == "a door" and not lines_said:
+            assert screen == printed  # with its title
 
     def test_low_scores_are_counted_and_the_best_moment_is_listed(self) -> None:
         scores = (0.09, 0.08, 0.02)

@@ -34,7 +34,7 @@ GONE = "no pictures: {}"
 
 
 class Asset(NamedTuple):
-    """Hold what a page needs of the moments of a video: pictures, and clips if requested."""
+    """Hold the pictures of the moments of a video, and small videos of them if requested."""
 
     frames: list[tuple[str, ...]]
     clips: list[tuple[str, float]]

@@ -62,7 +62,7 @@ def _hash(text: str) -> str:
 
 
 def _verbatim(tag: str, text: str) -> Element:
-    """Make an element with text that is not escaped; the text never comes from outside."""
+    """Make an element with text that is not escaped; only text of rdmf itself may be given."""
     made = Element(tag)
     made.text = text
     return made

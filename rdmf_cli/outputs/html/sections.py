@@ -63,9 +63,9 @@ def _stage(view: View) -> Element:
 def _timeline(view: View) -> Element:
     return element(
         "div",
-        element("svg", *_drawing(view), class_="drawing", aria_hidden="true"),
+        element("svg", *drawing(view), class_="drawing", aria_hidden="true"),
         element("div", class_="cursor"),
-        element("svg", *_ticks(view.duration), class_="ticks", aria_hidden="true"),
+        element("svg", *ticks(view.duration), class_="ticks", aria_hidden="true"),
         class_="timeline",
         role="slider",
         tabindex=0,
@@ -78,7 +78,8 @@ def _timeline(view: View) -> Element:
     )
 
 
-def _drawing(view: View) -> Iterator[Element]:
+def drawing(view: View) -> Iterator[Element]:
+    """Draw the curve of a view and the bands of its moments, as elements inside an `<svg>`."""
     if view.saliency:
         yield element(
             "svg",
@@ -116,7 +117,8 @@ def _curve(view: View) -> str:
     return "".join(steps) + f"V{HIGH}Z"
 
 
-def _ticks(duration: float) -> Iterator[Element]:
+def ticks(duration: float) -> Iterator[Element]:
+    """Write the labels of the time axis, as elements inside an `<svg>` of 16 pixels height."""
     step = tick_step(duration, TICKS)
     for seconds in np.arange(0, duration, step):
         share = 100 * float(seconds) / duration

@@ -1,4 +1,4 @@
-"""What a page shows of an answer or a hit."""
+"""The facts about an answer or a hit that a page shows."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class View:
         video: Name of the video.
         source: Address of the video; "": no address, because the moments have clips.
         about: Facts about the answer, in words.
-        unsure: Whether the query is perhaps not in the video.
+        unsure: Whether the video perhaps does not show the query.
         duration: Length of the video in seconds.
         moments: The moments, best first.
         saliency: One number in [0, 1] per clip; (): no curve is drawn.

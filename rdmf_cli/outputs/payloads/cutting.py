@@ -1,4 +1,4 @@
-"""The record of a video that was cut out, as JSON."""
+"""The record of a video file that `rdmf cut` wrote, as JSON."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class StreamNumbers(Record):
 
 
 class DataFinding(Record):
-    """Something that does not fit."""
+    """A problem of the dataset."""
 
     what: str
     examples: tuple[str, ...]
@@ -57,7 +57,7 @@ class DataFinding(Record):
 
 
 class DataReport(Payload):
-    """The numbers of a data set, and what does not fit."""
+    """The numbers of a dataset, and its problems."""
 
     schema_: Literal["rdmf.data/1"] = Field(default="rdmf.data/1", alias="schema")
     dataset: str

@@ -21,7 +21,7 @@ class ErrorFacts(Record):
 
 
 class ErrorLine(Payload):
-    """The line that takes the place of an answer where there was an error."""
+    """The line that is written in place of an answer if there was an error."""
 
     schema_: Literal["rdmf.error/1"] = Field(default="rdmf.error/1", alias="schema")
     error: ErrorFacts

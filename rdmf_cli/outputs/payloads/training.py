@@ -34,11 +34,37 @@ class LearnedRates(Record):
     )
 
 
+class PartImportance(Record):
+    """How much the loss rises if one part of the head is replaced by its mean over the sample."""
+
+    kind: Literal["input", "fusion"] = Field(
+        description="input: a channel or features that the head reads; fusion: a group of channels "
+        "of the fusion"
+    )
+    name: str = Field(description='name of the input; of a group, block and dilation ("1 ±4")')
+    rise: float = Field(description="mean rise of the loss")
+    error: float | None = Field(
+        description="standard error of the rise over batches of eight samples; null: one batch"
+    )
+
+
+class Importances(Record):
+    """Which parts of the trained head matter, the most important first."""
+
+    loss: float = Field(
+        description="mean loss of the curves (foreground and saliency) of the whole head"
+    )
+    samples: int = Field(description="number of samples, spread evenly over the data")
+    held_out: bool = Field(description="whether the samples were held out of training")
+    parts: tuple[PartImportance, ...]
+
+
 class TrainedReport(Record):
-    """The configuration and the learned rates of the trained head."""
+    """The configuration, the learned rates and the importances of the trained head."""
 
     config: dict[str, Any]
     rates: tuple[LearnedRates, ...]
+    importance: Importances | None = Field(default=None, description="null: not measured")
 
 
 class Training(Payload):
@@ -55,7 +81,7 @@ class Training(Payload):
 
 
 class TrainedRun(Record):
-    """One run of several."""
+    """The result of one of several runs."""
 
     name: str = Field(description="its folder within the folder of all runs")
     seed: int
