@@ -50,8 +50,7 @@ if TYPE_CHECKING:
         sweep,
         train,
     )
-    from rdmf_cli.library.types import Hit
-    from rdmf_cli.moments.types import Answer, Moment
+    from rdmf_cli.api.records import Answer, Hit, Moment
 
 # ONNX Runtime 1.32 for Linux collects telemetry: on import, ONNX Runtime writes a file `.ses` into
 # the temporary folder, and it can send reports to its maker. This variable turns the telemetry off;
@@ -92,8 +91,7 @@ _HOMES = {
     ),
     **dict.fromkeys(("export", "index", "query", "search", "sweep", "train"), "rdmf_cli.api"),
     **dict.fromkeys(("analyze", "compare"), "rdmf_cli.api"),
-    "Hit": "rdmf_cli.library.types",
-    **dict.fromkeys(("Answer", "Moment"), "rdmf_cli.moments.types"),
+    **dict.fromkeys(("Answer", "Hit", "Moment"), "rdmf_cli.api.records"),
 }
 
 

@@ -21,9 +21,19 @@ def main() -> None:
     except KeyboardInterrupt:
         leave(interrupted_code())
     except SystemExit as end:
+        if _stopped_reading(end):
+            leave(0)
         if end.code != interrupted_code():
             raise
         leave(interrupted_code())
+
+
+def _stopped_reading(end: SystemExit) -> bool:
+    """Return whether the command ended because its reader has gone: `rdmf --help | head -1`.
+
+    rich and click, which print the help, then end with 1. `from None` marks an exit of rdmf.
+    """
+    return isinstance(end.__context__, BrokenPipeError) and not end.__suppress_context__
 
 
 if __name__ == "__main__":

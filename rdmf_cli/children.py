@@ -1,4 +1,4 @@
-"""Programs and temporary folders of rdmf: none of them stays when the rdmf process ends.
+"""The programs and temporary folders that rdmf starts and makes; all are gone when rdmf ends.
 
 Each program or folder belongs to a `with` block, which ends the program or removes the folder. If
 the process exits inside such a block (in a daemon thread), `end_all` does the same at exit.
@@ -123,7 +123,7 @@ class Watchdog:
             self._deadline = math.inf
 
     def progress(self) -> None:
-        """Restart the timer: the program is at work, although it has not sent a result yet."""
+        """Restart the timer, because the program works although it has not sent a result yet."""
         if self._deadline < math.inf:
             self._deadline = time.monotonic() + self._seconds
 

@@ -1,4 +1,4 @@
-"""The device that torch computes on, and a comparison of its bfloat16 and float32 speeds."""
+"""The device that torch computes on, and a measurement of its speed in bfloat16 and float32."""
 
 from __future__ import annotations
 

@@ -25,7 +25,22 @@ class ExitCode(IntEnum):
 
 
 # If `what` begins with one of these verbs, the file or option is the subject of that verb.
-VERBS = ("is", "are", "was", "has", "cannot", "must", "does", "holds", "names", "lists", "needs")
+VERBS = (
+    "is",
+    "are",
+    "was",
+    "has",
+    "cannot",
+    "must",
+    "does",
+    "do",
+    "holds",
+    "names",
+    "lists",
+    "needs",
+    "takes",
+    "works",
+)
 
 
 class RdmfError(Exception):
@@ -102,6 +117,9 @@ EXTRAS = {
     "features": ("h5py", "lmdb"),
     "library": ("watchfiles", "faiss-cpu"),
     "web": ("starlette", "uvicorn"),
+    "mcp": ("mcp",),
+    "show": ("textual-image",),
+    "wandb": ("wandb",),
 }
 """The packages of each optional part (extra). rdmf is not on a package index, so messages name
 these packages and not `rdmf[clip]`. A test checks that pyproject.toml has the same lists."""
@@ -161,7 +179,8 @@ def errors_of(subject: str | PathLike[str]) -> Iterator[None]:
 def as_rdmf_error(error: Exception, subject: str | PathLike[str] | None = None) -> RdmfError:
     """Return an RdmfError for any exception: what happened, to which file, and what to do.
 
-    If neither the file nor the machine explains the exception, the message calls it a bug in rdmf.
+    If neither the file nor the machine is the cause of the exception, the message calls it a bug in
+    rdmf.
 
     Args:
         error: Any exception; an RdmfError is returned unchanged.

@@ -1,4 +1,4 @@
-"""Read and write whole files: a complete new file replaces a file, or the old file stays.
+"""Read and write whole files: after a write, there is the complete new file or the old file.
 
 rdmf recognises the files that it wrote by a record in the user's data folder. The record holds a
 hash of the path and a hash of the content of each file. A file that is not in the record, or that
@@ -66,7 +66,7 @@ def too_large(
 def unreadable(
     path: str | PathLike[str], error: OSError, what: str = "the file", todo: str = CHECK
 ) -> RdmfError:
-    """Return the error for a file that the system does not allow rdmf to read."""
+    """Return the error for a file that cannot be read, for example because of its permissions."""
     kind = MissingFileError if isinstance(error, FileNotFoundError) else RdmfError
     return kind(f"{what} cannot be read ({error.strerror})", path, todo)
 
@@ -289,7 +289,7 @@ def _rename_over(part: Path, target: Path, force: bool) -> None:
 
 
 def _rename_new(part: Path, target: Path) -> None:
-    """Rename, but never replace a file: _NotOursError if a file appeared meanwhile."""
+    """Rename a file, but never replace a file: _NotOursError if the new name exists by now."""
     try:
         os.link(part, target)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""The folders of rdmf: the cache, and the data that rdmf cannot make again (downloads, records)."""
+"""The folders of rdmf: the cache, the user's settings, and the data that rdmf cannot make again."""
 
 from __future__ import annotations
 
@@ -28,6 +28,17 @@ def data_folder() -> Path:
     from platformdirs import user_data_path
 
     return _chosen("RDMF_DATA_DIR") or user_data_path("rdmf", appauthor=False)
+
+
+def config_folder() -> Path:
+    """Return RDMF_CONFIG_DIR if it is set, otherwise the system's folder for a user's settings.
+
+    Raises:
+        UsageError: RDMF_CONFIG_DIR begins with a `~`, and rdmf finds no home folder for the `~`.
+    """
+    from platformdirs import user_config_path
+
+    return _chosen("RDMF_CONFIG_DIR") or user_config_path("rdmf", appauthor=False)
 
 
 def _chosen(variable: str) -> Path | None:

@@ -1,4 +1,4 @@
-"""Handle Ctrl-C and SIGTERM: no interrupt is lost, and the process exits without delay.
+"""Handle Ctrl-C and SIGTERM so that no interrupt is lost and the process exits without delay.
 
 Python can raise a KeyboardInterrupt where no code can catch it (in a `__del__`, in a callback of
 the garbage collector). Then Python prints the exception and continues. So rdmf also records the
@@ -21,7 +21,7 @@ _seen: list[int] = []
 def remember_interrupts() -> None:
     """Install handlers that record SIGINT and SIGTERM and raise a KeyboardInterrupt.
 
-    In two cases the handler stays as it was: for a signal that is ignored (Ctrl-C in background
+    In two cases the handler is not changed: for a signal that is ignored (Ctrl-C in background
     jobs), and for SIGTERM under torchrun. torchrun sends SIGTERM to processes that wait for each
     other in native code.
     """

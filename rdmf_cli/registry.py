@@ -27,7 +27,7 @@ Part = TypeVar("Part")
 
 
 class Choice(Protocol):
-    """Describe the entries of a registry as a protocol."""
+    """The interface of the entries of a registry."""
 
     @property
     def name(self) -> str:
@@ -71,7 +71,7 @@ class Registry(Mapping[str, ChoiceT]):
 
     Args:
         kind: The kind, as a singular noun: "output format".
-        *choices: The entries. The first one is not always the default.
+        *choices: The entries. The default need not be the first choice.
     """
 
     def __init__(self, kind: str, *choices: ChoiceT):

@@ -1,4 +1,4 @@
-"""The files that are part of rdmf: where they lie, and the check of the hashes of the weights.
+"""The files that are part of rdmf: their paths, and the check of the hashes of the weights.
 
 In an installation the files are inside the package; in a checkout they are beside the package.
 """

@@ -13,7 +13,7 @@ STEERING = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029{''.join(sorted(TURNING))
 
 
 def clock(seconds: float, decimals: int = 1) -> str:
-    """Write a time as `m:ss.s`, from one hour as `h:mm:ss.s`; rounded once, so never `0:60.0`.
+    """Write a time as `m:ss.s`, or from one hour on as `h:mm:ss.s`; it is never `0:60.0`.
 
     >>> clock(83.25), clock(59.96), clock(3600), clock(83, decimals=0)
     ('1:23.2', '1:00.0', '1:00:00.0', '1:23')
@@ -83,3 +83,12 @@ def valid_text(text: str) -> str:
 
 def _steers(sign: str) -> bool:
     return sign != "\n" and (unicodedata.category(sign) in {"Cc", "Cs"} or sign in TURNING)
+
+
+NAME_COLUMNS = 24  # the longest name of a file beside a progress bar
+
+
+def short_name(name: str) -> str:
+    """Shorten a file name to leave room for the bar, and escape its control characters."""
+    name = one_line(name)
+    return name if len(name) <= NAME_COLUMNS else f"{name[: NAME_COLUMNS - 1]}…"

@@ -85,9 +85,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[Any]) -> No
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No test reads or fills the user's cache, or what the user has fetched."""
+    """No test reads or fills the user's cache, settings, or what the user has fetched."""
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("RDMF_CACHE_DIR", str(folder))
+    monkeypatch.setenv("RDMF_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
     monkeypatch.setenv("RDMF_DATA_DIR", str(tmp_path_factory.mktemp("data")))
     # Where other programs keep models: with CLIP at hand, "auto" would answer with it.
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path_factory.mktemp("hub")))

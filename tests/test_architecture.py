@@ -40,6 +40,9 @@ FLOW = {
     "web": {
         *("api", "channels", "features", "handover", "library", "moments", "outputs"),
     },
+    "mcp": {
+        *("api", "channels", "handover", "library", "moments"),
+    },
     "api": {
         *("video", "encoders", "features", "channels", "fusion", "moments", "heads"),
         *("datasets", "training", "evaluation", "library", "handover", "outputs"),
@@ -56,6 +59,7 @@ COMMAND_LINE = {
     "heads.registry": "--head",
     "heads.learned.fusions": "--fusion",
     "video.decoders": "--decoder",
+    "video.samplings": "--sampling",
     "training": "the defaults of rdmf train",
     # what is typed becomes the arguments of the API
     "channels.query": "a query of several parts: words, pictures, moments",
@@ -77,6 +81,9 @@ COMMAND_LINE = {
     "library.library": "a library that stays open between indexing and its report",
     "library.status": "that report",
     "library.work": "the progress that the bar shows",
+    "mcp.reach": "what the tools of rdmf mcp may read and write",
+    "mcp.server": "the server of rdmf mcp",
+    "mcp.tools": "its tools",
     "web.app": "the server of rdmf serve",
     "web.guard": "who is answered",
     "web.sources": "what is served",
@@ -87,12 +94,11 @@ FACE = {"__init__", "__main__"}
 
 MOST_PARAMETERS = 6
 LONG_SIGNATURES = {
-    "features/extraction.py": {"extract"},
     # the fields and rates of the equations, by their symbols
     "fusion/steppers.py": {"evolve"},
     "fusion/speech.py": {"evolve_with_speech"},
     "fusion/module.py": {"forward"},
-    "heads/learned/torch/looped.py": {"_evolved"},
+    "heads/learned/torch/looped.py": {"_evolved", "forward"},
 }
 """Functions that take more. So may commands, the functions of `rdmf_cli` of the same names, whose
 arguments are the options, and kernels."""

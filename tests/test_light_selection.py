@@ -53,7 +53,8 @@ def test_no_file_that_needs_no_torch_is_left_out():
 
 
 def test_what_is_chosen_can_be_collected_without_torch():
-    told = python(COLLECT, "--light", "--collect-only", "-q", "-p", "no:cacheprovider", TESTS)
+    quick = ("--collect-only", "--assert=plain", "-q", "-p", "no:cacheprovider")
+    told = python(COLLECT, "--light", *quick, TESTS)
     assert told.returncode == 0, told.stdout[-2000:]
     collected = {line.split("::")[0] for line in told.stdout.splitlines() if "::" in line}
     chosen = {path.relative_to(TESTS.parent).as_posix() for path in FILES if path not in LEFT_OUT}

@@ -19,6 +19,7 @@ from rdmf_cli.heads.registry import HEADS
 from rdmf_cli.outputs import FORMATS, Writer
 from rdmf_cli.registry import Entry, Registry
 from rdmf_cli.video.decoders import DECODERS
+from rdmf_cli.video.samplings import SAMPLINGS
 
 ROOT = Path(__file__).parent.parent
 
@@ -27,6 +28,7 @@ OFFERED = {
     "decoder": (DECODERS, ("query", "--decoder"), "docs/dependencies.md"),
     "fusion": (FUSIONS, ("train", "--fusion"), "docs/model.md"),
     "head": (HEADS, ("query", "--head"), "docs/usage.md"),
+    "sampling": (SAMPLINGS, ("extract", "--sampling"), "docs/usage.md"),
     "encoder": (FAMILIES, ("query", "--encoder"), "docs/commands.md"),
 }
 """Each registry, the command and option that offer it, and the page that names its entries."""

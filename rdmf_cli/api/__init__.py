@@ -9,7 +9,8 @@
     cutting.py      cut             datastats.py  data_report
     watching.py     a library that follows its folders; hook.py: a command to run for each new hit
     cache.py, weights.py, doctor.py    for the commands with these names
-    answers.py      the public `Answer`, made from a reading
+    records.py      the public `Answer`, `Moment` and `Hit`: they show themselves, open their video
+    answers.py      an `Answer`, made from a reading
     arguments.py    arguments of callers: check their types, read times
 
 `cli/` calls this package and `outputs/`; `tests/test_architecture.py` lists all allowed imports.

@@ -5,10 +5,11 @@ from __future__ import annotations
 from os import PathLike
 from typing import NamedTuple
 
+from rdmf_cli.api.records import Answer, Moment
 from rdmf_cli.channels.speech import Speech
 from rdmf_cli.features import VideoFeatures
 from rdmf_cli.moments.reading import Reading
-from rdmf_cli.moments.types import Answer, Features, Moment, Quote
+from rdmf_cli.moments.types import Features, Quote
 from rdmf_cli.text import valid_text
 
 CUT_QUERY = "the query is longer than the encoder reads; its end was not considered"
@@ -23,7 +24,7 @@ class Asked(NamedTuple):
         start, end: the part of the video that moments are cut to, in seconds; None: the whole
             video.
         min_score: moments with a lower score are left out.
-        was_cut: whether the encoder left the end of the query unread.
+        was_cut: whether the query was too long, so that the encoder did not read its end.
         speech: what is said; the answer quotes the lines that answer the query.
         warnings: what is unusual about the subtitles.
     """
@@ -83,7 +84,7 @@ def answer_of(
 
 
 def _moments(asked: Asked, features: VideoFeatures, reading: Reading) -> tuple[Moment, ...]:
-    """Keep moments that reach the minimum score, and cut them to the requested part."""
+    """Keep the moments that reach the minimum score, and shorten them to the requested part."""
     offset, pictures_end = features.offset, max(features.picture_end, features.offset)
     low = asked.start or 0.0
     high = features.duration if asked.end is None else min(asked.end, features.duration)

@@ -24,6 +24,7 @@ Time = float | str | None
 ClipLength = Annotated[float, Field(ge=0.05, le=3600)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Levels = Annotated[float, Field(ge=0, le=255)]
 
 
 def _device(name: str) -> str:
@@ -151,7 +152,7 @@ def queries_of(queries: Sequence[str]) -> list[str]:
     """
     cleaned = [" ".join(valid_text(query).split()) for query in queries]
     if not all(cleaned):
-        raise UsageError("the query is empty", todo="say in words what to look for")
+        raise UsageError("the query is empty", todo="describe in words what to look for")
     return cleaned
 
 

@@ -40,10 +40,10 @@ def cache_folder() -> Path:
 
 
 def prune_cache(megabytes: float | None = None) -> int:
-    """Remove the entries that were unused for longest, until the cache is small enough.
+    """Remove the least recently used entries until the cache is small enough.
 
     Args:
-        megabytes: The size that the cache may keep; None: the cache's limit.
+        megabytes: The size to which the cache is reduced, in megabytes; None: the cache's limit.
 
     Returns:
         The number of entries that were removed.

@@ -60,13 +60,13 @@ def cut(
         start: Search from this time: seconds, "m:ss" or "h:mm:ss".
         end: Search up to this time.
         refine: Move the ends of moments to cuts that are at most a second away, exact to the frame.
-        clip_length: As for `query`, like all arguments below.
-        encoder: As for `query`.
-        head: As for `query`.
-        checkpoint: As for `query`.
-        device: As for `query`.
-        decoder: As for `query`.
-        cache: As for `query`.
+        clip_length: The same as in `query`, and so are all arguments below.
+        encoder: The same as in `query`.
+        head: The same as in `query`.
+        checkpoint: The same as in `query`.
+        device: The same as in `query`.
+        decoder: The same as in `query`.
+        cache: The same as in `query`.
 
     Returns:
         The files that were written: the best moment first, the montage last.

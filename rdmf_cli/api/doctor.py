@@ -56,6 +56,7 @@ def _checks() -> Iterator[Check]:
         ("head", _head),
         ("cache", _cache),
         ("fetched weights", _data),
+        ("settings", _settings),
         ("example video", _example),
         ("self-test", _self_test),
     ):
@@ -134,6 +135,18 @@ def _data() -> tuple[State, str]:
 
     folder = data_folder()
     return "ok", str(folder) if folder.is_dir() else f"{folder} (not there yet)"
+
+
+def _settings() -> tuple[State, str]:
+    """Return the path of config.toml, and what the user set there and in the environment."""
+    from rdmf_cli.settings import config_file, read_config_file, set_variables
+
+    path = config_file()
+    tables = read_config_file(path)
+    told = [f"[{name}] {k} = {v}" for name, table in tables.items() for k, v in table.items()]
+    told += [f"{name}={value}" for name, value in set_variables().items()]
+    where = str(path) if path.exists() else f"{path} (not there)"
+    return "ok", "; ".join([where, *told])
 
 
 def _example() -> tuple[State, str]:

@@ -63,16 +63,17 @@ def evaluate(
         ground_truth: The annotations, as the benchmark publishes them. With `features` or `videos`,
             the default is FOLDER/SPLIT.jsonl.
         dataset: A benchmark, or your own annotations (JSON Lines); by default QVHighlights.
-        features: First predict from features: a folder with video/ and text/.
+        features: A folder of features, with video/ and text/ in it; a head makes the predictions
+            from it.
         streams: Names of the streams in `features` to read; None: all that rdmf recognises.
         text: Name of the queries' features in `features`; None: the first that rdmf recognises.
-        videos: First predict from videos: the folder of the videos.
+        videos: A folder of videos; a head makes the predictions from it.
         split: The split to score; its annotations are used.
-        encoder: The encoder for `videos`, as for `query`.
+        encoder: The encoder for `videos`, as in `query`.
         clip_length: Seconds per clip; None: the clip length of the benchmark, or 2.
-        device: The device of the encoder, as for `query`.
-        head: The head that predicts, as for `query`.
-        checkpoint: As for `query`.
+        device: The device of the encoder, as in `query`.
+        head: The head that predicts, as in `query`.
+        checkpoint: The same as in `query`.
         submission: A file to write the predictions to.
         only: Score only the moments or only the highlights.
         legacy: The rules of 2D-TAN: IoU above the threshold (not equal), after suppression.
@@ -103,15 +104,15 @@ def evaluate(
 
     _check_sources({"--predictions": predictions, "--features": features, "--videos": videos})
     if nms is not None and not legacy:
-        raise UsageError("needs --legacy", "--nms", "other rules suppress nothing")
+        raise UsageError("needs --legacy", "--nms", "without --legacy, no window is suppressed")
     if round_to is not None and not math.isfinite(round_to):
         raise UsageError(
-            "is not a number of seconds", "--round-to", "give, for example, the clip length"
+            "is not a number of seconds", "--round-to", "give the clip length, for example"
         )
     how = Options(only=only, legacy=legacy, nms=nms, round_to=round_to, outside=outside)
     if predictions is not None:
         if submission is not None:
-            todo = "a head must predict first: give --features or --videos"
+            todo = "give --features or --videos, so that a head makes the predictions"
             raise UsageError("cannot be given with --predictions", "--submission", todo)
         truth = ground_truth or (dataset if dataset is not None and is_own(dataset) else None)
         if truth is None:
@@ -221,9 +222,9 @@ class _Submission(NamedTuple):
         return cls(Path(path), [file for read in reads for file in _files_of(read)], force)
 
     def check(self, annotations: Annotations) -> None:
-        """Check that the submission can be written; without one, that there is a ground truth.
+        """Check that the submission can be written, or that there is a ground truth to score with.
 
-        The annotations of a blind test split hold no ground truth: they serve a submission alone.
+        The annotations of a blind test split hold no ground truth, so they allow only a submission.
         """
         from rdmf_cli.evaluation.predictions import SUBMISSION
         from rdmf_cli.files import check_target

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rdmf_cli.api.arguments import FilePath
+from rdmf_cli.api.records import Answer
 from rdmf_cli.features import VideoFeatures
 from rdmf_cli.fusion import Fields, analyze
 from rdmf_cli.heads.training_free.head import TrainingFree
 from rdmf_cli.moments.reading import Reading
-from rdmf_cli.moments.types import Answer
 from rdmf_cli.outputs.payloads.fusion import Channel, Fusion, LevelSet
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ SHARES = (0.75, 0.5, 0.25)  # heights of the level sets, as shares of the highes
 
 @dataclass(frozen=True)
 class Fused:
-    """Hold the fusion of one video and one query, with its inputs and its result.
+    """Hold the fusion of one video and one query: its inputs and its result.
 
     Attributes:
         features: The video's features, L clips.

@@ -7,24 +7,30 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from rdmf_cli.children import child, find_executable
 from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.handover.naming import fields_of, filled
 from rdmf_cli.library.types import Hit
+from rdmf_cli.moments.types import Answer
 
-FIELDS: Final = {
-    "video": "path of the video",
+MOMENT_FIELDS: Final = {
+    "path": "absolute path of the video",
+    "video": "the same path",
     "start": "start of the moment in seconds",
     "end": "its end in seconds",
     "query": "the query",
-    "relevance": "probability that the moment shows the query",
+    "rank": "rank of the moment, from 1",
+    "score": "its score, from 0 to 1",
+    "presence": "probability that the query is anywhere in the video",
 }
+FIELDS: Final = {**MOMENT_FIELDS, "relevance": "probability that the moment shows the query"}
 LONGEST_SECONDS: Final = 60.0
-"""A command that runs longer is ended, because new videos wait until the command ends."""
+"""While a library is watched, a command that runs longer is ended, because new videos wait."""
 
 
 @dataclass
@@ -34,14 +40,18 @@ class Hook:
     >>> Hook("notify-send {query} {video}").run(hit)  # doctest: +SKIP
 
     Attributes:
-        command: The program and its arguments, with fields in braces. No shell runs the command, so
-            the name of a file cannot do harm.
+        command: The program and its arguments, with fields in braces. The command runs without a
+            shell, so a file name cannot be executed as code.
         cooldown: The least number of seconds between two runs for one query.
+        longest: The number of seconds after which the command is ended; None: no limit.
+        known: The fields that the command may have.
         clock: A function that returns the present time in seconds.
     """
 
     command: str
     cooldown: float = 0.0
+    longest: float | None = LONGEST_SECONDS
+    known: Mapping[str, str] = field(default_factory=lambda: FIELDS)
     clock: Callable[[], float] = time.monotonic
     _ran: dict[str, float] = field(default_factory=dict)
 
@@ -56,8 +66,8 @@ class Hook:
         except ValueError as error:
             raise UsageError(f"cannot be read ({error})", "--exec", "check its quotes") from error
         for word in self._words:
-            fields_of(word, FIELDS)
-            filled(word, dict.fromkeys(FIELDS, ""))
+            fields_of(word, self.known)
+            filled(word, dict.fromkeys(self.known, ""))
         program = find_executable(self._words[0]) if self._words else None
         if program is None:
             what = f"there is no program {self._words[0]!r}" if self._words else "names no program"
@@ -74,8 +84,16 @@ class Hook:
         if now - self._ran.get(hit.query, -self.cooldown) < self.cooldown:
             return False
         self._ran[hit.query] = now
-        self._run(_fields(hit))
+        self._run(_fields_of_hit(hit))
         return True
+
+    def failures(self, answer: Answer) -> Iterator[RdmfError]:
+        """Run the command for each moment of an answer; yield the error of each failed run."""
+        for fields in _fields_of_moments(answer):
+            try:
+                self._run(fields)
+            except RdmfError as error:
+                yield error
 
     def _run(self, fields: Mapping[str, str]) -> None:
         words = [self._words[0], *(word.format_map(fields) for word in self._words[1:])]
@@ -84,25 +102,56 @@ class Hook:
         streams = {"stdin": subprocess.DEVNULL, "stdout": _stderr()}
         try:
             with child(words, env={**os.environ, **about}, **streams) as process:
-                code = process.wait(LONGEST_SECONDS)
+                code = process.wait(self.longest)
         except subprocess.TimeoutExpired as error:
-            todo = "let it start what takes long in the background"
-            what = f"ran longer than {LONGEST_SECONDS:g} s and was ended"
+            todo = "start long work in the background"
+            what = f"was ended, because it ran longer than {self.longest:g} s"
             raise RdmfError(what, self.command, todo) from error
         except (OSError, ValueError) as error:
-            raise RdmfError(f"cannot be run ({error})", self.command, "try it alone") from error
+            raise RdmfError(
+                f"cannot be run ({error})", self.command, "run this command alone to find the cause"
+            ) from error
         if code:
-            raise RdmfError(f"ended with exit code {code}", self.command, "try it alone")
+            raise RdmfError(
+                f"ended with exit code {code}",
+                self.command,
+                "run this command alone to find the cause",
+            )
 
 
-def _fields(hit: Hit) -> dict[str, str]:
+def _fields_of_hit(hit: Hit) -> dict[str, str]:
+    path = _absolute(hit.video)
     return {
-        "video": hit.video,
+        "path": path,
+        "video": path,
         "start": f"{hit.start:.3f}",
         "end": f"{hit.end:.3f}",
         "query": hit.query,
+        "rank": str(hit.rank),
+        "score": f"{hit.score:.3f}",
+        "presence": f"{hit.presence:.3f}",
         "relevance": f"{hit.relevance:.3f}",
     }
+
+
+def _fields_of_moments(answer: Answer) -> Iterator[dict[str, str]]:
+    path = _absolute(answer.video)
+    for moment in answer.moments:
+        yield {
+            "path": path,
+            "video": path,
+            "start": f"{moment.start:.3f}",
+            "end": f"{moment.end:.3f}",
+            "query": answer.query,
+            "rank": str(moment.rank),
+            "score": f"{moment.score:.3f}",
+            "presence": f"{answer.presence:.3f}",
+        }
+
+
+def _absolute(video: str) -> str:
+    """Return the absolute path, so that no program takes the file "-x.mp4" for an option."""
+    return str(Path(video).absolute())
 
 
 def _stderr() -> int:

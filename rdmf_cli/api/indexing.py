@@ -10,7 +10,7 @@ from typing import Any
 from rdmf_cli.api.arguments import ClipLength, Count, Device, FilePath, checked
 from rdmf_cli.api.searcher import Searcher
 from rdmf_cli.api.searching import Chosen, settings_of
-from rdmf_cli.features import FeatureStore, VideoFeatures
+from rdmf_cli.features import FeatureStore, Selection, VideoFeatures
 from rdmf_cli.features import extract as extract_features
 from rdmf_cli.features.extraction import ClipProgress, feature_key
 from rdmf_cli.features.said import Said, encoded, said_in
@@ -34,7 +34,7 @@ def index(
     show: ShowWork | None = None,
     notify: Callable[[str], None] | None = None,
 ) -> Refreshed:
-    """Extract videos into a library for `search`; videos that the library holds already stay.
+    """Extract videos into a library for `search`; videos in the library are not extracted again.
 
     >>> index(["footage/"], library="family films").indexed  # doctest: +SKIP
 
@@ -45,7 +45,8 @@ def index(
         exclude: Patterns of files and folders to leave out, see `library.listing.list_videos`.
         jobs: Number of videos that are extracted at once.
         clip_length: Seconds per clip; None: the clip length of the library, or 2.
-        encoder: As for `query`; with "auto", the encoder of the library if there is a library.
+        encoder: The same as in `query`; with "auto", the encoder of the library if there is a
+            library.
         device: "auto", "cpu", "cuda", "cuda:1", "mps": the device of open_clip.
         decoder: "auto", "pyav", "ffmpeg" or "decord".
         show: A function that is called with the progress of the extraction.
@@ -55,7 +56,8 @@ def index(
         The videos that were indexed, unchanged or missing, and one error per failed video.
 
     Raises:
-        UsageError: The library has another encoder or clip length, or no library exists to refresh.
+        UsageError: The library has another encoder or clip length; or no path is given, and the
+            library does not exist.
         RdmfError: The library cannot be written.
     """
     folder = library_folder(library)
@@ -92,9 +94,10 @@ def refresh_library(
 def extraction_of(searcher: Searcher, library: Library) -> Extraction:
     """Return how the searcher extracts features into a library."""
     encoder, kept = searcher.loaded_encoder, library.store
+    selection = Selection(searcher.clip_length, searcher.decoder)
 
     def key_of(path: Path) -> dict[str, Any]:
-        return feature_key(path, encoder, searcher.clip_length, searcher.decoder)
+        return feature_key(path, encoder, selection)
 
     def extract(video: Path, *, progress: ClipProgress | None = None) -> VideoFeatures:
         if searcher.store is not None and video.is_file():
@@ -102,8 +105,7 @@ def extraction_of(searcher: Searcher, library: Library) -> Extraction:
         return extract_features(
             video,
             encoder,
-            clip_length=searcher.clip_length,
-            decoder=searcher.decoder,
+            selection,
             store=kept,
             progress=progress,
             notify=searcher.notify,

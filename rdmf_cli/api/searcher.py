@@ -18,6 +18,7 @@ from rdmf_cli.api.arguments import (
     Count,
     Device,
     FilePath,
+    Levels,
     Part,
     Share,
     Time,
@@ -26,6 +27,7 @@ from rdmf_cli.api.arguments import (
     mixtures_of,
     queries_of,
 )
+from rdmf_cli.api.records import Answer
 from rdmf_cli.channels.background import Background
 from rdmf_cli.channels.explaining import WordShare, contrast, without_each, word_shares
 from rdmf_cli.channels.query import (
@@ -40,14 +42,13 @@ from rdmf_cli.channels.speech import Speech, speech_of
 from rdmf_cli.channels.texts import text_features
 from rdmf_cli.encoders import choose_encoder, load_encoder
 from rdmf_cli.encoders.base import Encoder
-from rdmf_cli.features import FeatureStore, VideoFeatures, normalise_rows
+from rdmf_cli.features import FeatureStore, Selection, VideoFeatures, normalise_rows
 from rdmf_cli.features import extract as extract_features
 from rdmf_cli.features.extraction import ClipProgress, Notify
 from rdmf_cli.features.said import SpokenFeatures, spoken_features
 from rdmf_cli.heads.base import Head
 from rdmf_cli.heads.registry import load_head, load_training_free
 from rdmf_cli.moments.reading import Reading
-from rdmf_cli.moments.types import Answer
 
 if TYPE_CHECKING:
     from rdmf_cli.api.fused import Fused
@@ -73,6 +74,10 @@ class Searcher:
         clip_length: seconds per clip.
         device: "auto", "cpu", "cuda", "cuda:1", "mps": the device of open_clip.
         decoder: "auto", "pyav", "ffmpeg" or "decord".
+        sampling: "exact", or "keyframes": each clip has the key frame nearest to its exact frame.
+            Much less is decoded; a warning states how far the frames are away.
+        still: a frame whose every part differs by at most this number of levels, of 255, from the
+            last encoded frame takes its features (a fixed camera). 0: every frame is encoded.
         cache: False: features are neither read from the cache nor written to the cache.
         subtitles: where to read what is said, which rdmf also searches: "auto" (a file of the same
             stem beside the video, else a track inside the video), "none", or a subtitle file.
@@ -98,6 +103,8 @@ class Searcher:
     clip_length: ClipLength = 2.0
     device: Device = "auto"
     decoder: str = "auto"
+    sampling: str = "exact"
+    still: Levels = 0.0
     cache: bool = True
     subtitles: str = "auto"
     transcribe: str | None = None
@@ -116,7 +123,7 @@ class Searcher:
 
     @cached_property
     def training_free(self) -> TrainingFree:
-        """The head that `fuse` shows."""
+        """The training-free head, which `fuse` shows."""
         return load_training_free(self._checkpoint)
 
     @checked
@@ -161,7 +168,7 @@ class Searcher:
 
         Raises:
             UsageError: a query is empty, or the parts of a query cancel each other.
-            RdmfError: as for `extract`.
+            RdmfError: the same as in `extract`.
         """
         mixtures, part = mixtures_of(queries), Part.of(start, end)
         features = self._extract(video, part)
@@ -199,7 +206,7 @@ class Searcher:
 
         Raises:
             UsageError: the query is empty, or the checkpoint belongs to a learned head.
-            RdmfError: as for `extract`.
+            RdmfError: the same as in `extract`.
         """
         from rdmf_cli.api.fused import Fused
 
@@ -229,9 +236,9 @@ class Searcher:
 
         >>> search.explain("tour.mp4", "the face of a cat", (19.0, 32.0))  # doctest: +SKIP
 
-        The contrast of a moment is the similarity of its clips to the query, less the similarity of
-        all clips. Each word is left out in turn; the share of a word is what the contrast loses
-        without it.
+        The contrast of a moment is the mean similarity of its clips to the query minus the mean
+        similarity of all clips of the video to the query. Each word is left out in turn; the share
+        of a word is the share of the contrast that is lost without this word.
 
         Args:
             video: the file.
@@ -244,7 +251,7 @@ class Searcher:
 
         Raises:
             UsageError: the query is empty.
-            RdmfError: as for `extract`.
+            RdmfError: the same as in `extract`.
         """
         (query,) = queries_of([query])
         words = query.split()
@@ -304,17 +311,16 @@ class Searcher:
         return extract_features(
             Path(video),
             self.loaded_encoder,
-            clip_length=self.clip_length,
-            decoder=self.decoder,
-            start=part.start,
-            end=part.end,
+            Selection(
+                self.clip_length, self.decoder, part.start, part.end, self.sampling, self.still
+            ),
             store=self.store,
             progress=self.progress,
             notify=self.notify,
         )
 
     def _texts(self, queries: Sequence[Sequence[Term]]) -> tuple[list[_Text], float]:
-        """Encode every query, plain sentences together; also return the seconds of this work."""
+        """Encode every query (plain sentences in one batch); measure the seconds of this work."""
         begun = time.perf_counter()
         plain = iter(self._sentences([terms[0].text for terms in queries if _is_plain(terms)]))
         found = [next(plain) if _is_plain(terms) else self._mixed(terms) for terms in queries]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,17 +13,17 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from rdmf_cli.api.arguments import ClipLength, Count, Device, FilePath, Share, checked, mixtures_of
+from rdmf_cli.api.records import Hit
 from rdmf_cli.api.searcher import Searcher
 from rdmf_cli.channels.query import QueryFeatures, Term, described, query_features
-from rdmf_cli.errors import RdmfError
-from rdmf_cli.features import FeatureStore
+from rdmf_cli.errors import RdmfError, UsageError
+from rdmf_cli.features import FeatureStore, Selection
 from rdmf_cli.features import extract as extract_features
 from rdmf_cli.features.said import NONE, encoded, said_in
 from rdmf_cli.library import search as across
 from rdmf_cli.library.library import Library, library_folder
 from rdmf_cli.library.listing import list_videos
 from rdmf_cli.library.opening import open_videos
-from rdmf_cli.library.types import Hit
 from rdmf_cli.library.work import OnError, ShowWork, WorkCallbacks
 from rdmf_cli.text import valid_text
 
@@ -51,6 +52,7 @@ def search(
     transcribe: str | None = None,
     on_error: OnError | None = None,
     show: ShowWork | None = None,
+    progress: bool = False,
 ) -> list[Hit]:
     """Search many videos at once, and list the moments that show a sentence, best first.
 
@@ -64,11 +66,12 @@ def search(
         top_k: The largest number of hits.
         per_video: The largest number of hits in one video.
         min_presence: Leave out hits with a lower presence, 0 to 1.
-        candidates: Number of videos that the head reads: the videos with the clips nearest to the
-            query. At least `top_k` videos are read. None: all.
+        candidates: Number of videos that the head reads: the videos with the clips most similar to
+            the query. At least `top_k` videos are read. None: all.
         exclude: Patterns of files and folders to leave out, see `library.listing.list_videos`.
         clip_length: Seconds per clip; None: 2, or the clip length of the library.
-        encoder: As for `query`; with "auto", the encoder of the library if there is a library.
+        encoder: The same as in `query`; with "auto", the encoder of the library if there is a
+            library.
         head: "auto", "learned" or "training-free".
         checkpoint: A head of your own: a file of rates, an exported head, or a trained head's
             folder.
@@ -78,18 +81,23 @@ def search(
         subtitles: "auto": what is said is searched, too (in a subtitle file of the same stem beside
             a video, else in a track inside the video); "none"; or the subtitle file of a single
             video.
-        transcribe: As for `query`.
-        on_error: A function that is called with the error of a video; the search continues with the
-            remaining videos. None: the first error is raised.
+        transcribe: The same as in `query`.
+        on_error: A function that is called with the error of a video; then the search continues
+            with the next video. None: the first error is raised.
         show: A function that is called with the progress of the extraction.
+        progress: Show the progress of the extraction as a bar, below the cell of a notebook or in
+            the terminal; not together with `show`.
 
     Returns:
-        Hits by relevance, including hits that do not convince; see `Hit.convinces`.
+        The hits, the most relevant first, including hits that are not convincing (see
+        `Hit.convinces`).
 
     Raises:
         UsageError: The query is empty, the library does not exist, or has another encoder.
         RdmfError: A video cannot be read, and there is no `on_error`.
     """
+    if progress and show is not None:
+        raise UsageError("cannot be used together with show", "progress", "choose one of them")
     limits = Limits(top_k, per_video, min_presence, candidates)
     made = partial(
         Searcher,
@@ -104,11 +112,13 @@ def search(
     terms = [Term(sentence)]
     if library is not None:
         with Library.open(library_folder(library)) as opened:
-            return search_library(made(**chosen.in_library(opened)), opened, terms, limits)
+            searcher = made(**chosen.in_library(opened))
+            return search_library(searcher, opened, terms, limits, on_error)
     videos = list_videos(paths, exclude)
     searcher = made(**chosen.alone())
-    callbacks = WorkCallbacks(on_error or raise_error, show=show)
-    return search_videos(searcher, videos, terms, limits, callbacks)
+    with progress_bar() if progress else nullcontext(show) as shown:
+        callbacks = WorkCallbacks(on_error or raise_error, show=shown)
+        return search_videos(searcher, videos, terms, limits, callbacks)
 
 
 Limits = across.Limits
@@ -116,7 +126,7 @@ Limits = across.Limits
 
 @dataclass(frozen=True)
 class Chosen:
-    """Hold how the caller wants features made; a library keeps its own values for open choices."""
+    """Hold how the caller wants features made; a library decides the choices that are None."""
 
     encoder: str = "auto"
     clip_length: float | None = None
@@ -146,8 +156,7 @@ def search_videos(
     extract = partial(
         extract_features,
         encoder=searcher.loaded_encoder,
-        clip_length=searcher.clip_length,
-        decoder=searcher.decoder,
+        clips=Selection(searcher.clip_length, searcher.decoder),
         store=searcher.store,
         notify=searcher.notify,
     )
@@ -162,22 +171,26 @@ def search_videos(
 
 
 def search_library(
-    searcher: Searcher, library: Library, terms: Sequence[Term], limits: Limits
+    searcher: Searcher,
+    library: Library,
+    terms: Sequence[Term],
+    limits: Limits,
+    on_error: OnError | None = None,
 ) -> list[Hit]:
-    """Search a library; nothing is decoded.
+    """Search a library; nothing is decoded. Videos with damaged features go to `on_error`.
 
     Raises:
         UsageError: The library was made with another encoder.
-        RdmfError: Features in the library are damaged.
+        RdmfError: Features in the library are damaged, and there is no `on_error`.
     """
     library.require(settings_of(searcher))
     query = encode_query(searcher, terms)
-    found = library.collection()
+    found = library.collection(on_error)
     return hits_of(searcher, found, query, described(terms), limits, library.store)
 
 
 def settings_of(searcher: Searcher) -> dict[str, object]:
-    """Return the settings of a searcher that a library keeps: the searcher made its features."""
+    """Return the settings of a searcher that decide the features, for storage in a library."""
     return {
         "encoder": searcher.loaded_encoder.name,
         "encoder_fingerprint": searcher.loaded_encoder.fingerprint,
@@ -208,7 +221,7 @@ def hits_of(
         query: The encoded query.
         described: The query in words.
         limits: How many videos are read and how many hits are listed.
-        store: The place that keeps the features of subtitle lines; None: the searcher's cache.
+        store: The store for the features of subtitle lines; None: the searcher's cache.
     """
     encode = None
     if searcher.subtitles != NONE:
@@ -234,6 +247,13 @@ def hits_of(
         )
         for rank, one in enumerate(found, 1)
     ]
+
+
+def progress_bar() -> AbstractContextManager[ShowWork]:
+    """Open a bar in the notebook or in the terminal."""
+    from rdmf_cli.outputs.work_bar import work_progress
+
+    return work_progress()
 
 
 def raise_error(error: RdmfError) -> None:

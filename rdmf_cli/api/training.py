@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -53,20 +53,28 @@ PATHS = {
 """The place in a configuration of each argument of `train`."""
 
 
-def run_config(config: FilePath | None = None, **told: Any) -> RunConfig:
+def run_config(
+    config: FilePath | None = None, usual: Mapping[str, Any] | None = None, **told: Any
+) -> RunConfig:
     """Make the configuration of a run.
 
     Args:
         config: A TOML file; None: the defaults.
+        usual: Arguments of `train` that hold where the file does not say otherwise.
         **told: Arguments of `train`, which override the file; None: not given.
 
     Raises:
         RdmfError: The file is missing or has an error.
         UsageError: A value does not fit.
     """
-    read = RunConfig() if config is None else read_config(config)
-    given = {name: _plain(value) for name, value in told.items() if value is not None}
-    return read.having({PATHS[name]: value for name, value in given.items()})
+    read = RunConfig().having(_by_place(usual or {}))
+    if config is not None:
+        read = read_config(config, read)
+    return read.having(_by_place(told))
+
+
+def _by_place(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {PATHS[name]: _plain(value) for name, value in told.items() if value is not None}
 
 
 def _plain(value: Any) -> Any:
@@ -111,13 +119,13 @@ def train(
 ) -> Training:
     """Train a head. If the training is interrupted, the same call resumes it.
 
-    If an argument is None, the value of `config` holds, otherwise the default; see
+    If an argument is None, the value in `config` is used, or else the default; see
     `rdmf_cli.training.config.RunConfig`.
 
     >>> train(dataset="charades", features="charades", epochs=20).scores  # doctest: +SKIP
 
     Args:
-        config: A TOML file with choices of data, model, losses, augmentation and training.
+        config: A TOML file with settings for data, model, losses, augmentation and training.
         dataset: A benchmark (default: qvhighlights), or your own annotations (JSON Lines).
         features: Learn from features: a folder with video/ and text/.
         streams: Names of the streams in `features` to read; None: all that rdmf recognises.
@@ -125,8 +133,8 @@ def train(
         videos: Learn from videos: the folder of the videos. Their features are cached.
         annotations: The annotations; by default FEATURES/SPLIT.jsonl.
         split: The split to learn from; by default train.
-        val: An annotation file or a split that chooses the best epoch, in place of `hold_out`.
-        encoder: The encoder for `videos`, as for `query`.
+        val: An annotation file or a split for choosing the best epoch; it replaces `hold_out`.
+        encoder: The encoder for `videos`, as in `query`.
         clip_length: Seconds per clip; None: the clip length of the benchmark, or 2.
         init: The first weights: a run folder, an exported head, or "shipped" (the head of rdmf).
         out: Run folder; by default a folder in runs/, named after the settings.
@@ -134,7 +142,7 @@ def train(
             the encoder that the head was trained with.
         fusion: The fusion module.
         slots: The spans that the slot decoder starts from: "pattern" or "random".
-        epochs: Passes over the samples.
+        epochs: Number of passes over the samples.
         batch_size: Samples per training step, over all processes.
         rate: The highest learning rate.
         seed: Random seed.
@@ -149,10 +157,10 @@ def train(
             videos in all and the present video.
         notify: A function that is called with each note on the data.
         callback: Receives epochs and training steps: a `training.events.Callback`.
-        wandb: A Weights & Biases project, which then also gets the curves.
+        wandb: A Weights & Biases project to which the training curves are also sent.
 
     Returns:
-        The held-out scores of the best epoch, and the place of the trained head.
+        The held-out scores of the best epoch, and the folder of the trained head.
 
     Raises:
         UsageError: Options do not fit together, or have a wrong type or value.
@@ -205,10 +213,10 @@ def sweep(
     Args:
         config: A TOML file with `seeds` or a table `sweep`, or a configuration object.
         restart: Start every run again.
-        progress: As for `train`.
+        progress: The same as in `train`.
         notify: A function that is called with each note on the data and with the name of each run.
         callback: Receives epochs and training steps of every run.
-        wandb: A Weights & Biases project, which then also gets the curves.
+        wandb: A Weights & Biases project to which the training curves are also sent.
 
     Returns:
         The scores of every run, and their mean and standard deviation per combination of values.
@@ -349,13 +357,13 @@ def _init(name: str | None) -> Network | None:
 
 
 def _model(run: RunConfig, init: Network | None) -> dict[str, Any]:
-    """Return the choices of the model: from the run, else from `init`, else the defaults."""
+    """Return the settings of the model: from the run, or from `init`, or the defaults."""
     first = {} if init is None else {name: getattr(init.config, name) for name in CHOICES}
     return {"head": "universal", **first, **run.model}
 
 
 def open_data(run: RunConfig, progress: Progress | None, notify: Notify | None) -> Opened:
-    """Open the data of a run, and read all data once, so that errors come before training."""
+    """Open the data of a run, and read all data once, to find errors before the training."""
     from rdmf_cli.datasets import open_annotations, open_samples
     from rdmf_cli.datasets.samples import samples_of_features
     from rdmf_cli.encoders import load_encoder
@@ -431,7 +439,7 @@ def check_torch() -> None:
 def _about(run: RunConfig) -> dict[str, Any]:
     """Return the settings that must stay the same when a run resumes, without the training options.
 
-    Choices with their default value are left out, as in runs that are older than these choices.
+    Settings with their default value are left out, because older runs do not have these settings.
     """
     data = run.data.model_dump(exclude={"val", "skip_bad", "streams", "text"})
     model = {name: run.model.get(name, usual) for name, usual in FLAT.items()}
@@ -452,8 +460,8 @@ FLAT = {"head": "universal", "fusion": "reaction-diffusion", "slots": "pattern"}
 def _usual_folder(run: RunConfig) -> Path:
     """Return runs/NAME; NAME is made from the settings, so the same command finds the folder again.
 
-    The digits at the end of the name are the digits of a hash of all settings: no other command has
-    this folder.
+    NAME ends with digits of a hash of all settings, so a command with other settings has another
+    folder.
     """
     if run.out is not None:
         return Path(run.out)

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from rdmf_cli.api.arguments import ClipLength, Count, Device, FilePath, Share, Time, checked
+from rdmf_cli.api.arguments import (
+    ClipLength,
+    Count,
+    Device,
+    FilePath,
+    Levels,
+    Share,
+    Time,
+    checked,
+)
 from rdmf_cli.api.fused import Fused
+from rdmf_cli.api.records import Answer
 from rdmf_cli.api.searcher import Searcher
 from rdmf_cli.features import VideoFeatures
 from rdmf_cli.handover.ends import refined
-from rdmf_cli.moments.types import Answer
 
 
 @checked
@@ -92,6 +101,8 @@ def extract(
     encoder: str = "auto",
     device: Device = "auto",
     decoder: str = "auto",
+    sampling: str = "exact",
+    still: Levels = 0.0,
     cache: bool = True,
 ) -> VideoFeatures:
     """Decode and encode a video, or take its features from the cache.
@@ -104,19 +115,28 @@ def extract(
         start: Extract from this time: seconds, "m:ss" or "h:mm:ss".
         end: Extract up to this time.
         clip_length: Seconds per clip; one frame per clip is encoded.
-        encoder: As for `query`.
-        device: As for `query`.
-        decoder: As for `query`.
-        cache: As for `query`.
+        encoder: The same as in `query`.
+        device: The same as in `query`.
+        decoder: The same as in `query`.
+        sampling: "exact", or "keyframes": each clip has the key frame nearest to its exact frame.
+        still: A frame that differs by at most this number of levels, of 255, from the last encoded
+            frame takes its features; 0: every frame is encoded.
+        cache: The same as in `query`.
 
     Returns:
-        The features (L, D), one row per clip, not normalised, and how they were made.
+        The features (L, D), one row per clip, not normalised, and facts about their extraction.
 
     Raises:
-        UsageError, RdmfError: As for `query`.
+        UsageError, RdmfError: The same as in `query`.
     """
     searcher = Searcher(
-        encoder=encoder, clip_length=clip_length, device=device, decoder=decoder, cache=cache
+        encoder=encoder,
+        clip_length=clip_length,
+        device=device,
+        decoder=decoder,
+        sampling=sampling,
+        still=still,
+        cache=cache,
     )
     return searcher.extract(video, start=start, end=end)
 
@@ -145,17 +165,17 @@ def fuse(
         start: Use the video from this time: seconds, "m:ss" or "h:mm:ss".
         end: Use the video up to this time.
         clip_length: Seconds per clip; one frame per clip is encoded.
-        encoder: As for `query`.
+        encoder: The same as in `query`.
         checkpoint: A file of rates; None: the rates of rdmf itself.
-        device: As for `query`.
-        decoder: As for `query`.
-        cache: As for `query`.
+        device: The same as in `query`.
+        decoder: The same as in `query`.
+        cache: The same as in `query`.
 
     Returns:
         Similarity, reaction rates, the pattern over pseudo-time, and the answer.
 
     Raises:
-        UsageError, RdmfError: As for `query`.
+        UsageError, RdmfError: The same as in `query`.
     """
     searcher = Searcher(
         encoder=encoder,

@@ -42,12 +42,14 @@ class Listeners:
     """Hold the functions to call while a library is watched.
 
     Attributes:
-        refreshed: Is called with the indexed videos, each time that videos were indexed.
-        hit: Is called with each new hit.
-        error: Is called with the error of a video, or of a command that was run for a hit.
-        warning: Is called with the path and the warnings of a video.
-        show: Is called with the progress of the work.
-        notify: Is called with a line if rdmf waits for another process.
+        refreshed: A function that is called with the indexed videos, each time that videos were
+            indexed.
+        hit: A function that is called with each new hit.
+        error: A function that is called with the error of a video, or of a command that was run for
+            a hit.
+        warning: A function that is called with the path and the warnings of a video.
+        show: A function that is called with the progress of the work.
+        notify: A function that is called with a line if rdmf waits for another process.
     """
 
     refreshed: Callable[[Refreshed], None] = _ignore
@@ -63,7 +65,7 @@ class Listeners:
 class Watch:
     """Keep a library up to date with its folders until it is interrupted.
 
-    Every state on disk is complete: the process may end at any point.
+    The library on disk is complete at every moment, so the process may end at any time.
 
     Attributes:
         searcher: The searcher that extracts and searches.
@@ -137,7 +139,10 @@ class Watch:
         asked: Sequence[tuple[str, QueryFeatures]],
         growing: Iterable[str] = (),
     ) -> None:
-        """Report the work; a file that failed while still being written is read again later."""
+        """Report the work, without errors in files that are still being written.
+
+        rdmf reads such a file again later.
+        """
         for error in done.failed:
             if isinstance(error, NoVideosError):
                 continue  # videos may come later
@@ -179,8 +184,8 @@ class Watch:
         """Return whether a hit is new, and record that the hit was reported.
 
         Two hits are the same if they overlap, have the same query, and have the same content or
-        the same file. So a hit is reported once, although a file that has grown or was renamed is
-        searched again.
+        the same file. So a hit is reported only once, although rdmf searches a file again after it
+        has grown or was renamed.
         """
         told = json.loads(self.library.catalogue.fact(TOLD) or "[]")
         for query, content, path, start, end in told:

@@ -18,11 +18,13 @@ def analyze(
     dataset: scoring_options.DatasetName = None,
     train: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--train", help="Annotations of the train split: adds a blind baseline."),
+        typer.Option("--train", help="Annotations of the train split, for the blind baseline."),
     ] = None,
     threshold: Annotated[
         float,
-        typer.Option("--threshold", min=0.1, max=1, help="IoU from which a window is right."),
+        typer.Option(
+            "--threshold", min=0.1, max=1, help="Least IoU of a window that counts as right."
+        ),
     ] = 0.5,
     clip_length: options.OwnClipLength = None,
     seed: scoring_options.Seed = 0,
@@ -35,11 +37,12 @@ def analyze(
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Show where predicted moments fall short.
+    """Show where and why predictions miss moments.
 
-    What an oracle among the first windows would reach; what is lost to ranking, localisation,
-    confusion with other queries' moments and duplicates; bias in length and position; calibration
-    of the scores; and, with --train, how far the predictions are above a blind baseline.
+    The analysis shows the score of an oracle that picks the best of the first windows; how much is
+    lost by wrong ranking, inexact ends, confusion with moments of other queries, and duplicates;
+    bias in length and position; and the calibration of the scores. With --train, the predictions
+    are compared with a blind baseline, which sees neither video nor query.
     """
     from rdmf_cli import api
     from rdmf_cli.cli.output import print_result

@@ -1,4 +1,4 @@
-"""The work of rdmf query between its options and its output."""
+"""The functions of rdmf query: they turn its options into answers and write them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from rdmf_cli.outputs import FORMATS, open_writer
 
 if TYPE_CHECKING:
     from rdmf_cli.api import Searcher
+    from rdmf_cli.api.records import Answer
     from rdmf_cli.channels.query import Term
-    from rdmf_cli.moments.types import Answer
     from rdmf_cli.outputs import Writer
     from rdmf_cli.outputs.files import AnswerFiles
 
@@ -61,12 +61,33 @@ def form_of(form: str | None, output: str | None) -> str:
     return format_of(output)
 
 
-def check_form(form: str, videos: list[str], output: str | None, html: Path | None = None) -> None:
-    """Check, before any work, that the format can hold these videos.
+def page_of(
+    form: str | None, output: str | None, html: Path | None
+) -> tuple[str | None, Path | None]:
+    """Return the values of --output and --html: `-o page.html` means `--html page.html`.
 
     Raises:
-        UsageError: The format holds one video only. Or the output needs the name of the video, and
-            the video comes on stdin.
+        UsageError: Both options name a page, or the name of the page has fields.
+    """
+    from rdmf_cli.errors import UsageError
+    from rdmf_cli.handover.naming import VIDEO_FIELDS, fields_of
+
+    if form or output is None or not output.lower().endswith((".html", ".htm")):
+        return output, html
+    if html is not None:
+        raise UsageError("is a second page beside --html", f"-o {output}", "give one of them")
+    if fields_of(output, VIDEO_FIELDS):
+        todo = "write a name without fields"
+        raise UsageError("has fields, but one page holds all videos", f"-o {output}", todo)
+    return None, Path(output.format())
+
+
+def check_form(form: str, videos: list[str], output: str | None, html: Path | None = None) -> None:
+    """Check that the format can hold these videos, before any work begins.
+
+    Raises:
+        UsageError: The format holds only one video, or the output needs the name of a video that
+            comes from stdin.
     """
     from rdmf_cli.cli.video_names import STDIN
     from rdmf_cli.errors import UsageError
@@ -80,7 +101,11 @@ def check_form(form: str, videos: list[str], output: str | None, html: Path | No
         raise several_videos(form)
     if STDIN in videos and (writer.reads_videos or per_video or html):
         which = "a page" if html else form
-        raise UsageError(f"{which} names files, and a video on stdin has none", STDIN, "save it")
+        raise UsageError(
+            f"{which} must name the video file, and a video from stdin has no file",
+            STDIN,
+            "save the video to a file",
+        )
 
 
 def writer_of(form: str, output: str | None, force: bool) -> Writer | AnswerFiles:
@@ -93,7 +118,7 @@ def writer_of(form: str, output: str | None, force: bool) -> Writer | AnswerFile
 
         return AnswerFiles(output, form, force, lambda path: say("written", str(path)))
     if sys.stdout is None:
-        raise RdmfError("the output is closed", "stdout", "open it, or write to a file")
+        raise RdmfError("is closed", "stdout", "open it, or write to a file")
     return open_writer(form, sys.stdout)
 
 

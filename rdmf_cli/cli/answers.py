@@ -31,11 +31,11 @@ def answers_on_stdin() -> dict[str, list[Answer]]:
             reason = (
                 first_problem(error, "the line") if isinstance(error, ValidationError) else error
             )
-            what = f"line {number} is no answer of rdmf ({reason})"
+            what = f"line {number} is not an answer of rdmf ({reason})"
             raise RdmfError(what, "stdin", "give it the output of rdmf query --json") from error
         found.setdefault(answer.video, []).append(answer)
     if not found:
         raise UsageError(
-            "no answer comes on stdin", todo="rdmf query VIDEO ... --json | rdmf cut -"
+            "there is no answer on stdin", todo="rdmf query VIDEO ... --json | rdmf cut -"
         )
     return found

@@ -9,24 +9,43 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from rdmf_cli.cli.commands import LoadedCommands
+from rdmf_cli.cli.defaults import json_by_default
+from rdmf_cli.cli.defaults import take as take_settings
 from rdmf_cli.cli.quiet import begin
 from rdmf_cli.cli.report import debugging, errors_reported
 
 
 class ReportingGroup(TyperGroup):
-    """Turn a failure of any command into a message and an exit code."""
+    """The root: load the command that the user typed, and turn its failure into a message."""
+
+    def __init__(self, **settings: Any):
+        super().__init__(**settings)
+        self.commands = LoadedCommands()
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands, in the order of help."""
+        return list(self.commands)
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """Read the command line; `rdmf VIDEO` stands for `rdmf query VIDEO`."""
         from rdmf_cli.cli.shortcut import with_query
 
-        return super().parse_args(ctx, with_query(args, self.commands))
+        with errors_reported(as_json=lambda: _wants_json(sys.argv)):
+            return super().parse_args(ctx, with_query(args, self.commands))
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that the user typed."""
         begin()
-        with errors_reported(as_json=_wants_json(sys.argv)):
+        with errors_reported(as_json=lambda: _wants_json(sys.argv) or json_by_default(ctx)):
             return super().invoke(ctx)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command, and give it the user's settings."""
+        name, command, words = super().resolve_command(ctx, args)
+        if command is not None:
+            take_settings(ctx, self, name, command, words)
+        return name, command, words
 
 
 def _wants_json(arguments: list[str]) -> bool:
@@ -34,9 +53,6 @@ def _wants_json(arguments: list[str]) -> bool:
         pair == ("--format", "json") for pair in pairwise(arguments)
     )
 
-
-PANELS = FIND, LIBRARY, RESEARCH, UPKEEP = ("Find", "Library", "Research", "Upkeep")
-"""Panels in which `rdmf --help` lists the commands."""
 
 app = typer.Typer(
     name="rdmf",
@@ -69,46 +85,3 @@ def root(
     ] = False,
 ) -> None:
     """Take the options of `rdmf` itself."""
-
-
-def _register() -> None:
-    from rdmf_cli.cli import (
-        analyze,
-        cache,
-        compare,
-        cut,
-        data,
-        doctor,
-        eval,
-        export,
-        extract,
-        fuse,
-        index,
-        play,
-        query,
-        search,
-        serve,
-        train,
-        weights,
-    )
-
-    app.command("query", rich_help_panel=FIND)(query.query)
-    app.command("search", rich_help_panel=FIND)(search.search)
-    app.command("play", rich_help_panel=FIND)(play.play)
-    app.command("serve", rich_help_panel=FIND)(serve.serve)
-    app.command("cut", rich_help_panel=FIND)(cut.cut)
-    app.command("index", rich_help_panel=LIBRARY)(index.index)
-    app.command("train", rich_help_panel=RESEARCH)(train.train)
-    app.command("export", rich_help_panel=RESEARCH)(export.export)
-    app.command("eval", rich_help_panel=RESEARCH)(eval.eval_)
-    app.command("compare", rich_help_panel=RESEARCH)(compare.compare)
-    app.command("analyze", rich_help_panel=RESEARCH)(analyze.analyze)
-    app.add_typer(data.app, name="data", rich_help_panel=RESEARCH)
-    app.command("fuse", rich_help_panel=RESEARCH)(fuse.fuse)
-    app.command("extract", rich_help_panel=UPKEEP)(extract.extract)
-    app.add_typer(cache.app, name="cache", rich_help_panel=UPKEEP)
-    app.add_typer(weights.app, name="weights", rich_help_panel=UPKEEP)
-    app.command("doctor", rich_help_panel=UPKEEP)(doctor.doctor)
-
-
-_register()

@@ -33,10 +33,10 @@ def for_each_video(
     write: Callable[[Result], None],
     recursive: bool = False,
 ) -> None:
-    """Do the work on every video, write the results, and end the command.
+    """Make the results of every video, write them, and end the command.
 
-    If a video fails, its error is printed, and the remaining videos follow. The loop stops only if
-    the command is wrong or the output cannot be written.
+    If a video fails, its error is printed, and the remaining videos follow. The loop stops early
+    only if the command is wrong or the output cannot be written.
 
     Args:
         names: Videos and folders, as the user typed them.

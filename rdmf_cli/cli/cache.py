@@ -9,12 +9,12 @@ import typer
 
 from rdmf_cli.cli import options
 
-app = typer.Typer(no_args_is_help=True, help="Look at the feature cache, and make it smaller.")
+app = typer.Typer(no_args_is_help=True, help="List or remove cached features.")
 
 
 @app.command("list")
 def list_(as_json: options.Json = False) -> None:
-    """List what is in the cache, the most recently used first."""
+    """List the entries of the cache, the most recently used first."""
     from rdmf_cli.api.cache import list_cache
     from rdmf_cli.cli.output import print_json, print_rich
     from rdmf_cli.outputs.upkeep import cache_table
@@ -28,7 +28,7 @@ def list_(as_json: options.Json = False) -> None:
 
 @app.command()
 def size(as_json: options.Json = False) -> None:
-    """Show how much room the cache takes, and its limit."""
+    """Show the size of the cache and its limit."""
     from rdmf_cli.api.cache import cache_size
     from rdmf_cli.cli.output import print_result
     from rdmf_cli.outputs.upkeep import cache_size_in_words
@@ -43,7 +43,7 @@ def prune(
         typer.Option("--to", min=0, help="Megabytes to keep; by default the cache's limit."),
     ] = None,
 ) -> None:
-    """Remove the least recently used entries until the cache is small enough."""
+    """Remove entries until the cache is small enough, the least recently used first."""
     from rdmf_cli.api.cache import cache_size, prune_cache
     from rdmf_cli.outputs.upkeep import in_units
 
@@ -62,7 +62,8 @@ def clear() -> None:
 @app.command()
 def remove(
     video: Annotated[
-        Path, typer.Argument(metavar="VIDEO", help="A video file; it may be gone by now.")
+        Path,
+        typer.Argument(metavar="VIDEO", help="A video file, even if it does not exist any more."),
     ],
 ) -> None:
     """Remove all entries of a video and of copies of it."""
@@ -78,7 +79,7 @@ def remove(
 
 @app.command()
 def where() -> None:
-    """Show the folder of the cache (RDMF_CACHE_DIR sets it)."""
+    """Show the folder of the cache; the variable RDMF_CACHE_DIR changes it."""
     from rdmf_cli.api.cache import cache_folder
 
     typer.echo(str(cache_folder()))

@@ -12,7 +12,7 @@ from rdmf_cli.cli import options, scoring_options
 
 
 class Only(str, Enum):
-    """Name what to compare."""
+    """List what can be compared."""
 
     moments = "moments"
     highlights = "highlights"
@@ -39,19 +39,25 @@ def compare(
         typer.Option("--metric", help="Metric that decides which queries are won and lost."),
     ] = None,
     confidence: Annotated[
-        float, typer.Option("--confidence", min=0.5, max=0.999, help="Of the intervals.")
+        float,
+        typer.Option("--confidence", min=0.5, max=0.999, help="Confidence level of the intervals."),
     ] = 0.95,
     resamples: Annotated[
         int,
-        typer.Option("--resamples", min=100, max=1_000_000, help="Of the bootstrap and the test."),
+        typer.Option(
+            "--resamples", min=100, max=1_000_000, help="Resamples of the bootstrap and the test."
+        ),
     ] = 10_000,
     seed: scoring_options.Seed = 0,
     top: Annotated[
-        int, typer.Option("--top", min=0, max=10_000, help="Queries to list, most different first.")
+        int,
+        typer.Option(
+            "--top", min=0, max=10_000, help="Number of queries to list, largest difference first."
+        ),
     ] = 20,
     html: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--html", help="Write a page with the queries that differ most."),
+        typer.Option("--html", help="Write a web page with the queries that differ most."),
     ] = None,
     only_qids: options.OnlyQids = None,
     skip_bad: options.SkipBad = False,
@@ -60,8 +66,9 @@ def compare(
 ) -> None:
     """Compare prediction files query by query.
 
-    Each file is compared with the first: the difference in every metric with its bootstrap
-    interval and the p-value of a permutation test, and the queries it wins and loses.
+    Each file is compared with the first file. For every metric, the difference is shown with its
+    bootstrap interval and the p-value of a permutation test. The queries that the file wins and
+    loses are counted and listed.
     """
     from rdmf_cli import api
     from rdmf_cli.cli.output import print_result

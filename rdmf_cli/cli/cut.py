@@ -10,7 +10,10 @@ import typer
 from rdmf_cli.cli import options, output_options, query_options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rdmf_cli.handover.written import Cut
+    from rdmf_cli.moments.types import Answer
 
 ANSWERS = "-"  # replaces the videos: JSON Lines of answers on stdin
 
@@ -20,13 +23,15 @@ def cut(
         Optional[list[str]],  # noqa: UP045
         typer.Argument(
             metavar='VIDEO... "SENTENCE"...',
-            help="Videos or folders, and sentences; - reads the JSON Lines of rdmf query.",
+            help="Videos or folders, and sentences; -: the JSON Lines of rdmf query, from stdin.",
         ),
     ] = None,
     queries: query_options.Queries = None,
     top_k: Annotated[
         Optional[int],  # noqa: UP045
-        typer.Option("--top-k", "-k", min=1, help="Moments per query; default 1, with - all."),
+        typer.Option(
+            "--top-k", "-k", min=1, help="Number of moments per query; default 1 (with -: all)."
+        ),
     ] = None,
     min_score: query_options.MinScore = 0.0,
     pad: Annotated[
@@ -44,11 +49,15 @@ def cut(
     ] = None,
     copy: Annotated[
         bool,
-        typer.Option("--copy", help="Copy without encoding; starts at the key frame before."),
+        typer.Option(
+            "--copy", help="Copy without encoding, from the key frame before each moment."
+        ),
     ] = False,
     montage: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--montage", metavar="FILE", help="Join the moments into this one video."),
+        typer.Option(
+            "--montage", metavar="FILE", help="Join the moments into one video, this file."
+        ),
     ] = None,
     anyway: Annotated[
         bool,
@@ -101,6 +110,7 @@ def cut(
     cutter = Cutter(name, montage, pad=pad, copy=copy, force=force, anyway=anyway)
 
     def work(path: Path) -> list[Cut]:
+        found: Sequence[Answer]
         if answers:
             found = answers[str(path)]
         else:

@@ -9,7 +9,7 @@ from datetime import date
 
 
 def say_daily(text: str) -> None:
-    """Print a note once per day; if rdmf cannot remember the note, print it each time."""
+    """Print a note once per day; if rdmf cannot record that it was printed, print it each time."""
     from rdmf_cli.cli.quiet import is_quiet
     from rdmf_cli.cli.report import say
 

@@ -1,4 +1,4 @@
-"""`rdmf data`: the numbers of a data set, and its problems."""
+"""`rdmf data`: the numbers of a dataset, and its problems."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ if TYPE_CHECKING:
     from rdmf_cli.outputs.payloads.data import DataReport
 
 app = typer.Typer(
-    help="Show the numbers of a data set, and what in it does not fit.", no_args_is_help=True
+    help="Show the numbers of a dataset, and find its problems.", no_args_is_help=True
 )
 
 Files = Annotated[
     Optional[list[Path]],  # noqa: UP045  (typer reads this at run time on Python 3.10)
-    typer.Option("--annotations", help="Annotation file; give it once per split."),
+    typer.Option("--annotations", help="Annotation file; repeat the option for each split."),
 ]
 Features = Annotated[
     Optional[Path],  # noqa: UP045
-    typer.Option("--features", help="Folder of features; all of them are read once."),
+    typer.Option("--features", help="Folder of features; every file is read once."),
 ]
 Splits = Annotated[
-    str, typer.Option("--splits", metavar="A,B", help="Splits whose annotations are looked for.")
+    str,
+    typer.Option("--splits", metavar="A,B", help="Splits whose annotation files are looked for."),
 ]
 Name = Annotated[str, options.DATASET]
 
@@ -61,7 +62,7 @@ def check(
     clip_length: options.OwnClipLength = None,
     as_json: options.Json = False,
 ) -> None:
-    """List what does not fit: exit code 1 if training or evaluation would fail or be wrong."""
+    """List the problems of a dataset; exit with 1 if training or evaluation would go wrong."""
     from rdmf_cli.cli.output import print_result
     from rdmf_cli.outputs.data_table import DataFindings
 

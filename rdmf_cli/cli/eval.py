@@ -13,14 +13,14 @@ from rdmf_cli.errors import UsageError
 
 
 class Only(str, Enum):
-    """Name what to score."""
+    """List what can be scored."""
 
     moments = "moments"
     highlights = "highlights"
 
 
 class Outside(str, Enum):
-    """Name what to do with windows that reach outside their video."""
+    """List the ways to treat windows that reach outside their video."""
 
     refuse = "refuse"
     keep = "keep"
@@ -44,17 +44,17 @@ def eval_(
     dataset: scoring_options.DatasetName = None,
     features: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--features", help="Predict from features: a folder with video/ and text/."),
+        typer.Option(
+            "--features", help="Predict from the features in this folder (video/, text/)."
+        ),
     ] = None,
     streams: feature_options.Streams = None,
     text: feature_options.Text = None,
     videos: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--videos", help="Predict from videos: their folder. Features are cached."),
+        typer.Option("--videos", help="Predict from the videos in this folder."),
     ] = None,
-    split: Annotated[
-        str, typer.Option("--split", help="Split whose annotations are used.")
-    ] = "val",
+    split: Annotated[str, typer.Option("--split", help="Split to score.")] = "val",
     encoder: options.EncoderName = "auto",
     clip_length: options.OwnClipLength = None,
     device: options.Device = "auto",
@@ -71,7 +71,8 @@ def eval_(
     legacy: Annotated[
         bool,
         typer.Option(
-            "--legacy", help="Rules of 2D-TAN: IoU strictly above the threshold, after suppression."
+            "--legacy",
+            help="Rules of 2D-TAN: suppression, then IoU above the threshold (not equal).",
         ),
     ] = False,
     nms: Annotated[
@@ -80,7 +81,7 @@ def eval_(
             "--nms",
             min=0,
             max=1,
-            help="With --legacy: suppress windows that overlap a better one by more than this.",
+            help="With --legacy: remove windows with an IoU above this with a better window.",
         ),
     ] = None,
     round_to: Annotated[
@@ -91,12 +92,12 @@ def eval_(
     ] = None,
     outside: Annotated[
         Outside,
-        typer.Option("--outside", help="What to do with windows that reach outside their video."),
+        typer.Option("--outside", help="How to treat windows that reach outside their video."),
     ] = Outside.refuse,
     only_qids: options.OnlyQids = None,
     csv: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--csv", help="Write a row per query to this file."),
+        typer.Option("--csv", help="Write one row per query to this file."),
     ] = None,
     skip_bad: options.SkipBad = False,
     force: options.Force = False,
@@ -104,7 +105,7 @@ def eval_(
 ) -> None:
     """Score predictions by the protocol of the benchmark.
 
-    Predictions are read with --predictions, or made first from --features or --videos.
+    Predictions are read from --predictions, or a head makes them from --features or --videos.
     """
     from rdmf_cli.api import evaluate
     from rdmf_cli.cli.output import print_result

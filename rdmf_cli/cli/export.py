@@ -16,7 +16,7 @@ def export(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write: mine.rdmf")],
     force: options.Force = False,
 ) -> None:
-    """Export a trained head as one file for --checkpoint, which answers without torch."""
+    """Export a trained head as one file for --checkpoint; this file needs no torch."""
     from rdmf_cli import api
 
     written = api.export(run, file, force=force)

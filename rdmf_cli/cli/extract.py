@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from rdmf_cli.cli import options, output_options
+from rdmf_cli.cli import options, output_options, sampling_options
 
 if TYPE_CHECKING:
     from rdmf_cli.outputs.payloads.extraction import Extraction
@@ -19,7 +19,8 @@ def extract(
         Optional[Path],  # noqa: UP045
         typer.Option(
             "--out",
-            help="Also write VIDEO.npz into this folder: `features`, float16, a row per clip.",
+            help="Also write the features to VIDEO.npz in this folder: key `features`, float16, "
+            "one row per clip.",
         ),
     ] = None,
     recursive: options.Recursive = False,
@@ -29,12 +30,14 @@ def extract(
     encoder: options.EncoderName = "auto",
     device: options.Device = "auto",
     decoder: options.Decoder = "auto",
+    sampling: sampling_options.Sampling = "exact",
+    still: sampling_options.Still = 0.0,
     no_cache: options.NoCache = False,
     force: options.Force = False,
     as_json: options.Json = False,
     quiet: output_options.Quiet = False,
 ) -> None:
-    """Decode and encode VIDEO into the feature cache, so that queries answer at once.
+    """Extract the features of VIDEO into the cache, so that later queries are answered at once.
 
     Features have one row per clip and are not normalised, as in published feature files.
     """
@@ -51,6 +54,8 @@ def extract(
         clip_length=clip_length,
         device=device,
         decoder=decoder,
+        sampling=sampling,
+        still=still,
         cache=not no_cache,
     )
 

@@ -11,12 +11,12 @@ Streams = Annotated[
     typer.Option(
         "--streams",
         metavar="A,B",
-        help="Streams of video features to read, in this order; by default all that are known.",
+        help="Streams of video features to read, in this order; by default all known streams.",
     ),
 ]
 Text = Annotated[
     Optional[str],  # noqa: UP045
-    typer.Option("--text", metavar="NAME", help="Folder or file of the queries' features."),
+    typer.Option("--text", metavar="NAME", help="Folder or file with the features of the queries."),
 ]
 
 

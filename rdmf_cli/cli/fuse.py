@@ -36,8 +36,8 @@ def fuse(
 ) -> None:
     """Show the reaction-diffusion fusion of VIDEO and SENTENCE.
 
-    For each channel of the training-free head: rates and regime, the activator v over time and
-    pseudo-time, and the level sets of the pattern.
+    For each channel of the training-free head, the output shows the rates and the regime, the
+    activator v over time and over the steps of the fusion, and the level sets of the pattern.
     """
     from rdmf_cli.cli import inputs
     from rdmf_cli.cli.batch import open_searcher

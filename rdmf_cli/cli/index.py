@@ -9,46 +9,55 @@ import typer
 from rdmf_cli.cli import options, output_options, query_options
 
 LibraryName = Annotated[
-    str, typer.Option("--library", help="The library: a name, or the path of its folder.")
+    str, typer.Option("--library", help="The library: a name, or the path of a folder.")
 ]
 
 
 def index(
     paths: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Argument(metavar="PATH...", help="Videos and folders; none: those indexed before."),
+        typer.Argument(
+            metavar="PATH...", help="Videos and folders; no path: those of earlier runs."
+        ),
     ] = None,
     library: LibraryName = "default",
     files_from: options.FilesFrom = None,
     null: options.Null = False,
     exclude: options.Exclude = None,
     jobs: Annotated[
-        int, typer.Option("--jobs", "-j", min=1, max=64, help="Videos to extract at once.")
+        int,
+        typer.Option("--jobs", "-j", min=1, max=64, help="Number of videos to extract at once."),
     ] = 1,
     status: Annotated[
-        bool, typer.Option("--status", help="Show what the library holds; change nothing.")
+        bool, typer.Option("--status", help="Show the state of the library; change nothing.")
     ] = False,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Forget videos that are gone or failed; index nothing.")
+        bool, typer.Option("--prune", help="Remove missing and failed videos; index nothing.")
     ] = False,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Go on with new and changed videos, until Ctrl-C.")
+        bool,
+        typer.Option("--watch", help="Keep running: index new and changed videos until Ctrl-C."),
     ] = False,
     queries: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Option("--query", "-q", help="With --watch: print new moments that show this."),
+        typer.Option("--query", "-q", help="With --watch: print each new moment that shows this."),
     ] = None,
     command: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
             "--exec",
             metavar="COMMAND",
-            help="With --query: run this for each moment; fields: {video}, {start}, {end}, "
+            help="With --query: run this for each moment; fields: {path}, {start}, {end}, "
             "{query}, {relevance}.",
         ),
     ] = None,
     cooldown: Annotated[
-        float, typer.Option("--cooldown", min=0, help="Least seconds between two runs of --exec.")
+        float,
+        typer.Option(
+            "--cooldown",
+            min=0,
+            help="Least time in seconds between two runs of --exec for one query.",
+        ),
     ] = 0.0,
     clip_length: options.OwnClipLength = None,
     encoder: options.EncoderName = "auto",
@@ -59,10 +68,10 @@ def index(
     as_json: options.Json = False,
     quiet: output_options.Quiet = False,
 ) -> None:
-    """Extract all videos of PATH into a library, which `rdmf search --library` answers from.
+    """Extract the features of all videos of PATH into a library for `rdmf search --library`.
 
-    What is in the library and has not changed is not decoded again. If interrupted, run the same
-    command again to resume.
+    A video that is in the library and has not changed is not decoded again. If interrupted, run the
+    same command again to resume.
     """
     from rdmf_cli.api.searching import Chosen
     from rdmf_cli.cli.batch import open_searcher

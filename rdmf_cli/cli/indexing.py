@@ -1,4 +1,4 @@
-"""The work of rdmf index between its options and its output."""
+"""The functions of rdmf index: they check its options, do the work, and print the result."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ def check_options(
     if len(both) > 1:
         raise UsageError("cannot be given together", " and ".join(both[:2]), "give one of them")
     if (status or prune) and has_paths:
-        todo = "leave them out"
-        raise UsageError("takes no path: it is about the whole library", both[0], todo)
+        todo = "leave the paths out"
+        raise UsageError("takes no path, because it concerns the whole library", both[0], todo)
     needs = (("--query", queries, "--watch", watch), ("--exec", command, "--query", queries))
     for name, is_given, other, is_other in (*needs, ("--cooldown", cooldown, "--exec", command)):
         if is_given and not is_other:
-            raise UsageError(f"is for {other}", name, "give both, or none")
+            raise UsageError(f"needs {other}", name, f"add {other}, or leave {name} out")
 
 
 def roots_of(
     paths: Sequence[str], files_from: str | None, null: bool, exclude: Sequence[str]
 ) -> list[Root]:
-    """Make the roots to index from the arguments that the user typed."""
+    """Make the list of files and folders to index from the arguments that the user typed."""
     from rdmf_cli.cli.listed import names_from
     from rdmf_cli.library.indexing import absolute_root
 
@@ -69,12 +69,15 @@ def refresh(
         report(error, as_json)
     if done.missing:
         gone = counted(len(done.missing), "video")
-        note(f"{gone} of the library cannot be found any more; rdmf index --prune forgets them")
+        note(
+            f"{gone} of the library cannot be found any more; rdmf index --prune removes them from "
+            f"the library"
+        )
     return done
 
 
 def show_status(library: Library, as_json: bool, done: Refreshed | None = None) -> None:
-    """Print the numbers of videos by state, and what was done."""
+    """Print the number of videos in each state, and the work that was done."""
     from rdmf_cli.library.status import status_of
 
     status = status_of(library)

@@ -51,18 +51,21 @@ def split_arguments(
 
 
 def _how_to_ask(videos: Sequence[str]) -> str:
-    """Return what the user should type; name a word that the user may have meant as the query."""
+    """Return advice on what to type, with the argument that may have been meant as a query."""
     if meant := [word for word in videos if _might_be_a_query(word)]:
         return f"{meant[-1]!r} names a file or folder here; to ask it: --query {meant[-1]!r}"
     return 'type: rdmf query VIDEO "a sentence"'
 
 
 def _point_out_folders(videos: Sequence[str]) -> None:
-    """Print a note on each file or folder with a name that may have been meant as a query."""
+    """Print a note for each file or folder whose name may have been meant as a query."""
     from rdmf_cli.cli.report import say
 
     for word in filter(_might_be_a_query, videos):
-        say("note", f"{word!r} is taken as the file or folder; to ask it: --query {word!r}")
+        say(
+            "note",
+            f"{word!r} is read as the name of a file or folder; to search for it: --query {word!r}",
+        )
 
 
 def _might_be_a_query(word: str) -> bool:
@@ -108,7 +111,7 @@ def _videos_of(folder: Path, recursive: bool) -> Iterator[Path | RdmfError]:
         yield error
         return
     if listing.videos and listing.passed_over:
-        say("note", f"{folder}: passed over {listing.passed_over}")
+        say("note", f"{folder}: skipped {listing.passed_over}")
     yield from listing.unreadable
     yield from listing.videos
     if not listing.videos and not listing.unreadable:

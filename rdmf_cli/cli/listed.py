@@ -30,5 +30,5 @@ def names_from(source: str, null: bool = False) -> list[str]:
     names = [name.rstrip(b"\r") for name in content.split(b"\0" if null else b"\n")]
     found = [os.fsdecode(name) for name in names if name.strip()]
     if not found:
-        raise UsageError("there is no name of a file in it", f"--files-from {source}")
+        raise UsageError("lists no files", f"--files-from {source}", "write one path per line")
     return found

@@ -1,4 +1,4 @@
-"""The options that several commands share: same wording, same meaning in all commands."""
+"""The options that several commands share; they have the same name and meaning everywhere."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ OwnClipLength = Annotated[
         "--clip-length",
         min=0.05,
         max=3600,
-        help="Clip length in seconds; by default the benchmark's, or 2.",
+        help="Clip length in seconds; by default that of the benchmark or library, otherwise 2.",
     ),
 ]
 EncoderName = Annotated[
@@ -89,26 +89,28 @@ Checkpoint = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option(
         "--checkpoint",
-        help="Your own head: a file of rates, an exported head, or the folder of a trained one.",
+        help="Your own head: a file of rates, an exported head, or the folder of a trained head.",
     ),
 ]
 HeadName = Annotated[
     str,
-    choice(HEADS, "--head", "Head to use. auto: learned where the release has one;", "auto"),
+    choice(HEADS, "--head", "Head to use. auto: learned, if this release contains it;", "auto"),
 ]
 Recursive = Annotated[
-    bool, typer.Option("--recursive", "-r", help="Search folders inside folders, too.")
+    bool, typer.Option("--recursive", "-r", help="Also search the folders inside a folder.")
 ]
 FilesFrom = Annotated[
     Optional[str],  # noqa: UP045
-    typer.Option("--files-from", help="Read paths from this file, one per line; - for stdin."),
+    typer.Option("--files-from", help="Read paths from this file, one per line; -: from stdin."),
 ]
 Null = Annotated[
-    bool, typer.Option("-0", "--null", help="Paths of --files-from end with a zero byte.")
+    bool, typer.Option("-0", "--null", help="The paths in --files-from end with a zero byte.")
 ]
 Exclude = Annotated[
     Optional[list[str]],  # noqa: UP045
-    typer.Option("--exclude", help="Leave out files and folders of this name (*, ?, [abc])."),
+    typer.Option(
+        "--exclude", help="Leave out files and folders with this name (wildcards: *, ?, [abc])."
+    ),
 ]
 Start = Annotated[
     Optional[str],  # noqa: UP045
@@ -116,16 +118,19 @@ Start = Annotated[
 ]
 End = Annotated[
     Optional[str],  # noqa: UP045
-    typer.Option("--end", help="End of the part to use, as --start."),
+    typer.Option("--end", help="End of the part to use; same forms as --start."),
 ]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Do not use the feature cache.")]
 Refine = Annotated[
     bool,
-    typer.Option("--refine", help="Move the ends of moments to cuts that are close, to a frame."),
+    typer.Option(
+        "--refine", help="Move starts and ends of moments to nearby cuts, exact to the frame."
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that rdmf did not write.")]
 Json = Annotated[
-    bool, typer.Option("--json", help="Print JSON Lines, one object per line, errors included.")
+    bool,
+    typer.Option("--json", help="Print results and errors as JSON Lines, one object per line."),
 ]
 SkipBad = Annotated[
     bool,
@@ -138,6 +143,7 @@ OnlyQids = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option(
         "--only-qids",
-        help="A file with the qids to keep: one per line, a JSON list, or JSON Lines with qid.",
+        help="Use only the queries with the qids in this file: one per line, a JSON list, or JSON "
+        "Lines with qid.",
     ),
 ]

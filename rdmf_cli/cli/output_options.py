@@ -20,7 +20,7 @@ Quiet = Annotated[
     typer.Option(
         "--quiet",
         callback=_set_quiet,
-        help="Show no notes, warnings and progress; errors are shown.",
+        help="Print no notes, warnings or progress; errors are still printed.",
     ),
 ]
 Html = Annotated[
@@ -28,10 +28,10 @@ Html = Annotated[
     typer.Option(
         "--html",
         metavar="FILE",
-        help="Also write a page to look at: pictures, a player, and the curve to click on.",
+        help="Also write a web page with pictures, a player and a saliency curve to click on.",
     ),
 ]
 Embed = Annotated[
     bool,
-    typer.Option("--embed", help="Put each moment into the page of --html as a small video."),
+    typer.Option("--embed", help="Put a small video of each moment into the page of --html."),
 ]

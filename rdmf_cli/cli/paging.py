@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Writes(Protocol):
-    """Describe an object that takes answers."""
+    """Describe an object to which answers can be written."""
 
     def write(self, answer: Answer) -> None:
         """Write one answer."""
@@ -24,7 +24,7 @@ class Writes(Protocol):
 def beside_page(
     writing: AbstractContextManager[Writes], html: Path | None, embed: bool, force: bool
 ) -> Iterator[Writes]:
-    """Write each answer to the page, too; the page is made if the command ends without an error.
+    """Write each answer also to the page; without an error, the page file is written at the end.
 
     Args:
         writing: The writer of the normal output.
@@ -72,7 +72,7 @@ def open_page(html: Path | None, embed: bool, force: bool) -> MomentsPage | None
 
     if html is None:
         if embed:
-            raise UsageError("is about the page of --html", "--embed", "add --html FILE")
+            raise UsageError("needs --html", "--embed", "add --html FILE")
         return None
     from rdmf_cli.outputs.html.moments import MomentsPage
 

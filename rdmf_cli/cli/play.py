@@ -22,10 +22,10 @@ def play(
         typer.Argument(metavar='VIDEO "SENTENCE"', help="A video, and a sentence."),
     ] = None,
     rank: Annotated[
-        int, typer.Option("--rank", "-n", min=1, help="Which moment to play; 1 is the best.")
+        int, typer.Option("--rank", "-n", min=1, help="Rank of the moment to play; 1 is the best.")
     ] = 1,
     only_print: Annotated[
-        bool, typer.Option("--print", help="Print the player's command; start nothing.")
+        bool, typer.Option("--print", help="Print the command of the player; start nothing.")
     ] = False,
     example: query_options.Example = False,
     refine: options.Refine = False,
@@ -41,7 +41,7 @@ def play(
 ) -> None:
     """Play the moment of VIDEO that SENTENCE describes, in mpv, vlc or ffplay.
 
-    Without a player or a display, the command is printed.
+    Without a player or a display, the command of the player is printed.
     """
     from rdmf_cli.cli import inputs
     from rdmf_cli.cli.answering import ask

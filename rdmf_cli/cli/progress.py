@@ -8,11 +8,10 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from rdmf_cli.interrupts import check_interrupted
+from rdmf_cli.text import short_name
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-NAME_COLUMNS = 24
 
 
 def stderr_console() -> Console:
@@ -98,11 +97,3 @@ def _extraction_bar(name: str) -> Iterator[Callable[[int, int], None]]:
             progress.update(task, completed=done, total=total, rate=rate, visible=True)
 
         yield update
-
-
-def short_name(name: str) -> str:
-    """Shorten a file name to leave room for the bar, and escape its control characters."""
-    from rdmf_cli.text import one_line
-
-    name = one_line(name)
-    return name if len(name) <= NAME_COLUMNS else f"{name[: NAME_COLUMNS - 1]}…"

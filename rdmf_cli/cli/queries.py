@@ -27,7 +27,7 @@ def read_queries(name: str) -> list[str]:
     lines = enumerate(text.lstrip("\ufeff").split("\n"), 1)  # not splitlines: JSON may hold U+2028
     found = [_line_query(name, number, line) for number, line in lines if line.strip()]
     if not found:
-        raise UsageError("there is no query in this file", name, "write one a line")
+        raise UsageError("there is no query in this file", name, "write one query per line")
     return found
 
 

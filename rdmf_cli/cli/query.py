@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from rdmf_cli.cli import options, output_options, query_options
+from rdmf_cli.cli import exec_option, options, output_options, query_options, sampling_options
 from rdmf_cli.outputs import FORMATS
 
 if TYPE_CHECKING:
@@ -19,15 +19,13 @@ def query(
         Optional[list[str]],  # noqa: UP045
         typer.Argument(
             metavar='VIDEO... "SENTENCE"...',
-            help="Videos or folders (- for a video on stdin), and sentences.",
+            help="Videos or folders (-: a video from stdin), and sentences.",
         ),
     ] = None,
     queries: query_options.Queries = None,
     queries_file: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(
-            "--queries", help="File of sentences: one per line, or JSON Lines; - for stdin."
-        ),
+        typer.Option("--queries", help="File of sentences: one per line, or JSON Lines; -: stdin."),
     ] = None,
     image: query_options.Image = None,
     like: query_options.Like = None,
@@ -48,6 +46,8 @@ def query(
     checkpoint: options.Checkpoint = None,
     device: options.Device = "auto",
     decoder: options.Decoder = "auto",
+    sampling: sampling_options.Sampling = "exact",
+    still: sampling_options.Still = 0.0,
     no_cache: options.NoCache = False,
     subtitles: query_options.Subtitles = "auto",
     transcribe: query_options.Transcribe = None,
@@ -62,34 +62,37 @@ def query(
             "--output",
             "-o",
             metavar="FILE",
-            help="Write to a file; '{folder}/{stem}.srt' writes one per video, beside it.",
+            help="Write to this file; '{folder}/{stem}.srt' writes one file beside each video.",
         ),
     ] = None,
     explain: query_options.Explain = False,
     html: output_options.Html = None,
     embed: output_options.Embed = False,
+    command: exec_option.Exec = None,
     force: options.Force = False,
     quiet: output_options.Quiet = False,
 ) -> None:
     """Find the moments of VIDEO that a SENTENCE describes.
 
-    An argument that names a file or a folder is a video; the others are sentences.
-    With --query or --queries all arguments are videos. Pictures and parts to add or to avoid go
-    with each sentence, or are the query where there is no sentence.
+    An argument that names a file or a folder is a video; all other arguments are sentences. With
+    --query or --queries, all arguments are videos. --image, --like, --add and --subtract change
+    each sentence; without a sentence, they are the query.
     """
     from rdmf_cli.cli import inputs
-    from rdmf_cli.cli.answering import ask, check_form, form_of, say_words, writer_of
+    from rdmf_cli.cli.answering import ask, check_form, form_of, page_of, say_words, writer_of
     from rdmf_cli.cli.batch import for_each_video, open_searcher
     from rdmf_cli.cli.paging import beside_page
     from rdmf_cli.cli.stdin_video import stdin_spooled
     from rdmf_cli.cli.terms import mixtures_of
 
+    output, html = page_of(form, output, html)
     form = form_of("json" if as_json else form, output)
     pictured = bool(image or like or add)
     given = (words or (), queries or (), queries_file)
     videos, sentences = inputs.split_arguments(*given, example, pictured)
     asked = mixtures_of(sentences, image or (), like or (), add or (), subtract or (), decoder)
     check_form(form, videos, output, html)
+    runs = exec_option.Runs(command, videos)
     query_options.check_explain(explain, pictured or bool(subtract))
     searcher = open_searcher(
         encoder=encoder,
@@ -98,6 +101,8 @@ def query(
         clip_length=clip_length,
         device=device,
         decoder=decoder,
+        sampling=sampling,
+        still=still,
         cache=not no_cache,
         subtitles=query_options.subtitles_of(videos, subtitles),
         transcribe=transcribe,
@@ -113,5 +118,10 @@ def query(
                 say_words(searcher, path, answers)
             return [a.model_copy(update={"video": spooled.name(a.video)}) for a in answers]
 
+        def write(answer: Answer) -> None:
+            writer.write(answer)
+            runs.after_answer(answer)
+
         json_on_stdout = form == "json" and output is None
-        for_each_video(spooled.paths, json_on_stdout, work, writer.write, recursive)
+        for_each_video(spooled.paths, json_on_stdout, work, write, recursive)
+    runs.end()

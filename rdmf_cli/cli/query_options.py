@@ -10,7 +10,7 @@ import typer
 
 Queries = Annotated[
     Optional[list[str]],  # noqa: UP045  (typer reads this at run time on Python 3.10)
-    typer.Option("--query", "-q", help="A sentence; repeat the option for more."),
+    typer.Option("--query", "-q", help="A sentence; repeat the option for more sentences."),
 ]
 MinScore = Annotated[
     float,
@@ -21,8 +21,9 @@ Subtitles = Annotated[
     typer.Option(
         "--subtitles",
         metavar="[FILE|auto|none]",
-        help="What is said is searched, too. auto: a subtitle file of the video's name beside it, "
-        "or a track inside it.",
+        help="Also search what is said. FILE: in this subtitle file; auto: in a file with the "
+        "video's "
+        "name beside it, or a track inside it; none: search only the pictures.",
     ),
 ]
 Transcribe = Annotated[
@@ -30,12 +31,13 @@ Transcribe = Annotated[
     typer.Option(
         "--transcribe",
         metavar="MODEL",
-        help="Transcribe videos without subtitles: a model of faster-whisper, by folder or name.",
+        help="Transcribe videos without subtitles with this faster-whisper model: a folder or a "
+        "name.",
     ),
 ]
 Explain = Annotated[
     bool,
-    typer.Option("--explain", help="Print to stderr which words make the best moment stand out."),
+    typer.Option("--explain", help="Print on stderr which words make the best moment stand out."),
 ]
 Example = Annotated[
     bool, typer.Option("--example", help="Search the example video that comes with rdmf.")
@@ -46,11 +48,13 @@ Image = Annotated[
 ]
 Like = Annotated[
     Optional[list[str]],  # noqa: UP045
-    typer.Option("--like", metavar="VIDEO@M:SS", help="Look for what is shown at that time."),
+    typer.Option(
+        "--like", metavar="VIDEO@M:SS", help="Look for what this video shows at this time."
+    ),
 ]
 Add = Annotated[
     Optional[list[str]],  # noqa: UP045
-    typer.Option("--add", metavar="[WEIGHT:]WHAT", help="Words or a picture to look for as well."),
+    typer.Option("--add", metavar="[WEIGHT:]WHAT", help="More words or a picture to look for."),
 ]
 Subtract = Annotated[
     Optional[list[str]],  # noqa: UP045
@@ -63,7 +67,7 @@ def subtitles_of(videos: Sequence[str], subtitles: str) -> str:
     from rdmf_cli.errors import UsageError
 
     if subtitles not in ("auto", "none") and (len(videos) > 1 or os.path.isdir(videos[0])):
-        todo = "ask about one video, or let auto find the file beside each"
+        todo = "give one video, or use auto, which finds the file beside each video"
         raise UsageError("is a file for a single video", f"--subtitles {subtitles}", todo)
     return subtitles
 
@@ -74,4 +78,4 @@ def check_explain(explain: bool, mixed: bool) -> None:
 
     if explain and mixed:
         todo = "leave out --image, --like, --add and --subtract"
-        raise UsageError("is for queries of words alone", "--explain", todo)
+        raise UsageError("works only for queries in words", "--explain", todo)

@@ -1,4 +1,4 @@
-"""Hold what the running command may print: only errors with --quiet, and each hint once."""
+"""Decide what the running command prints: only errors with --quiet, and each hint only once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _hinted: ContextVar[frozenset[str]] = ContextVar("hinted", default=frozenset())
 
 
 def begin(quiet: bool = False) -> None:
-    """Begin a command; no hint was printed yet."""
+    """Begin a command, for which no hint was printed yet."""
     _quiet.set(quiet)
     _hinted.set(frozenset())
 

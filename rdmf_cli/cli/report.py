@@ -6,7 +6,7 @@ import os
 import select
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
@@ -65,8 +65,12 @@ def _message(error: Exception) -> str:
 
 
 @contextmanager
-def errors_reported(as_json: bool) -> Iterator[None]:
-    """Turn exceptions into a message and an exit code; with RDMF_DEBUG=1, into tracebacks."""
+def errors_reported(as_json: Callable[[], bool]) -> Iterator[None]:
+    """Turn exceptions into a message and an exit code; with RDMF_DEBUG=1, show their tracebacks.
+
+    Args:
+        as_json: A function that returns whether errors are also printed on stdout, as JSON.
+    """
     if debugging():
         yield
         return
@@ -75,32 +79,32 @@ def errors_reported(as_json: bool) -> Iterator[None]:
     except (typer.Exit, typer.Abort):
         raise
     except _ClickException as error:  # typer prints the error on stderr
-        if as_json:
+        if as_json():
             _write_error(RdmfError(_message(error), todo="see --help"))
         raise
     except RdmfError as error:
-        report(error, as_json)
+        report(error, as_json())
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         _end_interrupted()
     except BrokenPipeError as error:
         if not _reader_has_gone():
             what = f"a program that rdmf started ended early ({error})"
-            report(RdmfError(what, todo="try again"), as_json)
-            sys.exit(ExitCode.FAILED)
+            report(RdmfError(what, todo="try again"), as_json())
+            raise SystemExit(ExitCode.FAILED) from None
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.ANSWERED)
     except Exception as error:
         if was_interrupted(error):
             _end_interrupted()
-        report(as_rdmf_error(error), as_json)
+        report(as_rdmf_error(error), as_json())
         sys.exit(ExitCode.FAILED)
 
 
 def _reader_has_gone() -> bool:
     """Return whether stdout is a pipe that no program reads any more: `rdmf query ... | head`.
 
-    If stdout still has a reader, the broken pipe belongs to a program that rdmf started; that is a
+    If stdout still has a reader, the broken pipe belongs to a program that rdmf started, which is a
     failure.
     """
     try:
@@ -115,7 +119,7 @@ def _reader_has_gone() -> bool:
 
 
 def _end_interrupted() -> NoReturn:
-    say("interrupted", "nothing half-written is left")
+    say("interrupted", "no incomplete file is left")
     sys.exit(interrupted_code())
 
 

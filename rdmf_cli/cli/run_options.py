@@ -15,21 +15,21 @@ Config = Annotated[
     Optional[Path],  # noqa: UP045  (typer reads this at run time on Python 3.10)
     typer.Option(
         "--config",
-        help="TOML file with choices of data, model, losses, augmentation, training, seeds and a "
-        "sweep; options win over it.",
+        help="TOML file with settings for data, model, losses, augmentation, training, seeds and a "
+        "sweep; options override the file.",
     ),
 ]
 PrintConfig = Annotated[
     bool,
-    typer.Option("--print-config", help="Print all choices as such a file, and do not train."),
+    typer.Option("--print-config", help="Print all settings as a file for --config; do not train."),
 ]
 Features = Annotated[
     Optional[Path],  # noqa: UP045
-    typer.Option("--features", help="Train on features: a folder with video/ and text/."),
+    typer.Option("--features", help="Train on the features in this folder (video/, text/)."),
 ]
 Videos = Annotated[
     Optional[Path],  # noqa: UP045
-    typer.Option("--videos", help="Train on videos: their folder. Features are cached."),
+    typer.Option("--videos", help="Train on the videos in this folder."),
 ]
 TrainAnnotations = Annotated[
     Optional[Path],  # noqa: UP045
@@ -41,7 +41,8 @@ Val = Annotated[
     typer.Option(
         "--val",
         metavar="FILE|SPLIT",
-        help="Annotations that choose the epoch, in place of --hold-out: a file or a split.",
+        help="Choose the best epoch with these annotations (a file or a split), not with "
+        "--hold-out.",
     ),
 ]
 Init = Annotated[
@@ -50,7 +51,7 @@ Init = Annotated[
         "--init",
         metavar="RUN|FILE|shipped",
         help="Start from the weights of a run, of an exported head, or of the head that is part of "
-        "rdmf (shipped).",
+        "rdmf (shipped). For a full head, give the run: an exported full head lacks some weights.",
     ),
 ]
 Out = Annotated[
@@ -66,28 +67,28 @@ Seeds = Annotated[
     typer.Option(
         "--seeds",
         metavar="0,1,2",
-        help="Train one head per seed, and print mean and standard deviation.",
+        help="Train one head per seed, and print the mean and standard deviation of the scores.",
     ),
 ]
 WandB = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(
-        "--wandb", metavar="PROJECT", help="Send the curves to Weights & Biases, too (wandb)."
+        "--wandb", metavar="PROJECT", help="Also send the training curves to Weights & Biases."
     ),
 ]
 Restart = Annotated[
     bool,
     typer.Option(
         "--restart",
-        help="Start again in --out; the earlier run is kept until the new one has ended.",
+        help="Start again in --out; the earlier run is kept until the new run has ended.",
     ),
 ]
 
 
 def given(context: typer.Context, values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values that the user typed, without the defaults of options.
+    """Return the values that the user typed or set, without the defaults of options.
 
-    So a value of the configuration file holds if the user did not type the option.
+    So an option that the user did not type does not override the configuration file.
     """
     typed = {
         name: value.value if isinstance(value, Enum) else value

@@ -11,7 +11,7 @@ from rdmf_cli.cli import options
 
 GroundTruthFile = Annotated[
     Optional[Path],  # noqa: UP045  (typer reads this at run time on Python 3.10)
-    typer.Option("--ground-truth", "--annotations", help="The annotations of all queries."),
+    typer.Option("--ground-truth", "--annotations", help="Annotation file with all queries."),
 ]
 DatasetName = Annotated[
     Optional[str],  # noqa: UP045

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from rdmf_cli.cli import options, output_options, query_options
+from rdmf_cli.cli import cut_option, exec_option, options, output_options, query_options
 
 if TYPE_CHECKING:
     from rdmf_cli.errors import RdmfError
@@ -22,7 +22,9 @@ def search(
     ] = None,
     query: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--query", "-q", help="The sentence; then all arguments are paths."),
+        typer.Option(
+            "--query", "-q", help="The sentence; with this option, all arguments are paths."
+        ),
     ] = None,
     image: query_options.Image = None,
     like: query_options.Like = None,
@@ -30,28 +32,35 @@ def search(
     subtract: query_options.Subtract = None,
     library: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--library", help="Search a library of rdmf index: its name, or its folder."),
+        typer.Option("--library", help="Search a library made by rdmf index: its name or folder."),
     ] = None,
     files_from: options.FilesFrom = None,
     null: options.Null = False,
     exclude: options.Exclude = None,
-    top_k: Annotated[int, typer.Option("--top-k", "-k", min=1, help="Moments to list.")] = 10,
+    top_k: Annotated[
+        int, typer.Option("--top-k", "-k", min=1, help="Number of moments to list.")
+    ] = 10,
     per_video: Annotated[
-        int, typer.Option("--per-video", min=1, help="Moments to list of one video.")
+        int, typer.Option("--per-video", min=1, help="Number of moments to list per video.")
     ] = 1,
     min_presence: Annotated[
-        float, typer.Option("--min-presence", min=0, max=1, help="Leave out moments below it.")
+        float,
+        typer.Option(
+            "--min-presence", min=0, max=1, help="Leave out moments with a lower presence."
+        ),
     ] = 0.0,
     candidates: Annotated[
         int,
         typer.Option(
             "--candidates",
             min=0,
-            help="Videos to read closely, at least as many as -k; 0 for all.",
+            help="Number of videos that the head reads (those with the most similar clips), at "
+            "least "
+            "-k; 0: all videos.",
         ),
     ] = 24,
     fail_if_none: Annotated[
-        bool, typer.Option("--fail-if-none", help="Exit with 4 where nothing convinces.")
+        bool, typer.Option("--fail-if-none", help="Exit with code 4 if no moment is convincing.")
     ] = False,
     clip_length: options.OwnClipLength = None,
     encoder: options.EncoderName = "auto",
@@ -63,6 +72,8 @@ def search(
     subtitles: query_options.Subtitles = "auto",
     transcribe: query_options.Transcribe = None,
     as_json: options.Json = False,
+    cut: cut_option.CutFolder = None,
+    command: exec_option.Exec = None,
     html: output_options.Html = None,
     embed: output_options.Embed = False,
     force: options.Force = False,
@@ -70,8 +81,8 @@ def search(
 ) -> None:
     """Search all videos of PATH at once, and list the moments that show SENTENCE, best first.
 
-    Folders are searched with all that is below them. An argument that names a file or a folder is
-    a path, the other one is the sentence. With --image, --like or --add there may be none.
+    A folder stands for all videos below it. An argument that names a file or a folder is a path;
+    the other argument is the sentence. With --image, --like or --add, the sentence may be left out.
     """
     from rdmf_cli.api.searching import Chosen, Limits
     from rdmf_cli.cli.paging import open_page, page_of_hits
@@ -82,6 +93,7 @@ def search(
 
     pictured = bool(image or like or add)
     open_page(html, embed, force)  # before any work, checks that the page can be written
+    runs, cutter = exec_option.Runs(command), cut_option.HitCutter(cut, force)
     paths, sentences = asked(words or [], query, files_from, null, library, pictured)
     terms = terms_of(sentences, image or (), like or (), add or (), subtract or (), decoder)
     chosen = Chosen(encoder, clip_length, decoder)
@@ -91,9 +103,9 @@ def search(
     failed: list[RdmfError] = []
     total = 1
     if library is not None:
-        hits = in_library(library, terms, limits, chosen, loaded)
+        hits, total = in_library(library, terms, limits, (chosen, loaded), failed)
     else:
-        videos = list(list_videos(paths, exclude or ()))
+        videos = cutter.without_cuts(list_videos(paths, exclude or ()))
         total = len(videos)
         hits = in_videos(videos, terms, limits, {**chosen.alone(), **loaded}, failed)
     for error in failed:
@@ -101,7 +113,10 @@ def search(
     if len(failed) < total:
         _write(hits, as_json)
         page_of_hits(html, embed, force, hits)
+        runs.after_hits(hits)
+        runs.failed += len(cutter.cut(hits, as_json))
     _end(hits, len(failed), total, fail_if_none)
+    runs.end()
 
 
 def _write(hits: Sequence[Hit], as_json: bool) -> None:

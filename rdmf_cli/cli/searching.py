@@ -1,4 +1,4 @@
-"""The work of rdmf search between its options and its output."""
+"""The functions of rdmf search: they check its options and search videos or a library."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rdmf_cli.api.records import Hit
     from rdmf_cli.api.searching import Chosen, Limits
     from rdmf_cli.channels.query import Term
     from rdmf_cli.errors import RdmfError
-    from rdmf_cli.library.types import Hit
 
 
 def in_videos(
@@ -34,9 +34,18 @@ def in_videos(
 
 
 def in_library(
-    name: str, terms: Sequence[Term], limits: Limits, chosen: Chosen, loaded: dict[str, Any]
-) -> list[Hit]:
-    """Search a library with the encoder of the library."""
+    name: str,
+    terms: Sequence[Term],
+    limits: Limits,
+    options: tuple[Chosen, dict[str, Any]],
+    failed: list[RdmfError],
+) -> tuple[list[Hit], int]:
+    """Search a library with the encoder of the library; add the errors of videos to `failed`.
+
+    Returns:
+        The hits, and the number of videos in the library.
+    """
+    chosen, loaded = options
     from rdmf_cli.api.searching import search_library
     from rdmf_cli.cli.batch import open_searcher
     from rdmf_cli.cli.report import say
@@ -44,12 +53,13 @@ def in_library(
 
     with Library.open(library_folder(name)) as library:
         searcher = open_searcher(**chosen.in_library(library), **loaded)
-        hits = search_library(searcher, library, terms, limits)
+        hits = search_library(searcher, library, terms, limits, failed.append)
+        total = len(library.videos())
     for hit in hits:
         if hit.missing:
-            todo = "rdmf index brings the library up to date, rdmf index --prune forgets it"
+            todo = "rdmf index --prune removes it from the library"
             say("note", f"{hit.video}: this file is gone; {todo}")
-    return hits
+    return hits, total
 
 
 def asked(
@@ -60,7 +70,7 @@ def asked(
     library: str | None,
     pictured: bool,
 ) -> tuple[list[str], list[str]]:
-    """Separate the paths and the sentence; with `pictured`, the sentence may be missing."""
+    """Separate the paths from the sentence; if `pictured` is True, the sentence may be missing."""
     from rdmf_cli.cli.listed import names_from
     from rdmf_cli.cli.video_names import is_video
     from rdmf_cli.errors import UsageError
@@ -74,7 +84,7 @@ def asked(
     if files_from is not None:
         paths += names_from(files_from, null)
     elif null:
-        raise UsageError("is for the list of --files-from", "-0", "give both, or none")
+        raise UsageError("needs --files-from", "-0", "add --files-from, or leave -0 out")
     if library is not None and paths:
         what = "cannot be searched together with paths"
         raise UsageError(what, f"--library {library}", "leave out one of them")

@@ -19,18 +19,20 @@ PORT = 8765
 def serve(
     paths: Annotated[
         Optional[list[str]],  # noqa: UP045  (typer reads this at run time on Python 3.10)
-        typer.Argument(metavar="PATH...", help="Videos and folders; none with --library."),
+        typer.Argument(
+            metavar="PATH...", help="Videos and folders; leave them out with --library."
+        ),
     ] = None,
     library: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--library", help="Serve a library of rdmf index: its name, or its folder."),
+        typer.Option("--library", help="Serve a library made by rdmf index: its name or folder."),
     ] = None,
     host: Annotated[
         str,
-        typer.Option("--host", help="Address to listen on; all but this machine need the token."),
+        typer.Option("--host", help="Address to listen on; other machines need the token."),
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="Port; 0 for any free one.")
+        int, typer.Option("--port", min=0, max=65535, help="Port; 0: any free port.")
     ] = PORT,
     exclude: options.Exclude = None,
     clip_length: options.OwnClipLength = None,
@@ -41,10 +43,10 @@ def serve(
     decoder: options.Decoder = "auto",
     quiet: output_options.Quiet = False,
 ) -> None:
-    """Search PATH or a library in a browser, and play, cut and export what is found.
+    """Search PATH or a library in a browser, and play, cut and export the moments.
 
-    Only this machine is answered. With --host, other machines are, too: the address that is printed
-    then holds a token, and without it nothing is shown.
+    The server answers only this machine. With --host it also answers other machines; then the
+    printed address contains a token, and the server shows nothing without the token.
     """
     import secrets
 
@@ -115,8 +117,8 @@ def listening_on(host: str, port: int) -> socket.socket:
         listening.listen(128)
     except OSError as error:
         listening.close()
-        what = f"cannot listen there ({error.strerror or error})"
+        what = f"cannot be used as the address of the server ({error.strerror or error})"
         raise RdmfError(
-            what, f"{host}:{port}", "choose another --port; 0 is any free one"
+            what, f"{host}:{port}", "choose another --port; 0: any free port"
         ) from error
     return listening

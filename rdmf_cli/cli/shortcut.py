@@ -11,7 +11,7 @@ ROOT_OPTIONS = ("--version", "--help", "-h", "--install-completion", "--show-com
 
 
 def with_query(arguments: Sequence[str], commands: Collection[str]) -> list[str]:
-    """Put `query` before arguments that name a video and begin with no command.
+    """Put `query` before arguments that name a video and do not begin with a command.
 
     A mistyped command stays an error, because `query` is put only before a video, an option or a
     sentence.

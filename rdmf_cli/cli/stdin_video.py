@@ -18,7 +18,7 @@ BLOCK = 1 << 20
 
 
 class Spooled(NamedTuple):
-    """Hold the paths of all videos, and for temporary files the names that the user typed."""
+    """Hold the paths of all videos, and the names that the user typed for temporary files."""
 
     paths: list[str]
     typed: dict[str, str]
@@ -30,7 +30,7 @@ class Spooled(NamedTuple):
 
 @contextmanager
 def stdin_spooled(videos: Sequence[str]) -> Iterator[Spooled]:
-    """Replace "-" among videos by a temporary file with the content of stdin.
+    """Replace the video "-" by a temporary file with the content of stdin.
 
     Args:
         videos: The videos, as the user typed them.
@@ -45,9 +45,9 @@ def stdin_spooled(videos: Sequence[str]) -> Iterator[Spooled]:
     from rdmf_cli.children import scratch_folder
 
     if videos.count(STDIN) > 1:
-        raise UsageError("stdin can be read only once", STDIN, "name it once")
+        raise UsageError("stdin can be read only once", STDIN, "write - only once")
     if sys.stdin is None or sys.stdin.isatty():
-        raise UsageError("no video comes on stdin", STDIN, 'cat VIDEO | rdmf - "a sentence"')
+        raise UsageError("there is no video on stdin", STDIN, 'cat VIDEO | rdmf - "a sentence"')
     with scratch_folder() as folder:
         spooled = folder / "stdin"
         _spool(spooled)
@@ -62,7 +62,7 @@ def _spool(path: Path) -> None:
         while block := sys.stdin.buffer.read(BLOCK):
             size += len(block)
             if size > most:
-                what = f"the video is larger than the {max(most, 0) / 1e9:.1f} GB that fit here"
+                what = f"the video needs more than {max(most, 0) / 1e9:.1f} GB of the disk"
                 todo = f"save it to a file, or make room in {path.parent.parent}"
                 raise RdmfError(what, "stdin", todo)
             file.write(block)

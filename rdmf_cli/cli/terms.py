@@ -1,4 +1,4 @@
-"""Read the typed parts of a query: words, pictures, moments, with weights."""
+"""Read the parts of a query as the user typed them: words, pictures and moments, with weights."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def terms_of(
         images: Image files (--image).
         moments: Moments of videos, "VIDEO@m:ss" (--like).
         added: Words or image files, with or without a weight before a colon (--add).
-        subtracted: Words or image files in the same form that count against a clip (--subtract).
+        subtracted: Words or image files in the same form; clips that resemble them are ranked lower
+            (--subtract).
         decoder: The decoder for the moments.
 
     Raises:
@@ -61,11 +62,11 @@ def mixtures_of(
 
     Args:
         sentences: Words.
-        images: As for `terms_of`, like all arguments below.
-        moments: As for `terms_of`.
-        added: As for `terms_of`.
-        subtracted: As for `terms_of`.
-        decoder: As for `terms_of`.
+        images: The same as in `terms_of`, and so are all arguments below.
+        moments: The same as in `terms_of`.
+        added: The same as in `terms_of`.
+        subtracted: The same as in `terms_of`.
+        decoder: The same as in `terms_of`.
     """
     from rdmf_cli.channels.query import Term
 

@@ -10,6 +10,7 @@ from rdmf_cli.cli import feature_options as of
 from rdmf_cli.cli import options
 from rdmf_cli.cli import run_options as which
 from rdmf_cli.cli import training_options as how
+from rdmf_cli.cli.defaults import from_file
 from rdmf_cli.errors import ExitCode
 from rdmf_cli.interrupts import leave
 from rdmf_cli.text import one_line
@@ -54,7 +55,7 @@ def train(
 ) -> None:
     """Train a head. If interrupted, run the same command again to resume.
 
-    With --seeds or a sweep in --config it trains several, and prints one table.
+    With --seeds, or a sweep in --config, it trains several heads and prints one table.
 
     On several GPUs: torchrun --nproc-per-node N -m rdmf_cli train ...
     """
@@ -62,7 +63,8 @@ def train(
     typed = which.given(context, {k: v for k, v in locals().items() if k not in apart})
     from rdmf_cli.api.training import as_toml, run_config
 
-    run = run_config(config, **typed)
+    usual = {name: value for name, value in typed.items() if from_file(context, name)}
+    run = run_config(config, usual, **{k: v for k, v in typed.items() if k not in usual})
     if print_config:
         typer.echo(as_toml(run), nl=False)
         return

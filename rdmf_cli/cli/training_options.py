@@ -11,21 +11,21 @@ from rdmf_cli.heads.learned.fusions import FUSIONS
 
 
 class Head(str, Enum):
-    """Name what a head reads."""
+    """List what a head can read."""
 
     universal = "universal"
     full = "full"
 
 
 class Slots(str, Enum):
-    """Name where the slots of the slot decoder start."""
+    """List the spans from which the slot decoder can start."""
 
     pattern = "pattern"
     random = "random"
 
 
 class Precision(str, Enum):
-    """Name the number format of the training."""
+    """List the number formats of the training."""
 
     auto = "auto"
     float32 = "float32"
@@ -36,7 +36,9 @@ HeadKind = Annotated[
     Head,
     typer.Option(
         "--head",
-        help="universal: serves any encoder; full: also reads its encoder's embeddings.",
+        help="universal: works with any encoder; full: also reads the features, and works only "
+        "with the "
+        "encoder that it is trained with.",
     ),
 ]
 FusionName = Annotated[
@@ -53,12 +55,12 @@ SlotKind = Annotated[
     Slots,
     typer.Option(
         "--slots",
-        help="Where the decoder's slots start: at the pattern or at learned anchors.",
+        help="First spans of the slot decoder. pattern: from the pattern; random: learned places.",
     ),
 ]
 Epochs = Annotated[int, typer.Option("--epochs", min=1, help="Number of epochs.")]
 BatchSize = Annotated[
-    int, typer.Option("--batch-size", min=1, help="Samples per step, over all processes.")
+    int, typer.Option("--batch-size", min=1, help="Samples per training step, over all processes.")
 ]
 Rate = Annotated[float, typer.Option("--rate", help="Highest learning rate.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Random seed.")]
@@ -67,13 +69,15 @@ TrainDevice = Annotated[
 ]
 PrecisionName = Annotated[
     Precision,
-    typer.Option("--precision", help="Number format; auto: bfloat16 on GPUs, float32 elsewhere."),
+    typer.Option("--precision", help="Number format. auto: bfloat16 on GPUs, otherwise float32."),
 ]
 HoldOut = Annotated[
     float,
     typer.Option(
         "--hold-out",
-        help="Share of videos held out to choose the epoch; 0: train on all, keep the last.",
+        help="Share of the videos held out to choose the best epoch; 0: train on all videos and "
+        "keep "
+        "the last epoch.",
     ),
 ]
 Patience = Annotated[

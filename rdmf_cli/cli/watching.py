@@ -51,7 +51,7 @@ def watch_library(
             note("watching; Ctrl-C ends it")
             watch.run()
         except KeyboardInterrupt:
-            note("ended; the library is complete up to here")
+            note("stopped; the library is complete up to now")
 
 
 def _refreshed(done: Refreshed) -> None:

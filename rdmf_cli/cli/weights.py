@@ -28,7 +28,8 @@ def fetch_command(
     unverified: Annotated[
         bool,
         typer.Option(
-            "--unverified", help="Accept a file for which the server gives neither hash nor size."
+            "--unverified",
+            help="Accept a file even if the server gives neither its hash nor its size.",
         ),
     ] = False,
 ) -> None:
@@ -45,7 +46,7 @@ def fetch_command(
 @app.command("list")
 def list_command(
     everything: Annotated[
-        bool, typer.Option("--all", help="List also encoders that are not on this machine.")
+        bool, typer.Option("--all", help="Also list encoders that are not on this machine.")
     ] = False,
     as_json: options.Json = False,
 ) -> None:

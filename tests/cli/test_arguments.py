@@ -61,7 +61,10 @@ def test_a_folder_that_is_named_like_one_of_the_questions_is_pointed_out(capsys)
     videos, sentences = split_arguments(("film.mp4", "a dog", "cat"), (), None)
     assert (videos, sentences) == (["film.mp4", "cat"], ["a dog"])
     said = capsys.readouterr().err
-    assert said == "note: 'cat' is taken as the file or folder; to ask it: --query 'cat'\n"
+    assert (
+        said
+        == "note: 'cat' is read as the name of a file or folder; to search for it: --query 'cat'\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,13 +80,13 @@ def test_what_a_folder_passed_over_is_said_once(in_a_folder: Path, capsys) -> No
     found = list(expand_videos(["clips", "."]))
     assert found == [Path("clips/a.mp4"), Path("clips/b.mkv"), Path("film.mp4")]
     said = capsys.readouterr().err
-    assert said == "note: .: passed over 2 folders inside (--recursive searches there)\n"
+    assert said == "note: .: skipped 2 folders inside (--recursive searches there)\n"
 
 
 def test_recursive_looks_into_the_folders_inside(capsys) -> None:
     found = list(expand_videos(["."], recursive=True))
     assert found == [Path("clips/a.mp4"), Path("clips/b.mkv"), Path("film.mp4")]
-    assert "passed over 1 file without a video suffix (1 .txt)" in capsys.readouterr().err
+    assert "skipped 1 file without a video suffix (1 .txt)" in capsys.readouterr().err
 
 
 def test_a_folder_without_videos_is_an_error_among_others() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rdmf_cli.cli.app import PANELS
+from rdmf_cli.cli.commands import PANELS
 
 DOCS = Path(__file__).parents[2] / "docs"
 

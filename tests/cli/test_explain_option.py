@@ -14,4 +14,4 @@ def test_the_words_stand_on_stderr(run):
 def test_a_query_of_words_and_pictures_is_not_explained(run):
     done = run("query", "--example", "old coins", "--subtract", "a dog", "--explain")
     assert done.returncode == 2
-    assert "--explain is for queries of words alone" in " ".join(done.stderr.split())
+    assert "--explain works only for queries in words" in " ".join(done.stderr.split())

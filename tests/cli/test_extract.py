@@ -44,7 +44,7 @@ def test_two_videos_of_one_name_do_not_share_a_file(run, video, tmp_path):
     other = shutil.copy(video, tmp_path / "b" / "square.mp4")
     result = run("extract", video, other, "--out", tmp_path / "features")
     assert result.returncode == 3
-    assert "would overwrite those of" in result.stderr
+    assert "would replace the features of" in result.stderr
 
 
 def test_two_videos_of_one_name_do_not_share_a_file_across_runs_either(run, video, tmp_path):
@@ -55,7 +55,7 @@ def test_two_videos_of_one_name_do_not_share_a_file_across_runs_either(run, vide
     kept = (tmp_path / "features" / "square.npz").read_bytes()
     result = run("extract", other, *out)
     assert result.returncode == 1
-    assert "would overwrite those of another video" in result.stderr
+    assert "would replace the features of another video" in result.stderr
     assert (tmp_path / "features" / "square.npz").read_bytes() == kept
     assert run("extract", other, *out, "--force").returncode == 0
     assert run("extract", other, *out).returncode == 0  # it is this video's now

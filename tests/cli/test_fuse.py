@@ -61,7 +61,7 @@ def test_an_unknown_kind_of_figure(run, cached_tour, tmp_path):
 def test_a_learned_head_has_no_such_fusion_to_show(run, video, learned):
     result = run("fuse", video, "a red square", "--checkpoint", learned)
     assert result.returncode == 2
-    assert "head.rdmf: this is a learned head; fuse shows the training" in result.stderr
+    assert "head.rdmf is a learned head, but rdmf fuse shows only the training" in result.stderr
 
 
 def test_the_video_itself_is_never_replaced_by_the_figure(run, video):

@@ -53,3 +53,18 @@ def test_a_file_of_the_user_and_the_video_are_kept(run, video, tmp_path, command
 def test_clips_without_a_page_and_a_page_of_stdin_are_usage_errors(run, video):
     assert run("query", video, "a square", "--embed").returncode == 2
     assert run("query", "-", "--query", "a square", "--html", "page.html").returncode == 2
+
+
+def test_an_output_named_html_is_the_page(run, video, tmp_path):
+    page = tmp_path / "{{page}}.html"
+    done = run("query", video, "a square", "-o", page)
+    assert done.returncode == 0
+    assert "presence" in done.stdout  # the answer stays on stdout, as with --html
+    assert "<section" in (tmp_path / "{page}.html").read_text(encoding="utf-8")
+    both = run("query", video, "a square", "-o", "a.html", "--html", "b.html", cwd=tmp_path)
+    assert "second page" in both.stderr
+    fields = run("query", video, "a square", "-o", "{stem}.html", cwd=tmp_path)
+    assert "one page holds all videos" in fields.stderr
+    assert (both.returncode, fields.returncode) == (2, 2)
+    assert run("query", video, "a square", "--json", "-o", tmp_path / "c.HTM").returncode == 0
+    assert (tmp_path / "c.HTM").exists()

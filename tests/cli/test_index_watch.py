@@ -114,9 +114,9 @@ def test_a_failing_hook_is_a_warning(run, cached_tour, tmp_path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--query", "a cat"), "--query is for --watch"),
-        (("--watch", "--exec", "true"), "--exec is for --query"),
-        (("--watch", "--query", "a", "--cooldown", "3"), "--cooldown is for --exec"),
+        (("--query", "a cat"), "--query needs --watch"),
+        (("--watch", "--exec", "true"), "--exec needs --query"),
+        (("--watch", "--query", "a", "--cooldown", "3"), "--cooldown needs --exec"),
         (("--watch", "--status"), "--status and --watch cannot be given together"),
         (("--watch", "--query", "a", "--exec", "no-such-program-here"), "there is no program"),
         (("--watch", "--query", "a", "--exec", f"{sys.executable} {{what}}"), "unknown field"),

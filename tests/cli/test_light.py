@@ -36,6 +36,21 @@ def test_help_and_version_import_no_numerics(args):
     assert not imported_by(*args).intersection({*HEAVY, "numpy", "av", "onnxruntime", "PIL"})
 
 
+HELP_OF_CACHE = """
+import sys
+from rdmf_cli.cli.app import app
+app(["cache", "--help"], standalone_mode=False)
+print(*sys.modules)
+"""
+
+
+def test_a_command_imports_no_other_command():
+    shell = [sys.executable, "-c", HELP_OF_CACHE]
+    said = subprocess.run(shell, capture_output=True, text=True, check=True, timeout=120).stdout
+    assert "rdmf_cli.cli.cache" in said.split()
+    assert not {f"rdmf_cli.cli.{name}" for name in ("query", "train", "eval")} & {*said.split()}
+
+
 def test_the_version_is_the_packages(run):
     from rdmf_cli import __version__
 

@@ -11,6 +11,8 @@ import jsonschema
 import pytest
 from cli_shell import write_sound, write_video
 
+from rdmf_cli.library.library import Library
+
 CAT = "the face of a cat"
 LIBRARY_SCHEMA = Path(__file__).parents[2] / "docs" / "library.schema.json"
 SCHEMA = Path(__file__).parents[2] / "docs" / "hit.schema.json"
@@ -91,6 +93,8 @@ def test_options_choose_how_much_is_listed(run, footage) -> None:
     assert len(hits(run("search", footage, CAT, "--json", "-k", "2").stdout)) == 2
     several = hits(run("search", footage, CAT, "--json", "--per-video", "3").stdout)
     assert sum(hit["video"].endswith("tour.mp4") for hit in several) > 1
+    # A moment, and a longer one around it, can be equal in relevance: then the score decides.
+    assert several[0]["score"] == max(hit["score"] for hit in several) > 0.9
     present = hits(run("search", footage, CAT, "--json", "--min-presence", "0.6").stdout)
     assert [Path(hit["video"]).name for hit in present] == ["tour.mp4"]
     excluded = hits(run("search", footage, CAT, "--json", "--exclude", "may").stdout)
@@ -176,6 +180,30 @@ def test_a_library_is_indexed_searched_and_kept_up_to_date(run, footage) -> None
     assert f"missing: {footage / 'red.mp4'}" in status.stdout
     assert "1 video forgotten" in run("index", "--library", "films", "--prune").stdout
     assert len(hits(run(*asked).stdout)) == 2
+
+
+@pytest.mark.parametrize("candidates", ["1", "0"])
+def test_damaged_features_of_one_video_are_its_line_and_the_others_are_found(
+    run, footage, tmp_path, candidates
+) -> None:
+    place = tmp_path / "films"
+    assert run("index", footage, "--library", place).returncode == 0
+    asked = ("search", "--library", place, CAT, "--json", "--candidates", candidates, "-k", "1")
+    (best,) = hits(run(*asked).stdout)
+    with Library.open(place) as library:
+        entries = [library.store.path(video.key) for video in library.videos()]
+    for entry in entries:
+        whole = entry.read_bytes()
+        entry.write_bytes(b"damaged")
+        for made in place.glob("clips-*"):
+            made.unlink()  # the index is made again, and reads the features
+        ended = run(*asked)
+        entry.write_bytes(whole)
+        assert ended.returncode == 3
+        assert "its features in the library are damaged" in ended.stderr
+        (hit,) = hits(ended.stdout)
+        assert (best["video"] in ended.stderr) == (hit["video"] != best["video"])
+    assert run(*asked).returncode == 0
 
 
 def test_a_library_takes_from_the_cache_what_is_there(run, footage, monkeypatch) -> None:

@@ -94,7 +94,7 @@ def test_a_film_without_sound_has_no_lines(model, tmp_path):
 
 
 def test_a_model_that_is_not_there_is_an_error_and_not_a_download(film, tmp_path):
-    with pytest.raises(RdmfError, match="no model that is on this machine"):
+    with pytest.raises(RdmfError, match="there is no such model on this machine"):
         transcribed(film, str(tmp_path / "none"))
 
 

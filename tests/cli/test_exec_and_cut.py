@@ -1,0 +1,156 @@
+"""--exec and --cut: what is found is handed to a program, or written as videos."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+
+import av
+import pytest
+
+CAT = "the face of a cat"
+NAMES = (
+    "plain.mp4",
+    "two words.mp4",
+    'it\'s "quoted".mp4',
+    "new\nline.mp4",
+    "-rf.mp4",
+    "$(touch x);&|*?.mp4",
+    "{path} %s.mp4",
+    "кошка.mp4",
+)
+
+
+def told(path) -> list[list[str]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture
+def command(tmp_path):
+    """A command for --exec that writes its arguments down; where it writes them."""
+    program, out = tmp_path / "write down.py", tmp_path / "told"
+    program.write_text(
+        "import json, os, sys\n"
+        f"print(json.dumps([*sys.argv[1:], os.environ['RDMF_HIT_PATH']]), "
+        f"file=open({str(out)!r}, 'a', encoding='utf-8'))\n"
+        "print('said by the program')\n"
+        "sys.exit(7 if 'fail' in sys.argv[-1] else 0)\n"
+    )
+    return f"{sys.executable} '{program}' {{path}} {{start}} {{end}} {{query}}", out
+
+
+def test_query_runs_the_command_for_each_moment(run_in_shell, cached_tour, tmp_path, command):
+    typed, out = command
+    asked = ("query", cached_tour, CAT, "-k", "2", "--json", "--exec", typed)
+    done = run_in_shell(*asked)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)  # and nothing of the program
+    assert "said by the program" in done.stderr
+    assert told(out) == [
+        [str(cached_tour), f"{m['start']:.3f}", f"{m['end']:.3f}", CAT, str(cached_tour)]
+        for m in answer["moments"]
+    ]
+
+
+def test_names_and_queries_reach_the_command_whole(run, video, tmp_path, command):
+    typed, out = command
+    folder, query = tmp_path / "films", "-x '$(touch y)' {start}"
+    folder.mkdir()
+    for name in NAMES:
+        shutil.copy(video, folder / name)
+    done = run("search", ".", "-q", query, "-k", "20", "--exec", typed, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    rows = told(out)
+    assert {path for path, *_ in rows} == {str(folder / name) for name in NAMES}
+    for path, start, end, asked, about in rows:
+        assert (asked, about) == (query, path)
+        assert float(start) < float(end)
+    assert {*os.listdir(folder)} == {*NAMES}  # no shell ran a part of a name
+
+
+def test_a_failing_command_is_a_warning_and_exit_3(run, video, tmp_path, command):
+    typed, out = command
+    for asked in (("query", video, "fail"), ("search", video, "fail")):
+        done = run(*asked, "--exec", typed)
+        assert done.returncode == 3
+        assert "ended with exit code 7" in done.stderr
+        # The answer is printed all the same; a long path goes on in the next line.
+        assert "square.mp4" in "".join(done.stdout.split())
+    assert len(told(out)) >= 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--exec", "no-such-program-here {path}"), "there is no program"),
+        (("--exec", "true {what}"), "unknown field"),
+        (("--exec", "true {path.parent}"), "unknown field"),
+        (("--exec", "true '"), "cannot be read"),
+    ],
+)
+@pytest.mark.parametrize("command_name", ["query", "search"])
+def test_a_wrong_command_is_an_error_before_any_work(run, video, command_name, words, said):
+    done = run(command_name, video, CAT, *words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_video_on_stdin_has_no_path(run):
+    assert "save it" in run("query", "-", CAT, "--exec", "true {path}").stderr
+
+
+@pytest.fixture
+def films(cached_tour, video, tmp_path):
+    folder = tmp_path / "films {may}"
+    folder.mkdir()
+    shutil.copy(cached_tour, folder / "a 'tour'.mp4")
+    shutil.copy(video, folder / "square.mp4")
+    return folder
+
+
+def test_search_cuts_its_hits(run, films, tmp_path):
+    clips = tmp_path / "clips {here}"
+    done = run("search", films, CAT, "--json", "-k", "1", "--cut", clips)
+    assert done.returncode == 0, done.stderr
+    (hit,) = map(json.loads, done.stdout.splitlines())
+    (clip,) = clips.iterdir()
+    assert clip.name == "a 'tour'_1.mp4"
+    assert f"written: {clip}" in done.stderr
+    with av.open(str(clip)) as file:
+        seconds = file.duration / 1e6
+    assert seconds == pytest.approx(hit["end"] - hit["start"], abs=0.1)
+    mine = b"the user's own"
+    clip.write_bytes(mine)
+    again = run("search", films, CAT, "-k", "1", "--cut", clips)
+    assert again.returncode == 2
+    assert "--force" in again.stderr
+    assert clip.read_bytes() == mine
+    assert run("search", films, CAT, "-k", "1", "--cut", clips, "--force").returncode == 0
+    assert clip.read_bytes() != mine
+
+
+def test_cuts_in_the_searched_folder_are_not_searched(run, films):
+    clips = films / "clips"
+    asked = ("search", films, CAT, "--json", "-k", "1", "--cut", clips)
+    first, second = (run(*asked) for _ in range(2))
+    assert second.returncode == 0, second.stderr
+    assert json.loads(second.stdout)["video"] == json.loads(first.stdout)["video"]
+    assert [clip.name for clip in clips.iterdir()] == ["a 'tour'_1.mp4"]
+    assert "clips" in run("search", clips, CAT, "--json", "-k", "1").stdout  # they can be searched
+
+
+def test_what_is_probably_absent_is_not_cut(run, films, tmp_path):
+    done = run("search", films / "square.mp4", CAT, "--cut", tmp_path / "clips")
+    assert done.returncode == 4
+    assert "not cut:" in done.stderr
+    assert list((tmp_path / "clips").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made(run, films):
+    done = run("search", films, CAT, "--cut", films / "square.mp4" / "clips")
+    assert done.returncode == 1
+    assert "square.mp4" in done.stderr
+    assert done.stdout == ""
