@@ -1,14 +1,14 @@
-"""Is reaction-diffusion worth it? Every fusion in the same frame, all else equal, three seeds.
+"""Compare reaction-diffusion with every other fusion: equal settings, three seeds.
 
     python benchmarks/fusion_ablation.py train FEATURES RUNS [--share 0.25] [--arms ...]
     python benchmarks/fusion_ablation.py table FEATURES RUNS [--json FILE]
 
-FEATURES is a folder in the field's layout: video/, text/, train.jsonl, val.jsonl. `train` trains
-every arm (one folder each under RUNS; what is there is kept, what was cut off goes on) and scores
-it on val; `table` adds the bar and the training-free answer, which are fitted on train as well.
-Nothing is chosen on val: epochs, rates and augmentation are the same for all arms and were chosen
-on folds of train, with reaction-diffusion; every query of train is learned from and the last epoch
-is kept. Every arm has about the same number of parameters (tests/heads holds it).
+FEATURES is a folder with video/, text/, train.jsonl and val.jsonl. `train` trains every arm (one
+folder per arm in RUNS; complete runs are kept, interrupted runs resume) and scores it on val.
+`table` adds the baseline of ranked level sets and the training-free head, which are also fitted on
+train. Nothing is chosen on val: epochs, rates and augmentation are the same for all arms and were
+chosen on folds of train, with reaction-diffusion. All queries of train are used for training, and
+the last epoch is kept. All arms have about the same number of parameters (tests/heads checks it).
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ class Arm:
 LABELS = {
     "joint-attention": "joint attention",
     "cross-attention": "cross attention",
+    "gated-recurrence": "gated recurrence",
     "none": "no fusion",
     "gaussian": "fixed Gaussian",
     "convolution": "depthwise convolution",

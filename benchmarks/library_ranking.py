@@ -36,7 +36,7 @@ from rich.table import Table
 from rdmf_cli import Searcher
 from rdmf_cli.api.searching import encode_query
 from rdmf_cli.channels.query import Term
-from rdmf_cli.features import extract, normalise_rows
+from rdmf_cli.features import Selection, extract, normalise_rows
 from rdmf_cli.library import ranking
 from rdmf_cli.library.opening import OpenVideos
 from rdmf_cli.library.search import search
@@ -90,7 +90,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 def _opened(path: Path, searcher: Searcher) -> OpenVideos:
     video = OpenVideos()
     encoder, length = searcher.loaded_encoder, searcher.clip_length
-    video.add(path.stem, extract(path, encoder, clip_length=length, store=searcher.store))
+    video.add(path.stem, extract(path, encoder, Selection(length), store=searcher.store))
     return video
 
 

@@ -192,7 +192,8 @@ def mean(values: Sequence[float]) -> float:
 def print_table(
     heads: dict[str, Head], samples: Samples, background: np.ndarray, most: int, kinds: list[Kind]
 ) -> None:
-    names = ("R1@0.5", "R1@0.7", "mAP", "HIT@1", "AUROC", "absent shown", "shown shown")
+    scores = ("R1@0.5", "R1@0.7", "mAP", "HIT@1", "AUROC")
+    names = (*scores, "absent, called shown", "shown, called shown")
     print("| footage | queries | head | " + " | ".join(names) + " |")
     print("| --- | ---: | --- |" + " ---: |" * len(names))
     for kind in kinds:

@@ -1,9 +1,9 @@
-"""Time `rdmf query`, cold, against the field's way of the same work, on videos made for it.
+"""Time `rdmf query`, cold, against the usual way of the same work, on videos made for it.
 
     python benchmarks/peers.py SOURCE FOLDER [--minutes 5] [--rounds 5] [--kinds h264-250 h264-30]
 
 SOURCE is any video; from it FOLDER gets 720p videos of the wanted length, and CLIP ViT-B/32 with
-RANDOM weights: times do not depend on them, answers do. The field's way: ffmpeg takes a frame every
+RANDOM weights: times do not depend on them, answers do. The usual way: ffmpeg takes a frame every
 two seconds into memory, open_clip encodes them on torch in float32, 60 at once, and compares them
 with the sentence. Decoder alone: the frames that rdmf asks for, decoded and thrown away.
 
@@ -117,7 +117,7 @@ def ways(video: Path, weights: Path) -> dict[str, list[str]]:
         return ["-m", "rdmf_cli", *asked]
 
     return {
-        "the field's way, CLIP": [str(HERE), "--as-field", str(video), str(weights)],
+        "the usual way, CLIP": [str(HERE), "--as-field", str(video), str(weights)],
         "rdmf, the same CLIP": query(f"{ARCHITECTURE}/{weights}"),
         "rdmf, embedded": query("embedded"),
         "decoder alone": [str(HERE), "--decode", str(video)],
@@ -131,7 +131,7 @@ def compare(video: Path, weights: Path, rounds: int, environment: dict[str, str]
             taken.setdefault(name, []).append(measured(command, environment))
     print(f"\n{video.name}, {rounds} rounds, medians; ratios are medians over the rounds")
     print(f"{'':24s} {'s':>7s} {'CPU s':>7s} {'MB':>6s}   field's / it: wall, CPU   it / decoder")
-    field, decoder = taken["the field's way, CLIP"], taken["decoder alone"]
+    field, decoder = taken["the usual way, CLIP"], taken["decoder alone"]
     for name, costs in taken.items():
         wall, cpu, megabytes = (statistics.median(column) for column in zip(*costs, strict=True))
         less = [f.seconds / c.seconds for f, c in zip(field, costs, strict=True)]

@@ -38,8 +38,8 @@ class Rule(NamedTuple):
 
 AS_DEFINED = Rule(0.7, 0.0, 1.0)
 RULES = {
-    "the bar: level sets ranked by boosting": AS_DEFINED,
-    "the bar with the head's suppression": Rule(
+    "baseline: level sets ranked by gradient boosting": AS_DEFINED,
+    "the same baseline with the head's suppression": Rule(
         *(ModelConfig.model_fields[name].default for name in Rule._fields)
     ),
 }

@@ -19,7 +19,9 @@ the same disturbed videos:
     N times as long      among other videos; of so many queries as --long says
 
 Nothing is chosen on val. To choose on parts of train: `train --fold K` learns from four fifths of
-the videos of train, and then `measure --fold K` scores on the other fifth.
+the videos of train, and then `measure --fold K` scores on the other fifth. To see what a part of
+reaction-diffusion carries: `train --arms reaction-diffusion --without PART --label NAME`; without
+edges: `--config '{"cut": 1e6}'`.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -45,6 +48,8 @@ from rdmf_cli.datasets.disturbances import Footage, Rows, footage_of, sample_in
 from rdmf_cli.datasets.split import video_of
 from rdmf_cli.evaluation import evaluate
 from rdmf_cli.evaluation.predict import predict
+from rdmf_cli.fusion.module import LearnedRates
+from rdmf_cli.fusion.reaction import Rates, StepRates
 from rdmf_cli.heads.learned.fusions import FUSIONS
 from rdmf_cli.heads.learned.head import LearnedHead
 from rdmf_cli.heads.learned.torch import checkpoint
@@ -182,6 +187,39 @@ def scores_of(head: Any, samples: Samples, disturbance: Disturbance) -> Scores:
     return {name: float(brief[key]) for name, key in METRICS.items() if key in brief}
 
 
+# ------------------------------------------------------------- which part carries what
+PARTS: dict[str, Callable[[StepRates], StepRates]] = {
+    "reaction": lambda rates: rates._replace(dt=0.0 * rates.dt),  # r dt is 0: u and v never meet
+    "diffusion": lambda rates: rates._replace(a_u=0.0 * rates.a_u, a_v=0.0 * rates.a_v),
+    "substrate": lambda rates: rates._replace(f=0.0 * rates.f + 1e6),  # u is refilled at once
+}
+"""How to turn a part of reaction-diffusion off, in its rates per step."""
+
+
+class Reduced(LearnedRates):
+    """Rates with a part turned off, in training and after it."""
+
+    part: str
+
+    def forward(self, shifts: torch.Tensor | None = None) -> StepRates:
+        return PARTS[self.part](super().forward(shifts))
+
+    @property
+    def rates(self) -> Rates:
+        plain = copy(self)
+        plain.__class__ = LearnedRates
+        return plain.rates
+
+
+def without(network: Network, part: str | None) -> Network:
+    """Turn a part of the fusion off; its weights keep their names."""
+    if part is not None:
+        for block in network.blocks:
+            block.fusion.evolve.learned.__class__ = Reduced
+            block.fusion.evolve.learned.part = part
+    return network
+
+
 # --------------------------------------------------------------------- training, measuring
 def split_of(args: argparse.Namespace) -> tuple[Samples, Samples]:
     """The samples to train on and those to measure on."""
@@ -212,14 +250,14 @@ def train_all(args: argparse.Namespace) -> None:
 def train_one(
     args: argparse.Namespace, learned: Samples, arm: str, seed: int, folder: Path
 ) -> dict[str, Any]:
-    options = TrainingOptions(
-        seed=seed, device="cpu", hold_out=0, precision="float32", epochs=args.epochs
-    )
+    given = {"device": "cpu", "hold_out": 0, "precision": "float32", "epochs": args.epochs}
+    options = TrainingOptions(**{**given, **json.loads(args.options)}, seed=seed)
     config = {"fusion": arm, **json.loads(args.config)}
     hyper = Hyperparameters(**json.loads(args.hyper))
     torch.manual_seed(seed)
     begun = time.perf_counter()
     task = RetrievalTask(learned, config, options, hyper=hyper)
+    without(task.model, args.without)
     train(task, options, folder, about={"arm": arm, **json.loads(args.hyper)})
     about = {
         "data": args.data[0],
@@ -229,6 +267,8 @@ def train_one(
         "epochs": args.epochs,
         "hyper": json.loads(args.hyper),
         "config": json.loads(args.config),
+        "options": json.loads(args.options),
+        "without": args.without,
         "queries": len(learned),
         "parameters": sum(x.numel() for x in task.model.parameters()),
         "seconds": round(time.perf_counter() - begun, 1),
@@ -246,7 +286,8 @@ def measure_all(args: argparse.Namespace) -> None:
             continue
         path = args.runs / about["folder"] / "scores.json"
         done: dict[str, Scores] = json.loads(path.read_text()) if path.exists() else {}
-        head = AnyLength(checkpoint.load(path.parent / "model"))
+        network = without(checkpoint.load(path.parent / "model"), about.get("without"))
+        head = AnyLength(network)
         for name in args.sets:
             if name in done:
                 continue
@@ -329,6 +370,7 @@ def print_table(args: argparse.Namespace) -> None:
     for data in sorted({about["data"] for about in abouts}):
         found = kept[data] = scores_by_arm(args.runs, data, args.fold)
         if not found:
+            del kept[data]
             continue
         epochs = sorted({about["epochs"] for about in abouts if about["data"] == data})
         print(f"\n## {data}: {', '.join(map(str, epochs))} epochs")
@@ -342,36 +384,50 @@ def print_table(args: argparse.Namespace) -> None:
         draw(kept, args.figure)
 
 
-def draw(kept: dict[str, Runs], path: Path) -> None:
-    """Small multiples: a panel per set, a bar per arm, mAP with the deviation over seeds."""
-    import matplotlib
+COLUMNS = 4  # panels of the figure side by side
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+
+def draw(kept: dict[str, Runs], path: Path) -> None:
+    """Small multiples: a panel per set, a dot per arm at its mAP, with the deviation over seeds.
+
+    A line marks the first arm in each panel, so that the others lie left or right of it.
+    """
+    from matplotlib.figure import Figure
 
     panels = [(data, name) for data, found in kept.items() for name in rows_of_sets(found)]
-    columns = 5
-    figure, axes = pyplot.subplots(
-        -(-len(panels) // columns), columns, figsize=(11, 1.9 * -(-len(panels) // columns))
-    )
     arms = [arm for arm in FUSIONS if any(arm in found for found in kept.values())]
-    for axis, (data, name) in zip(axes.flat, panels, strict=False):
-        found, sets = kept[data], rows_of_sets(kept[data])[name]
-        each = [values(found.get(arm, []), sets, "mAP") for arm in arms]
-        means = [x.mean() if len(x) else np.nan for x in each]
-        errors = [x.std(ddof=1) if len(x) > 1 else 0.0 for x in each]
-        axis.barh(arms, means, xerr=errors, color=[f"C{i}" for i in range(len(arms))])
-        axis.set_title(f"{data}: {name}", fontsize=7)
-        axis.tick_params(labelsize=6)
-        axis.set_xlim(left=0.8 * np.nanmin(means))
-        axis.invert_yaxis()
-    for axis in axes.flat[len(panels) :]:
+    rows = -(-len(panels) // COLUMNS)
+    figure = Figure(figsize=(11, 0.7 + rows * (0.5 + 0.2 * len(arms))), layout="constrained")
+    axes = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).flat
+    for axis, (data, name) in zip(axes, panels, strict=False):
+        sets = rows_of_sets(kept[data])[name]
+        draw_panel(axis, arms, [values(kept[data].get(arm, []), sets, "mAP") for arm in arms])
+        axis.set_title(name if len(kept) == 1 else f"{data}: {name}", fontsize=9)
+    for axis in axes[len(panels) :]:
         axis.axis("off")
-    for axis in axes[:, 1:].flat:
-        axis.set_yticklabels([])
-    figure.suptitle("mAP; bars begin at 0.8 of the lowest", fontsize=8)
-    figure.tight_layout()
-    figure.savefig(path)
+    for axis in axes[max(len(panels) - COLUMNS, 0) : len(panels)]:
+        axis.tick_params(labelbottom=True)
+    seeds = sorted({len(found[arm]) for found in kept.values() for arm in found})
+    counts = " to ".join(str(n) for n in {seeds[0]: None, seeds[-1]: None})
+    title = f"mAP on val of {', '.join(kept)}: means and deviations over seeds ({counts} per arm)"
+    figure.suptitle(title, fontsize=10)
+    undated = {"Date": None} if path.suffix == ".svg" else None
+    figure.savefig(path, dpi=120, metadata=undated)
+
+
+def draw_panel(axis: Any, arms: Sequence[str], each: Sequence[np.ndarray]) -> None:
+    for place, found in enumerate(each):
+        if len(found):
+            error = found.std(ddof=1) if len(found) > 1 else 0.0
+            own = arms[place] == FIRST
+            colour = "C3" if own else "C0"
+            axis.errorbar(found.mean(), place, xerr=error, fmt="o", ms=4, color=colour, capsize=2)
+            if own:
+                axis.axvline(found.mean(), color=colour, lw=0.8, alpha=0.5)
+    axis.set_yticks(range(len(arms)), arms, fontsize=8)
+    axis.set_ylim(len(arms) - 0.5, -0.5)
+    axis.tick_params(axis="x", labelsize=8)
+    axis.grid(axis="x", lw=0.4, alpha=0.5)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -386,7 +442,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, default=TrainingOptions().epochs)
     parser.add_argument("--hyper", default="{}", help="JSON: other Hyperparameters")
     parser.add_argument("--config", default="{}", help="JSON: other fields of ModelConfig")
-    parser.add_argument("--label", help="name of the arm where --hyper or --config differ")
+    parser.add_argument("--without", choices=list(PARTS), help="turn a part of the fusion off")
+    parser.add_argument("--options", default="{}", help="JSON: other TrainingOptions")
+    parser.add_argument("--label", help="name of the arm where any of these differ")
     parser.add_argument("--fold", type=int, help="train and measure on parts of train")
     parser.add_argument("--long", type=int, default=300, help="queries of footage that is longer")
     parser.add_argument("--json", type=Path)
