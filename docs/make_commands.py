@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import inspect
+import re
 import typing
 from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-import typer
 from typer.models import ArgumentInfo, OptionInfo
 
-from rdmf_cli.cli.app import PANELS, app
+from rdmf_cli.cli.commands import COMMANDS, PANELS
 
 PAGE = Path(__file__).with_name("commands.md")
 HEAD = """# Commands
 
-Made from the code by `python docs/make_commands.py`; a test fails where this page is not current.
-`rdmf COMMAND --help` shows the same in the terminal.
+`python docs/make_commands.py` makes this page from the code; a test fails if the page is out of
+date. `rdmf COMMAND --help` shows the same in the terminal.
 """
 KINDS = {int: "NUMBER", float: "NUMBER", str: "TEXT", Path: "PATH"}
 
@@ -48,15 +48,11 @@ def page() -> str:
     return "\n".join([HEAD, *(line for panel in PANELS for line in _panel(panel))])
 
 
-def commands(app: typer.Typer = app) -> Iterator[tuple[str, Callable[..., Any], str]]:
+def commands() -> Iterator[tuple[str, Callable[..., Any], str]]:
     """Go through all commands: their name, their function and their panel."""
-    for command in app.registered_commands:
-        assert command.callback
-        yield f"rdmf {command.name}", command.callback, command.rich_help_panel
-    for group in app.registered_groups:
-        for command in group.typer_instance.registered_commands:
-            name = command.name or command.callback.__name__
-            yield f"rdmf {group.name} {name}", command.callback, group.rich_help_panel
+    for command in COMMANDS.values():
+        for name, function in command.functions():
+            yield f"rdmf {name}", function, command.panel
 
 
 def _panel(panel: str) -> Iterator[str]:
@@ -120,7 +116,9 @@ def _value(parameter: Parameter) -> str:
     if isinstance(kind, type) and issubclass(kind, Enum):
         return " \\| ".join(f"`{choice.value}`" for choice in kind)
     if info.metavar:
-        return " \\| ".join(f"`{word}`" for word in info.metavar.strip("[]").split("|"))
+        listed = re.fullmatch(r"\[([^]]*)\]", info.metavar)
+        words = listed[1] if listed else info.metavar
+        return " \\| ".join(f"`{word}`" for word in words.split("|"))
     word = KINDS[kind]
     if info.min is None:
         return word
