@@ -33,6 +33,14 @@ def _device(name: str) -> str:
     return name
 
 
+def check_device(name: str) -> None:
+    """Raise a UsageError if the name of a device is none."""
+    try:
+        _device(name)
+    except ValueError as error:
+        raise UsageError(f"must be {error}, not {name!r}", "--device") from None
+
+
 Device = Annotated[str, AfterValidator(_device)]
 
 LONGEST_TIME = 1e7  # seconds; the largest number in one part of a time

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -34,12 +34,17 @@ OPTIONAL = ("torch", "open_clip_torch", "matplotlib")
 SELF_TEST = ("the face of a cat", 19.0, 32.0)  # the query; its moment in the example, in seconds
 
 
-def diagnose() -> Diagnosis:
-    """Check what rdmf needs and what rdmf can use, and answer a query on the example video."""
-    return Diagnosis(checks=tuple(_checks()))
+def diagnose(wrong_settings: Callable[[], Iterable[str]] = tuple) -> Diagnosis:
+    """Check what rdmf needs and what rdmf can use, and answer a query on the example video.
+
+    Args:
+        wrong_settings: Describes the faults of the user's settings; only the command line knows
+            which settings there are.
+    """
+    return Diagnosis(checks=tuple(_checks(wrong_settings)))
 
 
-def _checks() -> Iterator[Check]:
+def _checks(wrong_settings: Callable[[], Iterable[str]]) -> Iterator[Check]:
     from rdmf_cli import __version__
 
     yield _check("rdmf", "ok", __version__)
@@ -56,7 +61,7 @@ def _checks() -> Iterator[Check]:
         ("head", _head),
         ("cache", _cache),
         ("fetched weights", _data),
-        ("settings", _settings),
+        ("settings", partial(_settings, wrong_settings)),
         ("example video", _example),
         ("self-test", _self_test),
     ):
@@ -137,8 +142,8 @@ def _data() -> tuple[State, str]:
     return "ok", str(folder) if folder.is_dir() else f"{folder} (not there yet)"
 
 
-def _settings() -> tuple[State, str]:
-    """Return the path of config.toml, and what the user set there and in the environment."""
+def _settings(wrong: Callable[[], Iterable[str]]) -> tuple[State, str]:
+    """Return the path of config.toml, the settings of the user, and what is wrong with them."""
     from rdmf_cli.settings import config_file, read_config_file, set_variables
 
     path = config_file()
@@ -146,7 +151,8 @@ def _settings() -> tuple[State, str]:
     told = [f"[{name}] {k} = {v}" for name, table in tables.items() for k, v in table.items()]
     told += [f"{name}={value}" for name, value in set_variables().items()]
     where = str(path) if path.exists() else f"{path} (not there)"
-    return "ok", "; ".join([where, *told])
+    faults = [f"wrong: {fault}" for fault in wrong()]
+    return "failed" if faults else "ok", "\n".join(["; ".join([where, *told]), *faults])
 
 
 def _example() -> tuple[State, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rdmf_cli.cli import settings_in_use
 from rdmf_cli.cli.own_settings import Setting, Settings, options_of
 from rdmf_cli.settings import set_variables, variable_of
 
@@ -35,16 +36,16 @@ def default_map(settings: Settings, words: Sequence[str], command: Any, context:
             for name, one in inside.items()
         }
     return {
-        option.name: _checked(option, setting, context)
+        option.name: checked_value(option, setting, context)
         for option, setting in settings.of_command(words, command)
     }
 
 
-def _checked(option: Any, setting: Setting, context: Any) -> str | list[str]:
+def checked_value(option: Any, setting: Setting, context: Any) -> str | list[str]:
     """Return the value as the user would type it, after a check."""
     from rdmf_cli.errors import RdmfError, UsageError
 
-    texts = _texts(setting)
+    texts = setting.texts()
     if not option.multiple and len(texts) != 1:
         raise UsageError("takes one value, not a list", setting.where)
     value = texts if option.multiple else texts[0]
@@ -61,15 +62,6 @@ def _checked(option: Any, setting: Setting, context: Any) -> str | list[str]:
     return value
 
 
-def _texts(setting: Setting) -> list[str]:
-    from rdmf_cli.errors import UsageError
-
-    values = setting.value if isinstance(setting.value, list) else [setting.value]
-    if any(isinstance(value, dict | list) for value in values):
-        raise UsageError("takes a value, not a table", setting.where)
-    return [str(value).lower() if isinstance(value, bool) else str(value) for value in values]
-
-
 def take(context: Any, root: Any, name: str | None, command: Any, words: Sequence[str]) -> None:
     """Give the user's settings to the command that runs next, and warn of unknown settings.
 
@@ -82,10 +74,12 @@ def take(context: Any, root: Any, name: str | None, command: Any, words: Sequenc
     """
     if name in (None, "doctor") or context.resilient_parsing or {"--help", "-h"} & {*words}:
         return  # these work, too, if the settings are wrong; rdmf doctor reports what is wrong
+    settings_in_use.remember(())
     settings = Settings.of_user()
     if not settings.tables and not settings.variables:
         return
     found = default_map(settings, (name,), command, context)
+    settings_in_use.remember(settings_in_use.of_command(settings, (name,), command, words))
     if _form_is_chosen(command, words, settings.variables):
         found.pop(options_of(command)[JSON].name, None)
     context.default_map = {name: found}

@@ -14,7 +14,11 @@ from rdmf_cli.settings import (
     variable_of,
 )
 
-NO_DEFAULT: Final = frozenset(("help", "version", "config"))
+ASKED: Final = frozenset(("query", "queries", "image", "like", "add", "subtract", "example"))
+"""Options that say what is searched for: the user types them for each search, so that no setting
+changes how the typed words are read."""
+
+NO_DEFAULT: Final = ASKED | {"help", "version", "config"}
 """Options that no setting stands for; `config` is the file of one training."""
 
 OWN_MEANING: Final = frozenset((("train", "head"),))
@@ -26,6 +30,19 @@ class Setting(NamedTuple):
 
     where: str
     value: Any
+
+    def texts(self) -> list[str]:
+        """Return the value as the user would type it: one text, or several of a list.
+
+        Raises:
+            UsageError: The value is a table.
+        """
+        from rdmf_cli.errors import UsageError
+
+        values = self.value if isinstance(self.value, list) else [self.value]
+        if any(isinstance(value, dict | list) for value in values):
+            raise UsageError("takes a value, not a table", self.where)
+        return [str(value).lower() if isinstance(value, bool) else str(value) for value in values]
 
 
 class Settings(NamedTuple):

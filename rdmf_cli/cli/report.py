@@ -14,6 +14,7 @@ from typing import NoReturn
 import typer
 
 from rdmf_cli.cli.quiet import is_quiet
+from rdmf_cli.cli.settings_in_use import with_origin
 from rdmf_cli.errors import ExitCode, RdmfError, as_rdmf_error
 from rdmf_cli.interrupts import interrupted_code, was_interrupted
 
@@ -45,6 +46,7 @@ def report(error: RdmfError, as_json: bool = False) -> None:
     """Print an error on stderr and, for a program that reads JSON Lines, on stdout."""
     if debugging():
         traceback.print_exception(error)
+    error = with_origin(error)
     say("error", str(error))
     if as_json:
         _write_error(error)

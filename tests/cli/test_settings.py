@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -44,16 +45,44 @@ def test_command_line_over_environment_over_file_over_default(run, cached_tour, 
 
 
 def test_flags_choices_and_lists(run, video, settings):
-    settings('[query]\njson = true\nhead = "training-free"\nquery = ["a cat", "two words"]\n')
-    done = run(video)
-    assert [json.loads(line)["query"] for line in done.stdout.splitlines()] == [
-        "a cat",
-        "two words",
-    ]
-    assert json.loads(done.stdout.splitlines()[0])["head"].startswith("training-free")
-    lines = run("query", video, RDMF_QUERY="a red square\na dog").stdout.splitlines()
-    assert [json.loads(line)["query"] for line in lines] == ["a red square", "a dog"]
-    assert run("query", video, RDMF_JSON="0").stdout.lstrip().startswith(("╭", "┏", "square"))
+    settings(
+        '[query]\njson = true\nhead = "training-free"\n[search]\nexclude = ["a*", "two words"]\n'
+    )
+    done = run(video, QUERY)
+    assert json.loads(done.stdout)["head"].startswith("training-free")
+    assert (
+        run("query", video, QUERY, RDMF_JSON="0").stdout.lstrip().startswith(("╭", "┏", "square"))
+    )
+    for name in ("a 1.mp4", "b.mp4", "two words"):
+        shutil.copy(video, folder_of(video) / name)
+    listed = run("search", folder_of(video), QUERY, "--json").stdout.splitlines()
+    assert [Path(json.loads(line)["video"]).name for line in listed] == ["b.mp4"]
+    listed = run("search", folder_of(video), QUERY, "--json", RDMF_EXCLUDE="b.mp4\nc d").stdout
+    assert Path(json.loads(listed)["video"]).name == "a 1.mp4"
+
+
+def folder_of(video: Path) -> Path:
+    """A folder of its own for copies of a video."""
+    folder = video.parent / "footage"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def test_what_is_searched_for_is_never_taken_from_settings(run, video, settings):
+    """A set sentence would turn the typed one into the name of a video."""
+    path = settings('[query]\nquery = "a dog"\n')
+    names = ("QUERY", "QUERIES", "IMAGE", "LIKE", "ADD", "SUBTRACT", "EXAMPLE")
+    done = run("query", video, QUERY, "--json", **{f"RDMF_{name}": "1" for name in names})
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["query"] == QUERY
+    warnings = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    wrong = [(f"RDMF_{name}", name.lower()) for name in names]
+    assert sorted(warnings) == sorted(
+        f"warning: {where}: there is no such setting; type --{option} on the command line"
+        for where, option in [*wrong, (f"{path}: [query] query", "query")]
+    )
+    done = run("search", video.parent, QUERY, "--json", RDMF_QUERY="a dog")
+    assert json.loads(done.stdout)["query"] == QUERY
 
 
 def test_a_typed_format_wins_over_a_setting_of_json(run, video, settings, tmp_path):
@@ -114,6 +143,75 @@ def test_a_wrong_variable_is_named(run, video):
     assert done.stderr.startswith("error: RDMF_TOP_K")
 
 
+WRONG = {
+    "encoder": ("nope", "nope: no such encoder"),
+    "device": ("tpu", "--device must be auto, cpu, cuda, cuda:1 or mps, not 'tpu'"),
+    "start": ("soon", "--start 'soon' is not a time"),
+    "end": ("soon", "--end 'soon' is not a time"),
+    "checkpoint": ("/nowhere/head", "/nowhere/head: there is no such file or folder"),
+}
+
+
+@pytest.mark.parametrize("option", WRONG)
+def test_an_error_of_a_later_check_names_its_setting(run, video, settings, option):
+    value, what = WRONG[option]
+    done = run("query", video, QUERY, "--json", **{f"RDMF_{option.upper()}": value})
+    assert what in done.stderr
+    assert done.stderr.endswith(f"; --{option} is set by RDMF_{option.upper()}\n")
+    assert json.loads(done.stdout)["error"]["todo"].endswith(f"set by RDMF_{option.upper()}")
+    path = settings(f"[common]\n{option} = '{value}'\n")
+    done = run("query", video, QUERY)
+    assert done.stderr.endswith(f"; --{option} is set by {path}: [common] {option}\n")
+    typed = run("query", video, QUERY, f"--{option}={value}")
+    assert what in typed.stderr
+    assert "is set by" not in typed.stderr
+
+
+def test_a_set_file_is_named_by_its_setting(run, video):
+    done = run("query", video, QUERY, RDMF_SUBTITLES="/nowhere/a.srt")
+    assert done.returncode == 1
+    assert "--subtitles is set by RDMF_SUBTITLES" in done.stderr
+    done = run("query", video, QUERY, "--subtitles", "/nowhere/a.srt", RDMF_CHECKPOINT="/x")
+    assert "is set by RDMF_SUBTITLES" not in done.stderr
+
+
+def settings_of_doctor(done) -> tuple[str, list[str]]:
+    (check,) = [c for c in json.loads(done.stdout)["checks"] if c["name"] == "settings"]
+    return check["state"], check["detail"].splitlines()[1:]
+
+
+def test_doctor_lists_all_faults_of_the_settings(run, settings):
+    path = settings(
+        "[common]\nencodr = 'a'\n[query]\ntop-k = 'five'\nencoder = 'nope'\n[serach]\n"
+        "[weights.list]\nall = 'perhaps'\n"
+    )
+    done = run("doctor", "--json", RDMF_MIN_SCORE="7", RDMF_CLIP_LENGHT="1", RDMF_QUERY="a")
+    assert done.returncode == 1
+    state, faults = settings_of_doctor(done)
+    assert state == "failed"
+    starts = [
+        f"wrong: {path}: [query] top-k = five: ",
+        f"wrong: {path}: [query] encoder: nope: no such encoder",
+        "wrong: RDMF_MIN_SCORE = 7: ",
+        f"wrong: {path}: [weights.list] all = perhaps: ",
+        "wrong: RDMF_CLIP_LENGHT: there is no such option or variable; did you mean RDMF_CLIP_LEN",
+        "wrong: RDMF_QUERY: there is no such setting; type --query on the command line",
+        f"wrong: {path}: [common] encodr: there is no such option; did you mean encoder?",
+        f"wrong: {path}: [serach]: there is no such command; did you mean search?",
+    ]
+    assert len(faults) == len(starts), faults
+    assert [s for s in starts if not any(fault.startswith(s) for fault in faults)] == []
+
+
+@pytest.mark.parametrize("option", WRONG)
+def test_doctor_checks_what_a_command_checks_late(run, settings, option):
+    value, what = WRONG[option]
+    path = settings(f"[common]\n{option} = '{value}'\n")
+    state, faults = settings_of_doctor(run("doctor", "--json"))
+    assert state == "failed"
+    assert faults[0].startswith(f"wrong: {path}: [common] {option}: {what}")
+
+
 def test_unknown_settings_are_said_with_the_nearest_name(run, video, settings):
     path = settings("[common]\nencodr = 'a'\n[query]\npad = 1\n[serach]\na = 1\n[weights.lst]\n")
     done = run("query", video, QUERY, RDMF_CLIP_LENGHT="1", RDMF_CACHE_LIMIT="1", RDMF_HIT_END="1")
@@ -124,7 +222,7 @@ def test_unknown_settings_are_said_with_the_nearest_name(run, video, settings):
         "warning: RDMF_CACHE_LIMIT: there is no such option or variable; "
         "did you mean RDMF_CACHE_LIMIT_MB?",
         f"warning: {path}: [common] encodr: there is no such option; did you mean encoder?",
-        f"warning: {path}: [query] pad: there is no such option; did you mean add?",
+        f"warning: {path}: [query] pad: there is no such option",
         f"warning: {path}: [serach]: there is no such command; did you mean search?",
         f"warning: {path}: [weights.lst]: there is no such command; did you mean weights.list?",
     ]
@@ -138,6 +236,7 @@ def test_doctor_prints_the_settings(run, settings):
     checks = {
         c["name"]: c for c in json.loads(run("doctor", "--json", RDMF_PAD="1").stdout)["checks"]
     }
+    assert checks["settings"]["state"] == "ok"
     told = checks["settings"]["detail"]
     assert told.startswith(str(path))
     assert "[query] top-k = 3" in told
