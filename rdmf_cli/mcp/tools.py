@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
+from rdmf_cli.api.arguments import Time, seconds
 from rdmf_cli.api.records import Hit, Moment
 from rdmf_cli.api.searcher import Searcher
 from rdmf_cli.api.searching import Chosen, Limits, search_library, search_videos
@@ -60,15 +61,13 @@ class Tools:
         return result, "\n".join(lines) or "no moments", shown
 
     def query(
-        self, video: str, query: str, top_k: int, part: tuple[str, str], pictures: bool
+        self, video: str, query: str, top_k: int, part: tuple[Time, Time], pictures: bool
     ) -> Told:
-        """Find the moments of one video; `part` is its start and end, "" for the whole video."""
-        path, (start, end) = self.reach.video(video), part
+        """Find the moments of one video; `part` is its start and end, None for the whole video."""
+        path, (start, end) = self.reach.video(video), _part(*part)
         top_k = _checked(top_k)
         with self._lock:
-            (answer,) = self._searcher.ask(
-                path, [query], top_k=top_k, start=start or None, end=end or None
-            )
+            (answer,) = self._searcher.ask(path, [query], top_k=top_k, start=start, end=end)
         lines = [f"presence {answer.presence:.2f}"]
         for moment in answer.moments:
             span = f"{clock(moment.start)} - {clock(moment.end)}"
@@ -84,7 +83,7 @@ class Tools:
         )
         return result, "\n".join(lines), shown
 
-    def cut(self, video: str, start: float, end: float) -> Told:
+    def cut(self, video: str, start: float | str, end: float | str) -> Told:
         """Write a span of a video as a video file in the folder for cuts."""
         from rdmf_cli.handover.cutter import write_cut
         from rdmf_cli.handover.cutting import span_of
@@ -93,6 +92,7 @@ class Tools:
         path = self.reach.video(video)
         if self.reach.cuts is None:
             raise UsageError("this server may not write", todo="start it with rdmf mcp --cuts DIR")
+        start, end = seconds(start, "start") or 0.0, seconds(end, "end") or 0.0
         if not 0 <= start < end <= start + LONGEST_CUT:
             todo = f"choose a start before the end, and at most {LONGEST_CUT:g} seconds"
             raise UsageError("is not a span that can be cut", f"{start:g} - {end:g} s", todo)
@@ -140,6 +140,14 @@ class Tools:
         callbacks = WorkCallbacks(failed.append)
         videos = self.reach.videos()
         return search_videos(self._searcher, videos, terms, limits, callbacks), failed
+
+
+def _part(start: Time, end: Time) -> tuple[float | None, float | None]:
+    """Read the start and the end of a part, in seconds; "" is None, as agents write it."""
+    first, last = seconds(start or None, "start"), seconds(end or None, "end")
+    if last is not None and last <= (first or 0.0):
+        raise UsageError(f"must be after start ({first or 0.0:g} s)", f"end ({last:g} s)")
+    return first, last
 
 
 def _checked(top_k: int) -> int:

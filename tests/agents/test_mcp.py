@@ -121,6 +121,63 @@ def test_errors_are_tool_errors_of_one_line(films, tmp_path, made):
     assert "leave out the zero byte" in told[11]
 
 
+def test_wrong_arguments_are_errors_of_one_line_that_name_them(films, tmp_path):
+    calls: list[tuple[str, dict[str, Any], str]] = [
+        (
+            "search",
+            {"query": CAT, "topk": 3},
+            "topk: search has no such argument; did you mean top_k?",
+        ),
+        ("query", {"video": "tour.mp4", "sentence": CAT}, "sentence: query has no such argument; "),
+        ("query", {"video": "tour.mp4"}, "query must be given"),
+        ("cut", {}, "video must be given; start must be given; end must be given"),
+        ("search", {"query": CAT, "top_k": "many"}, "top_k must be a valid integer"),
+        (
+            "query",
+            {"video": "tour.mp4", "query": CAT, "start": [1]},
+            "start must be a valid number or",
+        ),
+        (
+            "query",
+            {"video": "tour.mp4", "query": CAT, "start": "noon"},
+            "start 'noon' is not a time",
+        ),
+        (
+            "query",
+            {"video": "tour.mp4", "query": CAT, "start": "0:30", "end": 20},
+            "end (20 s) must be",
+        ),
+        ("cut", {"video": "tour.mp4", "start": "noon", "end": 3}, "start 'noon' is not a time"),
+        ("serch", {"query": CAT}, "there is no tool serch; did you mean search? choose one of: "),
+    ]
+    _, results = talk([films, "--cuts", tmp_path], *[call[:2] for call in calls])
+    told = [words(result) for result in results]
+    assert [result.is_error for result in results] == [True] * len(calls)
+    assert [one for one in told if "\n" in one] == []
+    wrong = [pair for pair in zip(told, calls, strict=True) if not pair[0].startswith(pair[1][2])]
+    assert wrong == []
+
+
+def test_times_are_seconds_or_text_in_every_tool_and_seconds_in_results(films, tmp_path):
+    part = {"video": "tour.mp4", "query": CAT, "pictures": False}
+    _, (text, number, whole, empty, cut_text, cut_number) = talk(
+        [films, "--cuts", tmp_path / "cuts"],
+        ("query", {**part, "start": "0:20", "end": "0:40"}),
+        ("query", {**part, "start": 20, "end": 40.0}),
+        ("query", {**part, "start": None, "end": None}),
+        ("query", {**part, "start": "", "end": ""}),
+        ("cut", {"video": "tour.mp4", "start": "0:20", "end": "0:21.5"}),
+        ("cut", {"video": "tour.mp4", "start": 20, "end": 21.5}),
+    )
+    assert text.structured_content == number.structured_content
+    assert whole.structured_content == empty.structured_content
+    for moment in text.structured_content["moments"]:
+        assert 20 <= moment["start"] < moment["end"] <= 40
+    assert cut_text.structured_content == cut_number.structured_content
+    spans = [(cut_text.structured_content[name]) for name in ("start", "end")]
+    assert spans == pytest.approx([20.0, 21.5], abs=0.05)
+
+
 def test_a_cut_that_ends_after_its_video_says_so(films, tmp_path, made):
     shutil.copy(made(Recipe("film", "libx264", "mp4", 100)), films / "film.mp4")
     tools = Tools(Reach.of([str(films)], None, tmp_path / "cuts"), Chosen(), {})
