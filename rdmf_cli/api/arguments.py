@@ -152,6 +152,10 @@ class Part(NamedTuple):
         return cls(first, last)
 
 
+WHOLE = Part(None, None)
+"""The whole video."""
+
+
 def queries_of(queries: Sequence[str]) -> list[str]:
     """Put every query on one line of valid text.
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rdmf_cli.api.arguments import ClipLength, Count, Device, FilePath, checked
+from rdmf_cli.api.arguments import ClipLength, Count, Device, FilePath, Levels, checked
 from rdmf_cli.api.searcher import Searcher
 from rdmf_cli.api.searching import Chosen, settings_of
-from rdmf_cli.features import FeatureStore, Selection, VideoFeatures
+from rdmf_cli.features import FeatureStore, VideoFeatures
 from rdmf_cli.features import extract as extract_features
 from rdmf_cli.features.extraction import ClipProgress, feature_key
 from rdmf_cli.features.said import Said, encoded, said_in
@@ -31,6 +31,8 @@ def index(
     encoder: str = "auto",
     device: Device = "auto",
     decoder: str = "auto",
+    sampling: str | None = None,
+    still: Levels | None = None,
     show: ShowWork | None = None,
     notify: Callable[[str], None] | None = None,
 ) -> Refreshed:
@@ -49,6 +51,8 @@ def index(
             library.
         device: "auto", "cpu", "cuda", "cuda:1", "mps": the device of open_clip.
         decoder: "auto", "pyav", "ffmpeg" or "decord".
+        sampling: The same as in `query`; None: the sampling of the library, or "exact".
+        still: The same as in `query`; None: the value of the library, or 0.
         show: A function that is called with the progress of the extraction.
         notify: A function that is called with a line if rdmf waits for another process.
 
@@ -63,7 +67,7 @@ def index(
     folder = library_folder(library)
     roots = [absolute_root(path, exclude) for path in paths]
     with Library.make(folder) if roots else Library.open(folder) as opened:
-        chosen = Chosen(encoder, clip_length, decoder)
+        chosen = Chosen(encoder, clip_length, decoder, sampling, still)
         with opened.writing(notify):
             searcher = Searcher(device=device, **chosen.in_library(opened))
             roots = roots or opened.catalogue.roots()
@@ -94,7 +98,7 @@ def refresh_library(
 def extraction_of(searcher: Searcher, library: Library) -> Extraction:
     """Return how the searcher extracts features into a library."""
     encoder, kept = searcher.loaded_encoder, library.store
-    selection = Selection(searcher.clip_length, searcher.decoder)
+    selection = searcher.selection()
 
     def key_of(path: Path) -> dict[str, Any]:
         return feature_key(path, encoder, selection)

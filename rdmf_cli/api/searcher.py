@@ -14,6 +14,7 @@ from pydantic import InstanceOf
 
 from rdmf_cli.api.answers import Asked, answer_of
 from rdmf_cli.api.arguments import (
+    WHOLE,
     ClipLength,
     Count,
     Device,
@@ -307,13 +308,15 @@ class Searcher:
             return None
         return speech_of(spoken, terms[0].text, text.row, self.backgrounds.sentences(), part)
 
+    def selection(self, part: Part = WHOLE) -> Selection:
+        """Return the choice of clips and frames of a part of a video."""
+        return Selection(self.clip_length, self.decoder, *part, self.sampling, self.still)
+
     def _extract(self, video: FilePath, part: Part) -> VideoFeatures:
         return extract_features(
             Path(video),
             self.loaded_encoder,
-            Selection(
-                self.clip_length, self.decoder, part.start, part.end, self.sampling, self.still
-            ),
+            self.selection(part),
             store=self.store,
             progress=self.progress,
             notify=self.notify,

@@ -12,12 +12,21 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from rdmf_cli.api.arguments import ClipLength, Count, Device, FilePath, Share, checked, mixtures_of
+from rdmf_cli.api.arguments import (
+    ClipLength,
+    Count,
+    Device,
+    FilePath,
+    Levels,
+    Share,
+    checked,
+    mixtures_of,
+)
 from rdmf_cli.api.records import Hit
 from rdmf_cli.api.searcher import Searcher
 from rdmf_cli.channels.query import QueryFeatures, Term, described, query_features
 from rdmf_cli.errors import RdmfError, UsageError
-from rdmf_cli.features import FeatureStore, Selection
+from rdmf_cli.features import FeatureStore
 from rdmf_cli.features import extract as extract_features
 from rdmf_cli.features.said import NONE, encoded, said_in
 from rdmf_cli.library import search as across
@@ -47,6 +56,8 @@ def search(
     checkpoint: FilePath | None = None,
     device: Device = "auto",
     decoder: str = "auto",
+    sampling: str | None = None,
+    still: Levels | None = None,
     cache: bool = True,
     subtitles: str = "auto",
     transcribe: str | None = None,
@@ -77,6 +88,8 @@ def search(
             folder.
         device: "auto", "cpu", "cuda", "cuda:1", "mps": the device of open_clip.
         decoder: "auto", "pyav", "ffmpeg" or "decord".
+        sampling: The same as in `query`; None: "exact", or the sampling of the library.
+        still: The same as in `query`; None: 0, or the value of the library.
         cache: False: features are neither read from the cache nor written to the cache.
         subtitles: "auto": what is said is searched, too (in a subtitle file of the same stem beside
             a video, else in a track inside the video); "none"; or the subtitle file of a single
@@ -108,7 +121,7 @@ def search(
         subtitles=subtitles,
         transcribe=transcribe,
     )
-    chosen = Chosen(encoder, clip_length, decoder)
+    chosen = Chosen(encoder, clip_length, decoder, sampling, still)
     terms = [Term(sentence)]
     if library is not None:
         with Library.open(library_folder(library)) as opened:
@@ -131,11 +144,18 @@ class Chosen:
     encoder: str = "auto"
     clip_length: float | None = None
     decoder: str = "auto"
+    sampling: str | None = None
+    still: float | None = None
 
     def alone(self) -> dict[str, Any]:
         """Return the arguments of a searcher on videos."""
-        length = 2.0 if self.clip_length is None else self.clip_length
-        return {"encoder": self.encoder, "clip_length": length, "decoder": self.decoder}
+        return {
+            "encoder": self.encoder,
+            "clip_length": 2.0 if self.clip_length is None else self.clip_length,
+            "decoder": self.decoder,
+            "sampling": "exact" if self.sampling is None else self.sampling,
+            "still": 0.0 if self.still is None else self.still,
+        }
 
     def in_library(self, library: Library) -> dict[str, Any]:
         """Return the arguments of a searcher on a library."""
@@ -156,7 +176,7 @@ def search_videos(
     extract = partial(
         extract_features,
         encoder=searcher.loaded_encoder,
-        clips=Selection(searcher.clip_length, searcher.decoder),
+        clips=searcher.selection(),
         store=searcher.store,
         notify=searcher.notify,
     )
@@ -196,6 +216,8 @@ def settings_of(searcher: Searcher) -> dict[str, object]:
         "encoder_fingerprint": searcher.loaded_encoder.fingerprint,
         "clip_length": searcher.clip_length,
         "decoder": searcher.decoder,
+        "sampling": searcher.sampling,
+        "still": searcher.still,
     }
 
 

@@ -35,6 +35,8 @@ def query(
     checkpoint: FilePath | None = None,
     device: Device = "auto",
     decoder: str = "auto",
+    sampling: str = "exact",
+    still: Levels = 0.0,
     cache: bool = True,
     subtitles: str = "auto",
     transcribe: str | None = None,
@@ -60,6 +62,9 @@ def query(
             folder.
         device: "auto", "cpu", "cuda", "cuda:1", "mps": the device of open_clip.
         decoder: "auto", "pyav", "ffmpeg" or "decord".
+        sampling: "exact", or "keyframes": each clip has the key frame nearest to its exact frame.
+        still: A frame that differs by at most this number of levels, of 255, from the last encoded
+            frame takes its features; 0: every frame is encoded.
         cache: False: features are neither read from the cache nor written to the cache.
         subtitles: Where to read what is said: "auto" (a file of the same stem beside the video,
             else a track inside the video), "none", or a subtitle file.
@@ -81,6 +86,8 @@ def query(
         clip_length=clip_length,
         device=device,
         decoder=decoder,
+        sampling=sampling,
+        still=still,
         cache=cache,
         subtitles=subtitles,
         transcribe=transcribe,
@@ -118,9 +125,8 @@ def extract(
         encoder: The same as in `query`.
         device: The same as in `query`.
         decoder: The same as in `query`.
-        sampling: "exact", or "keyframes": each clip has the key frame nearest to its exact frame.
-        still: A frame that differs by at most this number of levels, of 255, from the last encoded
-            frame takes its features; 0: every frame is encoded.
+        sampling: The same as in `query`.
+        still: The same as in `query`.
         cache: The same as in `query`.
 
     Returns:
@@ -153,6 +159,8 @@ def fuse(
     checkpoint: FilePath | None = None,
     device: Device = "auto",
     decoder: str = "auto",
+    sampling: str = "exact",
+    still: Levels = 0.0,
     cache: bool = True,
 ) -> Fused:
     """Run the reaction-diffusion fusion of a video and a sentence.
@@ -169,6 +177,8 @@ def fuse(
         checkpoint: A file of rates; None: the rates of rdmf itself.
         device: The same as in `query`.
         decoder: The same as in `query`.
+        sampling: The same as in `query`.
+        still: The same as in `query`.
         cache: The same as in `query`.
 
     Returns:
@@ -184,6 +194,8 @@ def fuse(
         clip_length=clip_length,
         device=device,
         decoder=decoder,
+        sampling=sampling,
+        still=still,
         cache=cache,
     )
     return searcher.fuse(video, sentence, start=start, end=end)

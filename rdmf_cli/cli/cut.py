@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from rdmf_cli.cli import options, output_options, query_options
+from rdmf_cli.cli import options, output_options, query_options, sampling_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,6 +75,8 @@ def cut(
     checkpoint: options.Checkpoint = None,
     device: options.Device = "auto",
     decoder: options.Decoder = "auto",
+    sampling: sampling_options.Sampling = "exact",
+    still: sampling_options.Still = 0.0,
     no_cache: options.NoCache = False,
     subtitles: query_options.Subtitles = "auto",
     as_json: options.Json = False,
@@ -101,6 +103,8 @@ def cut(
             clip_length=clip_length,
             device=device,
             decoder=decoder,
+            sampling=sampling,
+            still=still,
             cache=not no_cache,
             subtitles=query_options.subtitles_of(videos, subtitles),
         )

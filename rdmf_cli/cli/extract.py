@@ -37,7 +37,7 @@ def extract(
     as_json: options.Json = False,
     quiet: output_options.Quiet = False,
 ) -> None:
-    """Extract the features of VIDEO into the cache, so that later queries are answered at once.
+    """Extract the features of VIDEO into the cache: later queries with the same options are fast.
 
     Features have one row per clip and are not normalised, as in published feature files.
     """

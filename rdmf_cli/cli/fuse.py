@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from rdmf_cli.cli import options, output_options
+from rdmf_cli.cli import options, output_options, sampling_options
 
 
 def fuse(
@@ -29,6 +29,8 @@ def fuse(
     checkpoint: options.Checkpoint = None,
     device: options.Device = "auto",
     decoder: options.Decoder = "auto",
+    sampling: sampling_options.Sampling = "exact",
+    still: sampling_options.Still = 0.0,
     no_cache: options.NoCache = False,
     force: options.Force = False,
     as_json: options.Json = False,
@@ -59,6 +61,8 @@ def fuse(
         clip_length=clip_length,
         device=device,
         decoder=decoder,
+        sampling=sampling,
+        still=still,
         cache=not no_cache,
     )
     with errors_of(path), extraction_progress(path.name) as searcher.progress:

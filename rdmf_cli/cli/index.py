@@ -6,7 +6,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from rdmf_cli.cli import options, output_options, query_options
+from rdmf_cli.cli import options, output_options, query_options, sampling_options
 
 LibraryName = Annotated[
     str, typer.Option("--library", help="The library: a name, or the path of a folder.")
@@ -63,6 +63,8 @@ def index(
     encoder: options.EncoderName = "auto",
     device: options.Device = "auto",
     decoder: options.Decoder = "auto",
+    sampling: sampling_options.OwnSampling = None,
+    still: sampling_options.OwnStill = None,
     subtitles: query_options.Subtitles = "auto",
     transcribe: query_options.Transcribe = None,
     as_json: options.Json = False,
@@ -98,7 +100,7 @@ def index(
         return
     roots = roots_of(paths or [], files_from, null, exclude or ())
     with Library.make(folder) if roots else Library.open(folder) as opened:
-        chosen = Chosen(encoder, clip_length, decoder).in_library(opened)
+        chosen = Chosen(encoder, clip_length, decoder, sampling, still).in_library(opened)
         heard = {"subtitles": subtitles, "transcribe": transcribe}
         searcher = open_searcher(**chosen, **heard, device=device)
         roots = roots or opened.catalogue.roots()

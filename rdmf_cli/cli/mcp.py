@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from rdmf_cli.cli import options
+from rdmf_cli.cli import options, sampling_options
 
 
 def mcp(
@@ -29,6 +29,8 @@ def mcp(
     checkpoint: options.Checkpoint = None,
     device: options.Device = "auto",
     decoder: options.Decoder = "auto",
+    sampling: sampling_options.OwnSampling = None,
+    still: sampling_options.OwnStill = None,
 ) -> None:
     """Give agents the tools search, query, cut and library_status (Model Context Protocol).
 
@@ -45,8 +47,11 @@ def mcp(
     from rdmf_cli.mcp.reach import Reach
     from rdmf_cli.mcp.tools import Tools
 
+    chosen = Chosen(encoder, clip_length, decoder, sampling, still)
     loaded = {"head": head, "checkpoint": checkpoint, "device": device}
     tools = Tools(
-        Reach.of(paths or [], library, cuts), Chosen(encoder, clip_length, decoder), loaded
+        Reach.of(paths or [], library, cuts),
+        chosen,
+        loaded,
     )
     make_server(tools).run("stdio")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from rdmf_cli.cli import options, output_options, query_options
+from rdmf_cli.cli import options, output_options, query_options, sampling_options
 
 if TYPE_CHECKING:
     from rdmf_cli.moments.types import Answer, Moment
@@ -35,6 +35,8 @@ def play(
     checkpoint: options.Checkpoint = None,
     device: options.Device = "auto",
     decoder: options.Decoder = "auto",
+    sampling: sampling_options.Sampling = "exact",
+    still: sampling_options.Still = 0.0,
     no_cache: options.NoCache = False,
     subtitles: query_options.Subtitles = "auto",
     quiet: output_options.Quiet = False,
@@ -43,28 +45,27 @@ def play(
 
     Without a player or a display, the command of the player is printed.
     """
-    from rdmf_cli.cli import inputs
-    from rdmf_cli.cli.answering import ask
-    from rdmf_cli.cli.batch import open_searcher
-    from rdmf_cli.errors import UsageError, errors_of
+    from rdmf_cli.cli.best_moments import Question
+    from rdmf_cli.errors import errors_of
 
-    videos, sentences = inputs.split_arguments(words or (), (), None, example)
-    if len(videos) > 1 or len(sentences) > 1:
-        raise UsageError("rdmf play takes one video and one sentence")
-    path = inputs.one_video(videos[0])
-    searcher = open_searcher(
+    question = Question.of(
+        "play",
+        words,
+        example,
+        subtitles,
         encoder=encoder,
         head=head,
         checkpoint=checkpoint,
         clip_length=clip_length,
         device=device,
         decoder=decoder,
+        sampling=sampling,
+        still=still,
         cache=not no_cache,
-        subtitles=query_options.subtitles_of(videos, subtitles),
     )
-    with errors_of(path):
-        (answer,) = ask(searcher, path, sentences, refine=refine, top_k=max(5, rank))
-    _start(path, _chosen(answer, rank), only_print)
+    with errors_of(question.path):
+        answer = question.answer(max(5, rank), refine)
+    _start(question.path, _chosen(answer, rank), only_print)
 
 
 def _chosen(answer: Answer, rank: int) -> Moment:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 
 from rdmf_cli.cli.options import choice
 from rdmf_cli.video.samplings import SAMPLINGS
 
+_STILL = typer.Option(
+    "--still",
+    min=0,
+    max=255,
+    help="For a fixed camera: a frame shares the features of the last encoded frame if each part "
+    "differs by at most this number of levels (of 255); 0: every frame is encoded.",
+)
 Sampling = Annotated[str, choice(SAMPLINGS, "--sampling", "The frame of each clip.")]
-Still = Annotated[
-    float,
-    typer.Option(
-        "--still",
-        min=0,
-        max=255,
-        help="For a fixed camera: a frame shares the features of the last encoded frame if each "
-        "part "
-        "differs by at most this number of levels (of 255); 0: every frame is encoded.",
+Still = Annotated[float, _STILL]
+
+OwnSampling = Annotated[
+    Optional[str],  # noqa: UP045  (typer reads this at run time on Python 3.10)
+    choice(
+        SAMPLINGS, "--sampling", "The frame of each clip (default: exact, or as in the library)."
     ),
 ]
+OwnStill = Annotated[Optional[float], _STILL]  # noqa: UP045

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from rdmf_cli.cli import cut_option, exec_option, options, output_options, query_options
+from rdmf_cli.cli import (
+    cut_option,
+    exec_option,
+    options,
+    output_options,
+    query_options,
+    sampling_options,
+)
 
 if TYPE_CHECKING:
     from rdmf_cli.errors import RdmfError
@@ -55,8 +62,7 @@ def search(
             "--candidates",
             min=0,
             help="Number of videos that the head reads (those with the most similar clips), at "
-            "least "
-            "-k; 0: all videos.",
+            "least -k; 0: all videos.",
         ),
     ] = 24,
     fail_if_none: Annotated[
@@ -68,6 +74,8 @@ def search(
     checkpoint: options.Checkpoint = None,
     device: options.Device = "auto",
     decoder: options.Decoder = "auto",
+    sampling: sampling_options.OwnSampling = None,
+    still: sampling_options.OwnStill = None,
     no_cache: options.NoCache = False,
     subtitles: query_options.Subtitles = "auto",
     transcribe: query_options.Transcribe = None,
@@ -96,7 +104,7 @@ def search(
     runs, cutter = exec_option.Runs(command), cut_option.HitCutter(cut, force)
     paths, sentences = asked(words or [], query, files_from, null, library, pictured)
     terms = terms_of(sentences, image or (), like or (), add or (), subtract or (), decoder)
-    chosen = Chosen(encoder, clip_length, decoder)
+    chosen = Chosen(encoder, clip_length, decoder, sampling, still)
     loaded = {"head": head, "checkpoint": checkpoint, "device": device, "cache": not no_cache}
     loaded |= {"subtitles": subtitles, "transcribe": transcribe}
     limits = Limits(top_k, per_video, min_presence, candidates or None)

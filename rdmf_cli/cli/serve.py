@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from rdmf_cli.cli import options, output_options
+from rdmf_cli.cli import options, output_options, sampling_options
 
 if TYPE_CHECKING:
     from rdmf_cli.web.sources import Source
@@ -41,6 +41,8 @@ def serve(
     checkpoint: options.Checkpoint = None,
     device: options.Device = "auto",
     decoder: options.Decoder = "auto",
+    sampling: sampling_options.OwnSampling = None,
+    still: sampling_options.OwnStill = None,
     quiet: output_options.Quiet = False,
 ) -> None:
     """Search PATH or a library in a browser, and play, cut and export the moments.
@@ -60,9 +62,14 @@ def serve(
         from rdmf_cli.web.guard import LOCAL, is_local
     except ImportError as error:
         raise MissingExtra("rdmf serve", "web") from error
+    chosen = Chosen(encoder, clip_length, decoder, sampling, still)
     loaded = {"head": head, "checkpoint": checkpoint, "device": device}
     source = _source(
-        paths or [], library, exclude or [], Chosen(encoder, clip_length, decoder), loaded
+        paths or [],
+        library,
+        exclude or [],
+        chosen,
+        loaded,
     )
     token = "" if is_local(host) else secrets.token_urlsafe(24)
     app = make_app(source, frozenset() if token else LOCAL | {host}, token)

@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from rdmf_cli.cli import options, output_options, query_options
+from rdmf_cli.cli import options, output_options, query_options, sampling_options
 
 
 def show(
@@ -26,6 +26,8 @@ def show(
     checkpoint: options.Checkpoint = None,
     device: options.Device = "auto",
     decoder: options.Decoder = "auto",
+    sampling: sampling_options.Sampling = "exact",
+    still: sampling_options.Still = 0.0,
     no_cache: options.NoCache = False,
     subtitles: query_options.Subtitles = "auto",
     quiet: output_options.Quiet = False,
@@ -35,31 +37,30 @@ def show(
     Half blocks are drawn in any terminal with colours. With textual-image (pip install
     textual-image), kitty, iTerm and terminals with sixel draw true pixels.
     """
-    from rdmf_cli.cli import inputs
-    from rdmf_cli.cli.answering import ask
-    from rdmf_cli.cli.batch import open_searcher
-    from rdmf_cli.errors import UsageError, errors_of
+    from rdmf_cli.cli.best_moments import Question
+    from rdmf_cli.errors import errors_of
     from rdmf_cli.outputs.pictures import pictures_of
     from rdmf_cli.outputs.table import AnswerTable
     from rdmf_cli.outputs.terminal import PipeConsole
 
-    videos, sentences = inputs.split_arguments(words or (), (), None, example)
-    if len(videos) > 1 or len(sentences) > 1:
-        raise UsageError("rdmf show takes one video and one sentence")
-    path = inputs.one_video(videos[0])
-    searcher = open_searcher(
+    question = Question.of(
+        "show",
+        words,
+        example,
+        subtitles,
         encoder=encoder,
         head=head,
         checkpoint=checkpoint,
         clip_length=clip_length,
         device=device,
         decoder=decoder,
+        sampling=sampling,
+        still=still,
         cache=not no_cache,
-        subtitles=query_options.subtitles_of(videos, subtitles),
     )
     console = PipeConsole(file=sys.stdout, highlight=False)
-    with errors_of(path):
-        (answer,) = ask(searcher, path, sentences, refine=refine, top_k=top_k)
+    with errors_of(question.path):
+        answer = question.answer(top_k, refine)
         pictures = list(pictures_of(answer, console))
     for part in (AnswerTable(answer).heading(console.options), *pictures):
         console.print(part)  # not within errors_of: a reader that has gone is no fault of the video

@@ -35,7 +35,9 @@ DEFAULT: Final = "default"
 NAME: Final = re.compile(r"[\w][\w .-]*")
 MOST_EXACT: Final = 400_000  # clips that are compared one by one: 220 hours at 2 s
 NO_LIMIT: Final = 1 << 62  # bytes; features of a library are never pruned
-SETTINGS: Final = ("encoder", "encoder_fingerprint", "clip_length", "decoder")
+SETTINGS: Final = ("encoder", "encoder_fingerprint", "clip_length", "decoder", "sampling", "still")
+EARLIER: Final = {"sampling": "exact", "still": 0.0}
+"""Settings that libraries of earlier versions do not name."""
 
 
 def library_folder(name: str = DEFAULT) -> Path:
@@ -135,9 +137,9 @@ class Library:
             lock.release()
 
     def settings(self) -> dict[str, Any]:
-        """Return the encoder, clip length and decoder of the features; empty: not set yet."""
+        """Return how the features are made (see `SETTINGS`); empty: not set yet."""
         kept = self.catalogue.fact("settings")
-        return {} if kept is None else dict(json.loads(kept))
+        return {} if kept is None else {**EARLIER, **json.loads(kept)}
 
     def settle(self, settings: dict[str, Any]) -> None:
         """Store the settings of a new library, or check the settings of an existing library.
@@ -155,7 +157,7 @@ class Library:
         Raises:
             UsageError: The features were made with other settings. The error names both settings.
         """
-        kept = self.settings()
+        kept, settings = self.settings(), {**EARLIER, **settings}
         for name in SETTINGS if kept else ():
             if kept[name] != settings[name]:
                 raise self._mismatch(name, kept, settings)
