@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import datetime, timedelta
 
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -37,6 +38,19 @@ def time_code(seconds: float, mark: str) -> str:
     minutes, secs = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:02d}:{minutes:02d}:{secs:02d}{mark}{milliseconds:03d}"
+
+
+def date_and_time(time: datetime) -> str:
+    """Write a date and time to the second, with the time zone if it is known.
+
+    >>> date_and_time(datetime.fromisoformat("2024-05-01T12:34:56.700+02:00"))
+    '2024-05-01 12:34:56 +02:00'
+    """
+    written = time.replace(microsecond=0, tzinfo=None).isoformat(" ")
+    if time.tzinfo is None:
+        return written
+    utc = time.utcoffset() == timedelta(0)
+    return f"{written} {'UTC' if utc else time.isoformat()[-6:]}"
 
 
 def counted(number: int, one: str, many: str = "") -> str:

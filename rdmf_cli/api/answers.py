@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from os import PathLike
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ from rdmf_cli.api.records import Answer, Moment
 from rdmf_cli.channels.speech import Speech
 from rdmf_cli.features import VideoFeatures
 from rdmf_cli.moments.reading import Reading
-from rdmf_cli.moments.types import Features, Quote
+from rdmf_cli.moments.types import Features, Quote, later
 from rdmf_cli.text import valid_text
 
 CUT_QUERY = "the query is longer than the encoder reads; its end was not considered"
@@ -27,6 +28,7 @@ class Asked(NamedTuple):
         was_cut: whether the query was too long, so that the encoder did not read its end.
         speech: what is said; the answer quotes the lines that answer the query.
         warnings: what is unusual about the subtitles.
+        recorded: when the recording of the video began; None: unknown.
     """
 
     video: str | PathLike[str]
@@ -37,6 +39,7 @@ class Asked(NamedTuple):
     was_cut: bool = False
     speech: Speech | None = None
     warnings: tuple[str, ...] = ()
+    recorded: datetime | None = None
 
 
 def answer_of(
@@ -102,6 +105,7 @@ def _moments(asked: Asked, features: VideoFeatures, reading: Reading) -> tuple[M
                     score=float(score),
                     raw_score=float(raw),
                     said=_quotes(asked.speech, start, end, offset),
+                    recorded_at=later(asked.recorded, start),
                 )
             )
     return tuple(moments)

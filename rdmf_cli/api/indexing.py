@@ -33,6 +33,7 @@ def index(
     decoder: str = "auto",
     sampling: str | None = None,
     still: Levels | None = None,
+    name_time: str | None = None,
     show: ShowWork | None = None,
     notify: Callable[[str], None] | None = None,
 ) -> Refreshed:
@@ -53,6 +54,8 @@ def index(
         decoder: "auto", "pyav", "ffmpeg" or "decord".
         sampling: The same as in `query`; None: the sampling of the library, or "exact".
         still: The same as in `query`; None: the value of the library, or 0.
+        name_time: How the names of files tell when a recording began, see `Searcher`; it is stored
+            in the library. None: as before.
         show: A function that is called with the progress of the extraction.
         notify: A function that is called with a line if rdmf waits for another process.
 
@@ -67,7 +70,7 @@ def index(
     folder = library_folder(library)
     roots = [absolute_root(path, exclude) for path in paths]
     with Library.make(folder) if roots else Library.open(folder) as opened:
-        chosen = Chosen(encoder, clip_length, decoder, sampling, still)
+        chosen = Chosen(encoder, clip_length, decoder, sampling, still, name_time)
         with opened.writing(notify):
             searcher = Searcher(device=device, **chosen.in_library(opened))
             roots = roots or opened.catalogue.roots()
@@ -89,6 +92,7 @@ def refresh_library(
         UsageError: The library was made with another encoder, clip length or decoder.
     """
     library.settle(settings_of(searcher))
+    library.keep_name_time(searcher.name_time)
     how = replace(extraction_of(searcher, library), jobs=jobs, show=show, on_warning=on_warning)
     done = refresh(library, roots, how)
     _ = library.collection().index  # made now, so that the first search need not make it

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -50,6 +51,7 @@ from rdmf_cli.features.said import SpokenFeatures, spoken_features
 from rdmf_cli.heads.base import Head
 from rdmf_cli.heads.registry import load_head, load_training_free
 from rdmf_cli.moments.reading import Reading
+from rdmf_cli.video.recording import NameTime, recording_start
 
 if TYPE_CHECKING:
     from rdmf_cli.api.fused import Fused
@@ -85,6 +87,9 @@ class Searcher:
         transcribe: a model of faster-whisper (its folder, or the name of a model that was fetched).
             If "auto" finds no subtitles, the model transcribes what is said. None: no
             transcription.
+        name_time: how the names of files tell when a recording began: directives of
+            `datetime.strptime`, such as "%Y-%m-%d_%H-%M". If a name does not tell it, the metadata
+            of the file does. None: only the metadata.
         progress: a function that is called while a video is extracted, with the clips done and the
             clips in all.
         notify: a function that is called with a line when rdmf resumes an extraction that ended
@@ -109,10 +114,12 @@ class Searcher:
     cache: bool = True
     subtitles: str = "auto"
     transcribe: str | None = None
+    name_time: str | None = None
     progress: ClipProgress | None = None
     notify: Notify | None = None
 
     def __post_init__(self) -> None:
+        self._by_name = None if self.name_time is None else NameTime(self.name_time)
         choice = choose_encoder(self.encoder)
         self.note = choice.line() if self.encoder == "auto" else ""
         self.clip_length = float(self.clip_length)
@@ -176,6 +183,7 @@ class Searcher:
         texts, took = self._texts(mixtures)
         known = self._about(features)
         spoken = self.spoken(Path(video))
+        recorded = self.recorded(Path(video), features.recorded)
         answers = []
         for terms, text in zip(mixtures, texts, strict=True):
             begun = time.perf_counter()
@@ -191,6 +199,7 @@ class Searcher:
                 was_cut=text.cut,
                 speech=speech,
                 warnings=spoken.said.warnings,
+                recorded=recorded,
             )
             answers.append(answer_of(asked, features, reading, self.loaded_head.name, timings))
         return answers
@@ -217,7 +226,8 @@ class Searcher:
         (text,), took = self._texts([[Term(query)]])
         question = _question(text, self._about(features))
         reading = head.read(question, trace=True)
-        asked = Asked(video, query, *part, was_cut=text.cut)
+        recorded = self.recorded(Path(video), features.recorded)
+        asked = Asked(video, query, *part, was_cut=text.cut, recorded=recorded)
         return Fused(
             features=features,
             similarity=question.similarity,
@@ -287,6 +297,15 @@ class Searcher:
         return spoken_features(
             video, self.loaded_encoder, self.subtitles, self.store, self.transcribe
         )
+
+    def recorded(self, video: Path, stated: str | None) -> datetime | None:
+        """Return when the recording of a video began; None: unknown.
+
+        Args:
+            video: the file.
+            stated: `recorded` of its features.
+        """
+        return recording_start(video, stated, self._by_name)
 
     def _read(self, question: Question, top_k: int) -> Reading:
         reading = self.loaded_head.read(question, top_k=top_k, distinct=True)

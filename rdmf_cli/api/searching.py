@@ -34,6 +34,7 @@ from rdmf_cli.library.library import Library, library_folder
 from rdmf_cli.library.listing import list_videos
 from rdmf_cli.library.opening import open_videos
 from rdmf_cli.library.work import OnError, ShowWork, WorkCallbacks
+from rdmf_cli.moments.types import later
 from rdmf_cli.text import valid_text
 
 Candidates = Annotated[int, Field(ge=1)] | None
@@ -61,6 +62,7 @@ def search(
     cache: bool = True,
     subtitles: str = "auto",
     transcribe: str | None = None,
+    name_time: str | None = None,
     on_error: OnError | None = None,
     show: ShowWork | None = None,
     progress: bool = False,
@@ -95,6 +97,7 @@ def search(
             a video, else in a track inside the video); "none"; or the subtitle file of a single
             video.
         transcribe: The same as in `query`.
+        name_time: The same as in `Searcher`; None: the `name_time` of the library, if any.
         on_error: A function that is called with the error of a video; then the search continues
             with the next video. None: the first error is raised.
         show: A function that is called with the progress of the extraction.
@@ -121,7 +124,7 @@ def search(
         subtitles=subtitles,
         transcribe=transcribe,
     )
-    chosen = Chosen(encoder, clip_length, decoder, sampling, still)
+    chosen = Chosen(encoder, clip_length, decoder, sampling, still, name_time)
     terms = [Term(sentence)]
     if library is not None:
         with Library.open(library_folder(library)) as opened:
@@ -146,6 +149,7 @@ class Chosen:
     decoder: str = "auto"
     sampling: str | None = None
     still: float | None = None
+    name_time: str | None = None
 
     def alone(self) -> dict[str, Any]:
         """Return the arguments of a searcher on videos."""
@@ -155,11 +159,12 @@ class Chosen:
             "decoder": self.decoder,
             "sampling": "exact" if self.sampling is None else self.sampling,
             "still": 0.0 if self.still is None else self.still,
+            "name_time": self.name_time,
         }
 
     def in_library(self, library: Library) -> dict[str, Any]:
         """Return the arguments of a searcher on a library."""
-        chosen, kept = self.alone(), library.settings()
+        chosen, kept = self.alone(), {**library.settings(), "name_time": library.name_time}
         unset = [name for name in chosen if getattr(self, name) in ("auto", None)]
         return {**chosen, **{name: kept[name] for name in unset if name in kept}}
 
@@ -262,6 +267,7 @@ def hits_of(
             score=one.score,
             duration=one.duration,
             said=one.said,
+            recorded_at=later(searcher.recorded(Path(one.video), one.recorded), one.start),
             missing=not os.path.exists(one.video),
             clip_length=searcher.clip_length,
             encoder=searcher.loaded_encoder.name,

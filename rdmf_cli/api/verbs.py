@@ -40,6 +40,7 @@ def query(
     cache: bool = True,
     subtitles: str = "auto",
     transcribe: str | None = None,
+    name_time: str | None = None,
 ) -> Answer:
     """Find the moments of a video that a sentence describes.
 
@@ -70,6 +71,8 @@ def query(
             else a track inside the video), "none", or a subtitle file.
         transcribe: A model of faster-whisper (its folder, or the name of a model that was fetched).
             If "auto" finds no subtitles, the model transcribes what is said.
+        name_time: How the name of the file tells when its recording began: directives of
+            `datetime.strptime`, such as "%Y-%m-%d_%H-%M". None: only the file's metadata.
 
     Returns:
         The moments, best first, and the saliency of every clip.
@@ -91,6 +94,7 @@ def query(
         cache=cache,
         subtitles=subtitles,
         transcribe=transcribe,
+        name_time=name_time,
     )
     (answer,) = searcher.ask(
         video, [sentence], top_k=top_k, min_score=min_score, start=start, end=end

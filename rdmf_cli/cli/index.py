@@ -67,6 +67,7 @@ def index(
     still: sampling_options.OwnStill = None,
     subtitles: query_options.Subtitles = "auto",
     transcribe: query_options.Transcribe = None,
+    name_time: query_options.NameTime = None,
     as_json: options.Json = False,
     quiet: output_options.Quiet = False,
 ) -> None:
@@ -100,7 +101,9 @@ def index(
         return
     roots = roots_of(paths or [], files_from, null, exclude or ())
     with Library.make(folder) if roots else Library.open(folder) as opened:
-        chosen = Chosen(encoder, clip_length, decoder, sampling, still).in_library(opened)
+        chosen = Chosen(encoder, clip_length, decoder, sampling, still, name_time).in_library(
+            opened
+        )
         heard = {"subtitles": subtitles, "transcribe": transcribe}
         searcher = open_searcher(**chosen, **heard, device=device)
         roots = roots or opened.catalogue.roots()

@@ -51,6 +51,7 @@ def query(
     no_cache: options.NoCache = False,
     subtitles: query_options.Subtitles = "auto",
     transcribe: query_options.Transcribe = None,
+    name_time: query_options.NameTime = None,
     form: Annotated[
         Optional[str],  # noqa: UP045
         options.choice(FORMATS, "--format", "Output format; by default table, or that of -o."),
@@ -106,6 +107,7 @@ def query(
         cache=not no_cache,
         subtitles=query_options.subtitles_of(videos, subtitles),
         transcribe=transcribe,
+        name_time=name_time,
     )
 
     writing = beside_page(writer_of(form, output, force), html, embed, force)

@@ -35,6 +35,14 @@ Transcribe = Annotated[
         "name.",
     ),
 ]
+NameTime = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--name-time",
+        metavar="PATTERN",
+        help="Read from file names when a recording began, such as '%Y-%m-%d_%H-%M'.",
+    ),
+]
 Explain = Annotated[
     bool,
     typer.Option("--explain", help="Print on stderr which words make the best moment stand out."),

@@ -79,6 +79,7 @@ def search(
     no_cache: options.NoCache = False,
     subtitles: query_options.Subtitles = "auto",
     transcribe: query_options.Transcribe = None,
+    name_time: query_options.NameTime = None,
     as_json: options.Json = False,
     cut: cut_option.CutFolder = None,
     command: exec_option.Exec = None,
@@ -104,12 +105,11 @@ def search(
     runs, cutter = exec_option.Runs(command), cut_option.HitCutter(cut, force)
     paths, sentences = asked(words or [], query, files_from, null, library, pictured)
     terms = terms_of(sentences, image or (), like or (), add or (), subtract or (), decoder)
-    chosen = Chosen(encoder, clip_length, decoder, sampling, still)
+    chosen = Chosen(encoder, clip_length, decoder, sampling, still, name_time)
     loaded = {"head": head, "checkpoint": checkpoint, "device": device, "cache": not no_cache}
     loaded |= {"subtitles": subtitles, "transcribe": transcribe}
     limits = Limits(top_k, per_video, min_presence, candidates or None)
     failed: list[RdmfError] = []
-    total = 1
     if library is not None:
         hits, total = in_library(library, terms, limits, (chosen, loaded), failed)
     else:

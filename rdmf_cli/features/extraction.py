@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -78,6 +79,8 @@ class VideoFeatures:
         begins: The time at which the first picture is shown.
         pictures: Seconds from the start of the first picture to the end of the last picture; None:
             to the end of the file.
+        recorded: When the recording began, by the file's metadata, in ISO 8601; "": unknown. None:
+            an earlier release of rdmf extracted the features and did not look.
     """
 
     rows: np.ndarray
@@ -93,6 +96,7 @@ class VideoFeatures:
     timings: dict[str, float] = field(default_factory=dict)
     begins: float = 0.0
     pictures: float | None = None
+    recorded: str | None = None
 
     @property
     def span(self) -> tuple[float, float]:
@@ -233,6 +237,7 @@ def _as_cached(rows: np.ndarray, about: dict[str, Any]) -> VideoFeatures:
         warnings=tuple(about["warnings"]),
         begins=about["begins"],
         pictures=about["pictures"],
+        recorded=about.get("recorded"),
     )
 
 
@@ -330,6 +335,7 @@ class _Keeper:
             "offset": features.offset,
             "begins": features.begins,
             "pictures": features.pictures,
+            "recorded": features.recorded,
             "encoder": features.encoder,
             "decoder": features.decoder,
             "frames_failed": features.frames_failed,
@@ -373,6 +379,7 @@ def _make(
             offset=clock.begins + clips.grid.spans[0][0],
             begins=clock.begins,
             pictures=clips.info.duration,
+            recorded=_iso(clips.info.recorded),
             encoder=encoder.name,
             decoder=clips.decoder,
             frames_decoded=clips.frames_decoded,
@@ -381,6 +388,10 @@ def _make(
             timings={"extract": time.perf_counter() - begun},
         )
         return features, made
+
+
+def _iso(time: datetime | None) -> str:
+    return "" if time is None else time.isoformat()
 
 
 NOTHING_DECODES = "none of its clips can be decoded"

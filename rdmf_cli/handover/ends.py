@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from rdmf_cli.moments.types import Answer, Moment
+from rdmf_cli.moments.types import Answer, Moment, later
 from rdmf_cli.video.decoders import scan
 from rdmf_cli.video.info import checked_file
 from rdmf_cli.video.refine import moved_to_cuts
@@ -46,4 +46,5 @@ def _moved(moment: Moment, moved: dict[float, float]) -> Moment:
     start, end = moved.get(moment.start, moment.start), moved.get(moment.end, moment.end)
     if end <= start:
         return moment
-    return moment.model_copy(update={"start": start, "end": end})
+    recorded_at = later(moment.recorded_at, start - moment.start)
+    return moment.model_copy(update={"start": start, "end": end, "recorded_at": recorded_at})

@@ -35,6 +35,7 @@ DEFAULT: Final = "default"
 NAME: Final = re.compile(r"[\w][\w .-]*")
 MOST_EXACT: Final = 400_000  # clips that are compared one by one: 220 hours at 2 s
 NO_LIMIT: Final = 1 << 62  # bytes; features of a library are never pruned
+NAME_TIME: Final = "name_time"
 SETTINGS: Final = ("encoder", "encoder_fingerprint", "clip_length", "decoder", "sampling", "still")
 EARLIER: Final = {"sampling": "exact", "still": 0.0}
 """Settings that libraries of earlier versions do not name."""
@@ -170,6 +171,16 @@ class Library:
         what = f"this library was made with {word} {kept[name]}, not {settings[name]}"
         todo = f"leave out --{name.replace('_', '-')}, or index into another --library"
         return UsageError(what, self.folder, todo)
+
+    @property
+    def name_time(self) -> str | None:
+        """How the names of the videos tell when they were recorded; None: they do not."""
+        return self.catalogue.fact(NAME_TIME)
+
+    def keep_name_time(self, pattern: str | None) -> None:
+        """Store how names tell the time of a recording; None: leave it as it is."""
+        if pattern is not None and pattern != self.name_time:
+            self.catalogue.keep_fact(NAME_TIME, pattern)
 
     def videos(self) -> list[Video]:
         """Return all videos with their states in the catalogue."""

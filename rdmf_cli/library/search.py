@@ -101,6 +101,7 @@ class Found:
         score: Expected IoU of the span, if the query is there, in [0, 1].
         duration: Length of the video in seconds.
         said: Lines said in the moment that answer the query.
+        recorded: `recorded` of the features of the video.
     """
 
     video: str
@@ -111,6 +112,7 @@ class Found:
     score: float
     duration: float
     said: tuple[Quote, ...] = ()
+    recorded: str | None = None
 
     @property
     def convinces(self) -> bool:
@@ -303,6 +305,7 @@ def _read(
             score=float(score),
             duration=features.duration,
             said=said,
+            recorded=features.recorded,
         )
         near = features.clip_length / 2
         touches = (abs(at - side) < near for at in borders for side in (found.start, found.end))

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from rdmf_cli.moments.types import Quote, Record, Seconds, Unit
+from rdmf_cli.moments.types import Quote, Record, RecordedAt, Seconds, Unit
 
 SCHEMA: Literal["rdmf.hit/1"] = "rdmf.hit/1"
 
@@ -29,6 +29,10 @@ class Hit(Record):
     duration: Seconds = Field(description="length of the video")
     said: tuple[Quote, ...] = Field(
         default=(), description="lines said in the moment that answer the query, by time"
+    )
+    recorded_at: RecordedAt | None = Field(
+        default=None,
+        description="date and time at which the start was recorded, in ISO 8601; null: unknown",
     )
     missing: bool = Field(description="whether the file of the video does not exist any more")
     clip_length: Annotated[float, Field(gt=0)]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.text import clock, counted
@@ -13,6 +14,20 @@ SCHEMA: Literal["rdmf.answer/1"] = "rdmf.answer/1"
 
 Seconds = Annotated[float, Field(ge=0)]
 Unit = Annotated[float, Field(ge=0, le=1)]
+RecordedAt = Annotated[
+    datetime,
+    PlainSerializer(lambda time: time.isoformat(timespec="milliseconds"), when_used="json"),
+    WithJsonSchema({"type": "string"}),
+]
+"""A date and time; in JSON text as in ISO 8601, with the time zone if it is known."""
+
+
+def later(time: datetime | None, seconds: float) -> datetime | None:
+    """Return the time that is some seconds later, rounded to milliseconds; None stays None."""
+    try:
+        return None if time is None else time + timedelta(milliseconds=round(1000 * seconds))
+    except OverflowError:  # after the year 9999
+        return None
 
 
 class Record(BaseModel):
@@ -40,6 +55,10 @@ class Moment(Record):
     raw_score: float = Field(description="the ranking score before it is mapped to [0, 1]")
     said: tuple[Quote, ...] = Field(
         default=(), description="lines said in the moment that answer the query, by time"
+    )
+    recorded_at: RecordedAt | None = Field(
+        default=None,
+        description="date and time at which the start was recorded, in ISO 8601; null: unknown",
     )
 
 

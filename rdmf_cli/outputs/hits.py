@@ -16,7 +16,7 @@ from rdmf_cli.outputs.bars import bar
 from rdmf_cli.outputs.curve import BEST, LISTED
 from rdmf_cli.outputs.table import said
 from rdmf_cli.outputs.terminal import FAINT, Justify, plain_table, printable
-from rdmf_cli.text import clock
+from rdmf_cli.text import clock, date_and_time
 
 HEADS: tuple[tuple[str, Justify], ...] = (
     *(("#", "right"), ("relevance", "right"), ("", "left")),
@@ -60,6 +60,9 @@ class HitTable:
                 Text(f"{clock(hit.start)} {dash} {clock(hit.end)}"),
                 self._name(hit, root, options.encoding),
             )
+            if hit.recorded_at:
+                recorded = f"recorded {date_and_time(hit.recorded_at)}"
+                table.add_row("", "", "", "", Text(recorded, style=FAINT))
             if hit.said:
                 table.add_row("", "", "", "", said(hit.said, options.encoding))
         return table
@@ -72,7 +75,12 @@ class HitTable:
 def answer_of_hit(hit: Hit) -> Answer:
     """Return a hit as an answer with one moment, for formats of answers; without a curve."""
     moment = Moment(
-        rank=hit.rank, start=hit.start, end=hit.end, score=hit.score, raw_score=hit.score
+        rank=hit.rank,
+        start=hit.start,
+        end=hit.end,
+        score=hit.score,
+        raw_score=hit.score,
+        recorded_at=hit.recorded_at,
     )
     features = Features(
         encoder=hit.encoder, decoder="", clips=0, cached=True, frames_decoded=0, frames_failed=0

@@ -18,13 +18,14 @@ from rdmf_cli.outputs.terminal import (
     BETWEEN,
     EDGES,
     FAINT,
+    Justify,
     PipeConsole,
     plain_table,
     printable,
     shortened,
 )
 from rdmf_cli.outputs.writer import Writer
-from rdmf_cli.text import clock
+from rdmf_cli.text import clock, date_and_time
 
 PERHAPS_NOT, PROBABLY_NOT = 0.5, 0.2
 """Presences below which the table says that the query is perhaps, or probably, not in the video.
@@ -90,11 +91,22 @@ class AnswerTable:
 
     def _moments(self, options: ConsoleOptions) -> Table:
         ascii_only = options.ascii_only
-        table = plain_table(ascii_only, [("#", "right"), ("moment", "right"), ("score", "right")])
+        dated = self._has_dates(options)
+        heads: list[tuple[str, Justify]] = [("#", "right"), ("moment", "right")]
+        heads += [("recorded", "left")] * dated
+        table = plain_table(ascii_only, [*heads, ("score", "right")])
         columns = self._bar_columns(options)
         for moment in self.answer.moments:
-            table.add_row(*_cells(moment, columns, ascii_only))
+            table.add_row(*_cells(moment, columns, ascii_only, dated))
         return table
+
+    def _has_dates(self, options: ConsoleOptions) -> bool:
+        """Return whether the dates of the moments are known, and have room."""
+        return self._columns_of_dates() > 0 and self._columns_left(options) >= 0
+
+    def _columns_of_dates(self) -> int:
+        known = (moment.recorded_at for moment in self.answer.moments if moment.recorded_at)
+        return max((len(date_and_time(time)) + BETWEEN for time in known), default=0)
 
     def _quotes(self, options: ConsoleOptions) -> Iterator[Text]:
         """Quote the most likely line of each moment, one per row of the terminal."""
@@ -105,10 +117,17 @@ class AnswerTable:
 
     def _bar_columns(self, options: ConsoleOptions) -> int:
         """Return the columns that are left for the bar; 0 if a bar would be too short to read."""
+        left = self._columns_left(options)
+        if left < 0:  # then there are no dates
+            left += self._columns_of_dates()
+        return min(left, WIDEST_BAR) if left >= NARROWEST_BAR else 0
+
+    def _columns_left(self, options: ConsoleOptions) -> int:
+        """Return the columns that ranks, times, dates and scores leave for the bar."""
         ranks = max(len(str(moment.rank)) for moment in self.answer.moments)
         times = max(len(_times(moment, "-")) for moment in self.answer.moments)
-        left = options.max_width - (ranks + times + SCORE + 3 * BETWEEN + EDGES)
-        return min(left, WIDEST_BAR) if left >= NARROWEST_BAR else 0
+        used = ranks + times + self._columns_of_dates() + SCORE + 3 * BETWEEN + EDGES
+        return options.max_width - used
 
 
 class TableWriter(Writer):
@@ -157,15 +176,20 @@ def worth_listing(moments: tuple[Moment, ...]) -> tuple[Moment, ...]:
     return tuple(m for m in moments if m.rank == 1 or m.score >= LOW_SCORE)
 
 
-def _cells(moment: Moment, columns: int, ascii_only: bool) -> tuple[Text, ...]:
+def _cells(moment: Moment, columns: int, ascii_only: bool, dated: bool) -> tuple[Text, ...]:
     style = BEST if moment.rank == 1 else LISTED
     score_bar = [Text(bar(moment.score, columns, ascii_only), style=style)] if columns else []
     return (
         Text(str(moment.rank), style=style),
         Text(_times(moment, "-" if ascii_only else "–")),
+        *([Text(_date(moment))] if dated else []),
         Text(f"{moment.score:.2f}"),
         *score_bar,
     )
+
+
+def _date(moment: Moment) -> str:
+    return date_and_time(moment.recorded_at) if moment.recorded_at else ""
 
 
 def _times(moment: Moment, dash: str) -> str:

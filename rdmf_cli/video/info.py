@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -50,6 +51,7 @@ class VideoInfo:
         warnings: Sentences on the unusual properties of the file, one per property.
         clock: The time axis of a player. If sound starts before the pictures, the time axis starts
             with the sound.
+        recorded: When the recording began, by the file's metadata; None: unknown.
     """
 
     path: Path
@@ -66,6 +68,7 @@ class VideoInfo:
     has_audio: bool
     warnings: tuple[str, ...] = ()
     clock: Clock = Clock()
+    recorded: datetime | None = None
 
 
 def probe(path: str | os.PathLike[str]) -> VideoInfo:

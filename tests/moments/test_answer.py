@@ -27,7 +27,7 @@ def test_moments_as_a_table():
     answer = sample_answer()
     table = answer.to_frame()
     assert isinstance(table, pandas.DataFrame)
-    names = ["video", "query", "rank", "start", "end", "score", "raw_score"]
+    names = ["video", "query", "rank", "start", "end", "score", "raw_score", "recorded_at"]
     assert list(table.columns) == names
     assert table["start"].tolist() == [moment.start for moment in answer.moments]
     assert list(empty_answer().to_frame().columns) == names

@@ -117,6 +117,18 @@ def write_video(path: Path, seconds: float = 6, rate: int = 5, shade: int = 200)
     return path
 
 
+def remuxed_with_tags(source: Path, path: Path, **tags: str) -> Path:
+    """Copy a video into a file with other metadata; nothing is encoded."""
+    with av.open(str(source)) as film, av.open(str(path), "w") as out:
+        out.metadata.update(tags)
+        stream = out.add_stream_from_template(film.streams.video[0])
+        for packet in film.demux(film.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                out.mux(packet)
+    return path
+
+
 def write_sound(path: Path) -> Path:
     """A file with a sound stream and no pictures."""
     with av.open(str(path), "w") as file:

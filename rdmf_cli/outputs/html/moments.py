@@ -23,6 +23,7 @@ from rdmf_cli.outputs.html.view import (
     moment_of,
     moment_of_hit,
     presence_in_words,
+    shown,
 )
 from rdmf_cli.outputs.table import PERHAPS_NOT, worth_listing
 from rdmf_cli.text import counted, queries
@@ -129,8 +130,7 @@ class MomentsPage:
 
 def relevant_moment(moment: Moment, **more: object) -> ShownMoment:
     """Return the moment of a hit in the form that a page shows."""
-    fields = {"rank": moment.rank, "start": moment.start, "end": moment.end}
-    return ShownMoment(**fields, worth=f"relevance {moment.score:.2f}", **more)  # type: ignore[arg-type]
+    return shown(moment, f"relevance {moment.score:.2f}", **more)
 
 
 def _shown(

@@ -18,7 +18,7 @@ from rdmf_cli.outputs.html.sections import drawing, ticks
 from rdmf_cli.outputs.html.view import View, moment_of, presence_in_words
 from rdmf_cli.outputs.page import element
 from rdmf_cli.outputs.table import PERHAPS_NOT, worth_listing
-from rdmf_cli.text import clock
+from rdmf_cli.text import clock, date_and_time
 
 WIDTH = 200  # pixels of a picture; on the page 160
 QUALITY = 60  # of JPEG
@@ -114,10 +114,12 @@ def _moment(moment: Moment, answer: Answer, picture: str) -> Element:
     )
     rank = element("b", str(moment.rank), style="margin-right:.6em")
     span = f"{clock(moment.start)} – {clock(moment.end)}"
+    recorded = date_and_time(moment.recorded_at) if moment.recorded_at else ""
     return element(
         "li",
         *([image] if picture else []),
         element("div", rank, span, style=NUMBERS),
         element("div", f"score {moment.score:.2f}", style=f"{SOFT};{NUMBERS}"),
+        *([element("div", recorded, style=f"{SOFT};{NUMBERS}")] if recorded else []),
         style="margin:0;width:160px",
     )

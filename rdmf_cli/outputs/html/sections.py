@@ -144,6 +144,8 @@ def _moment(moment: ShownMoment) -> Element:
         element("img", src=frame, alt="", loading="lazy", decoding="async")
         for frame in moment.frames
     ]
+    told = element("span", f"recorded {moment.recorded}", class_="recorded")
+    recorded = [told] if moment.recorded else []
     button = element(
         "button",
         element("span", *pictures, class_="frames"),
@@ -155,6 +157,7 @@ def _moment(moment: ShownMoment) -> Element:
             element("span", moment.worth, class_="worth"),
             class_="facts",
         ),
+        *recorded,
         type="button",
         class_="moment",
         **facts,

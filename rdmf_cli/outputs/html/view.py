@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rdmf_cli.library.types import Hit
 from rdmf_cli.moments.types import Moment
 from rdmf_cli.outputs.table import PERHAPS_NOT, PROBABLY_NOT
+from rdmf_cli.text import date_and_time
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class ShownMoment:
         frames: Addresses of the pictures of the moment, in order.
         clip: Address of a video file of this moment alone; "": the page plays the whole video.
         clip_start: The time in the whole video, in seconds, at which that video file starts.
+        recorded: When the start was recorded, as text; "": unknown.
         links: (label, address) of each action that the page offers for the moment.
     """
 
@@ -31,6 +33,7 @@ class ShownMoment:
     frames: tuple[str, ...] = ()
     clip: str = ""
     clip_start: float = 0.0
+    recorded: str = ""
     links: tuple[tuple[str, str], ...] = ()
 
 
@@ -69,8 +72,14 @@ class View:
 
 def moment_of(moment: Moment, **more: object) -> ShownMoment:
     """Return a moment of an answer in the form that a page shows."""
-    fields = {"rank": moment.rank, "start": moment.start, "end": moment.end}
-    return ShownMoment(**fields, worth=f"score {moment.score:.2f}", **more)  # type: ignore[arg-type]
+    return shown(moment, f"score {moment.score:.2f}", **more)
+
+
+def shown(moment: Moment, worth: str, **more: object) -> ShownMoment:
+    """Return a moment as a page shows it, with its score or relevance in words."""
+    recorded = date_and_time(moment.recorded_at) if moment.recorded_at else ""
+    fields = {"rank": moment.rank, "start": moment.start, "end": moment.end, "recorded": recorded}
+    return ShownMoment(**fields, worth=worth, **more)  # type: ignore[arg-type]
 
 
 def presence_in_words(presence: float) -> str:
@@ -84,5 +93,10 @@ def presence_in_words(presence: float) -> str:
 def moment_of_hit(hit: Hit) -> Moment:
     """Return the moment of a hit; its score is the relevance of the hit."""
     return Moment(
-        rank=hit.rank, start=hit.start, end=hit.end, score=hit.relevance, raw_score=hit.score
+        rank=hit.rank,
+        start=hit.start,
+        end=hit.end,
+        score=hit.relevance,
+        raw_score=hit.score,
+        recorded_at=hit.recorded_at,
     )

@@ -42,6 +42,7 @@ from rdmf_cli.video.formats import require_single
 from rdmf_cli.video.info import Claims, VideoInfo, average_rate, clock_of, header_warnings
 from rdmf_cli.video.orientation import MOST_OBLONG, Orientation
 from rdmf_cli.video.packets import HIDDEN, KEY, PacketTable, Timeline, timeline_of
+from rdmf_cli.video.recording import recorded_in
 from rdmf_cli.video.sampling import index_of_frames
 from rdmf_cli.video.sizes import (
     MOST_BYTES_AT_ONCE,
@@ -182,6 +183,7 @@ class _Stream(NamedTuple):
     colours: Colours = Colours()
 
 
+TAG_LINE = re.compile(r"(?m)^ +([\w.]+) *: (\d{4}-.*)$")
 STREAM_LINE = re.compile(r"Stream #0:(\d+)\b.*?: (Video: .*)")
 COLOURS = re.compile(r"([\w-]+)/([\w-]+)/([\w-]+)[,)]")
 MATRICES = {name: number for number, (name, _) in NEAREST.items()}
@@ -232,12 +234,18 @@ def _info(
         n_packets=len(timeline),
         n_frames=len(timeline.shown),
         has_audio="Audio:" in log,
+        recorded=recorded_in(_tags(log)),
         clock=clock_of(_start(log), _claims(log).whole, timeline),
         warnings=(
             *header_warnings(_claims(log), timeline),
             *matrix_warnings(stream.colours.matrix),
         ),
     )
+
+
+def _tags(log: str) -> dict[str, str]:
+    """Return the dates among the tags in the program's log; the container's come first."""
+    return dict(reversed(TAG_LINE.findall(log.partition("Output #0")[0])))
 
 
 def _in(log: str, pattern: str) -> str:

@@ -32,6 +32,7 @@ from rdmf_cli.video.packets import (
     stream_notes,
     video_streams,
 )
+from rdmf_cli.video.recording import recorded_in
 from rdmf_cli.video.references import stated_kept
 from rdmf_cli.video.sampling import Run, plan_runs, whole_run
 from rdmf_cli.video.side_data import side_data
@@ -72,10 +73,11 @@ def scan(path: Path) -> Scan:
         number, n_streams = stream.index, len(video_streams(container))
         notes = stream_notes(container, stream) + (LATE_STREAMS,) * late_streams(container)
         notes += second_recording(path, container.format.name, timeline.read_to)
-        facts = {
+        facts: dict[str, Any] = {
             "codec": stream.codec_context.name,
             "container": container.format.name,
             "has_audio": bool(container.streams.audio),
+            "recorded": recorded_in(container.metadata, stream.metadata),
         }
     if not len(timeline.shown):
         raise _nothing_decodes(path, timeline)
