@@ -177,7 +177,7 @@ def show(table: list[dict[str, Any]]) -> None:
 
 
 def show_differences(rows: list[dict[str, Any]]) -> None:
-    """Reaction-diffusion less each other arm of the same head and share: mean and its error.
+    """Reaction-diffusion minus each other arm of the same head and share: mean and its error.
 
     The error is that of a difference of two means over seeds; twice it is a fair doubt.
     """

@@ -344,14 +344,14 @@ def rows_of_sets(found: Runs) -> dict[str, list[str]]:
     """The sets that were measured, and the mean over those that are disturbed."""
     measured = [name for name in SETS if any(name in s for seeds in found.values() for s in seeds)]
     disturbed = [name for name in measured if name != PLAIN]
-    return {**{name: [name] for name in measured}, "mean of the disturbed": disturbed}
+    return {**{name: [name] for name in measured}, "mean of the disturbed sets": disturbed}
 
 
 def show(found: Runs, metric: str, compared: bool) -> None:
     """As Markdown: a row per set, a column per arm."""
     arms = [arm for arm in found if not (compared and arm == FIRST)]
     seeds = ", ".join(f"{arm} {len(found[arm])}" for arm in found)
-    what = f"{metric}, {FIRST} less each other arm" if compared else metric
+    what = f"{metric}, {FIRST} minus each other arm" if compared else metric
     print(f"\n{what} (seeds: {seeds})\n")
     print("| val | " + " | ".join(arms) + " |\n| --- |" + " --- |" * len(arms))
     for title, sets in rows_of_sets(found).items():

@@ -109,7 +109,7 @@ def analyze(
         ground_truth: The annotations of all queries.
         dataset: A benchmark, or your own annotations (JSON Lines); by default QVHighlights.
         train: Annotations of the train split, for the blind baseline.
-        threshold: The least IoU at which a predicted window counts as right.
+        threshold: The lowest IoU at which a predicted window counts as correct.
         resamples: Number of resamples for the intervals of the gain over the blind baseline.
         seed: Random seed of the resampling.
         clip_length: Seconds per clip; None: the clip length of the benchmark, or 2.

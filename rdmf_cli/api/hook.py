@@ -42,7 +42,7 @@ class Hook:
     Attributes:
         command: The program and its arguments, with fields in braces. The command runs without a
             shell, so a file name cannot be executed as code.
-        cooldown: The least number of seconds between two runs for one query.
+        cooldown: The minimum number of seconds between two runs for one query.
         longest: The number of seconds after which the command is ended; None: no limit.
         known: The fields that the command may have.
         clock: A function that returns the present time in seconds.

@@ -79,8 +79,8 @@ class Searcher:
         decoder: "auto", "pyav", "ffmpeg" or "decord".
         sampling: "exact", or "keyframes": each clip has the key frame nearest to its exact frame.
             Much less is decoded; a warning states how far the frames are away.
-        still: a frame whose every part differs by at most this number of levels, of 255, from the
-            last encoded frame takes its features (a fixed camera). 0: every frame is encoded.
+        still: for a fixed camera: a frame shares the features of the last encoded frame if each
+            part differs by at most this number of levels (of 255). 0: every frame is encoded.
         cache: False: features are neither read from the cache nor written to the cache.
         subtitles: where to read what is said, which rdmf also searches: "auto" (a file of the same
             stem beside the video, else a track inside the video), "none", or a subtitle file.

@@ -142,7 +142,7 @@ Limits = across.Limits
 
 @dataclass(frozen=True)
 class Chosen:
-    """Hold how the caller wants features made; a library decides the choices that are None."""
+    """Hold the caller's options for features; a library decides the options "auto" and None."""
 
     encoder: str = "auto"
     clip_length: float | None = None

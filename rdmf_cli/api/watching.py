@@ -29,8 +29,8 @@ from rdmf_cli.video.folder import NoVideosError
 TOLD = "told"
 """The name in the catalogue that holds which hits were reported."""
 
-MOST_HITS = 10  # the most hits of one query in one video
-MOST_TOLD = 10_000  # the most reported hits to remember; the latest stay
+MOST_HITS = 10  # the largest number of hits of one query in one video
+MOST_TOLD = 10_000  # the largest number of reported hits to remember; the latest stay
 
 
 def _ignore(*_: Any) -> None:

@@ -10,7 +10,7 @@ LEAST_CHANGE = 1e-3
 """Up to this visual change (1 - cosine) two clips show the same picture. The unit is never less."""
 
 FEWEST_CHANGES = 0.15
-"""Least share of the pairs of neighbouring clips that must change to define a unit.
+"""Minimum share of the pairs of neighbouring clips that must change to define a unit.
 
 The unit is the number by which the visual changes of a video are divided. If fewer pairs change, as
 in slides that stay for long, every change counts as a cut.
@@ -51,7 +51,7 @@ def edge_weights(change: np.ndarray, mask: np.ndarray, cut: float) -> np.ndarray
     Args:
         change: (..., L - 1) visual change (1 - cosine) from each clip to the next.
         mask: (..., L) True at real clips, False at padding.
-        cut: visual change, in units of the video, at which half of the diffusion passes.
+        cut: visual change at which half of the diffusion passes, in units of visual change.
 
     Returns:
         (..., L - 1) share of the diffusion that passes from clip to clip, in (0, 1].

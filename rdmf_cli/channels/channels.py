@@ -46,7 +46,7 @@ LAG = 3
 """Distance in clips for the channel "change over three clips"."""
 
 CUT = 2.5
-"""Visual change, in units of the video, at which half of a fusion's diffusion passes."""
+"""Visual change at which half of a fusion's diffusion passes, in units of visual change."""
 
 MOST_EXCESS = 10.0
 """Evidence is clipped to ±10 standard deviations. A larger value would not be more certain."""

@@ -61,7 +61,7 @@ class Form(Protocol):
 
     @property
     def cut(self) -> float:
-        """Visual change, in units of the video, at which half of the diffusion passes."""
+        """Visual change at which half of the diffusion passes, in units of visual change."""
         ...
 
     @property

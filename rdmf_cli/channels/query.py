@@ -28,7 +28,7 @@ from rdmf_cli.text import valid_text
 Array = npt.NDArray[np.float32]
 
 LEAST_LENGTH = 1e-3
-"""A mixture shorter than this says nothing: its terms cancel."""
+"""If the sum of a mixture is shorter than this, its terms cancel each other."""
 
 PICTURE_EVERY = 5.0
 """Background pictures are chosen from frames of the example video, this many seconds apart."""

@@ -8,7 +8,7 @@ MOST_DEVIATIONS = 2.5
 """Standardised similarity is clipped to ±2.5, so that one extreme clip does not hide a moment."""
 
 LEAST_DEVIATION = 1e-3
-"""Least standard deviation of cosines that carries information.
+"""Smallest standard deviation of cosines that carries information.
 
 Features are stored as float16, and rounding to float16 alone causes about this deviation.
 """

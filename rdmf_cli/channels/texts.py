@@ -12,7 +12,7 @@ from rdmf_cli.errors import RdmfError
 from rdmf_cli.features import FeatureStore
 
 MOST_KEPT = 16
-"""Most texts per call that are cached. To encode more texts in one batch takes less time."""
+"""If a call has more texts, none is cached: it takes less time to encode them in one batch."""
 
 
 def text_features(

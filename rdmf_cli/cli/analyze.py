@@ -23,7 +23,7 @@ def analyze(
     threshold: Annotated[
         float,
         typer.Option(
-            "--threshold", min=0.1, max=1, help="Least IoU of a window that counts as right."
+            "--threshold", min=0.1, max=1, help="Lowest IoU at which a window counts as correct."
         ),
     ] = 0.5,
     clip_length: options.OwnClipLength = None,

@@ -45,7 +45,10 @@ def compare(
     resamples: Annotated[
         int,
         typer.Option(
-            "--resamples", min=100, max=1_000_000, help="Resamples of the bootstrap and the test."
+            "--resamples",
+            min=100,
+            max=1_000_000,
+            help="Number of resamples of the bootstrap and of the permutation test.",
         ),
     ] = 10_000,
     seed: scoring_options.Seed = 0,

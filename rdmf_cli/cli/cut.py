@@ -30,7 +30,10 @@ def cut(
     top_k: Annotated[
         Optional[int],  # noqa: UP045
         typer.Option(
-            "--top-k", "-k", min=1, help="Number of moments per query; default 1 (with -: all)."
+            "--top-k",
+            "-k",
+            min=1,
+            help="Number of moments per query; default 1 (answers from stdin: all).",
         ),
     ] = None,
     min_score: query_options.MinScore = 0.0,

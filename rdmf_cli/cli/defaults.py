@@ -2,7 +2,7 @@
 
 click takes them from the `default_map` of a context. The environment variables of click itself
 (`auto_envvar_prefix`) are not used: they are named after the command and the Python parameter
-(RDMF_QUERY_AS_JSON), and a list is split at spaces, which a sentence has.
+(RDMF_QUERY_AS_JSON), and click splits a list at spaces, but a sentence contains spaces.
 """
 
 from __future__ import annotations

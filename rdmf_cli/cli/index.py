@@ -17,7 +17,7 @@ def index(
     paths: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Argument(
-            metavar="PATH...", help="Videos and folders; no path: those of earlier runs."
+            metavar="PATH...", help="Videos and folders; without a path: the paths of earlier runs."
         ),
     ] = None,
     library: LibraryName = "default",
@@ -56,7 +56,7 @@ def index(
         typer.Option(
             "--cooldown",
             min=0,
-            help="Least time in seconds between two runs of --exec for one query.",
+            help="Minimum time in seconds between two runs of --exec for one query.",
         ),
     ] = 0.0,
     clip_length: options.OwnClipLength = None,

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from rdmf_cli.datasets.registry import DATASETS
-from rdmf_cli.encoders.registry import FAMILIES
+from rdmf_cli.encoders.registry import FAMILIES, PREFERRED
 from rdmf_cli.heads.registry import HEADS
 from rdmf_cli.registry import Choice, Registry
 from rdmf_cli.video.decoders import DECODERS
@@ -68,14 +68,14 @@ OwnClipLength = Annotated[
         "--clip-length",
         min=0.05,
         max=3600,
-        help="Clip length in seconds; by default that of the benchmark or library, otherwise 2.",
+        help="Clip length in seconds; default: as in the benchmark or library, otherwise 2.",
     ),
 ]
 EncoderName = Annotated[
     str,
     typer.Option(
         "--encoder",
-        help=f"auto, or an encoder. {FAMILIES.described()}.",
+        help=f"Encoder. auto: {PREFERRED[0]} if usable, else embedded; {FAMILIES.described()}.",
     ),
 ]
 Device = Annotated[

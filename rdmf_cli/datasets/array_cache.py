@@ -15,7 +15,7 @@ Value = TypeVar("Value", bound=tuple[Any, ...])
 class ArrayCache:
     """In-memory cache of tuples of arrays.
 
-    The cache never removes an entry. Training reads a dataset again and again in the same rounds,
+    The cache never removes an entry. Training reads a dataset again and again in the same order,
     and the dataset may be too large for the cache. If a full cache removed its oldest entry, each
     entry would be lost just before its next use.
 

@@ -123,7 +123,7 @@ def _list(record: Any, key: str) -> list[dict[str, Any]]:
 
 
 def read_ego4d(annotations: Annotations, of: VideoEntry) -> None:
-    """Read one language query: `query, clip_start_sec, clip_end_sec` in seconds of its clip.
+    """Read one language query: `query`, and `clip_start_sec, clip_end_sec` from its clip's start.
 
     Queries without a text or a response are left out, as in Ego4D's own baselines. The test file of
     the challenge contains no responses.

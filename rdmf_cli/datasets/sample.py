@@ -92,7 +92,7 @@ def same_time(clips: int, others: int) -> npt.NDArray[np.int_]:
         others: Number of clips of the other grid.
 
     Returns:
-        Numbers of clips in the other grid, int (clips,).
+        For each clip, the index of the clip in the other grid, int (clips,).
     """
     places: npt.NDArray[np.int_] = np.arange(clips)
     if not fits(clips, others):

@@ -69,7 +69,7 @@ class Analysis:
     """Hold why and where the predictions of one file miss moments.
 
     Attributes:
-        threshold: The least IoU with which a window counts as finding a moment, for causes and
+        threshold: The lowest IoU with which a window counts as finding a moment, for causes and
             calibration.
         first: Share of queries by the cause of their first window (`causes.FIRST_CAUSES`), per
             cent.
@@ -109,7 +109,7 @@ def analyze(
         annotations: Annotations with ground truth.
         dataset: The data set; its protocol scores the queries.
         train: Annotations of the train split, for the blind baseline.
-        threshold: The least IoU at which a window reaches a moment.
+        threshold: The lowest IoU at which a window reaches a moment.
         how: Confidence, resamples and seed for the intervals of the gain over the blind baseline.
 
     Raises:

@@ -19,7 +19,7 @@ from rdmf_cli.evaluation.predictions import Prediction, Predictions
 
 STEPS = 20  # a window begins and ends at multiples of 1/20 of its video
 WINDOWS = 10
-MOST_MOMENTS = 50_000  # the most moments of the train split that are used
+MOST_MOMENTS = 50_000  # the largest number of moments of the train split that are used
 
 
 def shares_of(annotations: Iterable[Annotation]) -> Array:

@@ -16,7 +16,7 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Bin:
-    """Hold a bin of first windows with scores in [low, high): number, mean score, share right."""
+    """Hold how many first windows score in [low, high), their mean score, and the share right."""
 
     low: float
     high: float

@@ -21,7 +21,7 @@ from rdmf_cli.evaluation.overlap import Array, iou_over_hull
 from rdmf_cli.evaluation.retrieval import PREDICTIONS_SCORED, average_precisions, best_iou
 
 TOUCHES = 0.1
-"""The least IoU at which a window is taken to mean a moment, though it may not reach it."""
+"""The lowest IoU at which a window counts as an inexact prediction of a moment."""
 
 FIRST_CAUSES = ("right", "ranking", "confusion", "localisation", "elsewhere", "nothing")
 """The cause of the first window of a query. If several causes hold, the first in this order counts.
@@ -80,7 +80,7 @@ def diagnose(windows: Array, truths: Array, others: Array, threshold: float) -> 
         windows: (P, 3) [start, end, score], best first.
         truths: (G, 2) the moments of the query, at least one.
         others: (H, 2) the moments of all other queries on the same video.
-        threshold: The least IoU at which a window reaches a moment.
+        threshold: The lowest IoU at which a window reaches a moment.
     """
     windows = windows[:PREDICTIONS_SCORED]
     iou = iou_over_hull(windows[None], truths[None])[0]
@@ -114,7 +114,7 @@ def diagnose_all(
         annotations: Q annotations.
         predicted: (P, 3) windows [start, end, score] of each query, seconds.
         truths: (G, 2) moments [start, end] of each query, seconds.
-        threshold: The least IoU at which a window is right.
+        threshold: The lowest IoU at which a window is right.
     """
     queries_on: dict[str, list[int]] = {}
     for query, annotation in enumerate(annotations):

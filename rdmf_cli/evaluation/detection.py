@@ -8,7 +8,7 @@ import numpy.typing as npt
 from rdmf_cli.evaluation.overlap import Array, iou_over_lengths
 
 AP_THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
-"""The least IoU for a window that counts as found: 0.50, 0.55, ... 0.95 (COCO's ten values)."""
+"""The lowest IoU at which a window counts as found: 0.50, 0.55, ... 0.95 (COCO's ten values)."""
 
 Flags = npt.NDArray[np.bool_]
 

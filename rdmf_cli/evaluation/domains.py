@@ -133,7 +133,7 @@ def brief(metrics: dict[str, Any]) -> dict[str, float | None]:
 
 
 def ties(metrics: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Return the least and the greatest score that ties allow, by the names of `brief`."""
+    """Return the lowest and the highest score that ties allow, by the names of `brief`."""
     by_domain = {f"HL-mAP-{name}": entry for name, entry in metrics["domains"].items()}
     scored = {**by_domain, "HL-mAP": metrics}
     return {name: m["HL-mAP-ties"] for name, m in scored.items() if "HL-mAP-ties" in m}

@@ -27,7 +27,7 @@ def matches(
         predicted: (P, 3) windows of each query, best first.
         truths: (G, 2) true windows of each query, at least one.
         within: How many of the first predictions of a query are considered.
-        thresholds: The least IoU at which a window is found, above 0.
+        thresholds: The lowest IoU at which a window is found, above 0.
 
     Returns:
         (Q, number of thresholds).

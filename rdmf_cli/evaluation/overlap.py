@@ -66,7 +66,7 @@ def iou_over_hull(windows: Array, others: Array) -> Array:
 
 
 def iou_over_lengths(windows: Array, others: Array) -> Array:
-    """Compute the IoU of every pair; the union is the sum of both lengths less the intersection.
+    """Compute the IoU of every pair; the union is the sum of both lengths minus the intersection.
 
     Arguments and result are as in `iou_over_hull`: (Q, P, 2 or more) and (Q, G, 2 or more) give
     (Q, P, G).

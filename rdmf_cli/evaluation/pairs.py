@@ -23,7 +23,7 @@ Only = Literal["moments", "highlights"]
 Outside = Literal["refuse", "keep", "cut"]
 
 MOST_CLIPS = 10_000_000
-"""The most clips of all queries with saliency scores together (QVHighlights val: 113,000)."""
+"""The largest number of clips in all queries with saliency scores (QVHighlights val: 113,000)."""
 
 TOLERANCE = 1e-3
 """Tolerance at a bound or a grid in seconds, for float32 and for four printed decimals."""
@@ -233,9 +233,9 @@ def _inside(
 ) -> Array:
     """Return the windows; if one reaches outside the video, do what `outside` says (`Options`).
 
-    A window may end after its video, up to the later of two times. Rounding moves an end by up to
-    half a clip. Published windows of a dataset are cut at one time, `Dataset.clamp`, which is the
-    same for all videos and may be after the end of a short video.
+    Two kinds of windows may end after their video. Rounding moves an end by up to half a clip.
+    Published windows of a dataset are cut at one time, `Dataset.clamp`, which is the same for all
+    videos and may be after the end of a short video.
     """
     duration = np.inf if annotation.duration is None else annotation.duration
     limit = max(duration + dataset.clip_length / 2, dataset.clamp or 0.0)  # as published windows do

@@ -32,7 +32,7 @@ SALIENCY_LEVELS = {"Fair": 2, "Good": 3, "VeryGood": 4}
 
 CLIP_LENGTH = 2.0
 ANNOTATORS = 3
-MOST_CLIPS = 1_000_000  # the most clips to score at once, over all queries
+MOST_CLIPS = 1_000_000  # the largest number of clips to score at once, over all queries
 
 Scores = Sequence[float] | npt.NDArray[np.floating[Any]]
 

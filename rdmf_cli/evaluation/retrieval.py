@@ -31,7 +31,7 @@ MOST_PAIRS = 500_000
 """Pairs of a predicted and a true window to compare at once."""
 
 RECALL_THRESHOLDS = tuple(round(0.3 + 0.05 * step, 2) for step in range(14))
-"""The least IoU at which a prediction counts as right: 0.30, 0.35, ... 0.95."""
+"""The lowest IoU at which a prediction counts as right: 0.30, 0.35, ... 0.95."""
 
 WITHIN = 5
 """R5 uses the first five predictions of a query."""

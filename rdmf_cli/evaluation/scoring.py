@@ -194,7 +194,7 @@ def domain_scores(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
     if ties:
         pairs.notes.append(
             "clips with equal scores decide: the score is that of list order, and beside it "
-            "(`ties`) are the least and the greatest that their orders allow"
+            "(`ties`) are the lowest and the highest that their orders allow"
         )
     about: Result = {"queries": {"all": len(pairs)}, "brief": domains.brief(metrics)}
     return {**about, "ties": ties, **metrics} if ties else {**about, **metrics}

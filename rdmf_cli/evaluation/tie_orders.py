@@ -1,4 +1,4 @@
-"""The least and the greatest AP over all orders of clips with equal scores.
+"""The lowest and the highest AP over all orders of clips with equal scores.
 
 A protocol may cut a ranking after a few clips and not define the order of ties. Then its score is
 not unique: a clip may stand at any rank of its tie, or be cut. All orders are searched by branch
@@ -38,7 +38,7 @@ def trapezoid_ap(labels: npt.NDArray[Any]) -> float:
 def extremes(
     candidates: Sequence[Flags], groups: Sequence[int] | npt.NDArray[np.intp]
 ) -> tuple[float, float]:
-    """Find the least and the greatest mean AP of a ranking that is cut after K clips.
+    """Find the lowest and the highest mean AP of a ranking that is cut after K clips.
 
     Args:
         candidates: For each of the K ranks, the clips that may stand at this rank: (n, A), True if

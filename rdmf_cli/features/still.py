@@ -16,8 +16,8 @@ class StillFrames:
     """Compares each frame with the last frame that was encoded.
 
     Args:
-        bound: A frame is still if the mean of each block and colour differs by at most this number
-            of levels, of 255, from the last encoded frame. 0: no frame is still, not even an equal
+        bound: A frame is still if the mean of each block and colour differs from the last encoded
+            frame by at most this number of levels (of 255). 0: no frame is still, not even an equal
             one.
     """
 

@@ -50,7 +50,7 @@ class RegimeName(str, Enum):
 
 
 def threshold(rates: Rates, u0: np.ndarray | float = 1.0) -> np.ndarray:
-    """Compute r* = 4 (F + k)² / (F u0²): the least match for which a clip can stay active.
+    """Compute r* = 4 (F + k)² / (F u0²): the lowest match at which a clip can stay active.
 
     Args:
         rates: D_u, D_v, F, k and dt; each is a number or (C,).

@@ -58,7 +58,7 @@ class Pending:
 
     Attributes:
         quiet: A file counts as complete after this many seconds without a change.
-        growing: Least seconds between two readings of a file that is still written.
+        growing: Minimum time in seconds between two readings of a file that is still being written.
         clock: The present time in seconds.
     """
 

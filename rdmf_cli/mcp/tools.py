@@ -36,7 +36,7 @@ class Tools:
 
     Args:
         reach: What may be read and written.
-        chosen: How features are made.
+        chosen: The options for features.
         loaded: Further arguments of the searcher: head, checkpoint, device.
     """
 

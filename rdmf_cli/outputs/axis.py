@@ -19,7 +19,7 @@ TICK_STEPS = (
     *(MINUTE * m for m in (1, 2, 5, 10, 15, 30)),
     *(HOUR * h for h in (1, 2, 3, 6, 12, 24)),
 )  # seconds
-GAP = 2  # least number of columns between two tick labels
+GAP = 2  # minimum number of columns between two tick labels
 
 
 def largest_per_column(values: NDArray[np.floating], columns: int) -> NDArray[np.floating]:

@@ -57,11 +57,11 @@ def shortened(text: Text, columns: int, ascii_only: bool) -> Text:
 
 
 def plain_table(ascii_only: bool, heads: Iterable[tuple[str, Justify]]) -> Table:
-    """Make a table with a line below its heads; text without room is folded, not cut.
+    """Make a table with a line below its header; text that is too wide is wrapped, not cut.
 
     Args:
         ascii_only: Draw with ASCII.
-        heads: Head and alignment of each column.
+        heads: Title and alignment of each column.
     """
     outline = SIMPLE_HEAD_ASCII if ascii_only else SIMPLE_HEAD
     table = Table(box=outline, show_edge=False, header_style=FAINT, border_style=FAINT)

@@ -16,7 +16,7 @@ from rdmf_cli.datasets import disturbances as disturb
 from rdmf_cli.datasets.disturbances import Footage, Rows, footage_of, sample_in
 from rdmf_cli.training.hyperparameters import Augmentation
 
-MOST_BETWEEN = 15  # the most clips between two insertions
+MOST_BETWEEN = 15  # the largest number of clips between two insertions
 LONGEST_INSERTION = 5  # clips
 LONGEST_JOINED = 128  # clips; longer videos are read in windows of this length
 

@@ -24,7 +24,7 @@ from rdmf_cli.heads.learned.torch.network import Network
 from rdmf_cli.training.targets import Targets
 
 SAMPLES = 64
-"""The most samples that are used, spread evenly over the held-out samples."""
+"""The largest number of samples that are used, spread evenly over the held-out samples."""
 
 TOGETHER = 8
 """Samples per batch. The standard error is that of the batches."""

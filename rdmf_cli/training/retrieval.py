@@ -281,7 +281,7 @@ class RetrievalTask:
 
 
 def config_for(samples: Samples, *, head: HeadKind = "full", **choices: Any) -> ModelConfig:
-    """Make a configuration for samples from the features and from the caller's choices.
+    """Make a configuration that fits the features of samples and holds the caller's choices.
 
     Args:
         samples: the samples; they give encoder, clip length and widths.

@@ -27,7 +27,7 @@ LOCK: Final = ".lock"
 MARK: Final = ".rdmf-training"  # marks a folder as a run folder of rdmf
 ASIDE: Final = "before-restart"  # holds the old run after --restart, until the new run is complete
 MOST_STATE: Final = 512 * MIB  # bytes, also unpacked; it holds the weights up to five times
-NAMED = 3  # the most files of a foreign folder that an error names
+NAMED = 3  # an error names at most this number of files of a foreign folder
 
 STATE_SCHEMA: Final = "rdmf.training/1"
 BEST_SCHEMA: Final = "rdmf.trained/1"
@@ -198,7 +198,7 @@ def check_own(folder: Path) -> None:
 
 
 def _holds_state(folder: Path) -> bool:
-    """Return whether the folder holds an old run, from before run folders were marked."""
+    """Return whether the folder holds a run of an older version, which did not mark run folders."""
     try:
         return _read(folder / STATE).get("schema") == STATE_SCHEMA
     except RdmfError:

@@ -22,7 +22,7 @@ MOST_SIDE = 16_384  # pixels
 MOST_BYTES_ALONE = 400_000_000
 MOST_BYTES_OF_SEVERAL = 200_000_000
 BYTES_OF_THREADS = 300_000_000  # for all threads; each thread holds one picture
-FFMPEG_THREADS = 16  # the most threads that FFmpeg starts by itself
+FFMPEG_THREADS = 16  # the largest number of threads that FFmpeg starts by itself
 # FFmpeg's largest allocation: a picture, or a packet with FFmpeg's reserve of a sixteenth. Up to
 # three packets are in memory together, so each may have at most MOST_BYTES_OF_A_PACKET.
 MOST_BYTES_AT_ONCE = 430_000_000

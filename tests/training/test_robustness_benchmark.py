@@ -51,8 +51,8 @@ def test_it_trains_measures_goes_on_and_prints_a_table(tmp_path, capsys):
     figure, told = tmp_path / "robustness.svg", tmp_path / "told.json"
     robustness.main(["table", str(runs), "--json", str(told), "--figure", str(figure)])
     table = capsys.readouterr().out
-    assert "mAP, reaction-diffusion less each other arm" in table
-    assert "| mean of the disturbed |" in table
+    assert "mAP, reaction-diffusion minus each other arm" in table
+    assert "| mean of the disturbed sets |" in table
     assert figure.stat().st_size > 1000
     assert set(json.loads(told.read_text())["scores"]["qvhighlights"]) == set(ARMS)
 

@@ -297,7 +297,7 @@ class _ShortTextGraph(torch.nn.Module):
 
 
 POSITIONS, MASK = "positional_embedding", "attn_mask"
-"""The names in open_clip's text towers of what depends on the number of tokens."""
+"""The attributes of open_clip's text towers that depend on the number of tokens."""
 
 POOLED_AT_A_TOKEN = ("argmax", "eos", "first")
 """open_clip's kinds of pooling that take the same token, with padding and without."""

@@ -217,7 +217,7 @@ class _Model:
 
     @property
     def context(self) -> int:
-        """The most tokens that the text tower reads."""
+        """The maximum number of tokens that the text tower reads."""
         return int(getattr(self.tokenizer, "context_length", None) or CLIP_CONTEXT)
 
     def prepare(self, picture: Image.Image) -> np.ndarray:

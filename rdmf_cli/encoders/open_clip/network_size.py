@@ -84,7 +84,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _least_parameters(tower: Mapping[str, Any]) -> float:
-    """Return the least number of parameters of a network with this configuration."""
+    """Return the smallest possible number of parameters of a network with this configuration."""
     numbers = dict(_numbers(tower))
     width = next((numbers[name] for name in WIDTHS if name in numbers), 0)
     layers = next((numbers[name] for name in sorted(LAYERS) if name in numbers), 0)

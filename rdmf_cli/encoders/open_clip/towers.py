@@ -153,7 +153,7 @@ class Towers:
             found = self._ids(cleaned(text))
             found = [self._record.start, *found[: self.context - 2], self._record.end]
             row[: len(found)] = found
-            # A text that names the end token ends there.
+            # A text that contains the name of the end token ends there.
             lengths.append(found.index(self._record.end) + 1)
         return tokens, lengths
 

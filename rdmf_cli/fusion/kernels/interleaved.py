@@ -92,7 +92,7 @@ class Strip:
         return found
 
     def links(self, weights: Sequence[Tensor | None], like: Tensor) -> Tensor:
-        """Compute the weight of every row's edge to the next.
+        """Compute the weight of the edge from every row to the next row.
 
         Args:
             weights: for every group its weights (B or 1, 1, L - d), or None: all weights are 1.
@@ -156,7 +156,7 @@ def strip(shape: Sequence[int], layout: Layout, widest: int = COLUMNS) -> Strip:
     Args:
         shape: B, C, L.
         layout: channels and dilation of every group.
-        widest: most channels per row.
+        widest: largest number of channels per row.
     """
     B, C, L = shape
     columns = _columns(layout, min(widest, COLUMNS))

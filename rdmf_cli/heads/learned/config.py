@@ -97,7 +97,8 @@ class ModelConfig(Record):
     )
     cut: Positive = Field(
         default=CUT,
-        description="visual change, in units of the video, at which half of the diffusion passes",
+        description="visual change at which half of the diffusion passes, in units of visual "
+        "change",
     )
     heads: Few = Field(default=4, description="attention heads")
     taps: Count = Field(default=33, description="longest kernel of a convolution, in clips")

@@ -54,7 +54,7 @@ class ConfiguredHead:
         require_space(self.config, space)
 
     def _overlap(self, distinct: bool) -> float:
-        """Return the least IoU of two moments at which the worse moment is dropped."""
+        """Return the lowest IoU of two moments at which the worse moment is dropped."""
         return min(DISTINCT, self.config.overlap) if distinct else self.config.overlap
 
     @cached_property

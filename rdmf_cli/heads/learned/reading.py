@@ -51,7 +51,7 @@ def reading(
         clip_length: length of a clip in seconds.
         duration: latest end of a span in seconds; None: the end of the last clip.
         top_k: largest number of moments.
-        overlap: least IoU of two moments at which the worse moment is dropped; None: the value in
+        overlap: lowest IoU of two moments at which the worse moment is dropped; None: the value in
             `config`.
     """
     scores = logistic(outputs.scores)

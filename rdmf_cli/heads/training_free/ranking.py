@@ -65,7 +65,7 @@ def predicted_iou(described: np.ndarray, rates: RankingRates) -> np.ndarray:
 
 
 class _Sums:
-    """Sums of curves over spans of clips, as differences of cumulative sums."""
+    """Compute sums of curves over spans of clips, as differences of cumulative sums."""
 
     def __init__(self, curves: np.ndarray, mask: np.ndarray, row: np.ndarray):
         real = np.where(mask[:, None], curves, 0.0)

@@ -40,8 +40,8 @@ class FusionRates(Record):
     seed: NotNegative = Field(description="v(0) of a clip that matches fully")
     cut: Positive | None = Field(
         default=None,
-        description="visual change, in units of the video, at which half of the diffusion passes; "
-        "null: diffusion ignores visual change",
+        description="visual change at which half of the diffusion passes, in units of visual "
+        "change; null: diffusion ignores visual change",
     )
     steps: Annotated[int, Field(ge=0, le=10_000)]
     dilations: tuple[int, ...] = (1,)
@@ -51,7 +51,7 @@ class FusionRates(Record):
         lengths = {len(row) for row in (self.D_u, self.D_v, self.F, self.k, self.reaction)}
         if len(lengths) > 1:
             what = f"the rates are for different numbers of channels, {sorted(lengths)}"
-            raise ValueError(f"{what}; give every rate the same number")
+            raise ValueError(f"{what}; give every rate the same number of values")
         try:
             checked_dilations(self.dilations)
             _ = self.rates

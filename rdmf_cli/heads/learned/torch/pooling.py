@@ -8,7 +8,7 @@ from torch.nn import functional
 
 BINS_AROUND = 4  # number of bins around a span: two before and two after
 LEAST_WIDTH = 0.5  # clips: a narrower span is pooled as if it had this width
-MARGIN, LEAST_MARGIN = 0.5, 2.0  # width around: share of the span, least number of clips
+MARGIN, LEAST_MARGIN = 0.5, 2.0  # width around a span: share of the span, minimum number of clips
 SOFTENING = 0.05  # number of zero clips in every mean, so that small parts of a clip count little
 SEEN = 0.01  # clips: a bin that holds less of the video is marked as empty
 
@@ -19,8 +19,8 @@ def bin_edges(spans: Tensor, bins: int, stretch: Tensor | float = 1.0) -> Tensor
     Args:
         spans: (B, K, 2) [start, end] in clips.
         bins: number of bins inside a span.
-        stretch: number of clips that count as one clip of training in the least margin; (B, 1), or
-            one number.
+        stretch: number of clips that count as one clip of training in the minimum margin; (B, 1),
+            or one number.
 
     Returns:
         (B, K, bins + BINS_AROUND + 1) in clips.
