@@ -15,7 +15,7 @@ from rdmf_cli.channels.similarity import LEAST_DEVIATION
 from rdmf_cli.errors import RdmfError
 
 STRONGEST = 3
-"""A sentence's best similarity is the mean over so many clips: a single clip may be wrong."""
+"""A sentence's best similarity is the mean over this many clips: a single clip may be wrong."""
 
 
 def strongest(similarity: np.ndarray) -> np.ndarray:

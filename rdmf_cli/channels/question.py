@@ -62,7 +62,7 @@ class Question:
         clip_length: length of a clip in seconds.
         duration: seconds from the first clip to the end of the video. No moment ends later. None:
             the end of the last clip.
-        background: how strongly unrelated sentences match this video; it makes `presence` absolute.
+        background: how strongly unrelated sentences match this video; with it, presence means the same in every video.
         speech: the lines that are said, and how well each answers the query; None: not known.
 
     Raises:

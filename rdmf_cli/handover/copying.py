@@ -16,7 +16,7 @@ from rdmf_cli.handover.film import Kind
 from rdmf_cli.video.packets import opened, packets, reason
 
 EXACTLY = "leave out --copy"
-LATE_SECONDS = 1  # in a file, sound may come so much later than its pictures
+LATE_SECONDS = 1  # in a file, sound may come this much later than its pictures
 
 
 def copy_span(file: BinaryIO, kind: Kind, span: Span) -> Fraction:

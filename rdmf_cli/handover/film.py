@@ -189,7 +189,7 @@ class Film:
         self.container.mux(packet)
 
     def __enter__(self) -> Film:
-        """Begin."""
+        """Return the film, to which pictures and sound can now be added."""
         return self
 
     def __exit__(

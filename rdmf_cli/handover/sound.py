@@ -15,7 +15,7 @@ from av.error import FFmpegError
 from rdmf_cli.handover.film import Kind, Track
 from rdmf_cli.video.packets import opened, packets
 
-LEAD_SECONDS = 1  # a sound decoder has to start so much earlier to give correct samples
+LEAD_SECONDS = 1  # a sound decoder has to start this much earlier to give correct samples
 MICROSECONDS = 1_000_000
 JITTER_SECONDS = Fraction(1, 20)  # containers round times; a larger gap is a hole
 SILENCE_SAMPLES = 4096  # samples per block

@@ -72,9 +72,9 @@ class Clips(NamedTuple):
     """Unit features (L, D) of a video, and their codes.
 
     Attributes:
-        features: The features, memory-mapped: for whoever reads all of them.
+        features: The features, memory-mapped: for code that reads all of them.
         codes: Their codes; None: no codes.
-        rows: The features for whoever reads some of them; no page is mapped.
+        rows: The features for code that reads some of them; no page is mapped.
     """
 
     features: Array

@@ -1,7 +1,7 @@
 """Stretches of long videos: the parts of a long video that a search reads.
 
-In a longer video, only the stretches with the most similar clips are read, so that an hour takes no
-longer than a minute.
+In a longer video, only the stretches with the most similar clips are read, so that
+the search in an hour of video takes no longer than the search in a minute of video.
 """
 
 from __future__ import annotations

@@ -133,7 +133,7 @@ def changes(roots: Sequence[Root], look: float = LOOK_SECONDS) -> Iterator[Chang
     Raises:
         MissingExtra: watchfiles is not installed.
         UsageError: None of the roots exists.
-        RdmfError: The operating system cannot watch so many folders.
+        RdmfError: There are more folders than the operating system can watch.
     """
     try:
         import watchfiles

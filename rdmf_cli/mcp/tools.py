@@ -25,7 +25,7 @@ WIDTH = 320  # pixels of a picture
 MOST_PICTURES = 6
 MOST_MOMENTS = 100
 LONGEST_CUT = 600.0  # seconds
-END = 0.5  # seconds; a span that ends so much later than the video is worth a note
+END = 0.5  # seconds; if a span ends this much later than the video, the answer has a note
 
 Told = tuple[Record, str, list[bytes]]
 """A result, the result in words, and pictures as JPEG."""

@@ -76,7 +76,7 @@ class RetrievalTask:
             from `samples`.
         hyper: weights of the losses, and probabilities of augmentation.
         background: (N, S) features of the background sentences, unit length, in the space of the
-            clips; with these features, presence becomes absolute.
+            clips; with these features, presence means the same in every video.
 
     Raises:
         RdmfError: the head is universal, and the features have no joint space.

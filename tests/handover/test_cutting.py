@@ -97,7 +97,7 @@ def test_a_suffix_of_no_kind_is_a_usage_error():
 
 
 def write_beeps(path: Path, rate: int, every: float) -> Path:
-    """A video with a short tone at every so many seconds, in the right channel only."""
+    """Make a video with a short tone every few seconds, in the right channel only."""
     with av.open(str(path), "w") as film:
         picture = film.add_stream("libx264", rate=25)
         picture.width = picture.height = 64

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-COLUMNS = 64  # most channels per row: wide rows are copied faster, narrow rows make longer tiles
+COLUMNS = 64  # channels per row at most: wide rows are copied faster, narrow rows make longer tiles
 KEPT = 2**18  # rows of the longest strip whose order is cached for the next call
 
 Layout = tuple[tuple[int, int], ...]

@@ -23,10 +23,10 @@ from torch import Tensor
 from rdmf_cli.fusion.kernels.interleaved import Strip, Window, strip
 
 GRAIN = 32_768  # numbers of one operation that torch gives to each thread
-THREADS = 4  # most threads that a tile is made for: more threads need larger tiles
+THREADS = 4  # a tile is made for at most this number of threads: more need larger tiles
 SMALL = GRAIN  # number of cells (B C L) below which several threads are slower than one
 KEPT_BYTES = 2**26  # working memory above this is not kept for the next call
-ALIGNED = 16  # every array in the working memory starts at a multiple of so many numbers
+ALIGNED = 16  # every array in the working memory starts at a multiple of this many numbers
 TILES_KEPT = 16  # number of tile shapes that stay allocated
 
 Links = Sequence[tuple[int, int, Tensor | None]]

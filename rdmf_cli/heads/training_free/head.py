@@ -117,7 +117,7 @@ class TrainingFree:
 
         Args:
             curve: the similarity of the video's clips and the query.
-            background: makes `presence` absolute; without a background only the shape of the curve
+            background: makes presence comparable between videos; without it only the curve's shape
                 counts.
             top_k: largest number of moments.
             trace: keep u and v over pseudo-time in the reading.

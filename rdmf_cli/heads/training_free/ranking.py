@@ -11,7 +11,7 @@ LONGEST = 150.0
 """Seconds. A longer candidate counts as this long: the weights were fitted on videos of 150 s."""
 
 LEAST_MARGIN = 2
-"""The surroundings of a candidate are half its length to each side, at least so many clips."""
+"""The surroundings of a candidate are half its length to each side, at least this many clips."""
 
 
 def describe(

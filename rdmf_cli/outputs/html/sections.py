@@ -13,9 +13,7 @@ from rdmf_cli.outputs.page import element
 from rdmf_cli.text import clock
 
 WIDE, HIGH = 1000, 100  # units of the drawing of the curve
-POINTS = (
-    500  # at most so many columns of the curve; a column for several clips shows the largest value
-)
+POINTS = 500  # columns of the curve at most; a column shows the largest value of its clips
 TICKS = 6
 LEAST = 0.4  # percent of the width; a shorter moment is drawn with this width
 

@@ -281,7 +281,9 @@ def main() -> None:
     parser.add_argument("--out", required=True, help="the name of this run")
     parser.add_argument("--start", help="begin with the weights of this run")
     parser.add_argument("--sentences", type=int, default=600_000, help="how many to see in all")
-    parser.add_argument("--shards", type=int, help=f"only so many times {SHARD} sentences")
+    parser.add_argument(
+        "--shards", type=int, help=f"use only this number of shards, of {SHARD} sentences each"
+    )
     parser.add_argument("--rate", type=float, default=4e-4)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
