@@ -62,7 +62,8 @@ class Question:
         clip_length: length of a clip in seconds.
         duration: seconds from the first clip to the end of the video. No moment ends later. None:
             the end of the last clip.
-        background: how strongly unrelated sentences match this video; with it, presence means the same in every video.
+        background: how strongly unrelated sentences match this video; with it, presence means the
+            same in every video.
         speech: the lines that are said, and how well each answers the query; None: not known.
 
     Raises:

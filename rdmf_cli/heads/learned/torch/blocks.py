@@ -115,7 +115,7 @@ class FusionBlock(nn.Module):
 
 
 def by_clip_length(fusion: nn.Module, x: Tensor, context: Context) -> Tensor:
-    """Run a module on videos of the same clip length together: each clip length has its own distances.
+    """Run a module once per clip length of a batch, because distances depend on the clip length.
 
     Args:
         fusion: module that takes clips (B, L, W) and their context.
