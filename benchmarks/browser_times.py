@@ -1,12 +1,13 @@
-"""Where a browser shows a frame, against where rdmf says that it is shown.
+"""Compare the time at which a browser shows a frame with the time that rdmf states.
 
     python benchmarks/browser_times.py
 
-Makes two videos whose pictures begin after their sound: late.mp4 (six seconds late) and cut.mp4
-(cut without encoding: it begins with the sound of pictures that are gone). Each second of the
-source has a brightness of its own. A headless Chromium seeks to the time that rdmf tells of each
-frame, and both say the brightness there. Needs ffmpeg, chromium, chromedriver and selenium; the
-page is a file, and nothing is opened over a network.
+The script makes two videos whose pictures begin after their sound: late.mp4 (six seconds late) and
+cut.mp4 (cut without encoding, so it begins with the sound of pictures that were cut off). Each
+second of the source has its own brightness. A headless Chromium seeks to the time that rdmf states
+for each frame; then the brightness in Chromium is compared with the brightness in rdmf. The script
+needs ffmpeg, chromium, chromedriver and selenium. The page is a file, and nothing is opened over a
+network.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ def by_browser(path: Path, times: list[float]) -> list[float]:
 
 
 def by_rdmf(path: Path) -> tuple[list[float], list[float]]:
-    """Return the player's time and the brightness of the frame of each clip of a second."""
+    """For one frame per second, return the player's time and the brightness of the frame."""
     with open_clips(path, 1.0) as reader:
         begins = reader.info.clock.begins
         frames = [frame for _, frame in reader]

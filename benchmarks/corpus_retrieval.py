@@ -1,20 +1,22 @@
-"""One query, a whole library: is the right moment of the right video high in one list?
+"""Search a whole library with one query: how high is the right moment in the list?
 
     python benchmarks/corpus_retrieval.py FEATURES [--queries 300] [--exhaustive 24] [--seed 0]
         [--candidates 24] [--done FILE]
 
-The field's task is video corpus moment retrieval (VCMR): the moments of all videos of a split in
-one list. A query is answered at rank r if the r-th moment is of its video, with IoU >= t. FEATURES
-holds QVHighlights in the field's layout (`video/`, `text/` with `background.npz`, `val.jsonl`),
-clips and sentences in one space. Four ways to make the list, on the same features and queries:
+In the field this task is called video corpus moment retrieval (VCMR): one list ranks the moments of
+all videos of a split. A query is answered at rank r if the r-th moment is in the video of the query
+and has IoU >= t. FEATURES holds QVHighlights in the field's layout (`video/`, `text/` with
+`background.npz`, `val.jsonl`); clips and sentences lie in one space. Four ways to make the list are
+compared, on the same features and queries:
 
-    two stages    nearest clips choose the candidates, the head reads them (`rdmf search`): 24, and
-                  100 for R@100
-    exhaustive    the head reads every video (for `--exhaustive` of the queries: each takes seconds)
-    shots         a row for each shot and one every 10 s of long shots, ranked by cosine
-    chunks        the mean of every 30 s, overlapping by 5 s, ranked by cosine
+two stages    the nearest clips choose the candidates, and the head reads the candidates, as in
+              `rdmf search`: 24 candidates, and 100 for R@100
+exhaustive    the head reads every video (only for `--exhaustive` of the queries, because each query
+              takes seconds)
+shots         a row per shot, and per 10 s of a long shot, ranked by cosine
+chunks        the mean of every 30 s, with an overlap of 5 s, ranked by cosine
 
-`--done FILE` keeps each answer; the same command goes on where an earlier one ended.
+`--done FILE` stores each answer; the same command then continues where an earlier run ended.
 """
 
 from __future__ import annotations
@@ -53,7 +55,7 @@ Answer = dict[str, Any]
 
 
 class Corpus:
-    """The videos of a split, and what is asked of them."""
+    """The videos of a split and their queries."""
 
     def __init__(self, folder: Path, split: str):
         self.folder = folder
@@ -78,7 +80,7 @@ class Corpus:
 
 
 class ByCosine:
-    """What other tools do: fixed units, one row each, ranked by cosine."""
+    """What other tools do: units of fixed length, one row per unit, ranked by cosine."""
 
     def __init__(self, corpus: Corpus, units: Callable[[np.ndarray], Iterator[tuple[slice, int]]]):
         rows, self.spans = [], []
@@ -98,7 +100,7 @@ class ByCosine:
 
 
 def shots(clips: np.ndarray) -> Iterator[tuple[slice, int]]:
-    """Shots, told by visual change; of long ones a row every 10 s."""
+    """Divide videos into shots by visual change; divide long shots into parts of 10 s."""
     change = visual_change(clips)
     cuts = np.flatnonzero(change > CUT * max(float(np.median(change)), 1e-3)) + 1
     edges = [0, *cuts.tolist(), len(clips)]
@@ -108,7 +110,7 @@ def shots(clips: np.ndarray) -> Iterator[tuple[slice, int]]:
 
 
 def chunks(clips: np.ndarray) -> Iterator[tuple[slice, int]]:
-    """Chunks of 30 s that share 5 s."""
+    """Divide videos into chunks of 30 s that overlap by 5 s."""
     for start in np.arange(0, max(len(clips) - OVERLAP, 1), CHUNK - OVERLAP):
         yield slice(int(start), min(int(start) + CHUNK, len(clips))), -1
 
@@ -131,7 +133,7 @@ def iou(a: tuple[float, float], b: tuple[float, float]) -> float:
 
 
 def ranks(moments: Moments, row: dict[str, Any]) -> dict[str, int]:
-    """The rank of the first right moment at each IoU; of the first of its video; 0: none."""
+    """Return the rank of the first right moment at each IoU, and of the right video; 0: none."""
     found = dict.fromkeys(("video", *map(str, OVERLAPS)), 0)
     for rank, (vid, start, end) in enumerate(moments, 1):
         if vid != row["vid"]:

@@ -1,4 +1,4 @@
-"""Damage of files, by a seed: what bad disks, broken downloads and half-finished copies leave.
+"""Damage files by a seed, as bad disks, broken downloads and incomplete copies do.
 
 >>> damaged(b"0123456789", seed=1) == damaged(b"0123456789", seed=1)
 True
@@ -16,7 +16,7 @@ Damage = Callable[[bytes, Random], bytes]
 
 
 def damaged(data: bytes, seed: int) -> bytes:
-    """The bytes after one to four kinds of damage; the same for the same seed."""
+    """Return the bytes after one to four kinds of damage; equal seeds give equal bytes."""
     random = Random(seed)
     for _ in range(random.choice((1, 1, 1, 2, 4))):
         data = random.choice(KINDS)(data, random) if data else data
@@ -39,14 +39,14 @@ def _flipped(data: bytes, random: Random, count: int, reach: int) -> bytes:
 
 
 def overwrite(data: bytes, random: Random) -> bytes:
-    """With zeros, ones or noise."""
+    """Overwrite a part with zeros, ones or noise."""
     start, stop = _stretch(data, random)
     fill = random.choice((b"\0", b"\xff", b""))
     return data[:start] + (fill * (stop - start) or random.randbytes(stop - start)) + data[stop:]
 
 
 def change_a_number(data: bytes, random: Random) -> bytes:
-    """Anywhere, or in the header: where a size, a time or a count may stand."""
+    """Change a number anywhere, or in the header, where sizes, times and counts are."""
     at = random.randrange(random.choice((len(data), min(HEADER, len(data)))))
     width = random.choice((2, 4))
     value = random.choice(EXTREMES) & ((1 << 8 * width) - 1)
@@ -83,7 +83,7 @@ def insert_noise(data: bytes, random: Random) -> bytes:
 
 
 def _stretch(data: bytes, random: Random) -> tuple[int, int]:
-    """Of any length up to a quarter of the file; short ones are as likely as long ones."""
+    """Choose a part of at most a quarter of the file; short parts are as likely as long parts."""
     length = max(1, int(len(data) * 0.25 ** random.uniform(1, 6)))
     start = random.randrange(len(data))
     return start, min(len(data), start + length)

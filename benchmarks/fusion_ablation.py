@@ -46,7 +46,7 @@ METRICS = {
 
 @dataclass(frozen=True)
 class Arm:
-    """One configuration of the model; `config` is what differs from the defaults."""
+    """One configuration of the model; `config` holds the differences from the defaults."""
 
     name: str
     config: dict[str, Any]
@@ -60,7 +60,7 @@ LABELS = {
     "gaussian": "fixed Gaussian",
     "convolution": "depthwise convolution",
 }
-"""What a fusion is called in the tables, where that is not its name in `FUSIONS`."""
+"""The name of a fusion in the tables, if it is not the name in `FUSIONS`."""
 UNIVERSAL = ("reaction-diffusion", "none", "convolution")
 """Fusions that are compared in the universal head, too."""
 
@@ -84,7 +84,7 @@ def samples_of(features: Path, split: str) -> Samples:
 
 
 def share_of(samples: Samples, share: float, seed: int = 0) -> Samples:
-    """A share of the queries, drawn once: the same for every arm and every training seed."""
+    """Draw a share of the queries once: the same queries for every arm and every training seed."""
     if share == 1.0:
         return samples
     chosen = np.random.default_rng(seed).permutation(len(samples))[: round(share * len(samples))]
@@ -99,7 +99,7 @@ def folder_of(runs: Path, arm: Arm, seed: int, share: float) -> Path:
 def trained(
     samples: Samples, arm: Arm, seed: int, folder: Path, precision: Precision
 ) -> RetrievalTask:
-    """The arm's task with its trained model."""
+    """Return the arm's task with its trained model."""
     options = TrainingOptions(seed=seed, device="cpu", hold_out=0, precision=precision)
     torch.manual_seed(seed)
     task = RetrievalTask(samples, arm.config, options)
@@ -108,7 +108,7 @@ def trained(
 
 
 def scores_of(head: Head, val: Samples) -> dict[str, float]:
-    """What papers print, per cent, of the head on val."""
+    """Return the scores that papers print, in per cent, of the head on val."""
     result = evaluate(predict(val, QVHIGHLIGHTS, head), val.annotations, QVHIGHLIGHTS)
     return {name: result["brief"][key] for name, key in METRICS.items()}
 
@@ -144,7 +144,7 @@ def rows_of(runs: Path) -> Iterator[dict[str, Any]]:
 
 
 def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Mean and standard deviation over the seeds of every arm and share of the data."""
+    """Return mean and standard deviation over the seeds, for every arm and share of the data."""
     groups: dict[tuple[str, float], list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault((row["arm"], row["share"]), []).append(row)
@@ -165,7 +165,7 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def show(table: list[dict[str, Any]]) -> None:
-    """As Markdown."""
+    """Print a table in Markdown."""
     print("| model | train queries | seeds | parameters | " + " | ".join(METRICS) + " |")
     print("| --- | ---: | ---: | ---: |" + " ---: |" * len(METRICS))
     order = list(ARMS)
@@ -177,9 +177,10 @@ def show(table: list[dict[str, Any]]) -> None:
 
 
 def show_differences(rows: list[dict[str, Any]]) -> None:
-    """Reaction-diffusion minus each other arm of the same head and share: mean and its error.
+    """Print reaction-diffusion minus each other arm of the same head and share: mean and its error.
 
-    The error is that of a difference of two means over seeds; twice it is a fair doubt.
+    The error is the error of a difference of two means over seeds. A difference of less than twice
+    its error may be chance.
     """
     print("\n| reaction-diffusion less | train queries | " + " | ".join(METRICS) + " |")
     print("| --- | ---: |" + " ---: |" * len(METRICS))
@@ -239,7 +240,7 @@ def main() -> None:
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    torch.set_num_threads(1)  # two arms at once beat one arm on two threads
+    torch.set_num_threads(1)  # two arms at the same time are faster than one arm on two threads
     (train_all if args.what == "train" else print_table)(args)
 
 

@@ -1,4 +1,4 @@
-"""How time and memory grow with the video: reaction-diffusion against attention.
+"""Measure how time and memory grow with the length of the video: reaction-diffusion and attention.
 
     python benchmarks/fusion_scaling.py                       # the full table: an hour on two cores
     python benchmarks/fusion_scaling.py --lengths 75 300 1000 # a quick look
@@ -7,17 +7,18 @@
 Encoders of width 256 turn L clips and a query of 32 tokens into L fused clips:
 
 rd:      r, u0 and v(0) by one linear layer each, 12 reaction-diffusion steps in four groups of
-         channels at distances 1, 2, 4, 8, and a linear layer out.
-core:    of that, the reaction-diffusion steps alone.
-self:    Moment-DETR's encoder: clips and tokens together through 2 layers of self-attention,
+         channels at distances 1, 2, 4, 8, and a linear layer for the output.
+core:    only the reaction-diffusion steps of `rd`.
+self:    the encoder of Moment-DETR: clips and tokens together in 2 layers of self-attention,
          8 heads, 1,024 hidden units.
-cross:   QD-DETR's: 2 layers in which clips attend to the tokens, then 2 of self-attention.
+cross:   the encoder of QD-DETR: 2 layers in which clips attend to the tokens, then 2 layers of
+         self-attention.
 
-Both attentions use PyTorch's fused kernels (`need_weights=False`), which the published code does
-not: this is to their advantage. Timings are interleaved: every repetition runs each encoder once,
-so that a busy moment of the machine hits all of them. The smallest of the repetitions is printed.
-An encoder is not run where its last length predicts, by L², more than `--patience` seconds: such
-cells are extrapolated by L² and marked "~".
+Both kinds of attention use PyTorch's fused kernels (`need_weights=False`), which make them faster
+than in the published code. Every repetition runs each encoder once, so that a busy moment of the
+machine affects all encoders. The table shows the smallest time of the repetitions. If the time at
+the last length, extrapolated by L², is above `--patience` seconds, the encoder is not run; its cell
+shows the extrapolated time with the mark "~".
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class RdFusion(nn.Module):
 
 
 class RdCore(nn.Module):
-    """The steps alone, on fields that are there."""
+    """The steps alone, on fields that exist already."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,7 +76,7 @@ class RdCore(nn.Module):
 
 
 class AttentionLayer(nn.Module):
-    """A post-norm transformer layer; keys are the clips' own, or the tokens'."""
+    """A post-norm transformer layer; its keys are the clips or the tokens."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,7 +104,7 @@ class SelfAttention(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """QD-DETR's: text to video, then among the clips."""
+    """The encoder of QD-DETR: from text to video, then among the clips."""
 
     def __init__(self, layers: int = 2) -> None:
         super().__init__()
@@ -136,7 +137,9 @@ class Cell:
     seconds: float
     measured: bool  # else extrapolated by L²
     repetitions: int
-    memory_mb: float | None = None  # what the pass adds to the process, at its peak
+    memory_mb: float | None = (
+        None  # peak memory of the process during the pass, minus the memory before
+    )
 
 
 def one_pass(encoder: nn.Module, clips: Tensor, query: Tensor, mode: str) -> None:
@@ -167,7 +170,7 @@ def inputs(clips: int, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def measure(args: argparse.Namespace) -> list[Cell]:
-    """All cells, shortest videos first."""
+    """Measure all cells, the shortest videos first."""
     device = torch.device(args.device)
     torch.manual_seed(0)
     encoders = {name: make().to(device) for name, make in ENCODERS.items()}
@@ -187,7 +190,7 @@ def timed(
     before: list[Cell],
     args: argparse.Namespace,
 ) -> list[Cell]:
-    """Each encoder's time at one length, repetitions interleaved."""
+    """Return the time of each encoder at one length; the repetitions of the encoders alternate."""
     length, device = data[0].shape[1], data[0].device
     expected = {name: extrapolated(name, length, mode, before) for name in encoders}
     running = {n: e for n, e in encoders.items() if (expected[n] or 0.0) <= args.patience}
@@ -196,7 +199,7 @@ def timed(
     for repetition in range(args.repetitions + 1):
         for name, encoder in running.items():
             seconds = seconds_of(lambda e=encoder: one_pass(e, *data, mode), device)
-            # the first pass warms up, unless it is so long that warming up is nothing
+            # the first pass is a warm-up; a long pass needs no warm-up
             if repetition or seconds > args.patience / 10:
                 took[name].append(seconds)
         if repetition and time.perf_counter() - begun > args.patience:
@@ -218,14 +221,14 @@ def timed(
 
 
 def extrapolated(name: str, length: int, mode: str, before: list[Cell]) -> float | None:
-    """What L² makes of the last length's time; for rd, L."""
+    """Extrapolate the time from the last length: by L², for `rd` by L."""
     last = [c for c in before if c.encoder == name and c.mode == mode]
     power = 1 if name in ("rd", "core") else 2
     return last[-1].seconds * (length / last[-1].clips) ** power if last else None
 
 
 def memory(name: str, length: int, mode: str, args: argparse.Namespace) -> float | None:
-    """Peak memory of one pass in a process of its own, above what it holds before."""
+    """Return the peak memory of one pass in its own process, minus the memory before the pass."""
     if args.no_memory:
         return None
     command = [sys.executable, __file__, "--memory-of", name, str(length), mode]
@@ -250,7 +253,7 @@ def report_memory(name: str, length: int, mode: str, device: torch.device) -> No
 
 
 def reset_peak() -> int:
-    """Lowers the process's high-water mark to what it holds now (Linux), and returns it in kB."""
+    """Set the recorded peak memory to the present memory (Linux), and return it in kB."""
     Path("/proc/self/clear_refs").write_text("5")
     return status("VmHWM")
 
@@ -271,7 +274,7 @@ def print_row(cells: list[Cell]) -> None:
 
 
 def summary(cells: list[Cell]) -> list[str]:
-    """The goals of the design, each with what was measured."""
+    """Return each goal of the design with the measured value."""
     lines = []
     for mode in MODES:
         mine = {c.clips: c for c in cells if (c.encoder, c.mode) == ("rd", mode)}
@@ -299,7 +302,7 @@ def slope(cells: dict[int, Cell], what: str) -> float:
 
 
 def bandwidth(args: argparse.Namespace) -> list[str]:
-    """On a GPU: the kernel against the memory's speed, eager PyTorch and torch.compile."""
+    """Compare the kernel on a GPU with the memory's speed, eager PyTorch and torch.compile."""
     device, length = torch.device("cuda"), 100_000
     u, v, u0, r = torch.rand(4, 1, WIDTH, length, device=device)
     values = (0.4, 0.1, 0.05, 0.1, 1.0)
@@ -350,7 +353,7 @@ NAMES = {
 
 
 def draw(cells: list[Cell], path: Path) -> None:
-    """Time and memory over length, both axes logarithmic; hollow marks are extrapolated."""
+    """Draw time and memory over length, on logarithmic axes; hollow marks are extrapolated."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,12 +1,12 @@
-"""Does `rdmf eval` reproduce published numbers? Compares a published pair cell by cell.
+"""Check whether `rdmf eval` reproduces published numbers, cell by cell.
 
     python benchmarks/golden_evaluation.py --pair DIR [--pair DIR ...] [--dataset NAME]
 
-DIR holds `preds.jsonl`, `gt.jsonl` (either may be gzipped) and `metrics.json`, as moment_detr and
-its descendants publish them (moment_detr: standalone_eval/sample_val_preds.jsonl and
-sample_val_preds_metrics_raw.json, with data/highlight_val_release.jsonl as ground truth; its
-licence, CC BY-NC-SA 4.0, keeps these files out of this repository). Exits with 1 if a cell
-differs at two decimals.
+DIR holds `preds.jsonl`, `gt.jsonl` (both may be gzipped) and `metrics.json`, as moment_detr and the
+projects based on it publish them (moment_detr: standalone_eval/sample_val_preds.jsonl and
+sample_val_preds_metrics_raw.json, with data/highlight_val_release.jsonl as ground truth; because of
+their licence, CC BY-NC-SA 4.0, these files are not in this repository). The exit code is 1 if a
+cell differs in two decimals.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rdmf_cli.evaluation import GroundTruth, evaluate_files, rounded
 
 
 def cells(metrics: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, float]]:
-    """("full / MR-mAP / 0.5", 54.96) for every number of a nested dict."""
+    """Yield ("full / MR-mAP / 0.5", 54.96) for every number of a nested dict."""
     for key, value in metrics.items():
         if isinstance(value, dict):
             yield from cells(value, (*path, key))
@@ -31,13 +31,13 @@ def cells(metrics: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple
 
 
 def stored(folder: Path, name: str) -> Path:
-    """The file of that name, or its gzipped form."""
+    """Return the file with this name, or its gzipped form."""
     plain = folder / name
     return plain if plain.exists() else plain.with_name(name + ".gz")
 
 
 def compare(folder: Path, dataset: str) -> tuple[int, int]:
-    """Print the comparison; (cells, cells that differ)."""
+    """Print the comparison; return the number of cells, and of cells that differ."""
     ours = dict(
         cells(
             rounded(

@@ -1,10 +1,10 @@
-"""Errors of in-points and out-points, in frames, of every export in every reader.
+"""Measure the errors of in-points and out-points, in frames, for every export and every reader.
 
     python benchmarks/handover_errors.py [--markdown]
 
-A short video at each frame rate is made in a temporary folder. Five moments, whose ends are frames
-of the video, are written in each format and read by each reader. A number is the largest error of
-an in-point and of an out-point. This script needs the `test` extra.
+The script makes a short video at each frame rate, in a temporary folder. Five moments, whose ends
+are frames of the video, are written in each format and read by each reader. A number is the largest
+error of an in-point and of an out-point. This script needs the `test` extra.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ class Film:
 
 
 def films() -> list[Film]:
-    """A video per frame rate, and one at a variable rate.
+    """Make a video at each frame rate, and one at a variable rate.
 
-    60 frames per second is left out: its time code passes midnight, which docs/formats.md tells of.
+    60 frames per second is left out, because its time code passes midnight (see docs/formats.md).
     """
     constant = [
         Film(r.name, r.recipe, tuple((a / r.rate, b / r.rate) for a, b in SPANS))
@@ -90,7 +90,7 @@ def _clips(timeline: otio.schema.Timeline, source: Source) -> list[Ends]:
 
 
 def _seconds(first: float, stop: float, source: Source) -> Ends:
-    """Frames as the reader counts them, from the first frame of the video."""
+    """Convert frames, as the reader counts them from the first frame of the video, to seconds."""
     begin = source.start
     return (Fraction(first) - begin) / source.rate, (Fraction(stop) - begin) / source.rate
 
@@ -176,7 +176,7 @@ READERS: dict[tuple[str, str], Callable[[str, Source, Path], list[Ends]]] = {
 
 
 def errors(form: str, reader: str, film: Film, video: Path) -> tuple[float, float]:
-    """The largest errors of an in-point and of an out-point, in frames."""
+    """Return the largest errors of an in-point and of an out-point, in frames."""
     source = source_of(video)
     found = READERS[form, reader](written(form, video, film.spans), source, video)
     pairs = list(zip(sorted(found), sorted(film.spans), strict=True))
@@ -208,7 +208,7 @@ def main() -> None:
 
 
 def told(inward: float, outward: float) -> str:
-    """Both errors, or one number if they are equal; to a tenth of a frame."""
+    """Write both errors, or one number if they are equal, to a tenth of a frame."""
     one, two = (f"{error:.1f}".removesuffix(".0") for error in (inward, outward))
     return one if one == two else f"{one}, {two}"
 

@@ -1,12 +1,13 @@
-"""The shipped head on QVHighlights-captions val: moments, another encoder's queries, presence.
+"""Measure the shipped head on QVHighlights-captions val: moments, other encoders, presence.
 
     python benchmarks/learned_head.py FEATURES [--checkpoint FILE]
 
-FEATURES is a folder in the field's layout, of sentence embeddings (all-MiniLM-L6-v2), with
+FEATURES is a folder of sentence embeddings (all-MiniLM-L6-v2) in the field's layout, with
 text/background.npz: `pooler_output` (N, 384) of the sentences in rdmf_cli.channels.background.
-1. The learned head and the training-free answer, with the queries as exported and with the same
-   queries read by the embedded text tower, for which the head was not trained.
-2. Presence: each query on its own video against the query of another YouTube video.
+
+1. The learned head and the training-free head, with the exported queries and with the same queries
+   encoded by the embedded text tower, for which the head was not trained.
+2. Presence: each query on its own video, compared with the query of another YouTube video.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from rdmf_cli.outputs.table import PERHAPS_NOT, PROBABLY_NOT
 
 
 class Reworded:
-    """A head that is asked with the sentences of another text tower."""
+    """A head that gets the sentences of another text tower."""
 
     def __init__(self, head: Head, sentences: dict[str, np.ndarray]):
         self.head, self.sentences = head, sentences
@@ -45,20 +46,20 @@ class Reworded:
 
 
 def embedded_sentences(val: Samples) -> dict[str, np.ndarray]:
-    """Every query as the embedded text tower reads it, unit rows."""
+    """Encode every query with the embedded text tower; unit rows."""
     queries = sorted({annotation.query for annotation in val.annotations})
     rows = normalise_rows(load_encoder("embedded").encode_texts(queries).rows)
     return dict(zip(queries, rows, strict=True))
 
 
 Presence = Callable[[Sample, np.ndarray, np.ndarray], float]
-"""(sample, sentence (D,), background (N, D)) to the chance that the sentence is shown."""
+"""Maps (sample, sentence (D,), background (N, D)) to the probability that the sentence is shown."""
 
 
 def presences(
     samples: Samples, background: np.ndarray, presence: Presence
 ) -> Iterator[tuple[float, float]]:
-    """For each query, its presence in its own video and that of the next other video's query."""
+    """For each query, return its presence in its own video, and another query's presence there."""
     rows = [samples[i] for i in range(len(samples))]
     for i, sample in enumerate(rows):
         turned = (rows[(i + step) % len(rows)] for step in range(1, len(rows)))
@@ -71,7 +72,7 @@ def _unrelated(row: Sample, sample: Sample) -> bool:
 
 
 def auroc(shown: np.ndarray, absent: np.ndarray) -> float:
-    """The chance that a shown query's presence exceeds an absent one's; ties count half."""
+    """Return how often a shown query's presence exceeds an absent query's; ties count half."""
     order = np.sort(absent)
     below = np.searchsorted(order, shown, "left") + np.searchsorted(order, shown, "right")
     return float(below.mean() / 2 / len(absent))

@@ -1,16 +1,16 @@
-"""Faults while a library is indexed: is it whole afterwards, with nothing lost and nothing twice?
+"""Cause faults while a library is indexed, and check that nothing is lost or stored twice.
 
     python benchmarks/library_faults.py [--kills 50] [--full 20] [--changes 10] [--seed 0]
 
-Each try runs `rdmf index` in a process of its own, over made-up videos, on a library that has some
-of them already. After each try the library is opened: every video that it lists has its features,
-equal to those of a library that nothing happened to. Then the same command is given again, without
-a fault, and the library must hold every video once.
+Each try runs `rdmf index` in its own process over artificial videos; the library has some of the
+videos already. After each try the library is opened: every video that it lists must have its
+features, and they must equal the features in a library without any fault. Then the same command
+runs again without a fault, and the library must hold every video once.
 
-    kill -9        at a random point of the run
-    disk full      no file may grow beyond a random size (RLIMIT_FSIZE: "File too large")
-    two writers    two runs at the same time
-    changes        a video is replaced, one is removed and one is renamed at a random point
+kill -9        at a random point of the run
+disk full      no file may grow beyond a random size (RLIMIT_FSIZE: "File too large")
+two writers    two runs at the same time
+changes        a video is replaced, one is removed and one is renamed at a random point
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from rich.table import Table
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.library.library import Library
 
-VIDEOS, KNOWN = 8, 3  # videos in all; those that the library has before a try
+VIDEOS, KNOWN = 8, 3  # number of videos; how many of them the library has before a try
 SECONDS, RATE, SIZE = 16, 5, 64
 LEAST_BYTES, MOST_BYTES = 2_048, 60_000  # of features of a video, and of the catalogue
 SAYS_FULL = ("cannot be written", "could not be stored")
@@ -48,7 +48,7 @@ Fault = Callable[[list[str], Path, random.Random], str]
 
 
 def write_video(path: Path, seed: int) -> None:
-    """Write a video of coloured noise, another for each seed."""
+    """Write a video of coloured noise; each seed gives another video."""
     draw = np.random.default_rng(seed)
     with av.open(str(path), "w") as out:
         stream = out.add_stream("mpeg4", rate=RATE)
@@ -112,7 +112,7 @@ def changed(words: list[str], videos: Path, draw: random.Random) -> str:
 
 
 def content(library: Path) -> dict[str, tuple[str, str]]:
-    """The state and a digest of the features of each video, by name.
+    """Return the state and a digest of the features of each video, by name.
 
     Raises:
         RdmfError: The library is damaged.
@@ -130,7 +130,7 @@ def content(library: Path) -> dict[str, tuple[str, str]]:
 
 
 def problems(place: Path, videos: Path, expected: Callable[[], dict]) -> Iterator[str]:
-    """What is wrong after a fault, and after the command was given again."""
+    """List what is wrong after a fault, and after the second run of the command."""
     try:
         content(place)
     except RdmfError as error:
@@ -186,7 +186,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ["RDMF_CACHE_DIR"] = str(folder / "cache")
-        os.environ["RDMF_CACHE_LIMIT_MB"] = "0"  # what is indexed is extracted, each time
+        os.environ["RDMF_CACHE_LIMIT_MB"] = "0"  # without a cache, every run extracts
         for place, numbers in (("known", range(KNOWN)), ("videos", range(KNOWN, VIDEOS))):
             (folder / place).mkdir()
             for number in numbers:

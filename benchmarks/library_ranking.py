@@ -1,22 +1,23 @@
-"""Ranking over real footage: is the video that shows a caption's clip first, and how sure is that?
+"""Rank real videos: is the video that shows a caption first, and how certain is the ranking?
 
     python benchmarks/library_ranking.py CHOOSE [REPORT] [--clip-length 2] [--encoder embedded]
 
-CHOOSE and REPORT are folders of joined clips (`videos/`, `val.jsonl`, `absent.jsonl`), made of
-halves of one list of captioned clips. Every caption is asked of every video. Of each folder:
+CHOOSE and REPORT are folders of joined clips (`videos/`, `val.jsonl`, `absent.jsonl`), made from
+the two halves of a list of captioned clips. Every caption is a query on every video. For each
+folder, the report shows:
 
-    first   of the pairs of a caption and a video that shows it, how many rank that video above
-            all that do not
-    AUROC   of shown against not shown pairs
-    missed  of the shown, those below the line; false: of the not shown, those above it
+first   the share of pairs of a caption and a video that shows it, in which this video ranks above
+        all videos that do not show the caption
+AUROC   of pairs that show the caption against pairs that do not
+missed  the share of shown pairs below the line; false: the share of other pairs above the line
 
-Errors (+-) are standard deviations over 500 draws of the clips, with their captions, with
-replacement. "own clip first" is what the encoder can tell, without any ranking of videos: each
-caption is compared with the clips themselves (the two best frames of each, the median over its
-videos). A video is first where its clip is, as all other videos together hold all other clips.
-
-A number that is no chance has no line. The weights of relevance are fitted anew on CHOOSE, by
-logistic regression with shown and not shown weighing alike, and printed beside those in use.
+Errors (+-) are standard deviations over 500 draws of the clips with replacement, together with
+their captions. "own clip first" shows the ability of the encoder without any ranking of videos:
+each caption is compared with the clips themselves (the two best frames of each clip, the median
+over the videos of the caption). A video is first if its clip is first, because all other videos
+together hold all other clips. A number that is not a probability has no line. The weights of
+relevance are fitted again on CHOOSE, by logistic regression with equal weights for shown pairs and
+other pairs, and printed beside the weights in use.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ DRAWS = 500
 
 
 class Pairs(NamedTuple):
-    """Every caption asked of every video, (Q, V) each."""
+    """The results of every caption as a query on every video, (Q, V) each."""
 
     shown: npt.NDArray[np.bool_]
     match: Array
@@ -62,7 +63,7 @@ class Pairs(NamedTuple):
 
 
 def asked(folder: Path, searcher: Searcher) -> Pairs:
-    """Ask every caption of every video."""
+    """Use every caption as a query on every video."""
     shown = _rows(folder / "val.jsonl")
     captions = sorted({row["query"] for row in shown + _rows(folder / "absent.jsonl")})
     vids = sorted({row["vid"] for row in shown})
@@ -95,13 +96,13 @@ def _opened(path: Path, searcher: Searcher) -> OpenVideos:
 
 
 def first(pairs: Pairs, value: Array) -> float:
-    """Percent of shown pairs that rank above all videos that do not show the caption."""
+    """Return the percentage of shown pairs that rank above all videos without the caption."""
     right = [row[shown] > row[~shown].max() for row, shown in zip(value, pairs.shown, strict=True)]
     return 100 * float(np.concatenate(right).mean())
 
 
 def clips_alone(folder: Path, searcher: Searcher) -> tuple[float, float, int]:
-    """Percent of captions whose own clip is first, and among the first five, of all clips."""
+    """Return the percentages of captions whose own clip is first, and among the first five."""
     windows = _rows(folder / "val.jsonl")
     shown: dict[str, list[Array]] = {}
     for row in windows:
@@ -124,7 +125,7 @@ def clips_alone(folder: Path, searcher: Searcher) -> tuple[float, float, int]:
 
 
 def error(pairs: Pairs, value: Array, measure: Callable[[Pairs, Array], float]) -> float:
-    """Standard deviation of a measure over draws of the captions with replacement."""
+    """Return the standard deviation of a measure over draws of the captions with replacement."""
     draw = np.random.default_rng(0)
     found = []
     for _ in range(DRAWS):
@@ -134,7 +135,7 @@ def error(pairs: Pairs, value: Array, measure: Callable[[Pairs, Array], float]) 
 
 
 def auroc(pairs: Pairs, value: Array) -> float:
-    """Area under the curve of shown against not shown pairs; of equal values, half."""
+    """Return the area under the curve of shown against other pairs; equal values count half."""
     a, b = value[pairs.shown], np.sort(value[~pairs.shown])
     below = np.searchsorted(b, a) + np.searchsorted(b, a, side="right")
     return float(below.mean() / (2 * len(b)))
@@ -155,7 +156,7 @@ def fitted(pairs: Pairs) -> Array:
 
 
 def report(name: str, pairs: Pairs) -> Table:
-    """One row for each number that could rank videos."""
+    """Print one row for each number by which videos could be ranked."""
     title = f"{name}: {pairs.shown.sum()} shown, {(~pairs.shown).sum()} not shown"
     shown = Table(
         "ranked by", "first %", "AUROC", "missed %", "false %", title=title, box=box.SIMPLE

@@ -1,25 +1,27 @@
-"""Does an answer mean the same at three minutes and at many hours? On QVHighlights-captions val.
+"""Check that an answer means the same in three minutes and in many hours of video.
 
     python benchmarks/long_footage.py FEATURES [--queries N] [--head PATH] [--kinds ...]
 
-FEATURES is a folder in the field's layout with text/background.npz, as for learned_head.py. Both
-heads, the shipped one and the training-free answer, are asked in
+The queries are those of QVHighlights-captions val. FEATURES is a folder in the field's layout with
+text/background.npz, as for learned_head.py. The shipped head and the training-free head answer
+queries on these kinds of footage:
 
-    one video          as it is annotated
-    among N others     the video at a place drawn by chance between N whole videos of other YouTube
-                       ids: what is true is what was true, moved. The others may show the query
-                       too, and nobody has looked: the more there are, the likelier.
-    N times            the video N times over: every copy of a true window is true. Windows that
-                       meet where a copy ends and the next begins are one: no two moments are seen.
-    40 % repeated      in every video four clips in ten repeat the clip before (static footage)
+one video          the video as it is annotated
+among N others     the video at a random place between N whole videos of other YouTube ids. The true
+                   moments are the moments of the one video. The other videos may show the query,
+                   too; nobody has checked this, and it is likelier for more videos
+N times            the video N times in sequence: every copy of a true window is true. If a window
+                   ends where a copy ends, and the next copy begins with a window, both are one
+                   window, because a viewer sees only one moment
+40 % repeated      four clips in ten repeat the clip before (static footage)
 
-R1 looks at the first moment, mAP at ten moments, of N copies at 10 N. Presence is that of the
-video's own query against the query of a video none of whose YouTube ids is in the footage: AUROC,
-and how many of these absent queries, and of the others, are called shown, at 0.5.
+R1 uses the first moment, mAP uses ten moments (for N copies: 10 N). Presence of the video's own
+query is compared with presence of a query of a video with other YouTube ids: the report shows the
+AUROC, and the shares of absent queries and of shown queries with a presence above 0.5.
 
-Then the example video is repeated: how long are the first five moments of every query on it? With
---head a head that was trained otherwise is asked instead of the shipped one: `--head RUN --kinds
-"one video" "40 % repeated"` shows what repeats cost a full one.
+Then the example video is repeated, and the length of the first five moments of every query is
+measured. With --head, another trained head answers in place of the shipped head: `--head RUN
+--kinds "one video" "40 % repeated"` shows the effect of repeats on a full head.
 """
 
 from __future__ import annotations
@@ -49,8 +51,8 @@ from rdmf_cli.heads.learned.head import LearnedHead
 from rdmf_cli.heads.registry import load_head
 from rdmf_cli.heads.training_free.head import TrainingFree
 
-MOMENTS = 10  # a copy
-SHOWN = 0.5  # a presence from which on a query is called shown
+MOMENTS = 10  # per copy
+SHOWN = 0.5  # a query with at least this presence counts as shown
 REPEATED = 0.4
 EXAMPLE_COPIES = (4, 15, 50, 200)
 EXAMPLE_QUERIES = (
@@ -62,7 +64,7 @@ EXAMPLE_QUERIES = (
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of footage: the video among so many others, or so many times."""
+    """A kind of footage: the video among other videos, or repeated."""
 
     name: str
     others: int = 0
@@ -80,7 +82,7 @@ KINDS = (
 
 # ----------------------------------------------------------------------------- footage
 class Footage:
-    """Samples as they are in longer footage; what is drawn depends on the qid alone."""
+    """Samples in longer footage; the random choices depend only on the qid."""
 
     def __init__(self, samples: Samples, kind: Kind):
         self.samples, self.kind = samples, kind
@@ -90,8 +92,9 @@ class Footage:
         self.rows = cache(lambda index: self.samples[index].rows)
 
     def of(self, index: int) -> tuple[Sample, int, int]:
-        """A sample in its footage, how many clips stand before its own video, and the number of a
-        sample whose query is of none of the videos."""
+        """Return a sample in its footage, the number of clips before its own video, and the number
+        of a sample whose query belongs to none of the videos.
+        """
         sample = self.samples[index]
         rng = np.random.default_rng([int(sample.annotation.qid), self.kind.others])
         ids = [name for name in rng.permutation(list(self.first)) if name != self.youtube[index]]
@@ -120,13 +123,13 @@ def times(sample: Sample, copies: int) -> Sample:
 
 
 def windows_of(sample: Sample) -> np.ndarray:
-    """(G, 2) seconds, within the clips that there are."""
+    """Return the windows (G, 2) in seconds, cut to the existing clips."""
     end = len(sample.video) * sample.clip_length
     return np.minimum(sample.annotation.windows, end)
 
 
 def joined(windows: np.ndarray) -> np.ndarray:
-    """Windows that touch, made one."""
+    """Join windows that touch."""
     made: list[list[float]] = []
     for start, end in windows[np.argsort(windows[:, 0])]:
         if made and start <= made[-1][1]:
@@ -139,7 +142,7 @@ def joined(windows: np.ndarray) -> np.ndarray:
 # ------------------------------------------------------------------------------ scores
 @dataclass(frozen=True)
 class Score:
-    """Of one query: R1 at 0.5 and 0.7, AP, HIT@1, presences."""
+    """The scores of one query: R1 at 0.5 and 0.7, AP, HIT@1, presences."""
 
     r1: float
     r1_strict: float
@@ -152,7 +155,10 @@ class Score:
 def scores(
     head: Head, footage: Footage, queries: Sequence[int], background: np.ndarray | None
 ) -> Iterator[Score]:
-    """Of each query; without a background, presence is left out."""
+    """Score each query; without a background, presence is left out.
+
+    Every head computes presence with the fitted rates.
+    """
     for index in queries:
         sample, before, stranger = footage.of(index)
         told = head.read(sample, top_k=MOMENTS * footage.kind.copies)
@@ -175,9 +181,9 @@ PRESENCE = TrainingFree.load()
 
 
 def hit_of(plain: Sample, saliency: np.ndarray, before: int, copies: int) -> float:
-    """HIT@1 in [0, 1]: the highest clip of the footage is a highlight of the video, in any copy.
+    """Compute HIT@1 in [0, 1]: is the footage's highest clip a highlight in a copy of the video?
 
-    before: clips of the footage before the video
+    before: number of clips of the footage before the video
     """
     marks = relevance(plain.duration, plain.annotation.clip_ids, plain.annotation.ratings)
     own = int(saliency.argmax()) - before
@@ -217,7 +223,7 @@ def print_table(
 
 
 def most_of(kind: Kind, most: int) -> int:
-    """Of hours of footage fewer queries are asked."""
+    """Return the number of queries to ask: fewer queries for hours of footage."""
     return most if (kind.others + 1) * kind.copies < 100 else max(most // 10, 1)
 
 

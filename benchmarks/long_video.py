@@ -1,9 +1,10 @@
-"""Memory of `rdmf query` on three minutes and on three hours of video.
+"""Measure the memory of `rdmf query` on three minutes and on three hours of video.
 
     python benchmarks/long_video.py [--minutes 3 180]
 
-Makes the videos (H.264, 320 × 180, 10 frames a second, a key frame every 5 s), asks each one
-question in a process of its own without the cache, and prints clips, seconds and peak memory.
+The script makes the videos (H.264, 320 × 180, 10 frames per second, a key frame every 5 s), asks
+one question per video in its own process without the cache, and prints clips, seconds and peak
+memory.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from pathlib import Path
 import av
 import numpy as np
 
-RATE = 10  # frames a second
+RATE = 10  # frames per second
 SCENE_SECONDS = 7
 
 
 def make(path: Path, minutes: float) -> Path:
-    """Scenes of moving gradients, each of a colour of its own."""
+    """Write a video of scenes with moving gradients, each in its own colour."""
     ramp = np.linspace(0, 1, 320)[None, :, None] * np.ones((180, 1, 1))
     with av.open(str(path), "w") as film:
         options = {"preset": "ultrafast", "crf": "35", "g": str(5 * RATE)}
@@ -40,7 +41,7 @@ def make(path: Path, minutes: float) -> Path:
 
 
 def ask(path: Path) -> dict[str, float]:
-    """One question in a process of its own: what it answered, its peak memory, its seconds."""
+    """Ask one question in its own process; return the answer, the peak memory and the seconds."""
     command = [sys.executable, "-m", "rdmf_cli", "query", str(path), "a blue wall", "--json"]
     environment = {**os.environ, "RDMF_CACHE_DIR": str(path.parent / "cache")}
     child = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)

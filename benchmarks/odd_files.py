@@ -1,20 +1,21 @@
-"""Some 400 odd files, each asked one question: what `rdmf query` makes of the files people have.
+"""Ask one question on each of about 400 unusual files, and check what `rdmf query` answers.
 
     python benchmarks/odd_files.py [--only NAME] [--folder DIR] [--verbose]
     python benchmarks/odd_files.py --fuzz 10000 [--seed 0] [--decode-only]
 
-Makes files of every codec, container and pixel format that the ffmpeg program here can write, odd
-times, sizes, names and streams, and damaged copies; asks them in child processes, and asserts:
+The script makes files in every codec, container and pixel format that the installed ffmpeg program
+can write, files with unusual times, sizes, names and streams, and damaged copies. Child processes
+ask a question on each file. These rules must hold:
 
-- each file is answered, or refused in one line of error; never a traceback, a crash or a defect;
-- no answer where no clip of the video was decoded;
-- the duration is within a frame of what ffprobe says, of the file or of its packets, or there is a
-  warning; of a damaged file as near as headers are believed (0.25 s);
+- each file gets an answer, or an error of one line; never a traceback, a crash or a bug report;
+- there is no answer if no clip of the video was decoded;
+- the duration differs by at most a frame from the duration that ffprobe states (for the file or its
+  packets), or there is a warning; for a damaged file, the difference is at most 0.25 s;
 - no file takes more than 60 s, or 1.2 GB of memory.
 
-`--fuzz N` damages small videos in N ways instead (see `damage.py`; the seed of a file is its name)
-and leaves out the comparison with ffprobe. With `--decode-only` the files are decoded by PyAV and
-not encoded, which is several times quicker. Needs the programs ffmpeg and ffprobe.
+`--fuzz N` damages small videos in N ways instead (see `damage.py`; the seed of a file is its name),
+without the comparison with ffprobe. With `--decode-only`, PyAV decodes the files and nothing is
+encoded, which is several times faster. The script needs the programs ffmpeg and ffprobe.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ import numpy as np
 from damage import damaged
 
 SECONDS_EACH = 60.0
-START_UP_SECONDS = 30.0  # of a process, on a machine that is busy
+START_UP_SECONDS = 30.0  # for the start of a process on a busy machine
 MEGABYTES_EACH = 1200
 FILES_PER_PROCESS = 100
 QUERY = "a red square"
@@ -49,12 +50,12 @@ HARDWARE = ("_v4l2m2m", "_nvenc", "_qsv", "_vaapi", "_omx")
 
 
 class CannotBeMade(Exception):  # noqa: N818  (no error: this ffmpeg program lacks a part)
-    """The ffmpeg program here cannot write such a file."""
+    """The installed ffmpeg program cannot write such a file."""
 
 
 @dataclass(frozen=True)
 class Odd:
-    """A file to be made. `make` writes it at the path it is given, in a folder of its own."""
+    """A file to make. `make` writes it to the given path, in its own folder."""
 
     group: str
     name: str
@@ -93,12 +94,12 @@ H264 = ("-c:v", "libx264", "-pix_fmt", "yuv420p")
 
 
 def by_ffmpeg(group: str, name: str, *args: object) -> Odd:
-    """A file that one run of the ffmpeg program writes."""
+    """Make a file with one run of the ffmpeg program."""
     return Odd(group, name, lambda path: ffmpeg(*args, path))
 
 
 def steps(*commands: tuple[object, ...]) -> Callable[[Path], None]:
-    """Several runs; @ is the file that is made, a word that begins with @ one beside it."""
+    """Make a file in several runs; @ stands for the file, and @NAME for a file beside it."""
 
     def make(path: Path) -> None:
         for words in commands:
@@ -114,7 +115,7 @@ def _beside(path: Path, word: object) -> object:
 
 
 def joined(*parts: tuple[object, ...], suffix: str) -> Callable[[Path], None]:
-    """The bytes of several recordings, one after the other."""
+    """Join the bytes of several recordings."""
 
     def make(path: Path) -> None:
         pieces = [path.with_name(f"_{path.stem}_{i}.{suffix}") for i in range(len(parts))]
@@ -129,7 +130,7 @@ def joined(*parts: tuple[object, ...], suffix: str) -> Callable[[Path], None]:
 
 
 def codecs() -> Iterator[Odd]:
-    """Every video encoder, in the first container that takes it."""
+    """Use every video encoder, in the first container that accepts it."""
     for encoder in _listed("-encoders", "V"):
         if not encoder.endswith(HARDWARE) and encoder != "wrapped_avframe":
             yield Odd("codecs", f"{encoder}.nut", _encoded(encoder))
@@ -169,14 +170,14 @@ def _encoded(encoder: str) -> Callable[[Path], None]:
 
 
 def pixel_formats() -> Iterator[Odd]:
-    """Raw pictures in every format that can be written."""
+    """Write raw pictures in every format that can be written."""
     for name in _listed("-pix_fmts", "O", column=1):
         args = (*pictures(seconds=1), "-c:v", "rawvideo", "-pix_fmt", name)
         yield by_ffmpeg("pixel formats", f"{name}.nut", *args)
 
 
 def _listed(option: str, flag: str, column: int = 0) -> list[str]:
-    """Names from one of the ffmpeg program's tables, in which a row's flags come first."""
+    """Return names from a table of the ffmpeg program; in each row, flags come first."""
     command = ["ffmpeg", "-hide_banner", option]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     rows = [line.split() for line in said.splitlines()]
@@ -224,7 +225,7 @@ def containers() -> Iterator[Odd]:
 
 
 def times() -> Iterator[Odd]:
-    """Where time begins, leaps, falls back or stands still."""
+    """Make files in which time begins late, jumps, falls back or does not advance."""
     for suffix in ("mp4", "mkv", "ts", "avi", "flv", "nut", "mpg"):
         args = CONTAINERS[suffix]
         late = (*sound(9), "-itsoffset", "6", *pictures(), "-map", "0", "-map", "1", *args)
@@ -259,7 +260,7 @@ TICKS = {  # of 1/1000 s
 
 
 def _timed(ticks: tuple[int, ...]) -> Callable[[Path], None]:
-    """By PyAV: a frame at each of the times, in milliseconds."""
+    """Write a frame at each of the given times, in milliseconds, with PyAV."""
 
     def make(path: Path) -> None:
         with av.open(str(path), "w") as film:
@@ -277,13 +278,15 @@ def _timed(ticks: tuple[int, ...]) -> Callable[[Path], None]:
 
 
 def _copied_cut(suffix: str) -> Callable[[Path], None]:
-    """From the middle of a group of pictures on, without encoding anew: an edit list, or hidden."""
+    """Copy from the middle of a group of pictures on, without encoding: an edit list, or hidden
+    frames.
+    """
     whole = (*pictures(seconds=9), *sound(9), *CONTAINERS[suffix], "-g", "40", f"@whole.{suffix}")
     return steps(whole, ("-ss", "3", "-i", f"@whole.{suffix}", "-c", "copy", "@"))
 
 
 def _concatenated() -> Iterator[Odd]:
-    """Recorders, dash cameras and stream dumps write such files."""
+    """Join files end to end; recorders, dash cameras and stream dumps write such files."""
     red, blue = colour("red"), colour("blue")
     for suffix in ("ts", "flv", "mpg", "h264", "mjpeg", "avi", "mkv", "webm", "mp4"):
         args = CONTAINERS[suffix]
@@ -303,7 +306,7 @@ def _concatenated() -> Iterator[Odd]:
 
 
 def streams() -> Iterator[Odd]:
-    """Several streams, none, turned and mirrored ones, odd colours, encryption."""
+    """Make files with several streams or none, turned pictures, odd colours, encryption."""
     two = (*colour("red"), *colour("blue", "160x128"), "-map", "0", "-map", "1", *H264)
     for suffix in ("mp4", "mkv", "ts"):
         yield by_ffmpeg("streams", f"two_videos.{suffix}", *two)
@@ -351,7 +354,7 @@ def _with_subtitles(path: Path) -> None:
 
 
 def _with_exif(orientation: int) -> Callable[[Path], None]:
-    """JPEG pictures that carry a block of EXIF, as cameras write them."""
+    """Write JPEG pictures with a block of EXIF, as cameras do."""
     entry = (
         np.array([1, 0x112, 3], "<u2").tobytes() + np.array([1, orientation, 0], "<u4").tobytes()
     )
@@ -368,7 +371,7 @@ def _with_exif(orientation: int) -> Callable[[Path], None]:
 
 
 def sizes() -> Iterator[Odd]:
-    """Pictures of odd sizes, with pixels that are not square, and that change in mid-file."""
+    """Make files with odd picture sizes, pixels that are not square, and sizes that change."""
     for size in ("2x2", "16x16", "16x2000", "3840x16", "98x34", "4096x2304"):
         yield by_ffmpeg("sizes", f"{size}.mp4", *pictures(size, seconds=1), *H264)
     for size in ("1x1", "3x5", "17x13", "1x200"):
@@ -448,10 +451,10 @@ GROUPS = (codecs, pixel_formats, containers, times, streams, sizes, names, damag
 
 @dataclass
 class Told:
-    """What became of one file.
+    """The result for one file.
 
-    row:    the JSON line that came of it; None where none came
-    faults: what must not be
+    row:    the JSON line of the answer; None if there is none
+    faults: the rules that the result breaks
     """
 
     path: Path
@@ -470,7 +473,7 @@ class Told:
 
 
 class Child(NamedTuple):
-    """What one process said: a row per file as far as it came, and how it ended."""
+    """The result of one process: a row per file, up to its end, and how it ended."""
 
     rows: list[tuple[dict[str, Any], float]]
     stderr: list[str]
@@ -487,7 +490,7 @@ def query(paths: list[Path]) -> list[str]:
     return [*command, "--encoder", "embedded", "--", *map(str, paths)]
 
 
-# Prints the same lines as `rdmf query --json`, as far as they tell of the decoding.
+# Prints the lines of `rdmf query --json`, with only the keys that concern decoding.
 DECODE = """
 import json, sys
 from rdmf_cli.errors import RdmfError, errors_of
@@ -515,7 +518,7 @@ def decode(paths: list[Path]) -> list[str]:
 
 
 def ask(paths: list[Path], command: Command = query) -> Iterator[Told]:
-    """Ask all files in one process, and those it does not tell enough of in one of their own."""
+    """Ask all files in one process; ask files without a clear result again, one by one."""
     while paths:
         child = _run(paths, command)
         told = [Told(p, *found) for p, found in zip(paths, child.rows, strict=False)]
@@ -527,7 +530,7 @@ def ask(paths: list[Path], command: Command = query) -> Iterator[Told]:
             yield from (found for path in paths for found in ask([path], command))
             return
         yield from told
-        if early:  # the file it was at is to blame, or the machine was busy
+        if early:  # the present file is the cause, or the machine was busy
             yield from ask([paths[len(told)]], command)
         paths = paths[len(told) + early :]
 
@@ -555,7 +558,7 @@ def _run(paths: list[Path], command: Command) -> Child:
 def _rows(
     child: subprocess.Popen[bytes], expected: int
 ) -> tuple[list[tuple[dict[str, Any], float]], bool]:
-    """(rows with their seconds, whether it fell silent and was stopped)."""
+    """Return (rows with their seconds, whether a process without output was stopped)."""
     rows, hung = [], False
     with child.stdout as pipe:  # type: ignore[union-attr]
         for number in range(expected):
@@ -589,12 +592,12 @@ KINDS_OF_LINES = ("error: ", "warning: ", "note: ")
 
 
 def _unexplained(child: Child) -> list[str]:
-    """Lines on stderr that are none of ours: tracebacks, and what libraries print."""
+    """Return lines of stderr that are not messages of rdmf: tracebacks, and output of libraries."""
     return [line for line in child.stderr if not line.startswith(KINDS_OF_LINES)]
 
 
 def _faults_of(child: Child) -> list[str]:
-    """What a process tells that was asked one file."""
+    """Return the faults of a process that was asked one file."""
     found = [f"prints: {line}" for line in _unexplained(child)[-1:]]
     if child.megabytes > MEGABYTES_EACH:
         found.append(f"takes {child.megabytes:.0f} MB")
@@ -607,7 +610,7 @@ def _faults_of(child: Child) -> list[str]:
 
 
 def judge(told: Told, duration: Callable[[Path], Claim] | None, near: float = 0.0) -> Told:
-    """Add the faults that a row shows; near: seconds by which ffprobe's packets may differ."""
+    """Add the faults of a row. near: seconds by which ffprobe's packets may differ."""
     if told.refusal.startswith("unexpected error"):
         told.faults.append(told.refusal)
     if told.answered and told.row is not None:
@@ -623,9 +626,9 @@ def _from_nothing(features: dict[str, Any]) -> Iterator[str]:
 
 
 class Claim(NamedTuple):
-    """What ffprobe says, in seconds.
+    """The durations that ffprobe states, in seconds.
 
-    durations: of the container, and from its start on (some count from zero); none where unknown
+    durations: of the container, and from its start (some count from zero); none if unknown
     frame:     how long a frame is shown
     """
 
@@ -655,7 +658,7 @@ def _durations(whole: dict[str, str]) -> tuple[float, ...]:
 
 
 def _frame_seconds(stream: dict[str, str]) -> Iterator[float]:
-    """How long a frame is shown: on average, and by the codec's own rate."""
+    """Return how long a frame is shown: on average, and by the codec's own rate."""
     for name in ("avg_frame_rate", "r_frame_rate"):
         above, _, below = stream.get(name, "0/0").partition("/")
         if int(above) and int(below):
@@ -683,7 +686,7 @@ def _other_duration(told: Told, claim: Claim, near: float) -> Iterator[str]:
 
 
 def packet_seconds(path: Path) -> float:
-    """How long the packets of a file last, by ffprobe."""
+    """Return how long the packets of a file last, according to ffprobe."""
     command = ["ffprobe", "-v", "error", "-of", "csv=p=0"]
     command += ["-show_entries", "packet=pts_time,dts_time,duration_time", f"file:{path}"]
     said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
@@ -698,7 +701,7 @@ def packet_seconds(path: Path) -> float:
 
 
 def sweep(folder: Path, only: str) -> Iterator[tuple[str, Told]]:
-    """(group, what became of the file) for every file that can be made."""
+    """Yield (group, result) for every file that can be made."""
     unmade = []
     for group in GROUPS:
         made = []
@@ -720,7 +723,7 @@ def sweep(folder: Path, only: str) -> Iterator[tuple[str, Told]]:
 
 
 def fuzz(folder: Path, count: int, seed: int, command: Command) -> Iterator[tuple[str, Told]]:
-    """Damaged copies of small videos, made and removed a batch at a time."""
+    """Yield the results of damaged copies of small videos, made and removed in batches."""
     bases = {}
     for suffix, args in BASES.items():
         ffmpeg(*args, base := folder / f"base.{suffix}")
@@ -745,7 +748,7 @@ def _parts(paths: list[Path]) -> Iterable[list[Path]]:
 
 
 def show(found: Iterator[tuple[str, Told]], verbose: bool) -> int:
-    """Print faults as they are found and a table of the groups at the end; the number of faults."""
+    """Print faults at once, and a table of the groups at the end; return their number."""
     count: Counter[tuple[str, str]] = Counter()
     slowest = largest = 0.0
     for group, told in found:

@@ -1,14 +1,16 @@
-"""Time `rdmf query`, cold, against the usual way of the same work, on videos made for it.
+"""Compare the time of `rdmf query`, without a cache, with the usual way to do the same work.
 
     python benchmarks/peers.py SOURCE FOLDER [--minutes 5] [--rounds 5] [--kinds h264-250 h264-30]
 
-SOURCE is any video; from it FOLDER gets 720p videos of the wanted length, and CLIP ViT-B/32 with
-RANDOM weights: times do not depend on them, answers do. The usual way: ffmpeg takes a frame every
-two seconds into memory, open_clip encodes them on torch in float32, 60 at once, and compares them
-with the sentence. Decoder alone: the frames that rdmf asks for, decoded and thrown away.
+SOURCE is any video. From SOURCE, the script makes 720p videos of the wanted length in FOLDER, and
+CLIP ViT-B/32 with RANDOM weights: the weights change the answers, but not the times. The usual way:
+ffmpeg reads a frame every two seconds into memory; open_clip encodes the frames with torch in
+float32, 60 at once, and compares them with the sentence. "Decoder alone": the frames that rdmf
+needs are decoded and not used.
 
-All are whole processes, in turn within each round; medians. CPU and memory are those of the process
-and the programs that it starts; memory is the largest of them, not their sum.
+Each measurement is a whole process; the processes take turns in each round, and the table shows
+medians. CPU time and memory include the programs that a process starts; memory is the largest of
+these processes, not their sum.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ KINDS = {
     "hevc-250": ["-c:v", "libx265", "-preset", "fast", "-x265-params", "keyint=250:log-level=none"],
     "vp9-128": ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "1500k"],
 }
-"""Codec and frames from one key frame to the next: the options of ffmpeg that make it."""
+"""For each kind of video (codec, and number of frames from one key frame to the next), the options
+of ffmpeg that make it.
+"""
 
 
 class Cost(NamedTuple):
@@ -45,7 +49,7 @@ class Cost(NamedTuple):
 
 
 def make_video(source: Path, folder: Path, kind: str, minutes: float) -> Path:
-    """Repeat the source to the wanted length; the frames of each repeat are coded anew."""
+    """Repeat the source to the wanted length; the frames of each repeat are encoded again."""
     path = folder / f"{kind}_{minutes:g}min.{'webm' if 'vp9' in kind else 'mp4'}"
     if not path.exists():
         scaled = f"scale={WIDTH}:{HEIGHT},fps=30"
@@ -70,7 +74,7 @@ def make_weights(folder: Path) -> Path:
 
 
 def fields_way(video: str, weights: str) -> None:
-    """Answer one sentence as the field's repositories do; run as a process of its own."""
+    """Answer one sentence as the field's repositories do; runs in its own process."""
     import open_clip
     import torch
     from PIL import Image
@@ -91,7 +95,7 @@ def fields_way(video: str, weights: str) -> None:
 
 
 def decode_alone(video: str) -> None:
-    """Decode the frames that rdmf asks for, and no more."""
+    """Decode only the frames that rdmf needs, and do nothing else."""
     from rdmf_cli.video import open_clips
 
     with open_clips(Path(video), CLIP_SECONDS) as clips:

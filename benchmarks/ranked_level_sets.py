@@ -1,11 +1,11 @@
-"""The bar: level sets of the smoothed similarity curve, ranked by gradient boosting.
+"""Score a baseline: level sets of the smoothed similarity curve, ranked by gradient boosting.
 
     python benchmarks/ranked_level_sets.py FEATURES
 
-No fusion and no network: candidates are the level sets of the similarity at four widths of
-smoothing, described by some thirty plain numbers, and a gradient-boosted regressor (scikit-learn)
-predicts their IoU. Trained on FEATURES/train.jsonl in seconds, reported on FEATURES/val.jsonl.
-A model that does not beat it has not earned its weights.
+The baseline has no fusion and no network. Candidates are the level sets of the similarity at four
+widths of smoothing. Some thirty numbers describe each candidate, and a gradient-boosted regressor
+(scikit-learn) predicts its IoU. It is trained on FEATURES/train.jsonl in seconds and scored on
+FEATURES/val.jsonl. A network that is not better than this baseline is not worth its weights.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TOP_K = 10
 
 
 class Rule(NamedTuple):
-    """How moments that repeat each other are suppressed, as `suppress` takes it."""
+    """The parameters of `suppress` for moments that overlap."""
 
     overlap: float
     redundancy: float
@@ -46,7 +46,7 @@ RULES = {
 
 
 def level_sets(curve: np.ndarray) -> set[tuple[int, int]]:
-    """The runs [start, end) in clips above each of 16 heights between the curve's extremes."""
+    """Return the runs [start, end) of clips above each of 16 heights from minimum to maximum."""
     found = set()
     for height in np.linspace(curve.min(), curve.max(), LEVELS + 2)[1:-1]:
         turns = np.flatnonzero(np.diff(curve >= height, prepend=False, append=False))
@@ -55,7 +55,7 @@ def level_sets(curve: np.ndarray) -> set[tuple[int, int]]:
 
 
 def candidates(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
-    """Spans in clips (n, 2) and what is said of each (n, 33)."""
+    """Return spans in clips (n, 2) and the numbers that describe each span (n, 33)."""
     s, clips = sample.similarity, len(sample.video)
     z = (s - s.mean()) / (s.std() + 0.02)
     curves = [z, *(gaussian_filter1d(z, sigma, mode="nearest") for sigma in SIGMAS)]
@@ -65,7 +65,7 @@ def candidates(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _stand_out(curves: list[np.ndarray], spans: np.ndarray) -> list[np.ndarray]:
-    """For every curve its mean inside, its mean around, and their difference."""
+    """For every curve, return the mean inside, the mean around, and their difference."""
     (start, end), clips = spans.T, len(curves[0])
     margin = np.maximum(2, (end - start) // 2)
     left, right = np.maximum(0, start - margin), np.minimum(clips, end + margin)
@@ -83,7 +83,7 @@ def _stand_out(curves: list[np.ndarray], spans: np.ndarray) -> list[np.ndarray]:
 def _shape(
     sample: Sample, z: np.ndarray, curves: list[np.ndarray], spans: np.ndarray
 ) -> list[np.ndarray]:
-    """Length and place, visual change at the edges, extremes inside, and the video as a whole."""
+    """Describe length, place, visual change at the ends, extremes inside, and the whole video."""
     (start, end), clips = spans.T, len(z)
     width, s = end - start, sample.similarity
     change = np.concatenate([[1.0], sample.change, [1.0]])
@@ -109,7 +109,7 @@ def _shape(
 
 
 def overlaps(spans: np.ndarray, windows: np.ndarray) -> np.ndarray:
-    """(n,): the IoU of each span with the true window it fits best, seconds."""
+    """Return (n,): the highest IoU of each span (seconds) with a true window."""
     first = np.maximum(spans[:, None, 0], windows[None, :, 0])
     last = np.minimum(spans[:, None, 1], windows[None, :, 1])
     shared = np.maximum(last - first, 0)
@@ -122,13 +122,13 @@ def seconds(spans: np.ndarray, sample: Sample) -> np.ndarray:
 
 
 def bars(train: Samples, val: Samples) -> dict[str, dict[str, float]]:
-    """R1@0.5, R1@0.7 and mAP on val, per cent, under each of RULES."""
+    """Return R1@0.5, R1@0.7 and mAP on val, in per cent, with each of RULES."""
     ranker = _ranker(train)
     return {name: _scores(val, ranker, rule) for name, rule in RULES.items()}
 
 
 def _ranker(train: Samples) -> HistGradientBoostingRegressor:
-    """Predicts the IoU of candidates."""
+    """Fit the model that predicts the IoU of candidates."""
     described = [candidates(sample) for sample in train]
     goals = [
         overlaps(seconds(spans, sample), sample.annotation.windows)
@@ -153,7 +153,7 @@ def _scores(val: Samples, ranker: HistGradientBoostingRegressor, rule: Rule) -> 
 
 
 def _ranked(sample: Sample, ranker: HistGradientBoostingRegressor, rule: Rule) -> np.ndarray:
-    """(P, 3): the ten best spans in seconds with their predicted IoU."""
+    """Return (P, 3): the ten best spans in seconds, with their predicted IoU."""
     spans, columns = candidates(sample)
     scores, spans = ranker.predict(columns), seconds(spans, sample)
     row = np.zeros(len(spans), dtype=int)

@@ -1,27 +1,27 @@
-"""Which fusion stands up to disturbed footage? Every fusion, on QVHighlights and Charades-STA val.
+"""Compare all fusions on disturbed footage: QVHighlights val and Charades-STA val.
 
     python benchmarks/robustness.py train RUNS --data qvhighlights FEATURES [--arms ...] [--seeds N]
     python benchmarks/robustness.py measure RUNS --data qvhighlights FEATURES [--sets ...]
     python benchmarks/robustness.py table RUNS [--json FILE] [--figure FILE]
 
 FEATURES is a folder in the field's layout: video/, text/, train.jsonl, val.jsonl. `train` trains a
-full head with each fusion by the same settings; `measure` scores each on val as it is and
-disturbed; `table` prints means over the seeds, and reaction-diffusion less every other arm. What is
-there is kept, what was cut off goes on. What is drawn depends on the query alone, so all arms see
-the same disturbed videos:
+full head with each fusion, all with the same settings. `measure` scores each head on val, with and
+without disturbances. `table` prints means over the seeds, and reaction-diffusion minus every other
+arm. Complete results are kept, and interrupted work resumes. Random choices depend only on the
+query, so all arms see the same disturbed videos:
 
-    noise N              noise of a random direction, N times as long as a row, on every row
-    N % foreign          so many of the clips are clips of other videos
-    advertisements       after every 12 clips, 3 clips of another video
-    40 % repeats         so many of the clips show what the clip before them shows
-    short clips          every clip twice, of half the length
-    long clips           means of two clips, of twice the length
-    N times as long      among other videos; of so many queries as --long says
+noise N              noise of a random direction, N times as long as a row, on every row
+N % foreign          N % of the clips are replaced by clips of other videos
+advertisements       after every 12 clips, 3 clips of another video
+40 % repeats         40 % of the clips show the content of the clip before them
+short clips          every clip twice, each of half the length
+long clips           means of two clips, of twice the length
+N times as long      the video among other videos; `--long` sets the number of queries
 
-Nothing is chosen on val. To choose on parts of train: `train --fold K` learns from four fifths of
-the videos of train, and then `measure --fold K` scores on the other fifth. To see what a part of
-reaction-diffusion carries: `train --arms reaction-diffusion --without PART --label NAME`; without
-edges: `--config '{"cut": 1e6}'`.
+Nothing is chosen on val. To make choices on parts of train: `train --fold K` trains on four fifths
+of the videos of train, and `measure --fold K` scores on the remaining fifth. To measure the effect
+of one part of reaction-diffusion: `train --arms reaction-diffusion --without PART --label NAME`;
+without edges: `--config '{"cut": 1e6}'`.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ from rdmf_cli.training.options import TrainingOptions
 from rdmf_cli.training.retrieval import RetrievalTask
 
 FOLD = 0.2  # share of the videos of train that a fold holds out
-FIRST = "reaction-diffusion"  # the arm that the others are compared with
+FIRST = "reaction-diffusion"  # all other arms are compared with this arm
 METRICS = {
     "R1@0.5": "MR-full-R1@0.5",
     "R1@0.7": "MR-full-R1@0.7",
@@ -79,7 +79,7 @@ Scores = dict[str, float]
 # ----------------------------------------------------------------------- disturbed sets
 @dataclass(frozen=True)
 class Disturbance:
-    """What is done to a video: `apply(footage, rows of other videos, generator)`."""
+    """A change of a video: `apply(footage, rows of other videos, generator)`."""
 
     name: str
     apply: Callable[[Footage, Sequence[Rows], np.random.Generator], Footage]
@@ -131,7 +131,7 @@ SETS = {
 
 
 class Disturbed:
-    """Samples in disturbed footage, with the annotations that are true there."""
+    """Samples in disturbed footage, with annotations that match the footage."""
 
     def __init__(self, samples: Samples, disturbance: Disturbance):
         self.disturbance = disturbance
@@ -155,7 +155,9 @@ class Disturbed:
         made = sample_in(sample, self.disturbance.apply(footage_of(sample), others, rng))
         if made.clip_length == sample.clip_length:
             return made
-        unrated = replace(made.annotation, clip_ids=None, ratings=None)  # their grid is another
+        unrated = replace(
+            made.annotation, clip_ids=None, ratings=None
+        )  # they belong to another grid of clips
         return replace(made, annotation=unrated)
 
     def _others(self, sample: Sample, rng: np.random.Generator) -> list[Rows]:
@@ -166,7 +168,7 @@ class Disturbed:
 
 
 class AnyLength:
-    """A trained network as `rdmf` reads it: in batches, or in windows where footage is long."""
+    """A trained network that reads as `rdmf` does: in batches, or in windows for long footage."""
 
     def __init__(self, network: Network):
         self.short, self.long = TorchHead(network), LearnedHead(TorchGraphs(network))
@@ -180,24 +182,24 @@ class AnyLength:
 
 
 def scores_of(head: Any, samples: Samples, disturbance: Disturbance) -> Scores:
-    """Per cent, by the names of METRICS."""
+    """Return the scores in per cent, by the names of METRICS."""
     shown = Disturbed(samples, disturbance)
     made = predict(shown, samples.dataset, head)
     brief = evaluate(made, shown.annotations, samples.dataset)["brief"]
     return {name: float(brief[key]) for name, key in METRICS.items() if key in brief}
 
 
-# ------------------------------------------------------------- which part carries what
+# ----------------------------------------------------- parts that can be turned off
 PARTS: dict[str, Callable[[StepRates], StepRates]] = {
     "reaction": lambda rates: rates._replace(dt=0.0 * rates.dt),  # r dt is 0: u and v never meet
     "diffusion": lambda rates: rates._replace(a_u=0.0 * rates.a_u, a_v=0.0 * rates.a_v),
     "substrate": lambda rates: rates._replace(f=0.0 * rates.f + 1e6),  # u is refilled at once
 }
-"""How to turn a part of reaction-diffusion off, in its rates per step."""
+"""For each part of reaction-diffusion, the change of the rates per step that turns it off."""
 
 
 class Reduced(LearnedRates):
-    """Rates with a part turned off, in training and after it."""
+    """Rates with one part turned off, in training and afterwards."""
 
     part: str
 
@@ -212,7 +214,7 @@ class Reduced(LearnedRates):
 
 
 def without(network: Network, part: str | None) -> Network:
-    """Turn a part of the fusion off; its weights keep their names."""
+    """Turn off a part of the fusion; its weights keep their names."""
     if part is not None:
         for block in network.blocks:
             block.fusion.evolve.learned.__class__ = Reduced
@@ -222,7 +224,7 @@ def without(network: Network, part: str | None) -> Network:
 
 # --------------------------------------------------------------------- training, measuring
 def split_of(args: argparse.Namespace) -> tuple[Samples, Samples]:
-    """The samples to train on and those to measure on."""
+    """Return the samples to train on and the samples to score."""
     name, features = args.data
     dataset, folder = DATASETS[name], Path(features)
     learned = open_samples(dataset, folder / "train.jsonl", features=folder)
@@ -279,7 +281,7 @@ def train_one(
 
 
 def measure_all(args: argparse.Namespace) -> None:
-    """Every run of this data and fold that is trained; a set is measured once."""
+    """Measure every trained run of this data and fold; each set is measured once."""
     _, val = split_of(args)
     for about in runs_of(args.runs):
         if (about["data"], about["fold"]) != (args.data[0], args.fold):
@@ -304,7 +306,7 @@ def runs_of(runs: Path) -> Iterator[dict[str, Any]]:
 
 # -------------------------------------------------------------------------------- tables
 Runs = dict[str, list[dict[str, Scores]]]
-"""For every arm, the scores of each seed: set, then metric."""
+"""For every arm, the scores of each seed, by set, then by metric."""
 
 
 def scores_by_arm(runs: Path, data: str, fold: int | None) -> Runs:
@@ -317,7 +319,7 @@ def scores_by_arm(runs: Path, data: str, fold: int | None) -> Runs:
 
 
 def values(seeds: Sequence[dict[str, Scores]], sets: Sequence[str], metric: str) -> np.ndarray:
-    """Of each seed that measured all of these sets, the mean over the sets."""
+    """For each seed that measured all these sets, return the mean over the sets."""
     whole = [seed for seed in seeds if all(metric in seed.get(name, {}) for name in sets)]
     return np.array([np.mean([seed[name][metric] for name in sets]) for seed in whole])
 
@@ -330,7 +332,7 @@ def cell(found: np.ndarray) -> str:
 
 
 def difference(ours: np.ndarray, theirs: np.ndarray) -> str:
-    """Mean and its error, that of a difference of two means over seeds."""
+    """Return the mean and its error: the error of a difference of two means over seeds."""
     if not len(ours) or not len(theirs):
         return "–"
     told = f"{ours.mean() - theirs.mean():+.1f}"
@@ -341,14 +343,14 @@ def difference(ours: np.ndarray, theirs: np.ndarray) -> str:
 
 
 def rows_of_sets(found: Runs) -> dict[str, list[str]]:
-    """The sets that were measured, and the mean over those that are disturbed."""
+    """Return the measured sets, and the mean over the disturbed sets."""
     measured = [name for name in SETS if any(name in s for seeds in found.values() for s in seeds)]
     disturbed = [name for name in measured if name != PLAIN]
     return {**{name: [name] for name in measured}, "mean of the disturbed sets": disturbed}
 
 
 def show(found: Runs, metric: str, compared: bool) -> None:
-    """As Markdown: a row per set, a column per arm."""
+    """Print a table in Markdown: one row per set, one column per arm."""
     arms = [arm for arm in found if not (compared and arm == FIRST)]
     seeds = ", ".join(f"{arm} {len(found[arm])}" for arm in found)
     what = f"{metric}, {FIRST} minus each other arm" if compared else metric
@@ -388,9 +390,10 @@ COLUMNS = 4  # panels of the figure side by side
 
 
 def draw(kept: dict[str, Runs], path: Path) -> None:
-    """Small multiples: a panel per set, a dot per arm at its mAP, with the deviation over seeds.
+    """Draw one panel per set: a dot per arm at its mAP, with the deviation over seeds.
 
-    A line marks the first arm in each panel, so that the others lie left or right of it.
+    A line marks the first arm in each panel, so that the other arms are to the left or the right of
+    it.
     """
     from matplotlib.figure import Figure
 

@@ -1,11 +1,12 @@
-"""Whole-process seconds of what a person waits for: help, version, a cold and a warm answer.
+"""Measure the seconds of whole processes: help, version, an answer without and with a cache.
 
     python benchmarks/start_up.py [--runs 7] [--encoder embedded] [--against OTHER_CHECKOUT]
 
-Each command in turn, round by round, so that a drift of the machine's speed meets all alike;
-medians, with the fastest and the slowest, and the peak memory. With --against, each command also
-runs with the code of another checkout, in turn with this one; the ratio is the median of those of
-the rounds. Modules are compiled once before, as in an installation.
+The commands take turns, round by round, so that a change of the machine's speed affects all
+commands. The table shows the median, the fastest and the slowest run, and the peak memory. With
+--against, each command also runs with the code of another checkout, in turn with this checkout;
+the ratio is the median of the ratios of the rounds. Modules are compiled once before the first
+run, as in an installation.
 """
 
 from __future__ import annotations
@@ -92,7 +93,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         environments = [environment_of(tree, folder, i) for i, tree in enumerate(trees)]
         chosen = [name for name in commands("", 0) if args.only in name]
-        for environment in environments:  # fills the caches, converts a model, compiles
+        for (
+            environment
+        ) in environments:  # this run fills the caches, converts a model and compiles modules
             for name in ["query, warm, asked before", *chosen]:
                 measured(commands(args.encoder, -1)[name], environment, folder)
         rounds = [

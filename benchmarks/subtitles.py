@@ -1,17 +1,18 @@
-"""A hundred made videos whose answer is only said, only shown, or both: is it found?
+"""Search a hundred artificial videos whose answer is only said, only shown, or both.
 
     python benchmarks/subtitles.py --footage DIR --out DIR [--half report|choose] [--json]
 
 --footage holds clips and meta.jsonl (a line per clip: file, caption, seconds). A video joins six
-clips and has an SRT file beside it with six lines (needs the ffmpeg program). Queries and lines are
-the pairs of subtitles_pairs.tsv, written for this: a query shares at most half of its content words
-with its line. Half of the lines that name a picture of the video are said away from it. 50 videos
-are made of the even pairs, from which the numbers of `channels/speech.py` and `heads/speech.py`
-were chosen, and 50 of the odd ones, which are reported.
+clips and has an SRT file beside it with six lines (this needs the ffmpeg program). Queries and
+lines are the pairs of subtitles_pairs.tsv, which were written for this script: a query shares at
+most half of its content words with its line. Half of the lines that name a picture of the video are
+said during another picture. 50 videos are made from the even pairs, with which the numbers of
+`channels/speech.py` and `heads/speech.py` were chosen. 50 videos are made from the odd pairs; the
+results are reported for these.
 
-said: one line answers, no picture does. shown: a picture answers, no line does. both: a picture and
-a line do, and either is right. absent: the query of a pair of which neither is in the video. A
-query is hit if the best moment overlaps a true one by IoU 0.5.
+said: a line answers the query, and no picture does. shown: a picture answers, and no line does.
+both: a picture and a line answer, and both are right. absent: neither the line nor the picture of
+the pair is in the video. A query is hit if the best moment overlaps a true moment by IoU 0.5.
 """
 
 from __future__ import annotations
@@ -34,14 +35,14 @@ from rdmf_cli.channels.speech import content_words
 from rdmf_cli.moments.types import Answer
 from rdmf_cli.text import time_code
 
-VIDEOS, CLIPS = 50, 6  # of each half, and of each video
+VIDEOS, CLIPS = 50, 6  # videos per half, clips per video
 SHORTEST, LONGEST = 2.5, 10.0  # seconds of a clip that are shown
 SECONDS_PER_WORD, LEAST_SECONDS = 0.35, 1.4  # of a line
 KINDS = ("said", "shown", "both")
 
 
 class Pair(NamedTuple):
-    file: str  # the clip that both name; "-": there is none
+    file: str  # the clip that query and line name; "-": none
     query: str
     line: str
 
@@ -65,12 +66,12 @@ def pairs(half: str) -> list[Pair]:
 
 
 def stems(text: str) -> set[str]:
-    """Content words, singular and plural alike."""
+    """Return content words; singular and plural are equal."""
     return {word.removesuffix("s") for word in content_words(text)}
 
 
 def make(footage: Path, out: Path, half: str) -> list[Made]:
-    """Make the videos of a half, those that are not there yet; the same each time."""
+    """Make the videos of a half that do not exist yet; each run makes the same videos."""
     out.mkdir(parents=True, exist_ok=True)
     told = (json.loads(line) for line in (footage / "meta.jsonl").read_text().splitlines())
     seconds = {clip["file"]: clip["seconds"] for clip in told}
@@ -104,7 +105,7 @@ def make(footage: Path, out: Path, half: str) -> list[Made]:
 
 
 def next_said(known: list[Pair], clips: list[Pair], number: int) -> Pair:
-    """Of every two videos, one asks for what no clip shows, and one for a clip of other videos."""
+    """For every two videos, ask a query that no clip shows, and a query of another video."""
     only = [p for p in known if p.file == "-"]
     others = [p for p in known if p.file != "-" and p not in clips]
     pool = only if number % 2 else others
@@ -119,7 +120,7 @@ def laid(
     draw: random.Random,
     at_home: bool,
 ) -> list[tuple[float, float, str]]:
-    """Say one line in each shot: half of those that name a shot in it, the others elsewhere."""
+    """Say one line in each shot; half of the lines that name a shot are said in that shot."""
     lines = [*naming, sixth]
     homes = {p: clips.index(p) for p in lines if p in clips}
     stay = [p for place, p in enumerate(homes) if place % 2 == 0 and p != sixth]

@@ -1,20 +1,21 @@
-"""A library of 1,000 hours: time, memory and recall of one query, against the exact answer.
+"""Measure a library of 1,000 hours: time, memory and recall of a query, compared with exact search.
 
     python benchmarks/thousand_hours.py FEATURES [--hours 1000] [--folder DIR] [--queries 100]
 
-FEATURES are those of benchmarks/corpus_retrieval.py. The clips are made up: videos of FEATURES,
-again and again, each copy with noise of its own (`--noise`: its length, where a clip's is 1). How
-like they are is shown: over as many clips as FEATURES have, the cosines of a query and its 1st,
-10th, 50th and 100th nearest clip, as quantiles over queries, in both.
+FEATURES are the features of benchmarks/corpus_retrieval.py. The clips are artificial: they are
+copies of the videos of FEATURES, each with its own noise (`--noise`: the length of the noise, if
+the feature of a clip has length 1). To show how similar they are to real clips, the report compares
+cosines: for as many clips as FEATURES has, the cosines of a query and its 1st, 10th, 50th and 100th
+nearest clip, as quantiles over queries, in real and in artificial videos.
 
-    index     clips per second, of features that are at hand: written, coded, listed
-    growth    seconds for 1 % more videos
-    nearest   the ten nearest clips, in a running process: time, and recall against all cosines
-    question  candidates, their features, the head, spans; the query is encoded already
+index     clips per second, for existing features: write, make codes, list
+growth    seconds to add 1 % more videos
+nearest   the ten nearest clips, in a running process: time, and recall against all cosines
+question  candidates, their features, the head, spans; the query is encoded already
 
-The queries are asked in a process of their own, whose peak memory is given (memory-mapped pages
-that it touched count). The rows are removed afterwards, unless `--folder` names a place for them;
-a second run there, with the same options, asks the queries alone.
+The queries run in their own process, and its peak memory is reported (pages of memory-mapped files
+that the process read count). The rows are removed afterwards, unless `--folder` names a place for
+them; a second run with this folder and the same options only runs the queries.
 """
 
 from __future__ import annotations
@@ -43,15 +44,15 @@ from rdmf_cli.library.coded import CodedIndex
 from rdmf_cli.library.search import Limits, search
 from rdmf_cli.library.segments import Clips, Entry, clips_of
 
-SHARE = 0.01  # by which the library grows
+SHARE = 0.01  # the share by which the library grows
 RANKS = (1, 10, 50, 100)
 QUANTILES = (0.1, 0.5, 0.9)
 COUNT = 10
-BLOCK = 512  # videos compared at once for the exact answer
+BLOCK = 512  # number of videos that the exact search compares at once
 
 
 class MadeUp:
-    """Videos of real ones with noise; the seconds it takes to make them are kept apart."""
+    """Artificial videos: real videos with noise; the time to make them is measured separately."""
 
     def __init__(self, corpus: Corpus, noise: float):
         self.real = [normalise_rows(features.rows) for features in corpus.videos.opened]
@@ -79,7 +80,7 @@ class MadeUp:
 
 
 class Opened:
-    """A collection whose features are read from the file of the clips."""
+    """A collection that reads features from the file of the clips."""
 
     def __init__(self, clips: Sequence[Clips]):
         self._clips = clips
@@ -105,7 +106,7 @@ class Opened:
 
 
 def cosines(parts: Iterator[np.ndarray], queries: np.ndarray, count: int) -> np.ndarray:
-    """The highest cosines of each query, (Q, count), of clips that come in parts."""
+    """Return the highest cosines of each query, (Q, count); the clips come in parts."""
     best = np.full((len(queries), count), -np.inf, np.float32)
     for rows in parts:
         every = np.concatenate([best, queries @ rows.T], axis=1)
@@ -114,14 +115,14 @@ def cosines(parts: Iterator[np.ndarray], queries: np.ndarray, count: int) -> np.
 
 
 def exact(clips: Sequence[Clips], queries: np.ndarray, count: int) -> np.ndarray:
-    """The `count`-th highest cosine of each query: a clip below it is not among the nearest."""
+    """Return the `count`-th highest cosine of each query, which a nearest clip must reach."""
     blocks = range(0, len(clips), BLOCK)
     parts = (np.concatenate([c.features for c in clips[at : at + BLOCK]]) for at in blocks)
     return cosines(parts, queries, count)[:, -1]
 
 
 def likeness(made: MadeUp, queries: np.ndarray) -> Table:
-    """The cosines of the nearest clips, in real videos and in as many made-up ones."""
+    """Return the cosines of the nearest clips, in real videos and in artificial videos."""
     copies = range(len(made.real), 2 * len(made.real))  # a copy with other noise
     real = cosines(iter(made.real), queries, max(RANKS))
     alike = cosines(map(made.rows, copies), queries, max(RANKS))
@@ -135,7 +136,7 @@ def likeness(made: MadeUp, queries: np.ndarray) -> Table:
 def asked(
     folder: Path, entries: list[tuple[str, int]], queries: list[QueryFeatures], least: np.ndarray
 ) -> Iterator[tuple[str, Any]]:
-    """Ask in this process; yield names and numbers."""
+    """Run the queries in this process; yield names and numbers."""
     begun = time.perf_counter()
     clips = clips_of(folder, [Entry(n, c, lambda: np.zeros((0, 0))) for n, c in entries], True)
     opened, head = Opened(clips), load_head()
@@ -161,7 +162,7 @@ def asked(
 
 
 def peak_megabytes() -> float:
-    """The peak of this process alone: `ru_maxrss` begins with that of the parent on Linux."""
+    """Return the peak of this process alone: on Linux, `ru_maxrss` begins with the parent's peak."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
 
@@ -171,7 +172,7 @@ def quantiles(times: Sequence[float]) -> str:
 
 
 def child(folder: Path, given: Path, out: Path) -> None:
-    """What the process of its own does; the parent's memory is not part of it."""
+    """Run the queries in a new process, so that the parent's memory does not count."""
     with np.load(given, allow_pickle=True) as file:
         entries, queries, least = file["entries"].item(), file["queries"].item(), file["least"]
     out.write_text(json.dumps(list(asked(folder, entries, queries, least))))
@@ -189,7 +190,7 @@ def measured(folder: Path, args: argparse.Namespace) -> Iterator[Table]:
     shown = Table("measured", f"{args.hours:g} hours, {total:,} clips", box=box.SIMPLE_HEAD)
     made.seconds, begun = 0.0, time.perf_counter()
     clips_of(folder, entries[:videos], with_codes=True)
-    if made.seconds:  # else the folder has them from an earlier run
+    if made.seconds:  # otherwise an earlier run has written them
         spent = time.perf_counter() - begun - made.seconds
         shown.add_row("index (clips per second)", f"{total / spent:,.0f}")
         made.seconds, begun = 0.0, time.perf_counter()

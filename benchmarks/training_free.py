@@ -1,10 +1,10 @@
-"""The training-free answer on QVHighlights-captions beside the best smoothing: scores on val.
+"""Compare the training-free head with the best smoothing, on QVHighlights-captions val.
 
     python benchmarks/training_free.py --features DIR [--rates FILE]
 
 DIR holds features in the field's layout: train.jsonl, val.jsonl, video/<vid>.npz,
-text/qid<qid>.npz; and text/background.npz, the sentences of rdmf_cli.channels.background through
-the same encoder. The settings of all arms come from `weights/recipes/rates/settings.json`, which
+text/qid<qid>.npz; and text/background.npz, the sentences of rdmf_cli.channels.background from the
+same encoder. The settings of all arms come from `weights/recipes/rates/settings.json`, which
 `python -m recipes.rates` wrote. Bootstrap intervals are paired over queries.
 """
 
@@ -33,11 +33,11 @@ from recipes.rates.fit import MEASURES, evidence, fit_saliency
 from recipes.rates.scoring import CLIP_LENGTH, described, fit, moment_scores, predictions
 from recipes.rates.search import CHOSEN
 
-RESAMPLES = 2000  # of the bootstrap
+RESAMPLES = 2000  # number of bootstrap resamples
 
 
 def first_hits(split: Split, saliency: list[np.ndarray]) -> np.ndarray:
-    """(Q,) 100 where the clip of highest saliency is Very Good to an annotator, else 0."""
+    """Return (Q,): 100 if an annotator rates the clip of highest saliency as Very Good, else 0."""
     hits = []
     for row, scores in zip(split.rows, saliency, strict=True):
         marks = relevance(row["duration"], row["relevant_clip_ids"], row["saliency_scores"])
@@ -50,7 +50,7 @@ def real_clips(split: Split, curve: np.ndarray) -> list[np.ndarray]:
 
 
 def arm_on(train: Split, val: Split, arm: Arm, setting: Setting) -> np.ndarray:
-    """(Q, 4) on val, the rank and the saliency of the arm fitted on all of train."""
+    """Return (Q, 4) scores on val, with the ranking and the saliency of the arm fitted on train."""
     known, asked = described(train, arm, setting), described(val, arm, setting)
     weights, offset = fit(known)
     found = predictions(val, asked.candidates, asked.columns @ weights + offset)
@@ -60,7 +60,7 @@ def arm_on(train: Split, val: Split, arm: Arm, setting: Setting) -> np.ndarray:
 
 
 def readings(split: Split, head: TrainingFree, background: np.ndarray) -> list[Reading]:
-    """What `rdmf query` would answer, query by query."""
+    """Return the answers of `rdmf query`, query by query."""
     return [
         head.read_similarity(
             SimilarityCurve(
@@ -73,7 +73,9 @@ def readings(split: Split, head: TrainingFree, background: np.ndarray) -> list[R
 
 
 def shipped_on(split: Split, read: list[Reading], grid: bool) -> np.ndarray:
-    """(Q, 4) of the shipped head; its edges as they are, or on the clip grid as the field does."""
+    """Return (Q, 4) scores of the shipped head; its ends are exact, or rounded to clips as in the
+    field.
+    """
     found = stack([np.column_stack([r.spans, r.raw_scores]) for r in read], 3)
     found = to_grid(found, CLIP_LENGTH, limit=150.0) if grid else found
     hits = first_hits(split, [r.saliency_raw for r in read])
@@ -81,7 +83,7 @@ def shipped_on(split: Split, read: list[Reading], grid: bool) -> np.ndarray:
 
 
 def bootstrap(differences: np.ndarray) -> list[tuple[float, float]]:
-    """95 % interval of the mean of each column, queries drawn with replacement."""
+    """Return the 95 % interval of the mean of each column; queries are drawn with replacement."""
     rng = np.random.default_rng(0)
     draws = rng.integers(len(differences), size=(RESAMPLES, len(differences)))
     means = np.array([differences[draw].mean(axis=0) for draw in draws])
@@ -90,7 +92,7 @@ def bootstrap(differences: np.ndarray) -> list[tuple[float, float]]:
 
 
 def auroc(positive: np.ndarray, negative: np.ndarray) -> float:
-    """How often a positive scores above a negative; ties count half."""
+    """Return how often a positive has a higher score than a negative; ties count half."""
     above = (positive[:, None] > negative).mean() + (positive[:, None] == negative).mean() / 2
     return float(above)
 
@@ -111,7 +113,7 @@ def print_calibration(split: Split, read: list[Reading]) -> None:
 
 
 def report(train: Split, val: Split, background: np.ndarray, rates: Path) -> None:
-    """A table of val for every arm, and how `rd` differs from each."""
+    """Print a table of val for every arm, and the difference of `rd` from each arm."""
     head = TrainingFree.load(rates)
     read = readings(val, head, background)
     winners = json.loads(CHOSEN.read_text(encoding="utf-8"))

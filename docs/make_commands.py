@@ -1,4 +1,4 @@
-"""Makes docs/commands.md from the command line itself: `python docs/make_commands.py`."""
+"""Make docs/commands.md from the command line itself: `python docs/make_commands.py`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KINDS = {int: "NUMBER", float: "NUMBER", str: "TEXT", Path: "PATH"}
 class Parameter(typing.NamedTuple):
     """An argument or an option of a command.
 
-    info: what typer was told of it; kind: the type of its value, without None and lists
+    info: the description for typer; kind: the type of the value, without None and lists
     """
 
     name: str
@@ -44,12 +44,12 @@ class Parameter(typing.NamedTuple):
 
 
 def page() -> str:
-    """Write the page: a panel per heading, then its commands, in the order of `rdmf --help`."""
+    """Write the page: one heading per panel, then its commands, in the order of `rdmf --help`."""
     return "\n".join([HEAD, *(line for panel in PANELS for line in _panel(panel))])
 
 
 def commands() -> Iterator[tuple[str, Callable[..., Any], str]]:
-    """Go through all commands: their name, their function and their panel."""
+    """Yield all commands: name, function and panel."""
     for command in COMMANDS.values():
         for name, function in command.functions():
             yield f"rdmf {name}", function, command.panel
@@ -88,20 +88,20 @@ def parameters(function: Callable[..., Any]) -> Iterator[Parameter]:
 
 
 def _bare(kind: Any) -> Any:
-    """The type inside Optional[...] and list[...]."""
+    """Return the type inside Optional[...] and list[...]."""
     while inner := [part for part in typing.get_args(kind) if part is not type(None)]:
         kind = inner[0]
     return kind
 
 
 def _text(function: Callable[..., Any]) -> str:
-    """The help of a command; paragraphs are kept, lines are not."""
+    """Return the help of a command; paragraphs stay, line breaks do not."""
     paragraphs = inspect.cleandoc(function.__doc__ or "").split("\n\n")
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def _option(parameter: Parameter) -> str:
-    first = parameter.info.default  # in Annotated, typer takes the first name for the default
+    first = parameter.info.default  # in Annotated, typer stores the first name as the default
     names = [*([first] if isinstance(first, str) else []), *(parameter.info.param_decls or ())]
     names = names or [f"--{parameter.name.replace('_', '-')}"]
     value = _value(parameter)
@@ -109,7 +109,7 @@ def _option(parameter: Parameter) -> str:
 
 
 def _value(parameter: Parameter) -> str:
-    """What follows the option: its choices, its range, or what kind of value it is."""
+    """Return what follows the option: its choices, its range, or the kind of its value."""
     info, kind = parameter.info, parameter.kind
     if kind is bool:
         return ""

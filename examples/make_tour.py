@@ -3,7 +3,7 @@
     pip install av numpy pillow scikit-image
     python examples/make_tour.py [OUT.mp4]
 
-The photographs are carried by scikit-image; examples/README.md credits them one by one.
+The photographs are part of scikit-image; examples/README.md names the author of each.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ import skimage.data
 from PIL import Image
 
 WIDTH, HEIGHT = 640, 360  # pixels
-FRAME_RATE = 25  # frames a second
+FRAME_RATE = 25  # frames per second
 QUALITY = 26  # x264's constant rate factor; gives about 2 MB
 
 
 @dataclass(frozen=True)
 class Shot:
-    """One photograph and the camera's way over it.
+    """One photograph, and the path of the camera over it.
 
-    start, end: centre x, centre y, width of the view, each as a part of the photograph's width
-    (centre y: of its height)
+    start, end: centre x, centre y and width of the view, as shares of the photograph's width
+        (centre y: of its height)
     """
 
     photograph: str
@@ -55,7 +55,7 @@ def photograph(name: str) -> Image.Image:
 
 
 def view(image: Image.Image, centre_x: float, centre_y: float, width: float) -> Image.Image:
-    """What the camera sees: a box of the film's shape, kept inside the photograph."""
+    """Return what the camera sees: a box in the shape of the film, inside the photograph."""
     w = min(width * image.width, image.height * WIDTH / HEIGHT)
     h = w * HEIGHT / WIDTH
     left = float(np.clip(centre_x * image.width - w / 2, 0, image.width - w))

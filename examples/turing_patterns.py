@@ -1,10 +1,11 @@
-"""Draw what reaction-diffusion does along a video: four runs, each beside its prediction.
+"""Draw the effect of reaction-diffusion along a video: four runs, each with its prediction.
 
     python examples/turing_patterns.py --out turing_patterns.png
-    python examples/turing_patterns.py --thresholds   # how far r* holds for short moments
+    python examples/turing_patterns.py --thresholds   # how exact r* is for short moments
 
-Time of the video runs to the right (clips), time of the simulation downwards (steps); brighter is a
-higher activator v. Needs the [plot] extra of rdmf. Explained in docs/reaction-diffusion.md.
+Time of the video runs to the right (clips), time of the simulation runs downwards (steps); brighter
+means a higher activator v. The script needs the [plot] extra of rdmf. docs/reaction-diffusion.md
+explains the figure.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ import numpy as np
 from rdmf_cli.fusion import Rates, Regime, analyze, evolve, steady_states, threshold
 
 CLIPS = 150
-ACTIVE = 0.1  # from this v on we call a clip active
+ACTIVE = 0.1  # a clip with at least this v counts as active
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One panel: rates, the match of every clip with the query, and where it starts."""
+    """One panel: rates, the match of every clip with the query, and the initial state."""
 
     name: str
     story: str
@@ -34,7 +35,7 @@ class Scene:
     steps: int
 
     def history(self) -> np.ndarray:
-        """v at every step, (steps + 1, L)."""
+        """Return v after every step, (steps + 1, L)."""
         return evolve(
             self.u, self.v, u0=1.0, r=self.match, rates=self.rates, steps=self.steps, trace=True
         ).v
@@ -58,7 +59,7 @@ def describe(report: Regime, match: float) -> str:
 
 
 def seed(*centres: int, width: int = 10) -> tuple[np.ndarray, np.ndarray]:
-    """Half of u turned into v around the centres."""
+    """Turn half of u into v around the centres."""
     near = np.any([np.abs(np.arange(CLIPS) - c) < width / 2 for c in centres], axis=0)
     return np.where(near, 0.5, 0.0), np.where(near, 0.5, 1.0)
 
@@ -84,14 +85,14 @@ def scenes() -> list[Scene]:
 
 
 def runs(v: np.ndarray) -> list[tuple[int, int]]:
-    """First and last clip of every active stretch."""
+    """Return the first and the last clip of every active stretch."""
     above = np.concatenate([[False], v > ACTIVE, [False]]).astype(int)
     starts, stops = np.flatnonzero(np.diff(above) > 0), np.flatnonzero(np.diff(above) < 0)
     return [(int(a), int(b) - 1) for a, b in zip(starts, stops, strict=True)]
 
 
 def outcome(v: np.ndarray) -> str:
-    """What the last state shows."""
+    """Describe the last state."""
     stretches = runs(v)
     if not stretches:
         return f"no clip is active (largest v {v.max():.0e})"
@@ -102,7 +103,7 @@ def outcome(v: np.ndarray) -> str:
 
 
 def peaks(v: np.ndarray) -> np.ndarray:
-    """Clips where v has a maximum above `ACTIVE`."""
+    """Return the clips where v has a maximum above `ACTIVE`."""
     inner = v[1:-1]
     return 1 + np.flatnonzero((inner > v[:-2]) & (inner >= v[2:]) & (inner > ACTIVE))
 
@@ -138,8 +139,10 @@ def draw(path: Path) -> None:
 
 
 def weakest_match(rates: Rates, width: int) -> float:
-    """The lowest r, relative to r*, at which a moment of `width` clips is still active after 1,500
-    steps; r = 0 elsewhere. Found by halving, NaN where 20 r* is not enough.
+    """Return the lowest r, as a multiple of r*, with which a moment stays active.
+
+    The moment has `width` clips and is still active after 1,500 steps; elsewhere r = 0. The number
+    is found by bisection; NaN if 20 r* is not enough.
     """
     inside = np.arange(CLIPS) < width
     inside = np.roll(inside, (CLIPS - width) // 2)

@@ -1,4 +1,4 @@
-"""What the figures of boxes and arrows are drawn with: SVG, a string a part."""
+"""Draw the figures of boxes and arrows as SVG; each function returns a part as a string."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def arrow(x0: float, y0: float, x1: float, y1: float, dashed: bool = False) -> s
 
 
 def page(width: int, height: int, parts: list[str]) -> str:
-    """The whole file: a white sheet with the parts, and the tip that arrows end in."""
+    """Return the whole file: a white sheet with the parts, and the definition of arrowheads."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}" font-family="DejaVu Sans, Verdana, sans-serif">'

@@ -1,4 +1,4 @@
-"""Draw docs/figures/flow.svg, the way of the data through rdmf.
+"""Draw docs/figures/flow.svg: how data flows through rdmf.
 
 python docs/figures/make_flow.py
 """

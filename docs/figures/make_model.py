@@ -1,4 +1,4 @@
-"""Draw docs/figures/model.svg, the learned head from similarity to spans.
+"""Draw docs/figures/model.svg: the learned head, from similarity to spans.
 
 python docs/figures/make_model.py
 """

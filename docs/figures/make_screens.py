@@ -1,7 +1,7 @@
-"""Draw docs/figures/query.svg and search.svg: what the commands print, by rich's own export.
+"""Draw docs/figures/query.svg and search.svg: the output of the commands, exported by rich.
 
 python docs/figures/make_screens.py            query.svg
-python docs/figures/make_screens.py FOLDER     and search.svg, of a search in the videos of FOLDER
+python docs/figures/make_screens.py FOLDER     also search.svg: a search in the videos of FOLDER
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def terminal(command: str) -> Console:
-    """A terminal of 80 columns that shows a command."""
+    """Make a terminal of 80 columns with a typed command."""
     console = Console(
         record=True,
         width=80,
@@ -51,7 +51,7 @@ def terminal(command: str) -> Console:
 
 
 def draw(screen: Console, name: str) -> None:
-    """Write what a terminal shows as NAME.svg."""
+    """Write the content of a terminal as NAME.svg."""
     out = Path(__file__).with_name(f"{name}.svg")
     drawn = screen.export_svg(title=f"rdmf {name}", unique_id=f"rdmf-{name}")
     drawn = FETCHED_FONT.sub("", drawn).replace("Fira Code, monospace", OWN_FONTS)
