@@ -162,7 +162,7 @@ def asked(
 
 
 def peak_megabytes() -> float:
-    """Return the peak of this process alone: on Linux, `ru_maxrss` begins with the parent's peak."""
+    """Return the peak of this process alone: `ru_maxrss` begins with the parent's on Linux."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
 

@@ -1,1 +1,1 @@
-"""Recipes: how the files in `weights/` are made. `weights/README.md` has the commands."""
+"""Recipes: how the files in `weights/` are made. `weights/README.md` lists the commands."""

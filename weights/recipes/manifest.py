@@ -1,4 +1,4 @@
-"""Enters files into weights/manifest.json: what they are, their sha256, how they were made.
+"""Add files to weights/manifest.json: their role, their sha256, and how they were made.
 
 python -m recipes.manifest weights rates.json "rates of the training-free answer"
 """
@@ -22,7 +22,7 @@ FACTS = {
 
 
 def list_in_manifest(out: Path, files: dict[str, str], facts: dict[str, object]) -> None:
-    """Enter files, by name and role, and facts; what others have entered stays as it is."""
+    """Add files, by name and role, and facts; entries of other files stay unchanged."""
     path = out / "manifest.json"
     manifest = json.loads(path.read_text()) if path.exists() else {"files": {}}
     for name, role in files.items():

@@ -1,9 +1,9 @@
-"""What the embedded encoder learns from: photographs, their sentences, a teacher's view of them.
+"""Prepare the data of the embedded encoder: photographs, sentences, and a teacher's features.
 
     python -m recipes.encoder.data --data shared/data --work runs/encoder
 
-decodes every photograph once into one flat file and embeds every sentence once with the teacher,
-all-MiniLM-L6-v2. What is there already is kept.
+The command decodes every photograph once into one flat file, and encodes every sentence once with
+the teacher, all-MiniLM-L6-v2. Existing results are kept.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ HELD_OUT_SEED = 10
 HELD_OUT_SETS = ("stanford40", "sports22", "caltech101")
 MAX_PIECES = 48
 
-# set -> what its labels are: decides the sentences made of them
+# set -> kind of its labels, which decides the sentences that are made of them
 KINDS = {
     "stanford40": "action",
     "har15": "action",
@@ -86,9 +86,9 @@ TEMPLATES = {
 def pan(
     photo: Image.Image, frames: int, rng: np.random.Generator, least: float, size: tuple[int, int]
 ) -> Iterator[Image.Image]:
-    """A camera that moves over a photograph and zooms, slowly: frames of `size`.
+    """Return frames of `size` of a camera that slowly moves over a photograph and zooms.
 
-    least: how much of the photograph's width the closest look takes in
+    least: the smallest share of the photograph's width that the camera sees
     """
     width, height = photo.size
     zooms, xs, ys = (_way(rng, low, frames) for low in (least, 0.0, 0.0))
@@ -99,7 +99,7 @@ def pan(
 
 
 def start_log(file: Path | None = None) -> None:
-    """What the recipes say goes to the screen, and to a file that grows with every run."""
+    """Write log messages to the screen, and append them to a file."""
     kept = [] if file is None else [logging.FileHandler(file)]
     logging.basicConfig(format="%(asctime)s %(message)s", handlers=[logging.StreamHandler(), *kept])
     log.setLevel(logging.INFO)
@@ -110,7 +110,7 @@ def name_of(label: str) -> str:
 
 
 def class_sentences(kind: str, label: str) -> list[str]:
-    """Every sentence that our templates make of a class name."""
+    """Return all sentences that the templates make of a class name."""
     x = name_of(label)
     a = f"{'an' if x[0].lower() in 'aeiou' else 'a'} {x}"
     return [t.format(x=x, a=a) for t in TEMPLATES[kind]]
@@ -118,7 +118,7 @@ def class_sentences(kind: str, label: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Photo:
-    """One photograph: where its pixels lie, what is said of it, and what it may be used for."""
+    """One photograph: the place of its pixels, its sentences, and its role."""
 
     source: str
     file: str
@@ -131,7 +131,7 @@ class Photo:
 
 
 def held_out_classes(labels: list[str], source: str) -> set[str]:
-    """A fifth of the classes of a set, the same ones every time."""
+    """Choose a fifth of the classes of a set to hold out, always the same classes."""
     names = sorted(set(labels))
     return set(random.Random(f"{HELD_OUT_SEED}:{source}").sample(names, len(names) // 5))
 
@@ -150,7 +150,7 @@ def _roles(source: str, rows: list[dict[str, Any]], unseen: dict[str, set[str]])
 
 
 class Photos:
-    """All photographs, decoded once: uint8 pixels one after the other in one flat file."""
+    """All photographs, decoded once: uint8 pixels, one after another in one flat file."""
 
     def __init__(self, work: Path):
         self.rows = [Photo(**row) for row in json.loads((work / "photos.json").read_text())]
@@ -213,7 +213,7 @@ def read_lines(path: Path) -> list[str]:
 
 
 def _queries(data: Path) -> list[str]:
-    """The queries of the training splits of the benchmarks."""
+    """Return the queries of the training splits of the benchmarks."""
     folder, out = data / "annotations", []
     for name in ("qvhighlights_train", "tacos_train", "tvsum_train", "youtube_train"):
         for line in read_lines(folder / f"{name}.jsonl.gz"):
@@ -226,7 +226,7 @@ def _queries(data: Path) -> list[str]:
 
 
 def unseen_sentences(data: Path) -> set[str]:
-    """The queries and captions of QVHighlights val: never to be trained on."""
+    """Return the queries and captions of QVHighlights val, which are never used for training."""
     folder = data / "qvhighlights_captions"
     queries = [json.loads(line) for line in read_lines(folder / "val.jsonl.gz")]
     videos = [json.loads(line) for line in read_lines(folder / "captions.jsonl.gz")]
@@ -235,15 +235,17 @@ def unseen_sentences(data: Path) -> set[str]:
 
 
 def sentences(data: Path, photos: Photos, clip_captions: int = 60_000) -> list[str]:
-    """Every sentence that the text tower may learn from, each once, in a fixed order.
+    """Return every sentence that the text tower may learn from, each once, in a fixed order.
 
-    Of the captions of clips, of which there are 100,000 much alike, a fixed sample.
+    Of the captions of clips (there are 100,000 similar captions), a fixed sample is used.
     """
     folder = data / "qvhighlights_captions"
     found = [text for i in photos.of("train") for text in photos.rows[i].sentences]
     found += read_lines(data / "encoder" / "coco_val2017_captions.txt.gz")
     found += _queries(data)
-    for line in read_lines(folder / "test.jsonl.gz"):  # the official test split is our train
+    for line in read_lines(
+        folder / "test.jsonl.gz"
+    ):  # the official test split is used for training
         row = json.loads(line)
         found += [row["query"], *row["paraphrases"]]
     videos = [json.loads(line) for line in read_lines(folder / "captions.jsonl.gz")]
@@ -270,13 +272,13 @@ def teacher_folder() -> Path:
 
 
 def _way(rng: np.random.Generator, least: float, frames: int) -> np.ndarray:
-    """A steady way from one random number in [least, 1) to another, a step a frame."""
+    """Return evenly spaced numbers, one per frame, between two random numbers in [least, 1)."""
     first, last = rng.uniform(least, 1.0, 2)
     return np.linspace(first, last, frames)
 
 
 class Teacher:
-    """all-MiniLM-L6-v2: word states, and their mean as the row of the sentence (unit norm)."""
+    """all-MiniLM-L6-v2: word states, and their mean as the row of the sentence (unit length)."""
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -294,7 +296,7 @@ class Teacher:
         return AutoModel.from_pretrained(teacher_folder()).eval()
 
     def __call__(self, texts: list[str], half: bool = True) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Rows float32 (N, 384) and N arrays of word states float16 (T, 384)."""
+        """Return rows float32 (N, 384) and N arrays of word states float16 (T, 384)."""
         import torch
 
         from recipes.encoder.towers import padded
@@ -316,7 +318,7 @@ def by_length(texts: list[str], size: int) -> list[list[int]]:
 
 
 def teacher_rows(texts: list[str], file: Path) -> np.ndarray:
-    """The teacher's rows of `texts`, float16 (N, 384), cached in `file`."""
+    """Return the teacher's rows of `texts`, float16 (N, 384), cached in `file`."""
     if file.exists():
         rows: np.ndarray = np.load(file)
         return rows

@@ -2,9 +2,9 @@
 
     python -m recipes.encoder.export --work runs/encoder --image whole --text text --out weights
 
-Weights are stored in half the size (image: float16) or a quarter (text: whole numbers of 8 bits, a
-scale per row or column), and become float32 again when ONNX Runtime loads them: files are small,
-sums are exact.
+Weights are stored in half of their size (image: float16) or in a quarter (text: 8-bit integers with
+a scale per row or column). They become float32 again when ONNX Runtime loads them, so the files are
+small and sums are exact.
 """
 
 from __future__ import annotations
@@ -38,10 +38,11 @@ SMALL = 1024  # tensors with fewer numbers stay float32
 def close_gap(
     tower: ImageTower, batches: Batches, photos: int, shift: float, strength: float
 ) -> dict[str, float]:
-    """Bring image rows nearer to the statistics of the rows of their captions.
+    """Move image rows towards the statistics of the rows of their captions.
 
-    Correlation alignment (Sun, Feng, Saenko 2016), fitted on training photographs and folded into
-    the last linear maps. shift: how much of the way the mean goes; strength: the covariance.
+    This is correlation alignment (Sun, Feng, Saenko 2016), fitted on training photographs and
+    folded into the last linear maps. shift: the share by which the mean moves to its target;
+    strength: the share for the covariance.
     """
     rng = np.random.default_rng(0)
     captioned = [i for s in ("flickr8k", "coco_sample") for i in batches.photos.of("train", s)]
@@ -68,14 +69,14 @@ def close_gap(
 
 def _power(covariance: torch.Tensor, power: float) -> torch.Tensor:
     values, vectors = torch.linalg.eigh(covariance)
-    values = values.clamp_min(1e-2 * values.max())  # directions without data are left alone
+    values = values.clamp_min(1e-2 * values.max())  # directions without data stay unchanged
     powered: torch.Tensor = vectors @ torch.diag(values**power) @ vectors.T
     return powered
 
 
 # ---------------------------------------------------------------- ONNX
 class TextGraph(nn.Module):
-    """What the text file computes: word states, and their mean as the row."""
+    """Computes the output of the text file: word states, and their mean as the row."""
 
     def __init__(self, tower: TextTower):
         super().__init__()
@@ -89,7 +90,7 @@ class TextGraph(nn.Module):
 def graph_of(
     module: nn.Module, example: torch.Tensor, inputs: str, outputs: list[str]
 ) -> onnx.ModelProto:
-    """The ONNX graph of a module. Images: any number of them; ids: any number, of any length."""
+    """Return the ONNX graph of a module. Images: any number; ids: any number, of any length."""
     axes = {0: torch.export.Dim("n", min=1, max=4096)}
     if inputs == "ids":
         axes[1] = torch.export.Dim("t", min=2, max=48)
@@ -107,7 +108,7 @@ def halved(name: str, values: np.ndarray) -> tuple[list[onnx.TensorProto], list[
 
 
 def quartered(name: str, values: np.ndarray) -> tuple[list[onnx.TensorProto], list[onnx.NodeProto]]:
-    """8-bit whole numbers, scaled along the axis that loses less."""
+    """Round to 8-bit integers, scaled along the axis with the smaller error."""
     best: tuple[float, np.ndarray, np.ndarray] | None = None
     for axis in range(values.ndim):
         scale = np.abs(values).max(axis, keepdims=True).clip(1e-12) / 127
@@ -127,7 +128,7 @@ def quartered(name: str, values: np.ndarray) -> tuple[list[onnx.TensorProto], li
 
 
 def shrink(model: onnx.ModelProto, pack: Callable[..., Any]) -> None:
-    """Replace every large float tensor of a graph by a small one and the way back."""
+    """Replace every large float tensor by a small tensor and its conversion to float32."""
     nodes, kept = [], []
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
@@ -142,7 +143,9 @@ def shrink(model: onnx.ModelProto, pack: Callable[..., Any]) -> None:
         del field[:]
         field.extend(content)
     del model.graph.value_info[:]
-    for node in model.graph.node:  # the exporter notes where each came from, paths of ours included
+    for node in (
+        model.graph.node
+    ):  # the exporter records the source of each node, with paths of this machine
         del node.metadata_props[:]
         node.doc_string = ""
     del model.metadata_props[:]
@@ -150,7 +153,7 @@ def shrink(model: onnx.ModelProto, pack: Callable[..., Any]) -> None:
 
 
 def agreement(file: Path, module: nn.Module, example: torch.Tensor) -> float:
-    """The least cosine between a row of the file and the same row of the torch module."""
+    """Return the lowest cosine between a row of the file and the same row of the torch module."""
     from onnxruntime import InferenceSession
 
     session = InferenceSession(str(file), providers=["CPUExecutionProvider"])

@@ -2,15 +2,15 @@
 
     python -m recipes.encoder.heads --work runs/encoder --start upper --out headed
     python -m recipes.encoder.heads --work runs/encoder --start earlier --out final \
-                                    --rows photo_rows-earlier --side 224
+        --rows photo_rows-earlier --side 224
 
-With --blend B the body's weights are first drawn back towards those that it began with, B of the
-trained and 1 - B of the first ones (Wortsman et al. 2022): the first ones know more of the world
-than our few photographs taught, and the mean of both sees better than either.
+With --blend B, the weights of the body are first averaged with its initial weights: B times the
+trained weights plus 1 - B times the initial weights (Wortsman et al. 2022). The initial weights
+were trained on far more photographs, and the average is more accurate than either.
 
-An epoch over features takes a second where one over photographs takes minutes: between runs of
-image.py the head catches up with the body, and what image.py then sends back to the body says
-more. Run again after a kill, it keeps the features that it has.
+An epoch over features takes a second; an epoch over photographs takes minutes. Between two runs of
+image.py, the head adapts to the body, so the gradients that image.py then passes to the body are
+more useful. After an interruption, the same command keeps the features that exist.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from recipes.encoder.towers import ImageTower, load_image_tower, start_image_tow
 
 BATCH = 1024
 HIDDEN, RATE, DROP = 512, 1e-3, 0.7
-# Photographs with captions, more often than image.py shows them: what is said of them differs more.
+# Photographs with captions are drawn more often than in image.py, because captions differ more.
 WEIGHTS, OTHERS = {"flickr8k": 5.0, "coco_sample": 3.0, "stanford40": 1.2, "har15": 1.0}, 0.7
 
 
@@ -50,7 +50,7 @@ class Pooled(nn.Module):
 
 
 def body_of(tower: ImageTower, side: int, threads: int) -> Callable[[np.ndarray], np.ndarray]:
-    """The body in ONNX Runtime: in float32, as it ships, faster than torch in bfloat16."""
+    """Return the body in ONNX Runtime, in float32 as shipped; faster than torch in bfloat16."""
     from onnxruntime import InferenceSession, SessionOptions
 
     from recipes.encoder.export import graph_of
@@ -64,7 +64,7 @@ def body_of(tower: ImageTower, side: int, threads: int) -> Callable[[np.ndarray]
 
 
 def seen_in(view: int, batches: Batches, i: int) -> np.ndarray:
-    """View 0 of photograph i is the plain one, view 1 its mirror image, others a camera's."""
+    """Return a view of photograph i: 0 is plain, 1 is mirrored, all others are camera views."""
     pixels, side = batches.photos[i], batches.side
     if view > 1:
         squashed = batches.photos.rows[i].source == "flickr8k"
@@ -79,7 +79,7 @@ def write_features(
     view: int,
     file: Path,
 ) -> None:
-    """Features float32 (N, 1280) of one view of each photograph."""
+    """Write features float32 (N, 1280) of one view of each photograph."""
     found = [
         body(np.stack([seen_in(view, batches, i) for i in which[start : start + 16]]))
         for start in range(0, len(which), 16)
@@ -90,7 +90,7 @@ def write_features(
 
 
 def blend(tower: ImageTower, share: float) -> None:
-    """Weights of the body: `share` of the trained ones, the rest of those it began with."""
+    """Average the weights of the body: `share` of the trained weights, the rest initial weights."""
     if share == 1:
         return
     first = start_image_tower().state_dict()
@@ -101,7 +101,7 @@ def blend(tower: ImageTower, share: float) -> None:
 
 
 def body_to_begin_with(args: argparse.Namespace) -> ImageTower:
-    """The tower of a run, drawn back as far as wanted; without one, the first weights."""
+    """Return the tower of a run, averaged with the initial weights as requested."""
     if args.start is None:
         return start_image_tower()
     file = args.work / f"image-{args.start}.pt"
@@ -111,8 +111,10 @@ def body_to_begin_with(args: argparse.Namespace) -> ImageTower:
 
 
 def new_layers(views: torch.Tensor, hidden: int, seed: int) -> tuple[ImageTower, nn.Parameter]:
-    """A tower whose head knows nothing yet but the statistics of its features (V, N, 1280), and
-    the logarithm of the scale of its contrast."""
+    """Return a tower with a new head, which knows only the statistics of its features (V, N, 1280).
+
+    Also return the logarithm of the scale of its contrast.
+    """
     torch.manual_seed(seed)
     tower = ImageTower(hidden)
     tower.centre.copy_(views.mean((0, 1)))
@@ -122,7 +124,7 @@ def new_layers(views: torch.Tensor, hidden: int, seed: int) -> tuple[ImageTower,
 
 
 def chances(batches: Batches) -> np.ndarray:
-    """How likely each training photograph is to be drawn."""
+    """Return the probability that each training photograph is drawn."""
     weight = [WEIGHTS.get(batches.photos.rows[i].source, OTHERS) for i in batches.train]
     return np.array(weight) / sum(weight)
 
@@ -130,7 +132,7 @@ def chances(batches: Batches) -> np.ndarray:
 def drawn(
     views: torch.Tensor, chance: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, torch.Tensor]:
-    """Which training photographs make up a batch, and the features (N, 1280) of a view of each."""
+    """Draw the training photographs of a batch, and the features (N, 1280) of a view of each."""
     chosen = rng.choice(len(chance), BATCH, replace=False, p=chance)
     return chosen, views[torch.from_numpy(rng.integers(len(views), size=BATCH)), chosen]
 
@@ -159,7 +161,7 @@ class HeadTrainer(Trainer[ImageTower, Drawn]):
         head.drop.p = args.drop
 
     def drawn(self, first: int, end: int) -> Iterator[Drawn]:
-        """Draw the batches from one step up to another."""
+        """Draw the batches from one step to another."""
         for _ in range(first, end):
             yield drawn(self.views, self.chance, self.rng)
 
@@ -178,7 +180,7 @@ class HeadTrainer(Trainer[ImageTower, Drawn]):
 def fit(
     views: torch.Tensor, batches: Batches, args: argparse.Namespace, seed: int
 ) -> tuple[ImageTower, torch.Tensor]:
-    """Train a head; return it and the logarithm of the scale of its contrast."""
+    """Train a head; return the head and the logarithm of the scale of its contrast."""
     trainer = HeadTrainer(views, batches, args, seed)
     trainer.run(f"head {seed}", trainer.drawn)
     return trainer.tower.eval(), trainer.log_scale.detach()
@@ -186,9 +188,9 @@ def fit(
 
 @torch.inference_mode()
 def join(heads: list[ImageTower], seen: torch.Tensor) -> dict[str, torch.Tensor]:
-    """One head that gives the mean of the rows of several, each taken at its usual length.
+    """Return one head that gives the mean of the rows of several heads, each divided by its length.
 
-    seen: features (N, 1280) to measure that length on. The hidden layers stand side by side.
+    seen: features (N, 1280) on which that length is measured. The hidden layers are concatenated.
     """
     share = [1 / (len(heads) * h.head(seen).norm(dim=1).mean()) for h in heads]
     return {
@@ -204,7 +206,7 @@ def join(heads: list[ImageTower], seen: torch.Tensor) -> dict[str, torch.Tensor]
 def new_head(
     tower: ImageTower, views: torch.Tensor, batches: Batches, args: argparse.Namespace
 ) -> tuple[ImageTower, torch.Tensor]:
-    """The tower with a new head, and the logarithm of its scale."""
+    """Return the tower with a new head, and the logarithm of its scale."""
     heads, scales = [], []
     for n in range(args.heads):
         head, log_scale = fit(views, batches, args, args.seed + n)
@@ -216,7 +218,7 @@ def new_head(
 
 
 def add_body_options(parser: argparse.ArgumentParser) -> None:
-    """Which body sees the photographs, and how."""
+    """Add the options that choose the body and its view of the photographs."""
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument(
         "--start", help="the run of image.py to begin with; by default the first weights"
@@ -229,7 +231,7 @@ def add_body_options(parser: argparse.ArgumentParser) -> None:
 
 
 class Features:
-    """What a body sees in photographs: pooled features, computed once and kept in files."""
+    """The pooled features of photographs by one body, computed once and kept in files."""
 
     def __init__(self, tower: ImageTower, batches: Batches, args: argparse.Namespace):
         self.batches, self.args, self.tower = batches, args, tower
@@ -246,11 +248,11 @@ class Features:
         return torch.from_numpy(np.load(file))
 
     def view(self, n: int) -> torch.Tensor:
-        """View n of every training photograph (N, 1280)."""
+        """Return view n of every training photograph, (N, 1280)."""
         return self._of(self.batches.train.tolist(), n, f"view{n}")
 
     def views(self) -> torch.Tensor:
-        """All the views wanted of every training photograph (V, N, 1280)."""
+        """Return all requested views of every training photograph, (V, N, 1280)."""
         return torch.stack([self.view(n) for n in range(self.args.views)])
 
     def val(self) -> torch.Tensor:
@@ -260,7 +262,7 @@ class Features:
 def evaluate_head(
     head: ImageTower, seen: torch.Tensor, texts: torch.Tensor, owner: torch.Tensor
 ) -> dict[str, list[float]]:
-    """Recalls of a head on features (N, 1280), by the rows (M, 384) of what is said of them."""
+    """Return the recalls of a head on features (N, 1280), for sentences with the rows (M, 384)."""
     with torch.inference_mode():
         rows = F.normalize(head.eval().head(seen), dim=-1)
     return recalls(rows, texts, owner)

@@ -1,11 +1,11 @@
-"""Train the image tower: photographs to the rows that the teacher gives their sentences.
+"""Train the image tower: it maps photographs to the teacher's rows of their sentences.
 
     python -m recipes.encoder.data  --data shared/data --work runs/encoder
     python -m recipes.encoder.image --work runs/encoder --out upper --images 100000 --frozen 6
     python -m recipes.encoder.image --work runs/encoder --out whole --images 120000 --start upper
 
-Kill it at any time and run the same line again: it goes on from its last checkpoint, and draws
-the same photographs as if it had never stopped.
+After an interruption at any time, the same command resumes from the last checkpoint and draws the
+same photographs as without the interruption.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from recipes.encoder.towers import SIZE, ImageTower, load_image_tower, start_ima
 
 BATCH = 128
 NEGATIVE_TEXTS, QUEUE = 2048, 2048
-ALIKE = 0.8  # texts this similar are not each other's negatives
+ALIKE = 0.8  # texts with at least this cosine are not negatives of each other
 WEIGHTS = {"flickr8k": 2.0, "coco_sample": 1.6, "stanford40": 1.0, "har15": 0.8}
-SCALE = 60.0  # the largest: 1 / temperature
+SCALE = 60.0  # the largest scale; a scale is 1 / temperature
 
 
-# ---------------------------------------------------------------- what a camera may do to a scene
+# ---------------------------------------------------------------- views of a camera
 def _crop(image: Image.Image, side: int, squashed: bool, rng: np.random.Generator) -> Image.Image:
-    """A random part of the picture, made square. Squashed sets get the wider range of aspects."""
+    """Crop a random part to a square; squashed sets get the wider range of aspects."""
     width, height = image.size
     area = rng.uniform(0.45, 1.0)
     stretch = math.exp(rng.uniform(-0.35, 0.35) * (1.0 if squashed else 0.6))
@@ -61,7 +61,7 @@ def _low_light(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def _motion(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """The mean of a few copies, each moved on a little: a moving camera."""
+    """Return the mean of a few copies, each moved a little: the blur of a moving camera."""
     moved = np.asarray(image, np.float32)
     dx, dy = rng.integers(-2, 3, 2)
     copies = [np.roll(moved, (k * dy, k * dx), (0, 1)) for k in range(rng.integers(3, 6))]
@@ -85,7 +85,7 @@ CHANGES = (
 
 
 def seen(pixels: np.ndarray, side: int, squashed: bool, rng: np.random.Generator) -> np.ndarray:
-    """One training view of a photograph: uint8 (side, side, 3)."""
+    """Return a training view of a photograph: uint8 (side, side, 3)."""
     image = _crop(Image.fromarray(pixels), side, squashed, rng)
     if rng.random() < 0.5:
         image = ImageOps.mirror(image)
@@ -96,13 +96,13 @@ def seen(pixels: np.ndarray, side: int, squashed: bool, rng: np.random.Generator
 
 
 def plain(pixels: np.ndarray, side: int) -> np.ndarray:
-    """A photograph as the shipped encoder sees it: squashed to a square."""
+    """Return a photograph as the shipped encoder reads it: squashed to a square."""
     return np.asarray(Image.fromarray(pixels).resize((side, side), Image.Resampling.BICUBIC))
 
 
 # ---------------------------------------------------------------- batches
 class Batch(NamedTuple):
-    """Views uint8 (N, S, S, 3), what is said of them, and rows of others' sentences (M', 384)."""
+    """Views uint8 (N, S, S, 3), their sentences, and rows of sentences of others (M', 384)."""
 
     views: torch.Tensor
     said: Sentences
@@ -110,7 +110,7 @@ class Batch(NamedTuple):
 
 
 class Batches:
-    """Batch number n, the same for every run of one seed; a thread prepares the next ones."""
+    """Makes batch number n, equal for equal seeds; a thread prepares the next batches."""
 
     def __init__(self, work: Path, side: int, seed: int, rows: str = "photo_rows"):
         self.photos, self.side, self.seed = Photos(work), side, seed
@@ -141,7 +141,7 @@ class Batches:
         )
 
     def asked(self) -> tuple[list[int], list[int], torch.Tensor]:
-        """Flickr8k val: its photographs, their sentences, and whose each of those is."""
+        """Return Flickr8k val: photographs, sentences, and the photograph of each sentence."""
         which = self.photos.of("val", "flickr8k")
         texts = [text for i in which for text in self.own[i]]
         return which, texts, torch.tensor([n for n, i in enumerate(which) for _ in self.own[i]])
@@ -160,10 +160,10 @@ class Batches:
 
 # ---------------------------------------------------------------- the loss
 class Sentences:
-    """All sentences of some photographs, and which photograph each belongs to.
+    """All sentences of some photographs, and the photograph of each sentence.
 
-    Every sentence of a photograph is right, so all of them are in the batch: were one drawn, the
-    others of the same photograph would be negatives of it in the next step.
+    Every sentence of a photograph is right, so all its sentences are in the batch. If only one
+    were drawn, the others would be negatives of the same photograph in the next step.
     """
 
     def __init__(self, batches: Batches, chosen: list[int]):
@@ -174,13 +174,16 @@ class Sentences:
         self.share = 1 / torch.tensor([len(texts) for texts in own])[self.owner]
 
     def mean(self, losses: torch.Tensor) -> torch.Tensor:
-        """Losses of sentences (M,): the mean over photographs of the mean over theirs."""
+        """Average losses (M,) over the sentences of each photograph, then over photographs."""
         return (losses * self.share).sum() / len(self.means)
 
 
 class Negatives(NamedTuple):
-    """Negatives besides the batch: photographs (N', D), the means of the sentences said of them
-    (N', D), and sentences (M', D). Unit rows."""
+    """Negatives besides the batch, as unit rows.
+
+    They are photographs (N', D), the means of the sentences of these photographs (N', D), and
+    sentences (M', D).
+    """
 
     photos: torch.Tensor = torch.zeros(0, SIZE)
     means: torch.Tensor = torch.zeros(0, SIZE)
@@ -193,10 +196,11 @@ NO_NEGATIVES = Negatives()
 def contrast(
     rows: torch.Tensor, said: Sentences, scale: torch.Tensor, others: Negatives = NO_NEGATIVES
 ) -> torch.Tensor:
-    """Contrast both ways between unit rows (N, D) of photographs and all their sentences (M, D).
+    """Contrast, in both directions, unit rows (N, D) of photographs and all their sentences (M, D).
 
-    A photograph divides its belief evenly among its sentences; a sentence looks for its one
-    photograph. Sentences much like the mean of a photograph's own do not count against it.
+    For a photograph, the target is the same for each of its sentences; for a sentence, it is its
+    photograph. Sentences that are similar to the mean of a photograph's own sentences are not
+    negatives of the photograph.
     """
     photos, each = len(rows), torch.arange(len(said.owner))
     means, texts = torch.cat([said.means, others.means]), torch.cat([said.rows, others.texts])
@@ -215,14 +219,15 @@ def contrast(
 def matching(
     rows: torch.Tensor, said: Sentences, log_scale: torch.Tensor, others: Negatives = NO_NEGATIVES
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The contrast of unit rows (N, D), and how far they lie from the means of their sentences."""
+    """Return the contrast of unit rows (N, D), and their distance from mean sentences."""
     found = contrast(rows, said, log_scale.exp().clamp(max=SCALE), others)
     return found, (1 - (rows * said.means).sum(-1)).mean()
 
 
 class Loss:
-    """Contrast with more sentences than the batch has and with photographs of past batches, plus
-    regression to the mean row of a photograph's sentences."""
+    """Contrast with further sentences and with photographs of earlier batches, plus regression to
+    the mean row of a photograph's sentences.
+    """
 
     def __init__(self) -> None:
         self.past, self.past_means = torch.zeros(0, SIZE), torch.zeros(0, SIZE)
@@ -255,7 +260,7 @@ def image_rows(
 def recalls(
     images: torch.Tensor, texts: torch.Tensor, owner: torch.Tensor
 ) -> dict[str, list[float]]:
-    """R@1/5/10 in per cent. images (N, D), texts (M, D), owner (M,): whose sentence each is."""
+    """Return R@1/5/10 in per cent. images (N, D), texts (M, D), owner (M,): each text's image."""
     similarity = texts @ images.T
     own = similarity[torch.arange(len(texts)), owner]
     to_image = (similarity > own[:, None]).sum(1)
@@ -275,7 +280,9 @@ def evaluate(tower: ImageTower, batches: Batches, side: int) -> dict[str, list[f
 
 # ---------------------------------------------------------------- training
 def groups(tower: ImageTower, frozen: int, rate: float) -> list[dict[str, Any]]:
-    """The stem and the first `frozen` blocks stay; the head learns three times as fast."""
+    """Make the parameter groups: the stem and the first `frozen` blocks do not learn; the head
+    learns three times as fast.
+    """
     for part in [tower.stem, *tower.blocks[:frozen]] if frozen else []:
         part.requires_grad_(False)
     head = tower.head_parameters()
@@ -288,7 +295,7 @@ def groups(tower: ImageTower, frozen: int, rate: float) -> list[dict[str, Any]]:
 
 
 def begun(args: argparse.Namespace) -> tuple[ImageTower, torch.nn.Parameter]:
-    """The tower of an earlier run, or the first weights; and the logarithm of its scale."""
+    """Return an earlier run's tower, or the initial weights; and the logarithm of the scale."""
     if not args.start:
         return start_image_tower(), torch.nn.Parameter(torch.tensor(math.log(20.0)))
     first = torch.load(args.work / f"image-{args.start}.pt", weights_only=True)
@@ -296,7 +303,7 @@ def begun(args: argparse.Namespace) -> tuple[ImageTower, torch.nn.Parameter]:
 
 
 class ImageTrainer(Trainer[ImageTower, Batch]):
-    """Trains an image tower to match photographs and the sentences said of them."""
+    """Trains an image tower to match photographs and their sentences."""
 
     evaluate_every, clip_norm = 300, 2.0
 

@@ -1,9 +1,9 @@
-"""The loop that trains a tower by the step; `rdmf train` has one by the epoch.
+"""The training loop of the towers, which counts steps; the loop of `rdmf train` counts epochs.
 
-Schedule and moving average are those of `rdmf_cli.training`. A tower is trained for a number of
-steps, each with a batch that its number gives, and the log shows what it can do; a head is trained
-for epochs over samples, of which the best one by a held-out score is kept. If a run is killed, the
-same command resumes from the last checkpoint, with the same result as without the interruption.
+Schedule and moving average come from `rdmf_cli.training`. A tower is trained for a number of steps;
+the number of a step determines its batch, and the log contains scores. A head is trained for epochs
+over samples, and the epoch with the best held-out score is kept. If a run is killed, the same
+command resumes from the last checkpoint, with the same result as without the interruption.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Trainer(ABC, Generic[Tower, Batch]):
 
     @property
     def ema(self) -> Tower:
-        """The tower with averaged weights; with `decay` None it is `tower` itself."""
+        """The tower with averaged weights; if `decay` is None, the trained tower itself."""
         return self._average.model
 
     @abstractmethod
@@ -70,7 +70,7 @@ class Trainer(ABC, Generic[Tower, Batch]):
         """Compute the loss of a batch, and its parts for the log."""
 
     def evaluate(self) -> str:
-        """Tell what `ema` can do, for the log; empty: nothing is logged."""
+        """Return scores of `ema` for the log; empty: nothing is logged."""
         return ""
 
     def state(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class Trainer(ABC, Generic[Tower, Batch]):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take over what a checkpoint holds."""
+        """Load the content of a checkpoint."""
         self.tower.load_state_dict(state["student"])
         self.ema.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -121,7 +121,7 @@ class Trainer(ABC, Generic[Tower, Batch]):
         return self.step % every == 0 or self.step == self.steps
 
     def _learn(self, loss: Tensor) -> None:
-        """Make one step, at the rate that its number asks for."""
+        """Make one training step, with the learning rate of its number."""
         share = rate_share_throughout(self.step, self.steps, self.warm_up, self.least)
         for group in self.optimizer.param_groups:
             group["lr"] = group["rate"] * share

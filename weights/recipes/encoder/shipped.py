@@ -1,10 +1,11 @@
-"""Read the shipped towers back, so that training can go on from them without the runs behind them.
+"""Read the shipped towers, so that their training can continue without the original runs.
 
     python -m recipes.encoder.shipped --weights weights --work runs/encoder --out earlier
 
-writes image-earlier.pt, text-earlier.pt and pieces.json as image.py and text.py would have left
-them, and the text tower's rows of the photographs' sentences. Weights come back as they are stored
-(image: float16, text: 8 bits): the gap that export.py closed stays closed in the biases.
+The command writes image-earlier.pt, text-earlier.pt and pieces.json in the form of image.py and
+text.py, and the text tower's rows of the photographs' sentences. The weights have the precision in
+which they are stored (image: float16, text: 8 bits). The correction by `close_gap` of export.py
+stays in the biases.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from recipes.encoder.towers import ImageTower, TextShape, TextTower
 
 
 def stored_tensors(model: onnx.ModelProto) -> dict[str, np.ndarray]:
-    """Every constant of a graph by its name, unpacked as export.py's `shrink` says."""
+    """Return every constant of a graph by its name, unpacked as `shrink` of export.py describes."""
     found = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
     for node in model.graph.node:
         if not all(name in found for name in node.input):
@@ -42,7 +43,7 @@ def stored_tensors(model: onnx.ModelProto) -> dict[str, np.ndarray]:
 def matrices(
     model: onnx.ModelProto, found: dict[str, np.ndarray]
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Layers and their weights, whose names an export may lose: it keeps those of biases."""
+    """Yield layers and their weights; an export keeps the names of biases, but may lose these."""
     added = {name: n.input for n in model.graph.node if n.op_type == "Add" for name in n.input}
     for node in model.graph.node:
         if node.op_type == "Conv" and node.input[1] in found:
@@ -54,7 +55,7 @@ def matrices(
 
 
 def read_back(tower: nn.Module, file: Path, prefix: str = "", without_bias: str = "") -> None:
-    """Fill `tower` from an exported graph. without_bias: its one linear layer that has none."""
+    """Load `tower` from an exported graph. without_bias: its one linear layer without a bias."""
     model = onnx.load(file)
     found = stored_tensors(model)
     for layer, values in matrices(model, found):

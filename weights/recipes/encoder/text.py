@@ -1,13 +1,13 @@
-"""Train the text tower: the sentence rows and word states of all-MiniLM-L6-v2, from fewer numbers.
+"""Train the text tower: the sentence rows and word states of all-MiniLM-L6-v2 in a smaller network.
 
     python -m recipes.encoder.data --data shared/data --work runs/encoder
     python -m recipes.encoder.text --data shared/data --work runs/encoder --out text \
-                                   --sentences 600000
+        --sentences 600000
     python -m recipes.encoder.text --data shared/data --work runs/encoder --start earlier \
-                                   --out text --rate 2e-4
+        --out text --rate 2e-4
 
-First it writes down what the teacher says of every sentence (once, in files of a few thousand),
-then it learns. Killed at any time, it goes on where it was when the same line is run again.
+First the teacher's features of every sentence are stored (once, in files of a few thousand
+sentences); then the tower is trained. After an interruption at any time, the same command resumes.
 """
 
 from __future__ import annotations
@@ -41,19 +41,22 @@ from recipes.encoder.learning import Trainer
 from recipes.encoder.towers import TextShape, TextTower, mean_state, padded, start_text_tower
 
 BATCH, SHARD = 192, 8192
-COMMON = 15_000  # the teacher's pieces are numbered by how common they are
-ROUGH_BATCHES, ROUGH_PIECES = 0.12, 0.25  # how often, and how many pieces are then withheld
+COMMON = 15_000  # the teacher's pieces are numbered from frequent to rare
+ROUGH_BATCHES, ROUGH_PIECES = (
+    0.12,
+    0.25,
+)  # share of such batches, and share of pieces that they do not use
 
 
 # ---------------------------------------------------------------- vocabulary and sentences
 def word_sentences(vocabulary: list[str]) -> list[str]:
-    """Common English words, each in two short sentences: questions are not bound to captions."""
+    """Put each common English word into two short sentences: queries are not only captions."""
     plain = [w for w in vocabulary[1996:COMMON] if w.isascii() and w.isalpha() and len(w) > 2]
     return [text for w in plain for text in (f"a photo of a {w}", f"someone with the {w}")]
 
 
 def choose_pieces(texts: list[str], vocabulary: list[str]) -> list[str]:
-    """Pieces that the sentences use at least twice, common words, and the signs of Latin text."""
+    """Choose pieces that occur at least twice, common words, and the characters of Latin text."""
     tokenizer = Teacher().tokenizer
     count: Counter[int] = Counter()
     for start in range(0, len(texts), SHARD):
@@ -71,7 +74,7 @@ def choose_pieces(texts: list[str], vocabulary: list[str]) -> list[str]:
 
 
 def write_texts(args: argparse.Namespace) -> None:
-    """The sentences, and the vocabulary that they ask for; a tower that goes on keeps its own."""
+    """Write the sentences and their vocabulary; if training continues, the vocabulary stays."""
     if (args.work / "texts.json").exists():
         return
     vocabulary = (teacher_folder() / "vocab.txt").read_text(encoding="utf-8").splitlines()
@@ -84,9 +87,9 @@ def write_texts(args: argparse.Namespace) -> None:
     write_json(args.work / "texts.json", texts)
 
 
-# ---------------------------------------------------------------- what the teacher says
+# ---------------------------------------------------------------- features of the teacher
 def write_teacher(work: Path, texts: list[str], shards: int | None) -> None:
-    """Per shard: rows (N, 384), states (sum of T, 384) and lengths (N,), float16."""
+    """Write, per shard, rows (N, 384), states (sum of T, 384) and lengths (N,), float16."""
     teacher = Teacher()
     for n, start in enumerate(range(0, len(texts), SHARD)[:shards]):
         file = work / f"teacher-{n:03}.npz"
@@ -107,7 +110,7 @@ def write_teacher(work: Path, texts: list[str], shards: int | None) -> None:
 
 
 class Lessons:
-    """Batch number n: pieces, the teacher's rows, and its word states where pieces agree."""
+    """Makes batch number n: pieces, the teacher's rows, and its word states where pieces agree."""
 
     def __init__(self, work: Path, seed: int):
         self.seed = seed
@@ -124,7 +127,7 @@ class Lessons:
         self.batches = -(-len(self.rows) // BATCH)
 
     def epoch(self, n: int) -> list[np.ndarray]:
-        """All sentences in batches of much the same length, in random order."""
+        """Yield all sentences in batches of similar length, in random order."""
         rng = np.random.default_rng([self.seed, n])
         lengths = np.array([len(ids) for ids in self.ids[: len(self.rows)]])
         order = np.argsort(lengths + rng.uniform(0, 2, len(lengths)))
@@ -165,7 +168,7 @@ class Lessons:
 def loss_of(
     states: torch.Tensor, batch: dict[str, torch.Tensor]
 ) -> tuple[torch.Tensor, dict[str, float]]:
-    """Rows alike, rows as far from each other as the teacher's, and word states alike."""
+    """Compute the loss: rows and word states as the teacher's, and distances between rows, too."""
     rows = F.normalize(mean_state(states, batch["ids"]), dim=-1)
     row = (1 - (rows * batch["rows"]).sum(-1)).mean()
     apart = (rows @ rows.T - batch["rows"] @ batch["rows"].T).square().mean()
@@ -195,7 +198,7 @@ def text_rows(
 
 
 def evaluate(tower: TextTower, cut: WordPieces, data: Path, cache: Path) -> dict[str, float]:
-    """Against the teacher on the queries of QVHighlights val, which it never sees in training."""
+    """Compare with the teacher on queries of QVHighlights val, which are never trained on."""
     from scipy.stats import spearmanr
 
     lines = read_lines(data / "qvhighlights_captions" / "val.jsonl.gz")
@@ -215,7 +218,7 @@ def _write_arrays(arrays: dict[str, np.ndarray], file: BinaryIO) -> None:
 def write_photo_rows(
     tower: TextTower, cut: WordPieces, work: Path, out: str, half: bool = True
 ) -> None:
-    """The rows of the photographs' sentences, for image.py: what queries will be made of."""
+    """Write the rows of the photographs' sentences, for image.py, by this tower."""
     texts = json.loads((work / "photo_sentences.json").read_text())
     file = work / f"photo_rows-{out}.npy"
     rows = text_rows(tower, cut, texts, half).half().numpy()
@@ -224,7 +227,7 @@ def write_photo_rows(
 
 # ---------------------------------------------------------------- training
 def tower_of(work: Path, run: str, pieces: list[str]) -> TextTower:
-    """The tower that a run left."""
+    """Load the tower of a run."""
     tower = TextTower(TextShape(len(pieces)))
     state = torch.load(work / f"text-{run}.pt", weights_only=True)
     tower.load_state_dict(state["ema"])
@@ -232,7 +235,7 @@ def tower_of(work: Path, run: str, pieces: list[str]) -> TextTower:
 
 
 def first_tower(args: argparse.Namespace, pieces: list[str]) -> TextTower:
-    """The tower of an earlier run, or some of the teacher's layers."""
+    """Return the tower of an earlier run, or some of the teacher's layers."""
     if args.start is None:
         vocabulary = (teacher_folder() / "vocab.txt").read_text(encoding="utf-8").splitlines()
         place = {piece: i for i, piece in enumerate(vocabulary)}
@@ -241,7 +244,7 @@ def first_tower(args: argparse.Namespace, pieces: list[str]) -> TextTower:
 
 
 class TextTrainer(Trainer[TextTower, dict[str, torch.Tensor]]):
-    """Trains a text tower to give the rows and word states of its teacher."""
+    """Trains a text tower to return the rows and word states of its teacher."""
 
     evaluate_every = 400
 

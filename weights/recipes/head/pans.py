@@ -1,13 +1,13 @@
-"""Videos made of photographs, as features, so that the head learns from pictures too.
+"""Make videos of photographs, as features, so that the head also learns from pictures.
 
     python -m recipes.head.pans --work runs/encoder --features CAPTIONS --out runs/both
 
-QVHighlights-captions is text on both sides; an image tower errs in other ways than a caption.
-Here a camera moves over one photograph, then over the next: every photograph's caption is a query,
-and its other captions are that query in other words. The photographs are those of Flickr8k val,
-of which neither tower has seen any.
+In QVHighlights-captions, clips and queries are both texts; an image tower makes other errors than a
+caption. Here a camera moves over one photograph after another. A caption of every photograph is a
+query, and the other captions of the photograph are paraphrases of the query. The photographs are
+those of Flickr8k val, which neither tower was trained on.
 
-CAPTIONS are features of QVHighlights-captions in the field's layout. OUT has links to them, the
+CAPTIONS are features of QVHighlights-captions in the field's layout. OUT gets links to them, the
 new videos, and one train.jsonl of both, for `rdmf train --dataset OUT/train.jsonl --features OUT`.
 """
 
@@ -29,15 +29,18 @@ from recipes.encoder.image import Batches, colour, compressed
 
 CLIP = 2.0  # seconds
 FEWEST_CLIPS, MOST_CLIPS = 5, 75  # of a video
-LONGEST_LOOK = 8  # clips that a camera moves on before it begins anew, within one photograph
-AGAIN, ALIKE = 0.2, 0.3  # how often a shot shows an earlier photograph, or one much like the last
+LONGEST_LOOK = 8  # clips of one camera movement over a photograph; then the next movement begins
+AGAIN, ALIKE = (
+    0.2,
+    0.3,
+)  # share of shots that show an earlier photograph, or one similar to the last
 COMPRESSED, COLOURED = 0.5, 0.5
-CLOSEST = 0.5  # how much of a photograph's width the camera sees at least
+CLOSEST = 0.5  # the smallest share of a photograph's width that the camera sees
 FIRST_QID = 1_000_000
 
 
 class Shot(NamedTuple):
-    """Photograph number `photo` in clips [start, end)."""
+    """Photograph number `photo` in the clips [start, end)."""
 
     photo: int
     start: int
@@ -45,9 +48,9 @@ class Shot(NamedTuple):
 
 
 def shots(photos: list[int], means: np.ndarray, rng: np.random.Generator) -> list[Shot]:
-    """The shots of one video: some are cut fast, some hardly or not at all.
+    """Draw the shots of one video: some videos have fast cuts, some have few cuts or none.
 
-    means: (N, D) unit rows of what is said of each photograph
+    means: (N, D) unit rows of the sentences of each photograph
     """
     found: list[Shot] = []
     clips, longest = (between(low, MOST_CLIPS, rng) for low in (FEWEST_CLIPS, 2))
@@ -60,7 +63,7 @@ def shots(photos: list[int], means: np.ndarray, rng: np.random.Generator) -> lis
 
 
 def between(low: int, high: int, rng: np.random.Generator) -> int:
-    """A whole number, every doubling as likely as the next."""
+    """Draw a whole number; each doubling is equally likely."""
     return round(float(np.exp(rng.uniform(np.log(low), np.log(high)))))
 
 
@@ -80,8 +83,10 @@ def next_photo(
 
 
 def frames(pixels: np.ndarray, clips: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """A camera that moves over a photograph, zooms, and now and then begins anew, in another
-    light perhaps: one frame uint8 (H, W, 3) a clip."""
+    """Return one frame uint8 (H, W, 3) per clip, of a camera that moves over a photograph.
+
+    The camera also zooms. Sometimes it jumps to another view, maybe in another light.
+    """
     while clips > 0:
         some = min(clips, between(1, LONGEST_LOOK, rng))
         image = Image.fromarray(pixels)
@@ -92,7 +97,7 @@ def frames(pixels: np.ndarray, clips: int, rng: np.random.Generator) -> Iterator
 
 
 def annotation(vid: str, qid: int, query: str, own: list[Shot], clips: int) -> dict[str, object]:
-    """A line of train.jsonl: a photograph's shots are its query's windows."""
+    """Return a line of train.jsonl: the shots of a photograph are the windows of its query."""
     inside = [clip for shot in own for clip in range(shot.start, shot.end)]
     return {
         "qid": qid, "vid": vid, "duration": CLIP * clips, "query": query,
@@ -117,7 +122,7 @@ class Writer:
         np.savez(self.out / "video" / f"{vid}.npz", features=rows.astype(np.float16))
 
     def query(self, qid: int, texts: list[str]) -> None:
-        """The first text is the query, the others are the same in other words."""
+        """Write a query: the first text is the query, all other texts are its paraphrases."""
         said = self.encoder.encode_texts(texts)
         rows = normalise_rows(said.rows).astype(np.float16)
         for n, (row, words) in enumerate(zip(rows, said.words, strict=True)):

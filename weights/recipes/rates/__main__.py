@@ -4,23 +4,24 @@
     python -m recipes.rates choose --features DIR --log LOGS [--rates FILE]
 
 DIR holds features in the field's layout: train.jsonl, val.jsonl, video/<vid>.npz,
-text/qid<qid>.npz; and text/background.npz, the sentences of rdmf_cli.channels.background through
-the same encoder. `train` there is the official TEST split of QVHighlights with its ground truth,
-`val` the official val; clip features are sentence embeddings of captions. Numbers compare within
-this project only.
+text/qid<qid>.npz; and text/background.npz, the sentences of rdmf_cli.channels.background from the
+same encoder. In DIR, `train` is the official TEST split of QVHighlights with its ground truth, and
+`val` is the official val split; the features of clips are sentence embeddings of captions. So the
+numbers can be compared only within this project.
 
-search draws settings at random (seeded, one JSON line a draw; run it again to go on), then jitters
-the best ones; every arm gets the same candidates, rank and NMS and, run to its end, as many draws:
+`search` draws settings at random (with a seed, one JSON line per draw; the same command resumes).
+Then it jitters the best settings. Every arm has the same candidates, ranking and suppression, and,
+after a complete run, the same number of draws:
 
-    rd         reaction-diffusion, as `rdmf query` runs it; every channel is a switch: a clip that
-               matches well enough can stay lit
-    diffusion  the same without the reaction: linear diffusion that stops at visual change
-    gaussian   Gaussian smoothing at several scales
+rd         reaction-diffusion, as `rdmf query` runs it; every channel is a switch: a clip that
+           matches well enough can stay active
+diffusion  the same without the reaction: linear diffusion that stops at visual change
+gaussian   Gaussian smoothing at several scales
 
-A draw is scored on train alone, five-fold by YouTube id: the linear rank is fitted on four parts
-and scored on the fifth. choose takes the draw whose neighbourhood (it and its jittered copies)
-scores best, fits its rank on all of train, writes the rates of `rd` and, beside it, the settings
-of all arms (settings.json). `benchmarks/training_free.py` scores val.
+A draw is scored on train alone, in five folds by YouTube id: the linear ranking is fitted on four
+folds and scored on the fifth. `choose` takes the draw with the best mean score over the draw and
+its jittered copies, fits its ranking on all of train, and writes the rates of `rd` and, beside
+them, the settings of all arms (settings.json). `benchmarks/training_free.py` scores val.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The arms of the search: how each fuses, and how a setting is drawn."""
+"""The arms of the search: how each arm fuses, and how its settings are drawn."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Setting = dict[str, Any]
 
 @dataclass(frozen=True)
 class Arm:
-    """One way from similarity to a pattern (Q, C, L), and how its settings are drawn."""
+    """One way from similarity to a pattern (Q, C, L), and the distribution of its settings."""
 
     pattern: Callable[[Split, Setting], np.ndarray]
     draw: Callable[[np.random.Generator], Setting]
-    smooths_similarity: bool  # its pattern is in deviations, as the similarity is
+    smooths_similarity: bool  # the unit of its pattern is standard deviations, as for similarity
 
 
 def reacting(split: Split, setting: Setting) -> np.ndarray:
@@ -37,8 +37,10 @@ def fusion_rates(setting: Setting) -> FusionRates:
 
 
 LIT_FROM = 2.0
-"""Deviations of similarity at which a clip must be able to stay lit (r >= r*), in every channel:
-what fades everywhere would be a kind of smoothing, and no switch."""
+"""In every channel, a clip with this similarity (in deviations) must be able to stay active.
+
+A channel in which every clip becomes extinct would only smooth the similarity.
+"""
 
 
 def draw_reacting(rng: np.random.Generator) -> Setting:
@@ -62,14 +64,14 @@ def draw_reacting(rng: np.random.Generator) -> Setting:
 
 
 def least(setting: Setting) -> list[float]:
-    """The reaction of each channel from which on a clip at LIT_FROM stays lit."""
+    """Return the reaction of each channel at which a clip with LIT_FROM just stays active."""
     rates = fusion_rates({**setting, "reaction": setting["F"]})
     reaction: list[float] = (threshold(rates.rates) / match(np.array(LIT_FROM), rates)).tolist()
     return reaction
 
 
 def diffusing(split: Split, setting: Setting) -> np.ndarray:
-    """States of linear diffusion after some numbers of steps: one channel each."""
+    """Return the states of linear diffusion after several numbers of steps, one channel each."""
     z = split.z.astype(np.float32)
     edges = edge_weights(split.change, split.mask, setting["cut"]).astype(np.float32)
     chain = Chain.of(z, mask=split.mask, edges=edges)
@@ -93,7 +95,7 @@ def smoothing(split: Split, setting: Setting) -> np.ndarray:
 
 
 def gaussian(z: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
-    """(Q, L): weighted mean over the real clips around each."""
+    """Return (Q, L): the weighted mean over the real clips around each clip."""
     clips = np.arange(z.shape[1])
     kernel = np.exp(-0.5 * ((clips[:, None] - clips) / sigma) ** 2).astype(np.float32)
     weight = mask.astype(np.float32) @ kernel

@@ -1,4 +1,4 @@
-"""QVHighlights-captions as the search reads it: a split with its features and labels."""
+"""Read a split of QVHighlights-captions for the search, with its features and labels."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ YOUTUBE_ID = 11  # characters at the start of a video's name
 
 @dataclass(frozen=True)
 class Split:
-    """Q queries padded to L clips.
+    """Q queries, padded to L clips.
 
-    similarity, mask (Q, L); change (Q, L - 1); windows: true ones (Q, G, 2) in seconds, NaN
-    padded; duration (Q,); youtube (Q,) id of what the video is cut from; clips: Q arrays (T, D)
-    and queries (Q, D) of unit rows; rows: the annotations.
+    similarity, mask (Q, L); change (Q, L - 1); windows: true windows (Q, G, 2) in seconds, padded
+    with NaN; duration (Q,); youtube (Q,) YouTube id of the source; clips: Q arrays (T, D) and
+    queries (Q, D) of unit rows; rows: the annotations.
     """
 
     similarity: np.ndarray
@@ -44,7 +44,7 @@ class Split:
 
     @cached_property
     def fold(self) -> np.ndarray:
-        """Part of train a query belongs to; videos of one YouTube id stay together."""
+        """Return the fold of each query of train; videos of one YouTube id are in the same fold."""
         names, number = np.unique(self.youtube, return_inverse=True)
         return (np.random.default_rng(0).permutation(len(names)) % FOLDS)[number]
 
@@ -56,7 +56,7 @@ def unit_rows(x: np.ndarray) -> np.ndarray:
 
 
 def load(features: Path, name: str) -> Split:
-    """A split's similarities and visual change from its features, with the annotations."""
+    """Load a split: similarities and visual change from its features, and the annotations."""
     rows = [json.loads(line) for line in (features / f"{name}.jsonl").open(encoding="utf-8")]
     files = {row["vid"]: features / "video" / f"{row['vid']}.npz" for row in rows}
     clips = {vid: unit_rows(np.load(file)["features"]) for vid, file in files.items()}

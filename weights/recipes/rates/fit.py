@@ -1,4 +1,4 @@
-"""Fitting the rates that ship: ranking, saliency and presence, on all of train."""
+"""Fit the shipped rates (ranking, saliency and presence) on all of train."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ MEASURES = ("R1@0.5", "R1@0.7", "mAP", "HIT@1")
 
 
 def numbers(x: np.ndarray) -> tuple[float, ...]:
-    """As a file holds them; what is 0 but for the solver's tolerance is 0."""
+    """Return numbers for a file; a number within the solver's tolerance of 0 becomes 0."""
     return tuple(float(n) if abs(n) > 1e-6 else 0.0 for n in x)
 
 
 def fit_log_odds(x: np.ndarray, y: np.ndarray) -> tuple[tuple[float, ...], float]:
-    """Logistic regression of y (n,) in {0, 1} on x (n, k): weights, none below 0, and offset."""
+    """Fit y (n,) in {0, 1} to x (n, k): weights of at least 0, and offset (log-odds)."""
 
     def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
         odds = x @ w[:-1] + w[-1]
@@ -46,7 +46,7 @@ def fit_log_odds(x: np.ndarray, y: np.ndarray) -> tuple[tuple[float, ...], float
 
 
 def fit_saliency(split: Split, seen: np.ndarray) -> SaliencyRates:
-    """Whether a clip lies in a true window, from the curves (Q, K, L)."""
+    """Fit whether a clip lies in a true window, from the curves (Q, K, L)."""
     centre = (np.arange(split.mask.shape[1]) + 0.5) * CLIP_LENGTH
     start, end = split.windows[..., 0, None], split.windows[..., 1, None]
     relevant = np.any((start <= centre) & (centre < end), axis=1)
@@ -56,8 +56,10 @@ def fit_saliency(split: Split, seen: np.ndarray) -> SaliencyRates:
 
 
 def evidence(split: Split, background: np.ndarray) -> np.ndarray:
-    """(2, Q, 2): coherence and excess over the background, for each query on its own video and,
-    then, for a query of another YouTube id."""
+    """Return (2, Q, 2): coherence, and excess over the background, of each query.
+
+    First on the query's own video, then for a query of another YouTube id.
+    """
     rng = np.random.default_rng(0)
     out = np.zeros((2, len(split), 2))
     for n, rows in enumerate(split.clips):
@@ -71,14 +73,14 @@ def evidence(split: Split, background: np.ndarray) -> np.ndarray:
 
 
 def fit_presence(found: np.ndarray) -> PresenceRates:
-    """From evidence (2, Q, k) of shown and not shown queries."""
+    """Fit presence from the evidence (2, Q, k) of shown and absent queries."""
     shown = np.repeat([1.0, 0.0], found.shape[1])
     weights, offset = fit_log_odds(found.reshape(-1, found.shape[2]), shown)
     return PresenceRates(evidence=weights, offset=offset)
 
 
 def fitted_rates(split: Split, row: dict[str, Any], background: np.ndarray) -> TrainingFreeRates:
-    """The rates of a draw of the arm `rd`, its rank and calibration fitted on the split."""
+    """Return the rates of a draw of the arm `rd`; ranking and calibration are fitted."""
     setting = row["setting"]
     data = described(split, ARMS["rd"], setting)
     weights, offset = fit(data)
@@ -106,7 +108,7 @@ def fitted_rates(split: Split, row: dict[str, Any], background: np.ndarray) -> T
 
 
 def winner(logs: Path, name: str) -> dict[str, Any]:
-    """The draw of an arm that won; of a search that was stopped before it jittered, the best."""
+    """Return the draw of an arm that won; for a search without jitter, the best draw."""
     log = read_log(logs / f"{name}.jsonl")
     leaders = neighbourhoods(log) or sorted(log, key=by_objective, reverse=True)
     return {**leaders[0], "draws": len(log)}
@@ -121,7 +123,7 @@ def choose(split: Split, logs: Path, background: np.ndarray, rates: Path) -> Non
 
 
 def made_by(row: dict[str, Any]) -> dict[str, Any]:
-    """What a rates file says of its making."""
+    """Return the facts on its origin that a rates file states."""
     return {
         "command": "python -m recipes.rates search, then choose",
         "data": "QVHighlights-captions train: the official test split, 1,542 queries; "

@@ -1,4 +1,4 @@
-"""Scoring a setting: its candidates, a linear rank fitted out of fold, and the metric."""
+"""Score a setting: candidates, a linear ranking scored on held-out folds, the metric."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ CLIP_LENGTH = 2.0  # seconds, of QVHighlights
 LEVELS = 16
 OVERLAP = 0.7
 REDUNDANCY = 0.2
-MOMENTS = 10  # a query; what the metric looks at
-RIDGE = 1e-3  # of the standardised columns' covariance
+MOMENTS = 10  # per query; the metric uses no more moments
+RIDGE = 1e-3  # as a share of the covariance of the standardised columns
 
 
 @dataclass(frozen=True)
 class Described:
-    """Candidates of a split, their columns and the IoU each has with the truth."""
+    """The candidates of a split, the numbers that describe each, and their true IoU."""
 
     candidates: Candidates
     columns: np.ndarray
@@ -35,7 +35,7 @@ class Described:
 
     @property
     def signs(self) -> np.ndarray:
-        """What lies inside may only help a candidate, what lies around it only harm it."""
+        """Return the signs: numbers inside raise a candidate's rank, numbers around lower it."""
         curves = (self.columns.shape[1] - 2) // 2
         signs: np.ndarray = np.r_[np.ones(curves), -np.ones(curves), 0, 0]
         return signs
@@ -53,7 +53,7 @@ def described(split: Split, arm: Arm, setting: Setting) -> Described:
 
 
 def true_iou(split: Split, row: np.ndarray, spans: np.ndarray) -> np.ndarray:
-    """(n,): the highest IoU a span has with a true window; few queries have more than two."""
+    """Return (n,): the highest IoU of a span with a true window; few queries have more than two."""
     best = np.zeros(len(row))
     count = np.isfinite(split.windows[..., 0]).sum(axis=1)[row]
     for n in range(split.windows.shape[1]):
@@ -63,7 +63,7 @@ def true_iou(split: Split, row: np.ndarray, spans: np.ndarray) -> np.ndarray:
 
 
 def seconds(split: Split, row: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """(n, 2): whole clips, as the field rounds predictions, within the video."""
+    """Return (n, 2): whole clips, as the field rounds predictions, within the video."""
     spans = np.stack([start, end], axis=1) * CLIP_LENGTH
     clipped: np.ndarray = np.minimum(spans, split.duration[row, None])
     return clipped
@@ -71,7 +71,7 @@ def seconds(split: Split, row: np.ndarray, start: np.ndarray, end: np.ndarray) -
 
 @dataclass(frozen=True)
 class NormalEquations:
-    """What least squares needs of columns x and target y: their count, sums and products."""
+    """The sums that least squares needs of columns x and target y: count, sums and products."""
 
     products: np.ndarray  # of [1, x, y] with itself
 
@@ -81,7 +81,7 @@ class NormalEquations:
         return cls(joint.T @ joint)
 
     def solve(self, signs: np.ndarray) -> tuple[np.ndarray, float]:
-        """Weights and offset of least squares with a little ridge, each of its allowed sign."""
+        """Return weights and offset of least squares with a small ridge and fixed signs."""
         mean = self.products[0] / self.products[0, 0]
         covariance = self.products / self.products[0, 0] - np.outer(mean, mean)
         scale = np.sqrt(np.maximum(np.diag(covariance)[1:-1], 0)) + 1e-9
@@ -94,12 +94,12 @@ class NormalEquations:
 
 
 def fit(data: Described) -> tuple[np.ndarray, float]:
-    """The rank of a split: weights and offset."""
+    """Fit the ranking of a split: weights and offset."""
     return NormalEquations.of(data.columns, data.iou).solve(data.signs)
 
 
 def out_of_fold(split: Split, data: Described) -> np.ndarray:
-    """(n,) predicted IoU, each by a rank fitted on the other folds."""
+    """Return (n,) predicted IoU, each by a ranking that was fitted on the other folds."""
     fold = split.fold[data.candidates.row]
     parts = [np.flatnonzero(fold == part) for part in range(FOLDS)]
     products = [NormalEquations.of(data.columns[part], data.iou[part]).products for part in parts]
@@ -111,7 +111,7 @@ def out_of_fold(split: Split, data: Described) -> np.ndarray:
 
 
 def predictions(split: Split, found: Candidates, scores: np.ndarray) -> np.ndarray:
-    """(Q, 10, 3) [start, end, score], NaN padded: the moments that stay after NMS."""
+    """Return (Q, 10, 3) [start, end, score], padded with NaN: the moments after suppression."""
     spans = seconds(split, found.row, found.start, found.end)
     row, kept, left = suppress(found.row, spans, scores, OVERLAP, MOMENTS, Penalty(REDUNDANCY))
     rank = np.arange(len(row)) - np.searchsorted(row, row)
@@ -121,21 +121,21 @@ def predictions(split: Split, found: Candidates, scores: np.ndarray) -> np.ndarr
 
 
 def moment_scores(split: Split, predicted: np.ndarray) -> np.ndarray:
-    """(Q, 3) per query, in per cent: R1@0.5, R1@0.7 and AP."""
+    """Return (Q, 3) per query, in per cent: R1@0.5, R1@0.7 and AP."""
     first = iou_over_hull(predicted[:, :1], split.windows).max(axis=(1, 2))
     ap = average_precision(predicted[:, :MOMENTS], split.windows).mean(axis=1)
     return 100 * np.column_stack([first >= 0.5, first >= 0.7, ap])
 
 
 JITTER = 0.1
-"""Size of a jittered copy's change: relative, absolute for what is in deviations."""
+"""The size of a change by jitter: relative, but absolute for numbers in deviations."""
 LEADERS, COPIES = 20, 10
-"""How many of the best draws are jittered, and how often each."""
+"""The number of best draws that are jittered, and the number of copies of each."""
 MOST = {"D": 0.5, "D_u": 0.5, "D_v": 0.5}
 
 
 def jittered(setting: Setting, rng: np.random.Generator) -> Setting:
-    """A neighbour of a setting; what is not a rate (dilations, no cut) stays."""
+    """Return a neighbour of a setting; values that are not rates (dilations, no cut) stay."""
     return {name: jitter(name, value, rng) for name, value in setting.items()}
 
 
@@ -153,7 +153,7 @@ def jitter(name: str, value: Any, rng: np.random.Generator) -> Any:
 
 
 def per_query(split: Split, arm: Arm, setting: Setting) -> np.ndarray:
-    """(Q, 3) R1@0.5, R1@0.7, AP on train, each query by a rank that never saw its video."""
+    """Return (Q, 3) R1@0.5, R1@0.7, AP on train; no ranking was fitted on the query's own video."""
     data = described(split, arm, setting)
     found = predictions(split, data.candidates, out_of_fold(split, data))
     return moment_scores(split, found)

@@ -1,4 +1,4 @@
-"""The search: settings are drawn at random, then the best ones are jittered."""
+"""The search: draw settings at random, then jitter the best settings."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ CHOSEN = Path(__file__).with_name("settings.json")
 
 
 def objective(scores: np.ndarray) -> np.ndarray:
-    """What is searched for, from (..., 3): AP and the mean of both recalls, equally."""
+    """Return the objective for scores (..., 3): AP and the mean recall, equally weighted."""
     return np.asarray(scores) @ (0.25, 0.25, 0.5)
 
 
 def search(split: Split, name: str, draws: int, seed: int, log: Path) -> None:
-    """Draw `draws` settings, then jitter the leaders; skips what the log already has."""
+    """Draw `draws` settings, then jitter the best; skip the settings that the log holds already."""
     known = {row["draw"]: row for row in read_log(log)}
     todo = ((f"{n}", None) for n in range(draws))
     score_all(split, name, seed, log, known, todo)
@@ -62,7 +62,7 @@ def read_log(log: Path) -> list[dict[str, Any]]:
 
 
 def neighbourhoods(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The leaders of a log, best first by the mean objective of each and its jittered copies."""
+    """Return the best settings of a log, by the mean objective with their jittered copies."""
     values: dict[str, list[float]] = {}
     for row in log:
         values.setdefault(row["draw"].split(".")[0], []).append(by_objective(row))
