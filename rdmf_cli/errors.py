@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
 from os import PathLike, fspath
@@ -93,14 +93,66 @@ class MissingFileError(RdmfError, FileNotFoundError):
 
 
 def first_problem(error: Any, whole: str) -> str:
-    """Describe the first problem in a pydantic ValidationError: "field: message".
+    """Describe the first problem in a pydantic ValidationError: "losses.iou must be a number, …".
 
     Args:
         error: A `pydantic.ValidationError`.
         whole: What to write in place of the field if the problem concerns the whole record.
     """
     first = error.errors()[0]
-    return f"{'.'.join(map(str, first['loc'])) or whole}: {first['msg']}"
+    what = _problem(first)
+    colon = "" if what.partition(" ")[0] in VERBS else ":"
+    return f"{place_of(first) or whole}{colon} {what}"
+
+
+def place_of(problem: Mapping[str, Any]) -> str:
+    """Return the field of a problem that pydantic lists: "losses.iou", "seeds[0]"."""
+    parts = [
+        f"[{part}]" if isinstance(part, int) else f".{part}"
+        for part in problem["loc"]
+        if "[" not in str(part)
+    ]  # "list[…]" names a type
+    return "".join(parts).removeprefix(".")
+
+
+LONGEST_VALUE = 60  # characters of a wrong value that a message shows
+
+PROBLEMS = {
+    "int": "must be a whole number",
+    "float": "must be a number",
+    "string": "must be a text",
+    "bool": "must be true or false",
+    **dict.fromkeys(("list", "tuple", "set"), "must be a list"),
+    **dict.fromkeys(("dict", "model", "dataclass", "mapping"), "must hold named values"),
+    "finite": "must be a finite number",
+    "literal": "must be {expected}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "greater_than": "must be above {gt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "less_than": "must be below {lt:g}",
+}
+"""What a value must be, by the beginning of the name of pydantic's error."""
+
+
+def _problem(problem: Mapping[str, Any]) -> str:
+    kind, context = problem["type"], problem.get("ctx") or {}
+    if kind in ("value_error", "assertion_error"):
+        return str(context["error"])
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
+        return "there is no such setting"
+    if kind.startswith("missing"):
+        return "is missing"
+    if kind in ("too_short", "too_long"):
+        short = kind == "too_short"
+        limit = context["min_length" if short else "max_length"]
+        entries = "entry" if limit == 1 else "entries"
+        return f"must have at {'least' if short else 'most'} {limit} {entries}"
+    for start, text in PROBLEMS.items():
+        if kind == start or kind.startswith(f"{start}_"):
+            value = repr(problem["input"])
+            shown = value if len(value) <= LONGEST_VALUE else f"{value[:LONGEST_VALUE]}…"
+            return f"{text.format(**context)}, not {shown}"
+    return str(problem["msg"])
 
 
 class NothingFoundError(RdmfError):

@@ -100,14 +100,16 @@ class Registry(Mapping[str, ChoiceT]):
         return self._choices[name]
 
     def unknown(self, name: str, *also: str) -> UsageError:
-        """Return the error for an unknown name; its message lists the known names.
+        """Return the error for an unknown name; its message lists the nearest and all names.
 
         Args:
             name: What the user typed.
             *also: Further valid names without an entry, such as "auto".
         """
-        known = ", ".join((*also, *self))
-        return UsageError(f"no such {self.kind}", name, f"choose one of: {known}")
+        names = (*also, *self)
+        near = nearest(name, names)
+        meant = f"did you mean {' or '.join(near)}? " if near else ""
+        return UsageError(f"no such {self.kind}", name, f"{meant}choose one of: {', '.join(names)}")
 
     def names(self) -> str:
         """List the names: "table, json, csv"."""

@@ -132,3 +132,10 @@ def test_a_name_that_is_missing_is_found_nowhere():
     assert "b" not in signs
     with pytest.raises(UsageError, match="b: no such sign; choose one of: a"):
         signs.find("b")
+
+
+def test_the_nearest_names_are_proposed():
+    signs = Registry("sign", *(Entry(name, "", "") for name in ("charades", "tacos", "tvsum")))
+    said = r"charadess: no such sign; did you mean charades\? choose one of: charades, tacos, tvsum"
+    with pytest.raises(UsageError, match=said):
+        signs.find("charadess")

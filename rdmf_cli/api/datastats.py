@@ -59,7 +59,7 @@ def data_report(
         *statistics.across_splits(read),
     ]
     found: dict[str, statistics.StreamStatistics] = {}
-    notes = [note for part in read.values() for note in part.notes]
+    notes = [note for part in read.values() for note in _notes(part)]
     if features is not None:
         folder = FeatureFolder(Path(features), streams=streams, text=text, where=opened.where)
         notes += folder.notes
@@ -107,6 +107,12 @@ def _opened(
             skip_bad=True,
         )
     return opened, read
+
+
+def _notes(part: Annotations) -> list[str]:
+    """Return the notes of a split; its entries with errors are findings."""
+    skipped = part.notes_on_skipped()
+    return [note for note in part.notes if note not in skipped]
 
 
 def _together(read: Mapping[str, Annotations]) -> Annotations:

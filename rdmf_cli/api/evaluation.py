@@ -252,7 +252,7 @@ def _predicted(
     from rdmf_cli.evaluation import nothing_scored, write_submission
     from rdmf_cli.evaluation.predict import predict
 
-    head.require(samples.space)
+    head.require(samples.space, samples.first_file)
     made = predict(samples, samples.dataset, head)
     notes = list(samples.notes)
     about: dict[str, Any] = {"head": head.name}

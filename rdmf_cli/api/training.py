@@ -13,6 +13,7 @@ from rdmf_cli.api.arguments import ClipLength, Count, FilePath, checked
 from rdmf_cli.errors import MissingExtra, UsageError
 from rdmf_cli.heads.learned.config import FusionKind, HeadKind, SlotKind
 from rdmf_cli.outputs.payloads import Training, Trainings
+from rdmf_cli.text import counted
 from rdmf_cli.training.config import CHOICES, RunConfig, as_toml, read_config
 from rdmf_cli.training.events import Callback
 from rdmf_cli.training.processes import is_main_process, started
@@ -259,7 +260,7 @@ def export(run: FilePath, file: FilePath, *, force: bool = False) -> Path:
     from rdmf_cli.heads.learned.torch import checkpoint
     from rdmf_cli.heads.learned.torch.export import export as write
 
-    folder = Path(run) / MODEL if (Path(run) / MODEL).is_dir() else Path(run)
+    folder = checkpoint.find(Path(run))
     about = checkpoint.load_about(folder)
     return write(checkpoint.load(folder), Path(file), about, force=force)
 
@@ -418,9 +419,10 @@ def _shared(parts: Sequence[Samples]) -> Iterator[str]:
     vids = [{video_of(annotation.vid) for annotation in part.annotations} for part in parts]
     both = set.intersection(*vids) if len(parts) > 1 else set()
     if both:
+        are = "is" if len(both) == 1 else "are"
         yield (
-            f"{len(both)} videos are both in the train split and in --val ({min(both)}): "
-            "its scores are too high"
+            f"{counted(len(both), 'video')} {are} both in the train split and in --val "
+            f"({min(both)}): its scores are too high"
         )
 
 

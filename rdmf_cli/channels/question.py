@@ -23,7 +23,8 @@ MOST_WORDS = 32
 """Largest number of word features that are used per query, as in the field's loaders."""
 
 NEEDS_NONE = (
-    "use video and text features of one joint space (CLIP, say), or a head that needs no similarity"
+    "use video and text features of one joint space (CLIP, say), or a head that needs no "
+    "similarity (rdmf train --head full)"
 )
 
 

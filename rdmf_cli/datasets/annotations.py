@@ -34,6 +34,7 @@ from rdmf_cli.datasets.lines import (
     windows,
 )
 from rdmf_cli.errors import RdmfError
+from rdmf_cli.text import counted, queries
 
 Array = npt.NDArray[np.float64]
 
@@ -130,15 +131,17 @@ class Annotations:
             if qid is not None:
                 self.skipped.append(str(qid))
 
-    def tell_skipped(self) -> None:
-        """Add notes: the number of skipped entries, and the names of the first SKIPPED_NAMED."""
+    def notes_on_skipped(self) -> list[str]:
+        """Return notes: the number of skipped entries, and the first SKIPPED_NAMED of them."""
         if not self.faults:
-            return
+            return []
         total, name = len(self.faults) + len(self.entries), self.path.name
-        self.notes.append(f"{name}: {len(self.faults)} of {total} entries skipped (--skip-bad)")
-        self.notes += [f"{name}: skipped: {fault}" for fault in self.faults[:SKIPPED_NAMED]]
+        of = counted(total, "entry", "entries")
+        notes = [f"{name}: {len(self.faults)} of {of} skipped (--skip-bad)"]
+        notes += [f"{name}: skipped: {fault}" for fault in self.faults[:SKIPPED_NAMED]]
         if (more := len(self.faults) - SKIPPED_NAMED) > 0:
-            self.notes.append(f"{name}: skipped: {more} more")
+            notes.append(f"{name}: skipped: {more} more")
+        return notes
 
     def leave_out(self, where: str, what: str) -> None:
         """Add a note on an annotation that every published evaluation leaves out."""
@@ -163,7 +166,8 @@ class Annotations:
         kept = [annotation for annotation in self if str(annotation.qid) in qids]
         if not kept:
             raise RdmfError("lists no qid of these annotations", source, "list qids of this split")
-        note = f"{len(kept)} of {len(self)} queries are kept (--only-qids {source.name})"
+        are = "is" if len(kept) == 1 else "are"
+        note = f"{len(kept)} of {queries(len(self))} {are} kept (--only-qids {source.name})"
         others = sorted(known.difference(qids))
         return replace(
             self, entries=kept, notes=[*self.notes, note], skipped=[*self.skipped, *others]
@@ -208,11 +212,13 @@ def read_annotations(
     name = path.name.removesuffix(".gz")
     annotations = Annotations(path, skip_bad=skip_bad, overrun=overrun)
     FORMATS.get(Path(name).suffix.lower(), read_jsonl)(annotations, clip_length)
-    annotations.tell_skipped()
+    annotations.notes += annotations.notes_on_skipped()
     if not annotations.entries:
         if annotations.faults:
-            what = f"all of its {len(annotations.faults)} entries have errors: "
-            raise RdmfError(what + annotations.faults[0], path, "correct the entries")
+            several = len(annotations.faults) > 1
+            many = f"all of its {len(annotations.faults)} entries have errors"
+            what = f"{many if several else 'its only entry has an error'}: {annotations.faults[0]}"
+            raise RdmfError(what, path, "correct the entries" if several else "correct it")
         raise RdmfError("holds no annotations", path, "name a file of annotations")
     _no_duplicates(annotations)
     return annotations

@@ -18,6 +18,7 @@ from rdmf_cli.datasets.source import Video, Widths, as_text, columns
 from rdmf_cli.errors import MissingFileError, RdmfError, UsageError
 from rdmf_cli.features.containers import KINDS, LMDB_FILE, Container, open_container
 from rdmf_cli.features.files import join_streams, query_of, read_query, read_rows, rows_of
+from rdmf_cli.text import counted
 
 OWN_STREAMS = "video"
 KNOWN_STREAM = re.compile(
@@ -143,7 +144,8 @@ class FeatureFolder:
             return
         is_text = folder == self._text
         kind, pattern = ("queries", TEXT_FILES[0]) if is_text else ("videos", VIDEO_FILES[0][0])
-        count = f"{len(lost)} of the {of} {kind} in {annotations.path.name} have none"
+        several = f"{len(lost)} of the {of} {kind} in {annotations.path.name} have none"
+        count = several if of > 1 else f"the only one in {annotations.path.name} has none"
         path = self.folder / folder
         if self._container(folder) is None:
             path /= pattern.format(lost[0])
@@ -276,7 +278,7 @@ def _check_lengths(streams: Sequence[_Stream]) -> None:
     by_length = sorted(streams, key=lambda stream: len(stream.rows))
     short, long = by_length[0], by_length[-1]
     if len(long.rows) - len(short.rows) > MOST_CLIPS_OFF:
-        what = f"has {len(long.rows)} clips, but {short.path} has {len(short.rows)}"
+        what = f"has {counted(len(long.rows), 'clip')}, but {short.path} has {len(short.rows)}"
         raise RdmfError(what, long.path, "extract both with the same clip length")
 
 

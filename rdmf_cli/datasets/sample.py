@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -40,13 +41,15 @@ class Sample(Question):
     Attributes:
         annotation: The query, its moments and labels.
         streams: The columns of each video stream, by name.
+        path: The (first) file of the video's features, for errors; None: unknown.
     """
 
     annotation: Annotation
     streams: Mapping[str, slice] = field(default_factory=dict)
+    path: Path | None = None
 
     def _lacks(self, what: str) -> RdmfError:
-        return RdmfError(f"qid {self.annotation.qid}: {what}", todo=NEEDS_NONE)
+        return RdmfError(f"qid {self.annotation.qid}: {what}", self.path, NEEDS_NONE)
 
     @property
     def _widths(self) -> str:

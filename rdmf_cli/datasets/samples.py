@@ -17,6 +17,7 @@ from rdmf_cli.datasets.video_folder import VideoFolder
 from rdmf_cli.encoders import Encoder, load_encoder
 from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.features.store import FeatureStore
+from rdmf_cli.text import counted
 
 WINDOW_PAST_END = 2.0  # seconds; windows of Charades-STA end up to 1.5 s after their video
 
@@ -61,6 +62,7 @@ class Samples:
             clip_length=clip_length,
             duration=annotation.duration or video.duration or len(video.rows) * clip_length,
             streams=video.streams,
+            path=video.path,
         )
 
     def __iter__(self) -> Iterator[Sample]:
@@ -121,8 +123,9 @@ class Samples:
         longer = {a.vid for a in self.annotations if clamp and (a.duration or 0.0) > clamp}
         if not longer:
             return []
-        what = f"{len(longer)} videos are longer than {clamp:g} s, the limit of {self.dataset.name}"
-        return [f"{what}; their windows may reach to the end of the video"]
+        are, its = ("is", "its") if len(longer) == 1 else ("are", "their")
+        what = f"{counted(len(longer), 'video')} {are} longer than {clamp:g} s, the limit of "
+        return [f"{what}{self.dataset.name}; {its} windows may reach to the end of the video"]
 
     @cached_property
     def _first(self) -> Sample:
@@ -132,6 +135,11 @@ class Samples:
     def streams(self) -> Mapping[str, slice]:
         """The columns of each stream, by name."""
         return self._first.streams
+
+    @property
+    def first_file(self) -> Path | None:
+        """The file of the first video's features, for errors on the widths of features."""
+        return self._first.path
 
     @property
     def space(self) -> FeatureSpace:
@@ -244,8 +252,8 @@ def clip_length_of(
     if annotation.labels is not None and fits(clips, len(annotation.labels)):
         return annotation.duration / clips
     what = (
-        f"has {clips} rows, but the video of {annotation.duration:g} s has {expected:.1f} clips "
-        f"of {clip_length:g} s"
+        f"has {counted(clips, 'row')}, but the video of {annotation.duration:g} s has "
+        f"{expected:.1f} clips of {clip_length:g} s"
     )
     raise RdmfError(what, path, CHECK)
 
@@ -263,7 +271,7 @@ def _check_windows(
     latest = float(annotation.windows.max())
     if latest > (1 + SHARE_OFF) * ends + MOST_CLIPS_OFF * clip_length + WINDOW_PAST_END:
         what = (
-            f"has {clips} clips of {clip_length:g} s and ends at {ends:g} s, but qid "
+            f"has {counted(clips, 'clip')} of {clip_length:g} s and ends at {ends:g} s, but qid "
             f"{annotation.qid} has a moment that ends at {latest:g} s"
         )
         raise RdmfError(what, path, CHECK)

@@ -14,6 +14,7 @@ from rdmf_cli.datasets.annotations import Annotation, Annotations
 from rdmf_cli.datasets.sample import Text
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.features.files import normalise_rows
+from rdmf_cli.text import counted
 
 
 class Video(NamedTuple):
@@ -88,7 +89,7 @@ class Widths:
         width = rows.shape[-1]
         known, first = self.first.setdefault(kind, (width, path))
         if width != known:
-            what = f"{kind}: {width} columns, but {first.name} has {known}"
+            what = f"{kind}: {counted(width, 'column')}, but {first} has {known}"
             raise RdmfError(what, path, "keep features of only one encoder in a folder")
 
 

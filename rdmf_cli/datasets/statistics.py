@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from rdmf_cli.datasets.annotations import Annotation, Annotations
+from rdmf_cli.datasets.annotations import SKIPPED_NAMED, Annotation, Annotations
 from rdmf_cli.datasets.feature_folder import FeatureFolder
 from rdmf_cli.datasets.registry import Dataset
 from rdmf_cli.datasets.samples import clip_length_of
 from rdmf_cli.datasets.split import video_of
 from rdmf_cli.errors import RdmfError
+from rdmf_cli.text import counted, queries
 
 SHORT, LONG = 10.0, 30.0  # seconds: QVHighlights' ranges of moments
 EXAMPLES: Final = 3  # examples that a finding names
@@ -141,13 +143,16 @@ def across_splits(splits: Mapping[str, Annotations]) -> Iterator[Finding]:
 def _between(one: str, first: Annotations, other: str, second: Annotations) -> Iterator[Finding]:
     videos = sorted({video_of(a.vid) for a in first} & {video_of(a.vid) for a in second})
     if videos:
-        yield _finding(f"{len(videos)} videos are both in {one} and in {other}", videos, True)
+        both = "is" if len(videos) == 1 else "are"
+        what = f"{counted(len(videos), 'video')} {both} both in {one} and in {other}"
+        yield _finding(what, videos, True)
     known: dict[tuple[str, ...], Annotation] = {}
     for a in first:
         known.setdefault(_content(a.query), a)
     alike = [(known[key], b) for b in second if (key := _content(b.query)) and key in known]
     if alike:
-        what = f"{len(alike)} queries of {other} are nearly the same as one of {one}"
+        same = "is" if len(alike) == 1 else "are"
+        what = f"{queries(len(alike))} of {other} {same} nearly the same as one of {one}"
         yield _finding(what, [f"{a.query!r} ~ {b.query!r}" for a, b in alike], False)
 
 
@@ -160,15 +165,24 @@ def _content(query: str) -> tuple[str, ...]:
     return tuple(sorted(set(WORD.findall(query.lower())) - SMALL))
 
 
-def _finding(what: str, names: Sequence[object], serious: bool) -> Finding:
-    return Finding(what, tuple(str(name) for name in names[:EXAMPLES]), serious)
+def _finding(what: str, names: Sequence[object], serious: bool, named: int = EXAMPLES) -> Finding:
+    return Finding(what, tuple(str(name) for name in names[:named]), serious)
+
+
+def _have(number: int, one: str, many: str = "") -> str:
+    """Return a number with its noun and its verb.
+
+    >>> _have(1, "query", "queries"), _have(2, "video")
+    ('1 query has', '2 videos have')
+    """
+    return f"{counted(number, one, many)} {'has' if number == 1 else 'have'}"
 
 
 def within_split(name: str, annotations: Annotations) -> Iterator[Finding]:
     """Find entries that were skipped, repeated queries on one video, and moments without length."""
     if annotations.faults:
-        what = f"{name}: {len(annotations.faults)} entries have errors"
-        yield _finding(what, annotations.faults, True)
+        what = f"{name}: {_have(len(annotations.faults), 'entry', 'entries')} errors"
+        yield _finding(what, annotations.faults, True, SKIPPED_NAMED)
     seen: set[tuple[str, str]] = set()
     repeated = []
     for a in annotations:
@@ -177,13 +191,15 @@ def within_split(name: str, annotations: Annotations) -> Iterator[Finding]:
             repeated.append(a.qid)
         seen.add(key)
     if repeated:
-        what = f"{name}: {len(repeated)} queries repeat another one on the same video"
+        repeat = "repeats" if len(repeated) == 1 else "repeat"
+        what = f"{name}: {queries(len(repeated))} {repeat} another one on the same video"
         yield _finding(what, repeated, False)
     flat = [
         a.qid for a in annotations if a.windows is not None and (np.ptp(a.windows, 1) == 0).any()
     ]
     if flat:
-        yield _finding(f"{name}: {len(flat)} queries have a moment of length 0", flat, False)
+        what = f"{name}: {_have(len(flat), 'query', 'queries')} a moment of length 0"
+        yield _finding(what, flat, False)
 
 
 def check_features(
@@ -206,8 +222,27 @@ def check_features(
     statistics = {
         stream: _stream(folder, stream, by_vid, dataset, findings) for stream in folder.streams
     }
-    _texts(folder, annotations, findings)
+    sentence = _texts(folder, annotations, findings)
+    findings += _shared_space({name: one.width for name, one in statistics.items()}, sentence)
     return statistics, findings
+
+
+def _shared_space(streams: Mapping[str, int | None], sentence: int | None) -> Iterator[Finding]:
+    """Find features that only a full head can read: clips and sentences share no space.
+
+    Args:
+        streams: Number of columns of each stream; None: unknown.
+        sentence: Number of columns of the sentences, 0: there are none; None: unknown.
+    """
+    if sentence is None or None in streams.values() or sentence in streams.values():
+        return
+    wide = ", ".join(f"{name} {width}" for name, width in streams.items())
+    own = f"sentences {sentence}" if sentence else "queries without a sentence"
+    what = (
+        f"clips and sentences share no space (columns: {wide}; {own}): a universal head, the "
+        "default, cannot read them; train with --head full"
+    )
+    yield Finding(what, (), False)
 
 
 def _stream(
@@ -217,7 +252,8 @@ def _stream(
     dataset: Dataset,
     findings: list[Finding],
 ) -> StreamStatistics:
-    clips, norms, widths, kinds = [], [], set(), set()
+    clips, norms, kinds = [], [], set()
+    widths: dict[int, Path] = {}
     missing, unread, zeros, misfit = [], [], [], []
     for vid, annotation in by_vid.items():
         if not folder.has_video(stream, vid):
@@ -230,7 +266,7 @@ def _stream(
             continue
         norm = np.linalg.norm(rows.astype(np.float32), axis=1)
         clips.append(len(rows))
-        widths.add(rows.shape[1])
+        widths.setdefault(rows.shape[1], path)
         kinds.add(str(rows.dtype))
         norms += [float(norm.min()), float(np.median(norm)), float(norm.max())]
         if (norm < ZERO_NORM).any():
@@ -240,31 +276,45 @@ def _stream(
         except RdmfError as error:
             misfit.append(error.what + f" ({vid})")
     for names, what, serious in (
-        (missing, f"{stream}: {len(missing)} of {len(by_vid)} videos have no features", True),
-        (unread, f"{stream}: {len(unread)} videos cannot be read", True),
-        (misfit, f"{stream}: {len(misfit)} videos do not fit the clip length", True),
-        (zeros, f"{stream}: {len(zeros)} videos have rows of zeros", False),
-        (sorted(widths) if len(widths) > 1 else [], f"{stream}: columns differ", True),
+        (missing, f"{len(missing)} of {counted(len(by_vid), 'video')} have no features", True),
+        (unread, f"{counted(len(unread), 'video')} cannot be read", True),
+        (misfit, f"{counted(len(misfit), 'video')} {_do(misfit)} not fit the clip length", True),
+        (zeros, f"{_have(len(zeros), 'video')} rows of zeros", False),
+        (
+            [f"{path.name} has {width}" for width, path in sorted(widths.items())]
+            if len(widths) > 1
+            else [],
+            "the numbers of columns differ",
+            True,
+        ),
     ):
         if names:
-            findings.append(_finding(what, names, serious))
-    width = widths.pop() if len(widths) == 1 else None
+            findings.append(_finding(f"{stream}: {what}", names, serious))
+    width = next(iter(widths)) if len(widths) == 1 else None
     kind = ", ".join(sorted(kinds))
     return StreamStatistics(len(clips), width, kind, Range.of(clips), Range.of(norms))
 
 
-def _texts(folder: FeatureFolder, annotations: Annotations, findings: list[Finding]) -> None:
-    missing, unread = [], []
+def _do(names: Sequence[object]) -> str:
+    return "does" if len(names) == 1 else "do"
+
+
+def _texts(folder: FeatureFolder, annotations: Annotations, findings: list[Finding]) -> int | None:
+    """Check the features of the queries; return the columns of the sentences, 0: there are none."""
+    missing, unread, sentence = [], [], None
     for a in annotations:
         if not folder.has_text(a.qid):
             missing.append(a.qid)
             continue
         try:
-            folder.text(a)
+            text = folder.text(a)
+            sentence = 0 if text.sentence is None else len(text.sentence)
         except RdmfError as error:
             unread.append(str(error))
     if missing:
-        what = f"{len(missing)} of {len(annotations)} queries have no features"
+        what = f"{len(missing)} of {queries(len(annotations))} have no features"
         findings.append(_finding(what, missing, True))
     if unread:
-        findings.append(_finding(f"features of {len(unread)} queries do not fit", unread, True))
+        what = f"features of {queries(len(unread))} do not fit"
+        findings.append(_finding(what, unread, True))
+    return sentence

@@ -20,6 +20,7 @@ from rdmf_cli.evaluation.per_query import Columns, main_metric, query_scores
 from rdmf_cli.evaluation.predictions import Predictions, read_predictions
 from rdmf_cli.evaluation.resampling import PairedDifferences
 from rdmf_cli.evaluation.truth import GroundTruth
+from rdmf_cli.text import counted
 
 SAME = 1e-9
 """Two scores of a query that differ by at most this number of per cent are a tie."""
@@ -195,7 +196,7 @@ def _notes(pairs: Sequence[Pairs], videos: int) -> list[str]:
         for note, files in by_note.items()
     ]
     if videos < FEW_VIDEOS:
-        notes.append(f"only {videos} videos: intervals and p-values are rough")
+        notes.append(f"only {counted(videos, 'video')}: intervals and p-values are rough")
     return notes
 
 

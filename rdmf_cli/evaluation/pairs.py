@@ -12,6 +12,7 @@ import numpy as np
 from rdmf_cli.datasets.annotations import Annotation, Annotations
 from rdmf_cli.datasets.lines import LineError, entry
 from rdmf_cli.datasets.registry import DATASETS, Dataset
+from rdmf_cli.datasets.sample import fits
 from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.evaluation import qvhighlights
 from rdmf_cli.evaluation.overlap import Array, to_grid
@@ -99,7 +100,7 @@ class Pairs:
             [_rating_matrix(a, clip_length) for a in self.annotations],
         )
         clips = [len(matrix) for matrix in ratings]
-        tell_lengths(self.notes, saliency, clips, "count as 0")
+        tell_lengths(self, saliency, clips, "count as 0")
         named = [a.clip_ids for a in self.annotations if a.clip_ids is not None]
         if past := sum(int((ids >= n).sum()) for ids, n in zip(named, clips, strict=True)):
             self.notes.append(
@@ -163,7 +164,7 @@ def pair(
     )
     if unscored := sum(not prediction.scored for prediction in pairs.predictions):
         pairs.notes.append(
-            f"{unscored} queries have windows without scores: mAP takes them in the order of the "
+            f"{queries(unscored)} with windows without scores: mAP takes them in the order of the "
             "list"
         )
     _check_fit(pairs, dataset, options)
@@ -211,9 +212,10 @@ def _in_place(pairs: Pairs, dataset: Dataset, options: Options) -> Pairs:
                 spans = to_grid(spans, options.round_to, dataset.limit(annotation.duration))
         moved.append(replace(prediction, windows=spans))
     if off_grid and dataset.rounded and not options.round_to:
+        lie = "lies" if off_grid == 1 else "lie"
         pairs.notes.append(
-            f"{off_grid} of {total} windows lie off the {dataset.clip_length:.4g} s grid to "
-            "which the DETR family rounds its predictions; --round-to moves them"
+            f"{off_grid} of {counted(total, 'window')} {lie} off the {dataset.clip_length:.4g} s "
+            "grid to which the DETR family rounds its predictions; --round-to moves them"
         )
     if unsorted:
         pairs.notes.append(
@@ -274,17 +276,25 @@ def _rating_matrix(annotation: Annotation, clip_length: float) -> Array:
     )
 
 
-def tell_lengths(
-    notes: list[str], saliency: Sequence[Array], clips: Sequence[int], rule: str
-) -> None:
-    """Add a note if a query has fewer or more scores than clips.
+def tell_lengths(pairs: Pairs, saliency: Sequence[Array], clips: Sequence[int], rule: str) -> None:
+    """Add a note if a query has slightly fewer scores than clips, or more scores than clips.
 
     Args:
-        notes: the notes.
+        pairs: the queries; the notes are added to their notes.
         saliency: (T,) scores of each query.
         clips: number of clips of each query.
         rule: what happens to clips without a score.
+
+    Raises:
+        LineError: a query has far fewer scores than clips.
     """
+    for prediction, row, count in zip(pairs.predictions, saliency, clips, strict=True):
+        if len(row) < count and not fits(len(row), count):
+            scores = counted(len(row), "pred_saliency_score")
+            what = f"{scores} for a video of {counted(count, 'clip')}"
+            todo = "write one score per clip, and check the clip length"
+            raise LineError(pairs.path, prediction.line, what, todo)
+    notes = pairs.notes
     short = sum(len(row) < count for row, count in zip(saliency, clips, strict=True))
     long = sum(len(row) > count for row, count in zip(saliency, clips, strict=True))
     if short:

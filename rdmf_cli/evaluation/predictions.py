@@ -20,6 +20,7 @@ from rdmf_cli.datasets.annotations import Annotation, Annotations
 from rdmf_cli.datasets.lines import LineError, identifier, numbers, records, windows
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.files import write_whole
+from rdmf_cli.text import queries
 
 Array = npt.NDArray[np.float64]
 
@@ -93,7 +94,7 @@ class Predictions:
             names = ", ".join(repr(a.qid) for a in missing[:QIDS_NAMED])
             names += ", …" if len(missing) > QIDS_NAMED else ""
             what = (
-                f"no prediction for {len(missing)} of {len(annotations)} queries: qid {names} "
+                f"no prediction for {len(missing)} of {queries(len(annotations))}: qid {names} "
                 f"(line {missing[0].line} of {annotations.path.name})"
             )
             raise RdmfError(

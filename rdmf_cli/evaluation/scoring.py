@@ -188,7 +188,7 @@ def domain_scores(pairs: Pairs, dataset: Dataset, options: Options) -> Result:
     labels = [a.labels for a in pairs.annotations if a.labels is not None]
     names = [a.domain for a in pairs.annotations if a.domain is not None]
     saliency = pairs.saliency()
-    tell_lengths(pairs.notes, saliency, [len(rows) for rows in labels], "come last")
+    tell_lengths(pairs, saliency, [len(rows) for rows in labels], "come last")
     metrics = domains.domain_metrics(saliency, labels, names, domains.AP[dataset.protocol])
     ties = domains.ties(metrics)
     if ties:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 from rdmf_cli.channels.question import FeatureSpace, Question
@@ -22,8 +23,12 @@ class Head(Protocol):
         """The name and the kind of fusion, in words for the user."""
         ...
 
-    def require(self, space: FeatureSpace) -> None:
+    def require(self, space: FeatureSpace, path: Path | None = None) -> None:
         """Check that the head can read features of this space.
+
+        Args:
+            space: the widths of the features.
+            path: a file of the features, for errors; None: unknown.
 
         Raises:
             RdmfError: the head cannot read them; the error names the head's space and this space.

@@ -118,10 +118,8 @@ def _of_checkpoint(path: Path, store: FeatureStore | None) -> Head:
 def _of_folder(folder: Path) -> LearnedHead:
     if find_spec("torch") is None:
         raise MissingExtra("a checkpoint that is a folder", "train")
-    from rdmf_cli.heads.learned.archive import TRAINED
     from rdmf_cli.heads.learned.head import LearnedHead
-    from rdmf_cli.heads.learned.torch.checkpoint import load
+    from rdmf_cli.heads.learned.torch.checkpoint import find, load
     from rdmf_cli.heads.learned.torch.export import TorchGraphs
 
-    trained = folder / TRAINED
-    return LearnedHead(TorchGraphs(load(trained if trained.is_dir() else folder)))
+    return LearnedHead(TorchGraphs(load(find(folder))))

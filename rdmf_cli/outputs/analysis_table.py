@@ -11,7 +11,7 @@ from rich.text import Text
 from rdmf_cli.outputs.comparison_cells import DIFFERENCE_COLUMNS, difference_row
 from rdmf_cli.outputs.comparison_table import line, table_of
 from rdmf_cli.outputs.payloads.analysis import Analysis
-from rdmf_cli.text import one_line
+from rdmf_cli.text import counted, one_line, queries
 
 MEANINGS = {
     "right": "reaches a moment",
@@ -31,7 +31,9 @@ class AnalysisTables:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         made = self.analysis
-        yield line(f"{made.dataset}, {made.queries:,} queries, {made.moments:,} moments, per cent")
+        yield line(
+            f"{made.dataset}, {queries(made.queries)}, {counted(made.moments, 'moment')}, per cent"
+        )
         for title, columns, rows, words in _tables(made):
             yield line(title)
             yield table_of(columns, rows, words)

@@ -12,7 +12,7 @@ from rdmf_cli.outputs.comparison_cells import (
 )
 from rdmf_cli.outputs.page import document, element, table
 from rdmf_cli.outputs.payloads.comparison import AgainstRecord, Comparison, QueryRecord, Windows
-from rdmf_cli.text import clock
+from rdmf_cli.text import clock, counted, queries
 
 WIDTH, LANE = 800, 14  # of the drawing, in its own units; the page scales the width
 GREEN, BLUE, ORANGE = "#009E73", "#0072B2", "#D55E00"  # also distinct for colour-blind readers
@@ -22,7 +22,7 @@ FADING = 0.65  # each window is fainter by this factor than the window ranked be
 def comparison_page(record: Comparison) -> bytes:
     """Write the page: one HTML file in UTF-8 that loads nothing."""
     about = (
-        f"{record.dataset}, {record.queries:,} queries on {record.videos:,} videos. "
+        f"{record.dataset}, {queries(record.queries)} on {counted(record.videos, 'video')}. "
         f"Baseline: {record.baseline}. Intervals of {record.confidence:.0%}."
     )
     body = [element("p", about), *(element("p", note) for note in record.notes)]
@@ -38,9 +38,14 @@ def _against(record: Comparison, other: AgainstRecord) -> list[Element]:
         table(DIFFERENCE_COLUMNS, [difference_row(row) for row in other.differences]),
         element("h2", f"Wins and losses by {metric}"),
         table(TALLY_COLUMNS, [tally_row(row) for row in other.tallies], words=2),
-        element("h2", f"The {len(other.queries)} queries that differ most in {metric}"),
+        element("h2", _most(len(other.queries), metric)),
         *(_query(query) for query in other.queries),
     ]
+
+
+def _most(number: int, metric: str) -> str:
+    many = f"The {number} queries that differ"
+    return f"{'The query that differs' if number == 1 else many} most in {metric}"
 
 
 def _query(query: QueryRecord) -> Element:

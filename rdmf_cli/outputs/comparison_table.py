@@ -16,7 +16,7 @@ from rdmf_cli.outputs.comparison_cells import (
     tally_row,
 )
 from rdmf_cli.outputs.payloads.comparison import Comparison
-from rdmf_cli.text import one_line
+from rdmf_cli.text import counted, one_line, queries
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,9 @@ class ComparisonTables:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         made = self.comparison
-        about = f"{made.dataset}, {made.queries:,} queries on {made.videos:,} videos, per cent"
+        about = (
+            f"{made.dataset}, {queries(made.queries)} on {counted(made.videos, 'video')}, per cent"
+        )
         yield line(about)
         for other in made.others:
             yield line(f"{other.file} against {made.baseline}")

@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from rdmf_cli.text import counted
 from rdmf_cli.training.events import Callback, Epoch, Numbers, Plan, Step
 
 REFRESHES = 4  # per second
@@ -160,7 +161,7 @@ def _in_words(plan: Plan) -> str:
     if plan.processes > 1:
         where = f"{plan.processes} processes, {where}"
     after = f" after {plan.done} done" if plan.done else ""
-    return f"{plan.samples} samples, {plan.parameters:,} parameters, {where}{after}"
+    return f"{counted(plan.samples, 'sample')}, {plan.parameters:,} parameters, {where}{after}"
 
 
 def _short(value: float) -> str:

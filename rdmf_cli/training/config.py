@@ -7,17 +7,19 @@ such a file. The tables of the file are the fields of `RunConfig`. This module w
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
-from rdmf_cli.errors import MissingExtra, RdmfError, UsageError, first_problem
+from rdmf_cli.errors import MissingExtra, RdmfError, UsageError, first_problem, place_of
 from rdmf_cli.files import MIB, content_of
 from rdmf_cli.heads.learned.config import HeadKind, ModelConfig
 from rdmf_cli.moments.types import Record
+from rdmf_cli.registry import nearest
 from rdmf_cli.training.hyperparameters import Augmentation, Losses
 from rdmf_cli.training.options import TrainingOptions
 from rdmf_cli.training.sweep import Sweep
@@ -42,13 +44,16 @@ def _model_choices(given: dict[str, Any]) -> dict[str, Any]:
     """Check the choices of a model that do not depend on the features."""
     for name in given:
         if name not in CHOICES:
-            known = ", ".join(CHOICES)
-            raise ValueError(f"{name} is not a setting of the model; the settings are: {known}")
+            raise ValueError(f"model.{name}: {_no_such(name, CHOICES)}")
     try:
         made = ModelConfig.model_validate({**given, "head": "universal"})
+    except ValidationError as error:
+        inside = "model." if error.errors()[0]["loc"] else ""
+        raise ValueError(inside + first_problem(error, "model")) from error
+    try:
         HEAD.validate_python(given.get("head", "universal"))
     except ValidationError as error:
-        raise ValueError(first_problem(error, "model")) from error
+        raise ValueError(first_problem(error, "model.head")) from error
     return {name: getattr(made, name) for name in given} | _head(given)
 
 
@@ -207,10 +212,28 @@ def _checked(told: Mapping[str, Any], path: Path | None) -> RunConfig:
     try:
         return RunConfig.model_validate_json(json.dumps(told, default=str))
     except ValidationError as error:
-        problem = first_problem(error, "the configuration").replace("Value error, ", "")
-        raise UsageError(problem, path or "configuration", todo) from error
+        raise UsageError(_problem(error), path or "configuration", todo) from error
     except UsageError as error:  # from TrainingOptions
-        raise UsageError(error.what, path or "configuration", todo) from error
+        raise UsageError(f"training.{error.what}", path or "configuration", todo) from error
+
+
+def _problem(error: ValidationError) -> str:
+    """Describe the first problem: the table and the setting, and what is wrong."""
+    first = error.errors()[0]
+    *tables, name = first["loc"] or ("",)
+    if first["loc"] == ("model",) and first["type"] == "value_error":  # of _model_choices
+        return str(first["ctx"]["error"])
+    if first["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):
+        return first_problem(error, "the configuration")
+    return f"{place_of(first)}: {_no_such(str(name), SETTINGS['.'.join(map(str, tables))])}"
+
+
+def _no_such(name: str, known: Iterable[str]) -> str:
+    """Describe an unknown setting, with the settings that its table has."""
+    names = list(known)
+    near = nearest(name, names)
+    meant = f"did you mean {near[0]}? " if near else ""
+    return f"there is no such setting; {meant}the settings here are: {', '.join(names)}"
 
 
 def as_toml(config: RunConfig) -> str:
@@ -250,6 +273,17 @@ def _table(values: Mapping[str, Any], about: Mapping[str, str]) -> Any:
         item = tomlkit.item(value)
         table.add(name, item.comment(said) if said else item)
     return table
+
+
+SETTINGS: Final[dict[str, tuple[str, ...]]] = {
+    "": tuple(RunConfig.model_fields),
+    "data": tuple(DataConfig.model_fields),
+    "losses": tuple(Losses.model_fields),
+    "augmentation": tuple(Augmentation.model_fields),
+    "training": tuple(option.name for option in fields(TrainingOptions)),
+    "sweep": tuple(Sweep.model_fields),
+}
+"""The settings of each table of a file; "": the tables, and the settings outside of tables."""
 
 
 def _descriptions(record: type[Record]) -> dict[str, str]:

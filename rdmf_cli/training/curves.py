@@ -11,7 +11,6 @@ from rdmf_cli.files import write_own
 from rdmf_cli.training.state import LOG
 
 CURVES: Final = "curves.png"
-FEWEST: Final = 2  # epochs; one point does not make a curve
 GOAL: Final = "goal"
 NO_PICTURE = f"no {CURVES}: matplotlib is not installed (pip install matplotlib)"
 
@@ -24,10 +23,10 @@ def draw(folder: Path, note: Callable[[str], None]) -> Path | None:
         note: a function that is called if matplotlib is not installed.
 
     Returns:
-        The picture; None if there are fewer than two epochs, or no matplotlib.
+        The picture; None if no epoch has ended, or without matplotlib.
     """
     epochs = _epochs(folder / LOG)
-    if len(epochs) < FEWEST:
+    if not epochs:
         return None
     try:
         content = _drawn(epochs)
@@ -51,13 +50,15 @@ def _drawn(epochs: list[dict[str, Any]]) -> bytes:
     figure = Figure(figsize=(10 if scored else 5, 4), layout="constrained")
     axes = figure.subplots(1, 2 if scored else 1, squeeze=False)[0]
     numbers = [epoch["epoch"] for epoch in epochs]
+    mark = "-" if len(epochs) > 1 else "o"  # a line through one point would show nothing
     for name in epochs[0]["losses"]:
-        axes[0].plot(numbers, [epoch["losses"][name] for epoch in epochs], label=name, **_of(name))
+        values = [epoch["losses"][name] for epoch in epochs]
+        axes[0].plot(numbers, values, mark, label=name, **_of(name))
     axes[0].set(xlabel="epoch", ylabel="training loss", yscale="log")
     if scored:
         for name in epochs[0]["scores"]:
             values = [epoch["scores"].get(name) for epoch in epochs]
-            axes[1].plot(numbers, values, label=name, **_of(name))
+            axes[1].plot(numbers, values, mark, label=name, **_of(name))
         best = max(epochs, key=lambda epoch: epoch["scores"][GOAL])["epoch"]
         axes[1].axvline(best, color="0.6", linestyle=":", label=f"best epoch, {best}")
         axes[1].set(xlabel="epoch", ylabel="held-out metric")

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from rdmf_cli.errors import RdmfError, UsageError
+from rdmf_cli.text import counted
 from rdmf_cli.training import state as states
 from rdmf_cli.training.averaging import Average
 from rdmf_cli.training.events import Best, Callback, Callbacks, Epoch, Numbers, Plan, Step
@@ -166,7 +167,9 @@ class _Training:
                 states.save_state(out, self.state)
         if self.state.epoch < self.options.epochs:
             patience = self.options.patience
-            events.note(f"stopped early: the held-out score did not improve in {patience} epochs")
+            events.note(
+                f"stopped early: the held-out score did not improve in {counted(patience, 'epoch')}"
+            )
         return self._result(out)
 
     def _plan(self) -> Plan:

@@ -94,7 +94,7 @@ class RetrievalTask:
     ):
         if not isinstance(config, ModelConfig):
             config = config_for(samples, **config)
-        require_space(config, samples.space)
+        require_space(config, samples.space, samples.first_file)
         _check_space(config, samples)
         self.config, self.hyper = config, hyper or Hyperparameters()
         self.samples, self.held_out = _parts(samples, held_out, options)
@@ -331,7 +331,16 @@ def _check_space(config: ModelConfig, samples: Samples) -> None:
     """Raise RdmfError if a universal head would have no similarity to read."""
     if not config.full and samples[0].matching is None:
         what = "a universal head reads the similarity of clips and sentence, which share no space"
-        raise RdmfError(f"{what} in these features", todo="train a full head (--head full)")
+        widths = _columns(samples[0])
+        todo = "train a full head (--head full)"
+        raise RdmfError(f"{what} in these features ({widths})", samples[0].path, todo)
+
+
+def _columns(sample: Sample) -> str:
+    parts = {name: part.stop - part.start for name, part in sample.streams.items()}
+    streams = ", ".join(f"{name} {width}" for name, width in parts.items())
+    own = "no sentence" if sample.sentence is None else f"sentence {len(sample.sentence)}"
+    return f"columns: {streams}; {own}"
 
 
 class _Texts(NamedTuple):

@@ -113,7 +113,7 @@ def test_tvsum_counts_its_durations_in_clips(tmp_path):
 
 
 def test_an_unknown_dataset_is_answered_with_the_known_ones():
-    with pytest.raises(UsageError, match=r"charadess: no such dataset; choose.*activitynet"):
+    with pytest.raises(UsageError, match=r"charadess: no such dataset; did you mean charades.*activitynet"):
         DATASETS.find("charadess")
 
 
@@ -233,7 +233,7 @@ def test_what_is_no_entry_at_all_is_not_skipped(tmp_path):
 
 def test_a_file_of_bad_entries_alone_is_no_annotation(tmp_path):
     rows = [{**ANNOTATIONS[0], "duration": None}]
-    with pytest.raises(RdmfError, match=r"all of its 1 entries have errors: line 1: no duration"):
+    with pytest.raises(RdmfError, match=r"its only entry has an error: line 1: no duration"):
         read_annotations(written(tmp_path / "own.jsonl", rows), skip_bad=True)
 
 

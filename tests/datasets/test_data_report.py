@@ -50,9 +50,9 @@ def spoilt_videos(folder):
 
 SPOILT = {
     "video: 1 of 6 videos have no features": "train0",
-    "video: 1 videos cannot be read": "train1.npz",
-    "video: 1 videos do not fit the clip length": "has 90 rows",
-    "video: 1 videos have rows of zeros": "val0",
+    "video: 1 video cannot be read": "train1.npz",
+    "video: 1 video does not fit the clip length": "has 90 rows",
+    "video: 1 video has rows of zeros": "val0",
 }
 
 
@@ -81,8 +81,8 @@ def test_videos_and_queries_in_two_splits_are_found(tmp_path):
     second = written(tmp_path / "b.jsonl", other)
     report = data_report(dataset="x.jsonl", annotations=[first, second])
     assert [(one.what, one.serious) for one in report.findings] == [
-        ("1 videos are both in a.jsonl and in b.jsonl", True),
-        ("1 queries of b.jsonl are nearly the same as one of a.jsonl", False),
+        ("1 video is both in a.jsonl and in b.jsonl", True),
+        ("1 query of b.jsonl is nearly the same as one of a.jsonl", False),
     ]
 
 
@@ -91,10 +91,47 @@ def test_bad_entries_repeated_queries_and_empty_moments_are_found(tmp_path):
             {**ANNOTATIONS[1], "qid": 10, "duration": -1}]  # fmt: skip
     report = data_report(dataset=str(written(tmp_path / "a.jsonl", rows)))
     assert [(one.what, one.serious) for one in report.findings] == [
-        ("a.jsonl: 1 entries have errors", True),
-        ("a.jsonl: 1 queries repeat another one on the same video", False),
-        ("a.jsonl: 1 queries have a moment of length 0", False),
+        ("a.jsonl: 1 entry has errors", True),
+        ("a.jsonl: 1 query repeats another one on the same video", False),
+        ("a.jsonl: 1 query has a moment of length 0", False),
     ]
+    assert report.notes == ()  # no note on --skip-bad, which was not given
+    (example,) = report.findings[0].examples
+    assert example.startswith("line 5: duration must be above 0")
+
+
+def other_sentences(own, width):
+    """Write sentences of another width than the clips; 0: words alone."""
+    for path in (own / "text").glob("*.npz"):
+        words = np.ones((3, 24), np.float16)
+        sentence = {"pooler_output": np.ones(width, np.float16)} if width else {}
+        np.savez(path, last_hidden_state=words, **sentence)
+
+
+@pytest.mark.parametrize(
+    ("width", "said"),
+    [(24, "(columns: video 16; sentences 24)"), (0, "(columns: video 16; queries without a sen")],
+)
+def test_features_that_only_a_full_head_can_read_are_named_with_the_option(tmp_path, width, said):
+    own = write_own(tmp_path / "own", 4, 2)
+    asked = {"dataset": "x.jsonl", "annotations": [own / "train.jsonl"], "features": own}
+    assert not [one for one in data_report(**asked).findings if "share no space" in one.what]
+    other_sentences(own, width)
+    (found,) = [one for one in data_report(**asked).findings if "share no space" in one.what]
+    assert not found.serious
+    assert said in found.what
+    assert found.what.endswith("train with --head full")
+
+
+def test_files_with_another_number_of_columns_are_named(tmp_path):
+    own = write_own(tmp_path / "own", 4, 2)
+    rows = np.load(own / "video" / "train2.npz")["features"]
+    np.savez(own / "video" / "train2.npz", features=rows[:, :12])
+    report = data_report(dataset="x.jsonl", annotations=[own / "train.jsonl"], features=own)
+    (found,) = [one for one in report.findings if "columns differ" in one.what]
+    assert found.serious
+    assert found.what == "video: the numbers of columns differ"
+    assert found.examples == ("train2.npz has 12", "train0.npz has 16")
 
 
 def test_the_command_prints_tables_json_and_ends_with_1_where_it_is_serious(tmp_path, capsys):

@@ -74,7 +74,7 @@ def test_with_json_an_error_is_json_too(files):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--dataset", "charadess"], "choose one of: qvhighlights, charades"),
+        (["--dataset", "charadess"], "no such dataset; did you mean charades"),
         (["--dataset", "qvhighlights", "--legacy"], "there is no legacy protocol for qvhighlights"),
         (["--dataset", "charades", "--only", "highlights"], "charades has no highlights"),
         (["--nms", "0.5"], "--nms needs --legacy"),

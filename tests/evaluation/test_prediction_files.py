@@ -159,6 +159,18 @@ def test_moments_or_highlights_alone(tmp_path, truth):
     assert result["brief"]["HL-min-Fair-Hit1"] == 100
 
 
+@pytest.mark.parametrize("kept", [1, 8])
+def test_a_saliency_list_that_is_far_too_short_is_an_error(tmp_path, kept):
+    """One score less than clips is in published files; more are scores of another clip length."""
+    truth = written(tmp_path / "truth.jsonl", ANNOTATIONS)
+    scores = [0.5] * kept
+    guess = with_change(PREDICTIONS, 1, pred_saliency_scores=scores)
+    many = "1 pred_saliency_score" if kept == 1 else f"{kept} pred_saliency_scores"
+    said = f"line 2: {many} for a video of 10 clips; write one score per clip"
+    with pytest.raises(RdmfError, match=said):
+        scored(tmp_path, truth, guess)
+
+
 def test_what_is_not_scored_is_said(tmp_path):
     rows = with_change(
         ANNOTATIONS, 0, relevant_windows=[], relevant_clip_ids=[], saliency_scores=[]
@@ -167,7 +179,7 @@ def test_what_is_not_scored_is_said(tmp_path):
     rows = with_change(rows, 2, relevant_clip_ids=[0, 1, 2, 3, 5])  # int(11 / 2) = 5 clips
     truth = written(tmp_path / "truth.jsonl", rows)
     guess = with_change(PREDICTIONS, 2, pred_relevant_windows=[])
-    guess = with_change(guess, 0, pred_saliency_scores=[0.1, 0.2])
+    guess = with_change(guess, 0, pred_saliency_scores=[0.1, 0.5, 0.2, 0.3])
     result = scored(tmp_path, truth, guess)
     assert result["queries"] == {"all": 3, "moments": 2, "highlights": 1}
     assert result["notes"] == [
@@ -212,7 +224,8 @@ def test_a_long_video_of_ones_own_has_no_clamp(tmp_path):
     truth = written(tmp_path / "truth.jsonl", with_change(ANNOTATIONS, 2, duration=4000))
     far = with_change(PREDICTIONS, 1, pred_relevant_windows=[[0.0, 150.0, 0.9]])
     assert "reaches outside the video, which lasts 20 s" in refused(tmp_path, truth, far)
-    late = with_change(PREDICTIONS, 0, pred_relevant_windows=[[3000.0, 3900.0, 0.9]])
+    late = with_change(PREDICTIONS, 0, pred_relevant_windows=[[3000.0, 3900.0, 0.9]],
+                       pred_saliency_scores=[0.5] * 2000)  # fmt: skip
     kept = scored(tmp_path, truth, late, round_to=2.0)
     assert kept["full"]["MR-R1"]["0.5"] == pytest.approx(200 / 3)
 
@@ -220,7 +233,7 @@ def test_a_long_video_of_ones_own_has_no_clamp(tmp_path):
 def test_rounding_is_offered_and_done_on_request(tmp_path, truth):
     loose = with_change(PREDICTIONS, 1, pred_relevant_windows=[[0.4, 9.6, 0.9]])
     plain = scored(tmp_path, truth, loose, "charades")
-    assert plain["notes"][0].startswith("1 of 6 windows lie off the 1 s grid")
+    assert plain["notes"][0].startswith("1 of 6 windows lies off the 1 s grid")
     assert plain["full"]["MR-mIoU"] == pytest.approx(100 * (11 / 12 + 0.92 + 1) / 3)
     moved = scored(tmp_path, truth, loose, "charades", round_to=1.0)
     assert moved["notes"] == []

@@ -10,13 +10,16 @@ from made_up_batches import inputs, network, question, small
 from made_up_sets import SETS, write_own
 from safetensors.torch import load_file
 
+from rdmf_cli import api
 from rdmf_cli.datasets import open_annotations, open_samples
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.heads.learned.config import require_space
 from rdmf_cli.heads.learned.head import LearnedHead
 from rdmf_cli.heads.learned.torch import checkpoint
 from rdmf_cli.heads.learned.torch.batch import collate
+from rdmf_cli.heads.learned.torch.restore import load_network
 from rdmf_cli.heads.learned.torch.torch_head import TorchHead
+from rdmf_cli.heads.registry import load_head
 from rdmf_cli.training.retrieval import config_for
 
 
@@ -66,6 +69,57 @@ def test_a_part_that_is_missing(saved, part):
         checkpoint.load(folder)
 
 
+def test_a_run_and_its_checkpoint_are_found(saved, tmp_path):
+    folder, _ = saved
+    run = tmp_path / "run"
+    run.mkdir()
+    folder.rename(run / "model")
+    assert checkpoint.find(run) == checkpoint.find(run / "model") == run / "model"
+
+
+def a_file(place):
+    place.write_text("{}")
+
+
+def an_empty_folder(place):
+    place.mkdir()
+
+
+def a_run_that_has_not_ended(place):
+    place.mkdir()
+    (place / "log.jsonl").write_text("{}")
+
+
+def two_runs(place):
+    for name in ("seed-0", "seed-1"):
+        (place / name / "model").mkdir(parents=True)
+        (place / name / "model" / "config.json").write_text("{}")
+
+
+NO_RUNS = {
+    None: "place: there is no such folder; give the folder that `rdmf train` wrote",
+    a_file: "place is a file, not the folder of a run; give the folder",
+    an_empty_folder: "place is no run of `rdmf train`: it holds no model/config.json with",
+    a_run_that_has_not_ended: "place holds a run that has not ended, so it has no head yet",
+    two_runs: "place holds 2 runs; give the folder of one run: {}/seed-0, {}/seed-1",
+}
+
+
+@pytest.mark.parametrize("make", NO_RUNS)
+def test_a_folder_that_is_no_run_is_described(tmp_path, make):
+    place = tmp_path / "place"
+    if make:
+        make(place)
+    with pytest.raises(RdmfError) as caught:
+        api.export(place, tmp_path / "a.rdmf")
+    assert NO_RUNS[make].replace("{}", str(place)) in str(caught.value)
+    if make not in (None, a_file):  # --init and --checkpoint take files, too
+        for load in (lambda: load_network(str(place)), lambda: load_head(checkpoint=place)):
+            with pytest.raises(RdmfError) as again:
+                load()
+            assert str(again.value) == str(caught.value)
+
+
 @pytest.mark.parametrize("kept", [0, 4, 300, -20])
 def test_weights_that_are_cut(saved, kept):
     path = saved[0] / "weights.safetensors"
@@ -93,8 +147,8 @@ def changed(folder, **changes):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"width": 0}, "config.json: width: Input should be greater than or equal to 1"),
-        ({"colour": 3}, "config.json: colour: Extra inputs"),
+        ({"width": 0}, "config.json: width must be at least 1, not 0"),
+        ({"colour": 3}, "config.json: colour: there is no such setting"),
         ({"width": 32}, "weights.safetensors: these weights do not fit the model"),
         ({"blocks": 1}, "weights.safetensors: these weights do not fit the model"),
         (

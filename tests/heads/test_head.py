@@ -176,7 +176,7 @@ def test_what_is_no_head_is_said(files, tmp_path):
     path, other = files["universal"], tmp_path / "other.rdmf"
     cases = {
         "its schema is rdmf.head/9, not rdmf.head/1": config_with(path, schema="rdmf.head/9"),
-        "width: Input should be": config_with(path, config={"width": -1}),
+        "width must be at least 1, not -1": config_with(path, config={"width": -1}),
         "trained with the channels weather, but this version has other channels": config_with(
             path, config={"channels": ["weather"]}
         ),

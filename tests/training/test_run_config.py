@@ -90,26 +90,35 @@ def test_the_command_prints_the_file_with_its_options(tmp_path, capsys):
     [
         (
             "[model]\nwidht = 3",
-            "model: widht is not a setting of the model; the settings are: head, fusion",
+            "model.widht: there is no such setting; did you mean width? the settings here are: he",
         ),
-        ("[model]\nencoder = 'x'", "encoder is not a setting of the model"),
-        ("[model]\nwidth = 'wide'", "model: width"),
-        ("[model]\nhead = 'ful'", "'universal' or 'full'"),
+        ("[model]\nencoder = 'x'", "model.encoder: there is no such setting; the settings here"),
+        ("[model]\nwidth = 'wide'", "model.width must be a whole number, not 'wide'"),
+        ("[model]\nhead = 'ful'", "model.head must be 'universal' or 'full', not 'ful'"),
+        ("model = 3", "model must hold named values, not 3"),
+        ("[data]\nfeature = 'x'", "data.feature: there is no such setting; did you mean features?"),
+        ("[data]\nstreams = 'x'", "data.streams must be a list, not 'x'"),
+        ("[data]\nclip_length = 0", "data.clip_length must be at least 0.05, not 0"),
         ("[model]\nfusion = 'magnetic'", "no such fusion"),
         ("[model]\nheads = 5", "not a multiple of heads"),
-        ("[losses]\niou = -1", "losses.iou: Input should be greater"),
-        ("[losses]\ntaste = 1", "losses.taste"),
-        ("[augmentation]\nbackwards = 2", "augmentation.backwards"),
-        ("[training]\nepochs = '3'", "training.epochs"),
-        ("[training]\nepoch = 3", "training.epoch: Unexpected"),
-        ("[training]\nrate = -1.0", "rate must be above 0"),
-        ("seeds = [-1]", "seeds"),
-        ("colour = 3", "colour"),
+        ("[losses]\niou = -1", "losses.iou must be at least 0, not -1"),
+        ("[losses]\niou = inf", "losses.iou must be a finite number, not inf"),
+        ("[losses]\ntaste = 1", "losses.taste: there is no such setting"),
+        ("[augmentation]\nbackwards = 2", "augmentation.backwards must be at most 1, not 2"),
+        ("[training]\nepochs = '3'", "training.epochs must be a whole number, not '3'"),
+        ("[training]\nepoch = 3", "training.epoch: there is no such setting; did you mean epochs?"),
+        ("[training]\nrate = -1.0", "training.rate must be above 0, not -1.0"),
+        ("[training]\nprecision = 'half'", "training.precision must be 'auto', 'float32' or 'bfl"),
+        ("seeds = [-1]", "seeds[0] must be at least 0, not -1"),
+        ("seeds = 3", "seeds must be a list, not 3"),
+        ("colour = 3", "colour: there is no such setting; the settings here are: data, model"),
+        ("modle = 3", "modle: there is no such setting; did you mean model?"),
         (
             "[sweep]\nvalues = {rate = [1]}",
             "also write the table of the setting, for example training.rate",
         ),
-        ("[sweep.values]\n'training.rate' = []", "at least 1"),
+        ("[sweep.values]\n'training.rate' = []", "sweep.values.training.rate must have at least 1"),
+        ("[sweep]\nmethod = 'x'", "sweep.method must be 'grid' or 'random', not 'x'"),
         ("[sweep.values]\n'training.rate' = {low = 1e-4, high = 1e-3}", "a grid needs a list"),
         (
             "[sweep]\nmethod = 'random'\nvalues = {'training.rate' = [1]}",
@@ -123,6 +132,7 @@ def test_an_error_names_the_file_and_the_choice(tmp_path, text, said):
         read_config(path)
     assert said in str(caught.value)
     assert str(path) in str(caught.value)
+    assert str(caught.value).endswith("rdmf train --print-config shows all choices")
 
 
 def test_a_file_that_is_not_toml_is_an_error_with_its_place(tmp_path):

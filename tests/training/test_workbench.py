@@ -48,6 +48,12 @@ def about(model):
     return json.loads((Path(model) / "config.json").read_text())["about"]
 
 
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_the_learning_curves_are_drawn_from_the_first_epoch_on(tmp_path, config, epochs):
+    train(config=config, epochs=epochs, out=tmp_path / "run")
+    assert (tmp_path / "run" / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_val_chooses_the_epoch(tmp_path, own):
     """As a file and as a split; its scores are those of the evaluation of that file."""
     asked = {"dataset": str(own / "train.jsonl"), "features": own, **SHORT}

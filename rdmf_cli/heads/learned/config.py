@@ -187,8 +187,13 @@ class ModelConfig(Record):
 OTHER_FEATURES = "give features of its encoder, or use a universal head"
 
 
-def require_space(config: ModelConfig, space: FeatureSpace) -> None:
+def require_space(config: ModelConfig, space: FeatureSpace, path: Path | None = None) -> None:
     """Check that a head with this configuration can read features of this space.
+
+    Args:
+        config: the configuration of the head.
+        space: the widths of the features.
+        path: a file of the features, for errors; None: unknown.
 
     Raises:
         RdmfError: the head is a full head, and the features are from another encoder or have other
@@ -198,13 +203,13 @@ def require_space(config: ModelConfig, space: FeatureSpace) -> None:
         return
     if config.encoder and space.encoder and config.encoder != space.encoder:
         what = f"this head was trained on features of {config.encoder}, not of {space.encoder}"
-        raise RdmfError(what, todo=ASK_WITH.format(config.encoder))
+        raise RdmfError(what, path, ASK_WITH.format(config.encoder))
     wanted, given = _own_space(config), space._replace(encoder=None)
     if space.words is None:
         wanted = wanted._replace(words=None)
     if wanted != given:
         what = f"this head was trained on features of {_named(wanted)}, these have {_named(given)}"
-        raise RdmfError(what, todo=OTHER_FEATURES)
+        raise RdmfError(what, path, OTHER_FEATURES)
 
 
 ASK_WITH = "give --encoder {}, or use a universal head"

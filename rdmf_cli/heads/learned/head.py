@@ -45,13 +45,17 @@ class ConfiguredHead:
         """The name and the kind of fusion."""
         return f"{self.name} ({self.config.fusion})"
 
-    def require(self, space: FeatureSpace) -> None:
+    def require(self, space: FeatureSpace, path: Path | None = None) -> None:
         """Check that the head can read features of this space.
+
+        Args:
+            space: the widths of the features.
+            path: a file of the features, for errors; None: unknown.
 
         Raises:
             RdmfError: the head cannot read them; the error names both spaces.
         """
-        require_space(self.config, space)
+        require_space(self.config, space, path)
 
     def _overlap(self, distinct: bool) -> float:
         """Return the lowest IoU of two moments at which the worse moment is dropped."""

@@ -68,7 +68,7 @@ class TrainingFree:
         """The name, which all training-free heads share."""
         return self.name
 
-    def require(self, space: FeatureSpace) -> None:
+    def require(self, space: FeatureSpace, path: Path | None = None) -> None:
         """Accept any features: the head reads only similarity and visual change."""
 
     def read(

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from rdmf_cli.errors import RdmfError
+from rdmf_cli.errors import MissingFileError, RdmfError
 from rdmf_cli.files import MIB, check_target, content_of, write_own, write_whole
+from rdmf_cli.heads.learned.archive import TRAINED
 from rdmf_cli.heads.learned.config import ModelConfig, read_config
+from rdmf_cli.text import counted
 
 if TYPE_CHECKING:
     from rdmf_cli.heads.learned.torch.network import Network
@@ -19,6 +21,9 @@ CONFIG, WEIGHTS = "config.json", "weights.safetensors"
 MOST_CONFIG: Final = MIB  # bytes
 MOST_WEIGHTS: Final = 128 * MIB  # bytes
 RETRAIN = "copy the folder again, or train the head again"
+LOG: Final = "log.jsonl"  # every run folder of `rdmf train` holds this file from its first epoch on
+GIVE_RUN: Final = "give the folder that `rdmf train` wrote: its --out, or the one it printed"
+RUNS_NAMED: Final = 3  # an error names at most this many runs
 
 
 def save(
@@ -66,6 +71,34 @@ def save(
         else:
             write_whole(path, content, what=what, todo=todo)
     return folder
+
+
+def find(folder: Path | str) -> Path:
+    """Find the checkpoint in a run folder, or return the folder if it is a checkpoint itself.
+
+    Raises:
+        RdmfError: there is no head; the message tells whether the folder is missing, is a file, is
+            a run that has not ended, holds several runs, or is no run at all.
+    """
+    folder = Path(folder)
+    for place in (folder / TRAINED, folder):
+        if any((place / name).is_file() for name in (CONFIG, WEIGHTS)):
+            return place
+    if not folder.exists():
+        raise MissingFileError("there is no such folder", folder, GIVE_RUN)
+    if not folder.is_dir():
+        raise RdmfError("is a file, not the folder of a run", folder, GIVE_RUN)
+    if (folder / LOG).is_file():
+        todo = "run the same `rdmf train` command again; it resumes the run"
+        raise RdmfError("holds a run that has not ended, so it has no head yet", folder, todo)
+    inside = sorted(path.parent.parent for path in folder.glob(f"*/{TRAINED}/{CONFIG}"))
+    if inside:
+        named = ", ".join(str(path) for path in inside[:RUNS_NAMED])
+        more = ", …" if len(inside) > RUNS_NAMED else ""
+        what = f"holds {counted(len(inside), 'run')}"
+        raise RdmfError(what, folder, f"give the folder of one run: {named}{more}")
+    what = f"is no run of `rdmf train`: it holds no {TRAINED}/{CONFIG} with a trained head"
+    raise RdmfError(what, folder, GIVE_RUN)
 
 
 def load(folder: Path | str) -> Network:

@@ -28,7 +28,7 @@ from rdmf_cli.heads.learned.archive import (
 from rdmf_cli.heads.learned.config import read_config
 from rdmf_cli.heads.learned.external_data import has_external_data
 from rdmf_cli.heads.learned.head import MOST_HEAD, SHIPPED
-from rdmf_cli.heads.learned.torch.checkpoint import load
+from rdmf_cli.heads.learned.torch.checkpoint import find, load
 from rdmf_cli.heads.learned.torch.network import Network
 from rdmf_cli.resources import load_weights
 
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OF_SHIPPED: Final = "shipped"
-TRAINED: Final = "model"  # the folder within a run folder
 FOLDER = "give the folder of the run that this head was exported from"
 
 
@@ -56,8 +55,7 @@ def load_network(name: str) -> Network:
         return restored(load_weights(SHIPPED), SHIPPED)
     path = Path(name)
     if path.is_dir():
-        inside = path / TRAINED
-        return load(inside if inside.is_dir() else path)
+        return load(find(path))
     todo = f"give {OF_SHIPPED}, the folder of a run, or an exported head"
     return restored(content_of(path, "the head", todo, most=MOST_HEAD), path)
 

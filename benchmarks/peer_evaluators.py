@@ -1,0 +1,432 @@
+"""Run the evaluators of other repositories and `rdmf eval` on the same predictions, cell by cell.
+
+    python benchmarks/peer_evaluators.py --peer lighthouse FOLDER --peer moment_detr FOLDER ... \\
+        --moments qvhighlights GROUND_TRUTH PREDICTIONS ... --made tacos GROUND_TRUTH [--csv FILE]
+
+FOLDER is a clone of the repository: lighthouse (line/lighthouse), UniVTG (showlab/UniVTG), CG-DETR
+(wjun0830/CGDETR), R2-Tuning (yeliudev/R2-Tuning), moment_detr (jayleicn/moment_detr). Nothing of
+them is in this repository; their evaluators need scikit-learn. Each is run as it is, in a process
+of its own.
+
+--moments compares published predictions, and five changes of the first file: one to four windows,
+scores that tie, windows off the grid, windows exactly on a threshold, and all of these together.
+--made makes predictions for a benchmark: windows near the true ones, or, for tvsum and
+youtube-highlights, a score per clip. Where scores of clips tie, the peers take the order that their
+sort happens to give; then the peer's number must lie in the range of all orders, which `rdmf eval`
+prints.
+
+The group `long` of moment_detr and CG-DETR ends at 150 s. For these two, the numbers of this group
+are those of `rdmf eval` for annotations without longer moments. Exits with 1 if a cell differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import csv
+import json
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy as np
+from golden_evaluation import cells
+
+from rdmf_cli.datasets.lines import records
+from rdmf_cli.evaluation import DATASETS, GroundTruth, evaluate_files, rounded
+
+Row = dict[str, Any]
+LONGEST = 150.0  # seconds: where the group `long` of two of the peers ends
+BY_DOMAIN = ("tvsum", "youtube-highlights")
+THRESHOLDS = np.linspace(0.3, 0.95, 14)
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Where a repository keeps its evaluators.
+
+    Attributes:
+        inside: Folder from which the evaluator of moments is started.
+        module: The evaluator of moments, for `python -m`.
+        long_ends: Whether the group `long` ends at LONGEST.
+        highlights: File and function that score the videos of a domain, by dataset; the function
+            is `compute_hl_results` of a model and a loader, or the method `evaluate` of a class.
+    """
+
+    inside: str
+    module: str
+    long_ends: bool = False
+    highlights: tuple[tuple[str, str, str], ...] = ()
+
+
+PEERS = {
+    "lighthouse": Peer(
+        "training",
+        "standalone_eval.eval",
+        highlights=(
+            ("tvsum", "training/evaluate.py", "compute_hl_results"),
+            ("youtube_highlight", "training/evaluate.py", "compute_hl_results"),
+        ),
+    ),
+    "UniVTG": Peer(
+        ".",
+        "eval.eval",
+        highlights=(
+            ("tvsum", "main/dataset.py", "DatasetHL.evaluate"),
+            ("youtube", "main/dataset.py", "DatasetHL.evaluate"),
+        ),
+    ),
+    "CG-DETR": Peer(
+        ".",
+        "standalone_eval.eval",
+        long_ends=True,
+        highlights=(
+            ("tvsum", "cg_detr/inference.py", "compute_hl_results"),
+            ("youtube_uni", "cg_detr/inference.py", "compute_hl_results"),
+        ),
+    ),
+    "R2-Tuning": Peer(
+        "datasets",
+        "eval.evaluation",
+        highlights=(
+            ("tvsum", "datasets/tvsum.py", "TVSum.evaluate"),
+            ("youtube", "datasets/youtube.py", "YouTubeHighlights.evaluate"),
+        ),
+    ),
+    "moment_detr": Peer(".", "standalone_eval.eval", long_ends=True),
+}
+
+
+class Cell(NamedTuple):
+    """One number of a peer and of rdmf; they agree, or they do not."""
+
+    peer: str
+    predictions: str
+    name: str
+    theirs: float
+    ours: float | None
+    same: bool
+
+
+# ----------------------------------------------------------------------------- predictions
+
+
+def rows_of(path: Path) -> list[Row]:
+    """The records of a file of JSON Lines, plain or gzipped."""
+    return [row for _, row in records(path)]
+
+
+def write(path: Path, rows: Sequence[Row]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def few(row: Row, truth: Row, rng: np.random.Generator) -> list[list[float]]:
+    kept: list[list[float]] = row["pred_relevant_windows"][: int(rng.integers(1, 5))]
+    return kept
+
+
+def tied(row: Row, truth: Row, rng: np.random.Generator) -> list[list[float]]:
+    return [[start, end, round(score, 1)] for start, end, score in row["pred_relevant_windows"]]
+
+
+def unrounded(row: Row, truth: Row, rng: np.random.Generator) -> list[list[float]]:
+    moved = []
+    for start, end, score in row["pred_relevant_windows"]:
+        first, last = np.sort(np.clip(rng.normal([start, end], 1.5), 0, truth["duration"]))
+        moved.append([round(float(first), 4), round(float(last) + 1e-3, 4), score])
+    return moved
+
+
+def on_threshold(row: Row, truth: Row, rng: np.random.Generator) -> list[list[float]]:
+    """Windows that begin with a true window and are shorter or longer by exactly a threshold."""
+    made = []
+    for _, _, score in row["pred_relevant_windows"]:
+        start, end = truth["relevant_windows"][rng.integers(len(truth["relevant_windows"]))]
+        share = rng.choice(THRESHOLDS).round(2)
+        length = (end - start) * share if rng.random() < 0.5 else (end - start) / share
+        inside = start + length <= truth["duration"]
+        made.append([start, float(start + (length if inside else (end - start) * share)), score])
+    return made
+
+
+def all_together(row: Row, truth: Row, rng: np.random.Generator) -> list[list[float]]:
+    change = (on_threshold, unrounded)[int(rng.integers(2))]
+    changed = {"pred_relevant_windows": change(row, truth, rng)}
+    return tied({"pred_relevant_windows": few(changed, truth, rng)}, truth, rng)
+
+
+CHANGES = {
+    "1 to 4 windows": few,
+    "tied scores": tied,
+    "unrounded windows": unrounded,
+    "windows on a threshold": on_threshold,
+    "few, tied, unrounded and on a threshold": all_together,
+}
+
+
+def changed(rows: Sequence[Row], truth: Sequence[Row], change: Callable[..., Any]) -> list[Row]:
+    """Predictions with changed windows, and saliency rounded to one decimal, so that it ties."""
+    rng, by_qid = np.random.default_rng(0), {row["qid"]: row for row in truth}
+    made = []
+    for row in rows:
+        other = {**row, "pred_relevant_windows": change(row, by_qid[row["qid"]], rng)}
+        if "pred_saliency_scores" in row:
+            other["pred_saliency_scores"] = [round(x, 1) for x in row["pred_saliency_scores"]]
+        made.append(other)
+    return made
+
+
+def made_windows(truth: Sequence[Row]) -> list[Row]:
+    """Ten windows per query, near the true ones, on a grid of two seconds."""
+    rng, made = np.random.default_rng(1), []
+    for row in truth:
+        scores = np.sort(rng.random(10).round(4))[::-1].tolist()
+        near = [row["relevant_windows"][rng.integers(len(row["relevant_windows"]))] for _ in scores]
+        spread = [max(end - start, 2.0) * 0.6 for start, end in near]
+        moved = rng.normal(near, np.array(spread)[:, None])
+        grid = 2 * np.round(np.sort(np.clip(moved, 0, row["duration"])) / 2)
+        grid[:, 1] = np.maximum(grid[:, 1], grid[:, 0] + 2)
+        found = [[*window, score] for window, score in zip(grid.tolist(), scores, strict=True)]
+        made.append({"qid": row["qid"], "vid": row["vid"], "pred_relevant_windows": found})
+    return made
+
+
+def made_scores(truth: Sequence[Row], ties: bool) -> list[Row]:
+    """A score per clip: all different, or five values alone."""
+    rng = np.random.default_rng(2)
+    return [
+        {
+            "qid": row["qid"],
+            "vid": row["vid"],
+            "pred_saliency_scores": (
+                rng.integers(0, 5, len(row["label"])) / 4
+                if ties
+                else rng.permutation(len(row["label"])) / len(row["label"])
+            ).tolist(),
+        }
+        for row in truth
+    ]
+
+
+# ------------------------------------------------------------------------------- moments
+
+
+def peer_moments(peer: Peer, folder: Path, truth: Path, guess: Path) -> dict[str, float]:
+    """Run a peer's evaluator of moments in its own process; all numbers that it writes."""
+    saved = guess.with_suffix(".metrics.json")
+    saved.unlink(missing_ok=True)
+    command = [sys.executable, "-m", peer.module, "--not_verbose", "--submission_path", str(guess)]
+    command += ["--gt_path", str(truth), "--save_path", str(saved)]
+    ran = subprocess.run(command, cwd=folder / peer.inside, capture_output=True, text=True)
+    if not saved.exists():
+        sys.exit(f"{folder}: its evaluator failed:\n{ran.stderr}")
+    return dict(cells(json.loads(saved.read_text())))
+
+
+def our_moments(dataset: str, truth: Path, guess: Path) -> dict[str, float]:
+    return dict(cells(rounded(evaluate_files(guess, GroundTruth(truth, dataset)))))
+
+
+def without_longest(dataset: str, truth: Path, guess: Path) -> dict[str, float]:
+    """Our numbers for annotations that leave out moments longer than LONGEST seconds."""
+    kept = []
+    for row in rows_of(truth):
+        short = [w for w in row["relevant_windows"] if w[1] - w[0] <= LONGEST]
+        kept += [{**row, "relevant_windows": short}] if short else []
+    qids = {row["qid"] for row in kept}
+    if len(kept) == len(rows_of(truth)) and dataset == "qvhighlights":
+        return our_moments(dataset, truth, guess)
+    with tempfile.TemporaryDirectory() as name:
+        only = write(Path(name, "truth.jsonl"), kept)
+        some = write(Path(name, "guess.jsonl"), [r for r in rows_of(guess) if r["qid"] in qids])
+        return our_moments(dataset, only, some)
+
+
+def moment_cells(
+    folders: dict[str, Path], dataset: str, truth: Path, guess: Path, name: str
+) -> Iterator[Cell]:
+    ours, ending = our_moments(dataset, truth, guess), without_longest(dataset, truth, guess)
+    for peer, folder in folders.items():
+        for cell, theirs in peer_moments(PEERS[peer], folder, truth, guess).items():
+            bounded = PEERS[peer].long_ends and ("long / " in cell or "MR-long" in cell)
+            own = (ending if bounded else ours).get(cell)
+            yield Cell(peer, f"{dataset}, {name}", cell, theirs, own, own == theirs)
+
+
+# ---------------------------------------------------------------------- scores of clips
+
+
+def peer_function(path: Path, name: str) -> Callable[..., Any]:
+    """One function of a peer, without the imports of its file (models, data readers)."""
+    import torch
+
+    body: list[ast.stmt] = ast.parse(path.read_text(encoding="utf-8")).body
+    for part in name.split("."):
+        (node,) = [n for n in body if getattr(n, "name", None) == part]
+        body = node.body  # type: ignore[attr-defined]
+    inputs = lambda batch, *_, **__: ({"scores": batch}, None)  # noqa: E731
+    scope: dict[str, Any] = {"torch": torch, "np": np, "defaultdict": defaultdict, "F": None}
+    scope |= {"tqdm": lambda steps, **_: steps, "AverageMeter": list, "logger": None}
+    scope |= {"prepare_batch_inputs": inputs, "cg_detr_prepare_batch_inputs": inputs}
+    module = ast.Module([ast.ImportFrom("__future__", [ast.alias("annotations")], 0), node], [])
+    exec(compile(ast.fix_missing_locations(module), str(path), "exec"), scope)  # noqa: S102
+    found: Callable[..., Any] = scope[node.name]  # type: ignore[attr-defined]
+    return found
+
+
+class Shown:
+    """A model that answers with the scores that it is given."""
+
+    def eval(self) -> None:
+        """Do nothing: there is nothing to set."""
+
+    def __call__(self, scores: Any) -> dict[str, Any]:
+        return {"saliency_scores": scores}
+
+
+class Videos(list[Any]):
+    """A peer's dataset of the videos of one domain, as far as its `evaluate` reads it."""
+
+    def __init__(self, kind: str, truth: Sequence[Row]):
+        import torch
+
+        super().__init__(truth)
+        self.dset_name = kind
+        self.label = {row["vid"]: {"anno": row["label"]} for row in truth}
+        self.get_video_id = lambda i: truth[i]["vid"]
+        self.get_saliency = lambda i: torch.tensor([float(x[0] > 0) for x in truth[i]["label"]])
+
+
+def peer_score(peer: Peer, folder: Path, dataset: str, pairs: Sequence[tuple[Row, Row]]) -> float:
+    """A peer's mAP of one domain; pairs of annotation and prediction."""
+    import torch
+
+    kind, file, name = peer.highlights[BY_DOMAIN.index(dataset)]
+    function = peer_function(folder / file, name)
+    scores = [torch.tensor(guess["pred_saliency_scores"]) for _, guess in pairs]
+    truth = [row for row, _ in pairs]
+    if not name.endswith(".evaluate"):
+        loader = [
+            ([{"label": row["label"]}], s[None]) for row, s in zip(truth, scores, strict=True)
+        ]
+        opt = SimpleNamespace(model_name="", dset_name=kind, device="cpu", pin_memory=False)
+        told = {"epoch_i": 0, "model": Shown(), "eval_loader": loader, "opt": opt}
+        return float(function(**told)[0]["mAP"])
+    if "blobs" in function.__code__.co_varnames:
+        blobs: list[Any] = [
+            {"saliency": s, "label": {"anno": row["label"], "match": [x[0] for x in row["label"]]}}
+            for row, s in zip(truth, scores, strict=True)
+        ]
+    else:
+        blobs = [s[None] for s in scores]
+    return float(function(Videos(kind, truth), blobs)["mAP"])
+
+
+def domain_cells(
+    folders: dict[str, Path], dataset: str, truth: Path, guess: Path, name: str
+) -> Iterator[Cell]:
+    ours = evaluate_files(guess, GroundTruth(truth, dataset))
+    by_qid = {row["qid"]: row for row in rows_of(guess)}
+    domains: dict[str, list[tuple[Row, Row]]] = {}
+    for row in rows_of(truth):
+        domains.setdefault(row["domain"], []).append((row, by_qid[row["qid"]]))
+    for peer, folder in folders.items():
+        if not PEERS[peer].highlights:
+            continue
+        for domain, pairs in sorted(domains.items()):
+            theirs = peer_score(PEERS[peer], folder, dataset, pairs)
+            low, own, high = bounds(ours, domain)
+            same = round(low / 100, 5) <= theirs <= round(high / 100, 5)
+            yield Cell(peer, f"{dataset}, {name}", domain, 100 * theirs, own, same)
+
+
+def bounds(ours: Row, domain: str) -> tuple[float, float, float]:
+    """The lowest score of any order of clips that tie, the score in list order, the highest."""
+    name = next(key for key in ours["brief"] if key.endswith(domain))
+    own, ties = ours["brief"][name], ours.get("ties") or {}
+    tie = ties.get(name, {"least": own, "greatest": own})
+    return tie["least"], own, tie["greatest"]
+
+
+# ------------------------------------------------------------------------------- the table
+
+
+def all_cells(arguments: argparse.Namespace, scratch: Path) -> Iterator[Cell]:
+    folders = {name: Path(folder).resolve() for name, folder in arguments.peer}
+    for dataset, truth_file, *guesses in arguments.moments:
+        truth = write(scratch / "truth.jsonl", rows := rows_of(Path(truth_file)))
+        for guess in guesses:
+            plain = write(scratch / "guess.jsonl", rows_of(Path(guess)))
+            yield from moment_cells(folders, dataset, truth, plain, Path(guess).name)
+        first = rows_of(Path(guesses[0]))
+        yield from changed_cells(folders, dataset, truth, rows, first)
+    for dataset, truth_file in arguments.made:
+        truth = write(scratch / "truth.jsonl", rows := rows_of(Path(truth_file)))
+        if dataset in BY_DOMAIN:
+            for name, ties in (("different scores", False), ("tied scores", True)):
+                guess = write(scratch / "guess.jsonl", made_scores(rows, ties))
+                yield from domain_cells(folders, dataset, truth, guess, name)
+            continue
+        first = made_windows(rows)
+        guess = write(scratch / "guess.jsonl", first)
+        yield from moment_cells(folders, dataset, truth, guess, "made windows")
+        yield from changed_cells(folders, dataset, truth, rows, first)
+
+
+def changed_cells(
+    folders: dict[str, Path], dataset: str, truth: Path, rows: list[Row], first: list[Row]
+) -> Iterator[Cell]:
+    for name, change in CHANGES.items():
+        guess = write(truth.with_name("guess.jsonl"), changed(first, rows, change))
+        yield from moment_cells(folders, dataset, truth, guess, name)
+
+
+def print_table(found: Sequence[Cell]) -> None:
+    kinds: dict[tuple[str, str], list[Cell]] = {}
+    for cell in found:
+        kinds.setdefault((cell.predictions, cell.peer), []).append(cell)
+    print("| predictions | peer | cells | differing |\n| --- | --- | --- | --- |")
+    for (predictions, peer), some in kinds.items():
+        print(f"| {predictions} | {peer} | {len(some)} | {sum(not c.same for c in some)} |")
+    for cell in found:
+        if not cell.same:
+            print(f"differs: {cell.peer}, {cell.predictions}, {cell.name}: "
+                  f"{cell.theirs:.2f}, ours {cell.ours}")  # fmt: skip
+    print(f"{len(found)} cells, {sum(not cell.same for cell in found)} differ")
+
+
+def main(told: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--peer", nargs=2, action="append", default=[], metavar=("NAME", "FOLDER"))
+    parser.add_argument(
+        "--moments", nargs="+", action="append", default=[], metavar="DATASET TRUTH PREDICTIONS"
+    )
+    parser.add_argument(
+        "--made", nargs=2, action="append", default=[], metavar=("DATASET", "TRUTH")
+    )
+    parser.add_argument("--csv", type=Path, help="write every cell: the peer's number and ours")
+    arguments = parser.parse_args(told)
+    for name, _ in arguments.peer:
+        if name not in PEERS:
+            parser.error(f"--peer {name}: choose from {', '.join(PEERS)}")
+    for dataset, *files in (*arguments.moments, *arguments.made):
+        if dataset not in DATASETS or not files:
+            parser.error(f"{dataset}: no such dataset; choose from {DATASETS.names()}")
+    with tempfile.TemporaryDirectory() as scratch:
+        found = list(all_cells(arguments, Path(scratch)))
+    print_table(found)
+    if arguments.csv:
+        with arguments.csv.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([Cell._fields, *found])
+    return int(any(not cell.same for cell in found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""`benchmarks/peer_evaluators.py` with made-up repositories: it counts the cells that differ."""
+
+from __future__ import annotations
+
+import csv
+
+import peer_evaluators
+import pytest
+from made_up_benchmark import ANNOTATIONS, PREDICTIONS, with_change, written
+
+EVALUATOR = """
+import argparse, json
+parser = argparse.ArgumentParser()
+for name in ("--submission_path", "--gt_path", "--save_path"):
+    parser.add_argument(name)
+parser.add_argument("--not_verbose", action="store_true")
+told = parser.parse_args()
+from rdmf_cli.evaluation import GroundTruth, evaluate_files, rounded
+scores = rounded(evaluate_files(told.submission_path, GroundTruth(told.gt_path, "qvhighlights")))
+kept = {name: scores[name] for name in ("brief", "full", "long")}
+for group in kept.values():
+    group.pop("queries", None)
+kept["full"]["MR-R1"]["0.7"] += WRONG
+json.dump(kept, open(told.save_path, "w"))
+"""
+HIGHLIGHTS = """
+import a_model_that_is_not_installed
+
+@torch.no_grad()
+def compute_hl_results(epoch_i, model, eval_loader, opt, criterion=None):
+    found = defaultdict(AverageMeter)
+    for batch in tqdm(eval_loader):
+        told, _ = prepare_batch_inputs(batch[1], opt.device)
+        for meta, row in zip(batch[0], model(**told)["saliency_scores"]):
+            best = row.cpu().argsort(descending=True)[0]
+            found[opt.dset_name].append(float(meta["label"][best][0] > 0))
+    return {"mAP": round(np.mean(found[opt.dset_name]), 5)}, found
+"""
+
+
+def repository(folder, wrong):
+    """A repository with an evaluator that answers as rdmf does, but for one number."""
+    place = folder / "standalone_eval"
+    place.mkdir(parents=True)
+    (place / "eval.py").write_text(EVALUATOR.replace("WRONG", str(wrong)))
+    return folder
+
+
+def compared(folder, tmp_path, capsys):
+    truth = written(tmp_path / "truth.jsonl", ANNOTATIONS)
+    guess = written(tmp_path / "guess.jsonl", PREDICTIONS)
+    asked = ["--peer", "moment_detr", str(folder), "--csv", str(tmp_path / "cells.csv")]
+    status = peer_evaluators.main([*asked, "--moments", "qvhighlights", str(truth), str(guess)])
+    with (tmp_path / "cells.csv").open() as file:
+        return status, capsys.readouterr().out, list(csv.DictReader(file))
+
+
+def test_equal_numbers_do_not_differ(tmp_path, capsys):
+    status, said, cells = compared(repository(tmp_path / "peer", 0), tmp_path, capsys)
+    assert status == 0
+    assert f"{len(cells)} cells, 0 differ" in said
+    names = {cell["predictions"] for cell in cells}
+    assert len(names) == 1 + len(peer_evaluators.CHANGES)
+    assert {cell["same"] for cell in cells} == {"True"}
+    full = [cell for cell in cells if cell["name"] == "full / MR-R1 / 0.7"]
+    assert len({cell["theirs"] for cell in full}) > 1  # the changes do change something
+
+
+def test_each_number_that_differs_is_listed(tmp_path, capsys):
+    status, said, cells = compared(repository(tmp_path / "peer", 1), tmp_path, capsys)
+    differing = [cell for cell in cells if cell["same"] == "False"]
+    assert status == 1
+    assert len(differing) == 1 + len(peer_evaluators.CHANGES)
+    assert {cell["name"] for cell in differing} == {"full / MR-R1 / 0.7"}
+    assert "differs: moment_detr, qvhighlights, guess.jsonl, full / MR-R1 / 0.7: 101.00" in said
+
+
+def test_the_group_of_long_moments_ends_where_that_of_the_peer_ends(tmp_path, capsys):
+    """A moment of 200 s is not in the group of moment_detr, and is in ours."""
+    rows = with_change(ANNOTATIONS, 2, duration=300, relevant_windows=[[0, 200]],
+                       relevant_clip_ids=[0], saliency_scores=[[2, 2, 2]])  # fmt: skip
+    guess = with_change(PREDICTIONS, 0, pred_saliency_scores=[0.5] * 150)
+    truth, guess = written(tmp_path / "t.jsonl", rows), written(tmp_path / "g.jsonl", guess)
+    ours = peer_evaluators.our_moments("qvhighlights", truth, guess)
+    assert ours["long / MR-mIoU"] == pytest.approx(6)  # 12 of 200 s
+    bounded = peer_evaluators.without_longest("qvhighlights", truth, guess)
+    assert "long / MR-mIoU" not in bounded
+
+
+def test_scores_of_clips_are_compared_without_the_imports_of_the_file(tmp_path, capsys):
+    """The best clip is a highlight, and so is no other: an AP of 1, for the peer and for us."""
+    (tmp_path / "peer" / "cg_detr").mkdir(parents=True)
+    (tmp_path / "peer" / "cg_detr" / "inference.py").write_text(HIGHLIGHTS)
+    rng = peer_evaluators.np.random.default_rng(2)
+    best = int(rng.permutation(6).argmax())
+    row = {"qid": "v", "query": "dog", "vid": "v", "duration": 6, "domain": "dog",
+           "label": [[int(clip == best)] for clip in range(6)]}  # fmt: skip
+    truth = written(tmp_path / "truth.jsonl", [row])
+    asked = ["--peer", "CG-DETR", str(tmp_path / "peer"), "--csv", str(tmp_path / "cells.csv")]
+    peer_evaluators.main([*asked, "--made", "youtube-highlights", str(truth)])
+    with (tmp_path / "cells.csv").open() as file:
+        first, _ = csv.DictReader(file)
+    assert (first["name"], first["theirs"], first["same"]) == ("dog", "100.0", "True")
