@@ -113,7 +113,8 @@ def test_tvsum_counts_its_durations_in_clips(tmp_path):
 
 
 def test_an_unknown_dataset_is_answered_with_the_known_ones():
-    with pytest.raises(UsageError, match=r"charadess: no such dataset; did you mean charades.*activitynet"):
+    said = r"charadess: no such dataset; did you mean charades.*choose one of: .*activitynet"
+    with pytest.raises(UsageError, match=said):
         DATASETS.find("charadess")
 
 

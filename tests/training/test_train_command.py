@@ -249,5 +249,5 @@ def test_a_universal_head_without_a_joint_space(tmp_path, capsys):
     features = SETS["charades-vgg"](tmp_path, 3, 1)
     said = failing(capsys, "train", "--dataset", "charades-vgg", "--features", features)
     assert "share no space in these features (columns: " in said
-    assert "sentence 512); train a full head (--head full)" in said
+    assert "no sentence); train a full head (--head full)" in said
     assert f"error: {features}" in said  # the file
