@@ -205,6 +205,27 @@ class MissingExtra(RdmfError):  # noqa: N818  (it is the extra that is missing)
 # Error numbers of the system when a file cannot grow: the disk is full or read-only.
 NO_ROOM = {errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
+PERMISSION = "check your permission to write there, or write to another folder"
+ROOM = "free some disk space, or write to another folder"
+ADVICE = {
+    errno.ENOENT: "make this folder first, or write to another folder",
+    errno.ENOTDIR: "write to a folder; a part of this path is a file",
+    errno.EACCES: PERMISSION,
+    errno.EPERM: PERMISSION,
+    errno.EROFS: "write to another folder; this disk is read-only",
+    errno.EFBIG: "write to another disk; this one takes no file of this size",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOSPC: ROOM,
+    getattr(errno, "EDQUOT", errno.ENOSPC): ROOM,
+}
+
+
+def advice_on_writing(error: OSError) -> str:
+    """Return what a user can do after an error of the system in writing, as an imperative."""
+    other = "check the folder and the disk, or write to another folder"
+    return ADVICE.get(error.errno or 0, other)
+
+
 DEFECT = "this is a bug in rdmf; run again with RDMF_DEBUG=1 and report the output"
 
 
@@ -260,7 +281,7 @@ def _system_error(error: OSError, subject: str | PathLike[str] | None) -> RdmfEr
     where = subject if error.filename is None else error.filename
     where = where.decode(errors="replace") if isinstance(where, bytes) else where
     if error.errno in NO_ROOM:
-        what, todo = "the output cannot be written", "make room, or write elsewhere"
+        what, todo = "the output cannot be written", advice_on_writing(error)
     else:
         what, todo = "cannot be read or written", "check the file, its permissions and the disk"
     return RdmfError(f"{what} ({_reason(error)})", where, todo)

@@ -17,11 +17,10 @@ from os import PathLike
 from pathlib import Path
 from typing import BinaryIO
 
-from rdmf_cli.errors import MissingFileError, RdmfError, UsageError
+from rdmf_cli.errors import MissingFileError, RdmfError, UsageError, advice_on_writing
 from rdmf_cli.folders import data_folder
 
 CHECK = "check its name and your permission to read it"
-ELSEWHERE = "free some disk space, or write to another folder"
 PART = re.compile(r"\.rdmf-[0-9a-f]{16}\.part")  # names of unfinished files
 MIB = 1 << 20
 BLOCK = MIB  # bytes per read
@@ -82,7 +81,7 @@ def write_whole(
     inputs: Iterable[str | PathLike[str]] = (),
     force: bool = False,
     what: str = "the file",
-    todo: str = ELSEWHERE,
+    todo: str = "",
 ) -> Path:
     """Write a file completely or not at all: after any failure, the earlier file is still there.
 
@@ -95,7 +94,8 @@ def write_whole(
         inputs: Files that the same command reads. They are never replaced, not even with `force`.
         force: Also replace a file that rdmf did not write.
         what: The file in words, for errors: "the figure".
-        todo: What a user can do if the file cannot be written, for errors.
+        todo: What a user can do if the file cannot be written, for errors; empty: advice that fits
+            the system's error.
 
     Returns:
         `path`.
@@ -123,7 +123,7 @@ def write_own(
     *,
     mode: int = 0o666,
     what: str = "the file",
-    todo: str = ELSEWHERE,
+    todo: str = "",
 ) -> Path:
     """Write a file in a folder of rdmf (cache, training state) as safely as `write_whole`.
 
@@ -134,7 +134,8 @@ def write_own(
         content: The bytes, or a function that writes the bytes to the binary file that it is given.
         mode: Permissions of the file, before the umask.
         what: The file in words, for errors: "the features".
-        todo: What a user can do if the file cannot be written, for errors.
+        todo: What a user can do if the file cannot be written, for errors; empty: advice that fits
+            the system's error.
 
     Returns:
         `path`.
@@ -155,8 +156,24 @@ def _write_errors(path: Path, what: str, todo: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        why = error.strerror or str(error)
-        raise RdmfError(f"{what} cannot be written ({why})", path, todo) from error
+        raise unwritable(path, error, what, todo) from error
+
+
+def unwritable(
+    path: str | PathLike[str], error: OSError, what: str = "the file", todo: str = ""
+) -> RdmfError:
+    """Return the error for a file that cannot be written; by default with fitting advice."""
+    why = error.strerror or str(error)
+    kind = MissingFileError if isinstance(error, FileNotFoundError) else RdmfError
+    return kind(f"{what} cannot be written ({why})", path, todo or advice_on_writing(error))
+
+
+def _require_folder(path: Path, what: str) -> None:
+    """Raise RdmfError if the folder of a new file does not exist."""
+    try:
+        os.stat(os.path.join(path.parent, ""))  # with the last slash, a file is no folder
+    except OSError as error:
+        raise unwritable(path, error, what) from error
 
 
 def check_target(
@@ -177,6 +194,7 @@ def check_target(
     Raises:
         UsageError: The file is an input of the same command, a folder or a disk. Or rdmf did not
             write the file, and `force` is not given.
+        RdmfError: The folder of the file does not exist.
     """
     path = Path(path)
     for given in inputs:
@@ -184,6 +202,7 @@ def check_target(
             problem = f"{what} would replace {given}, which this command reads"
             raise UsageError(problem, path, "choose another file")
     if not os.path.lexists(path):
+        _require_folder(path, what)
         return
     if path.is_dir() or path.is_block_device():
         kind = "folder" if path.is_dir() else "disk"

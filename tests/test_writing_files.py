@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rdmf_cli.errors import RdmfError, UsageError
+from rdmf_cli.errors import MissingFileError, RdmfError, UsageError
 from rdmf_cli.files import check_target, is_own, is_part, new_part, write_own, write_whole
 from rdmf_cli.folders import cache_folder, data_folder
 
@@ -176,7 +177,7 @@ def test_devices_and_pipes_are_written_to(tmp_path: Path):
 def test_what_cannot_be_written_is_said_with_the_file(tmp_path: Path):
     with pytest.raises(UsageError, match="this is a folder"):
         write_whole(tmp_path, b"one")
-    with pytest.raises(RdmfError, match=r"the figure cannot be written.*choose another"):
+    with pytest.raises(RdmfError, match=r"the figure cannot be written.*make this folder"):
         write_whole(tmp_path / "none" / "a.png", b"1", what="the figure", todo="choose another")
     long = tmp_path / ("n" * 255)
     write_whole(long, b"the longest name is no harm")
@@ -218,3 +219,39 @@ def test_a_tilde_in_the_name_of_a_folder_is_the_home_folder(
     monkeypatch.setenv(name, "~no-user-has-this-name/own")
     with pytest.raises(UsageError, match=name):
         folder()
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOENT, "make this folder first"),
+        (errno.ENOTDIR, "a part of this path is a file"),
+        (errno.EACCES, "check your permission"),
+        (errno.EPERM, "check your permission"),
+        (errno.EROFS, "this disk is read-only"),
+        (errno.ENOSPC, "free some disk space"),
+        (errno.EFBIG, "takes no file of this size"),
+        (errno.ENAMETOOLONG, "a shorter name"),
+        (errno.EIO, "check the folder and the disk"),
+    ],
+)
+def test_the_advice_fits_the_error_of_the_system(tmp_path: Path, number: int, advice: str):
+    def write(_file: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    for writer in (write_whole, write_own):
+        with pytest.raises(RdmfError) as caught:
+            writer(tmp_path / "a.txt", write)
+        assert os.strerror(number) in caught.value.what
+        assert advice in caught.value.todo
+        assert ("disk space" in caught.value.todo) == (number == errno.ENOSPC)
+    assert names(tmp_path) == []
+
+
+def test_a_missing_folder_is_told_before_long_work(tmp_path: Path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(MissingFileError, match=r"cannot be written.*make this folder first"):
+        check_target(tmp_path / "gone" / "a.txt", what="the page")
+    with pytest.raises(RdmfError, match="a part of this path is a file"):
+        check_target(tmp_path / "file" / "a.txt")
+    check_target(tmp_path / "a.txt")

@@ -14,7 +14,7 @@ from typing import Final
 
 from rdmf_cli.children import child, find_executable
 from rdmf_cli.errors import RdmfError, UsageError
-from rdmf_cli.handover.naming import fields_of, filled
+from rdmf_cli.handover.naming import fields_of
 from rdmf_cli.library.types import Hit
 from rdmf_cli.moments.types import Answer
 
@@ -29,8 +29,24 @@ MOMENT_FIELDS: Final = {
     "presence": "probability that the query is anywhere in the video",
 }
 FIELDS: Final = {**MOMENT_FIELDS, "relevance": "probability that the moment shows the query"}
+ALONE: Final = "run this command alone to find the cause"
 LONGEST_SECONDS: Final = 60.0
 """While a library is watched, a command that runs longer is ended, because new videos wait."""
+
+
+class Figure(float):
+    """A number that is written with three decimals, unless a format says otherwise.
+
+    >>> f"{Figure(12)} {Figure(12):.1f}"
+    '12.000 12.0'
+    """
+
+    def __format__(self, form: str) -> str:
+        return super().__format__(form or ".3f")
+
+
+Fields = Mapping[str, str | int | Figure]
+TEXTS: Final = frozenset(("path", "video", "query"))
 
 
 @dataclass
@@ -40,8 +56,9 @@ class Hook:
     >>> Hook("notify-send {query} {video}").run(hit)  # doctest: +SKIP
 
     Attributes:
-        command: The program and its arguments, with fields in braces. The command runs without a
-            shell, so a file name cannot be executed as code.
+        command: The program and its arguments, with fields in braces; numbers take Python's
+            formats ({start:.1f}). The command runs without a shell, so a file name cannot be
+            executed as code.
         cooldown: The minimum number of seconds between two runs for one query.
         longest: The number of seconds after which the command is ended; None: no limit.
         known: The fields that the command may have.
@@ -59,7 +76,8 @@ class Hook:
         """Read the command.
 
         Raises:
-            UsageError: The command has an unknown field, or there is no such program.
+            UsageError: The command has an unknown field or a wrong format, or there is no such
+                program.
         """
         try:
             self._words = shlex.split(self.command, posix=sys.platform != "win32")
@@ -67,7 +85,7 @@ class Hook:
             raise UsageError(f"cannot be read ({error})", "--exec", "check its quotes") from error
         for word in self._words:
             fields_of(word, self.known)
-            filled(word, dict.fromkeys(self.known, ""))
+            _require_formats(word, self.known)
         program = find_executable(self._words[0]) if self._words else None
         if program is None:
             what = f"there is no program {self._words[0]!r}" if self._words else "names no program"
@@ -95,9 +113,10 @@ class Hook:
             except RdmfError as error:
                 yield error
 
-    def _run(self, fields: Mapping[str, str]) -> None:
+    def _run(self, fields: Fields) -> None:
         words = [self._words[0], *(word.format_map(fields) for word in self._words[1:])]
-        about = {f"RDMF_HIT_{name.upper()}": value for name, value in fields.items()}
+        about = {f"RDMF_HIT_{name.upper()}": f"{value}" for name, value in fields.items()}
+        moment = "moment {rank} ({start} - {end} s) of {path}".format_map(fields)
         # The output of the command goes to stderr: stdout holds the hits.
         streams = {"stdin": subprocess.DEVNULL, "stdout": _stderr()}
         try:
@@ -105,47 +124,52 @@ class Hook:
                 code = process.wait(self.longest)
         except subprocess.TimeoutExpired as error:
             todo = "start long work in the background"
-            what = f"was ended, because it ran longer than {self.longest:g} s"
+            what = f"was ended for {moment}, because it ran longer than {self.longest:g} s"
             raise RdmfError(what, self.command, todo) from error
         except (OSError, ValueError) as error:
-            raise RdmfError(
-                f"cannot be run ({error})", self.command, "run this command alone to find the cause"
-            ) from error
+            raise RdmfError(f"cannot be run ({error}) for {moment}", self.command, ALONE) from error
         if code:
-            raise RdmfError(
-                f"ended with exit code {code}",
-                self.command,
-                "run this command alone to find the cause",
-            )
+            how = f"exit code {code}" if code > 0 else f"signal {-code}"
+            raise RdmfError(f"ended with {how} for {moment}", self.command, ALONE)
 
 
-def _fields_of_hit(hit: Hit) -> dict[str, str]:
+def _require_formats(word: str, known: Mapping[str, str]) -> None:
+    """Raise a UsageError if a field of an argument has a format that its value cannot have."""
+    sample = {name: "" if name in TEXTS else 1 if name == "rank" else Figure(1) for name in known}
+    try:
+        word.format_map(sample)
+    except (ValueError, LookupError, TypeError) as error:
+        todo = "write fields like {path}, {rank:02d} or {start:.1f}"
+        raise UsageError(f"cannot be filled in ({error})", f"--exec {word}", todo) from error
+
+
+def _fields_of_hit(hit: Hit) -> Fields:
     path = _absolute(hit.video)
     return {
         "path": path,
         "video": path,
-        "start": f"{hit.start:.3f}",
-        "end": f"{hit.end:.3f}",
+        "start": Figure(hit.start),
+        "end": Figure(hit.end),
         "query": hit.query,
-        "rank": str(hit.rank),
-        "score": f"{hit.score:.3f}",
-        "presence": f"{hit.presence:.3f}",
-        "relevance": f"{hit.relevance:.3f}",
+        "rank": hit.rank,
+        "score": Figure(hit.score),
+        "presence": Figure(hit.presence),
+        "relevance": Figure(hit.relevance),
     }
 
 
-def _fields_of_moments(answer: Answer) -> Iterator[dict[str, str]]:
+def _fields_of_moments(answer: Answer) -> Iterator[Fields]:
     path = _absolute(answer.video)
     for moment in answer.moments:
         yield {
             "path": path,
             "video": path,
-            "start": f"{moment.start:.3f}",
-            "end": f"{moment.end:.3f}",
+            "start": Figure(moment.start),
+            "end": Figure(moment.end),
             "query": answer.query,
-            "rank": str(moment.rank),
-            "score": f"{moment.score:.3f}",
-            "presence": f"{answer.presence:.3f}",
+            "rank": moment.rank,
+            "score": Figure(moment.score),
+            "presence": Figure(answer.presence),
         }
 
 

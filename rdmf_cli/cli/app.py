@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from rdmf_cli.cli.commands import LoadedCommands
+from rdmf_cli.cli.commands import LoadedCommands, refuse_empty
 from rdmf_cli.cli.defaults import json_by_default
 from rdmf_cli.cli.defaults import take as take_settings
 from rdmf_cli.cli.quiet import begin
@@ -44,6 +44,7 @@ class ReportingGroup(TyperGroup):
         """Find the command, and give it the user's settings."""
         name, command, words = super().resolve_command(ctx, args)
         if command is not None:
+            refuse_empty(words)
             take_settings(ctx, self, name, command, words)
         return name, command, words
 

@@ -6,8 +6,9 @@ lists all commands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import typer
@@ -80,6 +81,26 @@ COMMANDS = {
         Command("weights", UPKEEP, f"{HERE}.weights:app"),
     )
 }
+
+
+def refuse_empty(words: Sequence[str]) -> None:
+    """Refuse an empty argument or value of an option: as a path, it would be the current folder.
+
+    Args:
+        words: What the user typed after the name of the command.
+
+    Raises:
+        UsageError: A word is empty, or ends with the "=" of its option.
+    """
+    from rdmf_cli.errors import UsageError
+
+    for before, word in pairwise(("", *words)):
+        option, equals, value = word.partition("=")
+        if not word:
+            name = before if before.startswith("-") and before != "--" else "an argument"
+            raise UsageError("is empty", name, "give a value")
+        if word.startswith("--") and equals and not value:
+            raise UsageError("is empty", option, "give a value")
 
 
 class LoadedCommands(MutableMapping[str, Any]):

@@ -46,6 +46,8 @@ def checked_value(option: Any, setting: Setting, context: Any) -> str | list[str
     from rdmf_cli.errors import RdmfError, UsageError
 
     texts = setting.texts()
+    if "" in texts:
+        raise UsageError("is empty", setting.where, "give a value, or remove it")
     if not option.multiple and len(texts) != 1:
         raise UsageError("takes one value, not a list", setting.where)
     value = texts if option.multiple else texts[0]

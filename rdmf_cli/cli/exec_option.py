@@ -21,7 +21,7 @@ Exec = Annotated[
         "--exec",
         metavar="COMMAND",
         help="Run this for each moment; fields: {path}, {start}, {end}, {query}, {rank}, {score}, "
-        "{presence}.",
+        "{presence}; numbers take formats: {start:.1f}.",
     ),
 ]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -35,7 +36,8 @@ def check_features_file(folder: Path, video: Path, *, force: bool = False) -> No
         UsageError: The file exists, and rdmf did not write it.
     """
     file = folder / f"{video.stem}.npz"
-    check_target(file, inputs=[video], force=force, what=WHAT)
+    if os.path.lexists(file):  # a missing folder is made later
+        check_target(file, inputs=[video], force=force, what=WHAT)
     owner = _owner(file)
     if force or owner is None or not video.is_file():
         return

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rdmf_cli.errors import MissingExtra, RdmfError
-from rdmf_cli.files import ELSEWHERE, write_own
+from rdmf_cli.files import unwritable, write_own
 from rdmf_cli.training.events import Callback, Callbacks, Epoch, Plan, Step
 from rdmf_cli.training.processes import is_main_process
 
@@ -64,7 +64,7 @@ def _errors_of(path: Path, what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise RdmfError(f"{what} cannot be written ({error.strerror})", path, ELSEWHERE) from error
+        raise unwritable(path, error, what) from error
 
 
 def _keep_epochs(path: Path, last: int) -> None:

@@ -70,12 +70,62 @@ def test_names_and_queries_reach_the_command_whole(run, video, tmp_path, command
     assert {*os.listdir(folder)} == {*NAMES}  # no shell ran a part of a name
 
 
+def test_numbers_take_the_formats_of_python(run, cached_tour, tmp_path, command):
+    typed, out = command
+    program = typed.partition(" {path}")[0]
+    fields = "{start} {start:.1f} {end:06.2f} {rank:02d} {score:.0%} {presence:.2f} x{query:>20}"
+    done = run("query", cached_tour, CAT, "-k", "1", "--json", "--exec", f"{program} {fields}")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    (moment,) = answer["moments"]
+    assert told(out)[0][:-1] == [
+        f"{moment['start']:.3f}",
+        f"{moment['start']:.1f}",
+        f"{moment['end']:06.2f}",
+        "01",
+        f"{moment['score']:.0%}",
+        f"{answer['presence']:.2f}",
+        f"x{CAT:>20}",
+    ]
+
+
+EMPTY = (
+    ("search", "films", CAT, "--cut", ""),
+    ("search", "films", CAT, "--cut="),
+    ("cut", "films/square.mp4", CAT, "-o", ""),
+    ("cut", "films/square.mp4", CAT, "--montage", ""),
+    ("query", "films/square.mp4", CAT, "--html="),
+    ("extract", "films", "--out", ""),
+    ("extract", ""),
+    ("index", "films", "--library", ""),
+    ("mcp", "films", "--cuts", ""),
+    ("weights", "fetch", ""),
+)
+
+
+@pytest.mark.parametrize("words", EMPTY, ids=" ".join)
+def test_an_empty_name_is_refused_and_writes_nothing(run, video, tmp_path, words):
+    folder = tmp_path / "films"
+    folder.mkdir()
+    shutil.copy(video, folder / "square.mp4")
+    before = sorted(tmp_path.rglob("*"))
+    done = run(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    named = next((w.rstrip("=") for w in reversed(words) if w.startswith("-")), "an argument")
+    assert done.stderr == f"error: {named} is empty; give a value\n"
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_a_failing_command_is_a_warning_and_exit_3(run, video, tmp_path, command):
     typed, out = command
     for asked in (("query", video, "fail"), ("search", video, "fail")):
         done = run(*asked, "--exec", typed)
         assert done.returncode == 3
-        assert "ended with exit code 7" in done.stderr
+        warned = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+        for rank, line in enumerate(warned, 1):
+            assert f": ended with exit code 7 for moment {rank} (" in line
+            assert f" s) of {video}; run this command alone" in line
+        assert warned
         # The answer is printed all the same; a long path goes on in the next line.
         assert "square.mp4" in "".join(done.stdout.split())
     assert len(told(out)) >= 2
@@ -88,6 +138,10 @@ def test_a_failing_command_is_a_warning_and_exit_3(run, video, tmp_path, command
         (("--exec", "true {what}"), "unknown field"),
         (("--exec", "true {path.parent}"), "unknown field"),
         (("--exec", "true '"), "cannot be read"),
+        (("--exec", "true {start:q}"), "--exec {start:q} cannot be filled in"),
+        (("--exec", "true {rank:.1x}"), "--exec {rank:.1x} cannot be filled in"),
+        (("--exec", "true {path:.1f}"), "--exec {path:.1f} cannot be filled in"),
+        (("--exec", ""), "--exec is empty"),
     ],
 )
 @pytest.mark.parametrize("command_name", ["query", "search"])

@@ -114,6 +114,7 @@ def test_a_group_of_commands_has_a_table_for_each(run, settings):
         ("[query.top-k]\na = 1\n", ["[query] top-k", "not a table"]),
         ("[common]\nhead = 'larned'\n", ["[common] head", "larned", "learned"]),
         ("[query]\nrefine = 'perhaps'\n", ["[query] refine", "perhaps"]),
+        ("[query]\noutput = ''\n", ["[query] output is empty"]),
         ("top-k = 3\n", ["top-k", "[common]"]),
         ("[query\n", ["is not TOML"]),
     ],

@@ -26,8 +26,8 @@ from rdmf_cli.children import scratch_folder
 from rdmf_cli.encoders.index import file_sha256
 from rdmf_cli.encoders.open_clip import towers
 from rdmf_cli.encoders.open_clip.towers import Record, Towers
-from rdmf_cli.errors import RdmfError
-from rdmf_cli.files import ELSEWHERE, write_own
+from rdmf_cli.errors import RdmfError, advice_on_writing
+from rdmf_cli.files import write_own
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -238,7 +238,8 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RdmfError(f"cannot be made ({error.strerror})", folder, ELSEWHERE) from error
+        todo = advice_on_writing(error)
+        raise RdmfError(f"cannot be made ({error.strerror})", folder, todo) from error
 
 
 class _ImageGraph(torch.nn.Module):
