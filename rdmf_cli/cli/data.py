@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -47,7 +47,15 @@ def stats(
     from rdmf_cli.cli.output import print_result
     from rdmf_cli.outputs.data_table import DataTables
 
-    report = _report(dataset, annotations, features, splits, streams, text, clip_length)
+    report = _report(
+        splits,
+        streams,
+        dataset=dataset,
+        annotations=annotations or [],
+        features=features,
+        text=text,
+        clip_length=clip_length,
+    )
     print_result(report, as_json, DataTables)
 
 
@@ -66,33 +74,27 @@ def check(
     from rdmf_cli.cli.output import print_result
     from rdmf_cli.outputs.data_table import DataFindings
 
-    report = _report(dataset, annotations, features, splits, streams, text, clip_length)
+    report = _report(
+        splits,
+        streams,
+        dataset=dataset,
+        annotations=annotations or [],
+        features=features,
+        text=text,
+        clip_length=clip_length,
+    )
     print_result(report, as_json, DataFindings)
     if any(finding.serious for finding in report.findings):
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _report(
-    dataset: str,
-    annotations: list[Path] | None,
-    features: Path | None,
-    splits: str,
-    streams: str | None,
-    text: str | None,
-    clip_length: float | None,
-) -> DataReport:
+def _report(splits: str, streams: str | None, **asked: Any) -> DataReport:
+    """Describe a dataset, and print the notes; `asked`: further arguments of `data_report`."""
     from rdmf_cli.api.datastats import data_report
     from rdmf_cli.cli.report import say
 
-    report = data_report(
-        dataset=dataset,
-        annotations=annotations or [],
-        features=features,
-        splits=feature_options.names(splits) or [],
-        streams=feature_options.names(streams),
-        text=text,
-        clip_length=clip_length,
-    )
+    names = feature_options.names
+    report = data_report(splits=names(splits) or [], streams=names(streams), **asked)
     for note in report.notes:
         say("note", note)
     return report

@@ -90,7 +90,8 @@ def index(
     from rdmf_cli.library.library import Library, library_folder
 
     folder = library_folder(library)
-    check_options(status, prune, watch, bool(paths or files_from), queries, command, cooldown)
+    tasks = {"--status": status, "--prune": prune, "--watch": watch}
+    check_options(tasks, bool(paths or files_from), queries, command, cooldown)
     if status:
         with Library.open(folder) as opened:
             show_status(opened, as_json)
@@ -108,9 +109,12 @@ def index(
         searcher = open_searcher(**chosen, **heard, device=device)
         roots = roots or opened.catalogue.roots()
         if watch:
+            from rdmf_cli.api.hook import Hook
+            from rdmf_cli.api.watching import Watch
             from rdmf_cli.cli.watching import watch_library
 
-            watch_library(opened, searcher, roots, jobs, queries or (), command, cooldown, as_json)
+            hook = None if command is None else Hook(command, cooldown)
+            watch_library(Watch(searcher, opened, roots, queries or (), hook, jobs), as_json)
             return
         with opened.writing(note):
             done = refresh(opened, searcher, roots, jobs, as_json)

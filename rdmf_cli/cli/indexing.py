@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -18,25 +18,33 @@ if TYPE_CHECKING:
 
 
 def check_options(
-    status: bool,
-    prune: bool,
-    watch: bool,
+    tasks: Mapping[str, bool],
     has_paths: bool,
     queries: Sequence[str] | None,
     command: str | None,
     cooldown: float,
 ) -> None:
-    """Raise UsageError if options do not fit together."""
+    """Raise UsageError if options do not fit together.
+
+    Args:
+        tasks: Whether each of --status, --prune and --watch was typed, by its name.
+        has_paths: Whether paths were typed.
+        queries: The values of --query.
+        command: The value of --exec.
+        cooldown: The value of --cooldown, in seconds.
+    """
     from rdmf_cli.errors import UsageError
 
-    given = {"--status": status, "--prune": prune, "--watch": watch}
-    both = [name for name, is_given in given.items() if is_given]
+    both = [name for name, is_given in tasks.items() if is_given]
     if len(both) > 1:
         raise UsageError("cannot be given together", " and ".join(both[:2]), "give one of them")
-    if (status or prune) and has_paths:
+    if (tasks["--status"] or tasks["--prune"]) and has_paths:
         todo = "leave the paths out"
         raise UsageError("takes no path, because it concerns the whole library", both[0], todo)
-    needs = (("--query", queries, "--watch", watch), ("--exec", command, "--query", queries))
+    needs = (
+        ("--query", queries, "--watch", tasks["--watch"]),
+        ("--exec", command, "--query", queries),
+    )
     for name, is_given, other, is_other in (*needs, ("--cooldown", cooldown, "--exec", command)):
         if is_given and not is_other:
             raise UsageError(f"needs {other}", name, f"add {other}, or leave {name} out")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -11,33 +10,20 @@ import typer
 from rdmf_cli.text import clock, counted, one_line
 
 if TYPE_CHECKING:
-    from rdmf_cli.api import Searcher
-    from rdmf_cli.library.catalogue import Root
+    from rdmf_cli.api.watching import Watch
     from rdmf_cli.library.indexing import Refreshed
-    from rdmf_cli.library.library import Library
     from rdmf_cli.library.types import Hit
 
 
-def watch_library(
-    library: Library,
-    searcher: Searcher,
-    roots: Sequence[Root],
-    jobs: int,
-    queries: Sequence[str],
-    command: str | None,
-    cooldown: float,
-    as_json: bool,
-) -> None:
+def watch_library(watch: Watch, as_json: bool) -> None:
     """Follow the folders until Ctrl-C; Ctrl-C is the normal end of this command."""
-    from rdmf_cli.api.hook import Hook
-    from rdmf_cli.api.watching import Listeners, Watch
+    from rdmf_cli.api.watching import Listeners
     from rdmf_cli.cli.indexing import note
     from rdmf_cli.cli.report import report, say, say_warnings
     from rdmf_cli.cli.work_bar import work_progress
 
-    hook = None if command is None else Hook(command, cooldown)
     with work_progress() as show:
-        listeners = Listeners(
+        watch.listeners = Listeners(
             refreshed=_refreshed,
             hit=_json_hit if as_json else _hit,
             error=lambda error: report(error, as_json),
@@ -46,7 +32,6 @@ def watch_library(
             show=show,
             notify=note,
         )
-        watch = Watch(searcher, library, roots, queries, hook, jobs, listeners)
         try:
             note("watching; Ctrl-C ends it")
             watch.run()
