@@ -140,7 +140,7 @@ class Part(NamedTuple):
 
     @classmethod
     def of(cls, start: Time, end: Time) -> Part:
-        """Read the start and the end.
+        """Read the start and the end: seconds, "m:ss" or "h:mm:ss".
 
         Raises:
             UsageError: A text is not a time, or the end is not after the start.

@@ -93,7 +93,11 @@ class Pairs:
         return self.where(lambda a: a.ratings is not None and not a.absent)
 
     def highlights(self, clip_length: float) -> tuple[list[Array], list[Array]]:
-        """Return the saliency (T,) and the annotator ratings (C, 3) of each query."""
+        """Return the saliency (T,) and the annotator ratings (C, 3) of each query.
+
+        Args:
+            clip_length: length of a clip in seconds.
+        """
         _check_clips(self, clip_length)
         saliency, ratings = (
             self.saliency(),

@@ -203,5 +203,5 @@ class PartialFeatures:
 
 
 def digest_of(prepared: np.ndarray) -> bytes:
-    """Return the SHA-256 of a frame that was prepared for the encoder."""
+    """Return the SHA-256 of a frame that was prepared for the encoder, an array of any shape."""
     return hashlib.sha256(np.ascontiguousarray(prepared).data).digest()

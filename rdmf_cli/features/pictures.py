@@ -45,7 +45,12 @@ def is_picture(name: str) -> bool:
 
 
 def frame_at(path: Path, seconds: float, decoder: str = "auto") -> np.ndarray:
-    """Decode the frame that a video shows at a time of the player, as uint8 RGB (H, W, 3).
+    """Decode the frame that a video shows at a time, as uint8 RGB (H, W, 3).
+
+    Args:
+        path: The video.
+        seconds: The time in seconds, as a player shows it.
+        decoder: A name in `DECODERS`, or "auto".
 
     Raises:
         RdmfError: The file cannot be read, or the video ends before this time.

@@ -190,12 +190,22 @@ def _draw_fields(
 
 
 def line_width(edges: Values) -> float:
-    """Return the width of a line in points: thin if there are many clips."""
+    """Return the width of a line in points: thin if there are many clips.
+
+    Args:
+        edges: Borders of the clips in seconds, (L + 1,).
+    """
     return 1.4 if len(edges) < MANY_CLIPS else 0.6
 
 
 def mark_time(axis: Axes, edges: Values, most: int) -> None:
-    """Set ticks at round times, at most `most` of them, on the axis of time."""
+    """Set ticks at round times on the axis of time.
+
+    Args:
+        axis: The axes.
+        edges: Borders of the clips in seconds, (L + 1,).
+        most: The largest number of distances between ticks.
+    """
     step = tick_step(float(edges[-1] - edges[0]), most)
     first = np.ceil(edges[0] / step) * step
     ticks = np.arange(first, edges[-1] + step * 1e-6, step)

@@ -86,7 +86,7 @@ def _by_brightness(image: np.ndarray) -> Cells:
 
 
 def in_one(images: Sequence[np.ndarray]) -> Image.Image:
-    """Put pictures of one size side by side, with a transparent gap."""
+    """Put pictures, uint8 (H, W, 3) of one size, side by side, with a transparent gap."""
     height, width = images[0].shape[:2]
     gap = max(1, width // 40)
     whole = Image.new("RGBA", (len(images) * (width + gap) - gap, height))

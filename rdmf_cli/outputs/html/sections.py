@@ -118,7 +118,14 @@ def _curve(view: View) -> str:
 
 
 def ticks(duration: float) -> Iterator[Element]:
-    """Write the labels of the time axis, as elements inside an `<svg>` of 16 pixels height."""
+    """Write the labels of the time axis of a video, as elements inside an `<svg>`.
+
+    Args:
+        duration: Length of the video in seconds.
+
+    Yields:
+        Elements for an `<svg>` of 16 pixels height.
+    """
     step = tick_step(duration, TICKS)
     for seconds in np.arange(0, duration, step):
         share = 100 * float(seconds) / duration

@@ -32,7 +32,7 @@ class Context(NamedTuple):
     query: Tensor | None = None
 
     def of(self, rows: Tensor) -> Context:
-        """Return the context of those videos of the batch that `rows` selects."""
+        """Return the context of those videos of the batch that `rows` (n,) selects."""
         chosen = {name: x[rows] for name, x in self._asdict().items() if x is not None}
         return Context(**chosen)
 
