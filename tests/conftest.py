@@ -1,4 +1,4 @@
-"""What all tests share: folders of their own, one thread, the example video, and `--light`."""
+"""Fixtures of all tests: separate user folders, one thread, the example video, and `--light`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rdmf_cli.resources import example_video
 if TYPE_CHECKING:
     from barcoded import Recipe
 
-# How long an example takes says more about the machine than about the code.
+# The time of an example depends on the machine more than on the code.
 settings.register_profile("rdmf", deadline=None)
 settings.load_profile("rdmf")
 
@@ -43,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def left_out(config: pytest.Config) -> frozenset[str]:
-    """Packages whose tests are left out."""
+    """Return the packages whose tests are left out."""
     if config.getoption("--light"):
         return needed_packages.BEYOND_DEV
     browser = frozenset() if config.getoption("--browser") else needed_packages.BROWSER
@@ -85,12 +85,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[Any]) -> No
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No test reads or fills the user's cache, settings, or what the user has fetched."""
+    """No test uses the user's cache, settings or fetched weights; each has its own folders."""
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("RDMF_CACHE_DIR", str(folder))
     monkeypatch.setenv("RDMF_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
     monkeypatch.setenv("RDMF_DATA_DIR", str(tmp_path_factory.mktemp("data")))
-    # Where other programs keep models: with CLIP at hand, "auto" would answer with it.
+    # The caches of other programs: if CLIP were found there, "auto" would use it.
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path_factory.mktemp("hub")))
     monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
     return folder
@@ -103,11 +103,11 @@ def tour() -> Path:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Recipe], Path]:
-    """Recipe → its video file, which tests share and must not change."""
+    """Makes the video file of a recipe; tests share the file and must not change it."""
     files: dict[str, Path] = {}
 
     def make(recipe: Recipe) -> Path:
-        known = repr(recipe)  # two test files may use one name for two recipes
+        known = repr(recipe)  # two test files may use the same name for different recipes
         if known not in files:
             files[known] = recipe.make(tmp_path_factory.mktemp("barcoded"))
         return files[known]

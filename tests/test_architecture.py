@@ -1,4 +1,4 @@
-"""The flow of the folders, read off the imports: docs/architecture.md, held by a test."""
+"""Check that imports follow the flow of the folders, as docs/architecture.md describes it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FLOW = {
         "library",
         "handover",
         "training",
-    },  # of training: the events that its view shows
+    },  # `outputs` imports from `training` only the events that it shows
     "web": {
         *("api", "channels", "features", "handover", "library", "moments", "outputs"),
     },
@@ -49,7 +49,7 @@ FLOW = {
         *("datasets", "training", "evaluation", "library", "handover", "outputs"),
     },
 }
-"""What each folder may import; the files that make the public face may import all."""
+"""What each folder may import; the files of the public interface may import everything."""
 
 COMMAND_LINE = {
     "api": "functions of the same names as the commands",
@@ -89,7 +89,7 @@ COMMAND_LINE = {
     "web.guard": "who is answered",
     "web.sources": "what is served",
 }
-"""What `cli/` may import, and why. Imports of types alone are free."""
+"""What `cli/` may import, and why. Imports only for types are allowed."""
 
 FACE = {"__init__", "__main__"}
 
@@ -101,8 +101,9 @@ LONG_SIGNATURES = {
     "fusion/module.py": {"forward"},
     "heads/learned/torch/looped.py": {"_evolved", "forward"},
 }
-"""Functions that take more. So may commands, the functions of `rdmf_cli` of the same names, whose
-arguments are the options, and kernels."""
+"""Functions with more parameters. Commands, the functions of `rdmf_cli` with the same names (their
+arguments are the options) and kernels may have more, too.
+"""
 
 TORCH = (
     *("heads/learned/torch/", "training/", "fusion/module.py", "fusion/kernels/"),
@@ -113,19 +114,20 @@ TORCH_LAZILY = (
     *("encoders/open_clip/blueprint.py", "encoders/open_clip/foreign_code.py"),
     *("api/doctor.py", "api/training.py", "features/tensors.py"),
 )
-"""Where torch is imported: at the top of files that a light command never reaches, and within
-functions."""
+"""Files that import torch at the top, which a light command never imports, and files that import
+torch inside functions.
+"""
 
 
 @cache
 def modules() -> dict[str, ast.Module]:
-    """Every file of the package by its path within it."""
+    """Return every file of the package by its path within the package."""
     paths = sorted(PACKAGE.rglob("*.py"))
     return {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text()) for path in paths}
 
 
 def imported(path: str, tree: ast.AST) -> Iterator[str]:
-    """The dotted names that a file imports, at its top or anywhere within."""
+    """Yield the dotted names that a file imports, at its top or anywhere inside."""
     parts = ["rdmf_cli", *Path(path).with_suffix("").parts]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -137,7 +139,7 @@ def imported(path: str, tree: ast.AST) -> Iterator[str]:
 
 
 def folder_of(name: str) -> str | None:
-    """The folder of the package that a dotted name lies in; None: not of the package, or a file."""
+    """Return the package's folder that contains a dotted name; None: another package, or a file."""
     parts = name.split(".")
     inside = parts[0] == "rdmf_cli" and len(parts) > 1 and (PACKAGE / parts[1]).is_dir()
     return parts[1] if inside else None
@@ -156,7 +158,7 @@ def test_a_folder_imports_what_stands_to_its_left(folder):
 
 
 def of_types_alone(tree: ast.AST) -> set[ast.AST]:
-    """The nodes below `if TYPE_CHECKING`, which are never imported."""
+    """Return the nodes below `if TYPE_CHECKING`, which are never imported."""
     return {
         below
         for node in ast.walk(tree)
@@ -231,7 +233,7 @@ def test_nobody_asks_which_class_a_head_is_of():
 
 
 def parameters(function: ast.FunctionDef) -> int:
-    """The number of parameters, without `self` or `cls`."""
+    """Return the number of parameters, without `self` or `cls`."""
     names = [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
     return len([n for n in names if n not in ("self", "cls")]) + len(function.args.kwonlyargs)
 

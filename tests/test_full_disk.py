@@ -1,4 +1,4 @@
-"""On a full disk every writer of rdmf says so, and leaves the file that was there."""
+"""On a full disk, every writer of rdmf reports an error and leaves the old file in place."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ LINES_WITH_A_REASON = {
 
 
 def test_no_other_code_writes_files():
-    """Who adds a writer uses write_whole or write_own, and adds it to `writers.WRITERS`.
+    """New writers use write_whole or write_own, and are added to `writers.WRITERS`.
 
-    The exceptions are explained in docs/security.md.
+    docs/security.md explains the exceptions.
     """
     found = []
     for path in Path(rdmf_cli.__file__).parent.rglob("*.py"):

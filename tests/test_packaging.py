@@ -1,4 +1,4 @@
-"""What a package page, a citation and an advice say is what the package is."""
+"""The package page, the citation and the installation advice match the package."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
 
 def required(extra: str) -> set[str]:
-    """Names of the packages that pyproject lists for an extra."""
+    """Return the names of the packages that pyproject lists for an extra."""
     (listed,) = re.findall(rf"^{extra} = \[(.*?)\]$", PROJECT, re.M | re.S)
     return set(re.findall(r'"([\w-]+)', listed))
 

@@ -1,4 +1,4 @@
-"""One list for each choice: options, messages and documents say what the registries hold."""
+"""Each choice has one list: options, messages and documents contain what the registries contain."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ OFFERED = {
     "sampling": (SAMPLINGS, ("extract", "--sampling"), "docs/usage.md"),
     "encoder": (FAMILIES, ("query", "--encoder"), "docs/commands.md"),
 }
-"""Each registry, the command and option that offer it, and the page that names its entries."""
+"""Each registry, the command and option that use it, and the page that names its entries."""
 
 OPEN = {"encoder"}
-"""Options that take more than the names in the registry: a family takes names of its own."""
+"""Options that accept more names than the registry has: a family has its own names."""
 
 
 @pytest.fixture(params=OFFERED)
@@ -48,7 +48,7 @@ def closed(request):
 
 
 def in_one_line(text):
-    """Help without the frame of its panels."""
+    """Return help without the frames of its panels."""
     return " ".join(text.replace("│", " ").split())
 
 
@@ -101,7 +101,7 @@ def test_every_format_is_a_writer(name):
 
 
 class Document(Writer):
-    """A format that is one document."""
+    """A format that writes one document."""
 
     def write(self, answer):
         pass

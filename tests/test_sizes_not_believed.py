@@ -1,4 +1,4 @@
-"""Files that tell of, or unpack to, far more than they hold: refused by name, in little memory."""
+"""Files that state, or unpack to, far more than they hold: refused by name, in little memory."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def zeros_gzipped(mib: int) -> bytes:
 
 
 def zipped(members: dict[str, bytes | int]) -> bytes:
-    """A number stands for so many MiB of zeros."""
+    """Make an archive; a number stands for this many MiB of zeros."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, data in members.items():
@@ -173,7 +173,7 @@ def test_it_is_refused_by_name(tmp_path: Path, name: str):
 
 
 def test_all_of_them_together_take_little_memory(tmp_path: Path):
-    """In a process of its own, whose peak is theirs."""
+    """This runs in a new process, so its peak memory belongs to these files alone."""
     for name, (file, content, _, _) in REFUSED.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / file).write_bytes(content)

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all, and never over what is a user's."""
+"""Files are written completely or not at all, and never replace a file of the user."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_file_of_a_users_is_replaced_by_force_only(tmp_path: Path):
     assert path.read_bytes() == b"mine"
     write_whole(path, b"one", force=True)
     assert path.read_bytes() == b"one"
-    write_whole(path, b"two")  # now it is rdmf's
+    write_whole(path, b"two")  # now the file belongs to rdmf
     assert path.read_bytes() == b"two"
 
 
@@ -211,7 +211,7 @@ def test_the_record_is_bounded_and_names_no_path(tmp_path: Path, monkeypatch):
 def test_a_tilde_in_the_name_of_a_folder_is_the_home_folder(
     name: str, folder: Callable[[], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """A shell does not expand it within quotes, nor a service file."""
+    """A shell does not expand a tilde within quotes; a service file never expands it."""
     for home in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(home, str(tmp_path))
     monkeypatch.setenv(name, "~/own")

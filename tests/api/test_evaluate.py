@@ -1,4 +1,4 @@
-"""evaluate in process: scores of a file, and of what a head predicts."""
+"""`evaluate` in the test's process: scores of a file, and of the predictions of a head."""
 
 from __future__ import annotations
 

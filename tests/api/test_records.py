@@ -44,7 +44,7 @@ def test_query_and_search_return_records_that_open_their_video():
     ("recipe", "shift", "first"), [(FILM, 0.0, 10), (LATE, 2.0, 10)], ids=["plain", "late"]
 )
 def test_frames_of_a_moment_are_exact(made, recipe, shift, first):
-    """Frames 10 to 29; where pictures begin late, the player's times begin with the sound."""
+    """The frames are 10 to 29. If pictures begin late, the player's times begin with the sound."""
     (moment,) = answer_on(made(recipe), (shift + 0.4, shift + 1.2)).moments
     shown = {at: read_barcode(np.asarray(moment.frame(at))) for at in (0, 0.5, 0.999, 1)}
     assert shown == {0: first, 0.5: first + 10, 0.999: first + 19, 1: first + 19}

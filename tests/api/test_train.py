@@ -1,4 +1,4 @@
-"""train in process: a head learns, is resumed, and answers."""
+"""`train` in the test's process: a head learns, training resumes, and the head answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""query, extract, fuse in process: what they return, and how they refuse."""
+"""query, extract and fuse in the test's process: their results and their errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of --html in a real browser: what it shows, plays and lets in."""
+"""The page of --html in a real browser: what it shows and plays, and which files it loads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""rdmf serve in a real browser: search by keyboard, play in place, nothing from elsewhere."""
+"""rdmf serve in a real browser: search by keyboard, play in place, load nothing from outside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Presence against a background of sentences nobody asked for."""
+"""Presence compared with a background of unrelated sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Edge weights of diffusion: whole in a steady shot, next to nothing at a cut."""
+"""Edge weights of diffusion: 1 in a steady shot, almost 0 at a cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What enters a learned head: the same numbers, whatever the scale of the encoder."""
+"""The inputs of a learned head: the same numbers for encoders of any scale."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WIDTH = 4
 
 @st.composite
 def rows(draw: st.DrawFn) -> np.ndarray:
-    """Unit rows of 1 to 30 clips, many of them alike."""
+    """Unit rows of 1 to 30 clips, many of them similar."""
     clips = draw(st.integers(1, 30))
     shown = draw(arrays(np.float32, (clips, WIDTH), elements=st.sampled_from([-1, 0, 0.3, 1])))
     return unit(shown + np.array([0.01, 0.02, 0.03, 0.04]))
@@ -41,13 +41,14 @@ def test_every_channel_is_finite_and_bounded(clips, sentences):
 
 
 def edges(rows: np.ndarray) -> np.ndarray:
-    """Of clips whose rows these are."""
+    """Return the edge weights of clips with these rows."""
     return edges_of(visual_change(rows), CUT)
 
 
 def in_another_space(rows: np.ndarray, share: float, direction: float) -> np.ndarray:
-    """Rows with a direction of their own, as the two towers of an encoder have: cosines between
-    rows of one tower, and between rows of two, are scaled and shifted."""
+    """Change rows as if the two towers of an encoder had different directions: cosines between rows
+    of one tower, and between rows of two towers, are scaled and shifted.
+    """
     towards = [share * np.cos(direction), share * np.sin(direction)]
     own = np.broadcast_to(towards, (*rows.shape[:-1], 2))
     return np.concatenate([np.sqrt(1 - share**2) * rows, own], axis=-1).astype(np.float32)
@@ -67,13 +68,13 @@ def test_one_clip_and_a_still_picture_say_nothing():
     for clips in (1, 9):
         still = np.repeat(video(1)[0], clips, axis=0)
         made = channels(still, video(1, seed=1)[1])
-        np.testing.assert_array_equal(made[:, :4], 0)  # what is standardised
+        np.testing.assert_array_equal(made[:, :4], 0)  # the standardised channels
         np.testing.assert_allclose(made[:, 4:], -1, atol=1e-3)  # no change at all
         np.testing.assert_allclose(edges(still), 1, atol=1e-3)
 
 
 def test_what_looks_like_the_best_match_is_echoed():
-    """Clips 6 and 20 show the same; the sentence is only seen in the first of them."""
+    """Clips 6 and 20 show the same; the sentence matches only clip 6."""
     rng = np.random.default_rng(0)
     noise = 0.1 * rng.normal(size=(30, 16))
     look, sentence = np.eye(16)[0], np.eye(16)[1]
@@ -135,10 +136,10 @@ def test_a_match_above_the_background_is_evidence():
 
 @pytest.mark.parametrize("times", [2, 3, 4])
 def test_repeats_of_a_frame_do_not_move_the_unit_of_change(times):
-    """Static footage, or clips shorter than what changes: the same picture several times."""
+    """In static footage, or if clips are shorter than the changes, the same picture repeats."""
     clips, sentence = video(40)
     repeated = np.repeat(clips, times, axis=0)
-    steps = np.arange(1, 40) * times  # where the picture still changes
+    steps = np.arange(1, 40) * times  # the places at which the picture changes
     np.testing.assert_allclose(edges(repeated)[steps - 1], edges(clips), rtol=1e-5)
     before = CHANNELS.index("change before")
     once, often = (channels(rows, sentence)[:, before] for rows in (clips, repeated))

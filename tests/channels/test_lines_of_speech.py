@@ -1,4 +1,4 @@
-"""How well a line answers a query, and how lines lie on clips."""
+"""How well a line answers a query, and which clips a line covers."""
 
 from __future__ import annotations
 

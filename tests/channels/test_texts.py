@@ -1,4 +1,4 @@
-"""Features of texts are kept in the cache: asked again, no text tower runs."""
+"""The features of texts are kept in the cache: a second query with the same text needs no tower."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The command line: in this process (`run`), or as a process of its own (`run_in_shell`)."""
+"""The command line in the test's process (`run`), or in its own process (`run_in_shell`)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _cache_of_tour(tmp_path_factory: pytest.TempPathFactory, tour: Path) -> Path
 
 @pytest.fixture
 def cached_tour(tour: Path, own_cache: Path, _cache_of_tour: Path) -> Path:
-    """The example video, its features already in the test's cache."""
+    """The example video; its features are already in the test's cache."""
     shutil.copytree(_cache_of_tour, own_cache, dirs_exist_ok=True)
     return tour
 
@@ -55,7 +55,7 @@ def short_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An exported head, of a network that nobody trained."""
+    """An exported head with random weights."""
     import torch
 
     from rdmf_cli.heads.learned.config import ModelConfig
@@ -69,5 +69,5 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def video(short_video: Path, tmp_path: Path) -> Path:
-    """A copy that the test may spoil."""
+    """A copy of a video that a test may change."""
     return Path(shutil.copy(short_video, tmp_path / "square.mp4"))

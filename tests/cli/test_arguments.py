@@ -1,4 +1,4 @@
-"""Which words are videos, which are sentences; what a folder stands for."""
+"""Which words are videos and which are sentences, and which videos a folder stands for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong is said: what happened, to which file, what to do; never with a traceback."""
+"""Errors state what happened, to which file, and what to do; never with a traceback."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_film_whose_index_is_missing(run, video):
 
 
 def bound_by_permissions(*args: object, **env: str) -> subprocess.CompletedProcess[str]:
-    """Runs rdmf as one whom file permissions bind: root passes every door, so it gives that up."""
+    """Runs rdmf without the rights of root, because permissions do not restrict root."""
     without = "-dac_override,-dac_read_search"
     drop = ["setpriv", f"--bounding-set={without}", f"--inh-caps={without}"]
     return subprocess.run(
@@ -111,7 +111,7 @@ def test_a_cache_without_a_place_costs_a_warning_only(run, video):
 
 
 def no_room() -> None:
-    """From here on the system refuses to let any file grow past 64 bytes, as a full disk would."""
+    """From now on the system does not let any file grow beyond 64 bytes, like a full disk."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
 
 
@@ -291,7 +291,7 @@ def test_ctrl_c_ends_at_once_and_leaves_nothing_half_written(tour, own_cache):
     )
     deadline = time.monotonic() + 60
     while not list(own_cache.rglob("*.lock")) and time.monotonic() < deadline:
-        time.sleep(0.02)  # until it has begun to extract
+        time.sleep(0.02)  # until extraction has begun
     time.sleep(0.5)
     worker.send_signal(signal.SIGINT)
     _, said = worker.communicate(timeout=30)
@@ -389,7 +389,7 @@ def test_an_unknown_choice_is_said_with_what_there_is(run, video, option, value)
 
 
 def test_jq_reads_what_query_prints(run, video):
-    if shutil.which("jq") is None:  # the shell's tool is not part of the installation
+    if shutil.which("jq") is None:  # jq is not part of the installation
         text = run("query", video, "a red square", "--json").stdout
         assert all(json.loads(line) for line in text.splitlines())
         return

@@ -1,4 +1,4 @@
-"""Several videos in one command: whatever goes wrong with one, the others are answered."""
+"""Several videos in one command: if one video fails, the other videos are answered."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def rows(text: str) -> list[dict]:
 
 
 def ffmpeg_error() -> Exception:
-    """One that is an OSError too: it once was said to be a failed write."""
+    """An error of FFmpeg that is also an OSError: rdmf once reported it as a failed write."""
     error = av.error.FFmpegError(errno.EOPNOTSUPP, "Operation not supported")
     return type("UndefinedError", (av.error.FFmpegError, OSError), {})(*error.args)
 
 
-# The name of a file, what goes wrong with it, what is said of that, and whether we are blamed.
+# The name of a file, its failure, the message, and whether the message reports a bug of rdmf.
 FAILURES = {
     "b_index": (IndexError("list index out of range"), "IndexError", True),
     "c_value": (ValueError("31 is not a valid Type"), "31 is not a valid Type", True),
@@ -38,9 +38,9 @@ FAILURES = {
 
 @pytest.fixture
 def odd_videos(video: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Beside square.mp4 lie files that fail.
+    """Files that fail, beside square.mp4.
 
-    Which files make a decoder fail changes with every release of it, so the failures are made here.
+    Which files make a decoder fail depends on its release, so the failures are simulated.
     """
     scan = pyav.scan
 
@@ -51,7 +51,7 @@ def odd_videos(video: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
     monkeypatch.setattr(pyav, "scan", failing)
     paths = [video.parent / f"{name}.mp4" for name in FAILURES]
-    for path in paths:  # each with bytes of its own: a copy would be answered from the cache
+    for path in paths:  # each has different bytes: a copy would be answered from the cache
         path.write_bytes(video.read_bytes() + path.name.encode())
     return paths
 

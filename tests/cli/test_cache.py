@@ -43,7 +43,7 @@ def test_a_video_is_forgotten_on_request(run, video):
 
 
 def test_an_encoders_name_breaks_no_table(run, own_cache):
-    """An encoder may be a file of a stranger's, named like markup and escapes."""
+    """An encoder may be a file of any name, with markup and escape sequences in the name."""
     name = "[/red]\x1b[31m[bold]clip"
     rows = np.ones((3, 4), np.float16)
     FeatureStore().put({"content": "abc"}, rows, {"video": "a.mp4", "encoder": name})

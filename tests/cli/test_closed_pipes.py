@@ -1,4 +1,4 @@
-"""`rdmf --help | head -1` ends with 0: that nobody reads on is no failure."""
+"""`rdmf --help | head -1` ends with 0: it is no failure if the reader ends early."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""rdmf cut, as typed."""
+"""rdmf cut on the command line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def seconds(path: Path) -> float:
 
 @pytest.fixture
 def answers(video):
-    """JSON Lines of answers on the short video, with queries and a presence as they are wanted."""
+    """JSON Lines of answers on the short video, with the requested queries and presence."""
 
     def told(presence: float = 0.9, queries: tuple[str, ...] = ("a red square",)) -> str:
         moments = [

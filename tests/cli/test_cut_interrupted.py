@@ -1,4 +1,4 @@
-"""rdmf cut on a full disk and after Ctrl-C: no half-written file has the final name."""
+"""rdmf cut on a full disk and after Ctrl-C: no incomplete file has the final name."""
 
 from __future__ import annotations
 
@@ -87,6 +87,6 @@ def test_ctrl_c_leaves_what_is_whole_and_nothing_else(tmp_path):
 
 
 def _begun(folder: Path) -> bool:
-    """Whether the first cut is whole and the second is being written."""
+    """Return whether the first cut is complete and the second cut is being written."""
     names = [path.name for path in folder.iterdir()]
     return "long_1.mp4" in names and len(names) == 2

@@ -1,4 +1,4 @@
-"""rdmf doctor: every part is looked at, and a question is answered."""
+"""rdmf doctor: it checks every part, and answers a question."""
 
 from __future__ import annotations
 
@@ -29,4 +29,4 @@ def test_what_fails_is_named_and_fails_the_command(run):
     result = run("doctor", RDMF_CACHE_DIR="/dev/null/cache")
     assert result.returncode == 1
     assert "FAILED" in result.stdout
-    assert "self-test" in result.stdout  # the report goes on after a fault
+    assert "self-test" in result.stdout  # the report continues after a fault

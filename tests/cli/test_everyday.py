@@ -1,4 +1,4 @@
-"""What one types every day: no command name, --quiet, a video on stdin, hints."""
+"""Everyday use: no command name, --quiet, a video on stdin, hints."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def test_names_and_queries_reach_the_command_whole(run, video, tmp_path, command
     for path, start, end, asked, about in rows:
         assert (asked, about) == (query, path)
         assert float(start) < float(end)
-    assert {*os.listdir(folder)} == {*NAMES}  # no shell ran a part of a name
+    assert {*os.listdir(folder)} == {*NAMES}  # no part of a name was run by a shell
 
 
 def test_numbers_take_the_formats_of_python(run, cached_tour, tmp_path, command):
@@ -126,7 +126,7 @@ def test_a_failing_command_is_a_warning_and_exit_3(run, video, tmp_path, command
             assert f": ended with exit code 7 for moment {rank} (" in line
             assert f" s) of {video}; run this command alone" in line
         assert warned
-        # The answer is printed all the same; a long path goes on in the next line.
+        # The answer is printed in any case; a long path continues in the next line.
         assert "square.mp4" in "".join(done.stdout.split())
     assert len(told(out)) >= 2
 

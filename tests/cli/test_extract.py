@@ -28,7 +28,7 @@ def test_the_fields_layout(run, video, tmp_path):
     assert len(rows) == 6
     assert np.isfinite(rows).all()
     lengths = np.linalg.norm(rows.astype(float), axis=1)
-    assert not np.allclose(lengths, 1)  # as the encoder gives them
+    assert not np.allclose(lengths, 1)  # not normalised: as the encoder returns them
 
 
 def test_one_bad_file_of_several(run, video, tmp_path):
@@ -58,7 +58,7 @@ def test_two_videos_of_one_name_do_not_share_a_file_across_runs_either(run, vide
     assert "would replace the features of another video" in result.stderr
     assert (tmp_path / "features" / "square.npz").read_bytes() == kept
     assert run("extract", other, *out, "--force").returncode == 0
-    assert run("extract", other, *out).returncode == 0  # it is this video's now
+    assert run("extract", other, *out).returncode == 0  # now the file belongs to this video
 
 
 def test_where_the_features_lie_is_said(run, video, tmp_path):

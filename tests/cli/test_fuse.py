@@ -1,4 +1,4 @@
-"""rdmf fuse: the pattern, to be looked at and to be read by programs."""
+"""rdmf fuse: the pattern, for people and for programs."""
 
 from __future__ import annotations
 

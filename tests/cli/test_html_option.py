@@ -1,4 +1,4 @@
-"""--html and --embed, as typed; what the page shows is tested in tests/browser."""
+"""--html and --embed on the command line; tests/browser tests the content of the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""rdmf index --watch: it follows a folder, tells hits once, and ends whole."""
+"""rdmf index --watch: it follows a folder, reports each hit once, and leaves a complete library."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ QUERIES = ("-q", "the face of a cat", "-q", "a submarine under the ice")
 
 
 class Watching:
-    """The command in a process of its own; what it prints, line by line."""
+    """The command in its own process; returns its output line by line."""
 
     def __init__(self, process: subprocess.Popen[str]):
         self.process = process

@@ -1,4 +1,4 @@
-"""Every `--json` keeps to a published schema, which its key `schema` names."""
+"""The output of every `--json` matches a published schema, which its key `schema` names."""
 
 from __future__ import annotations
 

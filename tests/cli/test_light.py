@@ -1,4 +1,4 @@
-"""The plain installation is light: what an answer imports, and what help does not."""
+"""The plain installation is light: what an answer imports, and what help does not import."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_an_unknown_option_is_a_usage_error(run):
 
 
 def test_an_answer_leaves_no_file_in_the_temporary_folder(tour, tmp_path):
-    """ONNX Runtime's telemetry would leave one (`.ses`)."""
+    """The telemetry of ONNX Runtime would leave a file (`.ses`)."""
     question = command("query", tour, "the face of a cat", "--encoder", "embedded")
     asked = environment(TMPDIR=str(tmp_path))
     asked.pop("ORT_DISABLE_TELEMETRY", None)

@@ -1,4 +1,4 @@
-"""rdmf play: a real player at the moment, or its command."""
+"""rdmf play: a real player starts at the moment, or its command is printed."""
 
 from __future__ import annotations
 

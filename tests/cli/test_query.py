@@ -1,4 +1,4 @@
-"""rdmf query, as typed."""
+"""rdmf query on the command line."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ CAT, COINS = (19, 32), (50, 57)
 
 @pytest.fixture
 def answers(run, cached_tour):
-    """Ask the example video; all answers."""
+    """Ask a question on the example video; return all answers."""
 
     def ask(*words: object) -> list[dict]:
         ended = run("query", cached_tour, *words, "--json", "-k", "1")

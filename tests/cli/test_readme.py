@@ -1,4 +1,4 @@
-"""The README says what is so: its commands and options exist, its links lead somewhere."""
+"""The README is true: its commands and options exist, and its links lead to files."""
 
 from __future__ import annotations
 

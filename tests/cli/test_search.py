@@ -1,4 +1,4 @@
-"""rdmf search: many videos, one list."""
+"""rdmf search: one list of moments from many videos."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCHEMA = Path(__file__).parents[2] / "docs" / "hit.schema.json"
 
 @pytest.fixture(scope="session")
 def searched(tmp_path_factory: pytest.TempPathFactory, tour: Path) -> tuple[Path, Path]:
-    """A folder with the example video two folders down and two of squares, and a cache of it."""
+    """A folder with the example video two folders deep and two videos of squares, and its cache."""
     films, cache = tmp_path_factory.mktemp("films"), tmp_path_factory.mktemp("cache-of-films")
     inner = films / "2026" / "may"
     inner.mkdir(parents=True)
@@ -33,7 +33,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory, tour: Path) -> tuple[Path
 
 @pytest.fixture
 def footage(tmp_path: Path, own_cache: Path, searched: tuple[Path, Path]) -> Path:
-    """A copy of the folder, already searched once."""
+    """A copy of the folder after a first search."""
     films, cache = searched
     shutil.copytree(cache, own_cache, dirs_exist_ok=True)
     return Path(shutil.copytree(films, tmp_path / "footage"))
@@ -46,8 +46,9 @@ def hits(text: str) -> list[dict]:
 def assert_alike(found: list[dict], known: list[dict]) -> None:
     """Check that two lists hold the same hits.
 
-    Two of the videos show one colour: what tells their clips apart are last digits, and with the
-    lowest versions of the dependencies these differ from run to run (by up to .007 in a score).
+    Two of the videos show one colour, so only the last digits distinguish their clips. With the
+    lowest versions of the dependencies, these digits differ from run to run (up to .007 in a
+    score).
     """
     for one, other in zip(found, known, strict=True):
         numbers = [key for key, value in other.items() if isinstance(value, float)]
@@ -93,7 +94,7 @@ def test_options_choose_how_much_is_listed(run, footage) -> None:
     assert len(hits(run("search", footage, CAT, "--json", "-k", "2").stdout)) == 2
     several = hits(run("search", footage, CAT, "--json", "--per-video", "3").stdout)
     assert sum(hit["video"].endswith("tour.mp4") for hit in several) > 1
-    # A moment, and a longer one around it, can be equal in relevance: then the score decides.
+    # A moment and a longer moment around it can have equal relevance; then the score decides.
     assert several[0]["score"] == max(hit["score"] for hit in several) > 0.9
     present = hits(run("search", footage, CAT, "--json", "--min-presence", "0.6").stdout)
     assert [Path(hit["video"]).name for hit in present] == ["tour.mp4"]

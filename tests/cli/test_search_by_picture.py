@@ -15,7 +15,7 @@ SCENES = {"cat": (19, 32), "coins": (50, 57), "rocket": (10, 19)}
 
 @pytest.fixture
 def asked(run, cached_tour, monkeypatch):
-    """Search the example video; its first hit."""
+    """Search in the example video; return the first hit."""
 
     def ask(*words: object) -> dict:
         ended = run("search", cached_tour, *words, "--json", "-k", "1")

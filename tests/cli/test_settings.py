@@ -273,7 +273,7 @@ print(*sys.modules)
 
 
 def test_a_variable_for_a_folder_imports_no_other_command(tmp_path):
-    """It stands for no option, so there is nothing to compare with those of all commands."""
+    """The variable belongs to no option, so it is not compared with the options of all commands."""
     shell = [sys.executable, "-c", LISTED_MODULES]
     asked = environment(RDMF_CACHE_DIR=str(tmp_path), RDMF_CONFIG_DIR=str(tmp_path))
     said = subprocess.run(shell, capture_output=True, text=True, check=True, env=asked).stdout

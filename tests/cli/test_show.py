@@ -1,4 +1,4 @@
-"""rdmf show: pictures in the terminal, of the moments that are listed."""
+"""rdmf show: pictures of the listed moments in the terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEFT, RIGHT = (255, 0, 0), (0, 0, 255)
 
 
 def halves(width: int = 320, height: int = 180) -> np.ndarray:
-    """A picture whose left half is red and whose right half is blue."""
+    """A picture with a red left half and a blue right half."""
     image = np.full((height, width, 3), LEFT, np.uint8)
     image[:, width // 2 :] = RIGHT
     return image

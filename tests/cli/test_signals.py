@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from cli_shell import command, environment
 
-# A real ffmpeg is at work for too short a time; this one says that it runs, and falls silent.
+# A real ffmpeg ends too soon; this program reports that it runs, and then writes nothing.
 SILENT_FFMPEG = """#!{python}
 import os, pathlib, subprocess, sys, time
 if sys.argv[1:] == ["-version"]:

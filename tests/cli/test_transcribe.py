@@ -1,4 +1,4 @@
-"""--transcribe: real speech-to-text code on a model of random weights, which says nothing true."""
+"""--transcribe: real speech-to-text code with a model of random weights (its words are random)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def film(tmp_path_factory) -> Path:
 
 
 def filmed(path: Path, delay: float | None) -> Path:
-    """A film of four seconds with noise that begins `delay` seconds late; None: silent film."""
+    """A film of four seconds with noise that begins `delay` seconds late; None: without sound."""
     rng = np.random.default_rng(0)
     with av.open(str(path), "w") as made:
         pictures = made.add_stream("mpeg4", rate=5)

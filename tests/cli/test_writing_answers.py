@@ -70,7 +70,7 @@ def test_a_file_of_the_user_is_kept(run, video, tmp_path):
     assert "--force" in result.stderr
     assert path.read_text() == "mine"
     assert run("query", video, *ASKED, "-o", path, "--force").returncode == 0
-    assert run("query", video, *ASKED, "-o", path).returncode == 0  # it is rdmf's own now
+    assert run("query", video, *ASKED, "-o", path).returncode == 0  # now the file belongs to rdmf
 
 
 def test_a_video_is_never_replaced(run, video):

@@ -1,4 +1,4 @@
-"""Every format the benchmarks are published in, and what is wrong with a file, line by line."""
+"""Every published format of annotations, and the errors of files, with their lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""rdmf data: the numbers of a data set by hand, and each thing that does not fit."""
+"""rdmf data: the numbers of a dataset, computed by hand, and each kind of problem."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Disturbances of footage: what they do to clips and to moments, and that nothing else is drawn."""
+"""Disturbances of footage: their effect on clips and moments."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def inside(video: Footage) -> np.ndarray:
 
 
 def same_clips(before: Footage, after: Footage) -> None:
-    """Clips that are not foreign show what they say that they show."""
+    """Check that each clip that is not foreign shows the clip that `source` states."""
     own = after.source != FOREIGN
     np.testing.assert_array_equal(after.rows[own], before.rows[after.source[own]])
 
 
 def same_moment(before: Footage, after: Footage) -> None:
-    """A clip lies in the moment exactly if the clip it shows did."""
+    """Check that a clip lies in the moment exactly if its source clip did."""
     own = after.source != FOREIGN
     np.testing.assert_array_equal(inside(after)[own], inside(before)[after.source[own]])
 

@@ -1,4 +1,4 @@
-"""Folders of features: several streams, and whatever can be wrong with a file."""
+"""Folders of features: several streams, and all faults that a file can have."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_at_most_32_words_are_read(own):
 
 
 def test_what_was_read_is_kept_within_bounds(own):
-    """A file that changes shows whether it was read again; the numbers are the same either way."""
+    """A file is changed, to show whether it was read again; the results stay the same."""
     once = train(own)
     first = [sample.video for sample in once]
     again = [sample.video for sample in once]

@@ -1,4 +1,4 @@
-"""Layouts of features, each written by its own library and read as the plain folder is."""
+"""Layouts of features: each is written by its own library, and read like the plain folder."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def hdf5_for_all(folder: Path, made: Path) -> None:
 
 
 def hdf5_in_groups(folder: Path, made: Path) -> None:
-    """As 2D-TAN's ActivityNet features: a group per video with c3d_features."""
+    """Write features as in 2D-TAN's ActivityNet: a group per video with c3d_features."""
     hdf5_for_all(folder, made)
     with h5py.File(made / "video.h5", "w") as file:
         for name, rows in videos(folder):
@@ -205,7 +205,7 @@ def test_a_damaged_file_of_many_is_named(own, name):
 
 
 def test_streams_and_text_are_chosen_and_the_rest_is_named(own):
-    """Two streams and two texts; what is not read is said."""
+    """There are two streams and two texts; a note names those that are not read."""
     both = own.parent / "both"
     shutil.copytree(own / "video", both / "clip_features")
     shutil.copytree(own / "video", both / "slowfast_features")

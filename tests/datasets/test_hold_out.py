@@ -1,4 +1,4 @@
-"""Holding out: no video on both sides, whatever the order."""
+"""Held-out videos: no video is in both parts, for any order of the annotations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def annotations(vids: list[str]) -> list[Annotation]:
 
 
 def group(vid: str) -> str:
-    """The rule in other words: the eleven characters before `_start_end`."""
+    """The rule, written in another way: the eleven characters before `_start_end`."""
     parts = vid[11:].split("_")
     numbers = len(parts) == 3 and parts[0] == "" and all(map(_is_number, parts[1:]))
     plain = len(vid) > 11 and all(c.isalnum() or c in "-_" for c in vid[:11])

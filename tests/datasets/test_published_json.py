@@ -60,7 +60,7 @@ def test_didemo_takes_the_segment_of_most_annotators(tmp_path):
 
 
 def test_didemo_has_ties_shorter_videos_and_descriptions_with_seven_annotators(tmp_path):
-    """In its val file, 326 of 4,180 descriptions tie; 723 videos have five segments."""
+    """In the val file, 326 of 4,180 descriptions have ties; 723 videos have five segments."""
     whole = {"dl_link": "https://example.org/1", "num_segments": 5, "description": "a cat"}
     tie = {**whole, "annotation_id": 1, "video": "1@N01_2_3.mov"}
     tie["times"] = [[2, 3], [0, 0], [0, 0], [2, 3]]
@@ -95,7 +95,7 @@ def test_hirest_has_a_moment_where_clip_is_true(tmp_path):
 
 
 def test_hirest_is_read_with_steps_bounds_without_a_moment_and_a_moment_of_length_0(tmp_path):
-    """As its README shows a video without a moment; its train split has one moment of length 0."""
+    """HiREST's README shows a video without a moment; its train split has a moment of length 0."""
     steps = [{"index": 0, "heading": "Fold it", "absolute_bounds": [43, 60]}]
     video = {"relevant": True, "clip": True, "v_duration": 354.97, "bounds": [43, 290]}
     content = {
@@ -132,7 +132,7 @@ def test_ego4d_has_queries_in_annotations_in_clips(tmp_path):
 
 
 def test_ego4d_is_read_with_every_field_and_with_what_its_annotators_left_out(tmp_path):
-    """As its baseline reads it: text may be missing or empty, a moment may have no length."""
+    """As in Ego4D's baseline: a text may be missing or empty, and a moment may have no length."""
     asked = {
         "clip_start_sec": 7.5, "clip_end_sec": 7.5, "video_start_sec": 107.5,
         "video_end_sec": 107.5, "video_start_frame": 3225, "video_end_frame": 3225,

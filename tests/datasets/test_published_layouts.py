@@ -1,4 +1,4 @@
-"""Every benchmark, in the layout it is published in, gives samples that fit its annotations."""
+"""Every benchmark, in its published layout, gives samples that fit its annotations."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_every_sample_is_whole(name, tmp_path):
 
 @pytest.mark.parametrize("name", SETS)
 def test_clips_of_a_moment_stand_out(name, tmp_path):
-    """The layouts hold what they should: inside its moment a video looks unlike outside."""
+    """Check the layouts themselves: the clips of a moment differ from all other clips."""
     for sample in opened(name, tmp_path):
         i = (np.arange(len(sample.video)) + 0.5) * sample.clip_length
         if sample.labels is not None:
@@ -126,7 +126,7 @@ def test_charades_text_gives_the_same_samples_but_for_the_durations_it_lacks(tmp
 
 
 def test_labels_go_with_the_clips_that_show_their_time(tmp_path):
-    """YouTube Highlights' labels, on published rows (one each) and on clips of a second."""
+    """YouTube Highlights' labels, with published rows (one per label) and with clips of 1 s."""
     features = SETS["youtube-highlights"](tmp_path)
     dataset = DATASETS["youtube-highlights"]
     annotations = find_annotations("val", features, dataset)

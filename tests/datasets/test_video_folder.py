@@ -1,4 +1,4 @@
-"""One's own footage: videos are extracted and queries read by one encoder, when they are wanted."""
+"""The user's own footage: one encoder extracts videos and encodes queries when they are needed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PART = 8  # seconds of one colour
 
 
 class ColourEncoder:
-    """Sees the mean colour of a picture, and reads the names of colours."""
+    """Encodes the mean colour of a picture, and the names of colours."""
 
     name = "colours"
     size = 3

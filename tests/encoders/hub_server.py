@@ -1,4 +1,4 @@
-"""A small server on loopback that answers as a model hub does, and can be made to misbehave."""
+"""A small server on loopback that answers like a model hub, and can be told to fail."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ COMMIT = "c0ffee" + "0" * 34  # of every repository
 
 @dataclass
 class Hub:
-    """Files by path, and faults to show.
+    """Files by path, and faults to simulate.
 
     files:      path -> content; /ORG/NAME/resolve/main/FILE redirects to the file and names
                 its sha256, as hubs do for large files
-    cut_after:  bytes after which the connection breaks, one entry an answer
-    status:     codes to answer with before anything else, one entry an answer
-    ranges:     whether Range is honoured
-    wrong_hash: names another hash than the file's
-    names_hash: whether a redirect names a hash
-    says_length: whether an answer tells its length
-    log:        what was asked: (path, Range header, Authorization header)
-    leads_to:   the server that holds the bytes; this one under another name, if not given
+    cut_after:  number of bytes after which the connection breaks, one entry per response
+    status:     codes of the first responses, one entry per response
+    ranges:     whether the server supports Range
+    wrong_hash: the server states a wrong hash
+    names_hash: whether a redirect states the hash
+    says_length: whether a response states its length
+    log:        the requests: (path, Range header, Authorization header)
+    leads_to:   the server that holds the bytes; default: this server under another name
     """
 
     files: dict[str, bytes] = field(default_factory=dict, repr=False)
@@ -44,7 +44,7 @@ class Hub:
     leads_to: str = ""
 
     def add(self, repository: str, file: str, content: bytes) -> None:
-        """A file of the newest commit, `main`, which is also to be had by the commit's hash."""
+        """Add a file to the newest commit, `main`; the commit's hash also leads to the file."""
         for revision in ("main", COMMIT):
             self.files[f"/{repository}/resolve/{revision}/{file}"] = content
 
@@ -99,7 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
         return int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.hub.ranges else 0
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Print nothing."""
 
 
 AUTHORITY = trustme.CA()
@@ -108,7 +108,7 @@ AUTHORITY = trustme.CA()
 
 @contextmanager
 def serving(encrypted: bool = False) -> Iterator[Hub]:
-    """A running hub on a port of its own."""
+    """A running hub on a free port."""
     hub = Hub()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
     if encrypted:

@@ -1,4 +1,4 @@
-"""Files over HTTP against a real server on loopback, with everything that goes wrong there."""
+"""Downloads over HTTP from a real server on loopback, with all kinds of failures."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def target(tmp_path: Path) -> Path:
 
 
 def plain(hub: Hub, sha256: str = "") -> Remote:
-    """The same file without a redirect and without a hash in the answer."""
+    """The same file without a redirect and without a hash in the response."""
     return Remote(f"{hub.url}/bytes/plain.bin", sha256)
 
 
@@ -94,7 +94,7 @@ SECRET = {"authorization": "Bearer secret"}
 
 
 class TestSecrets:
-    """What HF_TOKEN holds, or an address before its host, is for one host, over https alone."""
+    """HF_TOKEN, and the user and password of an address, go to one host, only over https."""
 
     @pytest.fixture
     def safe(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -1,4 +1,4 @@
-"""The embedded encoder: its files are checked, and what it says of pictures and texts is sane."""
+"""The embedded encoder: its files are checked, and its features make sense."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of the recipes can be checked without the photographs."""
+"""Tests of the recipes that need no photographs."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def unit_rows(n: int, seed: int) -> torch.Tensor:
 
 
 class Copyist(Trainer[torch.nn.Linear, torch.Tensor]):
-    """Learns the identity, and stops where it is told to."""
+    """Learns the identity, and stops at a given step."""
 
     def __init__(self, steps: int = 220, killed_after: int | None = None):
         torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""Word pieces: the cases that BERT's own description names, and what holds for any text."""
+"""Word pieces: the cases in BERT's own description, and rules for any text."""
 
 from __future__ import annotations
 

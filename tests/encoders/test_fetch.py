@@ -1,4 +1,4 @@
-"""`rdmf weights fetch` against a hub on loopback, from the name to an encoder that answers."""
+"""`rdmf weights fetch` from a hub on loopback, from the name to an encoder that answers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CONTENT = b"random bytes, no weights" * 9000
 
 @pytest.fixture(autouse=True)
 def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home without any weights, and no address of any hub but ours."""
+    """A home folder without weights; the only known hub is the test's hub."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("RDMF_DATA_DIR", str(tmp_path / "data"))
     for name in ("HF_HOME", "HF_HUB_CACHE", "XDG_CACHE_HOME", "HF_HUB_OFFLINE"):
@@ -97,7 +97,7 @@ class TestNamedWeights:
         assert Path(fetch(NAME).path).read_bytes() == CONTENT
 
     def test_come_again_as_they_were(self, hub: Hub) -> None:
-        """The commit is remembered: what `main` has become since is another model."""
+        """The commit is recorded: a later state of `main` is another model."""
         hub.add(REPOSITORY, SAFE, CONTENT)
         Path(fetch(NAME).path).unlink()
         hub.files[f"/{REPOSITORY}/resolve/main/{SAFE}"] = b"another model"
@@ -250,7 +250,7 @@ class TestCommands:
     def test_no_secret_is_printed(
         self, hub: Hub, monkeypatch: pytest.MonkeyPatch, debug: str
     ) -> None:
-        """Nor in a traceback with all local variables, which some versions of typer print."""
+        """Also not in a traceback with all local variables, which some versions of typer print."""
         env = {**os.environ, "RDMF_DEBUG": debug, "HF_TOKEN": "hf_secret", "COLUMNS": "500"}
         env["HF_ENDPOINT"] = hub.url.replace("//", "//me:secret@")
         hub.status = [401]

@@ -1,4 +1,4 @@
-"""The embedded text tower in its rewritten form: same bits, never trusted when changed."""
+"""The rewritten form of the embedded text tower gives the same bits; a changed file is not used."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def expected() -> np.ndarray:
-    """The features of the texts by the tower as it is shipped, among many texts."""
+    """The features of the texts from the shipped tower."""
     many = [f"text {i}" for i in range(embedded.FEW_TEXTS)]
     return EmbeddedEncoder().encode_texts([*TEXTS, *many]).rows[: len(TEXTS)]
 

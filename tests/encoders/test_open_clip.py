@@ -1,4 +1,4 @@
-"""open_clip models behind the encoder protocol: equal to open_clip's own, and its traps."""
+"""open_clip models as encoders: equal to open_clip's own results, also in unusual cases."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TEXTS = ["a man opens the door", "", "!a ?! hi", "word " * 10_000, "日本語 ا
 
 @pytest.fixture(scope="module")
 def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Towers are converted once for all tests: they depend on the model alone."""
+    """Towers are converted once for all tests, because they depend only on the model."""
     return tmp_path_factory.mktemp("towers")
 
 
@@ -53,7 +53,7 @@ def own_data(
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
-    """Models this small are slower on two cores than on one, and far slower on busy ones."""
+    """Such small models are slower on two cores than on one, especially on a busy machine."""
     import torch
 
     before = torch.get_num_threads()
@@ -105,7 +105,7 @@ class TestEqualToOpenClip:
         np.testing.assert_allclose(rows, model.text_rows(TEXTS), rtol=1e-4, atol=1e-5)
 
     def test_word_states_project_to_the_row(self, model: TinyClip) -> None:
-        """In CLIP the row is the projected state of the end token: so states precede it."""
+        """In CLIP, the row is the projected state of the end token; states come before it."""
         if model.kind == "coca":  # its row comes from a token of its own
             return
         text = load_encoder(str(model.folder), device="cpu").encode_texts(TEXTS)
@@ -125,7 +125,7 @@ class TestEqualToOpenClip:
         assert {words.shape[1] for words in text.words} == {24}
 
     def test_a_row_does_not_depend_on_its_neighbours(self, model: TinyClip) -> None:
-        """The model is set to answer, not to train: no dropout, no batch statistics."""
+        """The model is in evaluation mode: no dropout, no batch statistics."""
         encoder = load_encoder(str(model.folder), device="cpu")
         pictures = frames(3)
         together = encode(encoder, pictures)
@@ -184,7 +184,7 @@ class TestImages:
         assert encoder.encode_images(np.zeros((0, 3, 32, 32), np.float32)).shape == (0, 16)
 
     def test_two_threads_share_one_model(self, plain: TinyClip) -> None:
-        """Frames are prepared in one thread while others are encoded."""
+        """One thread prepares frames while another thread encodes."""
         encoder = load_encoder(str(plain.folder), device="cpu")
         with ThreadPoolExecutor(4) as pool:
             prepared = list(pool.map(encoder.prepare, frames(8)))
@@ -327,11 +327,11 @@ class TestLocalFiles:
 
 
 class TestModelFolders:
-    """A folder of unknown origin describes a model; none of its code is run."""
+    """A folder from another person describes a model; none of its code is run."""
 
     @pytest.fixture
     def folder(self, plain: TinyClip, tmp_path: Path) -> Path:
-        """A model whose Python modules would leave a mark."""
+        """A model with Python modules that would leave a file if they were run."""
         folder = Path(shutil.copytree(plain.folder, tmp_path / "model"))
         code = f"open({str(tmp_path / 'marker')!r}, 'w').close()"
         for module in ("tokenizer", "modeling", "open_clip", "torch"):
@@ -399,7 +399,7 @@ class TestModelFolders:
 
 
 class TestNetworkSize:
-    """A configuration is read before the weights: it describes no network larger than these."""
+    """The configuration is checked before the weights are read: the network must not be larger."""
 
     @pytest.mark.parametrize(
         ("tower", "settings", "told"),
@@ -453,11 +453,11 @@ class TestNetworkSize:
 
 
 class TestQuickGelu:
-    """OpenAI's weights load into either activation; in the wrong one they answer worse."""
+    """OpenAI's weights load with both activations; the wrong one gives worse features."""
 
     @pytest.fixture
     def bare(self, plain: TinyClip, tmp_path: Path) -> Path:
-        """The weights alone, as someone copied them."""
+        """The weights alone, without a configuration."""
         return Path(shutil.copy(plain.weights, tmp_path / "random.safetensors"))
 
     def test_activations_differ(self, bare: Path) -> None:

@@ -1,4 +1,4 @@
-"""From names to encoders, with nothing imported that a light question does not need."""
+"""From names to encoders, without imports that a light answer does not need."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.needs("open_clip")
 
 @pytest.fixture(autouse=True)
 def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home without any weights."""
+    """A home folder without weights."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("RDMF_DATA_DIR", str(tmp_path / "data"))
     for name in ("HF_HOME", "HF_HUB_CACHE", "XDG_CACHE_HOME"):
@@ -43,7 +43,7 @@ def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def no_open_clip(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the light installation has it."""
+    """The light installation, without open_clip."""
     monkeypatch.setitem(sys.modules, "open_clip", None)
 
 

@@ -1,4 +1,4 @@
-"""Converted towers: torch answers once, then ONNX Runtime gives the same, without torch."""
+"""Converted towers: torch answers once; from then on ONNX Runtime gives the same results."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def test_a_short_sentence_is_read_without_padding(model: TinyClip) -> None:
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Towers:
-    """Towers of their own, whose text tower was loaded once."""
+    """A set of towers whose text tower was loaded once."""
     model = tiny_clip.make("plain", tmp_path / "model", seed=11)
     encoder = load_encoder(str(model.folder), device="cpu")
     encoder.encode_texts(["a dog"])

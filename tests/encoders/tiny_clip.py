@@ -41,7 +41,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class TinyClip:
-    """A saved model, and open_clip's own objects to compare with."""
+    """A saved model, and open_clip's own objects for comparison."""
 
     kind: str
     folder: Path

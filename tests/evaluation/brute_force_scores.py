@@ -1,7 +1,7 @@
 """The protocols written a second time: plain loops and exact fractions, one query at a time.
 
-Written from the published descriptions, sharing nothing with rdmf_cli: slow, and easy to check by
-eye. Windows and thresholds are whole seconds and twentieths, so every comparison is exact.
+They were written from the published descriptions and share no code with rdmf_cli: slow, and easy to
+check. Windows and thresholds are whole seconds and twentieths, so every comparison is exact.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def moments_by_length(predicted, truths):
 
 
 def clip_ap(scores, labels):
-    """Mean interpolated precision over the recalls reached, clips of equal score taken at once."""
+    """Mean interpolated precision over the reached recalls; clips of equal score enter together."""
     if not any(labels):
         return Fraction(0)
     if all(labels):
@@ -150,7 +150,7 @@ def tvsum_video(saliency, labels):
 
 
 def matched(predicted, truths, level):
-    """IoU of the pairs that the predictions make in their order, each with the best free window."""
+    """IoU of the pairs that predictions form in order, each with the best free window."""
     free, pairs = list(truths), []
     for window in predicted:
         if free:
@@ -203,7 +203,7 @@ def rejection(presence, shown, level):
 
 
 def generalised(predicted, truths, presence):
-    """Soccer-GMR's metrics but AUROC: queries may have no moment."""
+    """Soccer-GMR's metrics without AUROC; queries may have no moment."""
     shown = [bool(moments) for moments in truths]
     result = {}
     for level in (0.4, 0.6):

@@ -1,6 +1,6 @@
 """The causes, the blind baseline and the AUROC a second time: plain loops and exact fractions.
 
-Shares nothing with rdmf_cli. Windows are whole seconds, so every comparison is exact.
+This module shares no code with rdmf_cli. Windows are whole seconds, so every comparison is exact.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def overlap(window, moments):
 
 
 def window_causes(windows, truths, others, threshold):
-    """What each of the first ten windows is."""
+    """Return the cause of each of the first ten windows."""
     causes, free = [], list(range(len(truths)))
     for window in windows[:10]:
         able = [(exact_iou(window, truths[k]), k) for k in free]
@@ -45,7 +45,7 @@ def first_cause(causes):
 
 
 def mended(cause, windows, causes, truths):
-    """The first ten windows as they would be without the cause."""
+    """Return the first ten windows as they would be without the cause."""
     windows = windows[:10]
     if cause == "ranking":
         ordered = sorted(windows, key=lambda window: -overlap(window, truths))  # stable
@@ -86,7 +86,7 @@ def typical_windows(moments, count):
 
 
 def auroc(values, positive):
-    """The chance that a positive is higher than a negative, equal ones counted half."""
+    """Return the probability that a positive has the higher score; equal scores count half."""
     pairs = [
         Fraction(1) if a > b else Fraction(1, 2) if a == b else Fraction(0)
         for a, is_a in zip(values, positive, strict=True)

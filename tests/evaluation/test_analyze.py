@@ -1,4 +1,4 @@
-"""Analysing predictions, against a slow reference, and what `rdmf analyze` prints."""
+"""The analysis of predictions, compared with a slow reference, and the output of `rdmf analyze`."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_the_blind_baseline_overlaps_the_train_moments_most(moments):
         ]
         assert gained[0].mean() == pytest.approx(gained[1].mean())
         if not np.allclose(window, [float(edge) for edge in best]):
-            return  # several windows are equally good: from here on the two may differ
+            return  # several windows are equally good: now the two results may differ
         covered = gained[0]
 
 
@@ -114,7 +114,7 @@ def test_calibration_by_hand():
     assert (low.queries, low.score, low.right) == (1, 0.05, 0)
     assert (high.queries, high.right) == (3, pytest.approx(2 / 3))
     assert found.error == pytest.approx((0.05 + 3 * abs(2.9 / 3 - 2 / 3)) / 4)
-    assert calibration(scores * 3, right).error is None  # scores beyond 1 are no probabilities
+    assert calibration(scores * 3, right).error is None  # scores above 1 are not probabilities
     assert calibration(scores, right).auroc == calibration(scores * 3, right).auroc
 
 

@@ -1,4 +1,4 @@
-"""Comparing prediction files: per-query scores, resampling, and what `rdmf compare` prints."""
+"""The comparison of prediction files: per-query scores, resampling, output of `rdmf compare`."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_the_mean_over_the_videos_of_a_domain_is_its_metric():
 
 @pytest.mark.parametrize("videos", [8, 40])
 def test_an_interval_covers_the_true_difference_as_often_as_it_says(videos):
-    """Queries of one video share half of their variance: drawn one by one they would mislead."""
+    """Queries of one video share half of their variance, so they must not be drawn one by one."""
     random, covered, rejected, trials = np.random.default_rng(7), 0, 0, 400
     for trial in range(trials):
         names = np.repeat(np.arange(videos), random.integers(1, 6, videos))

@@ -68,7 +68,7 @@ def test_domains_count_alike_whatever_their_size():
 
 
 def orders_of_ties(saliency):
-    """Every ranking by descending score: scores that no two clips share, one list per ranking."""
+    """Yield every ranking by descending score, as scores without ties, one list per ranking."""
     clips = range(len(saliency))
     for order in permutations(clips):
         if all(saliency[a] >= saliency[b] for a, b in pairwise(order)):
@@ -107,7 +107,7 @@ def test_youtube_tells_what_the_orders_of_ties_allow(video):
 
 
 def test_a_long_video_whose_scores_all_tie_is_searched_whole():
-    """300 clips: some 2 ** 41 orders of five, and twenty annotators."""
+    """300 clips have about 2 ** 41 orders of five clips; there are twenty annotators."""
     rng = np.random.default_rng(0)
     labels = rng.normal(size=(300, 1)) + rng.normal(size=(300, 20))
     ours = domains.tvsum_ap(np.zeros(300), np.round(labels))

@@ -1,4 +1,4 @@
-"""rdmf eval as a shell sees it."""
+"""rdmf eval on the command line."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def test_four_queries_worked_out_by_hand():
 
 
 def test_of_pairs_that_are_equal_on_paper_the_one_of_the_originals_decides():
-    """Two pairs with an IoU of 0.95; UniVTG, lighthouse and CG-DETR count a miss at 0.95."""
+    """Two pairs have an IoU of 0.95; UniVTG, lighthouse and CG-DETR count a miss at 0.95."""
     predicted = [[[20.0, 58.0, 0.9], [0.0, 0.95 * 18, 0.8]]]
     truths = [[[0.0, 18.0], [20.0, 60.0]]]
     recall = grounding.moment_metrics(predicted, truths)["full"]["MR-R5"]

@@ -1,4 +1,4 @@
-"""rdmf eval --features: the head predicts on feature files, and the predictions are scored."""
+"""rdmf eval --features: the head reads feature files, and its predictions are scored."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def rdmf(*args: object) -> Done:
 
 @pytest.fixture
 def features(tmp_path: Path) -> Path:
-    """Three videos in which the query's direction shows during the moment, in the field's files."""
+    """Feature files of three videos; during the moment, clips point in the query's direction."""
     rng = np.random.default_rng(0)
     (tmp_path / "video").mkdir()
     (tmp_path / "text").mkdir()
@@ -78,7 +78,7 @@ def test_moments_are_found_and_scored(features: Path):
 
 @pytest.fixture
 def trained(tmp_path: Path) -> Callable[..., Path]:
-    """The folder of a head that nobody trained."""
+    """The folder of a head with random weights."""
 
     def saved(**config: object) -> Path:
         return checkpoint.save(tmp_path / "head", Network(ModelConfig(**config)))
@@ -172,7 +172,7 @@ def test_either_predictions_or_features(features: Path):
 
 
 class Oracle:
-    """A head that reads whole samples, and says what was annotated."""
+    """A head that reads whole samples, and returns their annotations."""
 
     def read_many(self, questions: list[Sample], *, top_k: int) -> list[Reading]:
         return [self.answered(sample, top_k) for sample in questions]
@@ -194,7 +194,7 @@ def test_any_head_that_reads_samples_can_predict(features: Path):
 
 
 class AtTheEnd(Oracle):
-    """A head that finds a tenth of a second at the very end."""
+    """A head whose moment is the last tenth of a second."""
 
     def answered(self, sample: Sample, top_k: int) -> Reading:
         spans = np.array([[sample.duration - 0.1, sample.duration]])
@@ -244,7 +244,7 @@ def test_a_blind_split_is_predicted_and_not_scored(features: Path, tmp_path: Pat
 
 
 def test_videos_longer_than_the_benchmark_are_not_clamped(features: Path):
-    """A moment at 400 s, asked without --dataset, which is then QVHighlights with its 150 s."""
+    """A moment at 400 s; without --dataset, the dataset is QVHighlights, whose limit is 150 s."""
     clips, text = 300, np.load(features / "text" / "qid1.npz")["pooler_output"].astype(float)
     rows = np.random.default_rng(1).normal(size=(clips, 16)) * 0.3
     rows[200:210] += 2 * text

@@ -1,4 +1,4 @@
-"""Scoring files: what is wrong is said with its line, and nothing is dropped in silence."""
+"""The scoring of files: an error names its line, and nothing is left out without a note."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_whole_result_of_a_small_set(tmp_path, truth):
     assert result["middle"]["queries"] == 1
     assert result["long"]["queries"] == 0
     assert brief["MR-long-mAP"] is None
-    # Clips scored highest: 0, 9, 1; marks up to 4, 2 and 2.
+    # The clips with the highest scores are 0, 9, 1; their highest ratings are 4, 2 and 2.
     assert brief["HL-min-Fair-Hit1"] == 100
     assert brief["HL-min-VeryGood-Hit1"] == 33.33
 
@@ -341,7 +341,7 @@ def test_where_ties_decide_the_least_and_the_greatest_score_are_given(tmp_path):
 
 
 def test_many_windows_of_one_query_cost_no_place_for_all(tmp_path):
-    """Queries are padded to the one with most windows: those far apart are scored apart."""
+    """Queries are padded to the query with most windows, so such queries are scored apart."""
     many = [[k / 10, k / 10 + 0.05] for k in range(1000)]
     rows = [
         {"qid": k, "query": "q", "vid": "v", "duration": 100, "relevant_windows": [[0, 10]]}

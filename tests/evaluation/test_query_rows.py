@@ -1,4 +1,4 @@
-"""A row per query, and some queries alone."""
+"""One row per query, and the choice of some queries."""
 
 from __future__ import annotations
 

@@ -75,7 +75,9 @@ def test_qv_m2_worked_out_by_hand():
     full = multi_moment.moment_metrics(predicted, truths)["full"]
     assert full["MR-R1"]["0.5"] == 100
     assert full["MR-R1"]["0.55"] == 50
-    assert full["MR-R2"]["0.3"] == 50  # the second window takes what is left, which it misses
+    assert (
+        full["MR-R2"]["0.3"] == 50
+    )  # the second window is matched with the remaining moment, which it misses
     assert full["MR-R3"]["0.3"] is None  # no query has three moments
     assert full["MR-mIoU@2"] == pytest.approx(100 * (1 + 0) / 2)
     assert full["MR-mAP"]["1_tgt_mAP"] == pytest.approx(10)  # found at IoU 0.5 alone

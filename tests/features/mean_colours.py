@@ -1,4 +1,4 @@
-"""An encoder that needs no weights, and videos whose frames it tells apart."""
+"""An encoder without weights, and videos whose frames it can distinguish."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rdmf_cli.features import FeatureStore, extract, extraction
 
 
 class MeanColours:
-    """Rows of a frame's mean colours in quarters; counts what it encodes."""
+    """Encodes the mean colours of a frame's quarters; counts the frames."""
 
     name, size, fingerprint, batch = "mean-colours", 12, "1", 4
 
@@ -35,7 +35,7 @@ class MeanColours:
 
 
 def write_frames(path: Path, seconds: Iterable[float], codec: str = "libx264") -> Path:
-    """A video with one frame at each of these times, each of another colour."""
+    """Write a video with one frame at each of these times, each in another colour."""
     with av.open(str(path), "w") as film:
         stream = film.add_stream(codec, rate=Fraction(10))
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
@@ -51,7 +51,7 @@ def write_frames(path: Path, seconds: Iterable[float], codec: str = "libx264") -
     return path
 
 
-if __name__ == "__main__":  # VIDEO CACHE: extracts slowly, for a test that ends it
+if __name__ == "__main__":  # VIDEO CACHE: extracts slowly, for a test that stops the process
     extraction.KEEP_SECONDS = 0.0
     extract(
         Path(sys.argv[1]),

@@ -1,4 +1,4 @@
-"""Extraction: each distinct frame once, gone on with where it ended, known by content."""
+"""Extraction: each distinct frame is encoded once; it resumes; videos are known by content."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def test_work_is_kept_every_few_seconds(film: Path, store: FeatureStore, monkeyp
 
 
 def test_what_decodes_otherwise_is_not_gone_on_with(film: Path, store: FeatureStore):
-    """The frame at which reading begins again is compared to the last bit."""
+    """The frame at which decoding resumes is compared bit for bit."""
     with pytest.raises(KeyboardInterrupt):
         extract(film, MeanColours(), store=store, progress=interrupt_after(21))
 
@@ -248,7 +248,7 @@ def test_a_growing_file_is_gone_on_with(tmp_path: Path, store: FeatureStore, end
     assert encoder.encoded <= len(found.rows) - 24
     assert same(found, extract(growing, MeanColours()))
     assert len(store.entries()) == 1
-    other = tmp_path / "other.ts"  # another video of the same name holds nothing of it
+    other = tmp_path / "other.ts"  # another video of the same name does not use these features
     growing.replace(other)
     write_frames(growing, np.arange(0, 150, 0.25))
     extract(growing, encoder := MeanColours(), store=store)
@@ -270,7 +270,7 @@ def test_the_fingerprint_is_of_the_content(tmp_path: Path):
     path = tmp_path / "large.bin"
     path.write_bytes(blob)
     before = content_fingerprint(path)
-    for at in (0, 5, (1 << 20) - 1, 10 << 20, len(blob) - 1):  # the ends are hashed whole
+    for at in (0, 5, (1 << 20) - 1, 10 << 20, len(blob) - 1):  # both ends are hashed completely
         changed = bytearray(blob)
         changed[at : at + (1 << 20)] = bytes(len(changed[at : at + (1 << 20)]))
         path.write_bytes(changed)
@@ -282,7 +282,7 @@ def test_the_fingerprint_is_of_the_content(tmp_path: Path):
 
 @pytest.mark.parametrize("decoder", ["pyav", "ffmpeg", "decord"])
 def test_every_decoder_goes_on_to_the_same_rows(tour: Path, store: FeatureStore, decoder: str):
-    """The tour has B-frames and long groups of pictures."""
+    """The example video has B-frames and long groups of pictures."""
     chosen = Selection(1.0, decoder)
     with pytest.raises(KeyboardInterrupt):
         extract(tour, MeanColours(), chosen, store=store, progress=interrupt_after(33))
@@ -308,10 +308,9 @@ def test_a_damaged_file_is_gone_on_with_to_the_same_answer(film: Path, tmp_path,
 
 
 def write_camera(path: Path, changes: dict[int, int], seconds: int = 40, noise: int = 2) -> Path:
-    """A fixed camera: a frame per second, with noise; from the given seconds on, a patch differs.
+    """Write a video of a fixed camera: one frame per second, with noise and changes in a patch.
 
-    Args:
-        changes: The levels by which a patch of 8 x 8 pixels is brighter from a second on.
+    changes: The levels by which a patch of 8 x 8 pixels is brighter from a second on.
     """
     rng = np.random.default_rng(0)
     scene = rng.integers(60, 180, (180, 320, 3))

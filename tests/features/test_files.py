@@ -1,4 +1,4 @@
-"""The field's feature files, and the normalisation that everything shares."""
+"""The field's feature files, and the normalisation that all code shares."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_loading_normalises_once_for_every_layout(tmp_path: Path):
 
 
 def test_texts_of_other_releases(tmp_path: Path):
-    """Words without a sentence, and TVSum's names with the sentence as a row of one."""
+    """Files with words and no sentence, and TVSum's names, where the sentence is (1, S)."""
     words = np.arange(1, 7, dtype=np.float32).reshape(2, 3)
     np.savez(tmp_path / "words.npz", last_hidden_state=words)
     np.savez(tmp_path / "tvsum.npz", token=words, text=words[:1])

@@ -1,4 +1,4 @@
-"""The feature cache: what is put is got; damage is noticed; size is bounded."""
+"""The feature cache: entries come back unchanged, damage is noticed, the size is limited."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ def test_a_damaged_entry_is_not_trusted(store: FeatureStore):
     spoilt += [_flipped(whole, at) for at in range(0, len(whole), 3)]
     for blob in spoilt:
         path.write_bytes(blob)
-        got = store.get(KEY)  # a flip may fall on what says nothing, as a space of the header
+        got = store.get(
+            KEY
+        )  # a changed bit may have no meaning, for example in a space of the header
         assert got is None or (np.array_equal(got[0], rows()) and got[1]["duration"] == 6.0)
         assert len(store.entries()) == 1
     store.put(KEY, rows(value=2), {})
@@ -80,7 +82,7 @@ def test_the_least_recently_used_goes_first(tmp_path: Path):
     keys = [{"content": str(i)} for i in range(4)]
     for age, key in enumerate(keys):
         os.utime(store.put(key, rows(300), {}), (1000 + age, 1000 + age))
-    assert store.get(keys[0]) is not None  # used again: now the youngest
+    assert store.get(keys[0]) is not None  # used again: now the most recently used
     store.prune(2 * store.entries()[0].bytes)
     assert [store.get(key) is not None for key in keys] == [True, False, False, True]
 

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from rdmf_cli.fusion import Rates
 
 TURING = Rates(D_u=0.4, D_v=0.025, F=0.06, k=0.05)  # unstable to a pattern at r = u0 = 1
-BISTABLE = Rates(D_u=0.2, D_v=0.2, F=0.06, k=0.03)  # lit state stable to everything
+BISTABLE = Rates(D_u=0.2, D_v=0.2, F=0.06, k=0.03)  # the active state is stable
 PULSES = Rates(D_u=0.4, D_v=0.1, F=0.04, k=0.057)  # Gray-Scott pulses that replicate
 
 
 @st.composite
 def rates(draw: st.DrawFn, channels: int) -> Rates:
-    """Rates over six decades, any dt, within what the scheme allows."""
+    """Draw rates over six decades, and any dt, within the limits of the scheme."""
     seed = draw(st.integers(0, 2**32 - 1))
     rng = np.random.default_rng(seed)
 
@@ -47,11 +47,11 @@ def cases(draw: st.DrawFn, channels: int = 3) -> Case:
 
 
 def cosine(q: int, length: int) -> np.ndarray:
-    """Mode q of the chain without flux at its ends."""
+    """Return mode q of the chain without flux at its ends."""
     return np.cos(np.pi * q * (np.arange(length) + 0.5) / length)
 
 
 def lit_runs(v: np.ndarray, level: float = 0.1) -> int:
-    """How many separate stretches of the chain are lit."""
+    """Return how many separate stretches of the chain are active."""
     above = np.concatenate([[False], v > level])
     return int(np.sum(above[1:] & ~above[:-1]))

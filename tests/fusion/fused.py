@@ -1,4 +1,4 @@
-"""A backend against the plain path; run as a script, the Triton kernel in its interpreter."""
+"""Compare a backend with the plain path; as a script, run the Triton kernel in its interpreter."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHAPES = [  # B, C, L, dilation, steps
 def compare(
     backend: str, B: int, C: int, L: int, dilation: int, steps: int, *, weighted: bool
 ) -> None:
-    """Values and all gradients, float64; AssertionError where they differ."""
+    """Compare values and all gradients in float64; raise AssertionError if they differ."""
     generator = torch.Generator().manual_seed(L + steps)
 
     def random(*shape: int) -> torch.Tensor:
@@ -49,7 +49,7 @@ def compare(
 
 
 def interpret() -> None:
-    """The Triton kernel on the CPU, over tiles so small that these short chains have several."""
+    """Run the Triton kernel on the CPU, with tiles so small that short chains have several."""
     from rdmf_cli.fusion.kernels import tiled_triton
 
     tiled_triton.SMALLEST, tiled_triton.USUAL, tiled_triton.LARGEST = 16, 32, 64
@@ -59,7 +59,7 @@ def interpret() -> None:
 
 
 def compile_for(capability: int) -> None:
-    """Machine code for a GPU that need not be there: what the interpreter does not check."""
+    """Compile machine code for a GPU, which the interpreter does not check; no GPU is needed."""
     import triton
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource

@@ -1,4 +1,4 @@
-"""Every backend is the plain path, forward and backward, over tiles of any size."""
+"""Every backend equals the plain path, forward and backward, with tiles of any size."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Triton 
 
 
 def in_a_process(argument: str, **environment: str) -> list[str]:
-    """What fused.py prints: Triton decides on its import whether it interprets."""
+    """Return the output of fused.py: Triton decides on import whether it interprets."""
     plain = {name: x for name, x in os.environ.items() if name != "TRITON_INTERPRET"}
     done = subprocess.run(
         [sys.executable, str(HERE / "fused.py"), argument],
@@ -134,7 +134,7 @@ def values_and_gradients() -> list[torch.Tensor]:
 
 
 def fields(channels: int, clips: int) -> dict[str, torch.Tensor]:
-    """As linear layers leave them: the channels of a clip side by side."""
+    """Fields in the memory layout of linear layers: the channels of a clip are adjacent."""
     generator = torch.Generator().manual_seed(clips)
     names = ("u", "v", "u0", "r")
     rows = torch.rand(4, 3, clips, channels, generator=generator).transpose(2, 3)
@@ -148,7 +148,7 @@ def test_the_layout_in_memory_does_not_change_the_bits() -> None:
 
 
 def test_working_memory_serves_inference_and_training_by_turns() -> None:
-    """Tensors made in inference mode cannot be used outside: none must stay in it."""
+    """Tensors made in inference mode cannot be used in training, so none may stay in memory."""
     expected = values_and_gradients()
     fuse = ReactionDiffusion(8, steps=4)
     for clips in (50, 3, 75, 50):
@@ -169,7 +169,7 @@ def test_working_memory_is_given_back_where_it_is_large(monkeypatch: pytest.Monk
 
 
 def test_a_gradient_of_one_field_alone() -> None:
-    """Of u, or of v: the other's gradient is none, not zeros."""
+    """If the loss uses only u, or only v, the gradient of the other field is None, not zeros."""
     for name in ("u", "v"):
         gradients = []
         for backend in ("tiled", "reference"):
@@ -201,7 +201,7 @@ def test_masked_videos_of_a_batch_are_the_reference(
 
 @pytest.mark.parametrize("steps", [40, 9_000])
 def test_many_steps(steps: int) -> None:
-    """More than a tile of usual rows can hold beside its halo."""
+    """So many steps that a usual tile has no room for its halo."""
     u, v, u0, r = torch.rand(4, 1, 8, 30, generator=torch.Generator().manual_seed(0))
     after = []
     for backend in ("tiled", "reference"):

@@ -1,4 +1,4 @@
-"""The fusion with speech: bounds, balance, and that nothing said changes nothing."""
+"""The fusion with speech: bounds, balance, and no change if nothing is said."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The torch module: learned rates within their bounds, the same numbers however it is run."""
+"""The torch module: learned rates stay in their bounds, and all backends give equal results."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_the_prior_brings_a_share_of_channels_into_the_turing_band() -> None:
 
 
 def test_rates_are_learned_without_tuning() -> None:
-    """A pattern made by other rates is matched by gradient descent on the rates alone."""
+    """Gradient descent on the rates alone reproduces a pattern that other rates made."""
     torch.manual_seed(0)
     teacher = ReactionDiffusion(4, steps=8, dilations=(1,), turing_share=1.0)
     student = ReactionDiffusion(4, steps=8, dilations=(1,), turing_share=0.0)
@@ -180,7 +180,7 @@ def test_half_precision_comes_back_as_it_came() -> None:
 
 
 def test_it_can_be_exported(fuse: ReactionDiffusion) -> None:
-    """With any number of clips; the reference path is what gets traced."""
+    """Export with any number of clips; the reference path is traced."""
     fuse.float()
     given = {name: x.float() for name, x in inputs().items() if name != "edges"}
     clips = torch.export.Dim("clips", min=8, max=100_000)

@@ -1,4 +1,4 @@
-"""Diffusion: exact modes, conserved mass, bounds, and no flux where there is none."""
+"""Diffusion: exact modes, conserved mass, bounds, and no flux over closed edges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A supply that all clips share, and rates that differ from video to video."""
+"""A pool that all clips share, and rates that differ from video to video."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ LENGTH = 64
 
 
 def propagator(rates: Rates, q: int, steps: int, r: float = 1.0) -> np.ndarray:
-    """What `steps` steps make of mode q about the lit state: 2 x 2, measured on the scheme."""
+    """Measure the 2 x 2 matrix of `steps` steps of the scheme for mode q near the active state."""
     lit, mode, small = steady_states(rates, r).active, cosine(q, LENGTH), 1e-6
     columns = []
     for du, dv in ((small, 0.0), (0.0, small)):
@@ -52,9 +52,9 @@ def test_a_perturbation_grows_by_the_predicted_factor(rates: Rates, q: int) -> N
 @pytest.mark.parametrize("rates", [TURING, BISTABLE, PULSES])
 @pytest.mark.parametrize("q", [0, 1, 5, 16, 30, 63])
 def test_linear_growth_is_the_dispersion_relation(rates: Rates, q: int) -> None:
-    """To 1 %, in the limit of small steps, where the scheme is the equations.
+    """The two agree to 1 % in the limit of small steps, in which the scheme equals the equations.
 
-    The scheme's own error is of first order, so 2 m(dt / 2) - m(dt) is that limit.
+    The error of the scheme is of first order, so 2 m(dt / 2) - m(dt) is this limit.
     """
     time = 2.0
 
@@ -69,7 +69,7 @@ def test_linear_growth_is_the_dispersion_relation(rates: Rates, q: int) -> None:
 
 
 def noise_after(rates: Rates, length: int, steps: int) -> np.ndarray:
-    """Amplitude of every mode of v, after noise of 1e-8 on the lit state."""
+    """Return the amplitude of every mode of v, after noise of 1e-8 on the active state."""
     lit = steady_states(rates).active
     noise = 1e-8 * np.random.default_rng(0).standard_normal(length)
     v = evolve(
@@ -117,7 +117,7 @@ def test_query_fed_pulses_stay() -> None:
 
 
 def test_the_threshold_is_a_switch_with_memory() -> None:
-    """Uniform fields: below r* all dies; above it a lit field stays lit and a dark one dark."""
+    """Uniform fields: below r* v falls to 0; above r*, active fields stay active."""
     r_star = threshold(BISTABLE)[0]
 
     def after(start: float, r: float) -> float:
@@ -169,7 +169,7 @@ def test_jacobians_are_finite_differences(rates: Rates) -> None:
 
 
 def test_turings_conditions_are_those_of_the_dispersion_relation() -> None:
-    """The closed form against eigenvalues over a fine range of λ, for a plane of (F, k)."""
+    """Compare the closed form with eigenvalues over a fine range of λ, for a plane of (F, k)."""
     F, k = (
         x.ravel() for x in np.meshgrid(np.linspace(0.005, 0.1, 20), np.linspace(0.03, 0.07, 17))
     )
@@ -178,7 +178,7 @@ def test_turings_conditions_are_those_of_the_dispersion_relation() -> None:
     growth = dispersion(plane, np.linspace(0, 60, 3001))
     expected = (growth[:, 0] < 0) & (growth.max(1) > 0)
     assert (conditions.unstable == expected).mean() > 0.995  # the rest lie on the boundary
-    assert 0.5 < conditions.unstable.mean() < 0.65  # 59 % in the design's count
+    assert 0.5 < conditions.unstable.mean() < 0.65  # 59 % according to docs/reaction-diffusion.md
 
 
 def test_the_closed_forms_wave_is_where_the_determinant_is_smallest() -> None:

@@ -1,4 +1,4 @@
-"""A stream gives the numbers of the whole video, bit for bit, in constant memory."""
+"""A stream gives the same bits as the whole video, in constant memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DILATIONS = [(1,), (3,), (1, 2, 4)]
 
 
 def chunks(length: int, sizes: list[int]) -> Iterator[slice]:
-    """Slices of the given sizes, the last one repeated, until the chain is used up."""
+    """Cut into chunks of the given sizes; the last size is repeated to the end of the chain."""
     start = 0
     while start < length:
         size = sizes.pop(0) if len(sizes) > 1 else max(sizes[0], 1)
@@ -97,7 +97,7 @@ def test_clips_come_out_after_the_stated_delay(dilations: tuple[int, ...]) -> No
 
 
 OURS = [tracemalloc.Filter(True, f"*{os.sep}{name}{os.sep}*") for name in ("rdmf_cli", "numpy")]
-"""What the stream and numpy allocate, and no other thread of the process that tests."""
+"""Files of the stream and of numpy: only their allocations are counted."""
 
 
 def test_memory_does_not_grow_with_the_video() -> None:
@@ -107,7 +107,7 @@ def test_memory_does_not_grow_with_the_video() -> None:
     def held_after(pushes: int) -> int:
         for _ in range(pushes):
             stream.push(chunk, chunk, u0=1.0, r=1.0)
-        gc.collect()  # the interpreter's own free lists are not the stream's memory
+        gc.collect()  # the free lists of the interpreter do not belong to the stream
         return sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces(OURS).traces)
 
     tracemalloc.start()
@@ -115,7 +115,7 @@ def test_memory_does_not_grow_with_the_video() -> None:
         early, late = held_after(20), held_after(150)
     finally:
         tracemalloc.stop()
-    assert late < early + 2_000  # the 150 chunks hold 307 kB a field
+    assert late < early + 2_000  # the 150 chunks have 307 kB per field
 
 
 def test_a_large_chunk_is_not_held_on_to() -> None:
@@ -127,7 +127,7 @@ def test_a_large_chunk_is_not_held_on_to() -> None:
         held = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()
-    assert held < 100_000  # the chunk is 1.6 MB a field
+    assert held < 100_000  # the chunk has 1.6 MB per field
 
 
 def test_misuse_is_refused() -> None:

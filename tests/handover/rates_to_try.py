@@ -1,4 +1,4 @@
-"""The frame rates over which hand-over is tested, and a short video at each."""
+"""The frame rates of the tests of hand-over, and a short video at each rate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rdmf_cli.moments.types import Moment
 
 @dataclass(frozen=True)
 class Rate:
-    """A frame rate, how its frames are counted, and a start code shortly before a full minute."""
+    """A frame rate, its counting of frames, and a start time code shortly before a full minute."""
 
     name: str
     rate: Fraction
@@ -49,7 +49,7 @@ SPANS = [(0, 1), (7, 31), (31, 60), (60, 61), (95, 120)]
 
 
 def moments_at(rate: Fraction) -> list[Moment]:
-    """A moment per span, in player's seconds to the microsecond, the best last."""
+    """Make a moment per span, in seconds of a player, to the microsecond; the best comes last."""
     return [
         Moment(
             rank=len(SPANS) - number,

@@ -1,4 +1,4 @@
-"""Cuts of barcoded videos: the first and the last frame, sound, colours, subtitles, joining."""
+"""Cuts of barcoded videos: first and last frame, sound, colours, subtitles, montage."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ RECIPES = [
 
 
 def frames_of(path: Path) -> list[tuple[float, int]]:
-    """Time and number of each frame, as a program sees them that knows no edit lists of ours."""
+    """Return time and number of each frame, as a program without edit lists reads the file."""
     with av.open(str(path)) as container:
         return [
             (float(f.pts * f.time_base), read_barcode(f.to_ndarray(format="rgb24")))
@@ -48,7 +48,7 @@ def frames_of(path: Path) -> list[tuple[float, int]]:
 
 
 def cut(video: Path, first: int, stop: int, out: Path, pad: float = 0.0) -> tuple[str, ...]:
-    """Cut frames [first, stop) of those that are shown, given by their player's times."""
+    """Cut the frames [first, stop), given by their times in a player."""
     found = scan(video)
     timeline = found.timeline
     edges = [int(t) for t in (*timeline.shown, timeline.end)]
@@ -122,7 +122,7 @@ def write_beeps(path: Path, rate: int, every: float) -> Path:
 
 
 def onsets(path: Path) -> list[float]:
-    """When tones begin, in seconds, by the left and the right channel."""
+    """Return when tones begin, in seconds, in the left and in the right channel."""
     blocks, rate, begun = [], 0, None
     with av.open(str(path)) as container:
         for frame in container.decode(audio=0):
@@ -175,7 +175,7 @@ def test_colours_stay_as_they_are_shown(name, tmp_path):
 
 
 def picture(path: Path, number: int) -> np.ndarray:
-    """A frame as rdmf's decoder shows it."""
+    """Return a frame as rdmf's decoder shows it."""
     found = scan(path)
     (only,) = (
         DECODERS["pyav"].load().pictures(found, found.timeline.shown[number : number + 1], Tally())

@@ -1,4 +1,4 @@
-"""The table of errors in `docs/formats.md`: every export in every reader, over all frame rates."""
+"""The table of errors in `docs/formats.md`: every export in every reader, at all frame rates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Timelines read back by OpenTimelineIO and its adapters; where these are wrong, by how much."""
+"""Timelines read by OpenTimelineIO and its adapters; errors of the adapters, with their size."""
 
 from __future__ import annotations
 
@@ -68,19 +68,19 @@ def test_sound_lies_on_a_track_beside_the_picture(tmp_path):
 def test_the_edl_reader_is_right_where_it_is_told_the_rate(rate, video):
     text = handed_over("edl", (video, moments_at(rate.rate)))
     spans = expected(rate)
-    if rate.name == "60":  # the code starts anew at midnight, and this reader fails at that
+    if rate.name == "60":  # the time code restarts at midnight, and this reader cannot read that
         with pytest.raises(Exception, match="duration"):
             otio.adapters.read_from_string(text, "cmx_3600", rate=60.0)
         return
     timeline = otio.adapters.read_from_string(text, "cmx_3600", rate=float(rate.rate))
     (track,) = timeline.video_tracks()
     assert spans_of(track) == spans
-    # It keeps the marker of an event where the code has no semicolon, and drops it silently else.
+    # It keeps the marker of an event if the code has no semicolon; otherwise it drops the marker.
     assert {len(clip.markers) for clip in track} == {0 if rate.drop else 1}
 
 
 def test_the_edl_reader_takes_24_frames_where_it_is_told_nothing(made):
-    """It passes over FCM, and no line of an EDL tells the rate."""
+    """The reader ignores FCM, and no line of an EDL states the rate."""
     text = handed_over("edl", (made(RATES[1].recipe), moments_at(RATES[1].rate)))
     assert (
         otio.adapters.read_from_string(text, "cmx_3600").video_tracks()[0][0].duration().rate == 24
@@ -88,10 +88,10 @@ def test_the_edl_reader_takes_24_frames_where_it_is_told_nothing(made):
 
 
 def test_the_fcpxml_reader_cuts_off_frames(rate, video):
-    """It computes in floating point, cuts off what is behind the point, and so may lose a frame.
+    """The reader computes in floating point and rounds down, so it may lose a frame.
 
-    At NTSC rates it takes the frame rate for a whole number (29 for 29.97): all its numbers are
-    wrong. Our own reading of the same file in fractions is in `test_timelines`.
+    At NTSC rates it reads the frame rate as a whole number (29 for 29.97), so all its numbers are
+    wrong. `test_timelines` reads the same file in fractions.
     """
     text = handed_over("fcpxml", (video, moments_at(rate.rate)))
     collection = otio.adapters.read_from_string(text, "fcpx_xml")

@@ -127,7 +127,7 @@ def film(tmp_path_factory) -> Path:
 
 
 def with_chapters(film: Path, text: str, suffix: str, folder: Path) -> list[tuple[int, int, str]]:
-    """What FFmpeg made of them: start and end in milliseconds, and title."""
+    """Return the chapters of a file that FFmpeg wrote: start and end in milliseconds, and title."""
     (folder / "chapters.txt").write_text(text, encoding="utf-8")
     out = folder / f"with.{suffix}"
     program = imageio_ffmpeg.get_ffmpeg_exe()
@@ -159,7 +159,7 @@ def test_ffmpeg_puts_the_chapters_where_the_moments_are(film, tmp_path, suffix):
 
 
 def test_ffmpeg_drops_the_title_of_a_chapter_without_an_end(film, tmp_path):
-    """Why each of ours has one."""
+    """This is why each chapter of rdmf has an end."""
     text = written("ffmetadata", answer(moment(2, 5), duration=10.0))
     without = re.sub(r"END=\d+\n", "", text)
     titles = [title for _, _, title in with_chapters(film, without, "mkv", tmp_path)]
@@ -167,7 +167,7 @@ def test_ffmpeg_drops_the_title_of_a_chapter_without_an_end(film, tmp_path):
 
 
 def test_mp4_moves_the_first_chapter_to_its_start(film, tmp_path):
-    """Why ours leave none."""
+    """This is why the chapters of rdmf have no gaps."""
     text = written("ffmetadata", answer(moment(2, 3), moment(6, 7, 2), duration=10.0))
     gaps = text.split("[CHAPTER]")
     text = "[CHAPTER]".join([gaps[0], gaps[2], gaps[4]])

@@ -1,4 +1,4 @@
-"""Time codes and frame rates, from first principles and from the published counts."""
+"""Time codes and frame rates, by their definition and by published numbers."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_only_ntsc_rates_drop():
 
 
 def times(rate: Fraction, frames: int, ticks_per_second: int) -> np.ndarray:
-    """When frames at a constant rate are shown, as a container rounds it."""
+    """Return when frames at a constant rate are shown, with the rounding of a container."""
     return np.array([round(n / rate * ticks_per_second) for n in range(frames)], np.int64)
 
 

@@ -1,4 +1,4 @@
-"""Hand-over to editors: every format over every frame rate, read back by others' parsers."""
+"""Hand-over to editors: every format at every frame rate, read by parsers of other projects."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rdmf_cli.outputs import open_writer
 
 
 def handed_over(form: str, *videos: tuple[Path, list]) -> str:
-    """The moments of videos in a format."""
+    """Write the moments of videos in a format."""
     stream = io.StringIO()
     with open_writer(form, stream) as writer:
         for path, moments in videos:
@@ -44,7 +44,7 @@ def counted(rate) -> Counting:
 
 
 def expected(rate) -> list[tuple[int, int]]:
-    """In-point and out-point of each moment, counted from 00:00:00:00."""
+    """Return in-point and out-point of each moment, counted from 00:00:00:00."""
     start = counted(rate).frame_of(rate.code)
     return [(start + first, start + stop) for first, stop in SPANS]
 
@@ -82,12 +82,12 @@ def test_pycmx_reads_every_event_of_an_edl(rate, video):
 
 
 def seconds(text: str) -> Fraction:
-    """A time of FCPXML."""
+    """Read a time of FCPXML."""
     return Fraction(text.removesuffix("s"))
 
 
 def test_times_in_fcpxml_are_whole_frames(rate, video):
-    """Apple's reference: times are fractions of a second, and fall on frames."""
+    """Apple's reference: times are fractions of a second, at whole frames."""
     root = ElementTree.fromstring(handed_over("fcpxml", (video, moments_at(rate.rate))))
     frame = seconds(root.find("resources/format").get("frameDuration"))
     assert frame == 1 / rate.rate
@@ -167,7 +167,7 @@ def test_a_variable_rate_is_off_by_half_a_nominal_frame_at_most(made):
 
 
 def test_the_picture_that_begins_late_is_frame_nought(tmp_path, made):
-    """A moment's times are the player's, which counts from the sound; frames count from 0."""
+    """The times of a moment are the player's and count from the sound; frames count from 0."""
     recipe = Recipe("late", "libx264", "mkv", 50, Fraction(25), tuple(range(25, 75)), sound=True)
     source = source_of(made(recipe))
     assert source.begins == 1

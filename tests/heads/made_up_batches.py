@@ -42,7 +42,7 @@ def small(head: str = "universal", **changes: Any) -> ModelConfig:
 
 
 def network(config: ModelConfig, seed: int = 0) -> Network:
-    """With weights everywhere, so that nothing is silent because it starts at zero."""
+    """Make a network without zero weights, so that every part has an effect."""
     torch.manual_seed(seed)
     made = Network(config)
     with torch.no_grad():
@@ -71,7 +71,7 @@ def inputs(config: ModelConfig, clips: int, seed: int = 0, clip_length: float = 
 
 
 def question(config: ModelConfig, clips: int, seed: int = 0) -> Question:
-    """One that a head of this configuration can be asked."""
+    """Make a question that a head with this configuration can answer."""
     rng = np.random.default_rng(seed)
     matching = config.matching or (None if config.full else (0, SENTENCE))
     return Question(

@@ -1,4 +1,4 @@
-"""A head in a folder: what is loaded is what was saved, and all else is said."""
+"""A head in a folder: loading returns what was saved, and every fault gives an error."""
 
 from __future__ import annotations
 

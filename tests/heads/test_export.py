@@ -1,4 +1,4 @@
-"""Exported heads: ONNX Runtime says what torch says."""
+"""Exported heads: ONNX Runtime and torch give equal results."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CLOSE = {"rtol": 1e-5, "atol": 1e-4}
 
 @pytest.fixture(scope="module", params=KINDS)
 def both(request: pytest.FixtureRequest) -> tuple[Network, OnnxGraphs]:
-    """A network and what was exported of it."""
+    """A network and its export."""
     network = random_network(**KINDS[request.param])
     return network, OnnxGraphs(exported(network), "here")
 

@@ -41,7 +41,7 @@ def test_a_part_with_tensors_in_other_files_is_refused(tmp_path: Path, monkeypat
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in files.items():
             archive.writestr(name, content)
-    monkeypatch.chdir(tmp_path)  # where the tensors lie
+    monkeypatch.chdir(tmp_path)  # the tensors are in this folder
     rows = np.eye(16, dtype=np.float32)
     with pytest.raises(RdmfError, match=rf"{part} keeps tensors in other files") as caught:
         LearnedHead.load(path).read(asked(rows, rows[0]))

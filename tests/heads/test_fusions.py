@@ -1,4 +1,4 @@
-"""How clips meet, by fusion: who sees whom, and that nobody sees what is masked."""
+"""How clips exchange in each fusion: which clips affect which, and no effect of masked clips."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNLIMITED = ("joint-attention", "cross-attention", "gated-recurrence")
 
 
 def fused(name, x, **changes):
-    """The fusion on clips (1, L, W), without words, all edges open."""
+    """Run the fusion on clips (1, L, W), without words, with all edges open."""
     torch.manual_seed(1)
     fusion = FUSIONS[name].load()(small(fusion=name, **changes)).eval()
     mask = torch.ones(1, x.shape[1], dtype=torch.bool)
@@ -24,7 +24,7 @@ def fused(name, x, **changes):
 
 
 def reach(name, **changes):
-    """The clips at which a change of clip 15 is seen."""
+    """Return the clips that a change of clip 15 affects."""
     torch.manual_seed(0)
     x = torch.randn(1, L, 16)
     other = x.clone()

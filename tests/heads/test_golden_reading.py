@@ -1,4 +1,4 @@
-"""One reading, number by number: what changes these changes every answer."""
+"""One reading, number by number: a change of these numbers changes every answer."""
 
 from __future__ import annotations
 

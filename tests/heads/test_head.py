@@ -1,4 +1,4 @@
-"""The learned head as `rdmf query` uses it, on weights that nobody trained."""
+"""The learned head as `rdmf query` uses it, with random weights."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_person_gets_distinct_moments_and_a_benchmark_several_guesses():
 
 
 def slowly_shown(clips: int = 60) -> Sample:
-    """What is asked for comes and goes by and by: where it begins is anybody's guess."""
+    """A video in which the query appears and disappears slowly, so its start is not sharp."""
     rng = np.random.default_rng(0)
     shown = 0.1 + 0.5 * np.exp(-(((np.arange(clips) - 30) / 9) ** 2))
     sentence = unit(rng.normal(size=WIDTH))
@@ -107,7 +107,7 @@ def slowly_shown(clips: int = 60) -> Sample:
 
 
 def closest(spans: np.ndarray) -> float:
-    """The highest IoU of two of them."""
+    """Return the highest IoU of two spans."""
     return span_iou(spans[:, None], spans)[~np.eye(len(spans), dtype=bool)].max()
 
 
@@ -122,7 +122,7 @@ def test_a_background_moves_presence_alone(universal):
 
 # ------------------------------------------------------------------------- which encoder
 def space_of(encoder: str, size: int) -> FeatureSpace:
-    """The rows of an encoder whose clips and sentences are as wide."""
+    """Return the space of an encoder whose clips and sentences have this width."""
     return FeatureSpace(encoder, size, None, size, (0, size))
 
 
@@ -156,7 +156,7 @@ def test_another_encoder_is_an_error_that_names_both():
 
 # ---------------------------------------------------------------------------- which file
 def spoiled(path: Path, to: Path, name: str, content: bytes | None) -> Path:
-    """A copy of a head with another content of one of its parts; None: without it."""
+    """Copy a head with other content in one of its parts; None: without this part."""
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(to, "w") as new:
         for entry in old.namelist():
             kept = old.read(entry) if entry != name else content
@@ -227,7 +227,7 @@ def test_what_cannot_be_asked_for_is_said(files):
 
 @pytest.fixture
 def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The weights of a release, to which a test may add."""
+    """The weights of a release; a test may add files."""
     folder = tmp_path / "_weights"
     folder.mkdir()
     shutil.copy(resources.weights_folder() / "rates.json", folder)

@@ -1,4 +1,4 @@
-"""The network's two halves: shapes, padding, gradients, and what each part may know of."""
+"""The two halves of the network: shapes, padding, gradients, and the inputs of each part."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from rdmf_cli.training.targets import Target, collate_targets
 
 
 def answered(made: Network, batch):
-    """Everything the network says."""
+    """Return all outputs of the network."""
     fused = made.fuse(batch)
     slots, real = choose_slots(made, fused, batch.mask)
     return fused, made.decode(fused, batch.mask, slots, real), slots, real
 
 
 def some_targets(clips, seed=0):
-    """A moment of four clips in each video, marked."""
+    """A moment of four clips in each video, with ratings."""
     targets = []
     for row, length in enumerate(clips):
         first = (3 * row + seed) % (length - 4)
@@ -129,7 +129,9 @@ def test_presence_listens_to_the_evidence():
 def test_pattern_slots_move_by_a_clip_at_most_and_random_ones_by_their_width():
     for kind, reach in (("pattern", 1.0), ("random", None)):
         made = network(small(slots=kind))
-        torch.nn.init.constant_(made.decoder.out[-1].bias, 50.0)  # to the right with all might
+        torch.nn.init.constant_(
+            made.decoder.out[-1].bias, 50.0
+        )  # moves the end as far to the right as possible
         batch = collate([inputs(made.config, 30)])
         _, decoded, slots, _ = answered(made, batch)
         width = slots[..., 1] - slots[..., 0]

@@ -1,4 +1,4 @@
-"""Heads whose distances are in seconds: the same video in clips of another length."""
+"""Heads with distances in seconds: the same video in clips of another length."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def evolve(channels_=4, **changes):
 
 
 def smooth(clips: int, clip_length: float) -> torch.Tensor:
-    """Four slow waves (1, 4, L), of the middles of clips that cover 48 seconds."""
+    """Return four slow waves (1, 4, L), at the middles of clips that cover 48 seconds."""
     time = (torch.arange(clips, dtype=torch.double) + 0.5) * clip_length / 48.0
     waves = [0.5 + 0.4 * torch.cos(np.pi * q * time) for q in range(4)]
     return torch.stack(waves)[None]
 
 
 def fields(clip_length: float) -> torch.Tensor:
-    """u and v (2, 4, L) at a clip length, by rates that belong to clips of 2 s."""
+    """Return u and v (2, 4, L) at a clip length, with rates for clips of 2 s."""
     clips = round(48.0 / clip_length)
     drive = smooth(clips, clip_length)
     with torch.no_grad():
@@ -113,7 +113,7 @@ def test_the_loop_of_exports_is_the_same(stretch):
 
 
 def seen(config, clips):
-    """A question whose matching columns have unit length, as streams of features have."""
+    """Make a question; its matching columns have unit length, like the streams of features."""
     asked = question(config, clips)
     rows = asked.rows.copy()
     rows[..., asked.matching] = normalise_rows(rows[..., asked.matching])
@@ -121,7 +121,7 @@ def seen(config, clips):
 
 
 def in_parts(asked, parts):
-    """The question on the same video, every clip cut into parts that show the same."""
+    """Return the question on the same video, with every clip divided into equal parts."""
     rows = np.repeat(asked.rows, parts, axis=0)
     return replace(asked, rows=rows, clip_length=asked.clip_length / parts)
 

@@ -1,4 +1,4 @@
-"""What is looked at inside and around a span: exact means, the same forwards and backwards."""
+"""The pooling inside and around a span: exact means, symmetric in time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BINS = 4
 
 @st.composite
 def videos(draw):
-    """features (L, 3), mask (L,) real up to some clip but for holes, spans (K, 2)."""
+    """Features (L, 3), mask (L,) with a real first part and holes, spans (K, 2)."""
     clips, real = draw(st.integers(1, 30)), draw(st.integers(1, 30))
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
     mask = (np.arange(clips) < real) & (rng.uniform(size=clips) < 0.9)
@@ -35,7 +35,7 @@ def videos(draw):
 
 
 def mean_over(features, mask, first, last):
-    """By going through the clips: the softened mean, and how much of the video it is of."""
+    """Compute, clip by clip, the softened mean, and the share of the video in it."""
     total, clips = np.zeros(features.shape[1]), 0.0
     for i, row in enumerate(features):
         common = max(min(last, i + 1) - max(first, i), 0.0) * mask[i]

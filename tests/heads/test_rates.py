@@ -1,4 +1,4 @@
-"""The file of rates: it ships, it is checked, and its numbers are what the answer runs on."""
+"""The file of rates: it is shipped and checked, and the head uses its numbers."""
 
 from __future__ import annotations
 

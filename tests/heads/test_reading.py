@@ -1,4 +1,4 @@
-"""From the network's numbers to an answer."""
+"""From the outputs of the network to an answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said joins the reading of a head, with the real embedded features of the example."""
+"""Speech added to the reading of a head, with real features of the example video."""
 
 from __future__ import annotations
 

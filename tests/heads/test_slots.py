@@ -1,4 +1,4 @@
-"""Slots start where the emergent pattern is."""
+"""Slots begin at the level sets of the pattern."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_every_part_of_a_level_set_is_a_slot(drawn):
             for level in range(1, LEVELS + 1):
                 height = low + (high - low) * level / (LEVELS + 1)
                 if min(abs(curve - height)) < 1e-5 or high == low:
-                    continue  # rounding decides
+                    continue  # the result depends on rounding
                 for part in parts(curve >= height):
                     assert (abs(spans - part) <= 0.5 + 1e-4).all(axis=1).any()
 

@@ -1,4 +1,4 @@
-"""The training-free head as `rdmf query` uses it: with the rates that ship."""
+"""The training-free head as `rdmf query` uses it, with the shipped rates."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def head() -> TrainingFree:
 
 
 def noisy(clips: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Similarity to something that is not shown, and visual change, of an ordinary video."""
+    """Similarity to a query that is not shown, and visual change, of an ordinary video."""
     rng = np.random.default_rng(seed)
     return 0.2 + 0.02 * rng.normal(size=clips), rng.uniform(0.1, 0.3, clips - 1)
 
 
 def shown(clips: int, *moments: tuple[int, int], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """The same with the query shown in some spans of clips, in shots of their own."""
+    """The same, but with the query shown in some spans of clips, in separate shots."""
     similarity, change = noisy(clips, seed)
     for start, end in moments:
         similarity[start:end] += 0.1
@@ -269,7 +269,7 @@ def test_reaction_rates_are_highest_where_the_query_matches(head):
 
 
 def test_parts_that_differ_do_not_hold_footage_together():
-    """Each has a level of its own, however little the query has to do with any of them."""
+    """Each part has its own level of similarity, whether or not it shows the query."""
     rng = np.random.default_rng(0)
     level = 0.1 * rng.normal(size=40).repeat(300)
     similarity, real = level + 0.05 * rng.normal(size=level.size), np.ones(level.size, bool)

@@ -1,4 +1,4 @@
-"""Videos of any length: window by window, the same as at once, in bounded room and time."""
+"""Videos of any length: windows give the results of the whole video, in bounded memory and time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_windows_are_fused_as_the_whole_video_is(config):
 
 
 def footage(clips: int, *moments: tuple[int, int], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Shots of some twenty clips of anything, a sentence, and where that is shown: unit rows."""
+    """Shots of about twenty random clips, a sentence, and where it is shown: unit rows."""
     rng = np.random.default_rng(seed)
     shots = rng.normal(size=(clips // 20 + 1, WIDTH)).repeat(20, axis=0)[:clips]
     sentence = unit(rng.normal(size=WIDTH))
@@ -79,7 +79,7 @@ def test_what_is_nowhere_shown_is_not_the_whole_video(shipped, copies):
 
 
 def test_what_is_shown_beside_other_footage_comes_before_all_of_that(shipped):
-    """Every look has a best place; that of other footage is worth less."""
+    """In each window some moment is the best; moments in other footage have lower scores."""
     rows, sentence = footage(3000, (1400, 1412))
     others = shipped.read(asked(rows, sentence), top_k=10, distinct=True)
     own = span_iou(others.spans, np.array([2800.0, 2824.0])) > 0
@@ -122,7 +122,7 @@ def test_looks_count_for_less_the_less_their_best_clips_match():
 
 
 def lit(clips: int, *moments: tuple[int, int]) -> ClipOutputs:
-    """A field whose pattern is high in some spans of clips."""
+    """Make a field whose pattern is high in some spans of clips."""
     pattern = np.full((4, clips), -4, np.float32)
     pattern += 0.3 * np.random.default_rng(0).normal(size=pattern.shape).astype(np.float32)
     for start, end in moments:
@@ -146,7 +146,7 @@ def test_a_long_span_that_is_lit_here_and_there_is_not_expected_to_be_a_moment()
 
 
 def test_four_copies_of_a_moment_are_not_one_moment_of_the_whole_footage():
-    """As of a 76 s video shown four times: no fifth moment is longer than 80 % of it."""
+    """A 76 s video is shown four times: no fifth moment is longer than 80 % of the footage."""
     copies = [(start + 10, start + 16) for start in range(0, 152, 38)]
     found = find_long(lit(152, *copies), 128, ModelConfig())
     assert (found.scores < -2.5).all()

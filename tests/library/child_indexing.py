@@ -1,4 +1,4 @@
-"""LIBRARY FOLDER: indexes videos slowly, for tests that end it. Prints a line when it begins."""
+"""LIBRARY FOLDER: indexes videos slowly, for tests that stop it. Prints a line when it begins."""
 
 from __future__ import annotations
 

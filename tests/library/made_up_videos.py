@@ -1,4 +1,4 @@
-"""Videos of made-up features for searches: noise, with what is looked for planted in some clips."""
+"""Videos of artificial features for searches: noise, with the query planted in some clips."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rdmf_cli.features import VideoFeatures, normalise_rows
 from rdmf_cli.library.opening import OpenVideos
 
 WIDTH = 32
-SHOT = 4  # clips that look alike
+SHOT = 4  # clips per shot; they look similar
 
 
 def unit(*shape: int, seed: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The catalogue keeps what it is told, whole, whatever ends the program."""
+"""The catalogue stores changes completely, whenever the program ends."""
 
 from __future__ import annotations
 

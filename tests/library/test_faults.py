@@ -38,7 +38,7 @@ def videos(made_videos: Path, tmp_path: Path) -> Path:
 
 
 def started(place: Path, videos: Path, most_bytes: int | None = None) -> subprocess.Popen[str]:
-    """Index in a process of its own, in which no file may grow beyond `most_bytes`."""
+    """Start indexing in a new process, in which no file may grow beyond `most_bytes`."""
 
     def limit() -> None:
         if most_bytes is not None:
@@ -57,7 +57,7 @@ def started(place: Path, videos: Path, most_bytes: int | None = None) -> subproc
 
 
 def rows(place: Path) -> dict[str, np.ndarray]:
-    """The features of each video that is there, by name."""
+    """Return the features of each video, by name."""
     with Library.open(place) as library:
         found = library.collection()
         every = {found.path(n): found.features(n).rows for n in range(len(found.clips))}
@@ -65,7 +65,7 @@ def rows(place: Path) -> dict[str, np.ndarray]:
 
 
 def check_whole(place: Path, videos: Path, whole: Path) -> None:
-    """The library can be opened now; once more, it equals one that nothing happened to."""
+    """Check that the library opens, and that after one more run it equals a faultless one."""
     rows(place)
     assert index(place, videos).failed == []
     index(whole, videos)
@@ -77,7 +77,7 @@ def check_whole(place: Path, videos: Path, whole: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="files have no limit there")
 @pytest.mark.parametrize("most_bytes", [500, 2_500, 24_000, 29_000])
 def test_on_a_full_disk_nothing_is_lost(videos, tmp_path, most_bytes) -> None:
-    """500 bytes: no features fit; 24,000: the catalogue does not grow any more."""
+    """With 500 bytes, no features fit; with 24,000 bytes, the catalogue cannot grow any more."""
     place, known = tmp_path / "library", tmp_path / "known"
     known.mkdir()
     (videos / "0.mp4").rename(known / "0.mp4")

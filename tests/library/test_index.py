@@ -1,4 +1,4 @@
-"""What every index must do; an engine that is added is added to `ENGINES`."""
+"""Rules for every index; add a new engine to `ENGINES`."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_an_empty_index_finds_nothing(engine: Index) -> None:
 
 @pytest.mark.needs("faiss")
 def test_codes_find_almost_all_of_many_clips(monkeypatch) -> None:
-    """Of 20,000 clips in shots, the ten nearest are among 1,000 candidates, for all but a few."""
+    """For 20,000 clips in shots, almost all of the ten nearest are among 1,000 candidates."""
     monkeypatch.setattr("rdmf_cli.library.coded.CANDIDATES", 1000)
     draw = np.random.default_rng(0)
     shots = draw.normal(size=(2000, 128)).repeat(10, axis=0)

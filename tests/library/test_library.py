@@ -1,4 +1,4 @@
-"""A library: filled, refreshed, interrupted, searched."""
+"""A library is filled, refreshed, interrupted and searched."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def states(folder: Path, now: bool = False) -> dict[str, str]:
 
 
 def rows(folder: Path) -> dict[str, np.ndarray]:
-    """The features of each video, by name; those of copies under the first."""
+    """Return the features of each video, by name; copies have the name of the first."""
     with Library.open(folder) as library:
         found = library.collection()
         return {Path(found.path(n)).name: found.features(n).rows for n in range(len(found.clips))}
@@ -75,14 +75,14 @@ def test_a_moved_video_is_known_and_a_lost_one_is_missing(videos: Path, tmp_path
     assert done.missing == [str(videos / "1.mp4")]
     assert sorted((place / "features").iterdir()) == before  # nothing was extracted
     assert states(place) == {"moved.mp4": "indexed", "1.mp4": "missing", "2.mp4": "indexed"}
-    assert set(rows(place)) == {"moved.mp4", "1.mp4", "2.mp4"}  # what is lost is still found
+    assert set(rows(place)) == {"moved.mp4", "1.mp4", "2.mp4"}  # a missing video is still found
     with Library.open(place) as library:
         assert library.prune() == (1, 1)
     assert states(place) == {"moved.mp4": "indexed", "2.mp4": "indexed"}
 
 
 def test_a_missing_folder_keeps_its_videos(videos: Path, tmp_path: Path) -> None:
-    """A drive that is not mounted now."""
+    """The folder is on a drive that is not mounted now."""
     place = tmp_path / "library"
     index(place, videos)
     videos.rename(tmp_path / "elsewhere")
@@ -201,7 +201,7 @@ def test_the_index_of_clips_is_made_once_and_follows_the_videos(
     write_frames(videos / "new.mp4", (0.1 * t for t in range(20)))
     index(place, videos)
     assert nearest() != first or len(rows(place)) == 4
-    assert len(list(place.glob("clips-*.npy"))) == 2  # what is there stays as it is
+    assert len(list(place.glob("clips-*.npy"))) == 2  # the existing segment stays unchanged
 
 
 def test_a_library_is_of_one_encoder_and_the_error_names_both(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Which videos a list of paths means."""
+"""Which videos a list of paths stands for."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_what_is_no_video_or_not_there_is_an_error_among_the_others(folder: Path
     first, second, third = list_videos([empty, gone, folder / "f"])
     assert isinstance(first, RdmfError)
     assert first.subject == os.fspath(empty)
-    assert second == gone  # what is wrong with a file is said when it is opened
+    assert second == gone  # faults of a file are reported when it is opened
     assert third == folder / "f/raw.mp4"
 
 

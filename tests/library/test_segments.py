@@ -1,4 +1,4 @@
-"""The clips of a library on disk: they grow without being written again, and are always whole."""
+"""The clips of a library on disk: clips are added without writing again, and files are complete."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ def check(folder: Path, numbers: list[int], with_codes: bool = True) -> list[int
     return store.read
 
 
-@settings(max_examples=30)  # each is up to twelve writings of files, flushed to the disk
+@settings(max_examples=30)  # each example writes up to twelve files, flushed to the disk
 @given(steps=st.lists(st.sets(st.integers(0, 20)), min_size=1, max_size=12))
 def test_any_change_of_the_videos_is_followed(tmp_path_factory, steps) -> None:
     folder = tmp_path_factory.mktemp("library")
     known: set[int] = set()
     for wanted in steps:
         read = check(folder, sorted(wanted))
-        assert not known & set(read)  # what a file has is not read from the store again
+        assert not known & set(read)  # rows in a file are not read from the store again
         assert len(list(folder.glob("clips-*.npy"))) <= MOST_SEGMENTS + 1
         size = sum(np.load(path, mmap_mode="r").shape[0] for path in folder.glob("clips-*.npy"))
         used = sum(number % 4 + 1 for number in wanted)

@@ -79,7 +79,7 @@ def test_a_file_that_was_not_complete_must_be_quiet_for_longer(
 @settings(max_examples=30)
 @given(growth=st.lists(st.integers(1, 4000), min_size=20, max_size=60))
 def test_a_recording_is_read_as_it_grows_a_few_times_over(tmp_path_factory, growth) -> None:
-    """All that is read while it grows is at most 1 / (1 - 1 / GROWTH) times the whole."""
+    """All readings together read at most 1 / (1 - 1 / GROWTH) times the whole file."""
     clock, path = Clock(), tmp_path_factory.mktemp("growing") / "a.ts"
     pending = Pending(quiet=2.0, growing=10.0, clock=clock)
     read, size = [], 0

@@ -1,4 +1,4 @@
-"""Candidates are the connected parts of level sets: against a plain search, and by behaviour."""
+"""Candidates are the connected parts of level sets: compared with a plain search."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEIGHTS = st.floats(0, 1, width=32)
 
 
 def runs_by_hand(v: np.ndarray, mask: np.ndarray, levels: int) -> set[tuple[int, int]]:
-    """Clip by clip, as the definition reads."""
+    """Find the runs clip by clip, according to the definition."""
     real = v[mask]
     low, high = real.min(), real.max()
     found = {(int(np.flatnonzero(mask)[0]), int(np.flatnonzero(mask)[-1]) + 1)}

@@ -1,4 +1,8 @@
-"""Whole outputs against files read by eye; `PYTHONPATH=tests/support python FILE` renews."""
+"""Whole outputs, compared with files that a person has read; make the files again with
+`PYTHONPATH=tests/support python FILE`.
+
+Timelines need existing videos; `tests/handover` tests them.
+"""
 
 from __future__ import annotations
 

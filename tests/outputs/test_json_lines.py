@@ -45,9 +45,9 @@ def test_the_published_schema_is_current(name: str) -> None:
 
 
 def plain(schema: Any) -> Any:
-    """A schema without what only some versions of pydantic write.
+    """Remove from a schema what only some versions of pydantic write.
 
-    That is the type of a constant, and that what may have other keys may have them.
+    These are the type of a constant, and the permission of further keys.
     """
     if isinstance(schema, list):
         return [plain(part) for part in schema]

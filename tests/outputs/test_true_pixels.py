@@ -46,7 +46,7 @@ def test_a_terminal_that_does_not_answer_gets_half_blocks_and_no_traceback():
     with subprocess.Popen(words, env=environ, **streams) as process:
         os.close(slave)
         printed = b""
-        with suppress(OSError):  # Linux: the end of the other side
+        with suppress(OSError):  # on Linux, this error means that the other side was closed
             while block := os.read(master, 65536):
                 printed += block
     os.close(master)

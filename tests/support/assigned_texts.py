@@ -1,6 +1,6 @@
-"""Texts whose characters every library knows.
+"""Texts whose characters are known to every library.
 
-Libraries differ in what they take unassigned code points for, so such texts have no right tokens.
+Libraries differ in the treatment of unassigned code points, so tokens of such texts are undefined.
 """
 
 from __future__ import annotations

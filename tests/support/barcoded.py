@@ -11,13 +11,13 @@ import av
 import numpy as np
 
 BITS = 10
-WIDTH, HEIGHT = 160, 96  # sixteen pixels a bit
+WIDTH, HEIGHT = 160, 96  # sixteen pixels per bit
 
 
 def barcode(number: int) -> np.ndarray:
-    """(96, 160, 3): the bits of `number` as bright or dark columns, inverted in the lower half.
+    """Return (96, 160, 3): the bits of `number` as bright or dark columns, inverted below.
 
-    The top is reddish and the bottom bluish, so that swapped colour channels show.
+    The top is reddish and the bottom bluish, so that exchanged colour channels are noticed.
     """
     bits = np.array([number >> b & 1 for b in range(BITS)], bool)
     levels = np.where(np.stack([bits, ~bits]), 200, 50).astype(np.uint8)
@@ -28,7 +28,7 @@ def barcode(number: int) -> np.ndarray:
 
 
 def read_barcode(image: np.ndarray) -> int:
-    """The number in an upright picture of any size; -1 where there is no barcode to read."""
+    """Read the number in an upright picture of any size; -1 if there is no readable barcode."""
     height, width = image.shape[0] // 2, image.shape[1] // BITS
     grey = image[:, :, 1].astype(float)
     columns = [grey[:, b * width + width // 4 : (b + 1) * width - width // 4] for b in range(BITS)]
@@ -40,10 +40,10 @@ def read_barcode(image: np.ndarray) -> int:
 
 
 UPRIGHT = (1, 0, 0, 1)
-# A display matrix, and how a camera that writes it stores what it sees.
+# A display matrix, and how a camera with this matrix stores a picture.
 STORED = {
     UPRIGHT: lambda seen: seen,
-    (0, 1, -1, 0): lambda seen: np.rot90(seen, 1),  # shown a quarter clockwise
+    (0, 1, -1, 0): lambda seen: np.rot90(seen, 1),  # shown turned clockwise by a quarter
     (-1, 0, 0, -1): lambda seen: np.rot90(seen, 2),
     (0, -1, 1, 0): lambda seen: np.rot90(seen, -1),
     (-1, 0, 0, 1): np.fliplr,
@@ -100,12 +100,12 @@ class Recipe:
 
     @property
     def seconds(self) -> list[Fraction]:
-        """When each shown frame is shown, from the first shown one on."""
+        """Return when each shown frame is shown, from the first shown frame on."""
         ticks = self.ticks[self.hidden :]
         return [(t - ticks[0]) / self.rate for t in ticks]
 
     def expected(self, clip_length: Fraction, clip: int) -> int:
-        """The number of the frame that the clip is to be shown by, from first principles."""
+        """Compute, from the definition, the number of the frame that stands for a clip."""
         middle = (clip + Fraction(1, 2)) * clip_length
         before = [n for n, time in enumerate(self.seconds) if time < middle]
         return self.hidden + (before[-1] if before else 0)
@@ -161,7 +161,7 @@ def remuxed(path: Path, suffix: str) -> Path:
 
 
 def with_exif(packet: av.Packet, orientation: int) -> av.Packet:
-    """A JPEG picture with an EXIF block of one entry, its orientation, after the first marker."""
+    """Insert an EXIF block with one entry, the orientation, into a JPEG picture."""
     entry = struct.pack("<HHHIII", 1, 0x112, 3, 1, orientation, 0)
     block = b"Exif\0\0II*\0\x08\0\0\0" + entry
     data = bytes(packet)
@@ -193,7 +193,7 @@ def write_silence(
 
 
 def matrix_bytes(a: int, b: int, c: int, d: int) -> bytes:
-    """A track header's matrix, in big-endian 16.16 and 2.30 fixed point (ISO/IEC 14496-12)."""
+    """Return a track header's matrix, big-endian 16.16 and 2.30 fixed point (ISO/IEC 14496-12)."""
     one = 1 << 16
     return struct.pack(">9i", a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30)
 

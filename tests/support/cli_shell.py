@@ -1,4 +1,4 @@
-"""The command line as a shell sees it, and small videos for it."""
+"""The command line as in a shell, and small videos for it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PLAIN = {"PYTHONIOENCODING": "utf-8", "TERM": "xterm"}
 
 
 def hear_ctrl_c() -> None:
-    """A program's `preexec_fn`: where the tests run in the background, Ctrl-C is ignored."""
+    """Make a program react to Ctrl-C (a `preexec_fn`): processes in the background ignore it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -28,7 +28,9 @@ def command(*args: object) -> list[str]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """A shell's, without what would change how output looks; RDMF_CACHE_DIR is the test's own."""
+    """Return a shell's environment, without variables that change the output; RDMF_CACHE_DIR is
+    separate.
+    """
     kept = {k: v for k, v in os.environ.items() if k not in UNWANTED}
     return {**kept, **PLAIN, **more}
 
@@ -37,7 +39,7 @@ Done = subprocess.CompletedProcess[str]
 
 
 def run_in_shell(*args: object, stdin: str | None = None, cwd: Path | None = None, **env: str):
-    """Run `rdmf ARGS` as a process of its own, as a shell does: a second or more per command."""
+    """Run `rdmf ARGS` in a new process, as a shell does; this takes a second or more."""
     result = subprocess.run(
         command(*args),
         input=stdin,
@@ -52,10 +54,10 @@ def run_in_shell(*args: object, stdin: str | None = None, cwd: Path | None = Non
 
 
 def run_here(*args: object, stdin: str | None = None, cwd: Path | None = None, **env: str) -> Done:
-    """Run `rdmf ARGS` in this process, with its own streams, environment and exit code.
+    """Run `rdmf ARGS` in this process, with separate streams, environment and exit code.
 
-    Shows what a command prints and returns. What only a process shows (signals, pipes, closed
-    streams, what is imported) needs `run_in_shell`.
+    This shows what a command prints and returns. Signals, pipes, closed streams and imports can
+    only be tested in a new process: use `run_in_shell`.
     """
     typed = list(map(str, args))
     streams = {"stdin": _stream(stdin or ""), "stdout": _stream(), "stderr": _stream()}
@@ -85,7 +87,7 @@ def without_traceback(result: Done) -> Done:
 
 
 def _exit_code() -> int:
-    """Run the command that `sys.argv` holds; what Python would return to the shell."""
+    """Run the command in `sys.argv`; return the exit code that Python would return to the shell."""
     from rdmf_cli.__main__ import main
 
     try:
@@ -105,7 +107,7 @@ def _text(stream: io.TextIOWrapper) -> str:
 
 
 def write_video(path: Path, seconds: float = 6, rate: int = 5, shade: int = 200) -> Path:
-    """A square that wanders over a grey ground."""
+    """Write a video of a square that moves over a grey background."""
     with av.open(str(path), "w") as film:
         stream = film.add_stream("libx264", rate=Fraction(rate))
         stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
@@ -130,7 +132,7 @@ def remuxed_with_tags(source: Path, path: Path, **tags: str) -> Path:
 
 
 def write_sound(path: Path) -> Path:
-    """A file with a sound stream and no pictures."""
+    """Write a file with a sound stream and no pictures."""
     with av.open(str(path), "w") as file:
         stream = file.add_stream("aac", rate=16000, layout="mono")
         for i in range(20):

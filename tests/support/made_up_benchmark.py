@@ -1,4 +1,4 @@
-"""A benchmark of three queries, made up for the tests, and ways to spoil its files."""
+"""An artificial benchmark of three queries, and functions that damage its files."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def written(path: Path, rows: list[dict]) -> Path:
 
 
 def with_change(rows: list[dict], row: int, **change: object) -> list[dict]:
-    """A copy in which one record has other values; None removes a key."""
+    """Copy records; one record has other values. None removes a key."""
     changed = copy.deepcopy(rows)
     changed[row] = {k: v for k, v in {**changed[row], **change}.items() if v is not None}
     return changed

@@ -1,8 +1,8 @@
-"""Small made-up data sets, in the very layouts in which the benchmarks are published.
+"""Small artificial datasets in the published layouts of the benchmarks.
 
-A set knows a dozen things that can be shown. While a moment lasts, the rows of its clips lie in the
-direction of what its query names, in every stream: so moments can be found, and finding can be
-learned. Every writer fills a folder and gives back the one that --features takes:
+A set has a dozen things that can be shown. During a moment, the rows of its clips point in the
+direction of the thing that its query names, in every stream. So moments can be found, and a head
+can learn to find them. Every writer fills a folder and returns the folder for --features:
 
     features = SETS["charades"](tmp_path, train=8, test=4)
     samples = open_samples(DATASETS["charades"], find_annotations("train", features, …), …)
@@ -39,19 +39,19 @@ class Moment:
 
 @dataclass
 class World:
-    """What rows look like: the things in the joint space, and as other networks see them."""
+    """The directions of the things, in the joint space and in the spaces of other networks."""
 
     seed: int = 0
     rng: np.random.Generator = field(init=False)
 
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng(self.seed)
-        everywhere = np.random.default_rng(12)  # things look the same in every set
+        everywhere = np.random.default_rng(12)  # things have the same directions in every set
         self.things = everywhere.normal(size=(THINGS, JOINT))
         self.mixing = everywhere.normal(size=(JOINT, 8 * OTHER)) / np.sqrt(JOINT)
 
     def seen(self, thing: int, width: int, network: int = 0) -> np.ndarray:
-        """A thing in the space of a network; the joint space is the one of width JOINT."""
+        """Return the direction of a thing in a network's space; the joint space has width JOINT."""
         if width == JOINT:
             return self.things[thing]
         return self.things[thing] @ self.mixing[:, network : network + width]
@@ -59,14 +59,14 @@ class World:
     def rows(
         self, clips: int, moments: list[Moment], width: int = JOINT, network: int = 0
     ) -> np.ndarray:
-        """float16 (clips, width) of a video: its own background, and what its moments show."""
+        """Return float16 (clips, width) of a video: a background, and the things in its moments."""
         rows = NOISE * self.rng.normal(size=(clips, width)) + 0.5 * self.rng.normal(size=width)
         for moment in moments:
             rows[moment.first : moment.last] += self.seen(moment.thing, width, network)
         return rows.astype(np.float16)
 
     def words(self, thing: int, width: int = JOINT) -> np.ndarray:
-        """float16 (T, width), of a space of their own: a start, words that name it, an end."""
+        """Return float16 (T, width), in their own space: a start, words for the thing, an end."""
         words = 0.3 * self.rng.normal(size=(WORDS_A_QUERY + 2, width))
         words[1:-1] += self.things[thing] @ self.mixing[:, 7 : 7 + width]
         return words.astype(np.float16)
@@ -75,7 +75,7 @@ class World:
         return (self.things[thing] + 0.1 * self.rng.normal(size=JOINT)).astype(np.float16)
 
     def moments(self, clips: int, count: int = 2) -> list[Moment]:
-        """So many things, each in a part of the video of its own, a third to all of it long."""
+        """Draw moments of different things, each a third of its part of the video or longer."""
         things = self.rng.choice(THINGS, size=count, replace=False)
         edges = np.linspace(0, clips, count + 1).astype(int)
         found = []
@@ -118,7 +118,7 @@ def save_text(path: Path, world: World, thing: int) -> None:
 
 
 def write_own(folder: Path, train: int = 8, val: int = 4, seed: int = 0) -> Path:
-    """rdmf's own layout: video/, text/ with two paraphrases a query, train.jsonl, val.jsonl."""
+    """Write rdmf's layout: video/, text/ with two paraphrases per query, two JSONL files."""
     world = World(seed)
     qid = 0
     for split, videos in (("train", train), ("val", val)):
@@ -145,9 +145,9 @@ def write_own(folder: Path, train: int = 8, val: int = 4, seed: int = 0) -> Path
 
 
 def write_qvhighlights(folder: Path, train: int = 8, val: int = 4, seed: int = 0) -> Path:
-    """moment_detr's: features/ with two streams, highlight_<split>_release.jsonl beside it.
+    """Write moment_detr's layout: features/ with two streams, highlight_<split>_release.jsonl.
 
-    Two windows come from every YouTube video; the second stream is sometimes a clip longer.
+    Two videos come from every YouTube video; the second stream sometimes has one more clip.
     """
     world, features, qid, clips = World(seed), folder / "features", 100, 75
     for split, videos in (("train", train), ("val", val)):
@@ -189,7 +189,7 @@ def _write_charades(
     write_features: Callable[[World, str, int, list[Moment]], None],
     write_text: Callable[[World, int, int], None],
 ) -> None:
-    """Both forms of the annotations; in the text form some ends lie past the video's."""
+    """Write both forms of the annotations; in the text form, some ends are after the video."""
     world = World(seed)
     for split, videos, qid in (("train", train, 0), ("test", test, CHARADES_TEST_QID)):
         records, lines = [], []
@@ -258,7 +258,7 @@ def _grounded(
     qids: list[str],
     text_file: str,
 ) -> list[dict[str, Any]]:
-    """One video of clips of 2 s in two streams, with as many queries as there are qids."""
+    """Write one video of clips of 2 s in two streams, with one query per qid."""
     joint, other, text = folders
     clips = int(seconds / 2 + 0.5)
     moments = world.moments(clips, len(qids))
@@ -280,7 +280,7 @@ def _grounded(
 
 
 def write_tacos(folder: Path, train: int = 8, val: int = 4, seed: int = 0) -> Path:
-    """CG-DETR's: text features `<qid>.npz`, annotations in tacos/<split>.jsonl."""
+    """Write CG-DETR's layout: text features `<qid>.npz`, annotations in tacos/<split>.jsonl."""
     world, features = World(seed), folder / "features"
     names = ("clip_features", "slowfast_features", "clip_text_features")
     for split, videos in (("train", train), ("val", val)):
@@ -295,7 +295,7 @@ def write_tacos(folder: Path, train: int = 8, val: int = 4, seed: int = 0) -> Pa
 
 
 def write_activitynet(folder: Path, train: int = 8, val: int = 4, seed: int = 0) -> Path:
-    """lighthouse's folders, and the captions' JSON: train.json, val_1.json."""
+    """Write lighthouse's layout, and the JSON of the captions: train.json, val_1.json."""
     world, features = World(seed), folder / "ActivityNet"
     names = ("clip", "slowfast", "clip_text")
     for name, videos in (("train", train), ("val_1", val)):
@@ -314,7 +314,7 @@ def write_activitynet(folder: Path, train: int = 8, val: int = 4, seed: int = 0)
 
 
 def write_nlq(folder: Path, train: int = 8, val: int = 4, seed: int = 0) -> Path:
-    """UniVTG's folders; the last query of each split has a window without length."""
+    """Write UniVTG's layout; the last query of each split has a window without length."""
     world, features = World(seed), folder / "ego4d"
     names = ("vid_clip", "vid_slowfast", "txt_clip")
     for split, videos in (("train", train), ("val", val)):
@@ -409,7 +409,7 @@ SETS: dict[str, Callable[..., Path]] = {
     "tvsum": write_tvsum,
     "youtube-highlights": write_youtube_highlights,
 }
-"""By the names of DATASETS: (folder, train videos, validation videos, seed) to the features."""
+"""Writers by the names of DATASETS: (folder, train videos, val videos, seed) to the features."""
 
 STREAMS = {
     "qvhighlights": ["clip_features", "slowfast_features"],
@@ -421,7 +421,7 @@ STREAMS = {
     "tvsum": ["video_features"],
     "youtube-highlights": ["vid_clip", "vid_slowfast"],
 }
-"""The streams of features that each of them has."""
+"""The streams of features of each set."""
 
 VALIDATION = {"charades": "test", "charades-vgg": "test"}
-"""What the second split is called, where it is not "val"."""
+"""The name of the second split, if it is not "val"."""

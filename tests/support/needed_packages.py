@@ -1,8 +1,8 @@
-"""Which tests need more than the `dev` extra: read from their imports.
+"""Find the tests that need more than the `dev` extra, from their imports.
 
 A test needs a package if the package is imported by its file, its own function, a fixture or a
-helper that it uses, or by a module of ours that one of these imports. Modules of ours import torch
-inside functions where they can: a test that calls such a function says so itself, with the mark
+helper that it uses, or by a module of this repository that one of these imports. Modules of rdmf
+import torch inside functions if possible. A test that calls such a function has the mark
 `needs("torch")`.
 """
 
@@ -30,28 +30,29 @@ _EXTRAS = (
     "watchfiles faiss faster_whisper ctranslate2 starlette uvicorn pandas mcp textual_image wandb",
 )
 NO_WHEELS = frozenset({"opentimelineio"}) if sys.version_info >= (3, 14) else frozenset()
-"""Import names of packages that are not to be had on this Python."""
+"""Import names of packages that do not exist for this Python."""
 BROWSER = frozenset({"selenium", "axe_core_python"})
-"""Import names of packages that drive a browser: only `pytest --browser` runs what needs them."""
+"""Import names of packages that control a browser: only `pytest --browser` runs tests with them."""
 BEYOND_DEV = BROWSER | frozenset(f"{' '.join(_EXTRAS)} transformers timm opentimelineio".split())
-"""Import names of what the extras clip, train, plot and test bring, and dev does not."""
+"""Import names of the packages of the extras clip, train, plot and test that dev does not contain.
+"""
 
 
 @cache
 def of_file(path: Path) -> frozenset[str]:
-    """Packages beyond the `dev` extra that importing a file of Python needs."""
+    """Return the packages beyond the `dev` extra that the import of a Python file needs."""
     return _of_files(path, set())
 
 
 def of_test(item: Any) -> frozenset[str]:
-    """Packages beyond the `dev` extra that one collected test needs, besides its file's."""
+    """Return the packages beyond the `dev` extra that one test needs in addition to its file's."""
     fixtures = [named[-1].func for named in item._fixtureinfo.name2fixturedefs.values()]
     marked = {name for mark in item.iter_markers("needs") for name in mark.args}
     return frozenset(marked.union(*map(_of_function, [item.function, *fixtures])))
 
 
 def _of_files(path: Path, seen: set[Path]) -> frozenset[str]:
-    """Those of a file and of the files of ours that it imports."""
+    """Return the packages of a file and of the files of this repository that it imports."""
     if path in seen:
         return frozenset()
     seen.add(path)
@@ -61,7 +62,7 @@ def _of_files(path: Path, seen: set[Path]) -> frozenset[str]:
 
 @cache
 def _direct(path: Path) -> tuple[frozenset[str], tuple[Path, ...]]:
-    """What a file itself imports: packages beyond the extra, and files of ours."""
+    """Return what a file itself imports: packages beyond the extra, and files of rdmf."""
     return _split(_imported(_statements(_parsed(path).body)), path.parent)
 
 
@@ -78,7 +79,7 @@ def _of_names(names: Iterator[str], folder: Path) -> frozenset[str]:
 
 
 def _of_function(function: Callable[..., Any], seen: set[Any] | None = None) -> frozenset[str]:
-    """Those that a test's function imports, or a function that it names, in the test's files."""
+    """Return the packages that a test's function imports, also in functions that it names."""
     seen = set() if seen is None else seen
     function = inspect.unwrap(function)
     code = getattr(function, "__code__", None)
@@ -93,7 +94,7 @@ def _of_function(function: Callable[..., Any], seen: set[Any] | None = None) -> 
 
 @cache
 def _read(path: Path, line: int) -> tuple[frozenset[str], tuple[str, ...]]:
-    """What the function that begins on a line imports, and the names that it uses."""
+    """Return what the function that begins on a line imports, and the names that it uses."""
     nodes = list(ast.walk(_functions(path).get(line, ast.Module([], []))))  # a lambda: nothing
     names = dict.fromkeys(node.id for node in nodes if isinstance(node, ast.Name))
     return _of_names(_imported(iter(nodes)), path.parent), tuple(names)
@@ -106,7 +107,7 @@ def _parsed(path: Path) -> ast.Module:
 
 @cache
 def _functions(path: Path) -> dict[int, ast.AST]:
-    """The functions of a file by their first line, decorators counted."""
+    """Return the functions of a file by their first line, with decorators."""
     return {
         min(part.lineno for part in (node, *node.decorator_list)): node
         for node in ast.walk(_parsed(path))
@@ -115,21 +116,21 @@ def _functions(path: Path) -> dict[int, ast.AST]:
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.AST]:
-    """What runs when a module is imported: not its functions, nor what is for type checkers."""
+    """Yield the statements that run on import: not functions, nor parts for type checkers."""
     for node in body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             continue
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
             continue
         if isinstance(node, ast.Try) and "ImportError" in "".join(map(ast.dump, node.handlers)):
-            continue  # which goes on without the package
+            continue  # this code also works without the package
         yield node
         for inner in ("body", "orelse"):
             yield from _statements(getattr(node, inner, []))
 
 
 def _imported(nodes: Iterator[ast.AST]) -> Iterator[str]:
-    """Dotted names of the modules that these statements import."""
+    """Yield the dotted names of the modules that these statements import."""
     for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -141,7 +142,7 @@ def _imported(nodes: Iterator[ast.AST]) -> Iterator[str]:
 
 @cache
 def _ours(name: str, folder: Path) -> tuple[Path, ...]:
-    """The files of ours that importing a module runs: its own, and its packages'."""
+    """Return the files of this repository that run when a module is imported, with its packages."""
     level = len(name) - len(name.lstrip("."))
     folders = (folder, *FOLDERS_ON_THE_PATH)
     if level:

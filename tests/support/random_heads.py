@@ -1,4 +1,4 @@
-"""Heads that nobody trained, and videos for them."""
+"""Heads with random weights, and videos for them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FULL = {
 
 
 def random_network(**config) -> Network:
-    """A network whose slots move and whose scores differ, which those of a fresh one do not."""
+    """Make a network whose slots move and whose scores differ, unlike those of a new network."""
     torch.manual_seed(3)
     network = Network(ModelConfig(**config)).eval()
     for layer in (network.decoder.out[-1], network.curves, network.present):
@@ -39,7 +39,7 @@ def unit(rows: np.ndarray) -> np.ndarray:
 
 
 def video(clips: int, seed: int = 0, width: int = WIDTH) -> tuple[np.ndarray, np.ndarray]:
-    """Shots of seven clips, and a sentence that is shown in some."""
+    """Make shots of seven clips, and a sentence that some shots show."""
     rng = np.random.default_rng(seed)
     shots = rng.normal(size=(clips // 7 + 1, width)).repeat(7, axis=0)[:clips]
     sentence = shots[clips // 2] + 0.5 * rng.normal(size=width)
@@ -47,7 +47,7 @@ def video(clips: int, seed: int = 0, width: int = WIDTH) -> tuple[np.ndarray, np
 
 
 def sample(clips: int, seed: int = 0, clip_length: float = 2.0) -> Sample:
-    """That video with a second stream, and words."""
+    """Add a second stream, and words, to the video."""
     rng = np.random.default_rng(seed)
     rows, sentence = video(clips, seed)
     return Sample(
@@ -62,6 +62,6 @@ def sample(clips: int, seed: int = 0, clip_length: float = 2.0) -> Sample:
 
 
 def asked(rows: np.ndarray, sentence: np.ndarray, **known: object) -> Question:
-    """The question that rows and a sentence of one space are, at clips of two seconds."""
+    """Make the question for rows and a sentence of one space, with clips of two seconds."""
     known = {"words": unit(np.ones((1, WORDS))), "clip_length": 2.0, **known}
     return Question(rows=rows, sentence=sentence, matching=slice(0, rows.shape[-1]), **known)

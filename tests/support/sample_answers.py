@@ -1,4 +1,4 @@
-"""Answers and fields for the tests of outputs: made by formula, the same on every machine."""
+"""Answers and fields for the tests of outputs, computed by formulas: equal on every machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BUMPS = (
 
 
 def sample_answer(clips: int = 45, offset: float = 0.0, **fields: Any) -> Answer:
-    """Five bumps over a wavy floor; clips of 2 s."""
+    """Five peaks on a wavy curve; clips of 2 s."""
     middle = (np.arange(clips) + 0.5) / clips
     saliency = 0.15 + 0.03 * np.sin(40 * middle)
     for centre, width, height in BUMPS:
@@ -62,13 +62,13 @@ def sample_features(clips: int) -> Features:
 
 
 def empty_answer(clips: int = 45) -> Answer:
-    """Nothing found."""
+    """An answer without moments."""
     saliency = [0.1] * clips
     return sample_answer(clips, moments=[], presence=0.12, saliency=saliency)
 
 
 def sample_field(clips: int = 45, steps: int = 30) -> np.ndarray:
-    """(steps + 1, clips): two bumps that sharpen with pseudo-time."""
+    """Return (steps + 1, clips): two peaks that become sharper with pseudo-time."""
     middle = (np.arange(clips) + 0.5) / clips
     growth = np.linspace(0.2, 1, steps + 1)[:, None]
     bumps = (np.exp(-0.5 * ((middle - c) / (0.12 - 0.08 * growth)) ** 2) for c in (0.25, 0.7))

@@ -1,4 +1,4 @@
-"""A Whisper model of random weights, in the layout of faster-whisper: made here, not downloaded."""
+"""A Whisper model with random weights, in the layout of faster-whisper; nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def save(folder: Path, seed: int = 0) -> Path:
 
 
 def _liking(token: str) -> float:
-    """Let the model write letters, and come to an end."""
+    """Make the model write letters, and then end."""
     if token == "<|endoftext|>":
         return 2.0
     return 3.0 if token.isascii() and token.isalpha() else 0.0 if token in TIMES else -9.0

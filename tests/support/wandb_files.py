@@ -1,8 +1,8 @@
-"""Reads the file of a Weights & Biases run as W&B's own messages, without their service.
+"""Read the file of a Weights & Biases run as W&B's messages, without their service.
 
-The file is a log of LevelDB (https://github.com/google/leveldb/blob/main/doc/log_format.md) behind
-a header of seven bytes; each record is a message `Record` of wandb's protobuf. wandb reads it in Go
-alone, since its Python reader is gone.
+The file is a log of LevelDB (https://github.com/google/leveldb/blob/main/doc/log_format.md) after a
+header of seven bytes; each record is a message `Record` of wandb's protobuf. wandb itself now reads
+this file only in Go.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
 
 @dataclass
 class Run:
-    """What one file holds of a run: its curves are {name: {step: value}}."""
+    """The content of a run's file: its curves are {name: {step: value}}."""
 
     id: str = ""
     project: str = ""
@@ -32,7 +32,7 @@ class Run:
 
 
 def runs_in(folder: Path) -> list[Run]:
-    """The runs of a run folder that were kept offline, oldest first."""
+    """Return the offline runs of a run folder, the oldest first."""
     files = sorted(folder.glob("wandb/offline-run-*/run-*.wandb"), key=lambda f: f.stat().st_mtime)
     return [_run(file) for file in files]
 
@@ -56,7 +56,7 @@ def _run(path: Path) -> Run:
 
 
 def _records(content: bytes) -> Iterator[bytes]:
-    """The records of a LevelDB log; a record may be cut over several blocks."""
+    """Yield the records of a LevelDB log; a record may be spread over several blocks."""
     assert content[:4] == b":W&B"
     place, record = HEADER, b""
     while place + RECORD_HEADER <= len(content):

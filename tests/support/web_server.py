@@ -32,7 +32,7 @@ class Server(NamedTuple):
         return f"http://127.0.0.1:{self.port}"
 
     def get(self, target: str, method: str = "GET", **headers: str) -> Answered:
-        """Send a request as it is written: the client tidies nothing up."""
+        """Send a request exactly as it is written."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.putrequest(method, target, skip_host="Host" in named)

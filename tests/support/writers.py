@@ -1,4 +1,4 @@
-"""Everything in rdmf that writes a file, and a process in which the disk is full for each."""
+"""Everything in rdmf that writes a file; for each, a process in which the disk is full."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def _schemas(folder: Path, version: int) -> None:
     publish(folder)
 
 
-# Streams cannot be written whole: each opens a new file, in which stays what fits.
+# Streams cannot be written completely or not at all: each new file keeps what fits.
 STREAMS = {"TensorBoard's curves"}
 WRITERS: dict[str, Callable[[Path, int], None]] = {
     "features": _features,
@@ -247,13 +247,13 @@ WRITERS: dict[str, Callable[[Path, int], None]] = {
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """The hash of every file, locks left out."""
+    """Return the hash of every file, without locks."""
     files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock")
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def on_a_full_disk(name: str, folder: Path) -> dict[str, object]:
-    """What is there before and after a second write that does not fit, and how it was refused."""
+    """Return the files before and after a second write that does not fit, and the error."""
     folder.mkdir()
     WRITERS[name](folder, 1)
     before, said = contents(folder), ""

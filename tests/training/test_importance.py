@@ -22,7 +22,7 @@ SMALL = {"width": 16, "fusion_channels": 8, "slot_width": 16, "heads": 2, "block
 
 
 def annotated(clips: int):
-    """A sample whose middle is a moment."""
+    """Make a sample whose middle is a moment."""
     made = sample(clips, seed=clips)
     windows = np.array([[clips * 0.6, clips * 1.2]])
     return replace(made, annotation=replace(made.annotation, windows=windows))

@@ -1,4 +1,4 @@
-"""Several processes train as one: the same weights, one log, and they go on from one state."""
+"""Several processes train as one: equal weights, one log, and they resume from one state."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def program(folder, **changes):
 
 
 def torchrun(*words):
-    """Two processes, as a person starts them."""
+    """Start two processes as a user does."""
     shell = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     return subprocess.run(
         [*shell, *words], env=ONE_THREAD, capture_output=True, text=True, timeout=100
@@ -34,7 +34,7 @@ def torchrun(*words):
 
 
 def start_two(*words):
-    """The same two, one by one, so that it shows how each of them ended."""
+    """Start the two processes one by one, to see the exit code of each."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -50,7 +50,7 @@ def start_two(*words):
 
 
 def test_two_processes_end_as_one_does_even_when_killed_on_the_way(tmp_path):
-    """19 samples in batches of 6: the last of an epoch has one sample, and one process none."""
+    """There are 19 samples in batches of 6, so in the last batch one process has no sample."""
     killed = start_two(*program(tmp_path / "two", die_at=6))
     assert -9 in [process.wait(timeout=100) for process in killed]
     assert len(log_lines(tmp_path / "two", "epoch")) == 1

@@ -1,4 +1,4 @@
-"""A training that is ended, anywhere and anyhow, goes on to the result it would have had."""
+"""A training that is interrupted, at any point and in any way, resumes with the same result."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def ends_at(batch: int, how: type[BaseException] = Ended):
 
 @pytest.fixture
 def whole(tmp_path) -> Result:
-    """The training that nothing ends; with dropout, so that chance matters."""
+    """A training without interruption; with dropout, so that random numbers matter."""
     return train(ToyTask(dropout=0.2), options(), tmp_path / "whole")
 
 
 def go_on(folder: Path, **changes) -> Result:
-    torch.rand(7)  # what was drawn before must not matter
+    torch.rand(7)  # numbers drawn before must have no effect
     return train(ToyTask(dropout=0.2), options(**changes), folder)
 
 
@@ -65,7 +65,7 @@ def test_after_sigkill_in_mid_epoch_it_ends_the_same(tmp_path):
 
 
 def _wait_for(folder: Path, words: str) -> None:
-    """Until the log of a process says so."""
+    """Wait until the log of a process contains a text."""
     log, late = folder / "log.jsonl", time.monotonic() + 60
     while not log.exists() or words not in log.read_text():
         assert time.monotonic() < late, "the training did not get there"
@@ -83,7 +83,7 @@ def test_wherever_it_ends_it_goes_on_to_the_same(tmp_path, whole, batch):
 @pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize("write", range(1, 6))
 def test_a_file_is_there_whole_or_not_at_all(tmp_path, whole, monkeypatch, write, before):
-    """Ends just before or just after the n-th file is put in its place."""
+    """The process ends just before or just after the n-th file is renamed."""
     replace, count = os.replace, iter(range(1, 100))
 
     def ending(source, target):
@@ -165,7 +165,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path, whole, batch, said):
     assert same_result(go_on(tmp_path / "ended"), whole)
 
 
-# ------------------------------------------------------------------- what cannot be gone on from
+# ------------------------------------------------------------------- states that cannot be resumed
 
 
 def test_other_settings_are_named(tmp_path, whole):
@@ -197,7 +197,7 @@ def test_restart_begins_anew_and_removes_nothing_else(tmp_path, whole):
 
 
 class Stopped(Callback):
-    """Ends a training after some epochs, as Ctrl-C would."""
+    """Ends a training after some epochs, like Ctrl-C."""
 
     def __init__(self, after: int):
         self.after = after
@@ -210,7 +210,7 @@ class Stopped(Callback):
 def test_what_was_trained_is_kept_until_the_restarted_training_is_whole(tmp_path, whole):
     folder = tmp_path / "whole"
     before = {name: (folder / name).read_bytes() for name in ("last.pt", "best.pt", "log.jsonl")}
-    for after in (1, 2):  # restarted twice: what the first restart left is not worth keeping
+    for after in (1, 2):  # restarted twice: the files of the first restart are not kept
         with pytest.raises(KeyboardInterrupt):
             train(ToyTask(), options(rate=0.01), folder, callback=Stopped(after), restart=True)
         aside = folder / "before-restart"
@@ -272,7 +272,7 @@ def test_a_damaged_state_is_an_error_that_names_it(tmp_path, whole, how):
 
 
 class Loud:
-    """Unpickled, it would be called."""
+    """An object that fails if it is unpickled."""
 
     def __reduce__(self):
         return (os.mkdir, ("unpickled",))
@@ -297,7 +297,7 @@ def test_a_file_of_another_program_is_an_error(tmp_path):
 
 
 def zipped(members: dict[str, int]) -> bytes:
-    """An archive that unpacks to so many MiB of zeros each."""
+    """Make an archive whose members unpack to the given numbers of MiB of zeros."""
     content = BytesIO()
     with ZipFile(content, "w", ZIP_DEFLATED, compresslevel=1) as archive:
         for name, mib in members.items():
@@ -315,7 +315,7 @@ def test_a_state_that_unpacks_to_far_more_is_an_error_in_little_memory(tmp_path)
         go_on(tmp_path)
     assert failed.value.subject == str(tmp_path / "last.pt")
     with (tmp_path / "last.pt").open("wb") as file:
-        file.truncate((512 << 20) + 1)  # takes no room on the disk
+        file.truncate((512 << 20) + 1)  # a sparse file, which takes no space on the disk
     with pytest.raises(RdmfError, match="the checkpoint is larger than 512 MiB"):
         go_on(tmp_path)
     assert peak_memory.peak_memory() - before < 700 << 20

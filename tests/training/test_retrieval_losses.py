@@ -1,4 +1,4 @@
-"""Targets and losses: right numbers where they can be counted, nothing where nothing is known."""
+"""Targets and losses: right numbers in cases that can be computed by hand, 0 without targets."""
 
 from __future__ import annotations
 
@@ -290,7 +290,7 @@ def test_a_mixed_batch_costs_what_its_parts_cost(network):
 
 
 def test_presence_learns_who_is_shown(network):
-    """On features that stay, its weights alone tell shown queries from absent ones."""
+    """The features are fixed; the weights of presence alone separate shown from absent queries."""
     shown = [sample(seed=k, windows=[[4, 12]]) for k in range(4)]
     absent = [sample(seed=k, windows=[]) for k in range(4, 8)]
     batch = collate([inputs_of(one, network.config) for one in (*shown, *absent)])

@@ -1,4 +1,4 @@
-"""The task that `rdmf train` runs: what a batch holds, what is scored, every published layout."""
+"""The task of `rdmf train`: the content of a batch, the scores, and every published layout."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def own(tmp_path_factory):
 
 
 def but(**changes):
-    """Everything as it is, but for these chances."""
+    """Return hyperparameters without augmentation, except for the given probabilities."""
     return AS_IT_IS.model_copy(update=changes)
 
 
@@ -237,7 +237,7 @@ METRICS = {
 
 @pytest.mark.parametrize("name", SETS)
 def test_every_published_layout_trains(tmp_path, name):
-    """An epoch, scored and reported; a universal head where there is a space to share."""
+    """One epoch, with scores and report; a universal head if there is a joint space."""
     samples = samples_of(name, tmp_path)
     assert len(samples) >= 5
     for head in ("full",) if samples[0].matching is None else ("universal", "full"):

@@ -1,4 +1,4 @@
-"""`benchmarks/robustness.py` on a made-up set: trains, measures, goes on, prints its table."""
+"""`benchmarks/robustness.py` on an artificial set: it trains, measures, resumes, prints a table."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MEASURED = ("plain", "noise 1", "30 % foreign", "short clips", "4 times as long"
 
 
 def laid_out(folder):
-    """A folder whose annotations are named as the benchmark reads them."""
+    """Make a folder whose annotations have the names that the benchmark reads."""
     features = SETS["qvhighlights"](folder, 6, 4)
     for split in ("train", "val"):
         path = find_annotations(split, features, DATASETS["qvhighlights"])

@@ -1,4 +1,4 @@
-"""A run's configuration: what a file may hold, what wins, and how it is printed."""
+"""The configuration of a run: what a file may contain, which value wins, and how it is printed."""
 
 from __future__ import annotations
 

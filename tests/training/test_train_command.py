@@ -1,4 +1,4 @@
-"""rdmf train around the training: what it needs, what it prints, where it writes."""
+"""The command rdmf train: its needs, its output, its folders."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from rdmf_cli.video import probe
 
 
 class SavedToy(ToyTask):
-    """One that can be saved as the command saves its head."""
+    """A toy task that can be saved like a head."""
 
     def save(self, folder, about):
         folder.mkdir(exist_ok=True)
@@ -39,7 +39,7 @@ class SavedToy(ToyTask):
 
 @pytest.fixture
 def rdmf_train(tmp_path, monkeypatch):
-    """The command on the toy task, in a folder of its own."""
+    """Run the command on the toy task, in a separate folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(api, "open_task", lambda *settings: (SavedToy(), "0"))
     app = typer.Typer()
@@ -175,7 +175,7 @@ def test_it_goes_on_and_scores_alike(tmp_path, capsys):
 
 
 def test_ones_own_videos(tmp_path, tour, capsys):
-    """One film, asked three things; the embedded encoder reads it and the background sentences."""
+    """One film and three queries; the embedded encoder encodes film, queries and background."""
     (tmp_path / "videos").mkdir()
     shutil.copy(tour, tmp_path / "videos" / "tour.mp4")
     texts = ("a red circle", "a blue square", "a moving line")
@@ -225,7 +225,7 @@ def test_what_was_left_out_is_said(tmp_path, capsys):
 
 
 def failing(capsys, *arguments):
-    """What the command says on stderr before it fails."""
+    """Return the output on stderr of a command that fails."""
     with pytest.raises(SystemExit) as ended:
         rdmf(*arguments)
     assert ended.value.code == 1

@@ -1,4 +1,4 @@
-"""A whole training: it learns, keeps the best, stops early, and says what went wrong."""
+"""A whole training: it learns, keeps the best epoch, stops early, and reports errors."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_gradients_are_shortened(tmp_path):
     assert same_result(free, loose)
     assert not same_result(free, short)
     norms = [line["gradient_norm"] for line in log_lines(tmp_path / "short", "step")]
-    assert min(norms) > 0.1  # as it was found, before it was shortened
+    assert min(norms) > 0.1  # the norm before clipping
 
 
 def test_bfloat16_runs_the_losses_coarsely_and_scores_finely(tmp_path):

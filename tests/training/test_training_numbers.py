@@ -1,4 +1,4 @@
-"""The numbers of a training: rates, averages, what decays, chance."""
+"""The numbers of a training: rates, averages, weight decay, random numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees of a training, on a terminal and elsewhere."""
+"""The display of a training, in a terminal and elsewhere."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def terminal() -> Console:
 
 
 def panel(console: Console, view) -> str:
-    """The panel as it stands, without colours."""
+    """Return the present panel, without colours."""
     console.export_text(clear=True)
     console.print(view)
     return console.export_text(clear=True)

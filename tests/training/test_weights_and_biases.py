@@ -1,4 +1,4 @@
-"""`rdmf train --wandb`: wandb itself runs, offline, and what its file holds is read back."""
+"""`rdmf train --wandb`: the real wandb runs offline, and its file is read."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ log_interval = 1
 
 @pytest.fixture(autouse=True)
 def offline(tmp_path, monkeypatch):
-    """wandb keeps everything in the test's own folder, and talks to nobody."""
+    """wandb writes only into the test's folder, and sends nothing."""
     for name in ("WANDB_API_KEY", "WANDB_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("WANDB_MODE", "offline")
@@ -100,7 +100,7 @@ def test_a_resumed_run_continues_its_curves_and_a_restarted_run_begins_new_ones(
 
 def test_without_a_login_the_error_says_what_to_do(asked, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "online")
-    monkeypatch.setattr("sys.stdin", io.StringIO())  # nobody who could type a key
+    monkeypatch.setattr("sys.stdin", io.StringIO())  # no user types an API key
     wandb.teardown()
     with pytest.raises(RdmfError, match=r"Weights & Biases: .*; run `wandb login`, or set WANDB_"):
         train(**asked, wandb="films")

@@ -1,4 +1,4 @@
-"""What researchers ask of training: val, init, seeds, sweeps, export, the record of a run."""
+"""Features for researchers: val, init, seeds, sweeps, export, the record of a run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def own(tmp_path):
 
 @pytest.fixture
 def config(tmp_path, own):
-    """A configuration of a small head on made-up data."""
+    """Make a configuration of a small head on artificial data."""
     return written(tmp_path / "run.toml", SMALL, own)
 
 
@@ -55,7 +55,7 @@ def test_the_learning_curves_are_drawn_from_the_first_epoch_on(tmp_path, config,
 
 
 def test_val_chooses_the_epoch(tmp_path, own):
-    """As a file and as a split; its scores are those of the evaluation of that file."""
+    """As a file and as a split; the scores equal an evaluation of this file."""
     asked = {"dataset": str(own / "train.jsonl"), "features": own, **SHORT}
     by_split = train(**asked, val="val", out=tmp_path / "a")
     by_file = train(**asked, val=own / "val.jsonl", out=tmp_path / "b")
@@ -113,7 +113,7 @@ def test_weights_are_read_back_from_an_exported_head(tmp_path, own, fusion):
 
 
 def test_a_full_head_is_tuned_from_its_run(tmp_path, own):
-    """Its file lacks what only training needs."""
+    """The exported file does not contain the weights that only training needs."""
     asked = {"dataset": str(own / "train.jsonl"), "features": own, "head": "full", **SHORT}
     train(**asked, out=tmp_path / "a")
     file = export(tmp_path / "a", tmp_path / "a.rdmf")

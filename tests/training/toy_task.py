@@ -1,6 +1,6 @@
 """A task that trains in a moment: a small convolution learns to smooth noisy sequences.
 
-As a program it trains one, for tests that end processes: toy_task.py OUT OPTIONS-AS-JSON
+As a program it trains a task, for tests that end processes: toy_task.py OUT OPTIONS-AS-JSON
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Smoother(nn.Module):
 
 
 class ToyTask:
-    """19 samples: with batches of 8 the last of an epoch has three."""
+    """19 samples: in batches of 8, the last batch of an epoch has three samples."""
 
     def __init__(
         self,
@@ -112,12 +112,12 @@ class ToyTask:
 
 
 def weights(path: Path) -> dict[str, Tensor]:
-    """Those of a best.pt."""
+    """Return the weights in a best.pt."""
     return torch.load(path, weights_only=True)["model"]
 
 
 def log_lines(folder: Path, kind: str | None = None) -> list[dict[str, Any]]:
-    """The log without what a clock says."""
+    """Return the lines of the log without times."""
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     for line in lines:
         line.pop("seconds", None)
@@ -125,7 +125,7 @@ def log_lines(folder: Path, kind: str | None = None) -> list[dict[str, Any]]:
 
 
 def same_result(one: Result, other: Result) -> bool:
-    """Bit for bit, all but the clock and the folder."""
+    """Check that two results are equal bit for bit, except for times and folder."""
     mine, others = weights(one.checkpoint), weights(other.checkpoint)
     told = ("best_epoch", "scores", "epochs", "report")
     return all(getattr(one, name) == getattr(other, name) for name in told) and all(
@@ -136,8 +136,8 @@ def same_result(one: Result, other: Result) -> bool:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     changes = json.loads(sys.argv[2])
-    pause = changes.pop("pause", 0)  # seconds a batch: time to be killed in
-    die_at = changes.pop("die_at", None)  # the batch that the process does not survive
+    pause = changes.pop("pause", 0)  # seconds per batch, so that a test can kill the process
+    die_at = changes.pop("die_at", None)  # the batch at which the process ends
 
     def before_batch(number: int) -> None:
         time.sleep(pause)

@@ -1,4 +1,4 @@
-"""An ffmpeg program for the tests that need one."""
+"""The ffmpeg program for the tests that need it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def ffmpeg_program(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The program that a test dependency brings; the README's installation needs none."""
+    """The program of a test dependency; the installation in the README needs no such program."""
     path = imageio_ffmpeg.get_ffmpeg_exe()
     monkeypatch.setenv("RDMF_FFMPEG", path)
     return path

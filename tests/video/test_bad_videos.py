@@ -1,4 +1,4 @@
-"""Files that are damaged, mislabelled or none: an error that helps, or an answer and a warning."""
+"""Damaged or mislabelled files, and files that are no videos: a helpful error, or a warning."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class TestNoVideo:
         assert "only sound" in error_of(path).what
 
     def test_no_permission(self, made: Callable[[Recipe], Path]) -> None:
-        """Root reads everything, so a root test run asks as nobody."""
+        """Root can read every file, so if root runs the tests, the user nobody asks."""
         script = """
 import os, sys
 from rdmf_cli.video import open_clips, probe
@@ -120,11 +120,11 @@ except RdmfError as error:
         assert "ffmpeg" in error_of(path).todo
 
     def test_a_video_without_frames(self, made: Callable[[Recipe], Path], tmp_path: Path) -> None:
-        """The header is whole, the pictures are zeros."""
+        """The header is complete, and the pictures are zeros."""
         path = copy_of(made(FAST_START), tmp_path, zero_the_pictures)
         error = error_of(path)
         assert "can be decoded" in error.what
-        assert "again" not in error.todo  # no byte of it is missing
+        assert "again" not in error.todo  # the file is complete
         assert "convert it" in error.todo
 
     def test_a_new_copy_is_advised_where_the_file_is_cut_off(
@@ -187,7 +187,7 @@ class TestCutShort:
     def test_clips_of_which_none_decodes_are_no_answer(
         self, made: Callable[[Recipe], Path], tmp_path: Path
     ) -> None:
-        """The first pictures do, and would stand in for every clip that is asked for."""
+        """The first pictures decode, and would replace the frames of all requested clips."""
         path = copy_of(made(FAST_START), tmp_path, damage_frames(5, 300))
         with open_clips(path, 1.0, start=1) as reader, pytest.raises(RdmfError) as caught:
             list(reader)
@@ -198,7 +198,7 @@ class TestCutShort:
 
 
 def damage_frames(first: int, last: int) -> Callable[[bytes], bytes]:
-    """Overwrite packets [first, last) of an MP4 file, each to its length, with zeros."""
+    """Overwrite packets [first, last) of an MP4 file with zeros, each in its full length."""
 
     def change(data: bytes) -> bytes:
         with av.open(io.BytesIO(data)) as container:
@@ -212,7 +212,7 @@ def damage_frames(first: int, last: int) -> Callable[[bytes], bytes]:
 
 
 class TestAbsurdHeaders:
-    """The packets are believed: neither a year of clips nor none."""
+    """The packets count, not the header: the result is neither a year of clips nor no clip."""
 
     @pytest.mark.parametrize("seconds", [0, 1, 31_536_000])
     def test_an_mp4_that_lies_about_its_duration(

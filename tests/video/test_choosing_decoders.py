@@ -1,4 +1,4 @@
-"""Which decoder is taken, and what is said where one is missing, hangs or dies."""
+"""The choice of a decoder, and the messages if a decoder is missing, hangs or crashes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class TestAuto:
     def test_never_takes_decord(
         self, made: Callable[[Recipe], Path], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """It holds an old FFmpeg: a video of unknown origin gets there on request alone."""
+        """decord contains an old FFmpeg: it may read videos of unknown origin only on request."""
         monkeypatch.setattr(decord, "pictures", None)
         assert numbers(made(VP9), "auto") == WANTED_OF_PLAIN
 
@@ -88,7 +88,7 @@ class TestDecord:
     def test_its_early_end_is_an_error_of_the_command(
         self, made: Callable[[Recipe], Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
-        """Not a success: a broken pipe to the child is not one to the reader of the answers."""
+        """A broken pipe to the child process is an error; a broken pipe to the reader is not."""
         ends_at_once = tmp_path / "child.py"
         ends_at_once.touch()
         monkeypatch.setattr(decord, "CHILD", str(ends_at_once))
@@ -201,7 +201,7 @@ class TestFfmpegProgram:
     def test_is_at_work_while_it_looks_for_a_frame_far_ahead(
         self, made: Callable[[Recipe], Path], ffmpeg_program: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Its log says so, every few frames, long before the first picture comes."""
+        """The log shows progress every few frames, long before the first picture arrives."""
         scanned = pyav.scan(made(PLAIN))
         seen: list[bytes] = []
         monkeypatch.setattr(ffmpeg._Log, "follow", lambda self, line: seen.append(line))
@@ -236,7 +236,7 @@ class TestFfmpegProgram:
             open_clips(tmp_path / "note.mp4", decoder="ffmpeg")
 
     def test_selects_thousands_of_frames(self) -> None:
-        """Its expression is a search tree: its depth grows with the logarithm."""
+        """The expression is a search tree, so its depth grows with the logarithm."""
         expression = ffmpeg.is_one_of("n", list(range(0, 60_000, 7)))
         depth = deepest = 0
         for letter in expression:

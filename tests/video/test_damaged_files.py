@@ -1,6 +1,6 @@
-"""Three hundred files damaged by chance: each is read or refused, never with another exception.
+"""Three hundred files with random damage: each is read or refused, without any other exception.
 
-A decoder that crashes must not take the tests along: the files are read in processes of their own.
+A crash of a decoder must not end the tests, so the files are read in other processes.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def files(made: Callable[[Recipe], Path], tmp_path_factory: pytest.TempPathFacto
 
 
 def read_all(paths: list[Path]) -> list[str]:
-    """What must not be, a line for each file that shows it; of processes that crash, too."""
+    """Return one line per file that breaks a rule, including files that crash a process."""
     faults: list[str] = []
     while paths:
         lines, end = _read(paths)
@@ -85,9 +85,9 @@ def read_all(paths: list[Path]) -> list[str]:
 
 
 def _read(paths: list[Path]) -> tuple[list[str], str]:
-    """The lines of a process that reads these files, and how it ended, where not well.
+    """Return the lines of a process that reads these files, and how it ended, if it failed.
 
-    It has no ffmpeg program to turn to: what PyAV makes of the files is what counts here.
+    The process cannot use an ffmpeg program: only PyAV reads the files.
     """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PATH": ""}
     command = [sys.executable, "-c", READ_ALL, *map(str, paths)]
@@ -108,7 +108,7 @@ def test_damaged_files_are_read_or_refused(files: list[Path], first: int) -> Non
 
 
 def test_damaged_files_in_one_command(files: list[Path]) -> None:
-    """By the command line: a line of JSON and at most one line of error for each."""
+    """On the command line, each file gives a line of JSON and at most one line of error."""
     some = files[: 2 * len(RECIPES)]
     command = [sys.executable, "-m", "rdmf_cli", "query", "--json", "--no-cache", "--encoder"]
     command += ["embedded", "-q", "a barcode", *map(str, some)]

@@ -1,4 +1,4 @@
-"""One conformance test for every decoder: the right frame, by its number, for every clip."""
+"""One test for every decoder: the right frame, by its number, for every clip."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ RECIPES = [
 ]
 BY_NAME = {recipe.name: recipe for recipe in RECIPES}
 
-# What `decord.KNOWN_FAULTS` names is expected to go wrong, and must.
+# The faults in `decord.KNOWN_FAULTS` are expected, and must occur.
 DECORD_FAULTS = {
     "av1": "AV1",
     "av1_mkv": "AV1",
@@ -119,7 +119,7 @@ CLIP_LENGTHS = (Fraction(2), Fraction(1), Fraction(1, 2))
 
 
 def mistakes(path: Path, recipe: Recipe, decoder: str) -> list[str]:
-    """Everything that is not as it should be, over all clips at all clip lengths."""
+    """Return all deviations, over all clips at all clip lengths."""
     return [m for length in CLIP_LENGTHS for m in mistakes_at(path, recipe, decoder, length)]
 
 
@@ -143,7 +143,7 @@ def mistakes_at(path: Path, recipe: Recipe, decoder: str, clip_length: Fraction)
 @pytest.mark.parametrize("recipe", RECIPES, ids=str)
 @pytest.mark.parametrize("decoder", DECODERS)
 class TestEveryDecoder:
-    """Over codecs, containers and timings; frames are known by the number in their pixels."""
+    """Many codecs, containers and timings; the number in its pixels identifies a frame."""
 
     def test_shows_the_last_frame_before_each_middle(
         self, decoder: str, recipe: Recipe, made: Callable[[Recipe], Path], ffmpeg_program: str
@@ -167,7 +167,7 @@ class TestEveryDecoder:
 
 
 def nearest_key(path: Path, recipe: Recipe, clip: int, clip_length: Fraction) -> int:
-    """The number of the key frame nearest to the frame of a clip, by the packets' own times."""
+    """Return the number of the key frame nearest to a clip's frame, from the packets' times."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         packets = [packet for packet in container.demux(stream) if packet.pts is not None]
@@ -223,7 +223,7 @@ def test_no_file_that_decord_gets_right_is_called_faulty(made: Callable[[Recipe]
 
 @pytest.mark.parametrize("decoder", DECODERS)
 class TestParts:
-    """Only a part of a video; clip numbers stay those of the whole."""
+    """Read only a part of a video; clips keep their numbers in the whole video."""
 
     def test_a_part_gives_the_same_frames_as_the_whole(
         self, decoder: str, made: Callable[[Recipe], Path], ffmpeg_program: str
@@ -244,7 +244,7 @@ class TestParts:
 
 @pytest.mark.parametrize("name", ["seekable", "h264_ts", "h264", "late_mkv", "h264_flv"])
 def test_far_parts_are_exact_in_containers_that_seek_badly(name: str, tmp_path: Path) -> None:
-    """A seek past 250 packets or more happens; where it ends is checked."""
+    """The decoder seeks past 250 packets or more; where the seek ends is checked."""
     short = BY_NAME[name]
     times = tuple(short.times[0] + i if short.times else i for i in range(600))
     recipe = Recipe(name, short.codec, short.suffix, 600, times=times, gop=10, b_frames=2)
@@ -267,7 +267,7 @@ class TestPyAV:
 
 
 def colourful(path: Path, matrix: int, tag: int) -> None:
-    """Two frames of pure red, coded in limited range with this colour matrix, tagged so."""
+    """Make two frames of pure red, coded in limited range with this colour matrix."""
     red = np.zeros((96, 160, 3), np.uint8)
     red[..., 0] = 255
     with av.open(str(path), "w") as container:

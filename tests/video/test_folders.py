@@ -1,4 +1,4 @@
-"""The videos of a folder: by suffix, in order, and what is passed over."""
+"""The videos of a folder: chosen by suffix, sorted, and a note on skipped files."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_rarer_suffixes_are_videos(tmp_path: Path, suffix: str) -> None:
 
 
 def test_hidden_files_and_folders_are_left_out_and_not_counted(tmp_path: Path) -> None:
-    """macOS writes ._x.mov beside x.mov on disks of other systems: no video, only attributes."""
+    """macOS writes ._x.mov beside x.mov on disks of other systems; it holds only attributes."""
     touch(
         tmp_path, "x.mov", "._x.mov", ".DS_Store", ".trash/y.mov", "inside/._z.mov", "inside/z.mov"
     )

@@ -1,4 +1,4 @@
-"""Lists of other files: read where the name says so, in their own folder, never over a network."""
+"""Lists of other files: read only by suffix, only in their own folder, never over a network."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class TestListsByName:
             open_clips(folder / name, decoder=decoder)
 
     def test_are_never_cached(self, name: str, folder: Path) -> None:
-        """The list stays as it is while what it stands for changes."""
+        """The list can stay the same while its files change."""
         (folder / name).write_text(LISTS[name].format("piece.ts"))
         encoder, store = EmbeddedEncoder(), FeatureStore()
         first = extract(folder / name, encoder, store=store)

@@ -1,4 +1,4 @@
-"""Files as recorders and players make them: joined, with several streams, encrypted, HDR, raw."""
+"""Files of recorders and players: joined, with several streams, encrypted, HDR, raw."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rdmf_cli.errors import RdmfError
 from rdmf_cli.video import open_clips, probe
 
 OURS = pytest.mark.parametrize("decoder", ["pyav", "ffmpeg"])
-WANTED = [12, 37, 62, 87]  # of four seconds at 25 frames a second, a second a clip
+WANTED = [12, 37, 62, 87]  # in four seconds at 25 frames per second, with clips of 1 s
 
 
 def numbers(path: Path, decoder: str = "auto") -> list[int]:
@@ -32,7 +32,7 @@ def joined(paths: list[Path], to: Path) -> Path:
 
 
 class TestJoinedRecordings:
-    """`cat a b > c`: time goes on, and it is said."""
+    """`cat a b > c`: time continues, and there is a note."""
 
     @OURS
     @pytest.mark.parametrize("suffix", ["ts", "mpg", "mkv"])
@@ -51,7 +51,7 @@ class TestJoinedRecordings:
             got = [read_barcode(frame.image) for _, frame in reader]
             assert "restart once" in reader.info.warnings[0]
             assert reader.info.duration == pytest.approx(8.0, abs=0.1)
-        # A Matroska file may lose the first picture of its second part, no more.
+        # A Matroska file may lose only the first picture of its second part.
         assert got == WANTED * 2
 
     @OURS
@@ -75,7 +75,7 @@ class TestJoinedRecordings:
         tmp_path: Path,
         ffmpeg_program: str,
     ) -> None:
-        """FFmpeg reads such containers up to the end of the first recording."""
+        """FFmpeg reads such containers only up to the end of the first recording."""
         piece = made(Recipe(f"first_{suffix}", codec, suffix, frames=100))
         said = f"a second recording begins at byte {piece.stat().st_size:,} and is not read"
         with open_clips(
@@ -89,7 +89,7 @@ class TestJoinedRecordings:
     def test_frames_of_one_time_are_said(
         self, decoder: str, made: Callable[[Recipe], Path], tmp_path: Path, ffmpeg_program: str
     ) -> None:
-        """Of joined MXF, FFmpeg gives all frames after the first recording the same time."""
+        """In joined MXF files, FFmpeg gives all frames after the first recording the same time."""
         piece = made(Recipe("first_mxf", "mpeg2video", "mxf", frames=100))
         with open_clips(joined([piece, piece], tmp_path / "both.mxf"), 1.0, decoder) as reader:
             assert len(list(reader)) == 4
@@ -100,16 +100,16 @@ class TestJoinedRecordings:
     def test_an_avi_without_a_beginning_holds_its_first_frame(
         self, decoder: str, tmp_path: Path, ffmpeg_program: str
     ) -> None:
-        """FFmpeg fills the time before with empty chunks, and guesses a late first frame."""
+        """FFmpeg fills the time before with empty chunks; its guess for the first frame is late."""
         late = {"output_ts_offset": "20"}
         recipe = Recipe("late", "libx264", "avi", 50, b_frames=2, container_options=late)
         with open_clips(recipe.make(tmp_path), 2.0, decoder) as reader:
             got = [read_barcode(frame.image) for _, frame in reader]
-            assert reader.info.duration == pytest.approx(21.92)  # as ffprobe says
+            assert reader.info.duration == pytest.approx(21.92)  # the value of ffprobe
         assert got == [0] * 10 + [26]
 
     def test_from_a_high_time_to_a_low_one(self, tmp_path: Path) -> None:
-        """FFmpeg takes the fall for a counter that ran over: 26 hours."""
+        """FFmpeg reads the fall as an overflow of the counter: 26 hours."""
         late = Recipe("high", "libx264", "ts", 100, times=tuple(range(12500, 12600)))
         early = Recipe("low", "libx264", "ts", 100)
         path = joined([late.make(tmp_path), early.make(tmp_path)], tmp_path / "both.ts")
@@ -131,7 +131,7 @@ class TestJoinedRecordings:
 
 
 def write_streams(path: Path, sizes: list[tuple[int, int]], defaults: list[bool]) -> Path:
-    """A second of video in each stream; the stream's number is the level of its grey times 60."""
+    """Write a second of video in each stream; the grey level is 60 times the stream's number."""
     with av.open(str(path), "w") as container:
         streams = []
         for (width, height), default in zip(sizes, defaults, strict=True):
@@ -187,7 +187,7 @@ class TestSeveralStreams:
             watched(path, "decord")
 
     def test_one_that_begins_in_mid_file_is_said(self, tmp_path: Path) -> None:
-        """Two transport streams whose pictures have different numbers (PID)."""
+        """Two transport streams are joined whose pictures have different numbers (PID)."""
         pieces = []
         for pid in ("256", "768"):
             options = {"mpegts_start_pid": pid, "mpegts_pmt_start_pid": str(int(pid) + 4096)}
@@ -203,7 +203,7 @@ KEY_ID = {"encryption_kid": "a7e61c373e219033c21091fa607bf3b8"}
 
 
 class TestEncrypted:
-    """Not an answer from noise, and no advice to copy the file again."""
+    """No answer from noise, and no advice to copy the file again."""
 
     def refused(self, path: Path, decoder: str = "auto") -> None:
         with (
@@ -262,7 +262,7 @@ class TestEncrypted:
 
     @pytest.mark.parametrize("size", [0, 5, 1 << 31, (1 << 64) - 1])
     def test_a_damaged_size_of_a_box_is_no_crash(self, size: int, tmp_path: Path) -> None:
-        """The header of a file that FFmpeg cannot open is looked through."""
+        """rdmf reads the header of a file that FFmpeg cannot open."""
         large = size >= 1 << 32
         start = (1 if large else size).to_bytes(4, "big") + b"free"
         start += size.to_bytes(8, "big") if large else b""
@@ -303,7 +303,7 @@ class TestEncrypted:
         self.refused(tmp_path / "secret.wmv")
 
     def test_matroska(self, tmp_path: Path) -> None:
-        """The track's name, made long for this, gives its room to a description of the key."""
+        """The track's name is long here; its bytes are replaced by a description of the key."""
         name = "x" * 100
         path = tmp_path / "clear.mkv"
         with av.open(str(path), "w") as container:
@@ -327,7 +327,7 @@ class TestEncrypted:
 
 
 def of_stream_type(number: int, folder: Path) -> Path:
-    """A transport stream of H.264 whose table of streams names another type."""
+    """Make a transport stream of H.264 whose table of streams states another type."""
     data = bytearray(Recipe("clear", "libx264", "ts", 50).make(folder).read_bytes())
     for at in range(0, len(data), 188):
         if data[at + 1] & 0x40 and data[at + 5] == 2:
@@ -372,7 +372,7 @@ def encoded(path: Path, codec: str, pictures: Iterator[av.VideoFrame], **colours
 
 
 def plain(red: int, green: int, blue: int, pixels: str, matrix: int) -> av.VideoFrame:
-    """A frame of one colour, its code values 16 bits wide, converted to YCbCr by a matrix."""
+    """Make a frame of one colour, with code values of 16 bits, in YCbCr by a matrix."""
     image = np.empty((96, 160, 3), np.uint16)
     image[:] = (red, green, blue)
     frame = av.VideoFrame.from_ndarray(image, format="rgb48le")
@@ -409,7 +409,7 @@ class TestColours:
     def test_hdr_is_shown_as_on_an_ordinary_screen(
         self, curve: str, decoder: str, tmp_path: Path, ffmpeg_program: str
     ) -> None:
-        """White of 203 cd/m² (ITU-R BT.2408) is white, not grey; what is grey stays neutral."""
+        """White of 203 cd/m² (ITU-R BT.2408) is white, not grey, and grey stays neutral."""
         code, number = (0.5807, 16) if curve == "pq" else (0.75, 18)
         level = round(code * 65535)
         white = (plain(level, level, level, "yuv420p10le", BT2020_TABLE) for _ in range(5))
@@ -451,10 +451,10 @@ def late(suffix: str, folder: Path) -> Path:
 
 
 class TestPictureThatBeginsAfterTheSound:
-    """Times are the player's: they count from the earliest of the streams."""
+    """Times are the player's times: they count from the earliest stream."""
 
     def test_the_clock_of_a_transport_stream(self, tmp_path: Path) -> None:
-        """In which `ffmpeg -ss` lands where it can, not where it is told to."""
+        """In such a file, `ffmpeg -ss` does not always seek to the requested time."""
         clock = probe(late("ts", tmp_path)).clock
         assert clock.begins == pytest.approx(LATE_BY, abs=0.1)
         assert clock.duration == pytest.approx(LATE_BY + 4, abs=0.1)
@@ -494,7 +494,7 @@ class TestPictureThatBeginsAfterTheSound:
 
 
 def shown_at(path: Path, seconds: float, folder: Path, program: str) -> int:
-    """The number of the frame that `ffmpeg -ss` shows at a time (half a frame aside)."""
+    """Return the number of the frame that `ffmpeg -ss` shows at a time, to half a frame."""
     picture = folder / "shown.png"
     at = f"{seconds - 0.02:.3f}"
     options = ["-v", "error", "-y", "-i", str(path), "-ss", at, "-frames:v", "1", str(picture)]

@@ -1,4 +1,4 @@
-"""Times moved to cuts, to the frame."""
+"""Times that are moved to cuts, exact to the frame."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rdmf_cli.video.decoders import scan
 from rdmf_cli.video.refine import moved_to_cuts
 
 CUTS = [10.0, 19.0, 32.0, 38.0, 50.0, 57.0, 67.0]
-"""Where the photographs of the example video change (examples/make_tour.py)."""
+"""The times at which the photographs of the example video change (examples/make_tour.py)."""
 
 
 def test_the_cuts_of_the_example_are_met_to_the_frame(tour):
@@ -48,7 +48,7 @@ def scene(seed: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def fading(tmp_path_factory) -> Path:
-    """Three seconds of a scene, a second of cross-fade, three seconds of another."""
+    """Make three seconds of a scene, a second of cross-fade, three seconds of another scene."""
     share = np.clip((np.arange(175) - 75) / 25, 0, 1)
     pictures = [(scene(1) * (1 - s) + scene(2) * s).astype(np.uint8) for s in share]
     return filmed(tmp_path_factory.mktemp("fading") / "fading.mp4", pictures)

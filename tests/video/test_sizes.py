@@ -1,4 +1,4 @@
-"""How large pictures may be: what a file says of them is not believed."""
+"""Limits on the size of pictures: rdmf does not trust the size that a file states."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_no_picture_is_larger(width: int, height: int, shape: Fraction) -> None:
 
 
 def large_picture(path: Path, width: int, height: int) -> Path:
-    """One grey picture, bright in its left half, as Motion JPEG."""
+    """Make one grey picture, bright in its left half, as Motion JPEG."""
     with av.open(str(path), "w") as film:
         stream = film.add_stream("mjpeg", rate=1)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuvj420p"
@@ -128,7 +128,7 @@ print(PEAK)
 
 
 def asked_alone(path: Path, code: str = ASK_ALONE) -> tuple[str, int]:
-    """What the code prints of a video, in a process of its own, and the peak of its memory."""
+    """Return what code prints for a video in a new process, and the peak of its memory."""
     told = subprocess.run(
         [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
     )
@@ -143,7 +143,7 @@ def test_the_memory_of_a_huge_picture_is_bounded(tmp_path: Path) -> None:
 
 
 def black_png(side: int, bytes_per_pixel: int = 8) -> bytes:
-    """A square picture of 16-bit RGBA, made without holding it: every row is the same."""
+    """Make a square picture of 16-bit RGBA without holding it in memory: all rows are equal."""
     row = bytes(1 + side * bytes_per_pixel)
     packer = zlib.compressobj(9)
     first = packer.compress(row) + packer.flush(zlib.Z_FULL_FLUSH)
@@ -161,7 +161,7 @@ def black_png(side: int, bytes_per_pixel: int = 8) -> bytes:
 
 
 def test_a_picture_is_not_decoded_to_learn_that_it_is_too_large(tmp_path: Path) -> None:
-    """Its 14,000² pixels of 8 bytes would take 1.6 GB as soon as the file is opened."""
+    """Its 14,000² pixels of 8 bytes would take 1.6 GB when the file is opened."""
     path = tmp_path / "huge.png"
     path.write_bytes(black_png(14_000))
     said, peak = asked_alone(path)
@@ -170,7 +170,7 @@ def test_a_picture_is_not_decoded_to_learn_that_it_is_too_large(tmp_path: Path) 
 
 
 def avi_of_sizes(path: Path, sizes: list[int]) -> Path:
-    """Raw video of 64 x 48 pixels in AVI whose packets have these sizes; the file is sparse."""
+    """Make an AVI of raw video, 64 x 48 pixels, with these packet sizes; the file is sparse."""
     with av.open(str(path), "w") as film:
         stream = film.add_stream("rawvideo", rate=5)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"

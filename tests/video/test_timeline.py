@@ -1,4 +1,4 @@
-"""Timestamps, the grid of clips, and which frame a clip is shown by."""
+"""Timestamps, the grid of clips, and the frame of each clip."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class TestClipGrid:
         assert ClipGrid(duration, 2.0).count == count
 
     def test_a_decimal_number_means_itself(self) -> None:
-        """In binary, 0.35 / 0.1 falls short of 3.5."""
+        """In binary, 0.35 / 0.1 is slightly less than 3.5."""
         assert ClipGrid(0.35, 0.1).count == 4
         assert ClipGrid(10.0, 0.1).middle(3) == Fraction(35, 100)
 
@@ -110,7 +110,7 @@ def test_the_frame_of_a_clip_is_the_last_before_its_middle(
 
 @st.composite
 def timelines(draw: st.DrawFn) -> Timeline:
-    """Groups of pictures whose frames are decoded in another order than shown, some hidden."""
+    """Draw groups of pictures with a decoding order other than the display order, some hidden."""
     pts, flags = [], []
     for group in range(draw(st.integers(1, 8))):
         size = draw(st.integers(1, 40))

@@ -1,4 +1,4 @@
-"""rdmf serve: what it answers, to whom, and that no other file is ever given."""
+"""rdmf serve: what it answers, to whom, and that it never serves any other file."""
 
 from __future__ import annotations
 
