@@ -89,7 +89,7 @@ class Widths:
         width = rows.shape[-1]
         known, first = self.first.setdefault(kind, (width, path))
         if width != known:
-            what = f"{kind}: {counted(width, 'column')}, but {first} has {known}"
+            what = f"{kind}: {counted(width, 'column')}, but {first.name} has {known}"
             raise RdmfError(what, path, "keep features of only one encoder in a folder")
 
 

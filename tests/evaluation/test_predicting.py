@@ -260,7 +260,7 @@ def test_videos_longer_than_the_benchmark_are_not_clamped(features: Path):
     done = rdmf("--features", features, *FREE, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["brief"]["MR-full-R1@0.7"] == 100
-    assert "1 videos are longer than 150 s, the limit of qvhighlights" in done.stderr
+    assert "1 video is longer than 150 s, the limit of qvhighlights" in done.stderr
 
 
 def test_folders_of_features_that_are_not_read_are_named(features: Path):

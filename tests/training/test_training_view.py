@@ -92,7 +92,7 @@ def test_notes_stand_above_the_panel(tmp_path, terminal):
     train(task, options(epochs=3, patience=1), tmp_path, callback=view_on(terminal))
     shown = terminal.export_text()
     assert shown.index(
-        "stopped early: the held-out score did not improve in 1 epochs"
+        "stopped early: the held-out score did not improve in 1 epoch"
     ) < shown.rindex("rdmf train")
 
 
