@@ -497,11 +497,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--features", type=Path, help="QVHighlights-captions in the field's layout")
-    parser.add_argument("--scenes", type=int, default=0, help="how many videos")
-    parser.add_argument("--videos", action="store_true", help="the everyday queries")
+    parser.add_argument("--scenes", type=int, default=0, help="number of videos of scenes")
+    parser.add_argument("--videos", action="store_true", help="also ask the everyday queries")
     parser.add_argument("--torch-work", type=Path, help="the work folder of the recipes")
     parser.add_argument("--no-teacher", action="store_true")
-    parser.add_argument("--json", type=Path, help="write the numbers there too")
+    parser.add_argument("--json", type=Path, help="also write the numbers to this file")
     args = parser.parse_args()
     encoder, found = EmbeddedEncoder(), {}
 

@@ -258,7 +258,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--videos", type=Path, required=True)
     parser.add_argument("--encoder", default="embedded")
-    parser.add_argument("--clip-length", type=float, default=1.0, help="seconds; clips are short")
+    parser.add_argument("--clip-length", type=float, default=1.0, help="clip length in seconds")
     parser.add_argument("--head", choices=("learned", "training-free"), default="learned")
     parser.add_argument("--set", choices=SETS, default="old", help="the fifty queries to ask")
     parser.add_argument("--json", action="store_true")

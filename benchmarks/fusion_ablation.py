@@ -227,7 +227,7 @@ def main() -> None:
     parser.add_argument("what", choices=("train", "table"))
     parser.add_argument("features", type=Path)
     parser.add_argument("runs", type=Path)
-    parser.add_argument("--share", type=float, default=1.0, help="of the training queries")
+    parser.add_argument("--share", type=float, default=1.0, help="share of the training queries")
     parser.add_argument(
         "--arms",
         nargs="+",

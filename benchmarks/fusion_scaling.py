@@ -387,11 +387,13 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS)
     parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--patience", type=float, default=120.0, help="seconds for one pass")
+    parser.add_argument(
+        "--patience", type=float, default=120.0, help="longest time of one pass, in seconds"
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--no-memory", action="store_true")
-    parser.add_argument("--figure", type=Path, help="where to draw it (svg, png, pdf)")
-    parser.add_argument("--json", type=Path, help="where to write the cells")
+    parser.add_argument("--figure", type=Path, help="file of the figure (svg, png, pdf)")
+    parser.add_argument("--json", type=Path, help="file for the cells")
     parser.add_argument("--memory-of", nargs=3, metavar=("ENCODER", "CLIPS", "MODE"))
     return parser.parse_args()
 

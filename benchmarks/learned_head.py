@@ -117,7 +117,9 @@ def print_presence(splits: dict[str, Samples], folder: Path, of: dict[str, Prese
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("features", type=Path)
-    parser.add_argument("--checkpoint", type=Path, help="an exported head; default: the shipped")
+    parser.add_argument(
+        "--checkpoint", type=Path, help="an exported head; default: the shipped head"
+    )
     args = parser.parse_args()
     splits = {name: samples_of(args.features, name) for name in ("train", "val")}
     learned, free = LearnedHead.load(args.checkpoint), TrainingFree.load()

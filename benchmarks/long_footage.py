@@ -269,9 +269,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("features", type=Path)
     parser.add_argument("--split", default="val")
-    parser.add_argument("--queries", type=int, default=1550, help="of long footage fewer are asked")
-    parser.add_argument("--kinds", nargs="+", help="some of the kinds alone, by their names")
-    parser.add_argument("--head", type=Path, help="a trained or exported one; default: the shipped")
+    parser.add_argument(
+        "--queries", type=int, default=1550, help="number of queries; fewer in long footage"
+    )
+    parser.add_argument("--kinds", nargs="+", help="names of the kinds of footage to use")
+    parser.add_argument("--head", type=Path, help="a trained or exported head; default: shipped")
     parser.add_argument("--no-example", action="store_true")
     args = parser.parse_args()
     samples = samples_of(args.features, args.split)

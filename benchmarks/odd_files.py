@@ -780,12 +780,14 @@ def _print_table(count: Counter[tuple[str, str]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--fuzz", type=int, metavar="N", help="ask N damaged files instead")
-    parser.add_argument("--seed", type=int, default=0, help="of the first damaged file")
-    parser.add_argument("--decode-only", action="store_true", help="with --fuzz: ask no question")
-    parser.add_argument("--only", default="", metavar="NAME", help="files with this in their name")
+    parser.add_argument("--fuzz", type=int, metavar="N", help="use N damaged files instead")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first damaged file")
+    parser.add_argument("--decode-only", action="store_true", help="with --fuzz: only decode")
+    parser.add_argument(
+        "--only", default="", metavar="NAME", help="only files with NAME in their name"
+    )
     parser.add_argument("--folder", type=Path, help="keep the files here")
-    parser.add_argument("--verbose", action="store_true", help="a line for every file")
+    parser.add_argument("--verbose", action="store_true", help="print a line for every file")
     args = parser.parse_args()
     if not (shutil.which("ffmpeg") and shutil.which("ffprobe")):
         sys.exit("the programs ffmpeg and ffprobe are needed")

@@ -447,11 +447,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--config", default="{}", help="JSON: other fields of ModelConfig")
     parser.add_argument("--without", choices=list(PARTS), help="turn a part of the fusion off")
     parser.add_argument("--options", default="{}", help="JSON: other TrainingOptions")
-    parser.add_argument("--label", help="name of the arm where any of these differ")
+    parser.add_argument("--label", help="name of the arm, if one of these is given")
     parser.add_argument("--fold", type=int, help="train and measure on parts of train")
-    parser.add_argument("--long", type=int, default=300, help="queries of footage that is longer")
+    parser.add_argument(
+        "--long", type=int, default=300, help="number of queries for longer footage"
+    )
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--figure", type=Path, help="svg or png")
+    parser.add_argument("--figure", type=Path, help="file of the figure, svg or png")
     args = parser.parse_args(argv)
     if args.what != "table" and not args.data:
         parser.error(f"{args.what} needs --data DATASET FEATURES")

@@ -85,9 +85,9 @@ def environment_of(tree: Path, folder: str, number: int) -> dict[str, str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--encoder", default="embedded", help="a name as of rdmf query --encoder")
+    parser.add_argument("--encoder", default="embedded", help="a name as for rdmf query --encoder")
     parser.add_argument("--against", type=Path, help="the folder of another checkout")
-    parser.add_argument("--only", default="", help="commands whose names hold this word")
+    parser.add_argument("--only", default="", help="only commands with this word in their name")
     args = parser.parse_args()
     trees = [HERE] if args.against is None else [HERE, args.against.resolve()]
     with tempfile.TemporaryDirectory() as folder:

@@ -14,7 +14,7 @@
 >>> extract("examples/tour.mp4").rows.shape             # (clips, 384), stored in the cache
 >>> fuse("examples/tour.mp4", "a rocket").reading.v     # the pattern: (channels, clips)
 
->>> from rdmf_cli import cut                            # moments as videos of their own
+>>> from rdmf_cli import cut                            # moments as separate videos
 >>> cut("examples/tour.mp4", "a rocket")[0].path        # tour_1.mp4
 
 >>> from rdmf_cli import evaluate, train                # as `rdmf eval` and `rdmf train`

@@ -110,7 +110,8 @@ def show_status(library: Library, as_json: bool, done: Refreshed | None = None) 
 def prune_library(library: Library) -> None:
     """Remove missing and failed videos from the library, and print how many were removed."""
     videos, entries = library.prune()
-    typer.echo(f"{counted(videos, 'video')} forgotten, features of {entries} removed")
+    features = counted(entries, "entry", "entries")
+    typer.echo(f"{counted(videos, 'video')} and {features} of features removed from the library")
 
 
 def end(done: Refreshed) -> None:

@@ -179,7 +179,8 @@ def test_a_library_is_indexed_searched_and_kept_up_to_date(run, footage) -> None
     assert "1 video of the library cannot be found any more" in again.stderr
     status = run("index", "--library", "films", "--status")
     assert f"missing: {footage / 'red.mp4'}" in status.stdout
-    assert "1 video forgotten" in run("index", "--library", "films", "--prune").stdout
+    pruned = run("index", "--library", "films", "--prune").stdout
+    assert pruned == "1 video and 4 entries of features removed from the library\n"
     assert len(hits(run(*asked).stdout)) == 2
 
 

@@ -13,7 +13,7 @@ class Payload(Record):
     """A result with a published schema, named by its key `schema`.
 
     Attributes:
-        decimals: Decimals of the numbers in its JSON, except for keys with decimals of their own.
+        decimals: Decimals of the numbers in its JSON; some keys have another number of decimals.
     """
 
     model_config = ConfigDict(

@@ -205,14 +205,20 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--image", help="the run of image.py to ship")
     parser.add_argument("--text", help="the run of text.py to ship")
-    parser.add_argument("--photos", type=int, default=3000, help="to measure the gap on")
+    parser.add_argument(
+        "--photos", type=int, default=3000, help="number of photographs to measure the gap"
+    )
     # On Flickr8k val half the way halves the gap at no cost to a head of one sentence a photograph,
     # and costs one of all sentences 2.6 of the sum of the six recalls (294.2; a quarter of the way
     # 1.1). The whole way, and the covariance, cost more.
-    parser.add_argument("--shift", type=float, default=0.5, help="0 to 1: of the mean")
-    parser.add_argument("--strength", type=float, default=0.0, help="0 to 1: of the covariance")
-    parser.add_argument("--as-is", action="store_true", help="the gap was closed before: leave it")
-    parser.add_argument("--report", type=Path, help="numbers of encoder_report.py, to be listed")
+    parser.add_argument(
+        "--shift", type=float, default=0.5, help="share of the gap of the means to close"
+    )
+    parser.add_argument(
+        "--strength", type=float, default=0.0, help="the same share for the covariance"
+    )
+    parser.add_argument("--as-is", action="store_true", help="do not close the gap again")
+    parser.add_argument("--report", type=Path, help="numbers of encoder_report.py to list")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     start_log()

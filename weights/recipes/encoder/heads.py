@@ -221,11 +221,11 @@ def add_body_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose the body and its view of the photographs."""
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument(
-        "--start", help="the run of image.py to begin with; by default the first weights"
+        "--start", help="the run of image.py to begin with; by default the initial weights"
     )
     parser.add_argument("--blend", type=float, default=1.0, help="share of the trained body")
-    parser.add_argument("--side", type=int, default=160, help="pixels")
-    parser.add_argument("--views", type=int, default=2, help="of each photograph")
+    parser.add_argument("--side", type=int, default=160, help="side of a picture in pixels")
+    parser.add_argument("--views", type=int, default=2, help="views of each photograph")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
 
@@ -273,8 +273,8 @@ def main() -> None:
     add_body_options(parser)
     parser.add_argument("--out", required=True, help="the name of this run")
     parser.add_argument("--rows", default="photo_rows", help="as for image.py")
-    parser.add_argument("--heads", type=int, default=2, help="the head is the mean of so many")
-    parser.add_argument("--hidden", type=int, default=HIDDEN, help="how wide each of them is")
+    parser.add_argument("--heads", type=int, default=2, help="number of heads to average")
+    parser.add_argument("--hidden", type=int, default=HIDDEN, help="hidden width of each head")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--rate", type=float, default=RATE)
     parser.add_argument("--drop", type=float, default=DROP)

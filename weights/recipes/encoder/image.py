@@ -346,7 +346,7 @@ def train(args: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--work", type=Path, required=True, help="what data.py wrote")
+    parser.add_argument("--work", type=Path, required=True, help="folder that data.py wrote")
     parser.add_argument("--out", required=True, help="the name of this run")
     parser.add_argument("--start", help="begin with the weights of this run")
     parser.add_argument(
@@ -354,9 +354,11 @@ def main() -> None:
         default="photo_rows",
         help="photo_rows: the teacher's; photo_rows-NAME: text run NAME's",
     )
-    parser.add_argument("--images", type=int, default=100_000, help="how many views to see")
-    parser.add_argument("--side", type=int, default=160, help="pixels")
-    parser.add_argument("--frozen", type=int, default=0, help="keep the first blocks as they are")
+    parser.add_argument("--images", type=int, default=100_000, help="number of views to train on")
+    parser.add_argument("--side", type=int, default=160, help="side of a picture in pixels")
+    parser.add_argument(
+        "--frozen", type=int, default=0, help="number of first blocks to keep fixed"
+    )
     parser.add_argument("--rate", type=float, default=4e-4)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)

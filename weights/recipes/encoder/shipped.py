@@ -71,9 +71,9 @@ def read_back(tower: nn.Module, file: Path, prefix: str = "", without_bias: str 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", type=Path, required=True, help="where embedded_*.onnx lie")
-    parser.add_argument("--work", type=Path, required=True, help="what data.py wrote")
-    parser.add_argument("--out", required=True, help="the name of the runs written")
+    parser.add_argument("--weights", type=Path, required=True, help="folder of embedded_*.onnx")
+    parser.add_argument("--work", type=Path, required=True, help="folder that data.py wrote")
+    parser.add_argument("--out", required=True, help="the name of the new runs")
     args = parser.parse_args()
     start_log()
     file = args.weights / "embedded_image.onnx"

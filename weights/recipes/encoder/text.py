@@ -280,10 +280,12 @@ def train(args: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--work", type=Path, required=True, help="what data.py wrote")
+    parser.add_argument("--work", type=Path, required=True, help="folder that data.py wrote")
     parser.add_argument("--out", required=True, help="the name of this run")
     parser.add_argument("--start", help="begin with the weights of this run")
-    parser.add_argument("--sentences", type=int, default=600_000, help="how many to see in all")
+    parser.add_argument(
+        "--sentences", type=int, default=600_000, help="number of sentences to train on"
+    )
     parser.add_argument(
         "--shards", type=int, help=f"use only this number of shards, of {SHARD} sentences each"
     )

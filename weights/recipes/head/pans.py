@@ -142,13 +142,13 @@ def link(features: Path, out: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--work", type=Path, required=True, help="what data.py wrote")
-    parser.add_argument("--features", type=Path, required=True, help="of captions")
+    parser.add_argument("--work", type=Path, required=True, help="folder that data.py wrote")
+    parser.add_argument("--features", type=Path, required=True, help="features of captions")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--videos", type=int, default=500)
-    parser.add_argument("--queries", type=int, default=4, help="of a video, at most")
+    parser.add_argument("--queries", type=int, default=4, help="queries per video at most")
     parser.add_argument("--part", choices=("most", "rest", "all"), default="all",
-                        help="of the photographs: four in five, the fifth, or all")  # fmt: skip
+                        help="part of the photographs: four fifths, a fifth, or all")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     start_log()

@@ -252,8 +252,8 @@ class GatedRecurrence(Fusion):
 
         h_t = exp(-δ_t) h_{t-1} + δ_t b_t x_t,   y_t = c_t · h_t,   δ_t > 0
 
-    The recurrence runs forwards and backwards with decays of their own, and a gate closes what it
-    reads. It is computed in its closed form, a matrix (L, L) per head. A short convolution lies
+    The recurrence runs in both directions, each with its own decays, and a gate multiplies its
+    output. It is computed in its closed form, a matrix (L, L) per head. A short convolution lies
     before it.
     """
 
