@@ -70,6 +70,17 @@ class TestDecord:
         with pytest.raises(RdmfError, match=r"not installed.*--decoder pyav"):
             open_clips(made(PLAIN), decoder="decord")
 
+    def test_is_not_mistaken_for_decord2(
+        self, made: Callable[[Recipe], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """decord2 is imported as decord, too, and on some systems it is the only one of the two."""
+        folder = tmp_path / "decord2-3.4.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: decord2\nVersion: 3.4.0\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        with pytest.raises(RdmfError, match=r"decord2 is installed.*--decoder pyav"):
+            open_clips(made(PLAIN), decoder="decord")
+
     def test_is_stopped_when_it_falls_silent(
         self, made: Callable[[Recipe], Path], monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.machinery import PathFinder
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -116,12 +116,23 @@ def installed() -> str:
     """Return the version of decord.
 
     Raises:
-        RdmfError: decord is not installed.
+        RdmfError: decord is not installed, or decord2 is installed, which has the same module name.
     """
+    what = None
     if not available():
         what = "decord is not installed (some systems have no package)"
+    elif _has_decord2():
+        what = "decord2 is installed in place of decord, and returns other frames than asked for"
+    if what:
         raise RdmfError(what, "--decoder decord", "use --decoder pyav")
     return version("decord")
+
+
+def _has_decord2() -> bool:
+    try:
+        return bool(version("decord2"))
+    except PackageNotFoundError:
+        return False
 
 
 def scan(path: Path) -> Scan:
