@@ -168,6 +168,7 @@ EXTRAS = {
     "speech": ("faster-whisper",),
     "features": ("h5py", "lmdb"),
     "library": ("watchfiles", "faiss-cpu"),
+    "cluster": ("ray",),
     "web": ("starlette", "uvicorn"),
     "mcp": ("mcp",),
     "show": ("textual-image",),

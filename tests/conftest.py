@@ -40,6 +40,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run the tests in Chromium, too (tests/browser); .ci/browser installs what they need",
     )
+    parser.addoption(
+        "--cluster",
+        action="store_true",
+        help="run the tests on a Ray cluster, too (tests/cluster); .ci/cluster installs Ray",
+    )
 
 
 def left_out(config: pytest.Config) -> frozenset[str]:
@@ -47,7 +52,8 @@ def left_out(config: pytest.Config) -> frozenset[str]:
     if config.getoption("--light"):
         return needed_packages.BEYOND_DEV
     browser = frozenset() if config.getoption("--browser") else needed_packages.BROWSER
-    return needed_packages.NO_WHEELS | browser
+    cluster = frozenset() if config.getoption("--cluster") else needed_packages.CLUSTER
+    return needed_packages.NO_WHEELS | browser | cluster
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -57,7 +63,9 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     lines = [
         f"{p.relative_to(config.rootpath)}: {', '.join(sorted(n))}" for p, n in needs.items() if n
     ]
-    why = "--light leaves" if config.getoption("--light") else "a run without --browser leaves"
+    unused = [name for name in ("--browser", "--cluster") if not config.getoption(name)]
+    run = f"a run without {' and '.join(unused)}" if unused else "this Python"
+    why = "--light leaves" if config.getoption("--light") else f"{run} leaves"
     head = [f"{why} out {len(lines)} of {len(needs)} files, by what they import:"]
     return [*head, *lines] if lacking else []
 

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rdmf_cli.api.arguments import ClipLength, Count, Device, FilePath, Levels, checked
 from rdmf_cli.api.searcher import Searcher
 from rdmf_cli.api.searching import Chosen, settings_of
-from rdmf_cli.features import FeatureStore, VideoFeatures
+from rdmf_cli.features import VideoFeatures
 from rdmf_cli.features import extract as extract_features
 from rdmf_cli.features.extraction import ClipProgress, feature_key
 from rdmf_cli.features.said import Said, encoded, said_in
 from rdmf_cli.library.catalogue import Root
-from rdmf_cli.library.indexing import Extraction, Refreshed, absolute_root, refresh
+from rdmf_cli.library.indexing import Extraction, KeyOf, Refreshed, absolute_root, refresh
 from rdmf_cli.library.library import DEFAULT, Library, library_folder
 from rdmf_cli.library.work import OnWarning, ShowWork
+from rdmf_cli.video.formats import is_list
+
+
+class Workers(NamedTuple):
+    """Where videos are extracted, and how many at once.
+
+    Attributes:
+        jobs: Number of videos that are extracted at once in this process.
+        ray: Address of a Ray cluster, or "auto"; None: extract in this process.
+    """
+
+    jobs: int = 1
+    ray: str | None = None
+
+
+HERE = Workers()
 
 
 @checked
@@ -34,6 +51,7 @@ def index(
     sampling: str | None = None,
     still: Levels | None = None,
     name_time: str | None = None,
+    ray: str | None = None,
     show: ShowWork | None = None,
     notify: Callable[[str], None] | None = None,
 ) -> Refreshed:
@@ -56,6 +74,8 @@ def index(
         still: The same as in `query`; None: the value of the library, or 0.
         name_time: How the names of files tell when a recording began, see `Searcher`; it is stored
             in the library. None: as before.
+        ray: Extract on a Ray cluster: its address "HOST:PORT", or "auto" for the cluster that this
+            machine belongs to; then `jobs` has no effect. None: extract in this process.
         show: A function that is called with the progress of the extraction.
         notify: A function that is called with a line if rdmf waits for another process.
 
@@ -74,29 +94,61 @@ def index(
         with opened.writing(notify):
             searcher = Searcher(device=device, **chosen.in_library(opened))
             roots = roots or opened.catalogue.roots()
-            return refresh_library(searcher, opened, roots, jobs=jobs, show=show)
+            return refresh_library(searcher, opened, roots, Workers(jobs, ray), show=show)
 
 
 def refresh_library(
     searcher: Searcher,
     library: Library,
     roots: Sequence[Root],
-    *,
-    jobs: int = 1,
+    workers: Workers = HERE,
     show: ShowWork | None = None,
     on_warning: OnWarning | None = None,
 ) -> Refreshed:
     """Bring a library up to date; call this function inside `Library.writing`.
 
+    Args:
+        searcher: The searcher that extracts.
+        library: The library.
+        roots: Files and folders to index.
+        workers: Where videos are extracted, and how many at once.
+        show: A function that is called with the progress of the work.
+        on_warning: A function that is called with the path and the warnings of a video.
+
     Raises:
         UsageError: The library was made with another encoder, clip length or decoder.
+        RdmfError: There is no cluster at the address.
     """
     library.settle(settings_of(searcher))
     library.keep_name_time(searcher.name_time)
-    how = replace(extraction_of(searcher, library), jobs=jobs, show=show, on_warning=on_warning)
-    done = refresh(library, roots, how)
+    how = replace(extraction_of(searcher, library), show=show, on_warning=on_warning)
+    with _extraction_by(workers, how, searcher, library) as how:
+        done = refresh(library, roots, how)
     _ = library.collection().index  # made now, so that the first search need not make it
     return done
+
+
+@contextmanager
+def _extraction_by(
+    workers: Workers, how: Extraction, searcher: Searcher, library: Library
+) -> Iterator[Extraction]:
+    """Make an extraction run in this process, or on a cluster."""
+    if workers.ray is None:
+        yield replace(how, jobs=workers.jobs)
+        return
+    from rdmf_cli.library.cluster import ClusterExtract, connected
+
+    encoder, clips = searcher.loaded_encoder.name, searcher.selection()
+    with connected(workers.ray, searcher.device) as cluster:
+        remote = ClusterExtract(cluster, library.store, encoder, how.key_of, clips)
+
+        def extract(video: Path, *, progress: ClipProgress | None = None) -> VideoFeatures:
+            _copy_from_cache(searcher, library, how.key_of, video)
+            if is_list(video):  # its key does not cover the files that it lists
+                return how.extract(video, progress=progress)
+            return remote(video, progress=progress)
+
+        yield replace(how, extract=extract, jobs=cluster.videos_at_once)
 
 
 def extraction_of(searcher: Searcher, library: Library) -> Extraction:
@@ -108,8 +160,7 @@ def extraction_of(searcher: Searcher, library: Library) -> Extraction:
         return feature_key(path, encoder, selection)
 
     def extract(video: Path, *, progress: ClipProgress | None = None) -> VideoFeatures:
-        if searcher.store is not None and video.is_file():
-            _copy(searcher.store, kept, key_of(video))
+        _copy_from_cache(searcher, library, key_of, video)
         return extract_features(
             video,
             encoder,
@@ -127,9 +178,12 @@ def extraction_of(searcher: Searcher, library: Library) -> Extraction:
     return Extraction(extract, key_of, hear=hear)
 
 
-def _copy(cache: FeatureStore, kept: FeatureStore, key: dict[str, Any]) -> None:
-    """Copy from the cache the features that an earlier query extracted."""
-    if kept.path(key).is_file() or (entry := cache.load(key)) is None:
+def _copy_from_cache(searcher: Searcher, library: Library, key_of: KeyOf, video: Path) -> None:
+    """Copy from the cache the features that an earlier query extracted, if there are any."""
+    if searcher.store is None or not video.is_file():
+        return
+    key = key_of(video)
+    if library.store.path(key).is_file() or (entry := searcher.store.load(key)) is None:
         return
     arrays, about = entry
-    kept.put(key, arrays.pop("rows"), about, arrays)
+    library.store.put(key, arrays.pop("rows"), about, arrays)

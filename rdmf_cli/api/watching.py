@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rdmf_cli.api.hook import Hook
-from rdmf_cli.api.indexing import extraction_of, refresh_library
+from rdmf_cli.api.indexing import Workers, extraction_of, refresh_library
 from rdmf_cli.api.searcher import Searcher
 from rdmf_cli.api.searching import Limits, encode_query, hits_of
 from rdmf_cli.channels.query import QueryFeatures, Term, described
@@ -116,7 +116,7 @@ class Watch:
                 self.searcher,
                 self.library,
                 self.roots,
-                jobs=self.jobs,
+                Workers(self.jobs),
                 show=self.listeners.show,
                 on_warning=self.listeners.warning,
             )

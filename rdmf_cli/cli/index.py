@@ -59,6 +59,14 @@ def index(
             help="Minimum time in seconds between two runs of --exec for one query.",
         ),
     ] = 0.0,
+    ray: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--ray",
+            metavar="ADDRESS",
+            help="Extract on the Ray cluster at HOST:PORT; auto: the cluster of this machine.",
+        ),
+    ] = None,
     clip_length: options.OwnClipLength = None,
     encoder: options.EncoderName = "auto",
     device: options.Device = "auto",
@@ -76,6 +84,7 @@ def index(
     A video that is in the library and has not changed is not decoded again. If interrupted, run the
     same command again to resume.
     """
+    from rdmf_cli.api.indexing import Workers
     from rdmf_cli.api.searching import Chosen
     from rdmf_cli.cli.batch import open_searcher
     from rdmf_cli.cli.indexing import (
@@ -90,7 +99,7 @@ def index(
     from rdmf_cli.library.library import Library, library_folder
 
     folder = library_folder(library)
-    tasks = {"--status": status, "--prune": prune, "--watch": watch}
+    tasks = {"--status": status, "--prune": prune, "--watch": watch, "--ray": ray is not None}
     check_options(tasks, bool(paths or files_from), queries, command, cooldown)
     if status:
         with Library.open(folder) as opened:
@@ -117,6 +126,6 @@ def index(
             watch_library(Watch(searcher, opened, roots, queries or (), hook, jobs), as_json)
             return
         with opened.writing(note):
-            done = refresh(opened, searcher, roots, jobs, as_json)
+            done = refresh(opened, searcher, roots, Workers(jobs, ray), as_json)
         show_status(opened, as_json, done)
     end(done)

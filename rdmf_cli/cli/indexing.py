@@ -12,6 +12,7 @@ from rdmf_cli.text import counted, one_line
 
 if TYPE_CHECKING:
     from rdmf_cli.api import Searcher
+    from rdmf_cli.api.indexing import Workers
     from rdmf_cli.library.catalogue import Root
     from rdmf_cli.library.indexing import Refreshed
     from rdmf_cli.library.library import Library
@@ -27,7 +28,7 @@ def check_options(
     """Raise UsageError if options do not fit together.
 
     Args:
-        tasks: Whether each of --status, --prune and --watch was typed, by its name.
+        tasks: Whether each of --status, --prune, --watch and --ray was typed, by its name.
         has_paths: Whether paths were typed.
         queries: The values of --query.
         command: The value of --exec.
@@ -62,7 +63,7 @@ def roots_of(
 
 
 def refresh(
-    library: Library, searcher: Searcher, roots: Sequence[Root], jobs: int, as_json: bool
+    library: Library, searcher: Searcher, roots: Sequence[Root], workers: Workers, as_json: bool
 ) -> Refreshed:
     """Bring the library up to date, with a progress bar, and report failures."""
     from rdmf_cli.api.indexing import refresh_library
@@ -71,7 +72,7 @@ def refresh(
 
     with work_progress() as show:
         done = refresh_library(
-            searcher, library, roots, jobs=jobs, show=show, on_warning=say_warnings
+            searcher, library, roots, workers, show=show, on_warning=say_warnings
         )
     for error in done.failed:
         report(error, as_json)

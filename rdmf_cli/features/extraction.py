@@ -13,7 +13,7 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -34,6 +34,7 @@ from rdmf_cli.features.partial import (
     PartialFeatures,
     digest_of,
 )
+from rdmf_cli.features.sections import Section, SectionFeatures, joined_parts, sections_of
 from rdmf_cli.features.still import StillFrames
 from rdmf_cli.features.store import FeatureStore
 from rdmf_cli.files import unreadable
@@ -44,6 +45,7 @@ from rdmf_cli.video.samplings import EXACT as EXACT_FRAMES
 
 if TYPE_CHECKING:
     from rdmf_cli.video.clips import ClipReader, Frame
+    from rdmf_cli.video.decoders.base import Scan
 
 # Part of the cache key. Raise the number if a change of the rule changes features or times.
 FRAME_RULE = "last-before-middle/2"
@@ -371,20 +373,9 @@ def _make(
             _encode_all(made, coming, clips, encoder, keeper, progress)
         if made.failed == len(clips.grid):  # clips from the cache count, too
             raise RdmfError(NOTHING_DECODES, path, "check that it plays elsewhere")
-        clock = clips.info.clock
-        features = VideoFeatures(
+        features = replace(
+            _facts(clips, made, request),
             rows=made.expanded(),
-            duration=clips.info.duration if clock.duration is None else clock.duration,
-            clip_length=clip_length,
-            offset=clock.begins + clips.grid.spans[0][0],
-            begins=clock.begins,
-            pictures=clips.info.duration,
-            recorded=_iso(clips.info.recorded),
-            encoder=encoder.name,
-            decoder=clips.decoder,
-            frames_decoded=clips.frames_decoded,
-            frames_failed=made.failed,
-            warnings=_warnings(clips, made),
             timings={"extract": time.perf_counter() - begun},
         )
         return features, made
@@ -392,6 +383,110 @@ def _make(
 
 def _iso(time: datetime | None) -> str:
     return "" if time is None else time.isoformat()
+
+
+def _facts(clips: ClipReader, made: PartialFeatures, request: _Request) -> VideoFeatures:
+    """Return all facts about an extraction, without rows."""
+    clock = clips.info.clock
+    return VideoFeatures(
+        rows=np.zeros((0, request.encoder.size), np.float16),
+        duration=clips.info.duration if clock.duration is None else clock.duration,
+        clip_length=request.selection.clip_length,
+        offset=clock.begins + clips.grid.spans[0][0],
+        begins=clock.begins,
+        pictures=clips.info.duration,
+        recorded=_iso(clips.info.recorded),
+        encoder=request.encoder.name,
+        decoder=clips.decoder,
+        frames_decoded=clips.frames_decoded,
+        frames_failed=made.failed,
+        warnings=_warnings(clips, made),
+    )
+
+
+def plan_sections(
+    path: Path, encoder: Encoder, clips: Selection, length: int
+) -> tuple[Scan, list[Section]]:
+    """Scan a video and divide it into sections that can be extracted one by one.
+
+    Args:
+        path: The video file.
+        encoder: The encoder for the frames.
+        clips: The clips to encode.
+        length: Least number of clips of a section; all sections but the last are hardly longer.
+            With `clips.still`, as many as the video has: only a single section can be extracted.
+
+    Raises:
+        RdmfError: As `extract`.
+    """
+    from rdmf_cli.video import open_clips
+
+    with open_clips(path, *clips[:5]) as reader:
+        _refuse_too_many(len(reader.grid), _Request(path, encoder, clips))
+        return reader.scanned, sections_of(reader.wanted, encoder.batch, length)
+
+
+def extract_section(
+    scanned: Scan, encoder: Encoder, clips: Selection, section: Section
+) -> SectionFeatures:
+    """Extract the features of a section; nothing is read from a cache or written to it.
+
+    Args:
+        scanned: The scanned video, from `plan_sections`.
+        encoder: The encoder for the frames.
+        clips: The same as for `plan_sections`, without `start` and `end`.
+        section: One of the planned sections.
+
+    Raises:
+        RdmfError: The video cannot be read.
+    """
+    from rdmf_cli.video.clips import ClipReader
+
+    grid = ClipGrid(scanned.info.duration, float(clips.clip_length))
+    reader = ClipReader(scanned, grid, clips.decoder, clips.sampling)
+    made, before = PartialFeatures(encoder.batch), None
+    frames = reader.read_from(section.begin, section.stop)
+    if section.begin < section.first:
+        before = next((digest_of(encoder.prepare(f.image)) for _, f in frames), None)
+        frames = _after(frames, section.first - section.begin - 1)
+    with closing(_prepared(frames, encoder, None, StillFrames(clips.still))) as coming:
+        _encode_all(made, coming, reader, encoder, _Keeper(None, {}, ""), None)
+    request = _Request(scanned.info.path, encoder, clips)
+    return SectionFeatures(section, _facts(reader, made, request), made, before)
+
+
+def join_sections(read: Sequence[SectionFeatures], path: Path) -> SectionFeatures | None:
+    """Join all sections of a video into one: equal to the last bit to those of `extract`.
+
+    Returns:
+        The features of the whole video. None: the sections do not fit together, because a frame
+        could not be decoded, or is decoded differently from another start.
+
+    Raises:
+        RdmfError: A single section was read, and none of its clips could be decoded.
+    """
+    first = read[0]
+    if len(read) == 1:
+        made = first.made
+        if made.failed == made.clips:
+            raise RdmfError(NOTHING_DECODES, path, "check that it plays elsewhere")
+    elif (joined := joined_parts(read)) is None:
+        return None
+    else:
+        made = joined
+    decoded = sum(section.features.frames_decoded for section in read)
+    features = replace(first.features, rows=made.expanded(), frames_decoded=decoded)
+    return SectionFeatures(Section(0, made.clips, 0), features, made, None)
+
+
+def store_section(
+    store: FeatureStore, key: dict[str, Any], path: Path, whole: SectionFeatures
+) -> VideoFeatures:
+    """Write the joined sections of a video to a store, as `extract` does.
+
+    If they cannot be written, the features have a warning.
+    """
+    return _Keeper(store, key, str(path.resolve())).finish(whole.features, whole.made)
 
 
 NOTHING_DECODES = "none of its clips can be decoded"

@@ -94,6 +94,17 @@ class PartialFeatures:
         self.rows.append(rows)
         self.anchors.append(anchor)
 
+    def extend(self, later: PartialFeatures) -> None:
+        """Add the clips that follow; they begin with a new frame, where a batch begins."""
+        frames, clips = len(self.pts), self.clips
+        self.rows += later.rows
+        self.pts += later.pts
+        self.frames += [frames + frame for frame in later.frames]
+        self.flags += later.flags
+        self.anchors += [
+            anchor and Anchor(clips + anchor.clip, anchor.digest) for anchor in later.anchors
+        ]
+
     def expanded(self) -> np.ndarray:
         """Return the rows of all clips, float16 (L, D)."""
         rows: np.ndarray = np.concatenate(self.rows)

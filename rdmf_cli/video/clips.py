@@ -80,6 +80,11 @@ class ClipReader:
         self.decoder, self._decoder = choose(decoder, scanned)
 
     @property
+    def scanned(self) -> Scan:
+        """The scanned video, from which another reader of the same file can be made."""
+        return self._scan
+
+    @property
     def info(self) -> VideoInfo:
         """The properties of the video."""
         return self._scan.info
@@ -131,11 +136,14 @@ class ClipReader:
     def __iter__(self) -> Iterator[tuple[int, Frame]]:
         return self.read_from(0)
 
-    def read_from(self, position: int) -> Generator[tuple[int, Frame], None, None]:
+    def read_from(
+        self, position: int, stop: int | None = None
+    ) -> Generator[tuple[int, Frame], None, None]:
         """Iterate over the clips from `position` on.
 
         Args:
             position: Index into `grid.indices`, from 0.
+            stop: Index of the first clip that is not read; None: read to the end.
 
         Yields:
             (clip number, Frame).
@@ -143,7 +151,7 @@ class ClipReader:
         Raises:
             RdmfError: No clip of the whole grid could be decoded; this error comes at the end.
         """
-        wanted, clips = self._wanted[position:], self.grid.indices[position:]
+        wanted, clips = self._wanted[position:stop], self.grid.indices[position:stop]
         failed = self._failed
         pictures = self._decoder.pictures(self._scan, np.unique(wanted), self._tally)
         with closing(pictures):  # type: ignore[type-var]
@@ -154,7 +162,8 @@ class ClipReader:
                 if shown is None:
                     raise self._nothing()
                 yield clip, self._frame(clip, pts, shown)
-        if position == 0 and self._failed - failed == len(clips):
+        is_whole = len(clips) == len(self.grid.indices)
+        if is_whole and self._failed - failed == len(clips):
             raise self._nothing()
 
     def _frame(self, clip: int, wanted: int, shown: Picture) -> Frame:

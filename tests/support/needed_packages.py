@@ -33,7 +33,11 @@ NO_WHEELS = frozenset({"opentimelineio"}) if sys.version_info >= (3, 14) else fr
 """Import names of packages that do not exist for this Python."""
 BROWSER = frozenset({"selenium", "axe_core_python"})
 """Import names of packages that control a browser: only `pytest --browser` runs tests with them."""
-BEYOND_DEV = BROWSER | frozenset(f"{' '.join(_EXTRAS)} transformers timm opentimelineio".split())
+CLUSTER = frozenset({"ray"})
+"""Import names of packages that make a cluster: only `pytest --cluster` runs tests with them."""
+BEYOND_DEV = (
+    BROWSER | CLUSTER | frozenset(f"{' '.join(_EXTRAS)} transformers timm opentimelineio".split())
+)
 """Import names of the packages of the extras clip, train, plot and test that dev does not contain.
 """
 
