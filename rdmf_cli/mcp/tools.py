@@ -143,7 +143,7 @@ class Tools:
 
 
 def _part(start: Time, end: Time) -> tuple[float | None, float | None]:
-    """Read the start and the end of a part, in seconds; "" counts as None, because agents send it."""
+    """Read the start and the end of a part, in seconds; agents write "" for None."""
     first, last = seconds(start or None, "start"), seconds(end or None, "end")
     if last is not None and last <= (first or 0.0):
         raise UsageError(f"must be after start ({first or 0.0:g} s)", f"end ({last:g} s)")
