@@ -32,6 +32,7 @@ from rdmf_cli.api.arguments import (
 from rdmf_cli.api.records import Answer
 from rdmf_cli.channels.background import Background
 from rdmf_cli.channels.explaining import WordShare, contrast, without_each, word_shares
+from rdmf_cli.channels.memo import VideoMemo
 from rdmf_cli.channels.query import (
     Backgrounds,
     Term,
@@ -368,6 +369,7 @@ class Searcher:
             "clip_length": features.clip_length,
             "duration": max(features.picture_end - features.offset, features.clip_length / 2),
             "background": Background.in_video(rows, self.backgrounds.sentences()),
+            "memo": VideoMemo(),
         }
 
     @cached_property

@@ -52,7 +52,9 @@ MOST_EXCESS = 10.0
 """Evidence is clipped to ±10 standard deviations. A larger value would not be more certain."""
 
 
-def channels(rows: Array, sentence: Array, stretch: float = 1.0) -> Array:
+def channels(
+    rows: Array, sentence: Array, stretch: float = 1.0, about: Array | None = None
+) -> Array:
     """Compute the similarity channels of one query on one video.
 
     Args:
@@ -60,13 +62,29 @@ def channels(rows: Array, sentence: Array, stretch: float = 1.0) -> Array:
         sentence: (D,) feature of the query, of unit length.
         stretch: number of clips that count as one clip of training. The lags of visual change are
             longer by this factor; each lag is at least one clip.
+        about: the result of `channels_of_video` for these rows, if it is known already.
 
     Returns:
         float32 (L, C), with the columns named by `CHANNELS`.
     """
     similarity = _in_deviations(rows @ sentence)
     echoes = [_echo(rows, similarity, temperature) for temperature in TEMPERATURES]
-    columns = [similarity, *echoes, _in_deviations(rows @ rows.mean(0)), *_changes(rows, stretch)]
+    about = channels_of_video(rows, stretch) if about is None else about
+    of_query = np.stack([similarity, *echoes], axis=1).astype(np.float32)
+    return np.concatenate([of_query, about], axis=1)
+
+
+def channels_of_video(rows: Array, stretch: float = 1.0) -> Array:
+    """Compute those channels that depend on the video alone; see `channels`.
+
+    Args:
+        rows: (L, D) features of the clips, rows of unit length.
+        stretch: number of clips that count as one clip of training.
+
+    Returns:
+        float32 (L, 4), the last columns of `CHANNELS`.
+    """
+    columns = [_in_deviations(rows @ rows.mean(0)), *_changes(rows, stretch)]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
@@ -92,7 +110,8 @@ def evidence(similarity: Array, background: Background | None) -> Array:
 def _echo(rows: Array, z: npt.NDArray[np.float64], temperature: float) -> npt.NDArray[np.float64]:
     """Return (L,): similarity to a mean of all clips that weighs better matching clips more."""
     weight = np.exp((z - z.max()) / temperature)
-    return _in_deviations(rows @ normalise_rows(weight / weight.sum() @ rows))
+    share = (weight / weight.sum()).astype(rows.dtype)  # else numpy converts all rows to float64
+    return _in_deviations(rows @ normalise_rows(share @ rows))
 
 
 def _changes(rows: Array, stretch: float) -> list[npt.NDArray[np.float64]]:

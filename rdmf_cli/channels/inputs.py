@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rdmf_cli.channels.change import edges_of
-from rdmf_cli.channels.channels import CHANNELS, channels, evidence
+from rdmf_cli.channels.channels import CHANNELS, channels, channels_of_video, evidence
 from rdmf_cli.channels.question import Question
 
 Array = npt.NDArray[np.float32]
@@ -84,15 +84,18 @@ def match_of(question: Question, form: Form) -> Match:
     Returns:
         The channels (L, C), edge weights (L - 1,) and evidence (2,).
     """
-    edges = edges_of(question.change, form.cut)
+    memo, columns = question.memo, str(question.matching)
+    edges = memo.get(("edges", columns, form.cut), lambda: edges_of(question.change, form.cut))
     if not question.has_similarity:
         unknown = np.zeros((len(question), len(CHANNELS)), np.float32)
         return Match(unknown, edges, np.zeros(2, np.float32))
     assert question.sentence is not None
     assert question.matching is not None
     rows = question.video[:, question.matching]
+    stretch = form.stretch(question.clip_length)
+    about = memo.get(("channels", columns, stretch), lambda: channels_of_video(rows, stretch))
     return Match(
-        channels(rows, question.sentence, form.stretch(question.clip_length)),
+        channels(rows, question.sentence, stretch, about),
         edges,
         evidence(question.similarity, question.background),
     )

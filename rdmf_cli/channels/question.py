@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from rdmf_cli.channels.background import Background
 from rdmf_cli.channels.change import visual_change
+from rdmf_cli.channels.memo import VideoMemo
 from rdmf_cli.channels.speech import Speech
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.features.files import normalise_rows
@@ -66,6 +67,7 @@ class Question:
         background: how strongly unrelated sentences match this video; with it, presence means the
             same in every video.
         speech: the lines that are said, and how well each answers the query; None: not known.
+        memo: results that depend on the video alone; questions with the same rows may share it.
 
     Raises:
         RdmfError: there is no clip, or the sentence has another width than the matching columns.
@@ -79,6 +81,7 @@ class Question:
     duration: float | None = None
     background: Background | None = None
     speech: Speech | None = None
+    memo: VideoMemo = field(default_factory=VideoMemo)
 
     def __post_init__(self) -> None:
         rows = self.rows[:, None] if self.rows.ndim == 2 else self.rows
@@ -86,6 +89,9 @@ class Question:
         if rows.ndim != 3 or not rows.shape[0] or not rows.shape[1]:
             todo = "give features of shape (L, R, D) or (L, D) with at least one clip"
             raise RdmfError(f"the features of the clips have shape {self.rows.shape}", todo=todo)
+        if not self.memo.belongs_to(rows):  # `replace` keeps the memo if it changes the rows
+            object.__setattr__(self, "memo", VideoMemo())
+            self.memo.belongs_to(rows)
         if self.sentence is None or self.matching is None:
             return
         columns = self.video[:1, self.matching].shape[1]
@@ -107,7 +113,8 @@ class Question:
         if speech is not None:
             start, stop, _ = clips.indices(len(self))
             speech = speech.part(start * self.clip_length, stop * self.clip_length)
-        return replace(self, rows=self.rows[clips], duration=None, speech=speech)
+        memo = self.memo.part(clips)
+        return replace(self, rows=self.rows[clips], duration=None, speech=speech, memo=memo)
 
     @property
     def has_similarity(self) -> bool:
@@ -137,6 +144,9 @@ class Question:
 
         The cosine uses the columns that lie in the sentence's space, or all columns if none do.
         """
+        return self.memo.get(("change", str(self.matching)), self._change)
+
+    def _change(self) -> Array:
         if self.matching is None:
             return visual_change(normalise_rows(self.video))
         return visual_change(self.video[:, self.matching])

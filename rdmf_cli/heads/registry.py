@@ -118,8 +118,7 @@ def _of_checkpoint(path: Path, store: FeatureStore | None) -> Head:
 def _of_folder(folder: Path) -> LearnedHead:
     if find_spec("torch") is None:
         raise MissingExtra("a checkpoint that is a folder", "train")
-    from rdmf_cli.heads.learned.head import LearnedHead
     from rdmf_cli.heads.learned.torch.checkpoint import find, load
-    from rdmf_cli.heads.learned.torch.export import TorchGraphs
+    from rdmf_cli.heads.learned.torch.torch_head import TrainedHead
 
-    return LearnedHead(TorchGraphs(load(find(folder))))
+    return TrainedHead(load(find(folder)))

@@ -14,7 +14,7 @@ from rdmf_cli.heads.learned.archive import OnnxGraphs
 from rdmf_cli.heads.learned.torch.batch import collate
 from rdmf_cli.heads.learned.torch.export import TorchGraphs, export, exported
 from rdmf_cli.heads.learned.torch.network import Network, choose_slots
-from rdmf_cli.heads.learned.windows import fuse
+from rdmf_cli.heads.learned.windows import fuse, fuse_all, read_all
 
 KINDS = {
     "universal": {},
@@ -58,9 +58,46 @@ def test_every_part_says_what_torch_says(both):
             curves=fused.curves.numpy(),
             clip_length=np.array([inputs.clip_length], np.float32),
             slots=slots.numpy(),
+            slot_mask=real.numpy().astype(np.float32),
         )
         np.testing.assert_allclose(spans, decoded.spans.numpy(), **CLOSE)
         np.testing.assert_allclose(scores, decoded.scores.numpy(), **CLOSE)
+
+
+def test_videos_of_one_length_run_together_as_each_alone(both):
+    _, graphs = both
+    for clips in (1, 5, 75):
+        some = [inputs_of(sample(clips, seed), graphs.config) for seed in range(3)]
+        for one, together in zip(some, fuse_all(graphs, some), strict=True):
+            alone = fuse(graphs, one)
+            for name in ("features", "pattern", "saliency", "presence", "curves"):
+                np.testing.assert_allclose(
+                    getattr(together, name), getattr(alone, name), **CLOSE, err_msg=name
+                )
+
+
+class OneByOne:
+    """Graphs as in heads of older exports: one video per run, and no mask of the slots."""
+
+    takes_many = False
+
+    def __init__(self, graphs):
+        self.config, self.graphs = graphs.config, graphs
+
+    def run(self, graph, **inputs):
+        assert {len(x) for x in inputs.values()} == {1}
+        assert np.all(inputs.get("slot_mask", 1.0))
+        return self.graphs.run(graph, **inputs)
+
+
+def test_heads_of_older_exports_answer_alike(both):
+    _, graphs = both
+    questions = [sample(clips, seed=clips) for clips in (12, 30, 300, 30)]
+    together, alone = (read_all(x, questions) for x in (graphs, OneByOne(graphs)))
+    for (field, found), (own_field, own_found) in zip(together, alone, strict=True):
+        np.testing.assert_allclose(field.pattern, own_field.pattern, **CLOSE)
+        np.testing.assert_allclose(found.spans, own_found.spans, **CLOSE)
+        np.testing.assert_allclose(found.scores, own_found.scores, **CLOSE)
 
 
 def test_a_network_can_be_run_by_parts_without_export(both):
@@ -86,5 +123,7 @@ def test_the_same_weights_are_the_same_bytes_and_stay_as_they_were(tmp_path):
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path):
-    with pytest.raises(RdmfError, match=r"head.rdmf: the head cannot be written .*choose another"):
+    with pytest.raises(
+        RdmfError, match=r"head.rdmf: the head cannot be written .*make this folder"
+    ):
         export(random_network(), tmp_path / "none" / "head.rdmf")

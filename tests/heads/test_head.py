@@ -19,6 +19,7 @@ from random_heads import FULL, WIDTH, asked, random_network, sample, unit, video
 
 from rdmf_cli import resources
 from rdmf_cli.channels.background import Background
+from rdmf_cli.channels.memo import VideoMemo
 from rdmf_cli.channels.question import FeatureSpace
 from rdmf_cli.datasets import Sample
 from rdmf_cli.errors import MissingExtra, RdmfError, UsageError
@@ -26,7 +27,7 @@ from rdmf_cli.heads import registry
 from rdmf_cli.heads.learned.head import SHIPPED, LearnedHead
 from rdmf_cli.heads.learned.torch import checkpoint
 from rdmf_cli.heads.learned.torch.export import TorchGraphs, export
-from rdmf_cli.heads.learned.torch.torch_head import TorchHead
+from rdmf_cli.heads.learned.torch.torch_head import TorchHead, TrainedHead
 from rdmf_cli.heads.registry import load_head
 from rdmf_cli.heads.training_free.head import TrainingFree
 from rdmf_cli.moments import span_iou
@@ -78,6 +79,30 @@ def test_it_answers_as_torch_does(files, kind, clips):
     for name in ("spans", "scores", "saliency", "presence", "v"):
         wanted = getattr(by_torch, name)
         np.testing.assert_allclose(getattr(by_onnx, name), wanted, atol=1e-3, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", ["universal", "full"])
+def test_a_trained_head_answers_many_questions_as_each_alone(kind):
+    network = random_network(**({} if kind == "universal" else FULL))
+    head, one_by_one = TrainedHead(network), LearnedHead(TorchGraphs(network))
+    questions = [sample(clips, seed=clips) for clips in (30, 9, 300, 75, 30, 1)]
+    for question, together in zip(questions, head.read_many(questions), strict=True):
+        alone = one_by_one.read(question)
+        assert len(together.saliency) == len(question)
+        for name in ("spans", "raw_scores", "saliency", "presence", "v"):
+            wanted = getattr(alone, name)
+            np.testing.assert_allclose(getattr(together, name), wanted, atol=1e-3, err_msg=name)
+
+
+def test_what_a_memo_keeps_of_a_video_does_not_change_an_answer(universal):
+    one, other = sample(300, seed=1), sample(300, seed=2)
+    universal.read(one)  # fills the memo of the video
+    shared = replace(one, sentence=other.sentence)
+    assert shared.memo is one.memo
+    fresh = replace(shared, memo=VideoMemo())
+    for name in ("spans", "scores", "saliency", "v"):
+        wanted = getattr(universal.read(fresh), name)
+        np.testing.assert_array_equal(getattr(universal.read(shared), name), wanted, err_msg=name)
 
 
 def test_a_sample_and_its_rows_are_answered_alike(universal):

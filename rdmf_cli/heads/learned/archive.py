@@ -87,15 +87,20 @@ class OnnxGraphs:
     def _damaged(self, reason: str) -> RdmfError:
         return RdmfError(f"this head is damaged ({reason})", self._path, COPY_AGAIN)
 
+    @property
+    def takes_many(self) -> bool:
+        """Whether a run takes several videos; heads of older exports take one."""
+        return bool(self._session("fuse").get_inputs()[0].shape[0] != 1)
+
     def run(self, graph: str, **inputs: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Run a graph on one video; see `windows.Graphs.run`.
+        """Run a graph on B videos of one length; see `windows.Graphs.run`.
 
         Args:
             graph: "fuse", "decode" or "match".
-            **inputs: arrays (1, ...) by name; arrays that the graph does not read are ignored.
+            **inputs: arrays (B, ...) by name; arrays that the graph does not read are ignored.
 
         Returns:
-            The outputs (1, ...), in the order of `OUTPUTS`.
+            The outputs (B, ...), in the order of `OUTPUTS`.
 
         Raises:
             RdmfError: the graph is missing or damaged, or it takes other inputs.

@@ -112,7 +112,27 @@ class LearnedHead(ConfiguredHead):
         Raises:
             RdmfError: the head is universal, and clips and sentence lie in different spaces.
         """
-        field, found = windows.read(self._graphs, question)
+        return self.read_many([question], top_k=top_k, distinct=distinct)[0]
+
+    def read_many(
+        self, questions: Sequence[Question], *, top_k: int = 10, distinct: bool = False
+    ) -> list[Reading]:
+        """Answer several questions; the readings have the order of the questions."""
+        return [
+            self._reading(question, top_k, distinct, *read)
+            for question, read in zip(
+                questions, windows.read_all(self._graphs, questions), strict=True
+            )
+        ]
+
+    def _reading(
+        self,
+        question: Question,
+        top_k: int,
+        distinct: bool,
+        field: windows.ClipOutputs,
+        found: windows.Found,
+    ) -> Reading:
         read = reading(
             Outputs(field.pattern, field.saliency, field.presence, found.spans, found.scores),
             self.config,
@@ -122,9 +142,3 @@ class LearnedHead(ConfiguredHead):
             overlap=self._overlap(distinct),
         )
         return self._with_presence(read, question)
-
-    def read_many(
-        self, questions: Sequence[Question], *, top_k: int = 10, distinct: bool = False
-    ) -> list[Reading]:
-        """Answer several questions; the readings have the order of the questions."""
-        return [self.read(question, top_k=top_k, distinct=distinct) for question in questions]

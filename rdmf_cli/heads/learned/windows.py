@@ -17,9 +17,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +39,17 @@ from rdmf_cli.moments.pattern import level_sets
 Array = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int_]
 
-FUSION_WINDOW = 512
+FUSION_WINDOW = 1024
 """Number of clips that are fused at once. A longer video is fused in windows of this size."""
+
+CLIPS_TOGETHER = 512
+"""Number of clips of all videos in one run of a graph. More are not faster."""
+
+PARTS_TOGETHER = 8
+"""Number of windows whose outputs are in memory at once."""
+
+THREADS = 2
+"""Number of threads that run a graph. ONNX Runtime uses one core per run of such small graphs."""
 
 READ_WINDOW = 128
 """Number of clips of a window that is read like a whole video. Training videos have at most 75."""
@@ -65,15 +77,20 @@ class Graphs(Protocol):
 
     config: ModelConfig
 
+    @property
+    def takes_many(self) -> bool:
+        """Whether a run takes several videos of one length; heads of older exports take one."""
+        ...
+
     def run(self, graph: str, **inputs: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Run a graph on one video.
+        """Run a graph on B videos of one length.
 
         Args:
             graph: "fuse", "decode" or "match".
-            **inputs: arrays (1, ...) by name; arrays that the graph does not read are ignored.
+            **inputs: arrays (B, ...) by name; arrays that the graph does not read are ignored.
 
         Returns:
-            The outputs (1, ...), in the order of `archive.OUTPUTS`.
+            The outputs (B, ...), in the order of `archive.OUTPUTS`.
         """
         ...
 
@@ -100,6 +117,11 @@ class ClipOutputs:
 
     def __len__(self) -> int:
         return len(self.saliency)
+
+    def without_decoder_inputs(self) -> ClipOutputs:
+        """Return the outputs without those that only the decoder reads, which take most memory."""
+        none = np.zeros((len(self), 0), np.float32)
+        return replace(self, features=none, curves=none)
 
     def part(self, clips: slice) -> ClipOutputs:
         """Return the outputs of some of the clips."""
@@ -132,14 +154,78 @@ def fuse(graphs: Graphs, inputs: Inputs, window: int = FUSION_WINDOW) -> ClipOut
         inputs: the inputs of L clips.
         window: number of clips that are fused at once.
     """
-    match = _match(graphs, inputs)
-    parts = [
-        _fused(graphs, inputs, match, seen).part(
-            slice(own.start - seen.start, own.stop - seen.start)
-        )
-        for own, seen in _with_halo(len(inputs), window, _reach(graphs.config, inputs.clip_length))
+    return fuse_all(graphs, [inputs], window)[0]
+
+
+def fuse_all(
+    graphs: Graphs, inputs: Sequence[Inputs], window: int = FUSION_WINDOW, *, decodes: bool = True
+) -> list[ClipOutputs]:
+    """Fuse several videos, each with its own query; see `fuse`. Those of one length run together.
+
+    Args:
+        graphs: the graphs of the network.
+        inputs: the inputs of each video.
+        window: number of clips that are fused at once.
+        decodes: whether the decoder will read the outputs; if not, they take less memory.
+    """
+    matches = _matches(graphs, inputs)
+    windows = (
+        (number, own, seen)
+        for number, one in enumerate(inputs)
+        for own, seen in _with_halo(len(one), window, _reach(graphs.config, one.clip_length))
+    )
+    parts: list[list[ClipOutputs]] = [[] for _ in inputs]
+    while some := list(itertools.islice(windows, PARTS_TOGETHER)):
+        given = [_of_fusion(inputs[number], matches[number], seen) for number, _, seen in some]
+        made = run_all(graphs, "fuse", given)
+        for (number, own, seen), outputs in zip(some, made, strict=True):
+            features, pattern, saliency, presence, curves = outputs
+            fused = ClipOutputs(features, pattern, saliency, float(presence), curves)
+            fused = fused.part(slice(own.start - seen.start, own.stop - seen.start))
+            parts[number].append(fused if decodes else fused.without_decoder_inputs())
+    return [_concatenated(some) for some in parts]
+
+
+def run_all(
+    graphs: Graphs, graph: str, inputs: Sequence[Mapping[str, Array]]
+) -> list[tuple[Array, ...]]:
+    """Run a graph on the inputs of several videos; inputs of equal shapes run together.
+
+    Args:
+        graphs: the graphs of the network.
+        graph: "fuse", "decode" or "match".
+        inputs: for each video, arrays (...) by name.
+
+    Returns:
+        For each video, the outputs (...), in the order of `archive.OUTPUTS`.
+    """
+    alike: dict[object, list[int]] = {}
+    for number, one in enumerate(inputs):
+        alike.setdefault(tuple((name, x.shape) for name, x in one.items()), []).append(number)
+    runs = [
+        places[start : start + count]
+        for places in alike.values()
+        for count in [_together(graphs, inputs[places[0]])]
+        for start in range(0, len(places), count)
     ]
-    return _concatenated(parts)
+
+    def run(places: list[int]) -> tuple[Array, ...]:
+        stacked = {
+            name: np.stack([np.asarray(inputs[i][name], np.float32) for i in places])
+            for name in inputs[places[0]]
+        }
+        return graphs.run(graph, **stacked)
+
+    made: dict[int, tuple[Array, ...]] = {}
+    for places, outputs in zip(runs, in_threads(run, runs), strict=True):
+        made.update(zip(places, zip(*outputs, strict=True), strict=True))
+    return [made[number] for number in range(len(inputs))]
+
+
+def _together(graphs: Graphs, inputs: Mapping[str, Array]) -> int:
+    """Return how many videos with such inputs run together."""
+    clips = max(len(x) for x in inputs.values() if x.ndim)
+    return max(CLIPS_TOGETHER // clips, 1) if graphs.takes_many else 1
 
 
 def _reach(config: ModelConfig, clip_length: float) -> int:
@@ -168,16 +254,16 @@ def _with_halo(clips: int, window: int, halo: int) -> Iterator[tuple[slice, slic
         yield slice(start, end), slice(max(start - halo, 0), min(end + halo, clips))
 
 
-def _match(graphs: Graphs, inputs: Inputs) -> Array | None:
-    """Return the learned similarity (L,) of a full head, standardised over the whole video."""
+def _matches(graphs: Graphs, inputs: Sequence[Inputs]) -> list[Array] | list[None]:
+    """Return the learned similarities (L,) of a full head, standardised over each whole video."""
     if not graphs.config.full:
-        return None
-    (match,) = graphs.run("match", **_batched(_of_full(inputs, slice(None))))
-    standardised: Array | None = match[0]
-    return standardised
+        return [None] * len(inputs)
+    made = run_all(graphs, "match", [_of_full(one, slice(None)) for one in inputs])
+    return [match for (match,) in made]
 
 
-def _fused(graphs: Graphs, inputs: Inputs, match: Array | None, seen: slice) -> ClipOutputs:
+def _of_fusion(inputs: Inputs, match: Array | None, seen: slice) -> dict[str, Array]:
+    """Return the inputs of the graph "fuse" for some of the clips."""
     given = {
         "channels": inputs.channels[seen],
         "edges": inputs.edges[seen.start : seen.stop - 1],
@@ -186,8 +272,7 @@ def _fused(graphs: Graphs, inputs: Inputs, match: Array | None, seen: slice) -> 
     }
     if match is not None:
         given |= {"match": match[seen], **_of_full(inputs, seen)}
-    features, pattern, saliency, presence, curves = graphs.run("fuse", **_batched(given))
-    return ClipOutputs(features[0], pattern[0], saliency[0], float(presence[0]), curves[0])
+    return given
 
 
 def _of_full(inputs: Inputs, seen: slice) -> dict[str, Array]:
@@ -195,10 +280,6 @@ def _of_full(inputs: Inputs, seen: slice) -> dict[str, Array]:
     if inputs.video is not None:
         given["video"] = inputs.video[seen]
     return {name: rows for name, rows in given.items() if rows is not None}
-
-
-def _batched(arrays: dict[str, Array]) -> dict[str, Array]:
-    return {name: np.ascontiguousarray(x[None], dtype=np.float32) for name, x in arrays.items()}
 
 
 def read(graphs: Graphs, question: Question) -> tuple[ClipOutputs, Found]:
@@ -212,16 +293,42 @@ def read(graphs: Graphs, question: Question) -> tuple[ClipOutputs, Found]:
         The outputs of the fusion for all clips, and the moments. Windows that overlap may find the
         same moment twice.
     """
+    return read_all(graphs, [question])[0]
 
-    def inputs(part: slice) -> Inputs:
-        return inputs_of(question.part(part), graphs.config)
 
-    clips = slice(0, len(question))
-    window = read_window(graphs.config, question.clip_length)
-    if clips.stop <= window:
-        return _read_window(graphs, inputs(clips), clips, clips)
-    parts = list(_overlapping(clips.stop, window))
-    windows = [_read_window(graphs, inputs(part), part, clips) for part in parts]
+def read_all(graphs: Graphs, questions: Sequence[Question]) -> list[tuple[ClipOutputs, Found]]:
+    """Answer several questions; see `read`. Windows of one length run together.
+
+    Args:
+        graphs: the graphs of the network.
+        questions: the questions.
+    """
+    cuts = [_cut(len(one), read_window(graphs.config, one.clip_length)) for one in questions]
+    parts = (
+        _Part(inputs_of(question.part(part), graphs.config), part, len(question))
+        for question, cut in zip(questions, cuts, strict=True)
+        for part in cut
+    )
+    read = _read_parts(graphs, parts)
+    return [
+        _joined_answer(graphs, question, cut, list(itertools.islice(read, len(cut))))
+        for question, cut in zip(questions, cuts, strict=True)
+    ]
+
+
+def _cut(clips: int, window: int) -> list[slice]:
+    return [slice(0, clips)] if clips <= window else list(_overlapping(clips, window))
+
+
+def _joined_answer(
+    graphs: Graphs,
+    question: Question,
+    parts: list[slice],
+    windows: list[tuple[ClipOutputs, Found]],
+) -> tuple[ClipOutputs, Found]:
+    """Join what the windows of one question say."""
+    if len(parts) == 1:
+        return windows[0]
     known = question.similarity if question.has_similarity else np.zeros(len(question))
     similarity = np.asarray(known, np.float64)
     less = MATCH_GAP * gaps(similarity, parts)
@@ -231,7 +338,9 @@ def read(graphs: Graphs, question: Question) -> tuple[ClipOutputs, Found]:
         Found(one.spans, one.scores - x + STANDING * standing(similarity, one.spans))
         for (_, one), x in zip(windows, less, strict=True)
     ]
-    found.append(find_long(fuse(graphs, inputs(clips)), window, graphs.config))
+    window = read_window(graphs.config, question.clip_length)
+    (whole,) = fuse_all(graphs, [inputs_of(question, graphs.config)], decodes=False)
+    found.append(find_long(whole, window, graphs.config))
     return replace(field, presence=best.presence), _all(found)
 
 
@@ -291,20 +400,53 @@ def standing(
     return standing
 
 
-def _read_window(
-    graphs: Graphs, inputs: Inputs, part: slice, clips: slice
-) -> tuple[ClipOutputs, Found]:
-    """Read one part of the clips like a whole video; leave out slots that its borders cut."""
-    field, config = fuse(graphs, inputs), graphs.config
-    if config.slots == "random":
-        found = _decoded(graphs, field, None, inputs.clip_length)
-        return field, Found(found.spans + part.start, found.scores)
-    mask = np.ones((1, len(field)), dtype=bool)
-    slots = pattern_slots(_chances(field), mask, config.levels, config.most_slots).spans[0]
-    spans, scores = _decoded(graphs, field, slots, inputs.clip_length)
-    whole = (slots[:, 0] > 0) | (part.start == clips.start)
-    whole &= (slots[:, 1] < len(field)) | (part.stop == clips.stop)
-    return field, Found(spans[whole] + part.start, scores[whole])
+class _Part(NamedTuple):
+    """One part of the clips of a video, which is read like a whole video."""
+
+    inputs: Inputs
+    clips: slice
+    of: int  # number of clips of the whole video
+
+
+def _read_parts(graphs: Graphs, parts: Iterable[_Part]) -> Iterator[tuple[ClipOutputs, Found]]:
+    """Read parts like whole videos; leave out slots that the borders of a part cut.
+
+    Some parts run together. What only the decoder reads is dropped before the next parts run.
+    """
+    parts = iter(parts)
+    while some := list(itertools.islice(parts, PARTS_TOGETHER)):
+        fields = fuse_all(graphs, [part.inputs for part in some], window=sys.maxsize)
+        slots = [None] * len(some) if graphs.config.slots == "random" else _slots(graphs, fields)
+        found = _decoded(graphs, fields, slots, [part.inputs.clip_length for part in some])
+        for field, made, own, part in zip(fields, found, slots, some, strict=True):
+            yield field.without_decoder_inputs(), _moved(made, own, part)
+
+
+def _slots(graphs: Graphs, fields: Sequence[ClipOutputs]) -> list[Array | None]:
+    """Choose the slots (K, 2) of each video; videos of one length together."""
+    config = graphs.config
+    by_length: dict[int, list[int]] = {}
+    for number, field in enumerate(fields):
+        by_length.setdefault(len(field), []).append(number)
+    chosen: dict[int, Array] = {}
+    for clips, places in by_length.items():
+        for start in range(0, len(places), max(CLIPS_TOGETHER // clips, 1)):
+            some = places[start : start + max(CLIPS_TOGETHER // clips, 1)]
+            chances = logistic(np.stack([fields[i].pattern for i in some]))
+            mask = np.ones((len(some), clips), dtype=bool)
+            made = pattern_slots(chances, mask, config.levels, config.most_slots)
+            chosen.update((i, made.spans[row, made.mask[row]]) for row, i in enumerate(some))
+    return [chosen[number] for number in range(len(fields))]
+
+
+def _moved(found: Found, slots: Array | None, part: _Part) -> Found:
+    """Count the clips from the start of the video; leave out slots that a border cuts."""
+    spans, scores = found
+    if slots is not None:
+        whole = (slots[:, 0] > 0) | (part.clips.start == 0)
+        whole &= (slots[:, 1] < len(part.inputs)) | (part.clips.stop == part.of)
+        spans, scores = spans[whole], scores[whole]
+    return Found(spans + part.clips.start, scores)
 
 
 def _overlapping(clips: int, window: int) -> Iterator[slice]:
@@ -383,16 +525,50 @@ def _expected_iou(
     return clipped
 
 
-def _decoded(graphs: Graphs, field: ClipOutputs, slots: Array | None, clip_length: float) -> Found:
-    given = {
-        "features": field.features,
-        "curves": field.curves,
-        "clip_length": np.asarray(clip_length),
-    }
-    if slots is not None:
-        given["slots"] = slots
-    spans, scores = graphs.run("decode", **_batched(given))
-    return Found(spans[0], scores[0])
+def _decoded(
+    graphs: Graphs,
+    fields: Sequence[ClipOutputs],
+    slots: Sequence[Array | None],
+    clip_lengths: Sequence[float],
+) -> list[Found]:
+    """Decode the slots of each video; None: random slots. Videos of one length run together."""
+    most = max((len(own) for own in slots if own is not None), default=0)
+    given = []
+    for field, own, clip_length in zip(fields, slots, clip_lengths, strict=True):
+        one = {
+            "features": field.features,
+            "curves": field.curves,
+            "clip_length": np.asarray(clip_length),
+        }
+        if own is not None:
+            wide = most if graphs.takes_many else len(own)
+            one |= _padded(own, wide)
+        given.append(one)
+    made = run_all(graphs, "decode", given)
+    kept = [
+        len(scores) if own is None else len(own)
+        for own, (_, scores) in zip(slots, made, strict=True)
+    ]
+    return [Found(spans[:k], scores[:k]) for k, (spans, scores) in zip(kept, made, strict=True)]
+
+
+def _padded(slots: Array, wide: int) -> dict[str, Array]:
+    """Add slots that the mask leaves out, up to a number of slots."""
+    padded = np.tile(np.array([0.0, 1.0], np.float32), (wide, 1))  # they have a length, too
+    padded[: len(slots)] = slots
+    return {"slots": padded, "slot_mask": (np.arange(wide) < len(slots)).astype(np.float32)}
+
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+def in_threads(work: Callable[[Given], Made], given: Sequence[Given]) -> list[Made]:
+    """Call a function for each of several inputs, on two cores if there are two."""
+    if len(given) < 2 or (os.cpu_count() or 1) < 2:
+        return [work(one) for one in given]
+    with ThreadPoolExecutor(THREADS) as threads:
+        return list(threads.map(work, given))
 
 
 def _chances(field: ClipOutputs) -> npt.NDArray[np.floating]:

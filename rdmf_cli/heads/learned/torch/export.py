@@ -34,7 +34,7 @@ from rdmf_cli.heads.learned.torch.network import Network
 
 OPSET = 17
 
-CLIPS, PAIRS, WORDS, SLOTS = "clips", "pairs", "words", "slots"
+VIDEOS, CLIPS, PAIRS, WORDS, SLOTS = "videos", "clips", "pairs", "words", "slots"
 AXES = {
     "channels": {1: CLIPS},
     "edges": {1: PAIRS},
@@ -46,15 +46,16 @@ AXES = {
     "saliency": {1: CLIPS},
     "curves": {1: CLIPS},
     "slots": {1: SLOTS},
+    "slot_mask": {1: SLOTS},
     "spans": {1: SLOTS},
     "scores": {1: SLOTS},
 }
-"""Axes of the graphs' inputs and outputs that may have any length, by name."""
+"""Axes of the graphs' inputs and outputs that may have any length, by name, besides `VIDEOS`."""
 
-EXAMPLES = {"clip_length": 2.0}
+EXAMPLES = {"clip_length": 2.0, "slot_mask": 1.0}
 """Inputs of the example that are not 0, and their values."""
 
-EXAMPLE = {CLIPS: 20, PAIRS: 19, WORDS: 5, SLOTS: 3}
+EXAMPLE = {VIDEOS: 2, CLIPS: 20, PAIRS: 19, WORDS: 5, SLOTS: 3}
 """Lengths of the axes in the example for the trace of the network; these axes stay dynamic."""
 
 FIXED_STRETCH = ("gaussian", "convolution", "gated-recurrence")
@@ -111,20 +112,22 @@ def _check_exportable(config: ModelConfig) -> None:
 class TorchGraphs:
     """Runs the graphs of a network in torch, for heads that are not exported yet."""
 
+    takes_many = True
+
     def __init__(self, network: Network):
         self.config = network.config
         self._graphs = graphs_of(_prepared(network))
 
     @torch.no_grad()
     def run(self, graph: str, **inputs: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Run a graph on one video; see `windows.Graphs.run`.
+        """Run a graph on videos of one length; see `windows.Graphs.run`.
 
         Args:
             graph: "fuse", "decode" or "match".
-            **inputs: arrays (1, ...) by name; arrays that the graph does not read are ignored.
+            **inputs: arrays (B, ...) by name; arrays that the graph does not read are ignored.
 
         Returns:
-            The outputs (1, ...), in the order of the graph's `outputs`.
+            The outputs (B, ...), in the order of the graph's `outputs`.
         """
         wanted = self._graphs[graph].inputs
         found = self._graphs[graph](*(torch.from_numpy(inputs[name]) for name in wanted))
@@ -141,7 +144,9 @@ def graphs_of(network: Network) -> dict[str, Graph]:
 
 
 class Graph(nn.Module):
-    """A part of a network that takes and returns plain tensors, for one query on one video.
+    """A part of a network that takes and returns plain tensors, for B queries.
+
+    Their videos have one length.
 
     Attributes:
         inputs: names of the inputs, in order.
@@ -152,7 +157,7 @@ class Graph(nn.Module):
     outputs: tuple[str, ...]
 
     def named(self, given: tuple[Tensor, ...]) -> dict[str, Tensor]:
-        """Name the inputs, tensors (1, ...)."""
+        """Name the inputs, tensors (B, ...)."""
         return dict(zip(self.inputs, given, strict=True))
 
 
@@ -167,7 +172,7 @@ class MatchGraph(Graph):
         self.inputs = ("video", _text_input(metric))
 
     def forward(self, *given: Tensor) -> tuple[Tensor]:
-        """Compute the match (1, L) of video (1, L, D) and query (1, S), or words (1, T, W)."""
+        """Compute the match (B, L) of video (B, L, D) and query (B, S), or words (B, T, W)."""
         named = self.named(given)
         clips = named["video"][..., 0]
         blank = clips.new_zeros(0)
@@ -190,7 +195,7 @@ class FuseGraph(Graph):
         )
 
     def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
-        """Run the fusion on tensors (1, ...) in the order of `inputs`; return the `outputs`."""
+        """Run the fusion on tensors (B, ...) in the order of `inputs`; return the `outputs`."""
         named = self.named(given)
         channels = named["channels"]
         if self.network.config.full:
@@ -217,10 +222,15 @@ class DecodeGraph(Graph):
         super().__init__()
         self.network = network
         own = network.config.slots == "random"
-        self.inputs = ("features", "curves", "clip_length", *(() if own else ("slots",)))
+        self.inputs = (
+            "features",
+            "curves",
+            "clip_length",
+            *(() if own else ("slots", "slot_mask")),
+        )
 
     def forward(self, *given: Tensor) -> Decoded:
-        """Run the decoder on tensors (1, ...), ordered as `inputs`; return (1, K, 2), (1, K)."""
+        """Run the decoder on tensors (B, ...), ordered as `inputs`; return (B, K, 2), (B, K)."""
         named = self.named(given)
         mask = _all_of(named["features"][..., 0])
         slots = named["slots"] if "slots" in named else self.network.anchors(mask)[0]
@@ -230,7 +240,7 @@ class DecodeGraph(Graph):
             named["clip_length"],
             mask,
             slots,
-            _all_of(slots[..., 0]),
+            named["slot_mask"] > 0 if "slot_mask" in named else _all_of(slots[..., 0]),
         )
         return decoded
 
@@ -300,25 +310,28 @@ def _onnx(graph: Graph, config: ModelConfig) -> bytes:
             opset_version=OPSET,
             input_names=list(graph.inputs),
             output_names=list(graph.outputs),
-            dynamic_axes={n: AXES[n] for n in (*graph.inputs, *graph.outputs) if n in AXES},
+            dynamic_axes={
+                n: {0: VIDEOS, **AXES.get(n, {})} for n in (*graph.inputs, *graph.outputs)
+            },
         )
     return content.getvalue()
 
 
 def _example_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    clips, curves = EXAMPLE[CLIPS], len(SCALES) + 2 + config.full
+    videos, clips, curves = EXAMPLE[VIDEOS], EXAMPLE[CLIPS], len(SCALES) + 2 + config.full
     return {
-        "channels": (1, clips, len(config.channels)),
-        "edges": (1, EXAMPLE[PAIRS]),
-        "evidence": (1, 2),
-        "match": (1, clips),
-        "video": (1, clips, config.video_width or 0),
-        "sentence": (1, config.sentence_width or 0),
-        "words": (1, EXAMPLE[WORDS], config.words_width or 0),
-        "features": (1, clips, config.width),
-        "curves": (1, clips, curves),
-        "clip_length": (1,),
-        "slots": (1, EXAMPLE[SLOTS], 2),
+        "channels": (videos, clips, len(config.channels)),
+        "edges": (videos, EXAMPLE[PAIRS]),
+        "evidence": (videos, 2),
+        "match": (videos, clips),
+        "video": (videos, clips, config.video_width or 0),
+        "sentence": (videos, config.sentence_width or 0),
+        "words": (videos, EXAMPLE[WORDS], config.words_width or 0),
+        "features": (videos, clips, config.width),
+        "curves": (videos, clips, curves),
+        "clip_length": (videos,),
+        "slots": (videos, EXAMPLE[SLOTS], 2),
+        "slot_mask": (videos, EXAMPLE[SLOTS]),
     }
 
 
@@ -332,8 +345,12 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _more_symbols() -> Iterator[None]:
-    """Register ONNX forms of the operations that the exporter does not know."""
-    symbols: dict[str, Callable[..., Any]] = {"aten::mT": _transposed, "aten::diff": _differences}
+    """Register ONNX forms of operations that the exporter lacks, and a faster Softplus."""
+    symbols: dict[str, Callable[..., Any]] = {
+        "aten::mT": _transposed,
+        "aten::diff": _differences,
+        "aten::softplus": _softplus,
+    }
     for name, symbol in symbols.items():
         torch.onnx.register_custom_op_symbolic(name, symbol, OPSET)
     try:
@@ -346,6 +363,13 @@ def _more_symbols() -> Iterator[None]:
 def _transposed(graph: Any, x: Any) -> Any:
     *axes, row, column = range(x.type().dim())
     return graph.op("Transpose", x, perm_i=[*axes, column, row])
+
+
+def _softplus(graph: Any, x: Any, beta: Any, threshold: Any) -> Any:
+    """max(x, 0) + log(1 + exp(-|x|)); ONNX Runtime's own Softplus takes three times as long."""
+    one = graph.op("Constant", value_t=torch.tensor(1.0))
+    rest = graph.op("Exp", graph.op("Neg", graph.op("Abs", x)))
+    return graph.op("Add", graph.op("Relu", x), graph.op("Log", graph.op("Add", rest, one)))
 
 
 def _differences(graph: Any, x: Any, n: Any, dim: Any, prepend: Any, append: Any) -> Any:

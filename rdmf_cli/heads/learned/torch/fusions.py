@@ -73,7 +73,7 @@ class Fusion(nn.Module):
         raise NotImplementedError
 
     def for_export(self) -> Fusion:
-        """Return the module for an exported head, which takes one video at a time."""
+        """Return the module for an exported head, which takes videos of one length."""
         return self
 
 
