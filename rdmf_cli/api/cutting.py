@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from rdmf_cli.api.arguments import ClipLength, Count, Device, FilePath, Share, Time, checked
+from rdmf_cli.api.arguments import ClipLength, Count, Device, FilePath, Part, Share, Time, checked
 from rdmf_cli.api.searcher import Searcher
 from rdmf_cli.handover.written import NAME, Cut
 
@@ -59,7 +59,7 @@ def cut(
         force: Replace files that rdmf did not write.
         start: Search from this time: seconds, "m:ss" or "h:mm:ss".
         end: Search up to this time.
-        refine: Move the ends of moments to cuts that are at most a second away, exact to the frame.
+        refine: Move the ends of moments to cuts that are at most a clip away, exact to the frame.
         clip_length: The same as in `query`, and so are all arguments below.
         encoder: The same as in `query`.
         head: The same as in `query`.
@@ -95,7 +95,7 @@ def cut(
         video, [sentence], top_k=top_k, min_score=min_score, start=start, end=end
     )
     if refine:
-        answers = [refined(answer) for answer in answers]
+        answers = [refined(answer, Part.of(start, end)) for answer in answers]
     written = cutter.cut(answers, top_k, min_score)
     cutter.require_something()
     return [*written, *cutter.join()]

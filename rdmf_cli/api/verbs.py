@@ -8,6 +8,7 @@ from rdmf_cli.api.arguments import (
     Device,
     FilePath,
     Levels,
+    Part,
     Share,
     Time,
     checked,
@@ -54,7 +55,7 @@ def query(
         min_score: Leave out moments with a lower score, 0 to 1.
         start: Search from this time: seconds, "m:ss" or "h:mm:ss".
         end: Search up to this time.
-        refine: Move the ends of moments to cuts that are at most a second away, exact to the frame.
+        refine: Move the ends of moments to cuts that are at most a clip away, exact to the frame.
         clip_length: Seconds per clip; one frame per clip is encoded.
         encoder: "auto", "embedded", or a model of open_clip: "ARCH/PRETRAINED", "hf-hub:NAME", a
             file.
@@ -99,7 +100,7 @@ def query(
     (answer,) = searcher.ask(
         video, [sentence], top_k=top_k, min_score=min_score, start=start, end=end
     )
-    return refined(answer) if refine else answer
+    return refined(answer, Part.of(start, end)) if refine else answer
 
 
 @checked

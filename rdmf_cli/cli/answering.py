@@ -38,9 +38,11 @@ def ask(
             say("hint", text)
     if not refine:
         return answers
+    from rdmf_cli.api.arguments import Part
     from rdmf_cli.handover.ends import refined
 
-    return [refined(answer) for answer in answers]
+    part = Part.of(chosen.get("start"), chosen.get("end"))
+    return [refined(answer, part) for answer in answers]
 
 
 def _sentences(queries: Queries) -> Iterator[str]:

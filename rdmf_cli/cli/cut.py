@@ -126,9 +126,10 @@ def cut(
             part: dict[str, Any] = {"start": start, "end": end}
             found = ask(searcher, path, sentences, top_k=top_k, min_score=min_score, **part)
         if refine:
+            from rdmf_cli.api.arguments import Part
             from rdmf_cli.handover.ends import refined
 
-            found = [refined(answer) for answer in found]
+            found = [refined(answer, Part.of(start, end)) for answer in found]
         return cutter.cut(found, top_k, min_score)
 
     written = Written(as_json)
