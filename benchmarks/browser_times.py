@@ -25,7 +25,7 @@ from selenium.webdriver.chrome.service import Service
 from rdmf_cli.video import open_clips
 
 SECONDS = 20
-# Brightness steps once per second of the source, so that a second shows in a mean.
+# The brightness changes once per second of the source, so a mean shows the second.
 SOURCE = f"color=black:s=160x120:r=25:d={SECONDS},geq=lum='20+10*floor(T)':cb=128:cr=128"
 PAGE = "<canvas id=c width=160 height=120></canvas><video id=v muted src='{source}'></video>"
 SHOWN_AT = """
@@ -87,7 +87,7 @@ def by_browser(path: Path, times: list[float]) -> list[float]:
     page = path.with_suffix(".html")
     page.write_text(PAGE.format(source=source))
     driver_program = shutil.which("chromedriver")
-    if driver_program is None:  # selenium would look for one over the network
+    if driver_program is None:  # selenium would otherwise search for one over the network
         raise SystemExit("chromedriver is not installed")
     with webdriver.Chrome(options=options, service=Service(driver_program)) as driver:
         driver.set_script_timeout(30)

@@ -46,7 +46,7 @@ from rdmf_cli.library.search import Limits, search
 CLIP = 2.0
 TOP = 10  # moments that a search lists
 RANKS, OVERLAPS = (1, 10, 100), (0.5, 0.7)
-CUT = 2.5  # visual change, in medians of the video, that ends a shot
+CUT = 2.5  # a shot ends at a visual change of this many medians of the video
 EVERY, CHUNK, OVERLAP = 5, 15, 2.5  # clips: 10 s of a long shot; a chunk of 30 s, 5 s shared
 YARDSTICK = 8  # videos whose middle clips set the scale of cosines
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-HEADER = 1024  # bytes at the start of a file in which its numbers lie close together
+HEADER = 1024  # bytes at the start of a file, where most of its numbers are
 EXTREMES = (0, 1, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
 
 Damage = Callable[[bytes, Random], bytes]

@@ -179,8 +179,8 @@ def show(table: list[dict[str, Any]]) -> None:
 def show_differences(rows: list[dict[str, Any]]) -> None:
     """Print reaction-diffusion minus each other arm of the same head and share: mean and its error.
 
-    The error is the error of a difference of two means over seeds. A difference of less than twice
-    its error may be chance.
+    This is the error of a difference of two means over seeds. A difference of less than twice its
+    error may be chance.
     """
     print("\n| reaction-diffusion less | train queries | " + " | ".join(METRICS) + " |")
     print("| --- | ---: |" + " ---: |" * len(METRICS))

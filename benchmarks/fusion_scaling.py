@@ -135,7 +135,7 @@ class Cell:
     clips: int
     mode: str
     seconds: float
-    measured: bool  # else extrapolated by L²
+    measured: bool  # otherwise extrapolated by L²
     repetitions: int
     memory_mb: float | None = (
         None  # peak memory of the process during the pass, minus the memory before

@@ -41,7 +41,7 @@ from rdmf_cli.library.library import Library
 
 VIDEOS, KNOWN = 8, 3  # number of videos; how many of them the library has before a try
 SECONDS, RATE, SIZE = 16, 5, 64
-LEAST_BYTES, MOST_BYTES = 2_048, 60_000  # of features of a video, and of the catalogue
+LEAST_BYTES, MOST_BYTES = 2_048, 60_000  # bytes of a video's features, and of the catalogue
 SAYS_FULL = ("cannot be written", "could not be stored")
 
 Fault = Callable[[list[str], Path, random.Random], str]

@@ -248,7 +248,7 @@ def times() -> Iterator[Odd]:
     yield by_ffmpeg("times", "raw_bframes.h264", *pictures(rate="25"), *H264, "-bf", "3")
 
 
-TICKS = {  # of 1/1000 s
+TICKS = {  # ticks of 1/1000 s
     "one_frame": (0,),
     "two_frames": (0, 40),
     "a_minute_of_nothing": (*range(0, 1000, 100), *range(61000, 62000, 100)),

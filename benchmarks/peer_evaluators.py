@@ -42,7 +42,7 @@ from rdmf_cli.datasets.lines import records
 from rdmf_cli.evaluation import DATASETS, GroundTruth, evaluate_files, rounded
 
 Row = dict[str, Any]
-LONGEST = 150.0  # seconds: where the group `long` of two of the peers ends
+LONGEST = 150.0  # seconds: the end of the group `long` in two of the evaluators
 BY_DOMAIN = ("tvsum", "youtube-highlights")
 THRESHOLDS = np.linspace(0.3, 0.95, 14)
 

@@ -37,7 +37,7 @@ from rdmf_cli.text import time_code
 
 VIDEOS, CLIPS = 50, 6  # videos per half, clips per video
 SHORTEST, LONGEST = 2.5, 10.0  # seconds of a clip that are shown
-SECONDS_PER_WORD, LEAST_SECONDS = 0.35, 1.4  # of a line
+SECONDS_PER_WORD, LEAST_SECONDS = 0.35, 1.4  # of a line of speech
 KINDS = ("said", "shown", "both")
 
 

@@ -123,7 +123,7 @@ def exact(clips: Sequence[Clips], queries: np.ndarray, count: int) -> np.ndarray
 
 def likeness(made: MadeUp, queries: np.ndarray) -> Table:
     """Return the cosines of the nearest clips, in real videos and in artificial videos."""
-    copies = range(len(made.real), 2 * len(made.real))  # a copy with other noise
+    copies = range(len(made.real), 2 * len(made.real))  # a copy with different noise
     real = cosines(iter(made.real), queries, max(RANKS))
     alike = cosines(map(made.rows, copies), queries, max(RANKS))
     shown = Table("nearest", *[f"{q:g}: real, made up" for q in QUANTILES], box=box.SIMPLE_HEAD)

@@ -62,7 +62,7 @@ COMMAND_LINE = {
     "video.decoders": "--decoder",
     "video.samplings": "--sampling",
     "training": "the defaults of rdmf train",
-    # what is typed becomes the arguments of the API
+    # typed options become arguments of the API
     "channels.query": "a query of several parts: words, pictures, moments",
     "features.pictures": "--image and --like",
     "video": "the suffixes by which an argument is a video",
@@ -70,8 +70,8 @@ COMMAND_LINE = {
     "library.listing": "folders that are searched",
     "library.indexing": "folders that are indexed",
     "moments.types": "answers that come on stdin",
-    # commands that handle many videos go step by step, where the API has one call: the answer on
-    # one video is written before the next one is read, and a failure is that video's own
+    # commands for many videos work step by step, not with one call of the API: the answer on
+    # one video is written before the next video is read, and an error concerns one video
     "channels.wording": "hints beside an answer",
     "features.owned_files": "feature files, video by video",
     "handover.cutter": "files of moments, video by video",

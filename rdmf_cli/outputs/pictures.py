@@ -102,7 +102,7 @@ def pixels_of_terminal() -> Callable[[Image.Image, int, int], Any] | None:
     """
     if not (sys.stdout and sys.stdout.isatty()) or os.environ.get("NO_COLOR"):
         return None
-    if os.environ.get("TERM") == "dumb":  # it would print the question
+    if os.environ.get("TERM") == "dumb":  # such a terminal would show the question
         return None
     # A terminal that does not answer is no fault: textual-image would log a traceback.
     logging.getLogger("textual_image").setLevel(logging.CRITICAL)

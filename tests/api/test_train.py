@@ -30,7 +30,7 @@ def test_a_head_is_trained_resumed_and_answers(tmp_path):
     assert Path(ended.model).is_dir()
     assert Path(ended.checkpoint).is_file()
     assert ended.report.config["head"] == "universal"
-    assert train(**asked) == ended  # nothing was left to do
+    assert train(**asked) == ended  # the training was already complete
     check_lines(json_line(ended))
     scored = evaluate(
         features=features, dataset=str(features / "val.jsonl"), checkpoint=ended.model

@@ -26,7 +26,7 @@ def server(made, tmp_path):
 
 
 def test_a_search_by_keyboard_alone_plays_in_place(wide, server):
-    wide.get_log("browser")  # what earlier tests left in it
+    wide.get_log("browser")  # remove the messages of earlier tests
     wide.get(server.address)
     ActionChains(wide).send_keys("bright stripes <i>x</i>", Keys.ENTER).perform()
     found = expected_conditions.presence_of_all_elements_located((By.CSS_SELECTOR, "button.moment"))

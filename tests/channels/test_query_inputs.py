@@ -33,7 +33,9 @@ def test_a_picture_has_no_words_and_is_compared_with_pictures() -> None:
     assert len(query.words) == 0
     between = query.background @ query.background.T
     assert between[~np.eye(len(between), dtype=bool)].max() < 0.8  # no picture comes twice
-    assert query.scale.mean > asked(Term("a dog")).scale.mean  # pictures lie nearer to pictures
+    assert (
+        query.scale.mean > asked(Term("a dog")).scale.mean
+    )  # pictures are more similar to pictures than sentences are
     assert query.scale.mean < 0.8  # a picture is not compared with itself
 
 

@@ -97,7 +97,7 @@ def test_a_file_of_the_user_is_kept(run, answers, tmp_path):
     assert result.returncode == 2
     assert "--force" in result.stderr
     assert mine.read_text() == "mine"
-    for force in (["--force"], []):  # then it is rdmf's own
+    for force in (["--force"], []):  # then the file belongs to rdmf
         assert run("cut", "-", "-k", 1, *force, stdin=answers(), cwd=tmp_path).returncode == 0
 
 

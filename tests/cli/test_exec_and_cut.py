@@ -1,4 +1,4 @@
-"""--exec and --cut: what is found is handed to a program, or written as videos."""
+"""--exec and --cut: hits are passed to a program, or written as videos."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def told(path) -> list[list[str]]:
 
 @pytest.fixture
 def command(tmp_path):
-    """A command for --exec that writes its arguments down; where it writes them."""
+    """A command for --exec that records its arguments, and the file with the record."""
     program, out = tmp_path / "write down.py", tmp_path / "told"
     program.write_text(
         "import json, os, sys\n"
@@ -46,7 +46,7 @@ def test_query_runs_the_command_for_each_moment(run_in_shell, cached_tour, tmp_p
     asked = ("query", cached_tour, CAT, "-k", "2", "--json", "--exec", typed)
     done = run_in_shell(*asked)
     assert done.returncode == 0, done.stderr
-    answer = json.loads(done.stdout)  # and nothing of the program
+    answer = json.loads(done.stdout)  # without output of the program
     assert "said by the program" in done.stderr
     assert told(out) == [
         [str(cached_tour), f"{m['start']:.3f}", f"{m['end']:.3f}", CAT, str(cached_tour)]

@@ -94,7 +94,7 @@ def test_a_users_file_is_replaced_by_force_only(run, video, tmp_path):
     assert result.returncode == 2
     assert "did not write" in result.stderr
     assert (out / "square.npz").read_bytes() == b"mine"
-    for force in (["--force"], []):  # then it is rdmf's own
+    for force in (["--force"], []):  # then the file belongs to rdmf
         assert run("extract", video, "--out", out, *force).returncode == 0
     with np.load(out / "square.npz") as file:
         assert file.files == ["features"]

@@ -18,7 +18,7 @@ import pytest
 import watchfiles
 from cli_shell import command, environment
 
-assert watchfiles  # what the command needs beyond the plain installation
+assert watchfiles  # the command needs this package, which the plain installation lacks
 
 QUERIES = ("-q", "the face of a cat", "-q", "a submarine under the ice")
 
@@ -76,7 +76,9 @@ def test_a_hit_is_told_once_and_the_library_is_whole(run, cached_tour, tmp_path)
     with watching(folder, "--library", library, *QUERIES, "--exec", hook, "--json") as watched:
         watched.says("watching")
         whole = cached_tour.read_bytes()
-        with (folder / "a b.mp4").open("wb") as file:  # in parts, as a copy over the network
+        with (folder / "a b.mp4").open(
+            "wb"
+        ) as file:  # written in parts, like a copy over the network
             for start in range(0, len(whole), len(whole) // 4 + 1):
                 file.write(whole[start : start + len(whole) // 4 + 1])
                 file.flush()

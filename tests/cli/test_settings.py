@@ -1,4 +1,4 @@
-"""config.toml and RDMF_<OPTION>: the command line over the environment over the file."""
+"""Settings: the command line overrides the environment, which overrides config.toml."""
 
 from __future__ import annotations
 
@@ -257,7 +257,7 @@ def test_the_configuration_of_a_run_wins_over_the_settings(run, settings, tmp_pa
         return tomlkit.parse(done.stdout)
 
     assert training()["training"]["epochs"] == 7
-    assert training()["model"]["head"] == "universal"  # --head of train is another option
+    assert training()["model"]["head"] == "universal"  # --head of rdmf train is a different option
     chosen = training("--config", own)["training"]
     assert (chosen["epochs"], chosen["seed"], chosen["device"]) == (9, 5, "cpu")
     assert training("--config", own, RDMF_EPOCHS="3")["training"]["epochs"] == 3

@@ -125,6 +125,6 @@ def test_a_library_keeps_the_pattern_and_the_time_of_missing_files(run, dated, t
     assert_from(BEGAN, [hit])
     dated.write_bytes(content)
     assert run("index", "--library", library, "--name-time", NAMED).returncode == 0
-    assert run("index", "--library", library).returncode == 0  # the pattern stays
+    assert run("index", "--library", library).returncode == 0  # the pattern is unchanged
     (hit,) = map(json.loads, run(*searched).stdout.splitlines())
     assert_from("2020-02-03T04:05:00", [hit])

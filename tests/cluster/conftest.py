@@ -8,7 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # everywhere, it then stays on 127.0.0.1
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = (
+    "0"  # with this, it stays on 127.0.0.1 on every system
+)
 
 NODE = {
     "num_cpus": 1,

@@ -90,7 +90,7 @@ def test_sentences_like_a_photograph_s_own_do_not_count_against_it() -> None:
     nobody, scale = unit_rows(0, 0), torch.tensor(5.0)
     alone = contrast(rows, said, scale, NO_NEGATIVES)
     assert contrast(rows, said, scale, Negatives(nobody, nobody, -means[:1])) > alone
-    both = means.sum(0, keepdim=True) * 2  # alike to either
+    both = means.sum(0, keepdim=True) * 2  # equally similar to both
     assert contrast(rows, said, scale, Negatives(nobody, nobody, both)) == alone
 
 

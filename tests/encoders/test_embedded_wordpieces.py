@@ -23,7 +23,7 @@ def pieces(text: str) -> list[str]:
         ("A dog's café", ["a", "dog", "'", "s", "cafe"]),
         ("tab\tand\u00a0space", ["tab", "and", "space"]),
         ("don't-stop...", ["don", "'", "t", "-", "stop", ".", ".", "."]),
-        ("犬が", ["犬", "か"]),  # the voicing mark of が goes the way of accents
+        ("犬が", ["犬", "か"]),  # the voicing mark of が is removed, like accents
         ("zero\u200bwidth", ["zerowidth"]),
         ("5$ + 3%", ["5", "$", "+", "3", "%"]),
         ("", []),

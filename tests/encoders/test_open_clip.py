@@ -106,7 +106,7 @@ class TestEqualToOpenClip:
 
     def test_word_states_project_to_the_row(self, model: TinyClip) -> None:
         """In CLIP, the row is the projected state of the end token; states come before it."""
-        if model.kind == "coca":  # its row comes from a token of its own
+        if model.kind == "coca":  # its row comes from a separate token
             return
         text = load_encoder(str(model.folder), device="cpu").encode_texts(TEXTS)
         tower = getattr(model.net, "text", model.net)
@@ -286,7 +286,10 @@ class TestLocalFiles:
         found = run(f"tiny/{file}", sha256)
         np.testing.assert_array_equal(found, run(f"tiny/{bare}", index.file_sha256(bare)))
         monkeypatch.setenv("RDMF_DATA_DIR", str(tmp_path / "not converted yet"))
-        for unknown in ("", sha256[:8]):  # not published; published, but any file may begin so
+        for unknown in (
+            "",
+            sha256[:8],
+        ):  # no published hash; only the first digits, which other files may share
             with pytest.raises(RdmfError, match="TorchScript archive, which may contain"):
                 run(f"tiny/{file}", unknown)
 
@@ -443,12 +446,12 @@ class TestNetworkSize:
 
         weights, catalog = tmp_path / "x.pt", load_catalog()
         with weights.open("wb") as file:
-            file.truncate(9_200_000_000)  # of 4.6 billion parameters, in float16; takes no room
+            file.truncate(9_200_000_000)  # 4.6 billion parameters in float16; a sparse file
         for name in catalog.architectures:
             check_size(Blueprint(name, name, catalog.config(name), {}, weights))
         vit = Blueprint("v", "v", catalog.config("ViT-B-32"), {}, weights)
         with weights.open("wb") as file:
-            file.truncate(151_277_313)  # its parameters: the least that a file of them can be
+            file.truncate(151_277_313)  # one byte per parameter: the smallest possible file
         check_size(vit)
 
 

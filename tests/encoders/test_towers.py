@@ -64,7 +64,7 @@ def test_the_first_use_converts_and_agrees_with_torch(model: TinyClip) -> None:
     assert isinstance(encoder._model, Towers)
     assert cosines(found.rows, model.text_rows(TEXTS)).min() > 0.9999
     assert found.cut == (False, False, False, True, False)
-    pictures = frames(40)  # more than a batch
+    pictures = frames(40)  # more pictures than a batch
     prepared = np.stack([encoder.prepare(picture) for picture in pictures])
     assert cosines(encoder.encode_images(prepared), model.image_rows(pictures)).min() > 0.9999
 
@@ -101,7 +101,7 @@ def test_a_model_that_cannot_be_converted_is_answered_by_torch_and_not_tried_aga
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = tiny_clip.make("plain", tmp_path / "model", seed=7)
-    monkeypatch.setattr(convert, "LEAST_COSINE", 1.1)  # no features agree so well
+    monkeypatch.setattr(convert, "LEAST_COSINE", 1.1)  # no cosine is so high
     encoder = load_encoder(str(model.folder), device="cpu")
     np.testing.assert_allclose(encoder.encode_texts(TEXTS).rows, model.text_rows(TEXTS), rtol=1e-5)
     record = find_record(towers_folder(encoder.fingerprint))

@@ -45,7 +45,7 @@ def window_ap(predicted, truths, threshold):
             if place not in taken and exact_iou(window, truth) >= threshold
         ]
         if candidates:
-            taken.add(max(candidates)[1])  # of equal overlaps the later one
+            taken.add(max(candidates)[1])  # of equal overlaps, the later one
         outcome.append(bool(candidates))
     precision = [Fraction(sum(outcome[: k + 1]), k + 1) for k in range(len(outcome))]
     area = sum((max(precision[k:]) for k, hit in enumerate(outcome) if hit), Fraction(0))
@@ -154,7 +154,9 @@ def matched(predicted, truths, level):
     free, pairs = list(truths), []
     for window in predicted:
         if free:
-            best = max(free, key=lambda moment, w=window: exact_iou(w, moment))  # first of equals
+            best = max(
+                free, key=lambda moment, w=window: exact_iou(w, moment)
+            )  # of equal values, the first
             if exact_iou(window, best) >= level:
                 pairs.append(exact_iou(window, best))
                 free.remove(best)

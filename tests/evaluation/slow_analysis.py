@@ -80,7 +80,9 @@ def typical_windows(moments, count):
         covered = {
             w: [max(b, exact_iou(w, m)) for b, m in zip(best, moments, strict=True)] for w in left
         }
-        chosen.append(max(left, key=lambda window: sum(covered[window])))  # the first of equals
+        chosen.append(
+            max(left, key=lambda window: sum(covered[window]))
+        )  # of equal values, the first
         best = covered[chosen[-1]]
     return chosen
 

@@ -63,7 +63,7 @@ def test_equal_numbers_do_not_differ(tmp_path, capsys):
     assert len(names) == 1 + len(peer_evaluators.CHANGES)
     assert {cell["same"] for cell in cells} == {"True"}
     full = [cell for cell in cells if cell["name"] == "full / MR-R1 / 0.7"]
-    assert len({cell["theirs"] for cell in full}) > 1  # the changes do change something
+    assert len({cell["theirs"] for cell in full}) > 1  # each change has an effect
 
 
 def test_each_number_that_differs_is_listed(tmp_path, capsys):

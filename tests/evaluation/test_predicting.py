@@ -214,7 +214,9 @@ def test_a_window_at_the_very_end_is_a_clip_long_and_within_the_video(features: 
 def test_windows_are_rounded_as_the_datasets_published_ones_are(features: Path):
     path = features / "val.jsonl"
     head = TrainingFree.load()
-    samples = open_samples(DATASETS["tvsum"], path, features=features)  # which does not round
+    samples = open_samples(
+        DATASETS["tvsum"], path, features=features
+    )  # this dataset does not round
     free = predict(samples, DATASETS["tvsum"], head)
     rounded = predict(samples, DATASETS["qvhighlights"], head)
     for one, other in zip(free.entries, rounded.entries, strict=True):
@@ -267,7 +269,7 @@ def test_folders_of_features_that_are_not_read_are_named(features: Path):
     for name in ("pann", "clip_features"):
         (features / name).mkdir()
         np.savez(features / name / "v1.npz", features=np.ones((CLIPS, 4)))
-    (features / "notes").mkdir()  # which holds no features
+    (features / "notes").mkdir()  # this folder holds no features
     done = rdmf("--features", features, *FREE)
     assert (
         f"note: {features}: not read: clip_features/, pann/ (features are read from" in done.stderr

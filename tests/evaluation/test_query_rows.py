@@ -40,7 +40,7 @@ def test_a_row_per_query_whose_means_are_the_metrics(files, tmp_path):
     assert about == ["a kettle boils", "kitchen", "20", "1", "10"]
     assert [first[name] for name in ("windows", "start", "end", "score")] == ["2", "0", "8", "0.9"]
     assert (second["moments"], second["seconds"], second["MR-full-mIoU"]) == ("2", "6", "100")
-    assert second["MR-middle-mAP"] == ""  # none of its moments is of that length
+    assert second["MR-middle-mAP"] == ""  # none of its moments has that length
     brief = json.loads(done.stdout)["brief"]
     for name, value in brief.items():
         if value is not None:

@@ -48,7 +48,7 @@ def close(ours, reference):
 
 def test_recall_and_map_of_four_queries_worked_out_by_hand():
     predicted = [
-        [[0, 10, 0.9]],  # the very window: AP 1
+        [[0, 10, 0.9]],  # exactly the true window: AP 1
         [[0, 10, 0.9], [20, 40, 0.8]],  # IoU 0.5 with the first, the second exact
         [[0, 20, 0.2], [50, 60, 0.9]],  # IoU 0.25; by score a miss comes before it
         [],  # nothing predicted

@@ -25,7 +25,7 @@ from rdmf_cli.features import FeatureStore, Selection, VideoFeatures, extract, e
 from rdmf_cli.features.fingerprint import content_fingerprint
 from rdmf_cli.features.still import BLOCKS, StillFrames
 
-CLIPS = 61  # of a video of 122 seconds
+CLIPS = 61  # clips of a video of 122 seconds
 
 
 @pytest.fixture(scope="module")
@@ -295,7 +295,7 @@ def test_every_decoder_goes_on_to_the_same_rows(tour: Path, store: FeatureStore,
 @pytest.mark.parametrize("clips", [5, 25, 33, 50])
 def test_a_damaged_file_is_gone_on_with_to_the_same_answer(film: Path, tmp_path, store, clips):
     blob = bytearray(film.read_bytes())
-    for share in (0.2, 0.45, 0.5, 0.7):  # of the file; its index lies at the end
+    for share in (0.2, 0.45, 0.5, 0.7):  # shares of the file; its index is at the end
         at = int(share * len(blob))
         blob[at : at + 3000] = bytes(3000)
     damaged = tmp_path / "damaged.mp4"

@@ -109,7 +109,7 @@ def test_rates_start_where_they_should_and_stay_in_bounds() -> None:
     with torch.no_grad():
         for raw in learned.parameters():
             raw += 30 * torch.randn_like(raw)
-    assert isinstance(learned.rates, Rates)  # which refuses impossible ones
+    assert isinstance(learned.rates, Rates)  # Rates refuses impossible values
     step = learned()
     assert (step.kappa >= step.f).all()
 

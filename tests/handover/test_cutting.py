@@ -80,7 +80,7 @@ def test_every_kind_of_file_starts_at_nought(ending, made, tmp_path):
     assert frames[0][0] == 0
     with av.open(str(out)) as container:
         assert container.start_time == 0
-        assert container.duration / 1e6 == pytest.approx(1.0, abs=0.07)  # a packet of sound
+        assert container.duration / 1e6 == pytest.approx(1.0, abs=0.07)  # up to a packet of sound
         assert len(container.streams.audio) == 1
 
 
@@ -189,7 +189,7 @@ def test_pixels_become_square_and_sizes_even(tmp_path):
     with av.open(str(tmp_path / "out.mp4")) as container:
         stream = container.streams.video[0]
         assert (stream.width, stream.height) == (162, 96)
-        assert stream.sample_aspect_ratio in (None, 0, 1)  # 0: not told
+        assert stream.sample_aspect_ratio in (None, 0, 1)  # 0: not stated
 
 
 def copied(video: Path, first: int, stop: int, out: Path) -> Fraction:

@@ -172,4 +172,4 @@ def test_mp4_moves_the_first_chapter_to_its_start(film, tmp_path):
     gaps = text.split("[CHAPTER]")
     text = "[CHAPTER]".join([gaps[0], gaps[2], gaps[4]])
     chapters = with_chapters(film, text, "mp4", tmp_path)
-    assert chapters[0][:2] == (0, 6000)  # it was (2000, 3000)
+    assert chapters[0][:2] == (0, 6000)  # before: (2000, 3000)

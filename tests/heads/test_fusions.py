@@ -98,7 +98,7 @@ def test_words_are_heard_and_masked_words_are_not(name):
 def test_the_weights_of_a_recurrence_are_its_steps():
     torch.manual_seed(0)
     rate, x = 2 * torch.rand(3, L).double(), torch.randn(3, L).double()
-    rate[:, 5:9] = 0.0  # masked clips: the state stays, and takes nothing in
+    rate[:, 5:9] = 0.0  # at masked clips the state does not change
     h, states = torch.zeros(3).double(), []
     for t in range(L):
         h = torch.exp(-rate[:, t]) * h + rate[:, t] * x[:, t]

@@ -228,7 +228,10 @@ def test_a_checkpoint_says_itself_what_it_is(files, tmp_path):
     assert isinstance(load_head(checkpoint=tmp_path / "mine.json"), TrainingFree)
     exported = load_head(checkpoint=files["full"])
     assert exported.name == "learned-full"
-    for folder in (tmp_path / "run" / "model", tmp_path / "run"):  # `rdmf train` left the first
+    for folder in (
+        tmp_path / "run" / "model",
+        tmp_path / "run",
+    ):  # `rdmf train` writes the first folder
         checkpoint.save(tmp_path / "run" / "model", random_network())
         trained = load_head(checkpoint=folder)
         assert trained.name == "learned-universal"

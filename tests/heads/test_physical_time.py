@@ -69,7 +69,7 @@ def test_clips_cut_into_equal_parts_have_the_same_fields(parts):
 def test_a_video_at_two_clip_lengths_has_the_same_fields_to_the_order_of_the_scheme(clip_length):
     coarse, fine = sorted((2.0, clip_length), reverse=True)
     whole = fields(fine)
-    if clip_length == 3.0:  # whose middles lie on no grid of 2 s: compare the means of 6 s
+    if clip_length == 3.0:  # their middles are not on a grid of 2 s, so means over 6 s are compared
         means = [fields(c).unflatten(-1, (8, -1)).mean(-1) for c in (2.0, 3.0)]
     else:
         parts = round(coarse / fine)
@@ -137,7 +137,7 @@ def test_a_head_gives_the_same_pattern_where_clips_are_cut(name):
             for one in (asked, in_parts(asked, 2))
         ]
     cut = patterns[1].unflatten(-1, (-1, 2))
-    inside = slice(14, -14)  # the change at the ends is another, as far as two blocks reach
+    inside = slice(14, -14)  # the ends differ, within the reach of two blocks
     tolerance = {"gaussian": 0.1, "gated-recurrence": 0.1}.get(name, 1e-4)  # in parts of a clip
     difference = (cut - patterns[0][..., None])[:, inside].abs().max()
     assert difference < tolerance

@@ -102,7 +102,9 @@ def test_a_reacting_pattern_reaches_further_by_its_own_steps():
     config = small(pattern="reaction", time="clips")
     base, other = (inputs_of(x, config).channels for x in (asked, replace(asked, rows=moved)))
     change = np.zeros_like(base)
-    change[0] = other[0] - base[0]  # of the first clip alone: channels know the whole video
+    change[0] = (
+        other[0] - base[0]
+    )  # only the first clip changes: channels depend on the whole video
     model, inputs = network(config), inputs_of(asked, config)
     with torch.no_grad():
         patterns = [

@@ -146,7 +146,7 @@ def test_a_bump_is_lit_and_noise_is_not(head):
     v = read(head, similarity, change, clip_length=CLIP).v
     inside = np.zeros(60, bool)
     inside[20:28] = True
-    # the margin of noise and bump in v against that in the similarity itself
+    # the margin between noise and peak: in v, and in the similarity itself
     spread = (similarity[inside].mean() - similarity[~inside].mean()) / similarity[~inside].std()
     lit = (v[:, inside].mean(1) - v[:, ~inside].mean(1)) / v[:, ~inside].std(1)
     assert lit.max() > spread

@@ -37,7 +37,7 @@ def footage(clips: int, *moments: tuple[int, int], seed: int = 0) -> tuple[np.nd
     rng = np.random.default_rng(seed)
     shots = rng.normal(size=(clips // 20 + 1, WIDTH)).repeat(20, axis=0)[:clips]
     sentence = unit(rng.normal(size=WIDTH))
-    shots -= (shots @ sentence)[:, None] * sentence  # not what is asked for
+    shots -= (shots @ sentence)[:, None] * sentence  # these shots do not show the query
     for start, end in moments:
         shots[start:end] = 0.4 * rng.normal(size=WIDTH) + 3 * sentence
     return unit(shots + 0.3 * rng.normal(size=shots.shape)), sentence

@@ -15,7 +15,7 @@ from rdmf_cli.errors import UsageError
 from rdmf_cli.library.catalogue import Root
 from rdmf_cli.library.watching import GROWTH, Changes, Pending, changes
 
-assert watchfiles  # what it needs beyond the plain installation
+assert watchfiles  # it needs this package, which the plain installation lacks
 
 
 class Clock:

@@ -114,7 +114,10 @@ def test_a_half_lit_clip_moves_the_edge_into_it():
 def test_persistence_counts_levels_over_channels():
     step = np.r_[0, 0, 1, 1, 0]
     found = level_sets(np.stack([step, step])[None], np.ones((1, 5), bool), levels=4)
-    assert found.persistence.tolist() == [1, 8]  # the whole video once, the step always
+    assert found.persistence.tolist() == [
+        1,
+        8,
+    ]  # the whole video at one level, the step at all levels
 
 
 def test_nothing_comes_of_no_clips():

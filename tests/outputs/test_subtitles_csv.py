@@ -111,7 +111,7 @@ CONTROLS = "red\x1b[31m\x9b2J\x07\u202egnp\r\n"
 def test_no_format_passes_on_what_steers_a_terminal(name: str) -> None:
     text = write(name, query=CONTROLS, video=f"a{CONTROLS}.mp4")
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
-    if name == "json":  # whose escapes are the same text to a program
+    if name == "json":  # its escapes mean the same text for a program
         assert json.loads(text)["query"] == CONTROLS
 
 

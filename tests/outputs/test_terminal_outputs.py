@@ -282,12 +282,12 @@ class TestScreen:
         stream = io.StringIO()
         writer = TableWriter(stream, console=Console(file=stream, width=80))
         writer.write(sample_answer(query=query, moments=crowded))
-        printed = [*stream.getvalue().splitlines(), "$ "]  # the prompt stands below
+        printed = [*stream.getvalue().splitlines(), "$ "]  # the prompt is below the output
         screen = printed[-24:]
         assert [line for line in screen if line.startswith(" 1   0:10.0 ")] != []
         assert [line for line in screen if line.startswith("    │")] != []  # the curve
         if query == "a door" and not lines_said:
-            assert screen == printed  # with its title
+            assert screen == printed  # including its title
 
     def test_low_scores_are_counted_and_the_best_moment_is_listed(self) -> None:
         scores = (0.09, 0.08, 0.02)

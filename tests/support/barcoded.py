@@ -51,7 +51,7 @@ STORED = {
 }
 
 
-# The same turns as the EXIF standard numbers them.
+# The same turns, with their numbers in the EXIF standard.
 EXIF = {
     UPRIGHT: 1,
     (-1, 0, 0, 1): 2,

@@ -14,7 +14,7 @@ import av
 import numpy as np
 import pytest
 
-UNWANTED = ("RDMF_DEBUG", "NO_COLOR", "FORCE_COLOR", "COLUMNS")  # they change how output looks
+UNWANTED = ("RDMF_DEBUG", "NO_COLOR", "FORCE_COLOR", "COLUMNS")  # these variables change the output
 PLAIN = {"PYTHONIOENCODING": "utf-8", "TERM": "xterm"}
 
 

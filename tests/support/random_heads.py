@@ -11,7 +11,7 @@ from rdmf_cli.datasets import Annotation, Sample
 from rdmf_cli.heads.learned.config import ModelConfig
 from rdmf_cli.heads.learned.torch.network import Network
 
-WIDTH = 16  # of the space that clips and sentence share
+WIDTH = 16  # width of the common space of clips and sentence
 OTHER = 8  # columns of a second stream
 WORDS = 12
 

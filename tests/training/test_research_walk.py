@@ -1,4 +1,4 @@
-"""The walk of docs/research.md at small size, and a benchmark of sound by the same commands."""
+"""The commands of docs/research.md with small data, and a benchmark of sound with them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def charades_clip(folder: Path) -> None:
 
 
 def test_every_command_of_the_page_runs(tmp_path, monkeypatch, capsys):
-    """Every command as printed, where clips and sentences share no space; training is short."""
+    """Run every command as printed; clips and sentences share no space, and training is short."""
     monkeypatch.chdir(tmp_path)
     charades_clip(tmp_path)
     text = PAGE.read_text(encoding="utf-8").partition("## Sound")[0]
@@ -66,7 +66,7 @@ def test_every_command_of_the_page_runs(tmp_path, monkeypatch, capsys):
 
 
 def sounds(folder: Path, split: str, videos: int, rng: np.random.Generator) -> None:
-    """CASTELLA's annotations with rows of CLAP's shape: a sound in a stretch of noise."""
+    """Make CASTELLA's annotations with rows in the shape of CLAP's: a sound in noise."""
     records = []
     for number in range(videos):
         vid, seconds = f"{split}{number}", int(rng.integers(60, 90))
@@ -95,7 +95,7 @@ def sounds(folder: Path, split: str, videos: int, rng: np.random.Generator) -> N
 
 
 def test_sound_is_learned_and_scored_as_pictures_are(tmp_path, monkeypatch, capsys):
-    """The head finds made-up sounds: the better half of all queries at an IoU of 0.5."""
+    """The head finds artificial sounds: at least half of all queries at an IoU of 0.5."""
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(4)
     sounds(tmp_path / "castella", "train", 24, rng)

@@ -249,7 +249,7 @@ def test_another_model_is_an_error(tmp_path, whole):
 
 def damaged(content: bytes) -> list[bytes]:
     middle = len(content) // 2
-    stop = middle + 256  # more than a record's header and padding, where no check is wanted
+    stop = middle + 256  # after a record's header and padding, which have no checksum
     flipped = bytes(byte ^ 1 for byte in content[middle:stop])
     return [
         b"",

@@ -83,11 +83,11 @@ def test_saliency_is_the_mean_mark():
     target = target_of(
         sample(
             windows=[[4, 10]],
-            clip_ids=np.array([2, 3, 25]),  # one past the features
+            clip_ids=np.array([2, 3, 25]),  # one clip after the last
             ratings=np.array([[1, 2, 3], [4, 4, 1], [4, 4, 4]], float),
         )
     )
-    assert target.saliency[2:5].tolist() == [2.0, 3.0, 0.0]  # clip 4 has no mark
+    assert target.saliency[2:5].tolist() == [2.0, 3.0, 0.0]  # clip 4 has no rating
     assert (np.delete(target.saliency, [2, 3, 4]) == -9.0).all()
 
 
@@ -229,7 +229,7 @@ def test_contrast_wants_own_clips_above_all_of_the_batch():
     match = torch.zeros(2, CLIPS)
     hot = torch.tensor(20.0)
     right = contrast_loss(Metrics(clips, query, match), hot, mask, targets)
-    assert right.item() == pytest.approx(np.log(4), abs=1e-3)  # it is one of four
+    assert right.item() == pytest.approx(np.log(4), abs=1e-3)  # one of four equal entries
     wrong = contrast_loss(Metrics(clips, query.flip(0), match), hot, mask, targets)
     assert wrong.item() == pytest.approx(20 + np.log(4), abs=1e-3)
 

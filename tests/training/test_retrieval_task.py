@@ -157,7 +157,7 @@ def test_paraphrases_stand_in_for_the_query(own):
         k = [np.array_equal(one.shown.sentence[0], text.sentence) for text in texts].index(True)
         assert np.array_equal(one.shown.words[0], texts[k].words)
     channels = {one.shown.channels.numpy().tobytes() for one in seen}
-    assert len(channels) == 2  # they are those of the text that is shown
+    assert len(channels) == 2  # they belong to the text that is shown
 
 
 def test_unrelated_queries_are_of_other_videos_and_say_something_else(own):
@@ -201,7 +201,7 @@ def test_evidence_comes_with_a_background_and_is_sometimes_held_back(own):
     batch = batch_of(task_of(own, hyper=always, background=rows), 0, 1)
     assert (batch.shown.evidence[:, 1] == 1).all()
     assert (batch.unrelated.evidence[:, 1] == 1).all()
-    assert (batch.shown.evidence[:, 0] > 2).all()  # what is shown stands out
+    assert (batch.shown.evidence[:, 0] > 2).all()  # shown queries have high evidence
     never = Hyperparameters(no_background=1)
     assert not batch_of(task_of(own, hyper=never, background=rows), 0).shown.evidence.any()
 
@@ -301,7 +301,7 @@ def test_all_may_be_learned_from(own):
 def test_a_single_video_is_judged_by_itself(tmp_path):
     task = task_of(own_samples(tmp_path, videos=1), hyper=Hyperparameters(mismatched=1))
     assert len(task) == len(task.held_out) == 2
-    assert batch_of(task, 0).unrelated is None  # no other video to ask for
+    assert batch_of(task, 0).unrelated is None  # there is no other video
     assert task.score(task.model.eval())["goal"] >= 0
 
 

@@ -181,7 +181,7 @@ class TestCutShort:
             assert got[:4] == [12, 37, 62, 87]
             assert got[-5:] == [187, 212, 237, 262, 287]
             assert reader.failures.errors > 0
-            assert reader.failures.count == 2  # the clips in the gap, shown by older frames
+            assert reader.failures.count == 2  # the clips in the gap have older frames
             assert "could not be decoded" in reader.failures.messages[0]
 
     def test_clips_of_which_none_decodes_are_no_answer(

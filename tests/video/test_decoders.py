@@ -157,7 +157,7 @@ class TestEveryDecoder:
     def goes_wrong_as_stated(self, path: Path, recipe: Recipe) -> None:
         name = DECORD_FAULTS[recipe.name]
         assert name in {fault.name for fault in decord.KNOWN_FAULTS}
-        if name != "intra refresh":  # which only decoding tells
+        if name != "intra refresh":  # only decoding shows this
             assert name in {fault.name for fault in decord.known_faults(scan(path))}
         try:
             found = mistakes(path, recipe, "decord")

@@ -379,7 +379,7 @@ def plain(red: int, green: int, blue: int, pixels: str, matrix: int) -> av.Video
     return frame.reformat(format=pixels, dst_colorspace=matrix)
 
 
-BT2020_TABLE = 9  # swscale's number of it, and H.273's
+BT2020_TABLE = 9  # its number in swscale and in H.273
 
 
 class TestColours:

@@ -81,7 +81,7 @@ def test_the_program_reads_the_same_time(tmp_path: Path, suffix: str) -> None:
         ("%Y-%m-%d_%H-%M", "2024-13-01_12-34.mp4", None),  # month 13
         ("%Y-%m-%d_%H-%M", "12024-05-01_12-34.mp4", None),  # five digits
         ("%Y-%m-%d_%H-%M", "holiday.mp4", None),
-        ("(%Y)%m%d.%H", "(2024)0501x12.mp4", None),  # a point is a point
+        ("(%Y)%m%d.%H", "(2024)0501x12.mp4", None),  # a dot in the pattern stands for a dot
     ],
 )
 def test_a_name_tells_the_time(pattern: str, name: str, found: datetime | None) -> None:

@@ -209,7 +209,7 @@ def contrast(
         alike = means @ texts.T > ALIKE
     alike[said.owner, each] = False
     right = similarity[said.owner, each].float()
-    # Exponentials once for both ways: the scale has a limit, so that none overflows.
+    # The exponentials serve both directions; the scale has a limit, so they do not overflow.
     negatives = similarity.float().exp().masked_fill(alike, 0.0)
     to_text = negatives[:photos].sum(1).log()[said.owner] - right
     to_image = negatives[:, : len(each)].sum(0).log() - right

@@ -21,7 +21,7 @@ SIZE = 384  # width of the space of images and texts
 
 # ---------------------------------------------------------------- image
 # kernel, stride, expansion, width, repeats of each stage (Tan and Le 2019, table 1; Lite1 is a
-# tenth deeper, but for the first and the last stage)
+# tenth deeper, except for the first and the last stage)
 STAGES = (
     (3, 1, 1, 16, 1),
     (3, 2, 6, 24, 3),
@@ -115,7 +115,7 @@ class ImageTower(nn.Module):
         self.hidden = nn.Linear(LAST, hidden)
         self.out = nn.Linear(hidden, SIZE)
         self.drop = nn.Dropout(0.3)
-        # Of the pooled features: raw ones are small, and a head would learn from them slowly.
+        # Statistics of the pooled features: raw features are small, so a head would learn slowly.
         self.centre: torch.Tensor
         self.spread: torch.Tensor
         self.register_buffer("centre", torch.zeros(LAST))

@@ -73,7 +73,7 @@ def seconds(split: Split, row: np.ndarray, start: np.ndarray, end: np.ndarray) -
 class NormalEquations:
     """The sums that least squares needs of columns x and target y: count, sums and products."""
 
-    products: np.ndarray  # of [1, x, y] with itself
+    products: np.ndarray  # products of [1, x, y] with itself
 
     @classmethod
     def of(cls, columns: np.ndarray, target: np.ndarray) -> NormalEquations:
