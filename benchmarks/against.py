@@ -1,11 +1,11 @@
-"""Seconds, CPU seconds and memory of one rdmf command, with the code of two checkouts.
+"""Compare one rdmf command with the code of two checkouts: seconds, CPU seconds and memory.
 
     python benchmarks/against.py OTHER_CHECKOUT [--rounds 5] [--cold] -- eval --features FOLDER ...
 
-In each round, both checkouts run the command, one after the other; which one begins changes from
-round to round. The ratios are medians of those of the rounds. `{n}` in the command stands for 0
-(this checkout) or 1 (the other), for files that differ. With --cold, each run has an empty cache;
-else each checkout has its own cache, which a first run fills.
+In each round, both checkouts run the command, one after the other; the first checkout changes from
+round to round. The ratios are medians of the ratios of the rounds. `{n}` in the command stands for
+0 (this checkout) or 1 (the other checkout), for files that differ. With --cold, each run has an
+empty cache; otherwise each checkout has its own cache, which a first run fills.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Run(NamedTuple):
 
 
 def measured(command: list[str], environment: dict[str, str], folder: str) -> Run:
-    """Run `python -m rdmf_cli` with these arguments in a process of its own."""
+    """Run `python -m rdmf_cli` with these arguments in its own process."""
     begun = time.perf_counter()
     with open(Path(folder, "said"), "w+b") as said:
         arguments = [sys.executable, "-m", "rdmf_cli", *command]
@@ -61,7 +61,7 @@ def main() -> None:
             cache = Path(folder, f"cache{tree}", str(number) if args.cold else "")
             return measured(command, {**environments[tree], "RDMF_CACHE_DIR": str(cache)}, folder)
 
-        for tree in range(2):  # compiles the modules, fills the cache
+        for tree in range(2):  # this run compiles the modules and fills the cache
             run(tree, -1)
         rounds = []
         for number in range(args.rounds):

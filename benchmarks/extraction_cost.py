@@ -1,10 +1,11 @@
-"""What it costs to extract 1,000 hours: CPU time of one task of `rdmf index --ray`.
+"""Measure the CPU time of the extraction of 1,000 hours: one task of `rdmf index --ray`.
 
     python benchmarks/extraction_cost.py VIDEO...
 
-Each video is read as a worker reads it: scanned, then extracted as one section, by an encoder in
-one thread. The CPU time of the process is measured: other work on the machine changes it little.
-Core-hours are that time for 1,000 hours of the same footage; nothing of that length is extracted.
+Each video is read as a worker reads it: it is scanned, then extracted as one section, by an encoder
+in one thread. The CPU time of the process is measured, because other work on the machine hardly
+changes it. Core-hours are this time, scaled to 1,000 hours of the same footage; no footage of this
+length is extracted.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def main() -> None:
         extract_section(scanned, encoder, clips, section)
         scan, rest = read - begun, time.process_time() - read
         if not number:
-            continue  # the first time, the encoder is loaded
+            continue  # the first run also loads the encoder
         hours, total = scanned.info.duration / 3600, scan + rest
         values = (60 * hours, scan, rest, section.stop / total, total / 3.6 / hours)
         shown.add_row(video.name, *(f"{value:.1f}" for value in values))

@@ -49,7 +49,7 @@ THRESHOLDS = np.linspace(0.3, 0.95, 14)
 
 @dataclass(frozen=True)
 class Peer:
-    """Where a repository keeps its evaluators.
+    """The places of the evaluators in a repository.
 
     Attributes:
         inside: Folder from which the evaluator of moments is started.
@@ -104,7 +104,7 @@ PEERS = {
 
 
 class Cell(NamedTuple):
-    """One number of a peer and of rdmf; they agree, or they do not."""
+    """A number of another repository and the number of rdmf, which are compared."""
 
     peer: str
     predictions: str
@@ -118,7 +118,7 @@ class Cell(NamedTuple):
 
 
 def rows_of(path: Path) -> list[Row]:
-    """The records of a file of JSON Lines, plain or gzipped."""
+    """Return the records of a file of JSON Lines, plain or gzipped."""
     return [row for _, row in records(path)]
 
 
@@ -145,7 +145,7 @@ def unrounded(row: Row, truth: Row, rng: np.random.Generator) -> list[list[float
 
 
 def on_threshold(row: Row, truth: Row, rng: np.random.Generator) -> list[list[float]]:
-    """Windows that begin with a true window and are shorter or longer by exactly a threshold."""
+    """Return windows at the start of a true window, with an IoU of exactly a threshold."""
     made = []
     for _, _, score in row["pred_relevant_windows"]:
         start, end = truth["relevant_windows"][rng.integers(len(truth["relevant_windows"]))]
@@ -172,7 +172,7 @@ CHANGES = {
 
 
 def changed(rows: Sequence[Row], truth: Sequence[Row], change: Callable[..., Any]) -> list[Row]:
-    """Predictions with changed windows, and saliency rounded to one decimal, so that it ties."""
+    """Return predictions with changed windows; saliency is rounded to one decimal, to make ties."""
     rng, by_qid = np.random.default_rng(0), {row["qid"]: row for row in truth}
     made = []
     for row in rows:
@@ -184,7 +184,7 @@ def changed(rows: Sequence[Row], truth: Sequence[Row], change: Callable[..., Any
 
 
 def made_windows(truth: Sequence[Row]) -> list[Row]:
-    """Ten windows per query, near the true ones, on a grid of two seconds."""
+    """Return ten windows per query, near the true windows, on a grid of two seconds."""
     rng, made = np.random.default_rng(1), []
     for row in truth:
         scores = np.sort(rng.random(10).round(4))[::-1].tolist()
@@ -199,7 +199,7 @@ def made_windows(truth: Sequence[Row]) -> list[Row]:
 
 
 def made_scores(truth: Sequence[Row], ties: bool) -> list[Row]:
-    """A score per clip: all different, or five values alone."""
+    """Return a score per clip: all different, or only five different values."""
     rng = np.random.default_rng(2)
     return [
         {
@@ -219,7 +219,7 @@ def made_scores(truth: Sequence[Row], ties: bool) -> list[Row]:
 
 
 def peer_moments(peer: Peer, folder: Path, truth: Path, guess: Path) -> dict[str, float]:
-    """Run a peer's evaluator of moments in its own process; all numbers that it writes."""
+    """Run another repository's evaluator of moments in its own process; return all its numbers."""
     saved = guess.with_suffix(".metrics.json")
     saved.unlink(missing_ok=True)
     command = [sys.executable, "-m", peer.module, "--not_verbose", "--submission_path", str(guess)]
@@ -235,7 +235,7 @@ def our_moments(dataset: str, truth: Path, guess: Path) -> dict[str, float]:
 
 
 def without_longest(dataset: str, truth: Path, guess: Path) -> dict[str, float]:
-    """Our numbers for annotations that leave out moments longer than LONGEST seconds."""
+    """Return rdmf's numbers for annotations without moments longer than LONGEST seconds."""
     kept = []
     for row in rows_of(truth):
         short = [w for w in row["relevant_windows"] if w[1] - w[0] <= LONGEST]
@@ -264,7 +264,7 @@ def moment_cells(
 
 
 def peer_function(path: Path, name: str) -> Callable[..., Any]:
-    """One function of a peer, without the imports of its file (models, data readers)."""
+    """Load one function of another repository without the imports of its file (models, readers)."""
     import torch
 
     body: list[ast.stmt] = ast.parse(path.read_text(encoding="utf-8")).body
@@ -282,7 +282,7 @@ def peer_function(path: Path, name: str) -> Callable[..., Any]:
 
 
 class Shown:
-    """A model that answers with the scores that it is given."""
+    """A model that returns the given scores."""
 
     def eval(self) -> None:
         """Do nothing: there is nothing to set."""
@@ -305,7 +305,7 @@ class Videos(list[Any]):
 
 
 def peer_score(peer: Peer, folder: Path, dataset: str, pairs: Sequence[tuple[Row, Row]]) -> float:
-    """A peer's mAP of one domain; pairs of annotation and prediction."""
+    """Return another repository's mAP of one domain, from pairs of annotation and prediction."""
     import torch
 
     kind, file, name = peer.highlights[BY_DOMAIN.index(dataset)]
@@ -348,7 +348,7 @@ def domain_cells(
 
 
 def bounds(ours: Row, domain: str) -> tuple[float, float, float]:
-    """The lowest score of any order of clips that tie, the score in list order, the highest."""
+    """Return the lowest score of all orders of tied clips, the score in list order, the highest."""
     name = next(key for key in ours["brief"] if key.endswith(domain))
     own, ties = ours["brief"][name], ours.get("ties") or {}
     tie = ties.get(name, {"least": own, "greatest": own})

@@ -58,7 +58,7 @@ def sections_of(wanted: np.ndarray, batch: int, length: int) -> list[Section]:
     Args:
         wanted: Time at which the frame of each clip is shown, int64 (L,).
         batch: Number of distinct frames per batch of the encoder.
-        length: Least number of clips of a section.
+        length: Minimum number of clips of a section.
 
     >>> sections_of(np.array([0, 0, 1, 2, 3, 3]), 2, 3)
     [Section(first=0, stop=3, begin=0), Section(first=3, stop=6, begin=2)]

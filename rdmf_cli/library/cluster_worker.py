@@ -36,7 +36,7 @@ class Order(NamedTuple):
         encoder: Name of the encoder.
         device: Device of the encoder.
         clips: The clips to encode.
-        length: Least number of clips of a section.
+        length: Minimum number of clips of a section.
     """
 
     path: str

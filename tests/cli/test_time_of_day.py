@@ -35,7 +35,7 @@ def moments(text: str) -> list[dict]:
 
 
 def assert_from(began: str, moments: list[dict]) -> None:
-    """Check that each moment was recorded as long after the beginning as it starts."""
+    """Check that each moment has the recording time of the video plus its start."""
     assert moments
     for moment in moments:
         at = datetime.fromisoformat(moment["recorded_at"])

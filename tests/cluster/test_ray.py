@@ -34,7 +34,7 @@ assert ray.__version__  # `pytest --cluster` runs this file, because it imports 
 
 @pytest.fixture(scope="module")
 def long_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A video that takes a worker some seconds: each clip of 0.1 s has another frame."""
+    """A video that takes a worker some seconds: each clip of 0.1 s has its own frame."""
     path = tmp_path_factory.mktemp("long") / "long.mp4"
     return write_frames(path, (0.1 * frame for frame in range(LONG)))
 
@@ -50,7 +50,7 @@ def videos(tmp_path: Path, tour: Path, long_video: Path) -> Path:
 
 
 def contents(place: Path) -> list[Any]:
-    """Everything that the catalogue and the store of a library hold."""
+    """Return everything that the catalogue and the store of a library hold."""
     with Library.open(place) as library:
         videos = library.videos()
         entries = [library.store.load(video.key) for video in videos if video.key]
@@ -80,7 +80,7 @@ def started(*args: object) -> subprocess.Popen[str]:
 
 
 def workers() -> Iterator[int]:
-    """The processes of Ray on this machine that extract a video now."""
+    """Return the processes of Ray on this machine that extract a video now."""
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             title = (folder / "cmdline").read_bytes()

@@ -1,4 +1,4 @@
-"""`benchmarks/peer_evaluators.py` with made-up repositories: it counts the cells that differ."""
+"""`benchmarks/peer_evaluators.py` with artificial repositories: it counts the cells that differ."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def compute_hl_results(epoch_i, model, eval_loader, opt, criterion=None):
 
 
 def repository(folder, wrong):
-    """A repository with an evaluator that answers as rdmf does, but for one number."""
+    """Make a repository with an evaluator that answers like rdmf, except for one number."""
     place = folder / "standalone_eval"
     place.mkdir(parents=True)
     (place / "eval.py").write_text(EVALUATOR.replace("WRONG", str(wrong)))
@@ -76,7 +76,7 @@ def test_each_number_that_differs_is_listed(tmp_path, capsys):
 
 
 def test_the_group_of_long_moments_ends_where_that_of_the_peer_ends(tmp_path, capsys):
-    """A moment of 200 s is not in the group of moment_detr, and is in ours."""
+    """A moment of 200 s is not in the group of moment_detr, but it is in rdmf's group."""
     rows = with_change(ANNOTATIONS, 2, duration=300, relevant_windows=[[0, 200]],
                        relevant_clip_ids=[0], saliency_scores=[[2, 2, 2]])  # fmt: skip
     guess = with_change(PREDICTIONS, 0, pred_saliency_scores=[0.5] * 150)
@@ -88,7 +88,7 @@ def test_the_group_of_long_moments_ends_where_that_of_the_peer_ends(tmp_path, ca
 
 
 def test_scores_of_clips_are_compared_without_the_imports_of_the_file(tmp_path, capsys):
-    """The best clip is a highlight, and so is no other: an AP of 1, for the peer and for us."""
+    """The best clip is the only highlight: an AP of 1 in both evaluators."""
     (tmp_path / "peer" / "cg_detr").mkdir(parents=True)
     (tmp_path / "peer" / "cg_detr" / "inference.py").write_text(HIGHLIGHTS)
     rng = peer_evaluators.np.random.default_rng(2)

@@ -1,4 +1,4 @@
-"""Sections of a video: extracted one by one, and joined to what a single extraction gives."""
+"""Sections of a video: extracted one by one and joined, they equal a single extraction."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ BATCH = MeanColours.batch
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Frames at irregular times: some clips of 0.5 s have the frame of the clip before."""
+    """Frames at irregular times; some clips of 0.5 s have the frame of the clip before."""
     seconds = np.unique(np.random.default_rng(1).integers(0, 900, 130)) / 10
     return write_frames(tmp_path_factory.mktemp("film") / "film.mp4", seconds)
 
 
 def read_sections(path: Path, length: int, clips: Selection) -> list[SectionFeatures]:
-    """The sections as workers send them: the last one is read first."""
+    """Return the sections as workers send them; the last section is read first."""
     scanned, sections = plan_sections(path, MeanColours(), clips, length)
     scanned = pickle.loads(pickle.dumps(scanned))
     read = [extract_section(scanned, MeanColours(), clips, one) for one in reversed(sections)]
@@ -78,11 +78,13 @@ def test_the_joined_sections_are_the_entry_of_one_extraction(film, tmp_path, len
 def test_sections_that_do_not_fit_are_not_joined(film: Path) -> None:
     read = read_sections(film, 40, Selection(0.5))
     assert join_sections(read, film) is not None
-    assert join_sections(read[:1] + read[2:], film) is None  # one is missing
+    assert join_sections(read[:1] + read[2:], film) is None  # a section is missing
     other = replace(read[1], before=bytes(32))
-    assert join_sections([read[0], other, *read[2:]], film) is None  # another frame before it
+    assert (
+        join_sections([read[0], other, *read[2:]], film) is None
+    )  # the frame before the section differs
     read[2].made.flags[3] = 0
-    assert join_sections(read, film) is None  # a clip has the frame of another
+    assert join_sections(read, film) is None  # a clip has the frame of another clip
 
 
 def test_a_damaged_video_is_not_joined(film: Path, tmp_path: Path) -> None:

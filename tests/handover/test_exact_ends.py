@@ -1,4 +1,4 @@
-"""Moments with exact ends: which times may move, and how far."""
+"""Moments with exact ends: which times may move, and by how much."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""rdmf index --ray where there is no cluster, and where Ray is not installed."""
+"""rdmf index --ray without a cluster, and without Ray."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cli_shell import run_here
 
 @pytest.fixture
 def fake_ray(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ray as it is without a cluster on this machine."""
+    """A replacement of Ray on a machine without a cluster."""
 
     def init(**options: object) -> None:
         raise ConnectionError("Could not find any running Ray instance.")
