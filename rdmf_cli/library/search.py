@@ -7,9 +7,10 @@ moments by relevance.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
@@ -29,6 +30,7 @@ from rdmf_cli.library.index import Index, Nearest
 from rdmf_cli.library.ranking import CONVINCES, match, relevance
 from rdmf_cli.library.stretches import STRETCH, WHOLE, stretches, strongest_by_group
 from rdmf_cli.moments.nms import span_iou
+from rdmf_cli.moments.reading import Reading
 from rdmf_cli.moments.types import Quote
 
 CANDIDATES: Final = 24
@@ -37,6 +39,9 @@ A larger number does not change the first ten hits (docs/results.md, one query o
 
 CLIPS_PER_CANDIDATE: Final = 64
 """The number of most similar clips per candidate; candidates are chosen from these clips."""
+
+CLIPS_TOGETHER: Final = 8192
+"""The number of clips of videos whose features are in memory at once; a longer video is alone."""
 
 DISTINCT: Final = 0.5
 """Two moments of one video count as the same from this IoU on."""
@@ -128,12 +133,27 @@ class Candidate(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """The question on a whole video; `end`: end of its pictures, in seconds of a player."""
+    """The question on a video, or on a stretch of it.
+
+    Attributes:
+        path: Path of the video.
+        features: Features of the whole video.
+        question: The question.
+        end: End of the pictures of the video, in seconds of a player.
+        first: The first clip of the stretch.
+    """
 
     path: str
     features: VideoFeatures
     question: Question
     end: float
+    first: int = 0
+
+    def part(self, stretch: slice) -> _Asked:
+        """Return the question on a stretch of the video."""
+        if (stretch.start, stretch.stop) == (0, len(self.question)):
+            return self
+        return self._replace(question=self.question.part(stretch), first=stretch.start)
 
 
 class _Read(NamedTuple):
@@ -200,16 +220,32 @@ def search(
             if video not in by_video:
                 by_video[video] = stretches(collection.clips[video])
     kept: list[Found] = []
-    for video, parts in by_video.items():
-        try:
-            asked = _asked(collection, video, query, encode)  # once per video: it may be long
-        except RdmfError as error:
-            collection.failed(error)
-            continue
-        read = [one for part in parts for one in _read(asked, part, query, head, limits.per_video)]
-        kept += _distinct(read)[: limits.per_video]
+    for some in _together(by_video, collection.clips):
+        asked: list[_Asked] = []
+        for video in some:
+            try:
+                about = _asked(collection, video, query, encode)  # once per video: it may be long
+            except RdmfError as error:
+                collection.failed(error)
+                continue
+            asked += [about.part(stretch) for stretch in by_video[video]]
+        read = _read(asked, query, head, limits.per_video)
+        for _, moments in itertools.groupby(read, key=lambda one: one.found.video):
+            kept += _distinct(moments)[: limits.per_video]
     present = (one for one in kept if one.presence >= limits.min_presence)
     return sorted(present, key=_rank)[: limits.top_k]
+
+
+def _together(videos: Iterable[int], clips: Sequence[int]) -> Iterator[list[int]]:
+    """Divide videos into groups that the head reads together, with bounded memory."""
+    some: list[int] = []
+    for video in videos:
+        if some and sum(clips[one] for one in some) + clips[video] > CLIPS_TOGETHER:
+            yield some
+            some = []
+        some.append(video)
+    if some:
+        yield some
 
 
 def choose_candidates(
@@ -277,18 +313,24 @@ def _speech(
     return speech_of(spoken, query.text, query.sentence, query.background, part)
 
 
-def _read(
-    asked: _Asked, stretch: slice, query: QueryFeatures, head: Head, most: int
-) -> list[_Read]:
-    """Apply the head to one candidate; return its moments in seconds, as a player shows time."""
-    path, features, question, end = asked
-    start, clips = stretch.start, len(question)
-    if (start, stretch.stop) != (0, clips):
-        question = question.part(stretch)
+def _read(asked: Sequence[_Asked], query: QueryFeatures, head: Head, most: int) -> list[_Read]:
+    """Apply the head to candidates; return their moments in the order of the candidates."""
+    questions = [one.question for one in asked]
+    shown = head.read_many(questions, top_k=most, distinct=True)
+    return [
+        moment
+        for one, reading in zip(asked, shown, strict=True)
+        for moment in _moments(one, reading, query, most)
+    ]
+
+
+def _moments(asked: _Asked, shown: Reading, query: QueryFeatures, most: int) -> list[_Read]:
+    """Return the moments of one candidate in seconds, as a player shows time."""
+    path, features, question, end, start = asked
     similarity = question.similarity
-    shown = head.read(question, top_k=most, distinct=True)
     reading = with_speech(shown, question, most)
-    borders = _inner_borders(stretch, clips, features)
+    stretch = slice(start, start + len(question))
+    borders = _inner_borders(stretch, len(features.rows), features)
     first = features.offset + start * features.clip_length
     read = []
     for span, score in zip(reading.spans, reading.scores, strict=True):

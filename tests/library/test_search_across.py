@@ -66,6 +66,26 @@ def test_min_presence_leaves_out_what_is_hardly_there() -> None:
     assert all(found.presence >= 0.5 for found in kept)
 
 
+class Counting(TrainingFree):
+    """Counts the clips that it reads together."""
+
+    def read_many(self, questions, **options):
+        self.read_together.append(sum(map(len, questions)))
+        return super().read_many(questions, **options)
+
+
+def test_candidates_are_read_together_and_few_at_once(monkeypatch) -> None:
+    videos = collection(*(video(40 + seed, seed, slice(8, 16)) for seed in range(9)))
+    head = Counting.load()
+    head.read_together = []
+    found = search(videos, QUERY, head)
+    assert head.read_together == [sum(range(40, 49))]
+    monkeypatch.setattr("rdmf_cli.library.search.CLIPS_TOGETHER", 100)
+    assert search(videos, QUERY, head) == found
+    assert len(head.read_together) == 1 + 5
+    assert max(head.read_together[1:]) <= 100
+
+
 @pytest.mark.parametrize("start", [0, 250, 1400, 2990])
 def test_a_moment_of_a_long_video_is_found_in_its_stretch(start: int) -> None:
     long = video(3000, 5, slice(start, start + 10))
