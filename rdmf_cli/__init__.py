@@ -31,6 +31,7 @@ import os
 from typing import TYPE_CHECKING
 
 from rdmf_cli.errors import ExitCode, MissingExtra, RdmfError, UsageError
+from rdmf_cli.lazy import lazily, listed
 
 if TYPE_CHECKING:
     from rdmf_cli.api import (
@@ -95,9 +96,5 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = lazily(__name__, _HOMES)
+__dir__ = listed(__name__, _HOMES)

@@ -30,6 +30,11 @@ def data_folder() -> Path:
     return _chosen("RDMF_DATA_DIR") or user_data_path("rdmf", appauthor=False)
 
 
+def towers_root() -> Path:
+    """Return the folder of converted CLIP models and of the kept tower of the embedded encoder."""
+    return data_folder() / "towers"
+
+
 def config_folder() -> Path:
     """Return RDMF_CONFIG_DIR if it is set, otherwise the system's folder for a user's settings.
 

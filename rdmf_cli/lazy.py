@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 
 
@@ -20,3 +21,13 @@ def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
         return getattr(import_module(homes[name]), name)
 
     return found
+
+
+def listed(package: str, homes: Iterable[str]) -> Callable[[], list[str]]:
+    """Make the `__dir__` of a package: its names, also those that are not imported yet.
+
+    Args:
+        package: The `__name__` of the package.
+        homes: The names that are imported when they are first used.
+    """
+    return lambda: sorted({*vars(sys.modules[package]), *homes})

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rdmf_cli.lazy import lazily
+from rdmf_cli.lazy import lazily, listed
 
 if TYPE_CHECKING:
     from rdmf_cli.api.comparing import analyze, compare
@@ -67,3 +67,4 @@ _HOMES = {
 }
 
 __getattr__ = lazily(__name__, _HOMES)
+__dir__ = listed(__name__, _HOMES)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdmf_cli.api.arguments import FilePath
+from rdmf_cli.folders import towers_root
 from rdmf_cli.outputs.payloads.upkeep import CacheEntry, CacheSize
 
 if TYPE_CHECKING:
@@ -29,9 +31,20 @@ def list_cache() -> list[CacheEntry]:
 
 
 def cache_size() -> CacheSize:
-    """Return the size of the cache and its limit."""
+    """Return the size of the cache and its limit, and the size of the kept towers."""
     store = _store()
-    return CacheSize(bytes=store.size(), limit_bytes=store.limit)
+    return CacheSize(
+        bytes=store.size(), limit_bytes=store.limit, towers_bytes=size_of(towers_root())
+    )
+
+
+def size_of(folder: Path) -> int:
+    """Return the size of all files below a folder in bytes; 0 if there is no such folder."""
+    found = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):  # another process has removed it
+            found += path.stat().st_size if path.is_file() and not path.is_symlink() else 0
+    return found
 
 
 def cache_folder() -> Path:

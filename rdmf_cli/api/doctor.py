@@ -61,6 +61,7 @@ def _checks(wrong_settings: Callable[[], Iterable[str]]) -> Iterator[Check]:
         ("head", _head),
         ("cache", _cache),
         ("fetched weights", _data),
+        ("towers", _towers),
         ("settings", partial(_settings, wrong_settings)),
         ("example video", _example),
         ("self-test", _self_test),
@@ -140,6 +141,18 @@ def _data() -> tuple[State, str]:
 
     folder = data_folder()
     return "ok", str(folder) if folder.is_dir() else f"{folder} (not there yet)"
+
+
+def _towers() -> tuple[State, str]:
+    """Return the folder and the size of converted CLIP models and the kept embedded tower."""
+    from rich.filesize import decimal
+
+    from rdmf_cli.api.cache import size_of
+    from rdmf_cli.folders import towers_root
+
+    folder = towers_root()
+    size = f"{decimal(size_of(folder))}; rdmf makes them again if you remove the folder"
+    return "ok", f"{folder} ({size if folder.is_dir() else 'not there yet'})"
 
 
 def _settings(wrong: Callable[[], Iterable[str]]) -> tuple[State, str]:

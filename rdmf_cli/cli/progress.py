@@ -5,24 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
 
+from rdmf_cli.cli.quiet import is_quiet
 from rdmf_cli.interrupts import check_interrupted
 from rdmf_cli.text import short_name
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-
-def stderr_console() -> Console:
-    """Return a console on stderr."""
-    from rich.console import Console
-
-    from rdmf_cli.cli.quiet import is_quiet
-
-    if is_quiet():
-        return Console(stderr=True, highlight=False, quiet=True, force_terminal=False)
-    return Console(stderr=True, highlight=False)
 
 
 @contextmanager
@@ -32,7 +18,9 @@ def feature_progress(shown: bool = True) -> Iterator[Callable[[int, int, str], N
     The bar appears at the first call and disappears when all features are read: another display may
     follow.
     """
-    console = stderr_console()
+    from rdmf_cli.outputs.terminal import stderr_console
+
+    console = stderr_console(is_quiet())
     if not (shown and console.is_terminal):
         yield None
         return
@@ -75,7 +63,9 @@ def extraction_progress(name: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def _extraction_bar(name: str) -> Iterator[Callable[[int, int], None]]:
-    if sys.stderr is None or not (console := stderr_console()).is_terminal:
+    from rdmf_cli.outputs.terminal import stderr_console
+
+    if sys.stderr is None or not (console := stderr_console(is_quiet())).is_terminal:
         yield lambda done, total: None
         return
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn

@@ -63,7 +63,8 @@ def query(
             "--output",
             "-o",
             metavar="FILE",
-            help="Write to this file; '{folder}/{stem}.srt' writes one file beside each video.",
+            help="Write to this file: .json, .csv, .srt and so on; .html: a page, as --html. "
+            "'{folder}/{stem}.srt' writes one file beside each video.",
         ),
     ] = None,
     explain: query_options.Explain = False,

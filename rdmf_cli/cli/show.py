@@ -35,7 +35,7 @@ def show(
     """Draw three pictures of each of the best moments of VIDEO that SENTENCE describes.
 
     Half blocks are drawn in any terminal with colours. With textual-image (pip install
-    textual-image), kitty, iTerm and terminals with sixel draw true pixels.
+    textual-image), kitty and terminals with sixel draw true pixels.
     """
     from rdmf_cli.cli.best_moments import Question
     from rdmf_cli.errors import errors_of

@@ -74,8 +74,10 @@ def train(
 def _train(run: RunConfig, restart: bool, wandb: str | None, as_json: bool) -> None:
     from rdmf_cli.api.training import is_main_process, started, sweep, train_config
     from rdmf_cli.cli.output import print_result
-    from rdmf_cli.cli.progress import feature_progress, stderr_console
+    from rdmf_cli.cli.progress import feature_progress
+    from rdmf_cli.cli.quiet import is_quiet
     from rdmf_cli.cli.report import say
+    from rdmf_cli.outputs.terminal import stderr_console
     from rdmf_cli.outputs.training import TrainingsTable, TrainingTables
     from rdmf_cli.outputs.training_view import view_on
 
@@ -86,7 +88,7 @@ def _train(run: RunConfig, restart: bool, wandb: str | None, as_json: bool) -> N
             "restart": restart,
             "progress": progress,
             "notify": (lambda note: say("note", note)) if main else None,
-            "callback": view_on(stderr_console()),
+            "callback": view_on(stderr_console(is_quiet())),
             "wandb": wandb,
         }
         ended: Any = sweep(run, **ways) if several else train_config(run, **ways)

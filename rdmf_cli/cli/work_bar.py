@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rdmf_cli.cli.progress import stderr_console
+from rdmf_cli.cli.quiet import is_quiet
 from rdmf_cli.interrupts import check_interrupted
 from rdmf_cli.outputs import work_bar
 
@@ -21,5 +21,7 @@ def work_progress() -> Iterator[ShowWork]:
     if sys.stderr is None:
         yield lambda work: check_interrupted()
         return
-    with work_bar.work_progress(stderr_console()) as show:
+    from rdmf_cli.outputs.terminal import stderr_console
+
+    with work_bar.work_progress(stderr_console(is_quiet())) as show:
         yield show

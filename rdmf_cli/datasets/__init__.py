@@ -10,7 +10,7 @@ All arrays are numpy; training converts them to tensors.
 from typing import TYPE_CHECKING
 
 from rdmf_cli.datasets.registry import DATASETS, Dataset
-from rdmf_cli.lazy import lazily
+from rdmf_cli.lazy import lazily, listed
 
 if TYPE_CHECKING:
     from rdmf_cli.datasets.annotations import Annotation, Annotations, read_annotations
@@ -51,3 +51,4 @@ _HOMES = {
 }
 
 __getattr__ = lazily(__name__, _HOMES)
+__dir__ = listed(__name__, _HOMES)

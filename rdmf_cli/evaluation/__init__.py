@@ -27,7 +27,7 @@ from rdmf_cli.evaluation.scoring import (
     rounded,
 )
 from rdmf_cli.evaluation.truth import GroundTruth
-from rdmf_cli.lazy import lazily
+from rdmf_cli.lazy import lazily, listed
 
 if TYPE_CHECKING:
     from rdmf_cli.evaluation.analyze import Analysis, analyze_files
@@ -65,3 +65,4 @@ _HOMES = {  # names that `rdmf eval` does not need
 }
 
 __getattr__ = lazily(__name__, _HOMES)
+__dir__ = listed(__name__, _HOMES)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rdmf_cli.fusion.operators import diffuse, laplacian, span_edges
 from rdmf_cli.fusion.reaction import Drive, Fields, Rates, StepRates, gray_scott, react
-from rdmf_cli.lazy import lazily
+from rdmf_cli.lazy import lazily, listed
 
 if TYPE_CHECKING:
     from rdmf_cli.fusion.stability import (
@@ -71,3 +71,4 @@ _HOMES = {
 }
 
 __getattr__ = lazily(__name__, _HOMES)
+__dir__ = listed(__name__, _HOMES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rdmf_cli.lazy import lazily
+from rdmf_cli.lazy import lazily, listed
 
 if TYPE_CHECKING:
     from rdmf_cli.moments.nms import Penalty, span_iou, suppress
@@ -33,3 +33,4 @@ _HOMES = {
 }
 
 __getattr__ = lazily(__name__, _HOMES)
+__dir__ = listed(__name__, _HOMES)

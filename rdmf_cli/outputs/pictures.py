@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import numpy as np
@@ -96,7 +97,7 @@ def in_one(images: Sequence[np.ndarray]) -> Image.Image:
 
 
 def pixels_of_terminal() -> Callable[[Image.Image, int, int], Any] | None:
-    """Return what draws true pixels (kitty, iTerm, sixel), or None: then characters are drawn.
+    """Return what draws true pixels (kitty, sixel), or None: then characters are drawn.
 
     textual-image asks the terminal what it can, when it is imported.
     """
@@ -104,6 +105,9 @@ def pixels_of_terminal() -> Callable[[Image.Image, int, int], Any] | None:
         return None
     if os.environ.get("TERM") == "dumb":  # such a terminal would show the question
         return None
+    with suppress(OSError, ValueError):  # stdout has no file
+        if 0 in os.get_terminal_size(sys.stdout.fileno()):  # textual-image divides by it
+            return None
     # A terminal that does not answer is no fault: textual-image would log a traceback.
     logging.getLogger("textual_image").setLevel(logging.CRITICAL)
     try:

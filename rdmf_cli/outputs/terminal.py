@@ -35,6 +35,13 @@ class PipeConsole(Console):
         raise BrokenPipeError(EPIPE, "the reader of the pipe has gone")
 
 
+def stderr_console(quiet: bool = False) -> Console:
+    """Return a console on stderr, or of the notebook; a quiet console prints nothing."""
+    if quiet:
+        return Console(stderr=True, highlight=False, quiet=True, force_terminal=False)
+    return Console(stderr=True, highlight=False)
+
+
 def printable(text: str, encoding: str) -> Text:
     r"""Return text on one line; characters outside the encoding become `\u....`."""
     return Text(one_line(text).encode(encoding, "backslashreplace").decode(encoding))

@@ -38,7 +38,9 @@ def cache_table(entries: Sequence[CacheEntry]) -> RenderableType:
 
 def cache_size_in_words(size: CacheSize) -> Text:
     """Make the line of `rdmf cache size`."""
-    return Text(f"{in_units(size.bytes)} of at most {in_units(size.limit_bytes)}")
+    towers = f"; towers in the data folder: {in_units(size.towers_bytes)}"
+    cache = f"{in_units(size.bytes)} of at most {in_units(size.limit_bytes)}"
+    return Text(cache + (towers if size.towers_bytes else ""))
 
 
 def in_units(count: int) -> str:

@@ -19,13 +19,6 @@ if TYPE_CHECKING:
 LEAST_SECONDS = 0.1  # between two updates of the bar in a notebook
 
 
-def stderr_console() -> Console:
-    """Return a console on stderr, or of the notebook."""
-    from rich.console import Console
-
-    return Console(stderr=True, highlight=False)
-
-
 @contextmanager
 def work_progress(console: Console | None = None) -> Iterator[ShowWork]:
     """Show a bar for many videos: videos done, clips per second, time left.
@@ -34,6 +27,8 @@ def work_progress(console: Console | None = None) -> Iterator[ShowWork]:
         console: Where to show the bar; if it is neither a terminal nor a notebook, nothing is
             shown. None: the notebook, or else stderr.
     """
+    from rdmf_cli.outputs.terminal import stderr_console
+
     console = console or stderr_console()
     if console.is_jupyter:
         yield _notebook_bar()

@@ -10,8 +10,9 @@ Names are imported on first use.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from rdmf_cli.lazy import lazily, listed
 
 if TYPE_CHECKING:
     from rdmf_cli.video.clips import ClipReader, Failures, Frame, open_clips
@@ -45,8 +46,6 @@ __all__ = [
     "probe",
 ]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+_PATHS = {name: f"{__name__}.{module}" for name, module in _HOMES.items()}
+__getattr__ = lazily(__name__, _PATHS)
+__dir__ = listed(__name__, _PATHS)

@@ -81,6 +81,19 @@ def test_a_transcript_is_made_once(film, model, tmp_path, monkeypatch):
     assert said_in(film, "auto", store, model) == first
 
 
+def test_the_video_is_hashed_once(film, model, tmp_path, monkeypatch):
+    hashed = []
+    real = said_in.__globals__["content_fingerprint"]
+
+    def counted(path, size):
+        hashed.append(path)
+        return real(path, size)
+
+    monkeypatch.setitem(said_in.__globals__, "content_fingerprint", counted)
+    assert said_in(film, "auto", FeatureStore(tmp_path / "cache"), model).lines
+    assert hashed == [film]
+
+
 def test_subtitles_are_preferred_to_a_transcript(film, model):
     film.with_suffix(".srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nhello there\n")
     try:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
+from rich.filesize import decimal
 
+from rdmf_cli.api.cache import cache_size
+from rdmf_cli.api.doctor import diagnose
 from rdmf_cli.encoders.embedded import encoder as embedded
 from rdmf_cli.encoders.embedded.encoder import EmbeddedEncoder
 from rdmf_cli.encoders.embedded.kept_tower import GRAPH, SUMS, WEIGHTS, kept_folder
+from rdmf_cli.outputs.upkeep import cache_size_in_words
 from rdmf_cli.resources import sha256_of
 
 TEXTS = ["a man opens the door", "", "Größe!", "word " * 60]
@@ -52,3 +59,34 @@ def test_a_folder_that_cannot_be_written_leaves_the_shipped_tower(tmp_path, monk
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("RDMF_DATA_DIR", str(tmp_path / "file"))
     np.testing.assert_allclose(EmbeddedEncoder().encode_texts(TEXTS).rows, expected, atol=1e-6)
+
+
+def test_a_new_tower_takes_the_place_of_those_of_other_versions(folder, monkeypatch):
+    towers = folder.parent
+    texts = TEXTS[:1]
+    monkeypatch.setattr(onnxruntime, "__version__", "1.0.0")
+    EmbeddedEncoder().encode_texts(texts)
+    (old,) = towers.iterdir()
+    for name, age in ((f".{old.name}.1", 2 * 86_400), (f".{old.name}.2", 60)):
+        (towers / name).mkdir()
+        os.utime(towers / name, (time.time() - age,) * 2)
+    (towers / "0123abcd").mkdir()  # a converted CLIP model
+    monkeypatch.undo()
+    monkeypatch.setenv("RDMF_DATA_DIR", str(towers.parent))
+    EmbeddedEncoder().encode_texts(texts)
+    assert {path.name for path in towers.iterdir()} == {
+        folder.name,
+        "0123abcd",
+        f".{old.name}.2",  # another process may be writing it
+    }
+
+
+def test_the_cache_and_doctor_count_it(folder):
+    assert cache_size().towers_bytes == 0
+    EmbeddedEncoder().encode_texts(TEXTS[:1])
+    whole = sum(path.stat().st_size for path in folder.iterdir())
+    assert cache_size().towers_bytes == whole > 10e6
+    assert decimal(whole) in str(cache_size_in_words(cache_size()))
+    (check,) = [check for check in diagnose().checks if check.name == "towers"]
+    assert check.state == "ok"
+    assert check.detail.startswith(f"{folder.parent} ({decimal(whole)};")

@@ -3,7 +3,8 @@
 ONNX Runtime turns the weights of the shipped tower (8 and 16 bits) into float32 and joins
 operations before the first run. This takes longer than to encode a sentence. The rewritten tower
 computes the same bits and loads in a third of the time. It depends on the version of ONNX Runtime
-and on the kind of processor, so both are part of the name of its folder.
+and on the kind of processor, so both are part of the name of its folder. When a new one is
+written, those of other versions are removed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,12 +20,14 @@ from typing import TYPE_CHECKING
 
 from rdmf_cli.encoders.index import file_sha256, hash_stream
 from rdmf_cli.files import write_own
-from rdmf_cli.folders import data_folder
+from rdmf_cli.folders import towers_root
 from rdmf_cli.onnx_runtime import onnx_session, runtime_key
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
+PREFIX = "embedded-"
+LEFT_OVER_SECONDS = 86_400.0  # no process still writes to an unfinished folder of this age
 GRAPH, WEIGHTS, SUMS = "text.onnx", "text.weights", "sha256.json"
 
 
@@ -46,7 +50,7 @@ def kept_session(sha256: str, load: Callable[[], bytes]) -> InferenceSession:
 
 def kept_folder(sha256: str) -> Path:
     """Return the folder for the rewritten form of a tower."""
-    return data_folder() / "towers" / f"embedded-{runtime_key(sha256)[:32]}"
+    return towers_root() / f"{PREFIX}{runtime_key(sha256)[:32]}"
 
 
 def _is_whole(folder: Path) -> bool:
@@ -70,6 +74,18 @@ def _made(content: bytes, folder: Path) -> InferenceSession:
         with suppress(OSError):  # another process keeps the same tower at the same time
             shutil.rmtree(folder, ignore_errors=True)
             work.replace(folder)
+            _remove_stale(folder)
         return session
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _remove_stale(kept: Path) -> None:
+    """Remove the towers of other versions of ONNX Runtime or rdmf, and unfinished old folders."""
+    for folder in kept.parent.glob(f"{PREFIX}*"):
+        if folder != kept:
+            shutil.rmtree(folder, ignore_errors=True)
+    for folder in kept.parent.glob(f".{PREFIX}*"):
+        with suppress(OSError):  # its process has ended it meanwhile
+            if time.time() - folder.stat().st_mtime > LEFT_OVER_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)

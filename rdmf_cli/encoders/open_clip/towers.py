@@ -26,7 +26,7 @@ import numpy as np
 
 from rdmf_cli.encoders.index import file_sha256
 from rdmf_cli.encoders.open_clip.rewritten_tower import rewritten_session
-from rdmf_cli.folders import data_folder
+from rdmf_cli.folders import towers_root
 from rdmf_cli.onnx_runtime import onnx_session
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ class Towers:
 
 def towers_folder(fingerprint: str) -> Path:
     """Return the folder of the converted towers of a model."""
-    return data_folder() / "towers" / fingerprint[:32]
+    return towers_root() / fingerprint[:32]
 
 
 def find_record(folder: Path) -> Record | None:

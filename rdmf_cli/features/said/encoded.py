@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -86,11 +86,12 @@ def said_in(
             return Said(warnings=(f"{found.name} beside the video is not used: {error.what}",))
     if is_list(video):  # a list's hash does not cover the files in the list
         return Said()
-    said = _once(video, store, {"subtitles in": ""}, lambda: read_container(video))
+    kept = None if store is None else _Kept.of(video, store)
+    said = _once(kept, {"subtitles in": ""}, lambda: read_container(video))
     if said.lines or transcribe is None:
         return said
     by = {"transcript by": model_fingerprint(transcribe)}
-    return _once(video, store, by, lambda: transcribed(video, transcribe))
+    return _once(kept, by, lambda: transcribed(video, transcribe))
 
 
 def encoded(lines: Sequence[Line], encoder: Encoder, store: FeatureStore | None) -> np.ndarray:
@@ -111,24 +112,34 @@ def encoded(lines: Sequence[Line], encoder: Encoder, store: FeatureStore | None)
     return rows
 
 
-def _once(
-    video: Path, store: FeatureStore | None, how: dict[str, str], read: Callable[[], Said]
-) -> Said:
+class _Kept(NamedTuple):
+    """A video whose lines are kept in a store; its content is hashed once."""
+
+    video: Path
+    store: FeatureStore
+    key: dict[str, Any]
+
+    @classmethod
+    def of(cls, video: Path, store: FeatureStore) -> _Kept:
+        size = video.stat().st_size
+        return cls(video, store, {"content": content_fingerprint(video, size), "bytes": size})
+
+
+def _once(kept: _Kept | None, how: dict[str, str], read: Callable[[], Said]) -> Said:
     """Read the lines from the whole file, and keep them in the cache, because this takes time."""
-    if store is None:
+    if kept is None:
         return read()
-    size = video.stat().st_size
-    key = {**how, "content": content_fingerprint(video, size), "bytes": size}
-    if found := store.get(key):
+    key = {**how, **kept.key}
+    if found := kept.store.get(key):
         about = found[1]
         return Said(tuple(Line(*line) for line in about["lines"]), about["source"])
     said = read()
     about = {
-        "video": str(video.resolve()),
+        "video": str(kept.video.resolve()),
         "lines": [list(astuple(line)) for line in said.lines],
         "source": said.source,
     }
-    _keep(store, key, np.zeros((0, 1), np.float16), about)
+    _keep(kept.store, key, np.zeros((0, 1), np.float16), about)
     return said
 
 

@@ -31,6 +31,11 @@ class CacheSize(Payload):
     schema_: Literal["rdmf.cache-size/1"] = Field(default="rdmf.cache-size/1", alias="schema")
     bytes: Bytes
     limit_bytes: Bytes = Field(description="beyond it, the least recently used entries are removed")
+    towers_bytes: Bytes = Field(
+        default=0,
+        description="size of converted CLIP models and of the kept text tower of the embedded "
+        "encoder; they are in the data folder, and the limit does not count them",
+    )
 
 
 class EncoderEntry(Payload):
