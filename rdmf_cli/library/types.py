@@ -17,7 +17,7 @@ class Hit(Record):
     schema_: Literal["rdmf.hit/1"] = Field(default=SCHEMA, alias="schema")
     rank: Annotated[int, Field(ge=1)]
     video: str
-    query: str = Field(description="the query; of a mixture, its parts with their weights")
+    query: str = Field(description="the query; for a mixture, its parts with their weights")
     start: Seconds
     end: Seconds
     relevance: Unit = Field(

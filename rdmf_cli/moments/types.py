@@ -81,7 +81,7 @@ class Answer(Record):
 
     schema_: Literal["rdmf.answer/1"] = Field(default=SCHEMA, alias="schema")
     video: str
-    query: str = Field(description="the query; of a mixture, its parts with their weights")
+    query: str = Field(description="the query; for a mixture, its parts with their weights")
     duration: Seconds
     offset: Seconds = Field(default=0.0, description="where the searched part starts, seconds")
     clip_length: Annotated[float, Field(gt=0)]

@@ -30,7 +30,8 @@ class Losses(Record):
     iou_floor: Chance = Field(default=0.45, description="IoU that maps to target 0")
     iou_range: Above = Field(default=0.5, description="IoU range from target 0 to target 1")
     positive: Chance = Field(
-        default=0.4, description="IoU of a slot with a window above which its ends are trained"
+        default=0.4,
+        description="the ends of a slot are trained if its IoU with a window is above this",
     )
 
 

@@ -128,7 +128,8 @@ class ModelConfig(Record):
 
     # the answer
     overlap: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=0.85, description="benchmark: IoU of two moments from which on the worse is dropped"
+        default=0.85,
+        description="benchmark: lowest IoU of two moments at which the worse is dropped",
     )
     redundancy: Annotated[float, Field(ge=0)] = Field(
         default=0.6,

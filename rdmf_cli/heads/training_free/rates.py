@@ -88,7 +88,7 @@ class RankingRates(Record):
         default=16, description="level sets per channel"
     )
     overlap: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=0.7, description="IoU of two moments from which on the worse one is dropped"
+        default=0.7, description="lowest IoU of two moments at which the worse one is dropped"
     )
     redundancy: NotNegative = Field(
         default=0.2, description="score lost for repeating a better moment, times their IoU"

@@ -79,8 +79,10 @@ class BinRecord(FromAttributes):
 class CalibrationRecord(FromAttributes):
     """How well the scores of first windows predict whether they are right."""
 
-    auroc: Share | None = Field(description="null where all are right or none is")
-    error: Share | None = Field(description="expected calibration error; null beyond [0, 1]")
+    auroc: Share | None = Field(description="null if all windows are right, or none is")
+    error: Share | None = Field(
+        description="expected calibration error; null if a score is outside [0, 1]"
+    )
     bins: list[BinRecord]
 
 
@@ -100,15 +102,15 @@ class Analysis(FromAttributes, Payload):
     file: str
     queries: Count = Field(description="queries with a moment")
     moments: Count
-    threshold: Share = Field(description="IoU from which a window reaches a moment")
+    threshold: Share = Field(description="lowest IoU at which a window reaches a moment")
     oracle: list[OracleRecord]
-    first: dict[str, float] = Field(description="what first windows are, per cent of queries")
+    first: dict[str, float] = Field(description="causes of the first windows, per cent of queries")
     losses: list[LossRecord]
     missed: float = Field(description="moments that none of ten windows reaches, per cent")
     groups: list[GroupRecord]
     bias: BiasRecord
-    calibration: CalibrationRecord | None = Field(description="null where there are no scores")
-    blind: BlindRecord | None = Field(description="null where no train split is given")
+    calibration: CalibrationRecord | None = Field(description="null if predictions have no scores")
+    blind: BlindRecord | None = Field(description="null if no train split is given")
     notes: list[str]
 
     @classmethod

@@ -73,7 +73,7 @@ class AgainstRecord(FromAttributes):
     file: str
     differences: list[DifferenceRecord]
     tallies: list[TallyRecord] = Field(description="by the metric that `metric` names")
-    queries: list[QueryRecord] = Field(description="the queries of the greatest difference")
+    queries: list[QueryRecord] = Field(description="the queries with the greatest difference")
 
 
 class Comparison(FromAttributes, Payload):

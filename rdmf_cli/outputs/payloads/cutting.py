@@ -18,12 +18,12 @@ class CutFile(Payload):
     schema_: Literal["rdmf.cut/1"] = Field(default="rdmf.cut/1", alias="schema")
     file: str
     start: Seconds = Field(
-        description="start of its first frame in the original video, in seconds; of a montage 0"
+        description="start of its first frame in the original video, in seconds; for a montage: 0"
     )
     end: Seconds = Field(
-        description="end of its last frame in the original video; of a montage its length"
+        description="end of its last frame in the original video; for a montage: its length"
     )
-    notes: tuple[str, ...] = Field(description="what is to be known of the file")
+    notes: tuple[str, ...] = Field(description="notes on the file")
 
     @classmethod
     def of(cls, cut: Cut) -> CutFile:

@@ -26,8 +26,8 @@ class SplitNumbers(Record):
     moments: int
     absent: int = Field(description="queries that are nowhere in their video")
     blind: int = Field(description="queries without ground truth")
-    duration: Spread | None = Field(description="of videos, seconds; null: not stated")
-    length: Spread | None = Field(description="of moments, seconds")
+    duration: Spread | None = Field(description="duration of videos in seconds; null: not stated")
+    length: Spread | None = Field(description="length of moments in seconds")
     by_length: tuple[int, int, int] = Field(
         description="moments of at most 10 s, of at most 30 s, and longer"
     )
@@ -35,17 +35,17 @@ class SplitNumbers(Record):
         description="moments whose centre lies in each third of the video"
     )
     moments_per_query: Spread | None
-    words: Spread | None = Field(description="per query")
+    words: Spread | None = Field(description="words per query")
 
 
 class StreamNumbers(Record):
     """The features of one stream."""
 
     videos: int = Field(description="videos that were read")
-    width: int | None = Field(description="columns; null: they differ, or none was read")
+    width: int | None = Field(description="columns; null: videos differ, or no video was read")
     kind: str = Field(description="type of the numbers")
-    clips: Spread | None = Field(description="per video")
-    norm: Spread | None = Field(description="of rows")
+    clips: Spread | None = Field(description="clips per video")
+    norm: Spread | None = Field(description="length of rows (norm)")
 
 
 class DataFinding(Record):
@@ -63,6 +63,6 @@ class DataReport(Payload):
     dataset: str
     clip_length: float = Field(description="seconds")
     splits: dict[str, SplitNumbers]
-    streams: dict[str, StreamNumbers] = Field(description="empty where no features are given")
+    streams: dict[str, StreamNumbers] = Field(description="empty if no features are given")
     findings: tuple[DataFinding, ...]
     notes: tuple[str, ...]

@@ -16,7 +16,7 @@ class ErrorFacts(Record):
     """What happened, to which file or option, and what to do about it."""
 
     what: str
-    subject: str | None = Field(description="the file, option or name it happened to")
+    subject: str | None = Field(description="the file, option or name with the problem")
     todo: str | None = Field(description="what to do about it")
 
 

@@ -12,7 +12,7 @@ from rdmf_cli.outputs.payloads.base import Payload
 
 METRICS: JsonDict = {
     "description": "the metrics of the protocol by their published names: per cent, by IoU "
-    "threshold, by length of the moment; null where there is nothing to average",
+    "threshold, by length of the moment; null if there is nothing to average",
     "type": ["object", "number", "null"],
 }
 

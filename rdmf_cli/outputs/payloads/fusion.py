@@ -27,7 +27,8 @@ class Channel(Record):
     k: float
     dt: float
     r_star: float | None = Field(
-        alias="r*", description="reaction rate from which a clip stays active; null: none is enough"
+        alias="r*",
+        description="lowest reaction rate at which a clip stays active; null: no rate is enough",
     )
     spacing: float | None = Field(description="seconds between moments; null: no pattern grows")
     regime: str

@@ -21,7 +21,7 @@ class LearnedRates(Record):
     F: float | None
     k: float | None
     dt: float | None
-    r_star: float | None = Field(description="reaction rate from which a clip stays active")
+    r_star: float | None = Field(description="lowest reaction rate at which a clip stays active")
     spacing_seconds: float | None = Field(
         description="distance between moments; null: no pattern grows"
     )
@@ -96,7 +96,9 @@ class TrainedSetting(Record):
 
     values: dict[str, Any] = Field(description='the values by "table.name"; empty without a sweep')
     runs: tuple[TrainedRun, ...]
-    mean: dict[str, float] = Field(description="of each metric over the runs that did not fail")
+    mean: dict[str, float] = Field(
+        description="mean of each metric over the runs that did not fail"
+    )
     sd: dict[str, float] = Field(
         description="their sample standard deviation (n - 1); empty for less than two runs"
     )
