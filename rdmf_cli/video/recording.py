@@ -144,7 +144,7 @@ def _expression(parts: list[str]) -> str:
 
 
 def recording_start(video: Path, stated: str | None, by_name: NameTime | None) -> datetime | None:
-    """Return when a recording began, which is second 0 of its player; None: unknown.
+    """Return when a recording began (second 0 in a player); None: unknown.
 
     Args:
         video: The file.
