@@ -33,6 +33,9 @@ TORCH_MEMBER = b"/data.pkl"  # the first member of a file of torch.save
 MOST_HEADER = 512  # number of first bytes of the file in which the name of this member stands
 
 
+BLOCK = 4096  # number of rows that are normalised at once, so that little memory is needed
+
+
 def normalise_rows(rows: np.ndarray) -> np.ndarray:
     """Normalise rows to unit length: row / (‖row‖ + 1e-5). A row of zeros stays zero.
 
@@ -44,8 +47,12 @@ def normalise_rows(rows: np.ndarray) -> np.ndarray:
     Returns:
         float32 (..., D).
     """
-    rows = np.asarray(rows, dtype=np.float32)
-    unit_rows: np.ndarray = rows / (np.linalg.norm(rows, axis=-1, keepdims=True) + EPSILON)
+    rows = np.asarray(rows)
+    unit_rows = np.empty(rows.shape, np.float32)
+    for start in range(0, len(rows) if rows.ndim > 1 else 1, BLOCK):
+        block = slice(start, start + BLOCK) if rows.ndim > 1 else ...
+        some = np.asarray(rows[block], dtype=np.float32)
+        unit_rows[block] = some / (np.linalg.norm(some, axis=-1, keepdims=True) + EPSILON)
     return unit_rows
 
 

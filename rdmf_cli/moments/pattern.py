@@ -47,22 +47,26 @@ class Candidates:
         return len(self.row)
 
 
-def level_sets(pattern: np.ndarray, mask: np.ndarray, levels: int = 16) -> Candidates:
+def level_sets(
+    pattern: np.ndarray, mask: np.ndarray, levels: int = 16, least: int = 0
+) -> Candidates:
     """Find every connected part of {pattern >= h} for several h between minimum and maximum.
 
     Args:
         pattern: (B, C, L) finite.
         mask: (B, L) True at real clips.
         levels: number of heights per channel and window.
+        least: leave out candidates with fewer clips, which saves time and memory.
 
     Returns:
         The candidates. Each row with a real clip also has a candidate from its first to its last
         real clip.
     """
-    parts = [_whole(mask), _runs(pattern, mask, levels)]
+    parts = [_whole(mask), _runs(pattern, mask, levels, least)]
     size = LEVEL_WINDOW
     while size < pattern.shape[-1]:
-        parts.append(_runs_by_window(pattern, mask, levels, size))
+        if size >= least:
+            parts.append(_runs_by_window(pattern, mask, levels, size, least))
         size *= GROWTH
     return _merged(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
@@ -79,14 +83,17 @@ def _whole(mask: np.ndarray) -> Columns:
     return rows, start, end, start.astype(float), end.astype(float)
 
 
-def _runs(pattern: np.ndarray, mask: np.ndarray, levels: int) -> Columns:
+def _runs(pattern: np.ndarray, mask: np.ndarray, levels: int, least: int) -> Columns:
     low = np.where(mask[:, None], pattern, np.inf).min(axis=2, initial=np.inf)
     high = np.where(mask[:, None], pattern, -np.inf).max(axis=2, initial=-np.inf)
     span = np.where(high > low, high - low, 0.0)  # flat curves and masked rows have no level sets
     share = np.arange(1, levels + 1) / (levels + 1)
     heights = np.where(span > 0, low, np.inf)[..., None] + span[..., None] * share  # (B, C, H)
     above = (pattern[:, :, None, :] >= heights[..., None]) & mask[:, None, None, :]
-    row, channel, level, start, end = _true_runs(above)
+    runs = _true_runs(above)
+    if least:
+        runs = tuple(column[runs[-1] - runs[-2] >= least] for column in runs)
+    row, channel, level, start, end = runs
     edges = _Edges(pattern, mask, row, channel, heights[row, channel, level])
     return row, start, end, edges.crossing(start, -1), edges.crossing(end - 1, +1)
 
@@ -128,7 +135,9 @@ class _Edges:
         return crossing
 
 
-def _runs_by_window(pattern: np.ndarray, mask: np.ndarray, levels: int, size: int) -> Columns:
+def _runs_by_window(
+    pattern: np.ndarray, mask: np.ndarray, levels: int, size: int, least: int
+) -> Columns:
     """Return the runs within overlapping windows, without runs that a window's border cuts."""
     clips, hop = pattern.shape[-1], size // 2
     count = -(-(clips - size) // hop) + 1
@@ -138,7 +147,7 @@ def _runs_by_window(pattern: np.ndarray, mask: np.ndarray, levels: int, size: in
     windows = sliding_window_view(padded, size, axis=2)[:, :, ::hop].swapaxes(1, 2)
     shown = sliding_window_view(real, size, axis=1)[:, ::hop]
     tile, start, end, left, right = _runs(
-        windows.reshape(-1, pattern.shape[1], size), shown.reshape(-1, size), levels
+        windows.reshape(-1, pattern.shape[1], size), shown.reshape(-1, size), levels, least
     )
     row, offset = tile // count, tile % count * hop
     whole = ((start > 0) | (offset == 0)) & ((end < size) | (offset + end >= clips))

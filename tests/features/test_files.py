@@ -20,6 +20,7 @@ from rdmf_cli.features import (
     save_video_features,
     temporal_endpoints,
 )
+from rdmf_cli.features.files import BLOCK
 
 ROWS = hnp.arrays(
     np.float32,
@@ -119,3 +120,11 @@ def test_bad_files_are_named(tmp_path: Path):
         with pytest.raises(RdmfError, match=said) as error:
             load_video_features(tmp_path / name)
         assert name in str(error.value)
+
+
+def test_many_rows_are_normalised_as_each_alone():
+    rows = np.random.default_rng(0).normal(size=(BLOCK + 3, 2)).astype(np.float16)
+    made = normalise_rows(rows)
+    assert made.dtype == np.float32
+    for number in (0, BLOCK - 1, BLOCK, BLOCK + 2):
+        np.testing.assert_array_equal(made[number], normalise_rows(rows[number]))

@@ -150,3 +150,15 @@ def test_candidates_grow_with_the_video_and_no_faster():
         for clips in (1000, 8000)
     ]
     assert count[1] < 12 * count[0]
+
+
+@pytest.mark.parametrize("least", [1, 30, 128, 200])
+def test_short_candidates_may_be_left_out(least):
+    rng = np.random.default_rng(least)
+    pattern = np.cumsum(rng.normal(size=(2, 3, 1500)), axis=2)
+    mask = np.arange(1500) < np.array([[1500], [1100]])
+    every, some = level_sets(pattern, mask), level_sets(pattern, mask, least=least)
+    kept = every.end - every.start >= least
+    assert 0 < kept.sum() <= len(every)
+    for name in ("row", "start", "end", "left", "right", "persistence"):
+        np.testing.assert_array_equal(getattr(some, name), getattr(every, name)[kept])

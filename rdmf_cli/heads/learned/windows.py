@@ -493,7 +493,8 @@ def find_long(field: ClipOutputs, least: int, config: ModelConfig) -> Found:
         Spans (K, 2) in clips and scores (K,).
     """
     mask = np.ones((1, len(field)), dtype=bool)
-    found = level_sets(_chances(field), mask, config.levels)
+    # An end lies at most half a clip outside of its first or last clip.
+    found = level_sets(_chances(field), mask, config.levels, least=max(least - 1, 0))
     long = np.flatnonzero(found.right - found.left > least)
     kept = long[np.argsort(-found.persistence[long], kind="stable")[: config.most_slots]]
     spans = np.clip(np.stack([found.left[kept], found.right[kept]], axis=1), 0, len(field))
