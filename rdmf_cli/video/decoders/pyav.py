@@ -47,10 +47,10 @@ from rdmf_cli.video.sizes import (
     probed_pixels,
     size_note,
 )
+from rdmf_cli.video.temporal_layers import TopLayer
 from rdmf_cli.video.timeline import Timestamp
 
-# Codecs in which no picture needs a non-reference picture. (In HEVC, pictures of higher temporal
-# layers may need one.)
+# Codecs in which no picture needs a non-reference picture. (For HEVC see `temporal_layers`.)
 SKIPS_NONREFERENCE = {"h264", "mpeg4", "mpeg2video", "mpeg1video"}
 MICROSECONDS = 1_000_000  # FFmpeg's unit for the duration of a whole file
 # If more packets than this lie between two runs, a seek is faster than reading.
@@ -245,6 +245,9 @@ class _Reader:
         self._file = opened(self.scan.info.path)
         self.container, self.stream = self._file.__enter__()
         _bound(self.stream, self.scan.info.path)
+        self.top_layer = None
+        if self.scan.info.codec == "hevc" and not self.timeline.ordered:
+            self.top_layer = TopLayer(bytes(self.stream.codec_context.extradata or b""))
         self.source = packets(self.container, self.stream)
         self.position = 0  # number of the packet that `source` gives next
 
@@ -307,10 +310,16 @@ class _Reader:
         while self.position < run.stop and (packet := self._next()) is not None:
             if self.position - 1 in joins:
                 yield None
-            if self.skips and packet.pts is not None:
-                skip = "DEFAULT" if packet.pts in wanted else "NONREF"
-                self.stream.codec_context.skip_frame = skip
+            if self.skips or self.top_layer is not None:
+                skips = self._may_skip(packet) and packet.pts not in wanted
+                self.stream.codec_context.skip_frame = "NONREF" if skips else "DEFAULT"
             yield packet
+
+    def _may_skip(self, packet: Any) -> bool:
+        """Return whether the decoder may skip a non-reference picture of this packet."""
+        if self.top_layer is not None and not self.top_layer.is_disposable(bytes(packet)):
+            return False
+        return packet.pts is not None
 
     def _next(self) -> Any:
         """Read the next packet; None: the file ends or cannot be read further."""
