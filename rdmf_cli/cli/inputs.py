@@ -9,6 +9,8 @@ from rdmf_cli.cli.queries import read_queries
 from rdmf_cli.cli.video_names import STDIN, is_address, is_video
 from rdmf_cli.errors import RdmfError, UsageError
 
+USUAL = 'type: rdmf query VIDEO "a sentence"'
+
 
 def split_arguments(
     words: Sequence[str],
@@ -42,7 +44,8 @@ def split_arguments(
 
         videos = [str(example_video()), *videos]
     if not videos:
-        raise UsageError("no video is given", todo='type: rdmf query VIDEO "a sentence"')
+        first = f"{words[0]!r} names no file or folder; " if len(words) > 1 else ""
+        raise UsageError("no video is given", todo=f"{first}{USUAL}")
     if not sentences and not pictured:
         raise UsageError("no query is given", todo=_how_to_ask(videos))
     if not asked:
@@ -54,7 +57,7 @@ def _how_to_ask(videos: Sequence[str]) -> str:
     """Return advice on what to type, with the argument that may have been meant as a query."""
     if meant := [word for word in videos if _might_be_a_query(word)]:
         return f"{meant[-1]!r} names a file or folder here; to ask it: --query {meant[-1]!r}"
-    return 'type: rdmf query VIDEO "a sentence"'
+    return USUAL
 
 
 def _point_out_folders(videos: Sequence[str]) -> None:

@@ -88,12 +88,12 @@ def asked(
     if library is not None and paths:
         what = "cannot be searched together with paths"
         raise UsageError(what, f"--library {library}", "leave out one of them")
-    if library is None and not paths:
-        raise UsageError("no path is given", todo='type: rdmf search FOLDER "a sentence"')
     if len(sentences) > 1:
         first, second = sentences[:2]
         todo = "check their names, or ask one thing at a time"
         raise UsageError(f"neither {first!r} nor {second!r} names a file or folder", todo=todo)
+    if library is None and not paths:
+        raise UsageError("no path is given", todo='type: rdmf search FOLDER "a sentence"')
     if not sentences and not pictured:
         todo = f"to look for {words[-1]!r}, type --query {words[-1]!r}" if words else 'add "..."'
         raise UsageError("no sentence is given", todo=todo)

@@ -105,6 +105,10 @@ def _source(
         source.prepare(show)
     for error in source.failed:
         report(error)
+    if len(source.failed) == len(listed):
+        raise RdmfError(
+            "there is no video that can be searched", todo="name other files or folders"
+        )
     return source
 
 

@@ -63,7 +63,9 @@ def filled(template: str, fields: Mapping[str, object]) -> Path:
         return Path(template.format_map(fields))
     except (ValueError, AttributeError, LookupError, TypeError) as error:
         raise UsageError(
-            f"this name cannot be filled in ({error})", template, "write fields like {rank}"
+            f"this name cannot be filled in ({error})",
+            template,
+            "check the format after the colon; numbers take formats like {rank:02d}",
         ) from error
 
 

@@ -141,6 +141,8 @@ def test_an_empty_query(run, video):
 def test_nothing_to_ask_or_nothing_to_look_at(run, video):
     assert "no query is given" in run("query", video).stderr
     assert "no video is given" in run("query", "a red square").stderr
+    told = run("query", "films", "a red square").stderr
+    assert "no video is given; 'films' names no file or folder; type: rdmf query VIDEO" in told
     assert run("query", video).returncode == 2
 
 

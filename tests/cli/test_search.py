@@ -144,6 +144,7 @@ def test_paths_come_from_a_file(run, footage, tmp_path) -> None:
     ("arguments", "said"),
     [
         ((CAT,), "no path is given"),
+        (("films", CAT), f"neither 'films' nor {CAT!r} names a file or folder"),
         (("{footage}",), "no sentence is given"),
         (("{footage}", "a cat", "a dog"), "neither 'a cat' nor 'a dog' names a file or folder"),
         (("{footage}", "--query", " "), "the query is empty"),

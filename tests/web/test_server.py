@@ -198,3 +198,14 @@ def test_the_command_prints_its_address_and_ends_with_ctrl_c(folder):
             assert process.wait(20) == 143
         finally:
             process.kill()
+
+
+def test_nothing_is_served_if_no_video_can_be_read(tmp_path):
+    (tmp_path / "broken.mp4").write_text("no video")
+    for place in (tmp_path / "gone", tmp_path):
+        words = command("serve", place, "--port", "0", "--encoder", "embedded")
+        ended = subprocess.run(
+            words, capture_output=True, text=True, env=environment(), timeout=120, check=False
+        )
+        assert (ended.returncode, ended.stdout) == (1, "")
+        assert "there is no video that can be searched" in ended.stderr
