@@ -65,8 +65,9 @@ def query(
         device: "auto", "cpu", "cuda", "cuda:1", "mps": the device of open_clip.
         decoder: "auto", "pyav", "ffmpeg" or "decord".
         sampling: "exact", or "keyframes": each clip has the key frame nearest to its exact frame.
-        still: For a fixed camera: a frame shares the features of the last encoded frame if each
-            part differs by at most this number of levels (of 255). 0: every frame is encoded.
+        still: For a fixed camera: a frame is not encoded if it looks like the last encoded frame:
+            the mean colour of each small block differs by at most this much (0 to 255). 0: every
+            frame is encoded.
         cache: False: features are neither read from the cache nor written to the cache.
         subtitles: Where to read what is said: "auto" (a file of the same stem beside the video,
             else a track inside the video), "none", or a subtitle file.

@@ -97,7 +97,7 @@ class Question:
         columns = self.video[:1, self.matching].shape[1]
         if self.sentence.shape != (columns,):
             what = f"the sentence has shape {self.sentence.shape}, not ({columns},)"
-            raise RdmfError(what, todo="make it as wide as the matching columns of a clip")
+            raise RdmfError(what, todo=f"give one of {columns} numbers, the width of `matching`")
 
     def __len__(self) -> int:
         return len(self.rows)

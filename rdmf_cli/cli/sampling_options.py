@@ -13,8 +13,9 @@ _STILL = typer.Option(
     "--still",
     min=0,
     max=255,
-    help="For a fixed camera: a frame shares the features of the last encoded frame if each part "
-    "differs by at most this number of levels (of 255); 0: every frame is encoded.",
+    help="For a fixed camera: a frame is not encoded if it looks like the last encoded frame: the "
+    "mean colour of each small block differs by at most this much (0 to 255). 0: every frame is "
+    "encoded.",
 )
 Sampling = Annotated[str, choice(SAMPLINGS, "--sampling", "The frame of each clip.")]
 Still = Annotated[float, _STILL]

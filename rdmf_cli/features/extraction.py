@@ -271,7 +271,7 @@ class _Keeper:
         self._outgrown: dict[str, Any] | None = None
 
     def begun(self, path: Path, wanted: np.ndarray, batch: int) -> PartialFeatures:
-        """Find the features of an interrupted extraction whose frames have the wanted times.
+        """Find features that an interrupted extraction left, of frames at the wanted times.
 
         If the file has grown, features of an earlier state of the file are found, too. If nothing
         is found, the result has no features.

@@ -83,7 +83,9 @@ class Clips(NamedTuple):
 
 
 def clips_of(folder: Path, entries: Sequence[Entry], with_codes: bool) -> list[Clips]:
-    """Map the clips of videos, in order; write the clips that no segment has.
+    """Memory-map the clips of `entries`, in this order.
+
+    Clips that are in no segment yet are first written to a new segment.
 
     Args:
         folder: The folder of the library. If the folder is read-only, new clips are kept in memory.

@@ -91,7 +91,10 @@ class ClipReader:
 
     @property
     def frames_decoded(self) -> int:
-        """The number of frames decoded so far (if another process decodes: returned so far)."""
+        """The number of frames decoded so far.
+
+        If another process decodes, these are the frames that it has returned.
+        """
         return self._tally.frames_decoded
 
     @property

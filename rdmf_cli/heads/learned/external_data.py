@@ -65,7 +65,7 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         elif wire in (FIXED_32, FIXED_64):
             size = 4 if wire == FIXED_32 else 8
         else:
-            raise ValueError(f"a field of an unknown kind, {wire}")
+            raise ValueError(f"unknown protobuf wire type {wire}")
         if at + size > len(message):
             raise ValueError("a field reaches beyond the end")
         yield key >> 3, message[at : at + size]

@@ -56,7 +56,7 @@ class LoopedReactionDiffusion(nn.Module):
             edges: (B, L - 1) edge weights between neighbouring clips.
             stretch: (B,) as in `ReactionDiffusion.forward`, the same for all videos, for clips of
                 another length; None: 1.
-            shifts: (B, RATES, C) as in `ReactionDiffusion.forward`; None: 0.
+            shifts: (B, RATES, C) numbers that are added to the raw rates of each video; None: 0.
 
         Returns:
             u and v after all steps, (B, C, L) each.
