@@ -31,6 +31,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -388,18 +389,21 @@ def changed_cells(
         yield from moment_cells(folders, dataset, truth, guess, name)
 
 
-def print_table(found: Sequence[Cell]) -> None:
-    kinds: dict[tuple[str, str], list[Cell]] = {}
-    for cell in found:
-        kinds.setdefault((cell.predictions, cell.peer), []).append(cell)
+def print_table(cells: Iterator[Cell]) -> list[Cell]:
+    """Print a row as soon as a peer has scored a file, then the cells that differ; all cells."""
+    found: list[Cell] = []
     print("| predictions | peer | cells | differing |\n| --- | --- | --- | --- |")
-    for (predictions, peer), some in kinds.items():
-        print(f"| {predictions} | {peer} | {len(some)} | {sum(not c.same for c in some)} |")
+    for (predictions, peer), group in groupby(cells, lambda cell: (cell.predictions, cell.peer)):
+        found += (some := list(group))
+        differing = sum(not cell.same for cell in some)
+        print(f"| {predictions} | {peer} | {len(some)} | {differing} |", flush=True)
     for cell in found:
         if not cell.same:
-            print(f"differs: {cell.peer}, {cell.predictions}, {cell.name}: "
-                  f"{cell.theirs:.2f}, ours {cell.ours}")  # fmt: skip
+            own = "none" if cell.ours is None else f"{cell.ours:.2f}"
+            place = f"{cell.peer}, {cell.predictions}, {cell.name}"
+            print(f"differs: {place}: {cell.theirs:.2f}, ours {own}")
     print(f"{len(found)} cells, {sum(not cell.same for cell in found)} differ")
+    return found
 
 
 def main(told: Sequence[str] | None = None) -> int:
@@ -420,8 +424,7 @@ def main(told: Sequence[str] | None = None) -> int:
         if dataset not in DATASETS or not files:
             parser.error(f"{dataset}: no such dataset; choose from {DATASETS.names()}")
     with tempfile.TemporaryDirectory() as scratch:
-        found = list(all_cells(arguments, Path(scratch)))
-    print_table(found)
+        found = print_table(all_cells(arguments, Path(scratch)))
     if arguments.csv:
         with arguments.csv.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([Cell._fields, *found])
