@@ -193,7 +193,9 @@ def made_windows(truth: Sequence[Row]) -> list[Row]:
         spread = [max(end - start, 2.0) * 0.6 for start, end in near]
         moved = rng.normal(near, np.array(spread)[:, None])
         grid = 2 * np.round(np.sort(np.clip(moved, 0, row["duration"])) / 2)
-        grid[:, 1] = np.maximum(grid[:, 1], grid[:, 0] + 2)
+        last = max(2 * (row["duration"] // 2), 2)  # the last point of the grid in the video
+        grid[:, 0] = np.minimum(grid[:, 0], last - 2)
+        grid[:, 1] = np.clip(grid[:, 1], grid[:, 0] + 2, last)
         found = [[*window, score] for window, score in zip(grid.tolist(), scores, strict=True)]
         made.append({"qid": row["qid"], "vid": row["vid"], "pred_relevant_windows": found})
     return made

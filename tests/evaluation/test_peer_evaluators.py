@@ -87,6 +87,17 @@ def test_the_group_of_long_moments_ends_where_that_of_the_peer_ends(tmp_path, ca
     assert "long / MR-mIoU" not in bounded
 
 
+def test_made_windows_lie_in_their_videos():
+    rows = [{"qid": qid, "vid": "v", "duration": 49.86, "relevant_windows": [[40.0, 49.8]]}
+            for qid in range(50)]  # fmt: skip
+    made = peer_evaluators.made_windows(rows)
+    windows = peer_evaluators.np.array([row["pred_relevant_windows"] for row in made])
+    assert windows.shape == (50, 10, 3)
+    assert (windows[..., 1] - windows[..., 0] >= 2).all()
+    assert windows[..., 0].min() >= 0
+    assert windows[..., 1].max() == 48
+
+
 def test_scores_of_clips_are_compared_without_the_imports_of_the_file(tmp_path, capsys):
     """The best clip is the only highlight: an AP of 1 in both evaluators."""
     (tmp_path / "peer" / "cg_detr").mkdir(parents=True)
