@@ -259,7 +259,7 @@ def moment_cells(
     for peer, folder in folders.items():
         for cell, theirs in peer_moments(PEERS[peer], folder, truth, guess).items():
             bounded = PEERS[peer].long_ends and ("long / " in cell or "MR-long" in cell)
-            own = (ending if bounded else ours).get(cell)
+            own = (ending if bounded else ours).get(cell.removesuffix("-key"))  # UniVTG's mark
             yield Cell(peer, f"{dataset}, {name}", cell, theirs, own, own == theirs)
 
 
