@@ -225,6 +225,30 @@ def test_streams_and_text_are_chosen_and_the_rest_is_named(own):
         FeatureFolder(both, streams=["clap"])
 
 
+NAMED = {
+    "InternVideo2 + LLaMA": (["internvideo2_features"], "llama_text_features"),
+    "SlowFast + CLIP": (["clip_features", "slowfast_features"], "clip_text_features"),
+    "PANNs": (["panns_features"], "clap_text_features"),
+    "CLAP": (["clap_features"], "clap_text_features"),
+    "ResNet + GloVe": (["resnet_features"], "glove_text_features"),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_published_names_of_streams_and_texts_are_found(own, tmp_path, name):
+    streams, text = NAMED[name]
+    for stream in streams:
+        shutil.copytree(own / "video", tmp_path / "named" / stream)
+    shutil.copytree(own / "text", tmp_path / "named" / text)
+    folder = FeatureFolder(tmp_path / "named")
+    (plain,) = open_samples(DATASETS["qvhighlights"], own / "train.jsonl", features=own).part([0])
+    assert folder.streams == streams
+    assert folder.notes == []
+    width = plain.video.shape[1]
+    assert folder.video(plain.annotation.vid).rows.shape == (len(plain), len(streams) * width)
+    assert (folder.text(plain.annotation).sentence == plain.sentence).all()
+
+
 def test_the_command_takes_streams_and_text(own, capsys):
     shutil.copytree(own / "video", own / "video2")
     app(["eval", "--features", str(own), "--streams", "video2", "--text", "text", "--head",
