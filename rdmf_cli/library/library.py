@@ -23,7 +23,7 @@ from rdmf_cli.features.extraction import stored_features
 from rdmf_cli.features.said import Said
 from rdmf_cli.folders import data_folder
 from rdmf_cli.library.catalogue import Catalogue, State, Video
-from rdmf_cli.library.coded import CodedIndex, has_engine
+from rdmf_cli.library.coded import CodedIndex, has_engine, lie_close_together
 from rdmf_cli.library.index import Array, ExactIndex, Index
 from rdmf_cli.library.segments import Clips, Entry, clips_of
 from rdmf_cli.library.work import OnError
@@ -272,10 +272,14 @@ class LibraryVideos:
 
     @cached_property
     def index(self) -> Index:
-        """The index of all clips, in memory-mapped files: exact, or with codes for many clips."""
+        """The index of all clips, in memory-mapped files: exact, or with codes for many clips.
+
+        Codes are not used if the features lie close together, as those of CLIP do: then the codes
+        find only some of the nearest clips.
+        """
         coded = sum(self.clips) > MOST_EXACT and has_engine()
         clips = self._clips(coded)
-        if coded:
+        if coded and not lie_close_together([own.rows for _, own in clips]):
             return CodedIndex((n, own.rows, own.codes) for n, own in clips)
         return ExactIndex((n, own.features) for n, own in clips)
 

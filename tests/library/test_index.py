@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rdmf_cli.features import normalise_rows
-from rdmf_cli.library.coded import CodedIndex, has_engine
+from rdmf_cli.library.coded import CodedIndex, has_engine, lie_close_together
 from rdmf_cli.library.index import ExactIndex, Index
 
 ENGINES: dict[str, Callable[[], Index]] = {"exact": ExactIndex}
@@ -95,3 +95,26 @@ def test_codes_find_almost_all_of_many_clips(monkeypatch) -> None:
     queries = normalise_rows(clips[draw.integers(0, len(clips), 50)] + 0.1 * draw.normal(size=128))
     found = [set(pairs(coded, q, 10)) & set(pairs(exact, q, 10)) for q in queries]
     assert sum(map(len, found)) >= 0.98 * 10 * len(queries)
+
+
+def test_features_that_share_a_direction_are_told_by_a_sample_of_videos() -> None:
+    draw = np.random.default_rng(1)
+    apart = [normalise_rows(draw.normal(size=(5, 64))) for _ in range(1200)]
+    together = [normalise_rows(video + 0.25) for video in apart]  # their mean has a length of .88
+    empty = np.zeros((0, 64), np.float32)
+    assert lie_close_together([empty, *together])
+    assert not lie_close_together([empty, *apart])
+    assert not lie_close_together([empty])
+
+
+@pytest.mark.needs("faiss")
+def test_codes_find_few_of_the_nearest_clips_if_features_lie_close_together(monkeypatch) -> None:
+    """The reason for `lie_close_together`; queries lie apart from the clips, as sentences do."""
+    monkeypatch.setattr("rdmf_cli.library.coded.CANDIDATES", 60)
+    draw = np.random.default_rng(2)
+    clips = normalise_rows(1.0 + 0.5 * draw.normal(size=(20_000, 64)))
+    queries = normalise_rows(-1.0 + 2.0 * draw.normal(size=(20, 64)))
+    exact, coded = ExactIndex([(0, clips)]), CodedIndex([(0, clips, None)])
+    found = [set(pairs(coded, q, 10)) & set(pairs(exact, q, 10)) for q in queries]
+    assert sum(map(len, found)) < 0.5 * 10 * len(queries)
+    assert lie_close_together([clips[i : i + 1] for i in range(100)])

@@ -20,6 +20,8 @@ from mean_colours import write_frames
 from rdmf_cli.errors import RdmfError, UsageError
 from rdmf_cli.features import FeatureStore
 from rdmf_cli.library.catalogue import State
+from rdmf_cli.library.coded import CodedIndex
+from rdmf_cli.library.index import ExactIndex
 from rdmf_cli.library.library import Library, library_folder
 
 KILLS = 6
@@ -202,6 +204,18 @@ def test_the_index_of_clips_is_made_once_and_follows_the_videos(
     index(place, videos)
     assert nearest() != first or len(rows(place)) == 4
     assert len(list(place.glob("clips-*.npy"))) == 2  # the existing segment stays unchanged
+
+
+@pytest.mark.needs("faiss")
+def test_codes_are_not_used_where_features_lie_close_together(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index(tmp_path / "library", videos)
+    monkeypatch.setattr("rdmf_cli.library.library.MOST_EXACT", 1)
+    with Library.open(tmp_path / "library") as library:
+        assert isinstance(library.collection().index, ExactIndex)  # colours have no signs
+        monkeypatch.setattr("rdmf_cli.library.coded.CLOSE", 1.1)
+        assert isinstance(library.collection().index, CodedIndex)
 
 
 def test_a_library_is_of_one_encoder_and_the_error_names_both(tmp_path: Path) -> None:
