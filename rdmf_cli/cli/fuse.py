@@ -26,7 +26,10 @@ def fuse(
     start: options.Start = None,
     end: options.End = None,
     encoder: options.EncoderName = "auto",
-    checkpoint: options.Checkpoint = None,
+    checkpoint: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--checkpoint", help="Your own file of rates."),
+    ] = None,
     device: options.Device = "auto",
     decoder: options.Decoder = "auto",
     sampling: sampling_options.Sampling = "exact",

@@ -26,7 +26,7 @@ MOST_LINE = 16 * MIB  # limit for a line in characters
 MOST_LINES = 250_000  # limit for a file
 
 ONE_A_LINE = "write one {...} per line"
-NESTED = "a number is too long, or it is nested too deeply"
+NESTED = "a number is too long, or lists are nested too deeply"
 
 
 class LineError(RdmfError):

@@ -127,8 +127,10 @@ def _ratio(sums: Array, counts: Array) -> Array:
 def _tail(confidence: float, videos: int) -> float:
     """Return the share of resamples beyond each end of the interval.
 
-    The percentile interval is too narrow by the factors sqrt((n - 1) / n) and z / t. The quantile
-    of t comes from Cornish and Fisher's expansion, exact to three digits from 5 videos on.
+    With n videos, the percentile interval is too narrow by two factors: sqrt((n - 1) / n), and
+    z / t, where z and t are quantiles of the normal distribution and of Student's t distribution
+    with n - 1 degrees of freedom. The share makes up for both. The quantile t comes from the
+    expansion of Cornish and Fisher, which is exact to three digits for 5 videos or more.
     """
     normal = NormalDist()
     z = normal.inv_cdf((1 + confidence) / 2)

@@ -267,7 +267,9 @@ class Arrays:
 def _read_arrays(path: Path) -> Arrays:
     """Read the arrays of a `.npz`, `.npy` or `.pt` file; the content counts, not the suffix."""
     if not path.exists():
-        raise MissingFileError("no such feature file", path, "extract it")
+        raise MissingFileError(
+            "no such feature file", path, "make it: rdmf extract VIDEO --out FOLDER"
+        )
     content = content_of(path, "this feature file", AGAIN, most=MOST_BYTES)
     return arrays_in(content, path)
 

@@ -113,7 +113,7 @@ def from_folder(name: str, folder: Path) -> Blueprint:
         raise UsageError(
             f"holds no {HUB_CONFIG}",
             folder,
-            "name an encoder, or a file: ARCHITECTURE/FILE",
+            "name an encoder, or a weights file with its architecture: ViT-B-32/FILE",
         )
     weights = weights_in(folder)
     if len(weights) != 1:

@@ -377,10 +377,10 @@ EXAMPLE_LENGTH = 37
 
 
 def _free_length(graph: Any) -> None:
-    """Let the shapes that the trace fixed to `EXAMPLE_LENGTH` copy the length of their input.
+    """Make the length of texts free again, where the trace wrote `EXAMPLE_LENGTH` into a shape.
 
     Torch's attention views its keys and values as (T, N x heads, width), and the trace takes T for
-    a constant. In a shape of ONNX, 0 means: as the input has it.
+    a constant. It is replaced by 0, which in ONNX means: take this length from the input.
     """
     from onnx import numpy_helper
 

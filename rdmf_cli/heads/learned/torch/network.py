@@ -140,8 +140,9 @@ class Network(nn.Module):
     def _inputs(self, batch: Batch, metric: Metrics | None) -> tuple[Tensor, Tensor | None]:
         """Return the inputs of the clips, (B, L, …), and the projected query, (B, P).
 
-        The inputs are the channels; for a full head also learned match, clips and query. A
-        universal head has no projected query.
+        The inputs are the channels. For a full head they are also the projected features of clips
+        and query, and their similarity under the learned metric. A universal head has no projected
+        query.
         """
         if metric is None:
             return batch.channels, None
