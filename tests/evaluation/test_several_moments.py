@@ -141,10 +141,17 @@ def test_the_benchmarks_are_scored_by_name(tmp_path, truth, dataset):
 def test_moments_of_sound_may_end_two_seconds_past_their_recording(tmp_path):
     changed = with_change(ANNOTATIONS, 0, relevant_windows=[[8, 22]], relevant_clip_ids=None)
     truth = written(tmp_path / "truth.jsonl", changed)
-    found = scored(tmp_path, truth, PREDICTIONS, "castella")
+    # Their saliency is for clips of 2 s; those of this dataset have 1 s.
+    per_second = [
+        {**row, "pred_saliency_scores": np.repeat(row["pred_saliency_scores"], 2).tolist()}
+        for row in PREDICTIONS
+    ]
+    found = scored(tmp_path, truth, per_second, "castella")
     assert found["queries"]["moments"] == 3
     with pytest.raises(RdmfError, match="outside of the video"):
-        scored(tmp_path, truth, PREDICTIONS, "clotho-moment")
+        scored(tmp_path, truth, per_second, "clotho-moment")
+    with pytest.raises(RdmfError, match="10 pred_saliency_scores for a video of 20 clips"):
+        scored(tmp_path, truth, PREDICTIONS, "castella")
 
 
 def test_few_windows_are_noted(tmp_path, truth):

@@ -56,7 +56,7 @@ def test_the_panel_shows_progress_losses_and_both_present_and_best_scores(termin
     assert ["total", "3.25", "4.5", "goal", "0.4125", "0.43"] in rows
     assert ["gradient norm", "1.375", "2.5"] in rows
     assert ["presence", "0.75", "0.75", "MR-full-R1@0.7", "41.2", "41.2"] in rows
-    assert "1542 samples, 138,112 parameters, cpu, float32" in text
+    assert "1,542 samples, 138,112 parameters, cpu, float32" in text
 
 
 def test_the_panel_fits_80_columns(terminal):

@@ -143,8 +143,10 @@ def test_an_exported_head_answers_without_torch_and_says_what_it_is(tmp_path, co
 
 def test_nothing_to_export_is_an_error(tmp_path):
     (tmp_path / "a").mkdir()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(RdmfError, match="is no run of `rdmf train`"):
         export(tmp_path / "a", tmp_path / "a.rdmf")
+    with pytest.raises(FileNotFoundError):
+        export(tmp_path / "b", tmp_path / "a.rdmf")
 
 
 def test_the_hash_is_that_of_the_data(tmp_path, own):

@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -117,6 +118,7 @@ class TorchGraphs:
     def __init__(self, network: Network):
         self.config = network.config
         self._graphs = graphs_of(_prepared(network))
+        self._one = Lock()  # the graphs share the match of the videos in progress
 
     @torch.no_grad()
     def run(self, graph: str, **inputs: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -130,7 +132,8 @@ class TorchGraphs:
             The outputs (B, ...), in the order of the graph's `outputs`.
         """
         wanted = self._graphs[graph].inputs
-        found = self._graphs[graph](*(torch.from_numpy(inputs[name]) for name in wanted))
+        with self._one:
+            found = self._graphs[graph](*(torch.from_numpy(inputs[name]) for name in wanted))
         return tuple(x.numpy() for x in found)
 
 
