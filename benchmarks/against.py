@@ -36,7 +36,13 @@ def measured(command: list[str], environment: dict[str, str], folder: str) -> Ru
     begun = time.perf_counter()
     with open(Path(folder, "said"), "w+b") as said:
         arguments = [sys.executable, "-m", "rdmf_cli", *command]
-        process = subprocess.Popen(arguments, env=environment, stdout=said, stderr=said)
+        process = subprocess.Popen(
+            arguments,
+            env=environment,
+            cwd=folder,  # Python imports from here first, so not from a checkout
+            stdout=said,
+            stderr=said,
+        )
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
