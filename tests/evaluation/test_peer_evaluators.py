@@ -99,6 +99,7 @@ def test_made_windows_lie_in_their_videos():
     assert windows[..., 1].max() == 48
 
 
+@pytest.mark.needs("torch")
 def test_scores_of_clips_are_compared_without_the_imports_of_the_file(tmp_path, capsys):
     """The best clip is the only highlight: an AP of 1 in both evaluators."""
     (tmp_path / "peer" / "cg_detr").mkdir(parents=True)
