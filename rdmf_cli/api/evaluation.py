@@ -131,7 +131,7 @@ def evaluate(
         skip_bad=skip_bad,
     )
     if only_qids is not None:
-        opened = opened[0], opened[1].select(read_qids(only_qids), Path(only_qids))
+        opened = opened[0], opened[1].select(read_qids(only_qids))
     own = None if checkpoint is None else Path(checkpoint)
     reads = [Path(folder), opened[1].path, Path(encoder), *filter(None, [own])]
     wanted = _Submission.of(submission, reads, force)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rdmf_cli.api.arguments import ClipLength, Count, FilePath, checked
-from rdmf_cli.errors import MissingExtra, UsageError
+from rdmf_cli.errors import MissingExtra, RdmfError, UsageError
 from rdmf_cli.heads.learned.config import FusionKind, HeadKind, SlotKind
 from rdmf_cli.outputs.payloads import Training, Trainings
-from rdmf_cli.text import counted
+from rdmf_cli.text import counted, queries
 from rdmf_cli.training.config import CHOICES, RunConfig, as_toml, read_config
 from rdmf_cli.training.events import Callback
 from rdmf_cli.training.processes import is_main_process, started
@@ -71,7 +71,19 @@ def run_config(
     read = RunConfig().having(_by_place(usual or {}))
     if config is not None:
         read = read_config(config, read)
-    return read.having(_by_place(told))
+    try:
+        return read.having(_by_place(told))
+    except UsageError as error:
+        raise _of_argument(error, told) from error
+
+
+def _of_argument(error: UsageError, told: Mapping[str, Any]) -> UsageError:
+    """Name the option if the value of an argument is at fault, and not the file."""
+    place, _, rule = error.what.partition(" ")
+    name = next((name for name in told if PATHS[name] == place), None)
+    if name is None or told[name] is None:
+        return error
+    return UsageError(f"--{name.replace('_', '-')} {rule}", todo="see rdmf train --help")
 
 
 def _by_place(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -381,6 +393,7 @@ def open_data(run: RunConfig, progress: Progress | None, notify: Notify | None) 
         clip_length=data.clip_length,
         skip_bad=data.skip_bad,
     )
+    _check_moments(annotations, notify)
     if data.features:
         samples = samples_of_features(dataset, annotations, data.features, data.streams, data.text)
         unrelated = background.in_folder(folder, samples.space.sentence)
@@ -398,6 +411,19 @@ def open_data(run: RunConfig, progress: Progress | None, notify: Notify | None) 
     files = (path for part in parts for path in part.files())
     digest = data_hash([part.annotations.path for part in parts], files)
     return Opened(samples, held_out, unrelated, digest)
+
+
+def _check_moments(annotations: Annotations, notify: Notify | None) -> None:
+    """Check that the queries to learn from have moments; note how many have none."""
+    if annotations.without_moments:
+        todo = "list the true moments of each query in relevant_windows"
+        what = f"no moment in any of its {queries(len(annotations))}: there is nothing to learn"
+        raise RdmfError(what, annotations.path, todo)
+    absent = sum(annotation.absent for annotation in annotations)
+    if absent and notify:
+        have = "has" if absent == 1 else "have"
+        name, of = annotations.path.name, queries(len(annotations))
+        notify(f"{name}: {absent} of {of} {have} no moment; the head learns presence from them")
 
 
 def _val(run: RunConfig, dataset: Dataset, folder: Path) -> Annotations:

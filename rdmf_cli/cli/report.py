@@ -87,8 +87,8 @@ def errors_reported(as_json: Callable[[], bool]) -> Iterator[None]:
     except RdmfError as error:
         report(error, as_json())
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        _end_interrupted()
+    except KeyboardInterrupt as stop:
+        _end_interrupted(str(stop))
     except BrokenPipeError as error:
         if not _reader_has_gone():
             what = f"a program that rdmf started ended early ({error})"
@@ -120,8 +120,8 @@ def _reader_has_gone() -> bool:
         return False
 
 
-def _end_interrupted() -> NoReturn:
-    say("interrupted", "no incomplete file is left")
+def _end_interrupted(saved: str = "") -> NoReturn:
+    say("interrupted", saved or "no incomplete file is left")
     sys.exit(interrupted_code())
 
 

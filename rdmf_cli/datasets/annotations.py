@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -33,6 +33,7 @@ from rdmf_cli.datasets.lines import (
     text_lines,
     windows,
 )
+from rdmf_cli.datasets.qids import Qids
 from rdmf_cli.errors import RdmfError
 from rdmf_cli.text import counted, queries
 
@@ -147,31 +148,40 @@ class Annotations:
         """Add a note on an annotation that every published evaluation leaves out."""
         self.notes.append(f"{self.path.name}: {where}: {what}; left out")
 
-    def select(self, qids: Collection[str], source: Path) -> Annotations:
+    def select(self, chosen: Qids) -> Annotations:
         """Return only the annotations of some queries, with a note.
 
         Predictions for other queries are ignored, like predictions for skipped entries.
 
         Args:
-            qids: The qids of the queries, as texts.
-            source: The file that lists the qids.
+            chosen: The qids of the queries.
 
         Raises:
             RdmfError: A qid has no annotation.
         """
+        source, qids = chosen.path, chosen.lines
         known = {str(annotation.qid) for annotation in self}
+        todo = "list qids of this split"
         if unknown := [qid for qid in qids if qid not in known and qid not in self.skipped]:
             what = f"lists qid {unknown[0]!r}, which is not in {self.path.name}"
-            raise RdmfError(what, source, "list qids of this split")
+            raise LineError(source, qids[unknown[0]], what, todo)
         kept = [annotation for annotation in self if str(annotation.qid) in qids]
         if not kept:
-            raise RdmfError("lists no qid of these annotations", source, "list qids of this split")
+            raise RdmfError("lists no qid of these annotations", source, todo)
         are = "is" if len(kept) == 1 else "are"
-        note = f"{len(kept)} of {queries(len(self))} {are} kept (--only-qids {source.name})"
+        notes = [f"{len(kept)} of {queries(len(self))} {are} kept (--only-qids {source.name})"]
+        if chosen.repeated:
+            count, first = counted(len(chosen.repeated), "qid"), chosen.repeated[0]
+            notes.append(f"{source.name} lists {count} more than once (the first: {first})")
         others = sorted(known.difference(qids))
         return replace(
-            self, entries=kept, notes=[*self.notes, note], skipped=[*self.skipped, *others]
+            self, entries=kept, notes=[*self.notes, *notes], skipped=[*self.skipped, *others]
         )
+
+    @property
+    def without_moments(self) -> bool:
+        """Whether every query is annotated as absent from its video, so that there is no moment."""
+        return bool(self.entries) and all(annotation.absent for annotation in self.entries)
 
     def __iter__(self) -> Iterator[Annotation]:
         return iter(self.entries)

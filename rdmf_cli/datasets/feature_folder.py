@@ -151,7 +151,20 @@ class FeatureFolder:
             path /= pattern.format(lost[0])
         else:
             count += f", such as {lost[0]}"
-        raise MissingFileError(f"no such feature file ({count})", path, self._todo)
+        todo = self._todo if len(lost) == of else "extract it"
+        raise MissingFileError(f"no such feature file ({count})", path, todo)
+
+    def expected(self, stream: str, vid: str) -> Path:
+        """Return the file in which the features of a video are looked for first."""
+        if (container := self._container(stream)) is not None:
+            return container.path
+        return self.folder / stream / VIDEO_FILES[0][0].format(vid)
+
+    def expected_text(self, qid: int | str) -> Path:
+        """Return the file in which the features of a query are looked for first."""
+        if (container := self._container(self._text)) is not None:
+            return container.path
+        return self.folder / self._text / TEXT_FILES[0].format(qid)
 
     def files(self, annotations: Annotations) -> Iterator[Path]:
         """Yield the feature files of the annotated videos and queries, without duplicates."""
@@ -190,8 +203,7 @@ class FeatureFolder:
             return _Stream(rows_of(container.read(vid)), container.path)
         files = _files(self.folder / name, vid)
         if not files:
-            path = self.folder / name / VIDEO_FILES[0][0].format(vid)
-            raise MissingFileError("no such feature file", path, self._todo)
+            raise MissingFileError("no such feature file", self.expected(name, vid), self._todo)
         return _read_stream(files)
 
     def text(self, annotation: Annotation) -> Text:
@@ -209,8 +221,8 @@ class FeatureFolder:
             return self._read_entry(container, name)
         path = self._text_file(annotation.qid)
         if path is None:
-            path = self.folder / self._text / TEXT_FILES[0].format(annotation.qid)
-            raise MissingFileError("no such feature file", path, self._todo)
+            file = self.expected_text(annotation.qid)
+            raise MissingFileError("no such feature file", file, self._todo)
         return self._read_text(path)
 
     def paraphrases(self, annotation: Annotation) -> list[Text]:
@@ -355,7 +367,11 @@ def _leaves(folder: Path, top: str) -> list[str]:
 
 def _folders(folder: Path) -> list[str]:
     try:
-        return sorted(path.name for path in folder.iterdir() if path.is_dir())
+        return sorted(
+            path.name
+            for path in folder.iterdir()
+            if path.is_dir() and path.suffix.lower() not in ONE_FILE
+        )
     except OSError as error:
         what = f"this folder cannot be listed ({error.strerror})"
         raise RdmfError(what, folder, "check your permission to read it") from error

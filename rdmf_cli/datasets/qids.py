@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
@@ -10,7 +12,33 @@ from rdmf_cli.datasets.lines import LineError, identifier, read_text, records, t
 from rdmf_cli.errors import RdmfError
 
 
-def read_qids(path: str | PathLike[str]) -> frozenset[str]:
+@dataclass(frozen=True)
+class Qids:
+    """Hold a list of qids.
+
+    Attributes:
+        path: The file that lists them.
+        lines: The first line of each qid in the file, by qid as text.
+        repeated: The qids that the file lists more than once, in order.
+    """
+
+    path: Path
+    lines: dict[str, int]
+    repeated: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, path: Path, found: Iterable[tuple[int, str]]) -> Qids:
+        """Collect pairs of line and qid."""
+        lines: dict[str, int] = {}
+        repeated: dict[str, None] = {}
+        for line, qid in found:
+            if qid in lines:
+                repeated[qid] = None
+            lines.setdefault(qid, line)
+        return cls(path, lines, tuple(repeated))
+
+
+def read_qids(path: str | PathLike[str]) -> Qids:
     """Read a list of qids, as texts.
 
     The file contains one qid per line, or one JSON list, or JSON Lines with a `qid` in each line
@@ -22,13 +50,14 @@ def read_qids(path: str | PathLike[str]) -> frozenset[str]:
     path = Path(path)
     start = read_text(path).lstrip()[:1]
     if start == "{":
-        return frozenset(str(identifier(record, path, line)) for line, record in records(path))
+        found = ((line, str(identifier(record, path, line))) for line, record in records(path))
+        return Qids.of(path, found)
     if start == "[":
-        return _json_list(path)
-    return frozenset(text.strip() for _, text in text_lines(path))
+        return Qids.of(path, ((1, qid) for qid in _json_list(path)))
+    return Qids.of(path, ((line, text.strip()) for line, text in text_lines(path)))
 
 
-def _json_list(path: Path) -> frozenset[str]:
+def _json_list(path: Path) -> list[str]:
     try:
         qids = json.loads(read_text(path))
     except (ValueError, RecursionError):
@@ -36,4 +65,4 @@ def _json_list(path: Path) -> frozenset[str]:
     for place, qid in enumerate(qids):
         if isinstance(qid, bool) or not isinstance(qid, int | str):
             raise LineError(path, 1, f"[{place}] must be a qid: a whole number or a name")
-    return frozenset(map(str, qids))
+    return [str(qid) for qid in qids]

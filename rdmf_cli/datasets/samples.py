@@ -43,6 +43,7 @@ class Samples:
         self.dataset = dataset
         self.encoder_name = source.encoder_name
         self._source = source
+        self._zeros: dict[str, None] = {}  # videos with rows of zeros, of those that `prepare` read
 
     def __len__(self) -> int:
         return len(self.annotations)
@@ -109,14 +110,21 @@ class Samples:
             if progress:
                 progress(done, len(by_video), vid)
             for i in indices:
-                self[i]
+                sample = self[i]
+            if not sample.rows.any(axis=1).all():
+                self._zeros[vid] = None
         if progress:
             progress(len(by_video), len(by_video), "")
 
     @property
     def notes(self) -> list[str]:
         """Notes from the reading of annotations and videos, one sentence each."""
-        return [*self.annotations.notes, *self._source.notes, *self._longer_than_clamp()]
+        notes = [*self.annotations.notes, *self._source.notes, *self._longer_than_clamp()]
+        if self._zeros:
+            have = "has" if len(self._zeros) == 1 else "have"
+            videos = counted(len(self._zeros), "video")
+            notes.append(f"{videos} {have} rows of zeros (the first: {next(iter(self._zeros))})")
+        return notes
 
     def _longer_than_clamp(self) -> list[str]:
         clamp = self.dataset.clamp

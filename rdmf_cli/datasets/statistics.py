@@ -183,6 +183,9 @@ def within_split(name: str, annotations: Annotations) -> Iterator[Finding]:
     if annotations.faults:
         what = f"{name}: {_have(len(annotations.faults), 'entry', 'entries')} errors"
         yield _finding(what, annotations.faults, True, SKIPPED_NAMED)
+    if annotations.without_moments:
+        what = f"{name}: {queries(len(annotations))}, and no moment: a head cannot learn from them"
+        yield Finding(what, (), True)
     seen: set[tuple[str, str]] = set()
     repeated = []
     for a in annotations:
@@ -257,7 +260,7 @@ def _stream(
     missing, unread, zeros, misfit = [], [], [], []
     for vid, annotation in by_vid.items():
         if not folder.has_video(stream, vid):
-            missing.append(vid)
+            missing.append(_lost(folder, folder.expected(stream, vid), vid))
             continue
         try:
             rows, path = folder.stored(stream, vid)
@@ -274,7 +277,7 @@ def _stream(
         try:
             clip_length_of(annotation, len(rows), None, dataset.clip_length, path)
         except RdmfError as error:
-            misfit.append(error.what + f" ({vid})")
+            misfit.append(str(error))
     for names, what, serious in (
         (missing, f"{len(missing)} of {counted(len(by_vid), 'video')} have no features", True),
         (unread, f"{counted(len(unread), 'video')} cannot be read", True),
@@ -295,6 +298,12 @@ def _stream(
     return StreamStatistics(len(clips), width, kind, Range.of(clips), Range.of(norms))
 
 
+def _lost(folder: FeatureFolder, file: Path, name: object) -> str:
+    """Return the file that is missing, or the file of all in which the name is missing."""
+    inner = file.relative_to(folder.folder).as_posix()
+    return f"{inner}: {name}" if file.exists() else inner
+
+
 def _do(names: Sequence[object]) -> str:
     return "does" if len(names) == 1 else "do"
 
@@ -304,7 +313,7 @@ def _texts(folder: FeatureFolder, annotations: Annotations, findings: list[Findi
     missing, unread, sentence = [], [], None
     for a in annotations:
         if not folder.has_text(a.qid):
-            missing.append(a.qid)
+            missing.append(_lost(folder, folder.expected_text(a.qid), a.qid))
             continue
         try:
             text = folder.text(a)

@@ -205,12 +205,13 @@ def _check_fit(pairs: Pairs, dataset: Dataset, options: Options) -> None:
 
 def _in_place(pairs: Pairs, dataset: Dataset, options: Options) -> Pairs:
     """Check windows against their video; cut and move windows to the grid if requested."""
-    moved, off_grid, total, unsorted = [], 0, 0, 0
+    moved, off_grid, total, unsorted, late = [], 0, 0, 0, 0
     for prediction, annotation in zip(pairs.predictions, pairs.annotations, strict=True):
         spans = prediction.windows
         if spans is not None:
             spans = _inside(spans, prediction, annotation, pairs.path, dataset, options.outside)
             off_grid, total = off_grid + _off_grid(spans, dataset.clip_length), total + len(spans)
+            late += int((spans[:, 1] > _end(annotation) + dataset.clip_length + TOLERANCE).sum())
             unsorted += bool((np.diff(spans[:, 2]) > 0).any())
             if options.round_to:
                 spans = to_grid(spans, options.round_to, dataset.limit(annotation.duration))
@@ -220,6 +221,12 @@ def _in_place(pairs: Pairs, dataset: Dataset, options: Options) -> Pairs:
         pairs.notes.append(
             f"{off_grid} of {counted(total, 'window')} {lie} off the {dataset.clip_length:.4g} s "
             "grid to which the DETR family rounds its predictions; --round-to moves them"
+        )
+    if late:
+        end = "ends" if late == 1 else "end"
+        pairs.notes.append(
+            f"{late} of {counted(total, 'window')} {end} more than a clip after the end of the "
+            "video; they are scored as they are"
         )
     if unsorted:
         pairs.notes.append(
@@ -243,7 +250,7 @@ def _inside(
     Published windows of a dataset are cut at one time, `Dataset.clamp`, which is the same for all
     videos and may be after the end of a short video.
     """
-    duration = np.inf if annotation.duration is None else annotation.duration
+    duration = _end(annotation)
     limit = max(duration + dataset.clip_length / 2, dataset.clamp or 0.0)  # as published windows do
     beyond = (spans[:, 0] < -TOLERANCE) | (spans[:, 1] > limit + TOLERANCE)
     if outside == "keep" or not beyond.any():
@@ -255,6 +262,11 @@ def _inside(
     raise LineError(
         path, prediction.line, what, "correct it, or add --outside keep or --outside cut"
     )
+
+
+def _end(annotation: Annotation) -> float:
+    """Return the end of the video in seconds; infinite if it is not stated."""
+    return np.inf if annotation.duration is None else annotation.duration
 
 
 def _off_grid(spans: Array, clip_length: float) -> int:

@@ -137,6 +137,8 @@ def _presence(record: dict[str, Any], path: Path, line: int) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         raise LineError(path, line, f"{PRESENCE} is not a number")
+    if not 0 <= value <= 1:
+        raise LineError(path, line, f"{PRESENCE} must be from 0 to 1, not {value:g}")
     return float(value)
 
 

@@ -41,7 +41,7 @@ class GroundTruth:
         """
         found, annotations = self._all()
         if self.only_qids is not None:
-            annotations = annotations.select(read_qids(self.only_qids), Path(self.only_qids))
+            annotations = annotations.select(read_qids(self.only_qids))
         return found, annotations
 
     def _all(self) -> tuple[Dataset, Annotations]:

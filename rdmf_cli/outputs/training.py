@@ -8,6 +8,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -25,6 +26,9 @@ MOVED = 0.05  # rates are shown if a median changed by at least this share
 SHOWN = 0.005  # the change of one rate is shown from this share on
 MOST_PARTS = 8  # parts that the table of importances shows
 GOAL = "goal"
+
+
+WIDEST = 1000  # columns, at which the width that a table would take is measured
 
 
 @dataclass(frozen=True)
@@ -99,18 +103,29 @@ class TrainingsTable:
         settings = sorted(self.trainings.settings, key=_goal, reverse=True)
         names = list(dict.fromkeys(name for one in settings for name in one.values))
         metrics = list(dict.fromkeys(name for one in settings for name in one.mean))
-        table = Table(box=box.SIMPLE_HEAD)
-        for name in (*names, "runs"):
-            table.add_column(Text(name.rpartition(".")[2]))
-        for name in metrics:
-            table.add_column(Text(name), justify="right", no_wrap=True)
-        for one in settings:
-            values = (Text(_value(one.values.get(name))) for name in names)
-            table.add_row(*values, _runs(one), *(_mean(one, name) for name in metrics))
+        table = _table(settings, names, metrics, " ")
+        wide = Measurement.get(console, options.update(max_width=WIDEST), table).maximum
+        if wide > options.max_width:
+            table = _table(settings, names, metrics, "\n")  # a mean above its deviation
         yield table
         failed = [(r.name, r.error) for one in settings for r in one.runs if r.error]
         for name, error in failed:
             yield Text(f"  {name} failed: {error}")
+
+
+def _table(
+    settings: Sequence[TrainedSetting], names: Sequence[str], metrics: Sequence[str], between: str
+) -> Table:
+    """Make the table; `between` stands between a mean and its deviation."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in (*names, "runs"):
+        table.add_column(Text(name.rpartition(".")[2]), overflow="fold")
+    for name in metrics:
+        table.add_column(Text(name), justify="right", no_wrap=True)
+    for one in settings:
+        values = (Text(_value(one.values.get(name))) for name in names)
+        table.add_row(*values, _runs(one), *(_mean(one, name, between) for name in metrics))
+    return table
 
 
 def _goal(setting: TrainedSetting) -> float:
@@ -126,9 +141,9 @@ def _runs(setting: TrainedSetting) -> str:
     return str(done) if done == len(setting.runs) else f"{done} of {len(setting.runs)}"
 
 
-def _mean(setting: TrainedSetting, name: str) -> str:
+def _mean(setting: TrainedSetting, name: str, between: str) -> str:
     means: Mapping[str, float] = setting.mean
     if name not in means:
         return "–"
-    spread = f" ± {setting.sd[name]:.2f}" if name in setting.sd else ""
+    spread = f"{between}± {setting.sd[name]:.2f}" if name in setting.sd else ""
     return f"{means[name]:.2f}{spread}"

@@ -195,7 +195,22 @@ def read_config(path: str | PathLike[str], usual: RunConfig | None = None) -> Ru
         raise RdmfError(
             f"is not TOML ({error})", path, "rdmf train --print-config prints a valid file"
         ) from (error)
-    return _checked(told if usual is None else _over(usual.as_told(), told), path)
+    read = _checked(told if usual is None else _over(usual.as_told(), told), path)
+    _check_sweep(read, path)
+    return read
+
+
+def _check_sweep(read: RunConfig, path: Path) -> None:
+    """Check each value of a sweep by itself, so that an error names the file."""
+    if read.sweep is None:
+        return
+    alone = read.model_copy(update={"sweep": None})
+    for name, tried in read.sweep.values.items():
+        for value in tried if isinstance(tried, list) else (tried.low, tried.high):
+            try:
+                alone.having({name: value})
+            except UsageError as error:
+                raise UsageError(f"sweep.values: {error.what}", path, error.todo) from error
 
 
 def _over(usual: dict[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:

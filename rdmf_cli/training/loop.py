@@ -78,7 +78,7 @@ def train(
     Raises:
         UsageError: `out` was trained with other settings, or holds files of the user.
         RdmfError: the state is damaged or belongs to another model, or a loss is not finite.
-        KeyboardInterrupt: The user pressed Ctrl-C; the exception is raised again after a note.
+        KeyboardInterrupt: The user pressed Ctrl-C; its message says what is saved.
     """
     if not len(task):
         raise UsageError("there are no samples to train on", todo="check the annotations")
@@ -99,8 +99,8 @@ def train(
                 if processes.first:
                     states.forget(out)
                 return result
-            except KeyboardInterrupt:
-                events.note(_how_to_go_on(training.state, out))
+            except KeyboardInterrupt as stop:
+                stop.args = (_how_to_go_on(training.state, out),)
                 raise
             finally:
                 events.ended()
@@ -322,9 +322,9 @@ def _callbacks(out: Path, state: State, interval: int, callback: Callback) -> Ca
 
 def _how_to_go_on(state: State, out: Path) -> str:
     if not state.epoch:
-        return f"interrupted in the first epoch: nothing is saved in {out} yet"
+        return f"in the first epoch; nothing is saved in {out} yet"
     epochs = "epoch 1 is" if state.epoch == 1 else f"epochs 1 to {state.epoch} are"
-    return f"interrupted: {epochs} saved in {out}; run the same command again to resume"
+    return f"{epochs} saved in {out}; run the same command again to resume"
 
 
 def _copied(model: nn.Module) -> Weights:

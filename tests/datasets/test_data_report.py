@@ -69,7 +69,7 @@ def test_features_that_do_not_fit_are_found(tmp_path):
     for what, example in SPOILT.items():
         assert example in found[what].examples[0]
         assert found[what].serious == ("zeros" not in what)
-    assert found["1 of 12 queries have no features"].examples == ("0",)
+    assert found["1 of 12 queries have no features"].examples == ("text/qid0.npz",)
     assert report.streams["video"].videos == 4
     assert report.streams["video"].width == 16
 
@@ -95,6 +95,11 @@ def test_bad_entries_repeated_queries_and_empty_moments_are_found(tmp_path):
         ("a.jsonl: 1 query repeats another one on the same video", False),
         ("a.jsonl: 1 query has a moment of length 0", False),
     ]
+    absent = [{**row, "qid": n, "relevant_windows": []} for n, row in enumerate(ANNOTATIONS)]
+    told = data_report(dataset=str(written(tmp_path / "b.jsonl", absent))).findings
+    one = next(one for one in told if "no moment" in one.what)
+    assert one.what == "b.jsonl: 3 queries, and no moment: a head cannot learn from them"
+    assert one.serious
     assert report.notes == ()  # no note on --skip-bad, which was not given
     (example,) = report.findings[0].examples
     assert example.startswith("line 5: duration must be above 0")
@@ -148,7 +153,10 @@ def test_the_command_prints_tables_json_and_ends_with_1_where_it_is_serious(tmp_
     shutil.rmtree(own / "video")
     (own / "video").mkdir()
     assert app(["data", "check", *asked], standalone_mode=False) == 1
-    assert "error: video: 6 of 6 videos have no features (train0; " in capsys.readouterr().out
+    assert (
+        "error: video: 6 of 6 videos have no features (video/train0.npz; "
+        in capsys.readouterr().out
+    )
 
 
 def test_neither_features_nor_annotations_is_an_error():

@@ -96,6 +96,7 @@ FAULTS = {
     "no windows": ({WINDOW_KEY: None}, "no pred_relevant_windows; add it, or score the highlights"),
     "no saliency": ({SALIENCY_KEY: None}, "no pred_saliency_scores; add it, or score the moments"),
     "empty saliency": ({SALIENCY_KEY: []}, "pred_saliency_scores is empty"),
+    "presence of 7": ({"pred_exist_score": 7}, "pred_exist_score must be from 0 to 1, not 7"),
     "two lists": ({SALIENCY_KEY: [[0.1], [0.2]]}, "is not one list of numbers"),
 }
 
@@ -214,7 +215,11 @@ def test_windows_outside_the_video(tmp_path, truth):
 def test_published_predictions_may_reach_to_the_benchmarks_clamp_and_half_a_clip_further(tmp_path):
     truth = written(tmp_path / "truth.jsonl", ANNOTATIONS)
     to_150 = with_change(PREDICTIONS, 1, pred_relevant_windows=[[0.0, 150.0, 0.9]])
-    scored(tmp_path, truth, to_150, "qvhighlights")
+    notes = scored(tmp_path, truth, to_150, "qvhighlights")["notes"]
+    assert any(
+        note.startswith("1 of 6 windows ends more than a clip after the end of the video")
+        for note in notes
+    ), notes
     assert "reaches outside" in refused(tmp_path, truth, to_150, "tacos")
     rounded_up = with_change(PREDICTIONS, 1, pred_relevant_windows=[[0.0, 21.0, 0.9]])
     scored(tmp_path, truth, rounded_up, "tacos")

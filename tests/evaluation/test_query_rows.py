@@ -92,7 +92,7 @@ def test_a_prediction_is_needed_of_the_chosen_queries_alone(files, tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("1\nfourth\n", "lists qid 'fourth', which is not in truth.jsonl"),
+        ("1\nfourth\n", "line 2: lists qid 'fourth', which is not in truth.jsonl"),
         ("[1, [2]]", "must be a qid"),
         ("[1, 2", "must be a JSON list of qids"),
         ('{"query": "a"}\n', "line 1"),
@@ -107,6 +107,13 @@ def test_a_list_of_qids_that_cannot_be_taken_is_said(files, tmp_path, text, said
     assert done.returncode == 1
     assert str(chosen) in done.stderr
     assert said in done.stderr
+
+
+def test_a_qid_that_is_listed_twice_is_noted(files, tmp_path):
+    chosen = tmp_path / "chosen.txt"
+    chosen.write_text("2\nthird\n2\n2\n")
+    done = rdmf_eval(files, "--only-qids", chosen)
+    assert "note: chosen.txt lists 1 qid more than once (the first: 2)\n" in done.stderr
 
 
 def test_compare_and_analyze_take_some_queries_too(files, tmp_path):

@@ -141,9 +141,9 @@ def test_tensorboard_takes_back_what_is_trained_again(tmp_path):
 @pytest.mark.parametrize(
     ("batch", "said"),
     [
-        (2, "interrupted in the first epoch: nothing is saved in {} yet"),
-        (5, "interrupted: epoch 1 is saved in {}; run the same command again to resume"),
-        (8, "interrupted: epochs 1 to 2 are saved in {}; run the same command again to resume"),
+        (2, "in the first epoch; nothing is saved in {} yet"),
+        (5, "epoch 1 is saved in {}; run the same command again to resume"),
+        (8, "epochs 1 to 2 are saved in {}; run the same command again to resume"),
     ],
 )
 def test_ctrl_c_says_how_to_go_on(tmp_path, whole, batch, said):
@@ -159,9 +159,10 @@ def test_ctrl_c_says_how_to_go_on(tmp_path, whole, batch, said):
 
     notes = Notes()
     task = ToyTask(dropout=0.2, on_batch=ends_at(batch, KeyboardInterrupt))
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as stopped:
         train(task, options(), tmp_path / "ended", callback=notes)
-    assert notes.said == [said.format(tmp_path / "ended"), "ended"]
+    assert str(stopped.value) == said.format(tmp_path / "ended")
+    assert notes.said == ["ended"]
     assert same_result(go_on(tmp_path / "ended"), whole)
 
 

@@ -117,6 +117,11 @@ def test_the_command_prints_the_file_with_its_options(tmp_path, capsys):
             "[sweep]\nvalues = {rate = [1]}",
             "also write the table of the setting, for example training.rate",
         ),
+        ("[sweep.values]\n'training.rat' = [1]", "sweep.values: training.rat: there is no such"),
+        (
+            "[sweep.values]\n'training.rate' = [1, -1]",
+            "sweep.values: training.rate must be above 0",
+        ),
         ("[sweep.values]\n'training.rate' = []", "sweep.values.training.rate must have at least 1"),
         ("[sweep]\nmethod = 'x'", "sweep.method must be 'grid' or 'random', not 'x'"),
         ("[sweep.values]\n'training.rate' = {low = 1e-4, high = 1e-3}", "a grid needs a list"),
@@ -133,6 +138,21 @@ def test_an_error_names_the_file_and_the_choice(tmp_path, text, said):
     assert said in str(caught.value)
     assert str(path) in str(caught.value)
     assert str(caught.value).endswith("rdmf train --print-config shows all choices")
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"hold_out": 2.0}, "--hold-out must be at least 0 and below 1, not 2.0"),
+        ({"rate": 0.0}, "--rate must be above 0, not 0.0"),
+        ({"hold_out": 0.0, "patience": 3}, "--patience needs held-out videos"),
+    ],
+)
+def test_an_error_names_the_option(tmp_path, told, said):
+    path = write(tmp_path, "[training]\nepochs = 3")
+    with pytest.raises(UsageError) as caught:
+        run_config(path, **told)
+    assert str(caught.value) == f"{said}; see rdmf train --help"
 
 
 def test_a_file_that_is_not_toml_is_an_error_with_its_place(tmp_path):

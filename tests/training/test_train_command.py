@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from made_up_sets import SETS, write_lines, write_own
@@ -230,6 +231,30 @@ def failing(capsys, *arguments):
         rdmf(*arguments)
     assert ended.value.code == 1
     return capsys.readouterr().err
+
+
+def test_queries_without_moments_are_counted_and_alone_they_are_an_error(tmp_path, capsys):
+    own = write_own(tmp_path / "own", 3, 1)
+    path = own / "train.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    asked = ("train", "--dataset", path, "--features", own, "--epochs", 1, "--out", tmp_path / "o")
+    write_lines(path, [{**rows[0], "relevant_windows": []}, *rows[1:]])
+    rdmf(*asked)
+    of = f"1 of {len(rows)} queries has no moment; the head learns presence from them"
+    assert f"note: train.jsonl: {of}" in capsys.readouterr().err
+    write_lines(path, [{**row, "relevant_windows": []} for row in rows])
+    said = failing(capsys, *asked, "--restart")
+    assert f"{path}: no moment in any of its {len(rows)} queries: there is nothing to learn" in said
+
+
+def test_rows_of_zeros_are_noted(tmp_path, capsys):
+    own = write_own(tmp_path / "own", 3, 1)
+    rows = np.load(own / "video" / "train1.npz")["features"]
+    rows[2] = 0
+    np.savez(own / "video" / "train1.npz", features=rows)
+    rdmf("train", "--dataset", own / "train.jsonl", "--features", own, "--epochs", 1,
+         "--out", tmp_path / "out")  # fmt: skip
+    assert "note: 1 video has rows of zeros (the first: train1)" in capsys.readouterr().err
 
 
 def test_a_background_file_that_is_none(tmp_path, capsys):

@@ -9,6 +9,8 @@ import pytest
 from rich.console import Console
 from toy_task import ToyTask, options
 
+from rdmf_cli.outputs.payloads.training import TrainedSetting, Trainings
+from rdmf_cli.outputs.training import TrainingsTable
 from rdmf_cli.outputs.training_view import view_on
 from rdmf_cli.training.events import Best, Callbacks, Epoch, Plan, Step
 from rdmf_cli.training.loop import train
@@ -121,3 +123,24 @@ def test_nothing_goes_to_stdout(tmp_path, capsys):
     said = capsys.readouterr()
     assert said.out == ""
     assert "epoch 1/1" in said.err
+
+
+def test_a_table_of_several_runs_can_be_read_at_80_columns():
+    scores = dict.fromkeys(("R1@0.5", "R1@0.7", "mAP", "HIT@1", "HL-mAP"), 45.678)
+    setting = TrainedSetting(
+        values={"training.rate": 0.0005, "model.width": 64},
+        runs=(),
+        mean=scores,
+        sd=dict.fromkeys(scores, 1.234),
+    )
+    told = {}
+    for width in (80, 200):
+        console = Console(width=width, file=io.StringIO(), highlight=False)
+        console.print(TrainingsTable(Trainings(settings=(setting,), best=0, folder="runs/x")))
+        told[width] = console.file.getvalue()
+        assert "…" not in told[width]
+        for name in ("rate", "width", "runs", *scores):
+            assert name in told[width]
+    assert "45.68 ± 1.23" in told[200]
+    lines = told[80].splitlines()
+    assert any(line.count("± 1.23") == 5 for line in lines), told[80]
