@@ -47,7 +47,7 @@ def test_a_head_is_trained_resumed_and_answers(tmp_path):
         ({"features": "f", "epochs": 0}, "--epochs must be"),
         ({"features": "f", "epochs": "3"}, "--epochs must be"),
         ({"features": "f", "rate": -1.0}, "rate"),
-        ({"features": "f", "hold_out": 1.0}, "hold_out"),
+        ({"features": "f", "hold_out": 1.0}, "--hold-out must be at least 0 and below 1"),
         ({"features": "f", "precision": "float16"}, "--precision must be"),
         ({"features": "f", "epoch": 3}, "epoch: train has no such argument"),
     ],

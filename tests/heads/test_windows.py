@@ -16,7 +16,15 @@ from rdmf_cli.channels.inputs import inputs_of
 from rdmf_cli.heads.learned.config import ModelConfig
 from rdmf_cli.heads.learned.head import LearnedHead
 from rdmf_cli.heads.learned.torch.export import TorchGraphs, export
-from rdmf_cli.heads.learned.windows import ClipOutputs, find_long, fuse, gaps, standing
+from rdmf_cli.heads.learned.windows import (
+    ClipOutputs,
+    Found,
+    find_long,
+    fuse,
+    gaps,
+    of_own_part,
+    standing,
+)
 from rdmf_cli.moments import span_iou
 
 CLIPS = 2000
@@ -69,6 +77,31 @@ def test_repeats_of_a_video_are_answered_as_the_video_is(shipped):
         saliency = often.saliency.reshape(copies, -1)
         assert (saliency.argmax(1) // 12 == once.saliency.argmax() // 12).all()
         np.testing.assert_allclose(saliency.max(1), once.saliency.max(), atol=0.1)
+
+
+def test_of_two_readings_of_a_moment_the_one_farther_from_the_borders_stays():
+    parts = [slice(0, 128), slice(64, 192), slice(128, 256)]
+    first = [[80, 90], [100, 110], [70, 76]]  # the middle of [100, 110] is nearer to the border
+    second = [[81, 91], [101, 111], [170, 180], [150, 156]]
+    third = [[169, 180], [200, 210]]
+    found = [
+        Found(np.array(spans, np.float32), np.arange(len(spans), dtype=np.float32))
+        for spans in (first, second, third)
+    ]
+    kept = of_own_part(found, parts)
+    assert [one.spans.tolist() for one in kept] == [
+        [[80, 90], [70, 76]],
+        [[101, 111], [150, 156]],
+        [[169, 180], [200, 210]],
+    ]
+    assert [one.scores.tolist() for one in kept] == [[0, 2], [1, 3], [0, 1]]
+
+
+def test_a_moment_that_only_one_window_found_stays():
+    parts = [slice(0, 128), slice(64, 192)]
+    none = Found(np.zeros((0, 2), np.float32), np.zeros(0, np.float32))
+    alone = Found(np.array([[97, 105]], np.float32), np.zeros(1, np.float32))
+    assert of_own_part([alone, none], parts)[0].spans.tolist() == [[97, 105]]
 
 
 @pytest.mark.parametrize("copies", [4, 7, 8, 20, 60])

@@ -34,6 +34,7 @@ from rdmf_cli.channels.similarity import CLIPS_AROUND, LEAST_DEVIATION
 from rdmf_cli.heads.learned.config import ModelConfig
 from rdmf_cli.heads.learned.reading import logistic
 from rdmf_cli.heads.learned.slots import pattern_slots
+from rdmf_cli.moments.nms import span_iou
 from rdmf_cli.moments.pattern import level_sets
 
 Array = npt.NDArray[np.float32]
@@ -67,6 +68,9 @@ STANDING = 1.5
 `standing` measures how much higher a span stands in the whole video than among the clips around the
 span; it is 0 in a video that repeats itself. The number was chosen on QVHighlights-captions train.
 """
+
+SAME_MOMENT = 0.5
+"""IoU from which two windows are taken to have found the same moment."""
 
 LEAST_IOU = 1e-4
 """The expected IoU is kept within [LEAST_IOU, 1 - LEAST_IOU], so that log-odds stay finite."""
@@ -290,8 +294,7 @@ def read(graphs: Graphs, question: Question) -> tuple[ClipOutputs, Found]:
         question: the question, on L clips. Without a similarity, scores are not corrected.
 
     Returns:
-        The outputs of the fusion for all clips, and the moments. Windows that overlap may find the
-        same moment twice.
+        The outputs of the fusion for all clips, and the moments.
     """
     return read_all(graphs, [question])[0]
 
@@ -336,7 +339,7 @@ def _joined_answer(
     best = windows[int(less.argmin())][0]
     found = [
         Found(one.spans, one.scores - x + STANDING * standing(similarity, one.spans))
-        for (_, one), x in zip(windows, less, strict=True)
+        for one, x in zip(of_own_part([found for _, found in windows], parts), less, strict=True)
     ]
     window = read_window(graphs.config, question.clip_length)
     (whole,) = fuse_all(graphs, [inputs_of(question, graphs.config)], decodes=False)
@@ -462,16 +465,49 @@ def _dimmed(field: ClipOutputs, less: float) -> ClipOutputs:
 
 def _joined(fields: Sequence[ClipOutputs], parts: Sequence[slice]) -> ClipOutputs:
     """Join the parts: each clip comes from the part whose borders are farther from the clip."""
+    own = [
+        field.part(slice(start - part.start, end - part.start))
+        for field, part, (start, end) in zip(fields, parts, _own_parts(parts), strict=True)
+    ]
+    return _concatenated(own)
+
+
+def _own_parts(parts: Sequence[slice]) -> list[tuple[int, int]]:
+    """Return [start, end) of the clips whose distance from the borders is greatest in each part."""
     edges = [
         0,
         *((one.stop + next_.start) // 2 for one, next_ in itertools.pairwise(parts)),
         parts[-1].stop,
     ]
-    own = [
-        field.part(slice(start - part.start, end - part.start))
-        for field, part, (start, end) in zip(fields, parts, itertools.pairwise(edges), strict=True)
+    return list(itertools.pairwise(edges))
+
+
+def of_own_part(found: Sequence[Found], parts: Sequence[slice]) -> list[Found]:
+    """Leave out moments that the next or the previous part reads better.
+
+    Parts overlap by half, so two parts find the same moment, each with its own ends and score. The
+    better reading is that of the part in which the middle of the moment is farther from the
+    borders. The other reading is left out if both overlap with an IoU of at least `SAME_MOMENT`.
+
+    Args:
+        found: what each part found, spans in clips of the whole video.
+        parts: the clips of each part, in order of time.
+    """
+    owned = [
+        (middle >= start) & (middle < end)
+        for middle, (start, end) in zip(
+            (one.spans.mean(axis=1) for one in found), _own_parts(parts), strict=True
+        )
     ]
-    return _concatenated(own)
+    kept = []
+    for number, one in enumerate(found):
+        keep = owned[number].copy()
+        beside = [n for n in (number - 1, number + 1) if 0 <= n < len(found)]
+        better = np.concatenate([found[n].spans[owned[n]] for n in beside])
+        iou = span_iou(one.spans[~keep, None], better[None])
+        keep[~keep] = iou.max(axis=1, initial=0.0) < SAME_MOMENT
+        kept.append(Found(one.spans[keep], one.scores[keep]))
+    return kept
 
 
 def _all(found: Sequence[Found]) -> Found:
