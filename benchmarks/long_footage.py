@@ -198,8 +198,8 @@ def mean(values: Sequence[float]) -> float:
 def print_table(
     heads: dict[str, Head], samples: Samples, background: np.ndarray, most: int, kinds: list[Kind]
 ) -> None:
-    scores = ("R1@0.5", "R1@0.7", "mAP", "HIT@1", "AUROC")
-    names = (*scores, "absent, called shown", "shown, called shown")
+    names = ("R1@0.5", "R1@0.7", "mAP", "HIT@1", "AUROC")
+    names += ("absent, called shown", "shown, called shown")
     print("| footage | queries | head | " + " | ".join(names) + " |")
     print("| --- | ---: | --- |" + " ---: |" * len(names))
     for kind in kinds:
@@ -239,7 +239,7 @@ def print_example() -> None:
     search = Searcher(encoder="embedded")
     rows = normalise_rows(search.extract(example_video()).rows)
     sentences = normalise_rows(search.loaded_encoder.encode_texts(list(EXAMPLE_QUERIES)).rows)
-    unrelated = search._background
+    unrelated = search.backgrounds.sentences()
     learned = LearnedHead.load()
     print(
         "\n| the example, times | longest of the first five, share | in | presence of each query |"
