@@ -16,7 +16,10 @@ sort happens to give; then the peer's number must lie in the range of all orders
 prints.
 
 The group `long` of moment_detr and CG-DETR ends at 150 s. For these two, the numbers of this group
-are those of `rdmf eval` for annotations without longer moments. Exits with 1 if a cell differs.
+are those of `rdmf eval` for annotations without longer moments. In a group without any moment,
+`rdmf eval` prints null; such cells are listed apart, with the number of the peer. An evaluator that
+ends with an error counts as a cell that differs; the others are run all the same. Exits with 1 if a
+cell differs.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ import argparse
 import ast
 import csv
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -105,7 +109,16 @@ PEERS = {
 
 
 class Cell(NamedTuple):
-    """A number of another repository and the number of rdmf, which are compared."""
+    """A number of another repository and the number of rdmf, which are compared.
+
+    Attributes:
+        peer, predictions, name: The repository, the predictions, and the metric and its group.
+        theirs: The number of the peer; NaN: its evaluator failed.
+        ours: The number of rdmf; None: rdmf prints null or has no such number.
+        same: Whether both are equal.
+        empty: Whether rdmf prints null because no moment is in the group; such a cell is not
+            compared.
+    """
 
     peer: str
     predictions: str
@@ -113,6 +126,7 @@ class Cell(NamedTuple):
     theirs: float
     ours: float | None
     same: bool
+    empty: bool = False
 
 
 # ----------------------------------------------------------------------------- predictions
@@ -229,15 +243,27 @@ def peer_moments(peer: Peer, folder: Path, truth: Path, guess: Path) -> dict[str
     command += ["--gt_path", str(truth), "--save_path", str(saved)]
     ran = subprocess.run(command, cwd=folder / peer.inside, capture_output=True, text=True)
     if not saved.exists():
-        sys.exit(f"{folder}: its evaluator failed:\n{ran.stderr}")
+        last = (ran.stderr.strip().splitlines() or [f"exit code {ran.returncode}"])[-1]
+        return {f"its evaluator failed ({last})": math.nan}
     return dict(cells(json.loads(saved.read_text())))
 
 
-def our_moments(dataset: str, truth: Path, guess: Path) -> dict[str, float]:
-    return dict(cells(rounded(evaluate_files(guess, GroundTruth(truth, dataset)))))
+def our_moments(dataset: str, truth: Path, guess: Path) -> dict[str, float | None]:
+    """Return rdmf's numbers; None: null, because no moment is in the group."""
+    scores = rounded(evaluate_files(guess, GroundTruth(truth, dataset)))
+    return {**dict.fromkeys(nulls(scores)), **dict(cells(scores))}
 
 
-def without_longest(dataset: str, truth: Path, guess: Path) -> dict[str, float]:
+def nulls(metrics: Row, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yield ("long / MR-mAP / 0.5") for every null of a nested dict."""
+    for key, value in metrics.items():
+        if isinstance(value, dict):
+            yield from nulls(value, (*path, key))
+        elif value is None:
+            yield " / ".join((*path, key))
+
+
+def without_longest(dataset: str, truth: Path, guess: Path) -> dict[str, float | None]:
     """Return rdmf's numbers for annotations without moments longer than LONGEST seconds."""
     kept = []
     for row in rows_of(truth):
@@ -259,8 +285,10 @@ def moment_cells(
     for peer, folder in folders.items():
         for cell, theirs in peer_moments(PEERS[peer], folder, truth, guess).items():
             bounded = PEERS[peer].long_ends and ("long / " in cell or "MR-long" in cell)
-            own = (ending if bounded else ours).get(cell.removesuffix("-key"))  # UniVTG's mark
-            yield Cell(peer, f"{dataset}, {name}", cell, theirs, own, own == theirs)
+            known, key = ending if bounded else ours, cell.removesuffix("-key")  # UniVTG's mark
+            own = known.get(key)
+            empty = own is None and key in known
+            yield Cell(peer, f"{dataset}, {name}", cell, theirs, own, own == theirs, empty)
 
 
 # ---------------------------------------------------------------------- scores of clips
@@ -394,18 +422,28 @@ def changed_cells(
 def print_table(cells: Iterator[Cell]) -> list[Cell]:
     """Print a row as soon as a peer has scored a file, then the cells that differ; all cells."""
     found: list[Cell] = []
-    print("| predictions | peer | cells | differing |\n| --- | --- | --- | --- |")
+    print("| predictions | peer | cells | differing | no moment |\n|" + " --- |" * 5)
     for (predictions, peer), group in groupby(cells, lambda cell: (cell.predictions, cell.peer)):
         found += (some := list(group))
-        differing = sum(not cell.same for cell in some)
-        print(f"| {predictions} | {peer} | {len(some)} | {differing} |", flush=True)
+        empty = sum(cell.empty for cell in some)
+        counts = f"{len(some) - empty} | {sum(map(differs, some))} | {empty}"
+        print(f"| {predictions} | {peer} | {counts} |", flush=True)
     for cell in found:
-        if not cell.same:
+        if differs(cell):
             own = "none" if cell.ours is None else f"{cell.ours:.2f}"
             place = f"{cell.peer}, {cell.predictions}, {cell.name}"
             print(f"differs: {place}: {cell.theirs:.2f}, ours {own}")
-    print(f"{len(found)} cells, {sum(not cell.same for cell in found)} differ")
+    empty = [cell for cell in found if cell.empty]
+    for peer, group in groupby(sorted(empty, key=lambda cell: cell.peer), lambda cell: cell.peer):
+        theirs = sorted({cell.theirs for cell in group})
+        told = ", ".join(f"{x:.2f}" for x in theirs[:5]) + (", …" if len(theirs) > 5 else "")
+        print(f"no moment in the group, null in rdmf: {peer} prints {told}")
+    print(f"{len(found) - len(empty)} cells, {sum(map(differs, found))} differ")
     return found
+
+
+def differs(cell: Cell) -> bool:
+    return not cell.same and not cell.empty
 
 
 def main(told: Sequence[str] | None = None) -> int:
@@ -430,7 +468,7 @@ def main(told: Sequence[str] | None = None) -> int:
     if arguments.csv:
         with arguments.csv.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([Cell._fields, *found])
-    return int(any(not cell.same for cell in found))
+    return int(any(map(differs, found)))
 
 
 if __name__ == "__main__":

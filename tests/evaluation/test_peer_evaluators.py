@@ -76,6 +76,31 @@ def test_each_number_that_differs_is_listed(tmp_path, capsys):
     assert "differs: moment_detr, qvhighlights, guess.jsonl, full / MR-R1 / 0.7: 101.00" in said
 
 
+def test_a_group_without_a_moment_is_listed_apart(tmp_path, capsys):
+    """The peer prints a number for a group in which no moment is, where rdmf prints null."""
+    folder = repository(tmp_path / "peer", 0)
+    file = folder / "standalone_eval" / "eval.py"
+    text = file.read_text().replace(
+        "json.dump(kept", 'kept["long"]["MR-mAP"] = {"0.5": 7.0}\njson.dump(kept'
+    )
+    file.write_text(text)
+    status, said, cells = compared(folder, tmp_path, capsys)
+    assert status == 0
+    empty = [cell for cell in cells if cell["empty"] == "True"]
+    assert {cell["name"] for cell in empty} == {"long / MR-mAP / 0.5"}
+    assert "no moment in the group, null in rdmf: moment_detr prints 7.00" in said
+    assert f"{len(cells) - len(empty)} cells, 0 differ" in said
+
+
+def test_an_evaluator_that_fails_is_a_cell_that_differs(tmp_path, capsys):
+    folder = repository(tmp_path / "peer", 0)
+    (folder / "standalone_eval" / "eval.py").write_text("raise KeyError('long')")
+    status, said, cells = compared(folder, tmp_path, capsys)
+    assert status == 1
+    assert len(cells) == 1 + len(peer_evaluators.CHANGES)
+    assert "its evaluator failed (KeyError: 'long'): nan, ours none" in said
+
+
 def test_the_group_of_long_moments_ends_where_that_of_the_peer_ends(tmp_path, capsys):
     """A moment of 200 s is not in the group of moment_detr, but it is in rdmf's group."""
     rows = with_change(ANNOTATIONS, 2, duration=300, relevant_windows=[[0, 200]],
@@ -85,7 +110,7 @@ def test_the_group_of_long_moments_ends_where_that_of_the_peer_ends(tmp_path, ca
     ours = peer_evaluators.our_moments("qvhighlights", truth, guess)
     assert ours["long / MR-mIoU"] == pytest.approx(6)  # 12 of 200 s
     bounded = peer_evaluators.without_longest("qvhighlights", truth, guess)
-    assert "long / MR-mIoU" not in bounded
+    assert bounded["long / MR-mIoU"] is None  # no moment is left in the group
 
 
 def test_made_windows_lie_in_their_videos():
