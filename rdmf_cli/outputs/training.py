@@ -26,8 +26,6 @@ MOVED = 0.05  # rates are shown if a median changed by at least this share
 SHOWN = 0.005  # the change of one rate is shown from this share on
 MOST_PARTS = 8  # parts that the table of importances shows
 GOAL = "goal"
-
-
 WIDEST = 1000  # columns, at which the width that a table would take is measured
 
 

@@ -95,14 +95,17 @@ def test_bad_entries_repeated_queries_and_empty_moments_are_found(tmp_path):
         ("a.jsonl: 1 query repeats another one on the same video", False),
         ("a.jsonl: 1 query has a moment of length 0", False),
     ]
+    assert report.notes == ()  # no note on --skip-bad, which was not given
+    (example,) = report.findings[0].examples
+    assert example.startswith("line 5: duration must be above 0")
+
+
+def test_a_split_without_a_moment_is_a_fault(tmp_path):
     absent = [{**row, "qid": n, "relevant_windows": []} for n, row in enumerate(ANNOTATIONS)]
     told = data_report(dataset=str(written(tmp_path / "b.jsonl", absent))).findings
     one = next(one for one in told if "no moment" in one.what)
     assert one.what == "b.jsonl: 3 queries, and no moment: a head cannot learn from them"
     assert one.serious
-    assert report.notes == ()  # no note on --skip-bad, which was not given
-    (example,) = report.findings[0].examples
-    assert example.startswith("line 5: duration must be above 0")
 
 
 def other_sentences(own, width):

@@ -492,6 +492,9 @@ def of_own_part(found: Sequence[Found], parts: Sequence[slice]) -> list[Found]:
     Args:
         found: what each part found, spans in clips of the whole video.
         parts: the clips of each part, in order of time.
+
+    Returns:
+        What is left of each part's moments, in the same order.
     """
     owned = [
         (middle >= start) & (middle < end)
